@@ -1,0 +1,95 @@
+"""Time, always injected. Everything below the composition root asks a `Clock`; nothing reads the system's clock itself.
+
+All times are UTC nanoseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+type Callback = Callable[[], None]
+
+SECOND = 1_000_000_000
+MILLISECOND = 1_000_000
+
+
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    def now(self) -> int:
+        """UTC ns."""
+        ...
+
+    def call_at(self, when: int, callback: Callback) -> Timer:
+        """Run `callback` once, soon after the clock reaches `when`; in order of time, then of asking."""
+        ...
+
+
+class LiveClock:
+    """The system's UTC time; never runs backwards, whatever is done to the system's clock. Timers need a running loop."""
+
+    def __init__(self) -> None:
+        self._offset = time.time_ns() - time.monotonic_ns()
+
+    def now(self) -> int:
+        return time.monotonic_ns() + self._offset
+
+    def call_at(self, when: int, callback: Callback) -> Timer:
+        return asyncio.get_running_loop().call_later(max(0.0, (when - self.now()) / SECOND), callback)
+
+
+class _Timer:
+    __slots__ = ("callback",)
+
+    def __init__(self, callback: Callback) -> None:
+        self.callback: Callback | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class SimClock:
+    """A clock that is driven: by tests, replays and event backtests. `advance_to` runs the timers that fall due."""
+
+    def __init__(self, start: int = 0) -> None:
+        self._now = start
+        self._timers: list[tuple[int, int, _Timer]] = []
+        self._ids = itertools.count()
+
+    def now(self) -> int:
+        return self._now
+
+    def call_at(self, when: int, callback: Callback) -> Timer:
+        timer = _Timer(callback)
+        heapq.heappush(self._timers, (max(when, self._now), next(self._ids), timer))
+        return timer
+
+    def next_timer(self) -> int | None:
+        """When the next timer is due, or None."""
+        while self._timers and self._timers[0][2].callback is None:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    def advance_to(self, when: int) -> None:
+        """Move to `when` (never backwards), running each timer at its own time on the way."""
+        while self._timers and self._timers[0][0] <= when:
+            due, _, timer = heapq.heappop(self._timers)
+            self._now = max(self._now, due)
+            callback, timer.callback = timer.callback, None
+            if callback is not None:
+                callback()
+        self._now = max(self._now, when)
+
+    def advance(self, nanoseconds: int) -> None:
+        self.advance_to(self._now + nanoseconds)
+
+    def jump_to(self, when: int) -> None:
+        """Set the time without running timers, backwards too (seek in a replay). Timers keep their times."""
+        self._now = when

@@ -1,0 +1,160 @@
+"""Orders: what a trader asks for (`OrderDraft`) and what the desk follows (`Order`)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import QUANTUM, ZERO, divide, subtract
+
+#: Unique for ever over all desks and restarts; the key under which a venue is asked about an order.
+type ClientOrderId = str
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        return 1 if self is Side.BUY else -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"  # becomes a market order when the market trades at or through `stop_price`
+    STOP_LIMIT = "stop_limit"  # becomes a limit order at `price`
+
+
+class TimeInForce(StrEnum):
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTD = "GTD"
+
+
+class OrderState(StrEnum):
+    """Order life; the legal moves between the states stand in `workstation.trading.order_state`."""
+
+    INITIALIZED = "initialized"
+    DENIED = "denied"
+    SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    TRIGGERED = "triggered"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    PENDING_CANCEL = "pending_cancel"
+    PENDING_AMEND = "pending_amend"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"  # sent, and no answer came; the venue is being asked
+
+
+CLOSED_STATES = frozenset(
+    {OrderState.DENIED, OrderState.REJECTED, OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED}
+)
+
+
+class OrderDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as wanted, before risk, ids and venues. `origin` names who wants it ("manual", "kill", a strategy)."""
+
+    instrument: InstrumentId
+    side: Side
+    quantity: Decimal
+    type: OrderType = OrderType.LIMIT
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    tif: TimeInForce = TimeInForce.GTC
+    expire_at: int | None = None  # UTC ns, for GTD
+    post_only: bool = False
+    reduce_only: bool = False
+    origin: str = "manual"
+    note: str = ""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the desk knows it: the draft's terms (amended terms replace them) and its life so far.
+
+    Times are UTC ns. `filled_value` is Σ fill quantity × fill price, exactly.
+    """
+
+    client_id: ClientOrderId
+    instrument: InstrumentId
+    side: Side
+    type: OrderType
+    quantity: Decimal
+    price: Decimal | None
+    stop_price: Decimal | None
+    tif: TimeInForce
+    expire_at: int | None
+    post_only: bool
+    reduce_only: bool
+    origin: str
+    note: str
+    created_at: int
+    updated_at: int
+    state: OrderState = OrderState.INITIALIZED
+    venue_order_id: str | None = None
+    filled: Decimal = ZERO
+    filled_value: Decimal = ZERO
+    fees: Decimal = ZERO
+    triggered: bool = False
+    pending_quantity: Decimal | None = None
+    pending_price: Decimal | None = None
+    pending_stop_price: Decimal | None = None
+    reason: str = ""
+
+    @classmethod
+    def from_draft(cls, draft: OrderDraft, client_id: ClientOrderId, ts: int) -> Order:
+        return cls(
+            client_id=client_id,
+            instrument=draft.instrument,
+            side=draft.side,
+            type=draft.type,
+            quantity=draft.quantity,
+            price=draft.price,
+            stop_price=draft.stop_price,
+            tif=draft.tif,
+            expire_at=draft.expire_at,
+            post_only=draft.post_only,
+            reduce_only=draft.reduce_only,
+            origin=draft.origin,
+            note=draft.note,
+            created_at=ts,
+            updated_at=ts,
+        )
+
+    @property
+    def leaves(self) -> Decimal:
+        """Quantity that can still fill."""
+        return ZERO if self.is_closed else subtract(self.quantity, self.filled)
+
+    @property
+    def is_closed(self) -> bool:
+        return self.state in CLOSED_STATES
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in CLOSED_STATES
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Mean fill price, rounded to 1e-12; None before the first fill."""
+        return divide(self.filled_value, self.filled, QUANTUM) if self.filled else None
+
+    @property
+    def worst_quantity(self) -> Decimal:
+        """Quantity that may still fill in the worst case: an amend under way counts at its larger size."""
+        if self.is_closed:
+            return ZERO
+        wanted = self.quantity if self.pending_quantity is None else max(self.quantity, self.pending_quantity)
+        return max(ZERO, subtract(wanted, self.filled))

@@ -1,0 +1,82 @@
+"""A netting position and its exact profit and loss: a fold over fills.
+
+The books always balance. A position carries the exact signed cost of what is open; closing a part releases a part of
+that cost, and what is released never goes missing: realised + unrealised = proceeds − outlays to the last digit, however
+the released part was rounded. Average price is only a view (cost / quantity).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from workstation.domain.fill import Fill
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, add, divide, multiply, negate, subtract
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed quantity (short < 0), its signed cost, realised profit (before fees) and fees, in settlement currency."""
+
+    instrument: InstrumentId
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+    realized: Decimal = ZERO
+    fees: Decimal = ZERO
+    opened_at: int = 0
+    updated_at: int = 0
+
+    @property
+    def is_flat(self) -> bool:
+        return self.quantity == 0
+
+    def average_price(self, instrument: Instrument) -> Decimal | None:
+        """Entry price of what is open, rounded to 1e-12; None when flat."""
+        if self.quantity == 0 or self.cost == 0:
+            return None
+        size = multiply(self.quantity, instrument.multiplier)
+        if instrument.is_inverse:  # cost = −size / price
+            return divide(negate(size), self.cost)
+        return divide(self.cost, size)
+
+    def unrealized(self, instrument: Instrument, mark: Decimal) -> Decimal:
+        """Profit of the open quantity at `mark`, in the settlement currency."""
+        if self.quantity == 0:
+            return ZERO
+        return subtract(instrument.value(self.quantity, mark), self.cost)
+
+
+def apply_fill(position: Position, fill: Fill, instrument: Instrument) -> Position:
+    """The position after the fill. A fill through zero closes what is open and opens the rest at the fill's price.
+
+    A fee taken in the base currency of a spot instrument shortens what was received.
+    """
+    fee = fill.fee
+    quantity = multiply(fill.quantity, Decimal(fill.side.sign))
+    if fee and instrument.is_spot and fill.fee_currency == instrument.base:
+        quantity = subtract(quantity, fee)
+        fee = multiply(fee, fill.price)
+    held, cost, realized = position.quantity, position.cost, position.realized
+    after = add(held, quantity)
+    if held == 0 or (held > 0) == (quantity > 0):  # opens or adds
+        cost = add(cost, instrument.value(quantity, fill.price))
+        opened = fill.ts if held == 0 else position.opened_at
+    elif after == 0 or (after > 0) == (held > 0):  # closes a part or all
+        released = cost if after == 0 else divide(multiply(cost, negate(quantity)), held)
+        realized = add(realized, subtract(instrument.value(negate(quantity), fill.price), released))
+        cost = subtract(cost, released)
+        opened = position.opened_at
+    else:  # reverses through zero
+        realized = add(realized, subtract(instrument.value(held, fill.price), cost))
+        cost = instrument.value(after, fill.price)
+        opened = fill.ts
+    return Position(
+        instrument=position.instrument,
+        quantity=after,
+        cost=cost,
+        realized=realized,
+        fees=add(position.fees, fee),
+        opened_at=opened,
+        updated_at=fill.ts,
+    )

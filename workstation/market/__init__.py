@@ -1,0 +1,1 @@
+"""Market data: books, trades, candles and their quality."""

@@ -1,0 +1,1 @@
+"""The desk's memory: one SQLite file, by SQLModel."""

@@ -1,0 +1,1 @@
+"""Orders, risk, positions and the kill switch."""

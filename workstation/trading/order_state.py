@@ -1,0 +1,111 @@
+"""The life of an order: every legal move, on one screen. Pure: (order, event) → order.
+
+    INITIALIZED → DENIED | SUBMITTED → ACCEPTED | REJECTED | UNKNOWN → PARTIALLY_FILLED → FILLED | CANCELED | EXPIRED
+
+A fill is a fact: it is taken in every state in which the venue can hold the order, and after a cancel or expiry that it
+crossed on the wire. It is never taken twice (the order manager drops known trade ids) and never beyond the quantity.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from workstation.domain import events as e
+from workstation.domain.numbers import add, multiply
+from workstation.domain.order import Order
+from workstation.domain.order import OrderState as S
+
+_RESTING = frozenset({S.ACCEPTED, S.TRIGGERED, S.PARTIALLY_FILLED})
+_AT_VENUE = _RESTING | {S.SUBMITTED, S.PENDING_CANCEL, S.PENDING_AMEND, S.UNKNOWN}
+
+#: Which event is legal in which states.
+LEGAL: dict[type[e.OrderEvent], frozenset[S]] = {
+    e.OrderDenied: frozenset({S.INITIALIZED}),
+    e.OrderSubmitted: frozenset({S.INITIALIZED}),
+    e.OrderAccepted: frozenset({S.SUBMITTED, S.UNKNOWN, S.PENDING_CANCEL}),
+    e.OrderRejected: frozenset({S.SUBMITTED, S.UNKNOWN, S.PENDING_CANCEL}),
+    e.OrderUnknown: frozenset({S.INITIALIZED, S.SUBMITTED}),
+    e.OrderTriggered: _AT_VENUE,
+    e.OrderFilled: _AT_VENUE | {S.CANCELED, S.EXPIRED},
+    e.OrderPendingCancel: _RESTING | {S.SUBMITTED, S.UNKNOWN, S.PENDING_AMEND},
+    e.OrderCancelRejected: frozenset({S.PENDING_CANCEL}),
+    e.OrderCanceled: _AT_VENUE,
+    e.OrderPendingAmend: _RESTING,
+    e.OrderAmended: _RESTING | {S.PENDING_AMEND, S.PENDING_CANCEL},
+    e.OrderAmendRejected: frozenset({S.PENDING_AMEND, S.PENDING_CANCEL}),
+    e.OrderExpired: _AT_VENUE,
+}
+
+
+class IllegalTransition(Exception):
+    """An event that the order's state does not allow. It is logged as an error and changes nothing."""
+
+
+def resting_state(order: Order) -> S:
+    """The state of an order that works at the venue with nothing pending."""
+    if order.filled:
+        return S.PARTIALLY_FILLED
+    if order.triggered:
+        return S.TRIGGERED
+    return S.ACCEPTED if order.venue_order_id is not None else S.SUBMITTED
+
+
+def apply(order: Order, event: e.OrderEvent) -> Order:
+    """The order after the event. Raises `IllegalTransition`; the given order never changes."""
+    if order.state not in LEGAL.get(type(event), frozenset()):
+        raise IllegalTransition(f"{type(event).__name__} is not legal for order {order.client_id} in {order.state}")
+    changes: dict[str, object] = {"updated_at": event.ts}
+    match event:
+        case e.OrderDenied(reason=reason):
+            changes |= {"state": S.DENIED, "reason": reason}
+        case e.OrderSubmitted():
+            changes |= {"state": S.SUBMITTED}
+        case e.OrderAccepted(venue_order_id=venue_order_id):
+            pending = order.state is S.PENDING_CANCEL
+            changes |= {"state": S.PENDING_CANCEL if pending else S.ACCEPTED, "venue_order_id": venue_order_id}
+        case e.OrderRejected(reason=reason):
+            changes |= {"state": S.REJECTED, "reason": reason}
+        case e.OrderUnknown(reason=reason):
+            changes |= {"state": S.UNKNOWN, "reason": reason}
+        case e.OrderTriggered():
+            pending = order.state in (S.PENDING_CANCEL, S.PENDING_AMEND)
+            changes |= {"state": order.state if pending else S.TRIGGERED, "triggered": True}
+        case e.OrderFilled(fill=fill):
+            filled = add(order.filled, fill.quantity)
+            if filled > order.quantity:
+                raise IllegalTransition(
+                    f"fill {fill.trade_id} of {fill.quantity} would fill order {order.client_id} beyond {order.quantity}"
+                )
+            keeps = order.state in (S.PENDING_CANCEL, S.PENDING_AMEND, S.CANCELED, S.EXPIRED)
+            state = S.FILLED if filled == order.quantity else order.state if keeps else S.PARTIALLY_FILLED
+            value = add(order.filled_value, multiply(fill.quantity, fill.price))
+            changes |= {"state": state, "filled": filled, "filled_value": value, "fees": add(order.fees, fill.fee)}
+        case e.OrderPendingCancel():
+            changes |= {"state": S.PENDING_CANCEL}
+        case e.OrderCanceled(reason=reason):
+            changes |= {"state": S.CANCELED, "reason": reason}
+        case e.OrderExpired(reason=reason):
+            changes |= {"state": S.EXPIRED, "reason": reason}
+        case e.OrderPendingAmend(quantity=quantity, price=price, stop_price=stop_price):
+            changes |= {
+                "state": S.PENDING_AMEND,
+                "pending_quantity": quantity,
+                "pending_price": price,
+                "pending_stop_price": stop_price,
+            }
+        case e.OrderAmended(quantity=quantity, price=price, stop_price=stop_price):
+            terms = {"quantity": quantity, "price": price, "stop_price": stop_price}
+            changes |= {name: term for name, term in terms.items() if term is not None}
+            if order.state is not S.PENDING_CANCEL:
+                changes |= {"state": resting_state(order)}
+            if quantity is not None and quantity <= order.filled:
+                changes |= {"state": S.FILLED, "quantity": order.filled}
+        case e.OrderCancelRejected(reason=reason):
+            changes |= {"state": resting_state(order), "reason": reason}
+        case e.OrderAmendRejected(reason=reason):
+            pending = order.state is S.PENDING_CANCEL
+            changes |= {"state": S.PENDING_CANCEL if pending else resting_state(order), "reason": reason}
+    after = changes.get("state", order.state)
+    if after is not S.PENDING_AMEND and not (after is S.PENDING_CANCEL and order.pending_quantity is not None):
+        changes |= {"pending_quantity": None, "pending_price": None, "pending_stop_price": None}
+    return msgspec.structs.replace(order, **changes)

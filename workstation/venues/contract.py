@@ -1,0 +1,111 @@
+"""The venue contract: what simulated, replay, paper and real venues all satisfy. One conformance suite runs on each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from workstation.domain.events import OrderEvent
+from workstation.domain.fill import Fill
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.market import MarketEvent
+from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
+
+type MarketSink = Callable[[MarketEvent], None]
+type OrderSink = Callable[[OrderEvent], None]
+
+
+class VenueError(Exception):
+    """The venue refused or could not do what was asked; the text is a sentence for the trader."""
+
+
+class VenueUnreachable(VenueError):
+    """The request certainly never reached the venue."""
+
+
+class NoAnswer(VenueError):
+    """The request may have reached the venue; no answer came. Nothing may be assumed: ask, do not send again."""
+
+
+class LinkState(StrEnum):
+    CONNECTED = "connected"
+    CONNECTING = "connecting"
+    DOWN = "down"
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue can do by itself. What it cannot, the desk emulates where that is safe, or refuses in a sentence."""
+
+    order_types: frozenset[OrderType]
+    tifs: frozenset[TimeInForce]
+    post_only: bool = True
+    reduce_only: bool = True
+    amend: bool = True
+    simulated_money: bool = True
+
+
+class VenueOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the venue shows it when it is asked."""
+
+    client_id: ClientOrderId
+    venue_order_id: str
+    instrument: InstrumentId
+    state: OrderState  # ACCEPTED, TRIGGERED, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED or REJECTED
+    quantity: Decimal
+    filled: Decimal
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    reason: str = ""
+
+
+class Venue(Protocol):
+    """One venue. Reports come through the sinks given to `connect`, on the event loop's thread, never blocking.
+
+    Commands are awaited until the venue has taken them: they raise `VenueUnreachable`, `NoAnswer` or `VenueError`;
+    what becomes of the order (accepted, rejected, filled…) arrives as order events, possibly before the command returns.
+    Reports may come late, twice or out of order: the order manager copes.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    @property
+    def link(self) -> LinkState: ...
+
+    async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def instruments(self) -> Sequence[Instrument]: ...
+
+    async def submit(self, order: Order) -> None: ...
+
+    async def amend(
+        self, order: Order, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
+    ) -> None:
+        """Change the terms that are not None; `quantity` is the new total."""
+        ...
+
+    async def cancel(self, order: Order) -> None: ...
+
+    async def cancel_all(self, instrument: InstrumentId | None = None) -> None: ...
+
+    async def order_status(self, client_id: ClientOrderId) -> VenueOrder | None:
+        """The order as the venue knows it, closed ones included; None if the venue says that it never had it."""
+        ...
+
+    async def open_orders(self) -> Sequence[VenueOrder]: ...
+
+    async def fills_since(self, ts: int) -> Sequence[Fill]:
+        """Every fill of ours at or after `ts` (UTC ns), oldest first."""
+        ...
+
+    async def balances(self) -> dict[str, Decimal]: ...
+
+    async def positions(self) -> dict[InstrumentId, Decimal]:
+        """Signed quantities of open derivative positions (spot holdings are balances)."""
+        ...
