@@ -33,7 +33,7 @@ class Clock(Protocol):
 
 
 class LiveClock:
-    """The system's UTC time; never runs backwards, whatever is done to the system's clock. Timers need a running loop."""
+    """UTC time that never runs backwards, whatever is done to the system's clock. Timers need a running loop."""
 
     def __init__(self) -> None:
         self._offset = time.time_ns() - time.monotonic_ns()

@@ -123,7 +123,7 @@ class TradingStateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tradin
 
 
 class BalanceAdjusted(msgspec.Struct, frozen=True, kw_only=True, tag="balance"):
-    """Money that came or went other than by a fill: the opening balance, deposits, withdrawals, funding, corrections."""
+    """Money that came or went other than by a fill: opening balance, deposits, withdrawals, funding, corrections."""
 
     ts: int
     venue: str

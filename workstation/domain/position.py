@@ -1,8 +1,8 @@
 """A netting position and its exact profit and loss: a fold over fills.
 
 The books always balance. A position carries the exact signed cost of what is open; closing a part releases a part of
-that cost, and what is released never goes missing: realised + unrealised = proceeds − outlays to the last digit, however
-the released part was rounded. Average price is only a view (cost / quantity).
+that cost, and what is released never goes missing: realised + unrealised = proceeds − outlays to the last digit,
+however the released part was rounded. Average price is only a view (cost / quantity).
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def apply(order: Order, event: e.OrderEvent) -> Order:
             filled = add(order.filled, fill.quantity)
             if filled > order.quantity:
                 raise IllegalTransition(
-                    f"fill {fill.trade_id} of {fill.quantity} would fill order {order.client_id} beyond {order.quantity}"
+                    f"fill {fill.trade_id} would fill order {order.client_id} beyond its {order.quantity}"
                 )
             keeps = order.state in (S.PENDING_CANCEL, S.PENDING_AMEND, S.CANCELED, S.EXPIRED)
             state = S.FILLED if filled == order.quantity else order.state if keeps else S.PARTIALLY_FILLED

@@ -66,8 +66,8 @@ class Venue(Protocol):
     """One venue. Reports come through the sinks given to `connect`, on the event loop's thread, never blocking.
 
     Commands are awaited until the venue has taken them: they raise `VenueUnreachable`, `NoAnswer` or `VenueError`;
-    what becomes of the order (accepted, rejected, filled…) arrives as order events, possibly before the command returns.
-    Reports may come late, twice or out of order: the order manager copes.
+    what becomes of the order (accepted, rejected, filled…) arrives as order events, possibly before the command
+    returns. Reports may come late, twice or out of order: the order manager copes.
     """
 
     name: str
