@@ -132,4 +132,21 @@ class BalanceAdjusted(msgspec.Struct, frozen=True, kw_only=True, tag="balance"):
     reason: str
 
 
-type AccountEvent = BalanceAdjusted | TradingStateChanged
+class KillRequested(msgspec.Struct, frozen=True, kw_only=True, tag="kill_requested"):
+    """The kill switch was pressed. Until `KillCompleted` of the same id every start of the desk goes on with it."""
+
+    ts: int
+    kill_id: str
+    flatten: bool
+    reason: str
+
+
+class KillCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="kill_completed"):
+    """The venues themselves showed no working order (and, if asked to flatten, no position); `receipt` says what."""
+
+    ts: int
+    kill_id: str
+    receipt: str
+
+
+type AccountEvent = BalanceAdjusted | TradingStateChanged | KillRequested | KillCompleted

@@ -1,0 +1,127 @@
+"""The market as the desk sees it: books, last trades, tapes, candles and marks of every instrument."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+
+from workstation.domain.bar import Bar
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.market import BookDelta, BookSnapshot, BookStale, MarketEvent, MarkPrice, Quote, Trade
+from workstation.domain.numbers import divide
+from workstation.market.bars import INTERVALS, Candles
+from workstation.market.book import OrderBook
+
+_DAY = INTERVALS["1d"]
+_MINUTE = INTERVALS["1m"]
+
+
+class InstrumentMarket:
+    """What is known of one instrument now. Read it; only the market data path writes it."""
+
+    def __init__(self, instrument: Instrument, history: Callable[[int, int], Sequence[Bar]], tape_size: int) -> None:
+        self.instrument = instrument
+        self.book = OrderBook(instrument.id)
+        self.tape: deque[Trade] = deque(maxlen=tape_size)
+        self.trades = 0  # how many trades there were: grows by one with each
+        self.last: Trade | None = None
+        self.mark: MarkPrice | None = None
+        self.quote: Quote | None = None
+        self.candles = Candles(history)
+        self.updated_at = 0  # UTC ns of the newest event
+        self._tick = float(instrument.tick)
+        self._lot = float(instrument.lot)
+
+    def apply(self, event: MarketEvent) -> None:
+        self.updated_at = event.ts
+        if isinstance(event, BookDelta | BookSnapshot | BookStale):
+            self.book.apply(event)
+        elif isinstance(event, Trade):
+            self.last = event
+            self.trades += 1
+            self.tape.append(event)
+            self.candles.add(event.ts, event.price * self._tick, event.quantity * self._lot)
+        elif isinstance(event, MarkPrice):
+            self.mark = event
+        else:
+            self.quote = event
+
+    def price(self) -> Decimal | None:
+        """What positions are valued at: the venue's mark, else the middle of the book, else the last trade."""
+        if self.mark is not None:
+            return self.mark.price
+        bid, ask = self.book.best_bid, self.book.best_ask
+        if bid is not None and ask is not None:
+            return divide(self.instrument.price(bid + ask), Decimal(2))
+        return self.instrument.price(self.last.price) if self.last else None
+
+    def day(self) -> DayStats | None:
+        """Change, range and volume of the last 24 hours (or of what is known of them)."""
+        bars = self.candles.series(_MINUTE).last(_DAY // _MINUTE + 1)
+        if not bars:
+            return None
+        since = bars[-1].ts - _DAY
+        bars = [bar for bar in bars if bar.ts > since]
+        return DayStats(
+            bars[0].open,
+            max(bar.high for bar in bars),
+            min(bar.low for bar in bars),
+            bars[-1].close,
+            sum(bar.volume for bar in bars),
+        )
+
+
+class DayStats:
+    """Open, high, low, last (quote currency) and volume (base units) of a day; `change` is a fraction."""
+
+    __slots__ = ("high", "last", "low", "open", "volume")
+
+    def __init__(self, open: float, high: float, low: float, last: float, volume: float) -> None:
+        self.open, self.high, self.low, self.last, self.volume = open, high, low, last, volume
+
+    @property
+    def change(self) -> float:
+        return self.last / self.open - 1 if self.open else 0.0
+
+
+class MarketData:
+    """All instruments of the desk."""
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        history: Callable[[InstrumentId, int, int], Sequence[Bar]] | None = None,
+        tape_size: int = 1_000,
+    ) -> None:
+        self.markets: dict[InstrumentId, InstrumentMarket] = {}
+        for instrument in instruments:
+            past = _no_history if history is None else _history_of(history, instrument.id)
+            self.markets[instrument.id] = InstrumentMarket(instrument, past, tape_size)
+        self.events = 0
+
+    def apply(self, event: MarketEvent) -> None:
+        self.events += 1
+        self.markets[event.instrument].apply(event)
+
+    def mark(self, instrument: InstrumentId) -> Decimal | None:
+        market = self.markets.get(instrument)
+        return market.price() if market else None
+
+    def reset(self) -> None:
+        """The market jumped to another time: candles and tapes of before it are void."""
+        for market in self.markets.values():
+            market.tape.clear()
+            market.candles.reset()
+            market.last = None
+            market.mark = None
+
+
+def _no_history(_interval: int, _count: int) -> Sequence[Bar]:
+    return ()
+
+
+def _history_of(
+    history: Callable[[InstrumentId, int, int], Sequence[Bar]], instrument: InstrumentId
+) -> Callable[[int, int], Sequence[Bar]]:
+    return lambda interval, count: history(instrument, interval, count)

@@ -1,0 +1,101 @@
+"""The order manager: every order of the desk, moved only by events. Pure; the engine does its I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from workstation.domain.events import OrderEvent, OrderFilled, OrderInitialized
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.order import ClientOrderId, Order
+from workstation.trading.order_state import IllegalTransition, apply
+
+
+class Outcome(StrEnum):
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"  # a fill that is already booked: harmless
+    ILLEGAL = "illegal"  # nothing changed; an error for the log
+    STRANGER = "stranger"  # an order that this desk never made
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What an event did: `order` is the order after it (None for a stranger), `error` a sentence if it was refused."""
+
+    outcome: Outcome
+    order: Order | None
+    error: str = ""
+
+
+class OrderManager:
+    """A fold over order events: feeding the journal into an empty manager gives the same orders again."""
+
+    def __init__(self) -> None:
+        self.orders: dict[ClientOrderId, Order] = {}
+        self.version = 0
+        self._open: dict[ClientOrderId, Order] = {}
+        self._trades: set[tuple[str, str]] = set()
+        self._history: dict[ClientOrderId, list[OrderEvent]] = {}
+
+    def apply(self, event: OrderEvent) -> Applied:
+        """Fold one event in. Never raises for what a venue may send; says what became of it."""
+        known = self.orders.get(event.client_id)
+        if isinstance(event, OrderInitialized):
+            if known is not None:
+                return Applied(Outcome.ILLEGAL, known, f"client order id {event.client_id} was used before")
+            return self._accept(event.order, event)
+        if known is None:
+            return Applied(Outcome.STRANGER, None, f"the venue reports on order {event.client_id}, which is not ours")
+        if isinstance(event, OrderFilled):
+            if event.fill.instrument != known.instrument or event.fill.side is not known.side:
+                return Applied(
+                    Outcome.ILLEGAL, known, f"fill {event.fill.trade_id} does not match order {known.client_id}"
+                )
+            trade = (venue_of(known.instrument), event.fill.trade_id)
+            if trade in self._trades:
+                return Applied(Outcome.DUPLICATE, known)
+        try:
+            order = apply(known, event)
+        except IllegalTransition as error:
+            return Applied(Outcome.ILLEGAL, known, str(error))
+        if isinstance(event, OrderFilled):
+            self._trades.add(trade)
+        return self._accept(order, event)
+
+    def _accept(self, order: Order, event: OrderEvent) -> Applied:
+        self.orders[order.client_id] = order
+        if order.is_open:
+            self._open[order.client_id] = order
+        else:
+            self._open.pop(order.client_id, None)
+        self._history.setdefault(order.client_id, []).append(event)
+        self.version += 1
+        return Applied(Outcome.APPLIED, order)
+
+    def open_orders(self, instrument: InstrumentId | None = None) -> list[Order]:
+        """Orders that can still trade or whose fate is unknown, oldest first."""
+        if instrument is None:
+            return list(self._open.values())
+        return [order for order in self._open.values() if order.instrument == instrument]
+
+    def open_at(self, venue: str) -> list[Order]:
+        return [order for order in self._open.values() if venue_of(order.instrument) == venue]
+
+    def history(self, client_id: ClientOrderId) -> list[OrderEvent]:
+        """The order's events, oldest first."""
+        return list(self._history.get(client_id, ()))
+
+    def knows_trade(self, venue: str, trade_id: str) -> bool:
+        return (venue, trade_id) in self._trades
+
+    @classmethod
+    def fold(cls, events: Iterable[OrderEvent]) -> OrderManager:
+        manager = cls()
+        for event in events:
+            manager.apply(event)
+        return manager
+
+
+def venue_of(instrument: InstrumentId) -> str:
+    return instrument.partition(":")[0]

@@ -1,0 +1,127 @@
+"""Accounts and positions of the whole desk: an exact fold over fills and balance adjustments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+import msgspec
+
+from workstation.domain import account as accounts
+from workstation.domain import position as positions
+from workstation.domain.account import Account
+from workstation.domain.events import BalanceAdjusted
+from workstation.domain.fill import Fill
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, add, multiply, subtract
+from workstation.domain.position import Position
+
+#: Price of an instrument by which it is valued now; None where none is known.
+type Marks = Callable[[InstrumentId], Decimal | None]
+
+
+class Equity(msgspec.Struct, frozen=True, kw_only=True):
+    """Worth of the desk in the account currency. `unpriced` names currencies that no market here can value."""
+
+    total: Decimal
+    unrealized: Decimal
+    realized: Decimal
+    fees: Decimal
+    by_venue: dict[str, Decimal]
+    unpriced: tuple[str, ...] = ()
+
+
+class Portfolio:
+    """Invariant: equity = opening money + realised + unrealised − fees, to the last digit (in each quote currency)."""
+
+    def __init__(self, instruments: Iterable[Instrument], currency: str) -> None:
+        self.instruments = {instrument.id: instrument for instrument in instruments}
+        self.currency = currency
+        self.accounts: dict[str, Account] = {}
+        self.positions: dict[InstrumentId, Position] = {}
+        self.version = 0
+
+    def adjust(self, event: BalanceAdjusted) -> None:
+        account = self.accounts.get(event.venue) or Account(venue=event.venue)
+        self.accounts[event.venue] = account.with_change(event.currency, event.amount)
+        self.version += 1
+
+    def apply_fill(self, fill: Fill) -> Position:
+        """Book a fill. Raises KeyError for an instrument that the desk does not know."""
+        instrument = self.instruments[fill.instrument]
+        before = self.position(fill.instrument)
+        after = positions.apply_fill(before, fill, instrument)
+        account = self.accounts.get(instrument.venue) or Account(venue=instrument.venue)
+        realized = subtract(after.realized, before.realized)
+        self.accounts[instrument.venue] = accounts.apply_fill(account, fill, instrument, realized)
+        self.positions[fill.instrument] = after
+        self.version += 1
+        return after
+
+    def position(self, instrument: InstrumentId) -> Position:
+        return self.positions.get(instrument) or Position(instrument=instrument)
+
+    def open_positions(self) -> list[Position]:
+        return [position for position in self.positions.values() if not position.is_flat]
+
+    def balance(self, venue: str, currency: str) -> Decimal:
+        account = self.accounts.get(venue)
+        return account.balance(currency) if account else ZERO
+
+    def rate(self, venue: str, currency: str, marks: Marks) -> Decimal | None:
+        """Value of one unit of `currency` in the account currency, by a spot market (of the same venue first)."""
+        if currency == self.currency:
+            return Decimal(1)
+        candidates = sorted(
+            (i for i in self.instruments.values() if i.base == currency and i.quote == self.currency),
+            key=lambda i: (not i.is_spot, i.venue != venue),
+        )
+        for instrument in candidates:
+            price = marks(instrument.id)
+            if price is not None:
+                return price
+        return None
+
+    def equity(self, marks: Marks) -> Equity:
+        """Everything at its mark, in the account currency."""
+        unpriced: set[str] = set()
+        by_venue: dict[str, Decimal] = {}
+        for account in self.accounts.values():
+            worth = ZERO
+            for currency, amount in account.balances.items():
+                rate = self.rate(account.venue, currency, marks) if amount else ZERO
+                if rate is None:
+                    unpriced.add(currency)
+                else:
+                    worth = add(worth, multiply(amount, rate))
+            by_venue[account.venue] = worth
+        unrealized = realized = fees = ZERO
+        for position in self.positions.values():
+            instrument = self.instruments[position.instrument]
+            rate = self.rate(instrument.venue, instrument.settlement, marks)
+            if rate is None:
+                unpriced.add(instrument.settlement)
+                continue
+            realized = add(realized, multiply(position.realized, rate))
+            fees = add(fees, multiply(position.fees, rate))
+            if position.is_flat:
+                continue
+            mark = marks(position.instrument)
+            if mark is None:
+                unpriced.add(instrument.id)
+                continue
+            profit = multiply(position.unrealized(instrument, mark), rate)
+            unrealized = add(unrealized, profit)
+            if not instrument.is_spot:  # a spot holding is already counted as a balance
+                by_venue[instrument.venue] = add(by_venue.get(instrument.venue, ZERO), profit)
+        total = ZERO
+        for worth in by_venue.values():
+            total = add(total, worth)
+        return Equity(
+            total=total,
+            unrealized=unrealized,
+            realized=realized,
+            fees=fees,
+            by_venue=by_venue,
+            unpriced=tuple(sorted(unpriced)),
+        )
