@@ -109,6 +109,26 @@ type OrderEvent = (
 )
 
 
+#: Topics of the bus for whoever follows orders.
+ORDER_EVENTS: tuple[type[OrderEvent], ...] = (
+    OrderInitialized,
+    OrderDenied,
+    OrderSubmitted,
+    OrderAccepted,
+    OrderRejected,
+    OrderTriggered,
+    OrderFilled,
+    OrderPendingCancel,
+    OrderCanceled,
+    OrderCancelRejected,
+    OrderPendingAmend,
+    OrderAmended,
+    OrderAmendRejected,
+    OrderExpired,
+    OrderUnknown,
+)
+
+
 class TradingState(StrEnum):
     ACTIVE = "active"
     REDUCING = "reducing"  # only orders that shrink a position

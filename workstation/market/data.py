@@ -51,6 +51,10 @@ class InstrumentMarket:
         """What positions are valued at: the venue's mark, else the middle of the book, else the last trade."""
         if self.mark is not None:
             return self.mark.price
+        return self.mid()
+
+    def mid(self) -> Decimal | None:
+        """The middle of the book, else the last trade."""
         bid, ask = self.book.best_bid, self.book.best_ask
         if bid is not None and ask is not None:
             return divide(self.instrument.price(bid + ask), Decimal(2))

@@ -1,0 +1,219 @@
+"""The pure heart of the desk: (state, event) → state, for orders, money and trading state. No I/O, no clock.
+
+Live, a journal read back at start, a property test and an event backtest all drive this one class.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from decimal import Decimal
+
+from workstation.domain.events import (
+    AccountEvent,
+    BalanceAdjusted,
+    KillCompleted,
+    KillRequested,
+    OrderEvent,
+    OrderFilled,
+    OrderInitialized,
+    TradingState,
+    TradingStateChanged,
+)
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, subtract
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
+from workstation.market.data import MarketData
+from workstation.trading.limits import RiskLimits
+from workstation.trading.orders import Applied, OrderManager, Outcome
+from workstation.trading.portfolio import Portfolio
+from workstation.trading.risk import PositionRisk, Question, Verdict, judge
+
+_SECOND = 1_000_000_000
+#: What the trading state may be before a journal says otherwise.
+_FIRST = TradingStateChanged(ts=0, state=TradingState.ACTIVE, reason="first start", by="start")
+
+
+class TradingCore:
+    """Orders, accounts, positions and the trading state, and what risk says of a draft."""
+
+    def __init__(
+        self, instruments: Iterable[Instrument], market: MarketData, limits: RiskLimits, currency: str = "USDT"
+    ) -> None:
+        self.instruments = {instrument.id: instrument for instrument in instruments}
+        self.market = market
+        self.limits = limits
+        self.orders = OrderManager()
+        self.portfolio = Portfolio(self.instruments.values(), currency)
+        self.state_change = _FIRST
+        self.unfinished_kill: KillRequested | None = None
+        self.last_receipt: KillCompleted | None = None
+        self._recent: deque[ClientOrderId] = deque(maxlen=512)
+
+    @property
+    def state(self) -> TradingState:
+        return self.state_change.state
+
+    def apply_order(self, event: OrderEvent) -> Applied:
+        """Fold an order event in; a fill moves position and account in the same step."""
+        if isinstance(event, OrderFilled) and event.fill.instrument not in self.instruments:
+            return Applied(Outcome.STRANGER, None, f"fill {event.fill.trade_id} is of an unknown instrument")
+        applied = self.orders.apply(event)
+        if applied.outcome is Outcome.APPLIED:
+            if isinstance(event, OrderFilled):
+                self.portfolio.apply_fill(event.fill)
+            elif isinstance(event, OrderInitialized):
+                self._recent.append(event.client_id)
+        return applied
+
+    def apply_account(self, event: AccountEvent) -> None:
+        match event:
+            case BalanceAdjusted():
+                self.portfolio.adjust(event)
+            case TradingStateChanged():
+                self.state_change = event
+            case KillRequested():
+                self.unfinished_kill = event
+            case KillCompleted():
+                self.last_receipt = event
+                if self.unfinished_kill is not None and self.unfinished_kill.kill_id == event.kill_id:
+                    self.unfinished_kill = None
+
+    def fold(self, journal: Iterable[OrderEvent | AccountEvent]) -> None:
+        """Rebuild everything from a journal."""
+        for event in journal:
+            match event:
+                case BalanceAdjusted() | TradingStateChanged() | KillRequested() | KillCompleted():
+                    self.apply_account(event)
+                case _:
+                    self.apply_order(event)
+
+    # What risk needs to know.
+
+    def worst_price(self, order: Order) -> Decimal | None:
+        """The price at which an open order binds money: its limit or stop, else the market's."""
+        if order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+            if order.pending_price is not None and order.price is not None:
+                return max(order.price, order.pending_price)
+            return order.price
+        if order.type is OrderType.STOP:
+            return order.stop_price
+        return self.market.mark(order.instrument)
+
+    def held(self, instrument: Instrument) -> Decimal:
+        """Spot: the base currency that is there. Derivatives: the signed position."""
+        if instrument.is_spot:
+            return self.portfolio.balance(instrument.venue, instrument.base)
+        return self.portfolio.position(instrument.id).quantity
+
+    def position_risk(self, instrument: Instrument, but: ClientOrderId | None = None) -> PositionRisk:
+        """The instrument's risk; order `but` (being amended) is left out, here and below."""
+        buys = sells = ZERO
+        for order in self.orders.open_orders(instrument.id):
+            if order.client_id == but:
+                continue
+            if order.side is Side.BUY:
+                buys = add(buys, order.worst_quantity)
+            else:
+                sells = add(sells, order.worst_quantity)
+        mark = self.market.mark(instrument.id)
+        rate = self.portfolio.rate(instrument.venue, instrument.settlement, self.market.mark)
+        unit = ZERO if mark is None or rate is None else multiply(instrument.notional(ONE, mark), rate)
+        return PositionRisk(self.portfolio.position(instrument.id).quantity, buys, sells, unit)
+
+    def exposure(self, without: InstrumentId | None = None) -> Decimal:
+        """Worst-case value of all positions and working orders, in the account currency."""
+        busy = {order.instrument for order in self.orders.open_orders()}
+        busy |= {position.instrument for position in self.portfolio.open_positions()}
+        total = ZERO
+        for instrument in busy - {without}:
+            total = add(total, self.position_risk(self.instruments[instrument]).exposure)
+        return total
+
+    def free_funds(self, venue: str, currency: str, but: ClientOrderId | None = None) -> Decimal:
+        """Money at the venue that nothing binds: neither working orders nor the margin of positions."""
+        free = self.portfolio.balance(venue, currency)
+        for position in self.portfolio.open_positions():
+            instrument = self.instruments[position.instrument]
+            if instrument.venue == venue and not instrument.is_spot and instrument.settlement == currency:
+                mark = self.market.mark(position.instrument)
+                if mark is not None:
+                    margin = divide(instrument.notional(position.quantity, mark), instrument.leverage)
+                    free = subtract(add(free, position.unrealized(instrument, mark)), margin)
+        for order in self.orders.open_at(venue):
+            instrument = self.instruments[order.instrument]
+            if instrument.settlement != currency or (instrument.is_spot and order.side is Side.SELL):
+                continue
+            price = self.worst_price(order)
+            if price is None or order.reduce_only or order.client_id == but:
+                continue
+            quantity = order.worst_quantity
+            if not instrument.is_spot:
+                quantity = self._beyond_position(order, instrument)
+            notional = instrument.notional(quantity, price)
+            fee = multiply(notional, max(instrument.taker_fee, instrument.maker_fee, ZERO))
+            free = subtract(free, add(divide(notional, instrument.leverage), fee))
+        return free
+
+    def _beyond_position(self, order: Order, instrument: Instrument) -> Decimal:
+        """The part of a derivative order that would grow a position rather than close one."""
+        held = self.portfolio.position(instrument.id).quantity
+        closes = max(ZERO, multiply(held, Decimal(-order.side.sign)))
+        return max(ZERO, subtract(order.worst_quantity, closes))
+
+    def free_base(self, instrument: Instrument, but: ClientOrderId | None = None) -> Decimal:
+        """Spot holding that no working sell binds."""
+        free = self.held(instrument)
+        for order in self.orders.open_orders(instrument.id):
+            if order.side is Side.SELL and order.client_id != but:
+                free = subtract(free, order.worst_quantity)
+        return free
+
+    def question(self, draft: OrderDraft, now: int, link_up: bool = True, but: ClientOrderId | None = None) -> Question:
+        """All that the checks look at. Raises KeyError for an unknown instrument."""
+        instrument = self.instruments[draft.instrument]
+        market = self.market.markets[draft.instrument]
+        book = market.book
+        opposite = book.best_ask if draft.side is Side.BUY else book.best_bid
+        recent = [self.orders.orders[client_id] for client_id in self._recent]
+        window = max(_SECOND, self.limits.duplicate_window_ms * 1_000_000)
+        return Question(
+            draft=draft,
+            instrument=instrument,
+            limits=self.limits,
+            now=now,
+            state=self.state,
+            mid=market.mid(),
+            best_opposite=None if opposite is None else instrument.price(opposite),
+            sweep=self._sweep(draft, instrument) if draft.type is OrderType.MARKET else None,
+            stale=book.stale,
+            price_age=now - market.updated_at if market.updated_at else None,
+            position=self.portfolio.position(draft.instrument),
+            held=self.held(instrument),
+            rate=self.portfolio.rate(instrument.venue, instrument.settlement, self.market.mark),
+            others=self.position_risk(instrument, but),
+            exposure_elsewhere=self.exposure(without=draft.instrument),
+            free_quote=self.free_funds(instrument.venue, instrument.settlement, but),
+            free_base=self.free_base(instrument, but) if instrument.is_spot else ZERO,
+            recent=[order for order in recent if order.created_at > now - window],
+            link_up=link_up,
+        )
+
+    def judge(
+        self, draft: OrderDraft, now: int, link_up: bool = True, but: ClientOrderId | None = None
+    ) -> list[Verdict]:
+        """What every risk check says of the draft now (`but`: the order whose terms the draft would replace)."""
+        return judge(self.question(draft, now, link_up, but))
+
+    def _sweep(self, draft: OrderDraft, instrument: Instrument) -> Decimal | None:
+        """Price of the last level that a market order of this size would take; None if nothing is there."""
+        book = self.market.markets[draft.instrument].book
+        levels = book.ask_levels(500) if draft.side is Side.BUY else book.bid_levels(500)
+        left = draft.quantity
+        price: int | None = None
+        for ticks, lots in levels:
+            price = ticks
+            left = subtract(left, instrument.quantity(lots))
+            if left <= 0:
+                break
+        return None if price is None else instrument.price(price)
