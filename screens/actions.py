@@ -1,0 +1,217 @@
+"""The one table of everything that can be done on the desk: it feeds keys, footer, help, palette and `:` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from screens.keys import UnknownKey, canonical, display
+
+EVERYWHERE = "everywhere"  # acts in dialogs and text fields too
+DESK = "desk"  # acts outside dialogs and text fields
+DIALOG = "dialog"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do.
+
+    In a pane's own table `name` is the verb ("recentre") and runs the pane's method `action_recentre`; in the desk's
+    table it is "<pane>.recentre". `trades`: acts only while the desk is ARMED. `footer`: rank among the footer's
+    hints, higher first, 0 for not shown. `short` is the footer's word for it. `group` heads it in the help.
+    """
+
+    name: str
+    title: str
+    help: str
+    keys: tuple[str, ...] = ()
+    trades: bool = False
+    footer: int = 0
+    short: str = ""
+    group: str = ""
+    context: str = DESK
+    palette: bool = True
+
+    @property
+    def verb(self) -> str:
+        return self.name.rpartition(".")[2]
+
+    @property
+    def label(self) -> str:
+        return self.short or self.title
+
+    @property
+    def shown_keys(self) -> str:
+        return " ".join(display(key) for key in self.keys)
+
+
+class ActionTable:
+    """All actions by name and by key. Add first, then `remap` once with the trader's own keys."""
+
+    def __init__(self, actions: Iterable[Action] = ()) -> None:
+        self._actions: dict[str, Action] = {}
+        self._keys: dict[tuple[str, str], Action] = {}
+        for action in actions:
+            self.add(action)
+
+    def add(self, action: Action) -> None:
+        """Add an action. Raises ValueError for a name or a key of its context that is taken, `UnknownKey` for a key."""
+        if action.name in self._actions:
+            raise ValueError(f"two actions are called {action.name}")
+        action = replace(action, keys=tuple(canonical(key) for key in action.keys))
+        for key in action.keys:
+            if other := self._rival(action, key):
+                raise ValueError(f"{display(key)} is the key of both {other.name} and {action.name}")
+        self._put(action)
+
+    def add_pane(self, pane: str, actions: Iterable[Action]) -> None:
+        """Add a pane's own table."""
+        for action in actions:
+            self.add(replace(action, name=f"{pane}.{action.name}", context=pane))
+
+    def _put(self, action: Action) -> None:
+        self._actions[action.name] = action
+        for key in action.keys:
+            self._keys[action.context, key] = action
+
+    def _rival(self, action: Action, key: str) -> Action | None:
+        """Another action that `key` would run where `action` is to be run by it."""
+        contexts = {action.context, EVERYWHERE}
+        if action.context == EVERYWHERE:
+            contexts = {context for context, _ in self._keys}
+        for context in sorted(contexts):
+            other = self._keys.get((context, key))
+            if other is not None and other.name != action.name:
+                return other
+        return None
+
+    def __iter__(self) -> Iterator[Action]:
+        return iter(self._actions.values())
+
+    def get(self, name: str) -> Action | None:
+        return self._actions.get(name)
+
+    def of(self, context: str) -> list[Action]:
+        return [action for action in self._actions.values() if action.context == context]
+
+    def for_key(self, key: str, context: str) -> Action | None:
+        return self._keys.get((context, key))
+
+    def remap(self, keys: Mapping[str, str | Sequence[str]]) -> list[str]:
+        """Give actions the trader's own keys by name; what cannot be is left out and told in a sentence."""
+        problems: list[str] = []
+        wanted: list[Action] = []
+        for name, value in keys.items():
+            action = self._actions.get(name)
+            if action is None:
+                problems.append(f"keys: there is no action {name!r}{self._nearest(name)}")
+                continue
+            try:
+                chosen = tuple(canonical(key) for key in ([value] if isinstance(value, str) else value) if key)
+            except UnknownKey as error:
+                problems.append(f"keys: {name}: {error}")
+                continue
+            if not chosen and action.name == "kill":
+                problems.append("keys: the kill switch cannot be left without a key")
+                continue
+            wanted.append(replace(action, keys=chosen))
+        for action in wanted:  # the old keys of all go first, so that two actions can swap theirs
+            for key in self._actions[action.name].keys:
+                self._keys.pop((action.context, key), None)
+        for action in wanted:
+            free = []
+            for key in action.keys:
+                if other := self._rival(action, key):
+                    problems.append(
+                        f"keys: {display(key)} is already the key of {other.name}, so {action.name} has not got it"
+                    )
+                else:
+                    free.append(key)
+            kept = tuple(free)
+            if action.name == "kill" and not kept:
+                kept = self._actions["kill"].keys
+            self._put(replace(action, keys=kept))
+        return problems
+
+    def _nearest(self, name: str) -> str:
+        import difflib
+
+        near = difflib.get_close_matches(name, self._actions, n=1)
+        return f"; did you mean {near[0]!r}?" if near else ""
+
+
+#: The desk's own actions. The panes add theirs.
+DESK_ACTIONS: tuple[Action, ...] = (
+    Action(
+        "kill",
+        "Kill switch",
+        "Halts trading, cancels every working order and stops every strategy at once; again within 3 s flattens all.",
+        ("f9", "ctrl+backslash"),
+        footer=100,
+        short="Kill",
+        group="Safety",
+        context=EVERYWHERE,
+    ),
+    Action(
+        "arm",
+        "Arm / disarm order entry",
+        "Trading keys act only while the desk is ARMED; cancelling by the kill switch always works.",
+        ("ctrl+l",),
+        footer=60,
+        short="Arm",
+        group="Safety",
+        context=EVERYWHERE,
+    ),
+    Action("palette", "Command palette", "Finds and runs any action, instrument, pane or theme by its name.",
+           ("ctrl+p",), footer=40, short="Palette", group="Find", context=EVERYWHERE, palette=False),
+    Action("help", "Help for where you are", "Shows every key of the focused pane and of the desk; type to search.",
+           ("f1",), group="Find", context=EVERYWHERE),
+    Action("help_here", "Help", "The same as F1, outside text fields.", ("?",), footer=90, short="Help", group="Find",
+           palette=False),
+    Action("search", "Instrument search", "Finds an instrument and selects it for every pane that follows the desk.",
+           ("/",), footer=50, short="Find", group="Find"),
+    Action("command", "Command line", "Orders and commands by typing: buy 0.5 @ 64200, cancel all, close, rearm.",
+           (":",), footer=55, short="Command", group="Find"),
+    Action("jump", "Jump to a pane", "Shows a letter on each pane; press it to go there.", ("ctrl+o",),
+           group="Panes", context=EVERYWHERE),
+    Action("ticket", "Order ticket", "Opens the order ticket for the selected instrument.", ("o",), footer=70,
+           short="Ticket", group="Trade"),
+    Action("focus_next", "Next field or pane", "Moves the focus onwards.", ("tab",), footer=20, short="Focus",
+           group="Panes", palette=False),
+    Action("focus_previous", "Previous field or pane", "Moves the focus back.", ("shift+tab",), group="Panes",
+           palette=False),
+    Action("pane_previous", "Previous pane", "Moves the focus to the previous pane.", ("[",), group="Panes"),
+    Action("pane_next", "Next pane", "Moves the focus to the next pane.", ("]",), group="Panes"),
+    Action("zoom", "Maximise pane", "Gives the focused pane the whole page; again to go back.", ("z",), footer=30,
+           short="Zoom", group="Panes"),
+    Action("theme", "Dark / light theme", "Switches between the dark and the light theme and remembers it.", (),
+           group="Desk"),
+    Action("restart_pane", "Restart the failed pane", "Starts the focused pane again after an error.", ("ctrl+r",),
+           group="Panes"),
+    Action("notices", "Clear notices", "Takes all notices off the screen.", (), group="Desk"),
+    Action("quit", "Quit", "Leaves the desk. Working orders stay at the venues; the desk says how many.",
+           ("ctrl+q",), group="Desk", context=EVERYWHERE),
+)  # fmt: skip
+
+#: Only on a desk that plays a recording.
+REPLAY_ACTIONS: tuple[Action, ...] = (
+    Action("replay_pause", "Pause / go on", "Stops the recording's time and lets it run again.", ("p",), footer=45,
+           short="Pause", group="Replay"),
+    Action("replay_step", "Step", "Lets the paused recording go on by one event.", (",", "."), group="Replay"),
+    Action("replay_slower", "Slower", "Halves the recording's speed.", ("<",), group="Replay"),
+    Action("replay_faster", "Faster", "Doubles the recording's speed.", (">",), group="Replay"),
+)  # fmt: skip
+
+
+def page_actions(titles: Sequence[str]) -> tuple[Action, ...]:
+    """One action for each page that exists: keys 1 … 9."""
+    return tuple(
+        Action(
+            f"page_{number}",
+            f"Page {number}: {title}",
+            f"Shows the {title} page.",
+            (str(number),),
+            group="Panes",
+        )
+        for number, title in enumerate(titles, 1)
+    )

@@ -1,0 +1,107 @@
+"""Panes that draw their own lines: cached strips, and only the rows that changed are refreshed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+
+from screens.pane import Desk, Pane
+
+_NOTHING = object()
+
+
+def cells(*parts: tuple[str, Style]) -> Iterable[Segment]:
+    """Segments of (text, style) parts."""
+    return [Segment(text, style) for text, style in parts]
+
+
+class PaintedPane(Pane):
+    """A Line API pane. In `paint`, `put` each row with a cheap key; a row is built again only when its key changed.
+
+    Rows are screen rows 0 … `height`−1; `width` is in cells. A row without `put` keeps what it showed; `blank_from`
+    clears the rest. After a resize, a change of theme or of the instrument every key is forgotten, so that `paint`
+    draws everything once.
+    """
+
+    ALLOW_SELECT = False
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__(desk, slot)
+        self._row_keys: list[Hashable] = []
+        self._strips: list[Strip] = []
+        self._dirty: set[int] = set()
+
+    @property
+    def width(self) -> int:
+        return self.content_size.width
+
+    @property
+    def height(self) -> int:
+        return self.content_size.height
+
+    def put(self, y: int, key: Hashable, build: Callable[[], Iterable[Segment]]) -> None:
+        """Row `y` shows what `build` gives, which depends on nothing but `key`. Rows off the pane are ignored."""
+        if not 0 <= y < len(self._row_keys) or self._row_keys[y] == key:
+            return
+        self._row_keys[y] = key
+        base = self.ink.base
+        strip = Strip(Segment.apply_style(build(), base)).adjust_cell_length(self.width, base)
+        if strip != self._strips[y]:
+            self._strips[y] = strip
+            self._dirty.add(y)
+
+    def put_text(self, y: int, text: str, style: Style | None = None) -> None:
+        """Row `y` shows one text in one style."""
+        ink = style or self.ink.text
+        self.put(y, (text, ink), lambda: [Segment(text, ink)])
+
+    def blank_from(self, y: int) -> None:
+        """Empty row `y` and all below it."""
+        for row in range(y, len(self._row_keys)):
+            self.put(row, None, list)
+
+    def invalidate(self) -> None:
+        """Forget all keys: the next `paint` builds every row."""
+        self._row_keys = [_NOTHING] * len(self._row_keys)
+
+    def row_text(self, y: int) -> str:
+        """What row `y` shows, for tests and for copying."""
+        return self._strips[y].text
+
+    # -- the shell's side
+
+    def flush(self) -> None:
+        if not self._dirty:
+            return
+        regions = []
+        rows = sorted(self._dirty)
+        start = previous = rows[0]
+        for row in rows[1:]:
+            if row != previous + 1:
+                regions.append(Region(0, start, self.width, previous - start + 1))
+                start = row
+            previous = row
+        regions.append(Region(0, start, self.width, previous - start + 1))
+        self._dirty.clear()
+        self.refresh(*regions)
+
+    def render_line(self, y: int) -> Strip:
+        if y < len(self._strips):
+            return self._strips[y]
+        return Strip.blank(self.width, self.ink.base)
+
+    def _on_resize(self, event: events.Resize) -> None:
+        blank = Strip.blank(self.width, self.ink.base)
+        self._strips = [blank] * self.height
+        self._row_keys = [_NOTHING] * self.height
+        self._dirty = set(range(self.height))
+        self.resized()
+        self.repaint()
+
+    def resized(self) -> None:
+        """The pane has another `width` or `height`; `paint` follows."""

@@ -1,0 +1,184 @@
+"""The pane contract: a Textual widget that the desk finds, places, paces and, when it fails, replaces by a card.
+
+A pane never touches a venue, SQL or another pane. It reads and commands `self.engine`, and asks `self.desk` for what
+belongs to the screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, MutableMapping
+from decimal import Decimal
+from typing import Any, ClassVar, Protocol
+
+from textual.widget import Widget
+
+from screens.actions import Action
+from screens.engine_api import Engine
+from screens.theme import Ink
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.order import OrderDraft
+from workstation.market.book import OrderBook
+
+
+class Desk(Protocol):
+    """What a pane may ask of the shell."""
+
+    engine: Engine
+
+    @property
+    def ink(self) -> Ink: ...
+    @property
+    def armed(self) -> bool:
+        """Whether trading keys act."""
+        ...
+
+    @property
+    def selected(self) -> InstrumentId | None:
+        """The desk's selected instrument."""
+        ...
+
+    def select(self, instrument: InstrumentId) -> None:
+        """Select an instrument for every pane that follows the desk."""
+        ...
+
+    def toast(self, text: str, *, error: bool = False) -> None:
+        """A short notice; errors stay longer. Floods are folded into one."""
+        ...
+
+    def offer_draft(self, draft: OrderDraft) -> None:
+        """Open the order ticket filled with the draft. Nothing is sent."""
+        ...
+
+    def size(self, instrument: InstrumentId) -> Decimal:
+        """The order size preset of the instrument that ladder, chart and ticket share, in its units."""
+        ...
+
+    def set_size(self, instrument: InstrumentId, quantity: Decimal) -> None: ...
+
+    def step_size(self, instrument: InstrumentId, steps: int) -> Decimal:
+        """Go to the next larger (+1) or smaller (−1) preset and return it."""
+        ...
+
+    def spawn(self, pane: Pane, work: Coroutine[Any, Any, Any]) -> None: ...
+
+    def pane_settings(self, slot: str) -> MutableMapping[str, Any]: ...
+
+    def save_settings(self) -> None: ...
+
+
+class Pane(Widget):
+    """Base of every pane. Subclass this for panes made of widgets, `PaintedPane` for panes that draw their own lines.
+
+    `PANE` is the name in layouts and settings, `TITLE` stands in the title bar, `DEFAULT_KEY` is the letter of the jump
+    mode, `ACTIONS` the pane's own table (methods `action_<name>`, plain or async). A pane whose `FOLLOWS` is true
+    shows the desk's selected instrument unless it is pinned to one.
+    """
+
+    PANE: ClassVar[str] = ""
+    TITLE: ClassVar[str] = ""
+    DEFAULT_KEY: ClassVar[str] = ""
+    ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    FOLLOWS: ClassVar[bool] = True
+
+    can_focus = True
+
+    DEFAULT_CSS = """
+    Pane { width: 1fr; height: 1fr; background: $background; }
+    """
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__()
+        self.desk = desk
+        self.slot = slot  # "books" or, for a second one, "books:2"
+        self.engine = desk.engine
+
+    # -- what the pane may use
+
+    @property
+    def ink(self) -> Ink:
+        """The palette of the theme in force."""
+        return self.desk.ink
+
+    @property
+    def settings(self) -> MutableMapping[str, Any]:
+        """This pane's saved settings (JSON values). Call `save_settings` after a change."""
+        return self.desk.pane_settings(self.slot)
+
+    def save_settings(self) -> None:
+        self.desk.save_settings()
+
+    @property
+    def instrument_id(self) -> InstrumentId | None:
+        """The pinned instrument, or the one selected on the desk."""
+        return self.settings.get("instrument") or self.desk.selected
+
+    @property
+    def instrument(self) -> Instrument | None:
+        return None if self.instrument_id is None else self.engine.instrument(self.instrument_id)
+
+    @property
+    def book(self) -> OrderBook | None:
+        return None if self.instrument_id is None else self.engine.book(self.instrument_id)
+
+    def pin(self, instrument: InstrumentId | None) -> None:
+        """Stay with one instrument, or with None follow the desk again."""
+        before = self.instrument_id
+        self.settings["instrument"] = instrument
+        self.save_settings()
+        if self.instrument_id != before:
+            self.instrument_changed()
+
+    @property
+    def armed(self) -> bool:
+        return self.desk.armed
+
+    def toast(self, text: str, *, error: bool = False) -> None:
+        self.desk.toast(text, error=error)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine beside the screen. It starts at once; a refusal becomes a notice, a bug the error card."""
+        self.desk.spawn(self, work)
+
+    # -- what the pane may say
+
+    def paint(self, now: int) -> None:
+        """Bring the screen up to date; `now` is the engine's UTC ns. Called at the frame rate while visible.
+
+        Compare before you update: most calls find nothing changed.
+        """
+
+    def instrument_changed(self) -> None:
+        """The pane's instrument is another one now; `paint` follows."""
+
+    def theme_changed(self) -> None:
+        """The inks changed; `paint` follows."""
+
+    def take_draft(self, draft: OrderDraft) -> bool:
+        """Show a draft for sending (the order ticket does); True if this pane takes drafts."""
+        return False
+
+    def subtitle(self) -> str:
+        """What stands after the title; the instrument for a pane that follows or is pinned to one."""
+        if not self.FOLLOWS or self.instrument_id is None:
+            return ""
+        pinned = " ⌖" if self.settings.get("instrument") else ""
+        return f"{self.instrument_id}{pinned}"
+
+    def status(self) -> str:
+        """A few words at the right end of the title bar."""
+        return ""
+
+    def stale(self) -> str | None:
+        """Why what is shown cannot be trusted, or None. Marked in the title bar."""
+        book = self.book if self.FOLLOWS else None
+        return None if book is None else book.stale
+
+    # -- the shell's side
+
+    def repaint(self) -> None:
+        """Paint now instead of at the next frame."""
+        self.paint(self.engine.clock.now())
+        self.flush()
+
+    def flush(self) -> None:
+        """Hand what `paint` has changed to the screen."""

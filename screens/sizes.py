@@ -1,0 +1,69 @@
+"""Order size presets that ladder, chart and ticket share: round quantities around useful values."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from workstation.domain.instrument import Instrument
+from workstation.domain.numbers import ZERO, floor_to
+
+#: Values, in quote currency, that the presets are worth about.
+VALUES = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
+_FIRST = 4  # 1,000
+
+
+def presets(instrument: Instrument, price: Decimal | None) -> list[Decimal]:
+    """Ascending round quantities (1, 2, 2.5 or 5 × 10ⁿ, in whole lots) worth about `VALUES` at `price`."""
+    least = max(instrument.lot, instrument.min_quantity)
+    if price is None or price <= 0:
+        return [least * factor for factor in (1, 2, 5, 10, 20, 50, 100)]
+    result: list[Decimal] = []
+    for value in VALUES:
+        if instrument.is_inverse:
+            wanted = Decimal(value) / instrument.multiplier
+        else:
+            wanted = Decimal(value) / (price * instrument.multiplier)
+        quantity = max(least, floor_to(_rounded(wanted), instrument.lot))
+        if instrument.notional(quantity, price) < instrument.min_notional:
+            continue
+        if quantity not in result:
+            result.append(quantity)
+    return result or [least]
+
+
+def _rounded(quantity: Decimal) -> Decimal:
+    """The nearest of 1, 2, 2.5 and 5 times a power of ten."""
+    power = Decimal(1).scaleb(quantity.adjusted())
+    return min((power * step for step in (1, 2, Decimal("2.5"), 5, 10)), key=lambda one: abs(one - quantity))
+
+
+class Sizes:
+    """The chosen size of each instrument."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[str, Decimal] = {}
+
+    def get(self, instrument: Instrument, price: Decimal | None) -> Decimal:
+        if instrument.id not in self._chosen:
+            steps = presets(instrument, price)
+            if price is None:
+                return steps[0]
+            self._chosen[instrument.id] = steps[min(_FIRST, len(steps) - 1)]
+        return self._chosen[instrument.id]
+
+    def set(self, instrument: Instrument, quantity: Decimal) -> None:
+        """Choose a size. Raises ValueError where it is not above zero."""
+        if quantity <= ZERO:
+            raise ValueError("the order size must be above zero")
+        self._chosen[instrument.id] = quantity
+
+    def step(self, instrument: Instrument, price: Decimal | None, steps: int) -> Decimal:
+        """Go `steps` presets up (or down, below zero), from whatever size is chosen."""
+        known = presets(instrument, price)
+        for _ in range(abs(steps)):
+            now = self.get(instrument, price)
+            if steps > 0:
+                self._chosen[instrument.id] = next((size for size in known if size > now), now)
+            else:
+                self._chosen[instrument.id] = next((size for size in reversed(known) if size < now), now)
+        return self.get(instrument, price)
