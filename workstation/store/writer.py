@@ -1,0 +1,257 @@
+"""The one thread that writes a store: a queue in, transactions in the same order out.
+
+Whatever waits when the thread comes round goes into one transaction (group commit), so many appends share one disk
+flush. What is not critical (`later`) rides along with the next transaction, or goes after a moment of quiet.
+
+A failed write (disk full, input/output error) ends the writing for good: the append and every later one fail. So the
+journal is at any time a gapless beginning of what was submitted; to go on after a hole, or to flush again after a
+failed flush, would be to guess. Free the space and open the store again. What was durable before stays; an append
+that failed in the commit itself may turn out to be stored, so state is always taken from the journal on opening.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from workstation.domain.events import OrderFilled
+from workstation.domain.order import Order
+from workstation.store.codec import Event, Row, event_row, fill_row, order_row
+from workstation.store.errors import DuplicateFill, StoreError, sentence
+
+#: How many submissions at most share a transaction, and how many uncritical rows wait for company.
+GROUP = 4096
+LATER = 512
+QUIET_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """SQL text by what it writes; parameters are the table's columns in order."""
+
+    journal: str
+    fill: str
+    order: str
+    equity: str
+    receipt: str
+    log: str
+    setting: str
+    instrument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What is stored together or not at all. `rows` are further rows with their statement; no future: not critical."""
+
+    future: Future[None] | None
+    events: Sequence[Event] = ()
+    orders: Sequence[Order] = ()
+    rows: Sequence[tuple[str, Row]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    future: Future[None] | None
+    journal: list[Row]
+    fills: list[tuple[int, Row]]  # (index of the event in `journal`, row without seq)
+    orders: dict[str, Row]
+    rows: Sequence[tuple[str, Row]]
+
+
+class Writer:
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        statements: Statements,
+        on_failure: Callable[[StoreError], None],
+        on_refused: Callable[[StoreError], None],
+    ) -> None:
+        """Takes over `connection` (autocommit mode). The callbacks are called on the writer's thread."""
+        self._path = path
+        self._connection = connection
+        self._statements = statements
+        self._on_failure = on_failure
+        self._on_refused = on_refused
+        self._queue: queue.SimpleQueue[Submission | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._closed = False
+        self._later: list[Submission] = []
+        self._seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]
+        self.failure: StoreError | None = None
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, submission: Submission) -> None:
+        with self._gate:
+            failure = StoreError(f"The store {self._path} is closed.") if self._closed else self.failure
+            if failure is None:
+                self._queue.put(submission)
+                return
+        if submission.future is not None:
+            submission.future.set_exception(failure)
+
+    def close(self) -> None:
+        """Write what waits, then end the thread and close the connection. Idempotent."""
+        with self._gate:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                first = self._queue.get(timeout=QUIET_SECONDS if self._later else None)
+            except queue.Empty:
+                self._commit([])
+                continue
+            group: list[Submission] = []
+            item: Submission | None = first
+            while item is not None:
+                group.append(item)
+                if len(group) == GROUP or self._queue.empty():
+                    break
+                item = self._queue.get()
+            if all(each.future is None for each in group) and item is not None:
+                self._later += group
+                if len(self._later) >= LATER:
+                    self._commit([])
+            else:
+                self._commit(group)
+            if item is None:
+                break
+        self._connection.close()
+
+    def _commit(self, group: list[Submission]) -> None:
+        group, self._later = self._later + group, []
+        if not group:
+            return
+        if self.failure is not None:
+            _settle(group, self.failure)
+            return
+        encoded: list[_Encoded] = []
+        refused: list[tuple[Future[None] | None, StoreError]] = []
+        for submission in group:
+            try:
+                encoded.append(_encode(submission))
+            except Exception as error:
+                refused.append((submission.future, StoreError(f"The store {self._path} cannot keep this: {error}")))
+        try:
+            refused += self._write(encoded)
+        except Exception as error:
+            self._fail(group, error)
+            return
+        lost = {id(future) for future, _ in refused}
+        for each in encoded:
+            if each.future is not None and id(each.future) not in lost:
+                each.future.set_result(None)
+        for future, failure in refused:
+            if future is not None:
+                future.set_exception(failure)
+            self._on_refused(failure)
+
+    def _write(self, encoded: list[_Encoded]) -> list[tuple[Future[None] | None, StoreError]]:
+        """One transaction for all; if the data of one is impossible, once more with each on its own savepoint."""
+        try:
+            self._begin()
+            seq = self._insert(encoded, self._seq)
+            self._connection.execute("COMMIT")
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError, OverflowError, ValueError):
+            self._rollback()
+            return self._write_singly(encoded)
+        self._seq = seq
+        return []
+
+    def _write_singly(self, encoded: list[_Encoded]) -> list[tuple[Future[None] | None, StoreError]]:
+        refused: list[tuple[Future[None] | None, StoreError]] = []
+        seq = self._seq
+        self._begin()
+        for each in encoded:
+            self._connection.execute("SAVEPOINT one")
+            try:
+                seq = self._insert([each], seq)
+            except (sqlite3.IntegrityError, sqlite3.ProgrammingError, OverflowError, ValueError) as error:
+                self._connection.execute("ROLLBACK TO one")
+                refused.append((each.future, self._refusal(each, error)))
+            self._connection.execute("RELEASE one")
+        self._connection.execute("COMMIT")
+        self._seq = seq
+        return refused
+
+    def _refusal(self, each: _Encoded, error: Exception) -> StoreError:
+        if "fills.venue, fills.trade_id" not in str(error):
+            return StoreError(f"The store {self._path} cannot keep this: {error}")
+        known = "SELECT 1 FROM fills WHERE venue = ? AND trade_id = ?"
+        seen: set[tuple[str, str]] = set()
+        for _, (venue, trade_id, *_rest) in each.fills:
+            if (venue, trade_id) in seen or self._connection.execute(known, (venue, trade_id)).fetchone():
+                return DuplicateFill(f"The fill with trade id {trade_id} of {venue} is already in the store.")
+            seen.add((venue, trade_id))
+        return StoreError(f"The store {self._path} cannot keep this: {error}")
+
+    def _begin(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def _rollback(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _insert(self, encoded: Sequence[_Encoded], seq: int) -> int:
+        """Insert all rows; returns the journal's last seq. This thread alone writes, so it counts seq itself."""
+        journal: list[Row] = []
+        fills: list[Row] = []
+        orders: dict[str, Row] = {}
+        for each in encoded:
+            fills += ((seq + 1 + index, *row) for index, row in each.fills)
+            for row in each.journal:
+                seq += 1
+                journal.append((seq, *row))
+            orders |= each.orders
+        connection, statements = self._connection, self._statements
+        for statement, rows in (
+            (statements.journal, journal),
+            (statements.fill, fills),
+            (statements.order, list(orders.values())),
+        ):
+            if rows:
+                connection.executemany(statement, rows)
+        for each in encoded:
+            for statement, row in each.rows:
+                connection.execute(statement, row)
+        return seq
+
+    def _fail(self, group: list[Submission], error: Exception) -> None:
+        known = isinstance(error, (sqlite3.Error, OSError))
+        failure = sentence(self._path, error) if known else StoreError(f"The store {self._path} failed: {error!r}.")  # type: ignore[arg-type]
+        failure.__cause__ = error
+        with self._gate:
+            self.failure = failure
+        try:
+            self._rollback()
+        except sqlite3.Error as again:  # the connection is lost as well; closing it gives the transaction up
+            failure.add_note(str(again))
+        _settle(group, failure)
+        self._on_failure(failure)
+
+
+def _settle(group: Sequence[Submission], failure: StoreError) -> None:
+    for submission in group:
+        if submission.future is not None:
+            submission.future.set_exception(failure)
+
+
+def _encode(submission: Submission) -> _Encoded:
+    events = submission.events
+    return _Encoded(
+        future=submission.future,
+        journal=[event_row(event) for event in events],
+        fills=[(index, fill_row(event)) for index, event in enumerate(events) if isinstance(event, OrderFilled)],
+        orders={order.client_id: order_row(order) for order in submission.orders},
+        rows=submission.rows,
+    )
