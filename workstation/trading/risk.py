@@ -19,7 +19,6 @@ from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.position import Position
 from workstation.trading.limits import RiskLimits
 
-
 #: Origin of the kill switch's own orders.
 KILL = "kill"
 

@@ -1,0 +1,283 @@
+"""The way of an order out to its venue and of reports back in: the async shell around `TradingCore`.
+
+The promise kept here: an order's intent is durable before its venue hears of it, and no order is ever sent twice.
+A send without an answer makes the order UNKNOWN; the reconciler asks, and nothing is assumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from decimal import Decimal
+from typing import Protocol
+
+from workstation.bus import Bus
+from workstation.clock import Clock
+from workstation.domain.events import (
+    AccountEvent,
+    OrderAmendRejected,
+    OrderCancelRejected,
+    OrderDenied,
+    OrderEvent,
+    OrderInitialized,
+    OrderPendingAmend,
+    OrderPendingCancel,
+    OrderRejected,
+    OrderSubmitted,
+    OrderUnknown,
+    TradingState,
+)
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
+from workstation.log import DeskLog
+from workstation.trading.core import TradingCore
+from workstation.trading.errors import Refused
+from workstation.trading.orders import Applied, Outcome, venue_of
+from workstation.trading.risk import KILL
+from workstation.venues.contract import LinkState, NoAnswer, Venue, VenueError, VenueUnreachable
+
+
+class Journal(Protocol):
+    """Where events become durable, in the order in which they are given."""
+
+    def append(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Future[None]: ...
+
+
+class OrderGateway:
+    """Sends, amends and cancels; takes the venues' reports. All on the event loop."""
+
+    def __init__(
+        self,
+        *,
+        core: TradingCore,
+        venues: Mapping[str, Venue],
+        journal: Journal,
+        clock: Clock,
+        bus: Bus,
+        log: DeskLog,
+        next_id: Callable[[], ClientOrderId],
+        answer_timeout: float = 5.0,
+    ) -> None:
+        """`answer_timeout`: wall-clock seconds after which a command counts as unanswered."""
+        self.core = core
+        self.venues = venues
+        self._journal = journal
+        self._clock = clock
+        self._bus = bus
+        self._log = log
+        self._next_id = next_id
+        self._answer_timeout = answer_timeout
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._withdrawn: set[ClientOrderId] = set()  # cancelled while their intent was being stored
+        self.on_unanswered: Callable[[ClientOrderId], None] = lambda _: None
+
+    # Out to the venue.
+
+    def link_up(self, instrument: InstrumentId) -> bool:
+        return self.venues[venue_of(instrument)].link is LinkState.CONNECTED
+
+    async def submit(self, draft: OrderDraft) -> Order:
+        """Check, store, send. Returns the order as it stands once the venue has taken the request, DENIED included.
+
+        The work goes on even if the caller is cancelled: a stored intent is always followed to its end.
+        """
+        return await self._whole(self._submit(draft))
+
+    async def _submit(self, draft: OrderDraft) -> Order:
+        now = self._clock.now()
+        verdicts = self.core.judge(draft, now, self.link_up(draft.instrument))
+        order = Order.from_draft(draft, self._next_id(), now)
+        client_id = order.client_id
+        initialized = OrderInitialized(client_id=client_id, ts=now, order=order)
+        self._fold(initialized)
+        refusal = next((verdict.sentence for verdict in verdicts if not verdict.ok), None)
+        if refusal is not None:
+            denied = OrderDenied(client_id=client_id, ts=now, reason=refusal)
+            order = self._fold(denied)
+            self._journal.append(initialized, denied, orders=(order,))
+            return order
+        try:
+            await asyncio.wrap_future(self._journal.append(initialized, orders=(order,)))
+        except Exception as error:
+            return self._fold(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=f"Not sent: {error}"))
+        if client_id in self._withdrawn or (self.core.state is TradingState.HALTED and draft.origin != KILL):
+            self._withdrawn.discard(client_id)
+            reason = "Withdrawn before it was sent."
+            return self._record(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=reason))
+        order = self._record(OrderSubmitted(client_id=client_id, ts=self._clock.now()))
+        venue = self.venues[venue_of(draft.instrument)]
+        try:
+            await asyncio.wait_for(venue.submit(order), self._answer_timeout)
+        except VenueUnreachable as error:
+            self._settle_send(client_id, OrderRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
+        except (NoAnswer, TimeoutError) as error:
+            self._unanswered(client_id, str(error) or f"{venue.name} gave no answer")
+        except VenueError as error:
+            self._settle_send(client_id, OrderRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
+        except Exception as error:
+            self._log.error("orders", f"Sending order {client_id} failed in an unforeseen way: {error!r}")
+            self._unanswered(client_id, f"sending failed: {error!r}")
+        return self.core.orders.orders[client_id]
+
+    def _settle_send(self, client_id: ClientOrderId, event: OrderEvent) -> None:
+        if self.core.orders.orders[client_id].state in (OrderState.SUBMITTED, OrderState.PENDING_CANCEL):
+            self._record(event)
+
+    def _unanswered(self, client_id: ClientOrderId, reason: str) -> None:
+        if self.core.orders.orders[client_id].state is OrderState.SUBMITTED:
+            self._record(OrderUnknown(client_id=client_id, ts=self._clock.now(), reason=reason))
+            self._log.warning("orders", f"No answer on order {client_id}: asking {venue_of(self._of(client_id))}.")
+        self.on_unanswered(client_id)
+
+    async def amend(
+        self,
+        client_id: ClientOrderId,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+        stop_price: Decimal | None = None,
+    ) -> Order:
+        """Change the terms that are given; `quantity` is the new total. Raises `Refused`."""
+        return await self._whole(self._amend(client_id, quantity, price, stop_price))
+
+    async def _amend(
+        self, client_id: ClientOrderId, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
+    ) -> Order:
+        order = self._open_order(client_id)
+        if order.state in (OrderState.PENDING_AMEND, OrderState.PENDING_CANCEL):
+            raise Refused("The last change of this order is still on its way: wait for its answer.")
+        if order.state not in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.TRIGGERED):
+            raise Refused(f"An order that is {order.state.replace('_', ' ')} cannot be changed yet.")
+        venue = self.venues[venue_of(order.instrument)]
+        if not venue.capabilities.amend:
+            raise Refused(f"{venue.name} cannot change orders: cancel it and enter a new one.")
+        if quantity is not None and quantity <= order.filled:
+            raise Refused(f"{order.filled} of the order are filled: the new quantity must be above that, or cancel it.")
+        self._judge_amendment(order, quantity, price, stop_price)
+        pending = OrderPendingAmend(
+            client_id=client_id, ts=self._clock.now(), quantity=quantity, price=price, stop_price=stop_price
+        )
+        after = self._fold(pending)
+        try:
+            await asyncio.wrap_future(self._journal.append(pending, orders=(after,)))
+        except Exception as error:
+            self._fold(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=f"Not sent: {error}"))
+            raise Refused(f"The change was not sent: {error}") from error
+        if self.core.orders.orders[client_id].state is not OrderState.PENDING_AMEND:
+            return self.core.orders.orders[client_id]  # filled, cancelled or killed meanwhile
+        if self.core.state is TradingState.HALTED:
+            reason = "Withdrawn before it was sent: the desk is HALTED."
+            return self._record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=reason))
+        try:
+            await asyncio.wait_for(venue.amend(after, quantity, price, stop_price), self._answer_timeout)
+        except (NoAnswer, TimeoutError):
+            self._log.warning("orders", f"No answer on the change of order {client_id}: asking {venue.name}.")
+            self.on_unanswered(client_id)
+        except VenueError as error:
+            if self.core.orders.orders[client_id].state is OrderState.PENDING_AMEND:
+                self._record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
+        return self.core.orders.orders[client_id]
+
+    def _judge_amendment(
+        self, order: Order, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
+    ) -> None:
+        """Only what the change makes riskier is judged: the amended rest of the order, as if it were new."""
+        draft = OrderDraft(
+            instrument=order.instrument,
+            side=order.side,
+            quantity=(quantity if quantity is not None else order.quantity) - order.filled,
+            type=order.type,
+            price=price if price is not None else order.price,
+            stop_price=None if order.triggered else stop_price if stop_price is not None else order.stop_price,
+            tif=order.tif,
+            expire_at=order.expire_at,
+            post_only=order.post_only,
+            reduce_only=order.reduce_only,
+            origin=f"amend of {order.client_id}",
+        )
+        for verdict in self.core.judge(draft, self._clock.now(), self.link_up(order.instrument), order.client_id):
+            if not verdict.ok and not (order.triggered and verdict.check == "terms"):
+                raise Refused(verdict.sentence)
+
+    async def cancel(self, client_id: ClientOrderId) -> Order:
+        """Pull an order; asking again is harmless. Raises `Refused` for an order that is closed."""
+        order = self._open_order(client_id)
+        if order.state is OrderState.INITIALIZED:
+            self._withdrawn.add(client_id)
+            return order
+        return await self._whole(self._cancel(order))
+
+    async def _cancel(self, order: Order) -> Order:
+        client_id = order.client_id
+        if order.state is not OrderState.PENDING_CANCEL:
+            order = self._record(OrderPendingCancel(client_id=client_id, ts=self._clock.now()))
+        venue = self.venues[venue_of(order.instrument)]
+        try:
+            await asyncio.wait_for(venue.cancel(order), self._answer_timeout)
+        except (NoAnswer, TimeoutError):
+            self._log.warning("orders", f"No answer on the cancel of order {client_id}: asking {venue.name}.")
+            self.on_unanswered(client_id)
+        except VenueError as error:
+            if self.core.orders.orders[client_id].state is OrderState.PENDING_CANCEL:
+                self._record(OrderCancelRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
+            self.on_unanswered(client_id)
+        return self.core.orders.orders[client_id]
+
+    async def cancel_all(self, instrument: InstrumentId | None = None, side: Side | None = None) -> list[Order]:
+        """Pull every open order (of an instrument, of a side); returns them as they stand after."""
+        orders = [order for order in self.core.orders.open_orders(instrument) if side is None or order.side is side]
+        return list(await asyncio.gather(*(self.cancel(order.client_id) for order in orders if order.is_open)))
+
+    def _open_order(self, client_id: ClientOrderId) -> Order:
+        order = self.core.orders.orders.get(client_id)
+        if order is None:
+            raise Refused(f"There is no order {client_id}.")
+        if order.is_closed:
+            raise Refused(f"The order is {order.state} already.")
+        return order
+
+    def _of(self, client_id: ClientOrderId) -> InstrumentId:
+        return self.core.orders.orders[client_id].instrument
+
+    # Back in.
+
+    def report(self, venue: str, event: OrderEvent) -> Applied:
+        """Take one report of a venue (or of the reconciler in its name). Never raises."""
+        known = self.core.orders.orders.get(event.client_id)
+        if known is not None and venue_of(known.instrument) != venue:
+            self._log.error("orders", f"{venue} reports on order {event.client_id} of {venue_of(known.instrument)}.")
+            return Applied(Outcome.STRANGER, known)
+        applied = self.core.apply_order(event)
+        if applied.outcome is Outcome.APPLIED and applied.order is not None:
+            self._journal.append(event, orders=(applied.order,))
+            self._bus.publish(event)
+        elif applied.outcome is Outcome.ILLEGAL:
+            self._log.error("orders", f"{venue}: {applied.error}. Nothing was changed.")
+            self.on_unanswered(event.client_id)
+        elif applied.outcome is Outcome.STRANGER:
+            self._log.warning("orders", f"{venue}: {applied.error}.")
+        return applied
+
+    def _fold(self, event: OrderEvent) -> Order:
+        """Apply an event of our own making, which is legal by construction."""
+        applied = self.core.apply_order(event)
+        if applied.outcome is not Outcome.APPLIED or applied.order is None:
+            raise RuntimeError(applied.error)
+        self._bus.publish(event)
+        return applied.order
+
+    def _record(self, event: OrderEvent) -> Order:
+        order = self._fold(event)
+        self._journal.append(event, orders=(order,))
+        return order
+
+    async def _whole[T](self, work: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Wait until every command under way has ended (at close)."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=1.0)

@@ -1,0 +1,434 @@
+"""The kill switch: HALTED at once, every working order pulled, on the second press every position closed.
+
+Its task belongs to nobody that it stops. HALTED and the request are durable before any venue is spoken to (should the
+store fail, the kill goes on without it and says so). Each venue is worked on by itself; nothing that one of them does
+or fails to do ends the work on another. It ends only when the venue itself, asked twice, shows no working order (and no
+position): an own belief proves nothing. Until then it goes on, over restarts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from workstation.clock import SECOND, Clock
+from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, floor_to, multiply, plain
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from workstation.log import DeskLog
+from workstation.trading.core import TradingCore
+from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.reconcile import Reconciler
+from workstation.trading.risk import KILL
+from workstation.venues.contract import Venue, VenueOrder
+
+
+class KillPhase(StrEnum):
+    IDLE = "idle"
+    CANCELLING = "cancelling"  # HALTED; working orders are being pulled
+    FLATTENING = "flattening"  # positions are being closed
+    DONE = "done"  # the venues show what was asked for
+
+
+class KillOutcome(StrEnum):
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"  # refused or unanswered so far; it is tried again unless `detail` says that it cannot be done
+
+
+@dataclass(slots=True)
+class KillItem:
+    """One order or position that the kill switch works on."""
+
+    kind: str  # "order" or "position"
+    label: str  # "BUY 0.5 @ 64,200", "LONG 1.25"
+    instrument: InstrumentId
+    state: KillOutcome = KillOutcome.PENDING
+    detail: str = ""  # the venue's last words
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class KillStatus:
+    """What the kill switch has done so far; times are UTC ns."""
+
+    phase: KillPhase = KillPhase.IDLE
+    flatten: bool = False
+    items: list[KillItem] = field(default_factory=list)
+    reason: str = ""
+    started: int = 0
+    finished: int | None = None
+    receipt: str = ""
+    venues: dict[str, str] = field(default_factory=dict)  # venue → what it last showed, or why it cannot be asked
+    version: int = 0
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that it acts on."""
+        return tuple(self.venues)
+
+
+class KillSwitch:
+    """Engage it with `press`; watch `status`. All calls on the event loop."""
+
+    #: Share of the visible depth (within the price collar) that one closing order may take.
+    SLICE = Decimal("0.5")
+
+    def __init__(
+        self,
+        *,
+        core: TradingCore,
+        gateway: OrderGateway,
+        reconciler: Reconciler,
+        venues: Mapping[str, Venue],
+        journal: Journal,
+        clock: Clock,
+        log: DeskLog,
+        timeout: float = 3.0,
+    ) -> None:
+        """`timeout`: wall-clock seconds for one question to a venue and for the store to take the request."""
+        self._core = core
+        self._gateway = gateway
+        self._reconciler = reconciler
+        self._venues = venues
+        self._journal = journal
+        self._clock = clock
+        self._log = log
+        self._timeout = timeout
+        self._task: asyncio.Task[None] | None = None
+        self._kill_id = ""
+        self._stored: list[asyncio.Future[None]] = []
+        self._notes: list[str] = []
+        self._pulled: set[str] = set()
+        self._orders: dict[str, KillItem] = {}
+        self._positions: dict[InstrumentId, KillItem] = {}
+        self.status = KillStatus()
+        #: Called at once when the desk halts: strategies and execution algorithms stop here. One that raises is logged.
+        self.on_halt: list[Callable[[str], None]] = []
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_receipt: Callable[[KillCompleted, KillStatus], None] = lambda *_: None
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def press(self, reason: str, flatten: bool = False) -> None:
+        """Halt now; with `flatten`, close every position too. Pressing again only adds what was not asked before."""
+        if self.running and (self.status.flatten or not flatten):
+            return
+        ts = self._clock.now()
+        if not self.running:
+            self._begin(f"kill-{secrets.token_hex(8)}", reason, flatten, ts)
+        self.status.flatten = self.status.flatten or flatten
+        halted = TradingStateChanged(ts=ts, state=TradingState.HALTED, reason=reason, by=KILL)
+        self._core.apply_account(halted)  # from here on no order leaves the desk
+        for stop in self.on_halt:
+            try:
+                stop(reason)
+            except Exception as error:
+                self._log.error(KILL, f"A part of the desk could not be stopped cleanly: {error!r}")
+        requested = KillRequested(ts=ts, kill_id=self._kill_id, flatten=flatten, reason=reason)
+        self._core.apply_account(requested)
+        self._stored.append(asyncio.wrap_future(self._journal.append(halted, requested)))
+        self._log.warning(KILL, f"KILL SWITCH: {reason}. {'Flattening.' if flatten else 'Pulling every order.'}")
+        self._start()
+
+    def resume(self, request: KillRequested) -> None:
+        """Go on with a kill that the last run of the desk left unfinished."""
+        self._begin(request.kill_id, request.reason, request.flatten, request.ts)
+        self._notes.append("went on after a restart of the desk")
+        self._start()
+
+    def _begin(self, kill_id: str, reason: str, flatten: bool, ts: int) -> None:
+        self._kill_id = kill_id
+        self._notes, self._orders, self._positions = [], {}, {}
+        venues = dict.fromkeys(self._venues, "not asked yet")
+        self.status = KillStatus(phase=KillPhase.CANCELLING, flatten=flatten, reason=reason, started=ts, venues=venues)
+
+    def _start(self) -> None:
+        self._changed()
+        if not self.running:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="kill switch")
+
+    def _changed(self) -> None:
+        self.status.version += 1
+        self.on_change()
+
+    async def _run(self) -> None:
+        await self._durable()
+        while True:
+            flatten = self.status.flatten
+            self._pulled = set()
+            await asyncio.gather(*(self._work_on(venue) for venue in self._venues.values()))
+            if self.status.flatten == flatten:
+                break
+        self._complete()
+
+    async def _work_on(self, venue: Venue) -> None:
+        """One venue, to its end. Should flatten be asked for while another venue is still slow, this one starts."""
+        await self._never_fail(venue, self._pull)
+        self._pulled.add(venue.name)
+        while not self.status.flatten:
+            if len(self._pulled) == len(self._venues):
+                return
+            await asyncio.sleep(0.02)
+        await self._durable()
+        await self._never_fail(venue, self._flatten)
+        await self._never_fail(venue, self._pull)
+
+    async def _durable(self) -> None:
+        """Wait for the store to have HALTED and the request on disk, but not for ever."""
+        waiting, self._stored = self._stored, []
+        if not waiting:
+            return
+        done, late = await asyncio.wait(waiting, timeout=self._timeout)
+        problem = next((str(future.exception()) for future in done if future.exception()), "")
+        if late:
+            problem = f"the store did not answer within {self._timeout:.0f} s"
+        if problem:
+            note = f"the request could not be stored ({problem}): a restart may not come back HALTED"
+            self._notes.append(note)
+            self._log.error(KILL, f"The kill switch goes on, but {note}.")
+
+    async def _never_fail(self, venue: Venue, work: Callable[[Venue], Awaitable[None]]) -> None:
+        """Do `work` on a venue until it ends, whatever goes wrong on the way."""
+        pause = 0.1
+        while True:
+            try:
+                await work(venue)
+                return
+            except Exception as error:
+                words = str(error) or type(error).__name__
+                self.status.venues[venue.name] = f"cannot be asked: {words}; trying again"
+                self._log.error(KILL, f"{venue.name}: {words}; the kill switch tries again.")
+                self._changed()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    async def _ask[T](self, question: Awaitable[T]) -> T:
+        return await asyncio.wait_for(question, self._timeout)
+
+    # Orders.
+
+    async def _pull(self, venue: Venue) -> None:
+        """Cancel until the venue, asked twice, shows no working order and none of ours is open or unclear."""
+        empty, pause, first = 0, 0.02, True
+        while empty < 2:
+            shown = {order.client_id: order for order in await self._ask(venue.open_orders())}
+            ours = {order.client_id: order for order in self._core.orders.open_at(venue.name)}
+            self._list_orders(shown, ours)
+            if not shown and not ours:
+                empty += 1
+                self.status.venues[venue.name] = f"shows no working order ({empty}× asked)"
+                self._changed()
+                await asyncio.sleep(0.02)
+                continue
+            empty = 0
+            self.status.venues[venue.name] = f"shows {len(shown)} working orders"
+            self._changed()
+            if first and shown:
+                first = False
+                try:
+                    await self._ask(venue.cancel_all())
+                except Exception as error:
+                    self._log.warning(KILL, f"{venue.name} did not take cancel-all ({error!r}): cancelling one by one.")
+                continue
+            targets = [self._cancel(venue, order, ours.get(client_id)) for client_id, order in shown.items()]
+            unclear = [self._resolve(client_id) for client_id in ours if client_id not in shown]
+            await asyncio.gather(*targets, *unclear)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+        self._list_orders({}, {})
+
+    async def _cancel(self, venue: Venue, shown: VenueOrder, ours: Order | None) -> None:
+        item = self._orders[shown.client_id]
+        item.attempts += 1
+        try:
+            if ours is not None and ours.state is not OrderState.INITIALIZED:
+                order = await self._gateway.cancel(shown.client_id)
+                item.detail = order.reason if order.state is not OrderState.CANCELED else ""
+            else:
+                await self._ask(venue.cancel(_as_order(shown)))
+        except Exception as error:
+            item.state, item.detail = KillOutcome.FAILED, str(error) or "no answer"
+
+    async def _resolve(self, client_id: str) -> None:
+        item = self._orders[client_id]
+        item.attempts += 1
+        if self._core.orders.orders[client_id].state is OrderState.INITIALIZED:
+            item.detail = "was about to be sent: withdrawn"
+            try:
+                await self._gateway.cancel(client_id)
+            except Exception as error:
+                item.detail = str(error)
+            return
+        if await self._reconciler.ask(client_id):
+            item.detail = "its fate is not clear yet: asking the venue"
+
+    def _list_orders(self, shown: Mapping[str, VenueOrder], ours: Mapping[str, Order]) -> None:
+        listed: dict[str, Order | VenueOrder] = {**ours, **shown}
+        for client_id, order in listed.items():
+            if client_id not in self._orders:
+                known = self._core.orders.orders.get(client_id)
+                item = KillItem("order", _label(known) if known else f"{plain(order.quantity)}", order.instrument)
+                self._orders[client_id] = item
+                self.status.items.append(item)
+        for client_id, item in self._orders.items():
+            known = self._core.orders.orders.get(client_id)
+            gone = client_id not in shown and client_id not in ours
+            if item.state is not KillOutcome.DONE and gone and (known is None or known.is_closed):
+                item.state = KillOutcome.DONE
+                item.detail = known.state.replace("_", " ") if known else "gone from the venue"
+
+    # Positions.
+
+    async def _flatten(self, venue: Venue) -> None:
+        """Close until the venue, asked twice, shows no position (but what is too small for it to close)."""
+        self.status.phase = KillPhase.FLATTENING
+        empty, pause = 0, 0.02
+        while empty < 2:
+            open_positions = await self._open_positions(venue)
+            closable = {i: quantity for i, quantity in open_positions.items() if self._list_position(i, quantity)}
+            for instrument, item in self._positions.items():
+                if instrument.startswith(f"{venue.name}:") and instrument not in open_positions:
+                    item.state, item.detail = KillOutcome.DONE, "flat"
+            if not closable:
+                empty += 1
+                self.status.venues[venue.name] = f"shows no working order and no position ({empty}× asked)"
+                self._changed()
+                await asyncio.sleep(0.02)
+                continue
+            empty = 0
+            self.status.venues[venue.name] = f"shows {len(closable)} positions"
+            self._changed()
+            await asyncio.gather(*(self._close(i, quantity) for i, quantity in closable.items()))
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, 1.0)
+
+    async def _open_positions(self, venue: Venue) -> dict[InstrumentId, Decimal]:
+        """Derivatives as the venue shows them; spot as bought on this desk, as far as the venue's balance holds it."""
+        found = {i: q for i, q in (await self._ask(venue.positions())).items() if q and i in self._core.instruments}
+        spot = [
+            (self._core.instruments[position.instrument], position.quantity)
+            for position in self._core.portfolio.open_positions()
+            if position.instrument.startswith(f"{venue.name}:") and position.quantity > 0
+        ]
+        if any(instrument.is_spot for instrument, _ in spot):
+            balances = await self._ask(venue.balances())
+            for instrument, quantity in spot:
+                if instrument.is_spot and (held := min(quantity, balances.get(instrument.base, ZERO))) > 0:
+                    found[instrument.id] = held
+        return found
+
+    def _list_position(self, instrument: InstrumentId, quantity: Decimal) -> bool:
+        """Show the position; False if it is smaller than anything the venue would trade."""
+        side = "LONG" if quantity > 0 else "SHORT"
+        item = self._positions.get(instrument)
+        if item is None:
+            item = self._positions[instrument] = KillItem("position", f"{side} {plain(abs(quantity))}", instrument)
+            self.status.items.append(item)
+        terms = self._core.instruments[instrument]
+        closable = floor_to(abs(quantity), terms.lot)
+        if closable < max(terms.lot, terms.min_quantity) or self._too_small(terms, closable):
+            item.state = KillOutcome.FAILED
+            item.detail = f"{plain(abs(quantity))} is below the venue's minimum: it cannot be closed there"
+            return False
+        return True
+
+    def _too_small(self, instrument: Instrument, quantity: Decimal) -> bool:
+        mark = self._core.market.mark(instrument.id)
+        return instrument.is_spot and mark is not None and instrument.notional(quantity, mark) < instrument.min_notional
+
+    async def _close(self, instrument: InstrumentId, quantity: Decimal) -> None:
+        item = self._positions[instrument]
+        item.attempts += 1
+        side = Side.SELL if quantity > 0 else Side.BUY
+        draft = OrderDraft(
+            instrument=instrument,
+            side=side,
+            quantity=self._slice(self._core.instruments[instrument], side, abs(quantity)),
+            type=OrderType.MARKET,
+            reduce_only=True,
+            origin=KILL,
+            note=self._kill_id,
+        )
+        order = await self._gateway.submit(draft)
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        while order.is_open and asyncio.get_running_loop().time() < deadline:
+            if order.state is OrderState.UNKNOWN:
+                await self._reconciler.ask(order.client_id)
+            await asyncio.sleep(0.02)
+            order = self._core.orders.orders[order.client_id]
+        if order.is_open:  # never two closing orders at once: pull this one and make sure before the next
+            item.detail = "the closing order has not filled yet: pulled, trying again"
+            await self._gateway.cancel(order.client_id)
+            while self._core.orders.orders[order.client_id].is_open:
+                await self._reconciler.ask(order.client_id)
+                await asyncio.sleep(0.1)
+        elif order.state is OrderState.FILLED:
+            item.detail = f"closed {plain(order.filled)} at {plain(order.average_price or ZERO)}"
+        else:
+            item.state = KillOutcome.FAILED
+            item.detail = order.reason or f"the closing order was {order.state}"
+        self._changed()
+
+    def _slice(self, instrument: Instrument, side: Side, quantity: Decimal) -> Decimal:
+        """All of it where the book is deep, else a share of what is visible within the price collar."""
+        book = self._core.market.markets[instrument.id].book
+        levels = book.bid_levels(200) if side is Side.SELL else book.ask_levels(200)
+        whole = floor_to(quantity, instrument.lot)
+        if not levels:
+            return whole
+        reach = float(self._core.limits.price_collar) * levels[0][0]
+        visible = sum(lots for ticks, lots in levels if abs(ticks - levels[0][0]) <= reach)
+        share = floor_to(multiply(instrument.quantity(visible), self.SLICE), instrument.lot)
+        smallest = max(instrument.lot, floor_to(instrument.min_quantity, instrument.lot))
+        return min(whole, max(share, smallest))
+
+    # The end.
+
+    def _complete(self) -> None:
+        status = self.status
+        status.finished = self._clock.now()
+        status.phase = KillPhase.DONE
+        status.receipt = self._receipt()
+        completed = KillCompleted(ts=status.finished, kill_id=self._kill_id, receipt=status.receipt)
+        self._core.apply_account(completed)
+        self._journal.append(completed)
+        self._log.warning(KILL, status.receipt)
+        self.on_receipt(completed, status)
+        self._changed()
+
+    def _receipt(self) -> str:
+        status = self.status
+        took = ((status.finished or 0) - status.started) / SECOND
+        orders = [item for item in status.items if item.kind == "order"]
+        closed = [item for item in status.items if item.kind == "position" and item.state is KillOutcome.DONE]
+        left = [item for item in status.items if item.state is not KillOutcome.DONE]
+        parts = [f"Halted after {status.reason}: {len(orders)} working orders gone"]
+        if status.flatten:
+            parts.append(f"{len(closed)} positions closed")
+        parts += [f"{venue} {words}" for venue, words in status.venues.items()]
+        parts += [f"{item.instrument} {item.label}: {item.detail}" for item in left]
+        parts += self._notes
+        return f"{'; '.join(parts)}. It took {took:.1f} s."
+
+
+def _label(order: Order) -> str:
+    price = order.price if order.price is not None else order.stop_price
+    at = f" @ {plain(price)}" if price is not None else f" {order.type}"
+    return f"{order.side.upper()} {plain(order.leaves)}{at}"
+
+
+def _as_order(shown: VenueOrder) -> Order:
+    """A venue's order that this desk never made, in the form in which it can be cancelled."""
+    draft = OrderDraft(instrument=shown.instrument, side=Side.BUY, quantity=shown.quantity, price=shown.price)
+    order = Order.from_draft(draft, shown.client_id, 0)
+    return msgspec.structs.replace(order, venue_order_id=shown.venue_order_id, state=OrderState.ACCEPTED)

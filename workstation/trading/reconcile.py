@@ -1,0 +1,217 @@
+"""The floor under every stream: what the venue shows when it is asked, turned into the events that the desk missed.
+
+An order whose fate is unclear is asked about until the venue has said what became of it; a look-up that fails proves
+nothing and is repeated. Differences are repaired by appending events, never by rewriting any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from workstation.clock import SECOND, Clock
+from workstation.domain.events import (
+    OrderAccepted,
+    OrderAmended,
+    OrderAmendRejected,
+    OrderCanceled,
+    OrderEvent,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    OrderTriggered,
+    OrderUnknown,
+)
+from workstation.domain.order import ClientOrderId, Order, OrderState
+from workstation.log import DeskLog
+from workstation.trading.core import TradingCore
+from workstation.trading.gateway import OrderGateway
+from workstation.trading.orders import venue_of
+from workstation.venues.contract import LinkState, Venue, VenueError, VenueOrder
+
+_UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND})
+#: How often, and over how long, a venue must say that it never had an order before the desk believes it: the request
+#: may still have been on its way at the first answers.
+_DENIALS = 3
+_DENIAL_SPAN = 1.0  # wall-clock seconds
+
+
+class Reconciler:
+    """Asks venues about orders and fills, and feeds the answers to the gateway as the venue's own reports."""
+
+    def __init__(
+        self,
+        *,
+        core: TradingCore,
+        gateway: OrderGateway,
+        venues: Mapping[str, Venue],
+        clock: Clock,
+        log: DeskLog,
+        patience: float = 3.0,
+        timeout: float = 5.0,
+    ) -> None:
+        """In wall-clock seconds: `patience` with an answer before the venue is asked, `timeout` of one look-up."""
+        self._core = core
+        self._gateway = gateway
+        self._venues = venues
+        self._clock = clock
+        self._log = log
+        self._patience = patience
+        self._timeout = timeout
+        self._denied: dict[ClientOrderId, tuple[int, float]] = {}
+        self._unclear_since: dict[ClientOrderId, float] = {}
+        self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
+
+    # One order.
+
+    def follow(self, client_id: ClientOrderId) -> None:
+        """Ask about the order, again and again with growing pauses, until its fate is clear."""
+        if client_id not in self._asking:
+            task = asyncio.ensure_future(self._follow(client_id))
+            self._asking[client_id] = task
+            task.add_done_callback(lambda _: self._asking.pop(client_id, None))
+
+    async def _follow(self, client_id: ClientOrderId) -> None:
+        pause = 0.2
+        while await self.ask(client_id):
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.6, 5.0)
+
+    async def ask(self, client_id: ClientOrderId) -> bool:
+        """Ask the venue about one order and apply what it says. True while the order's fate is still unclear."""
+        order = self._core.orders.orders.get(client_id)
+        if order is None or order.is_closed:
+            return False
+        venue = self._venues[venue_of(order.instrument)]
+        try:
+            shown = await asyncio.wait_for(venue.order_status(client_id), self._timeout)
+            if shown is not None and shown.filled > self._core.orders.orders[client_id].filled:
+                await self._fetch_fills(venue, order.created_at - SECOND)
+        except (VenueError, TimeoutError, OSError) as error:
+            self._log.warning("orders", f"{venue.name} could not be asked about order {client_id}: {error}")
+            return True
+        order = self._core.orders.orders[client_id]
+        if order.is_closed:
+            return False
+        if shown is None:
+            return self._never_had_it(venue, order)
+        self._denied.pop(client_id, None)
+        for event in self._missed(order, shown):
+            self._gateway.report(venue.name, event)
+        order = self._core.orders.orders[client_id]
+        if order.state is OrderState.PENDING_CANCEL and shown.state not in (OrderState.CANCELED, OrderState.FILLED):
+            try:  # the cancel may have been lost: a cancel, unlike an order, may be repeated
+                await asyncio.wait_for(venue.cancel(order), self._timeout)
+            except (VenueError, TimeoutError, OSError) as error:
+                self._log.warning("orders", f"{venue.name} did not cancel order {client_id}: {error}")
+        order = self._core.orders.orders[client_id]
+        return order.is_open and (order.state in _UNCLEAR or order.filled < shown.filled)
+
+    def _never_had_it(self, venue: Venue, order: Order) -> bool:
+        now = asyncio.get_running_loop().time()
+        count, first = self._denied.get(order.client_id, (0, now))
+        count += 1
+        self._denied[order.client_id] = (count, first)
+        if count < _DENIALS or now - first < _DENIAL_SPAN:
+            return True
+        del self._denied[order.client_id]
+        ts = self._clock.now()
+        if order.venue_order_id is None and not order.filled:
+            reason = f"{venue.name} says that it never had this order"
+            self._gateway.report(venue.name, OrderRejected(client_id=order.client_id, ts=ts, reason=reason))
+        else:
+            reason = f"{venue.name} no longer knows this order, which it had accepted"
+            self._log.error("orders", f"{reason}: {order.client_id}.")
+            self._gateway.report(venue.name, OrderCanceled(client_id=order.client_id, ts=ts, reason=reason))
+        return False
+
+    def _missed(self, order: Order, shown: VenueOrder) -> list[OrderEvent]:
+        """The events that lead from what the desk knows to what the venue shows (fills come by themselves)."""
+        ts, client_id = self._clock.now(), order.client_id
+        events: list[OrderEvent] = []
+        rejected = shown.state is OrderState.REJECTED
+        if order.state is OrderState.INITIALIZED:
+            events.append(OrderUnknown(client_id=client_id, ts=ts, reason="found in the store without an answer"))
+        if order.venue_order_id is None and not rejected and order.state is not OrderState.PARTIALLY_FILLED:
+            events.append(OrderAccepted(client_id=client_id, ts=ts, venue_order_id=shown.venue_order_id))
+        if shown.state is OrderState.TRIGGERED and not order.triggered:
+            events.append(OrderTriggered(client_id=client_id, ts=ts))
+        if order.state is OrderState.PENDING_AMEND:
+            wanted = (order.pending_quantity, order.pending_price, order.pending_stop_price)
+            have = (shown.quantity, shown.price, shown.stop_price)
+            if all(want is None or want == has for want, has in zip(wanted, have, strict=True)):
+                events.append(
+                    OrderAmended(
+                        client_id=client_id,
+                        ts=ts,
+                        quantity=shown.quantity,
+                        price=shown.price,
+                        stop_price=shown.stop_price,
+                    )
+                )
+            else:
+                reason = "the venue shows the old terms"
+                events.append(OrderAmendRejected(client_id=client_id, ts=ts, reason=reason))
+        if shown.filled > order.filled:
+            return events  # its fills are still missing: nothing final may be said before them
+        if rejected:
+            events.append(OrderRejected(client_id=client_id, ts=ts, reason=shown.reason or "rejected by the venue"))
+        elif shown.state is OrderState.CANCELED:
+            events.append(OrderCanceled(client_id=client_id, ts=ts, reason=shown.reason))
+        elif shown.state is OrderState.EXPIRED:
+            events.append(OrderExpired(client_id=client_id, ts=ts, reason=shown.reason))
+        return events
+
+    # A venue.
+
+    async def _fetch_fills(self, venue: Venue, since: int) -> None:
+        for fill in await asyncio.wait_for(venue.fills_since(since), self._timeout):
+            if not self._core.orders.knows_trade(venue.name, fill.trade_id):
+                event = OrderFilled(client_id=fill.client_id, ts=self._clock.now(), fill=fill)
+                self._gateway.report(venue.name, event)
+
+    async def venue(self, venue: Venue) -> None:
+        """Bring the desk to what the venue shows: missed fills, then every open order. Raises what look-ups raise."""
+        open_orders = self._core.orders.open_at(venue.name)
+        since = min((order.created_at for order in open_orders), default=self._clock.now())
+        await self._fetch_fills(venue, since - SECOND)
+        for order in open_orders:
+            if order.state is OrderState.INITIALIZED:
+                event = OrderUnknown(client_id=order.client_id, ts=self._clock.now(), reason="the desk stopped before")
+                self._gateway.report(venue.name, event)
+            if await self.ask(order.client_id):
+                self.follow(order.client_id)
+        known = self._core.orders.orders
+        for shown in await asyncio.wait_for(venue.open_orders(), self._timeout):
+            if shown.client_id not in known:
+                self._log.warning(
+                    "orders", f"{venue.name} shows order {shown.client_id} on {shown.instrument}, which is not ours."
+                )
+
+    async def run(self, every: float = 0.5, full_every: float = 60.0) -> None:
+        """The floor: ask about whatever has been unclear for too long; go over every connected venue once a minute."""
+        loop = asyncio.get_running_loop()
+        next_full = loop.time() + full_every
+        while True:
+            await asyncio.sleep(every)
+            now = loop.time()
+            unclear = {o.client_id for o in self._core.orders.open_orders() if o.state in _UNCLEAR}
+            self._unclear_since = {cid: self._unclear_since.get(cid, now) for cid in unclear}
+            for client_id, since in self._unclear_since.items():
+                if now - since >= self._patience:
+                    self.follow(client_id)
+            if now >= next_full:
+                next_full = now + full_every
+                for venue in self._venues.values():
+                    if venue.link is LinkState.CONNECTED:
+                        await self._guarded(venue)
+
+    async def _guarded(self, venue: Venue) -> None:
+        try:
+            await self.venue(venue)
+        except (VenueError, TimeoutError, OSError) as error:
+            self._log.warning("orders", f"{venue.name} could not be compared with the store: {error}")
+
+    async def close(self) -> None:
+        for task in list(self._asking.values()):
+            task.cancel()
