@@ -1,0 +1,50 @@
+"""Where the user's files live. `TWS_HOME` puts all of them into one folder (tests, several desks on one machine)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """The three folders of `tws`; whoever writes into one makes it."""
+
+    config: Path
+    data: Path
+    state: Path
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str] = os.environ) -> Paths:
+        """The folders of this user by the rules of the platform, or those inside `TWS_HOME`."""
+        if home := environ.get("TWS_HOME"):
+            folder = Path(home).expanduser().absolute()
+            return cls(config=folder, data=folder / "data", state=folder / "state")
+        from platformdirs import PlatformDirs  # 25 ms, only where it is needed
+
+        dirs = PlatformDirs("tws", appauthor=False)
+        return cls(config=dirs.user_config_path, data=dirs.user_data_path, state=dirs.user_state_path)
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def plugins(self) -> Path:
+        """Drop-in panes."""
+        return self.config / "plugins"
+
+    @property
+    def strategies(self) -> Path:
+        """Drop-in strategies."""
+        return self.config / "strategies"
+
+    @property
+    def recordings(self) -> Path:
+        return self.data / "recordings"
+
+    def store(self, mode: str) -> Path:
+        """The store's file of a mode ("demo", "replay", "paper", "live"): no two modes share one."""
+        return self.data / f"{mode}.sqlite"

@@ -1,0 +1,362 @@
+"""Typed settings: defaults < config file < its profile < environment < command line.
+
+The file is TOML; a table `[profiles.NAME]` holds the same settings once more and replaces those of the file when the
+desk is opened with that profile. A setting's environment variable is its path in capitals: `risk.max_order_value` is
+`TWS_RISK_MAX_ORDER_VALUE`. The `#:` comments below are the help of each setting (`describe`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from workstation.trading.limits import RiskLimits
+
+type Mode = Literal["demo", "replay", "paper", "live"]
+type Positive = Annotated[float, Meta(gt=0)]
+type NotNegative = Annotated[float, Meta(ge=0)]
+type Count = Annotated[int, Meta(ge=1)]
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the text is one sentence that names where it stands, the setting and what is expected."""
+
+
+class AccountSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    #: Name of the account: on the screen, and typed to re-arm a halted desk.
+    name: Annotated[str, Meta(min_length=1)] = "demo"
+    #: Currency in which equity, limits and profit of the whole desk are reckoned.
+    currency: Annotated[str, Meta(min_length=1)] = "USDT"
+    #: Opening balance of every simulated venue, by currency; given when a desk starts for the very first time.
+    balances: dict[str, Decimal] = field(default_factory=lambda: {"USDT": Decimal(100_000)})
+    #: Opening balances of single simulated venues in place of `balances`, by venue and currency.
+    venue_balances: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+
+    def opening(self, venue: str) -> dict[str, Decimal]:
+        """The opening balances of a simulated venue."""
+        return self.venue_balances.get(venue, self.balances)
+
+
+class DemoSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    #: Seed of the simulated market: the same seed gives the same market.
+    seed: int = 1
+    #: How busy the simulated market is: 2 is twice the updates and trades of the recordings that it is modelled on.
+    rate: Positive = 1.0
+
+
+class LatencySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    #: Milliseconds that an order takes to reach a simulated venue.
+    order_ms: NotNegative = 2.0
+    #: Milliseconds that a simulated venue's answer takes to come back.
+    report_ms: NotNegative = 2.0
+    #: Mean of the random milliseconds that come on top each way; 0 for none.
+    jitter_ms: NotNegative = 1.0
+
+
+class KillSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    #: A second press of the kill key within this many seconds flattens the positions.
+    flatten_window_seconds: Positive = 3.0
+
+
+class MarketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    #: Market data older than this many milliseconds is shown as old.
+    stale_after_ms: Count = 5_000
+    #: Trades that the tape keeps of each instrument.
+    tape_length: Count = 2_000
+    #: Candles that are kept of each instrument and interval.
+    bars_kept: Count = 5_000
+    #: How many times a second the screen is painted at most.
+    frame_rate: Annotated[int, Meta(ge=1, le=60)] = 20
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    #: What the desk trades on: demo (a simulated market), replay (a recording), paper (a live market with simulated
+    #: money) or live.
+    mode: Mode = "demo"
+    #: Colours of the desk.
+    theme: Annotated[str, Meta(min_length=1)] = "tws-dark"
+    #: Instruments on the watchlist of a new desk, as "VENUE:SYMBOL"; empty for all that the venues list.
+    watchlist: tuple[str, ...] = ()
+    #: Order sizes between which the size keys step, as values in the quote currency, ascending.
+    size_presets: Annotated[tuple[Decimal, ...], Meta(min_length=1)] = tuple(
+        Decimal(value) for value in (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
+    )
+    account: AccountSettings = AccountSettings()
+    risk: RiskLimits = RiskLimits()
+    demo: DemoSettings = DemoSettings()
+    latency: LatencySettings = LatencySettings()
+    kill: KillSettings = KillSettings()
+    market: MarketSettings = MarketSettings()
+    #: Keys by action: one key or a list of keys in place of the action's own, for example `orders.cancel = "d"`.
+    keys: dict[str, str | list[str]] = field(default_factory=dict)
+
+
+class SettingHelp(Struct, frozen=True):
+    """One setting for the help: its path ("risk.max_order_value"), its default as TOML and what it means."""
+
+    path: str
+    default: str
+    help: str
+
+
+def load(
+    file: Path,
+    *,
+    profile: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    """The settings in force. A missing file is an empty one; `overrides` are values or text by path ("demo.seed").
+    Without a `profile` that of `TWS_PROFILE` counts.
+
+    Raises SettingsError.
+    """
+    from_file = _read(file)
+    profile = profile or environ.get("TWS_PROFILE") or None
+    profiles = _table(from_file.pop("profiles", {}), str(file), "profiles")
+    layers: list[tuple[str, dict[str, Any]]] = [(str(file), from_file)]
+    if profile is not None:
+        if profile not in profiles:
+            known = f"it has {', '.join(sorted(profiles))}" if profiles else "it has none"
+            raise SettingsError(f"{file} has no profile {profile!r}; {known}.")
+        where = f"{file}, profile {profile}"
+        layers.append((where, _table(profiles[profile], where, f"profiles.{profile}")))
+    paths = {path: kind for path, kind, _ in _fields(Settings)}
+    layers += _from_environment(environ, paths)
+    for path, value in (overrides or {}).items():
+        if not _known(path, paths):
+            raise SettingsError(f"the command line: there is no setting {path!r}{_nearest(path, paths)}")
+        layers.append(
+            (
+                "the command line",
+                _nested(path.split("."), _parsed(value, str if path.startswith("keys.") else paths.get(path))),
+            )
+        )
+    merged: dict[str, Any] = {}
+    for where, layer in layers:
+        if isinstance(keys := layer.get("keys"), dict):  # TOML reads orders.cancel = "d" as a table in a table
+            layer["keys"] = {".".join(names): key for names, key in _leaves(keys)}
+        _check(layer, where, paths)
+        merged = _merge(merged, layer)
+    return msgspec.convert(merged, Settings)
+
+
+def check_keys(keys: Mapping[str, str | list[str]], actions: Iterable[str]) -> list[str]:
+    """A sentence for each entry of `Settings.keys` that names no action: for who knows the actions (shell, doctor)."""
+    names = list(actions)
+    return [f"keys: there is no action {key!r}{_nearest(key, names)}" for key in keys if key not in names]
+
+
+def describe() -> list[SettingHelp]:
+    """Every setting with its default and help, in the order of the file."""
+    return [
+        SettingHelp(path, _toml(_get(Settings(), path)), help_text)
+        for path, _, help_text in _fields(Settings, with_help=True)
+    ]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} is not a text file in UTF-8.") from error
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}.") from error
+    return table
+
+
+def _table(value: object, where: str, path: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SettingsError(f"{where}: {path} must be a table of settings.")
+    return dict(value)
+
+
+def _fields(struct: type[Struct], prefix: str = "", with_help: bool = False) -> Iterator[tuple[str, Any, str]]:
+    """(path, type, help) of every setting; a section's settings after the section's place."""
+    hints = get_type_hints(struct, include_extras=True)
+    helps = _comments(struct) if with_help else {}
+    for name in struct.__struct_fields__:
+        kind = hints[name]
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            yield from _fields(kind, f"{prefix}{name}.", with_help)
+        else:
+            yield f"{prefix}{name}", kind, helps.get(name, "")
+
+
+def _comments(struct: type[Struct]) -> dict[str, str]:
+    """The `#:` comment above each field."""
+    import inspect
+
+    helps: dict[str, str] = {}
+    waiting: list[str] = []
+    for line in inspect.getsource(struct).splitlines():
+        text = line.strip()
+        if text.startswith("#:"):
+            waiting.append(text.removeprefix("#:").strip())
+        elif found := re.match(r"(\w+): ", text):
+            helps[found[1]] = " ".join(waiting)
+            waiting = []
+    return helps
+
+
+def _from_environment(environ: Mapping[str, str], paths: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    names = {"TWS_" + path.replace(".", "_").upper(): path for path in paths}
+    sections = {path.partition(".")[0].upper() for path in paths if "." in path}
+    for name, text in environ.items():
+        if not name.startswith("TWS_") or not text:
+            continue
+        if path := names.get(name):
+            yield f"the environment variable {name}", _nested(path.split("."), _parsed(text, paths[path]))
+        elif name.split("_")[1] in sections:  # other variables TWS_… may be another program's
+            raise SettingsError(f"the environment variable {name} is no setting{_nearest(name, names)}")
+
+
+def _parsed(value: object, kind: Any) -> Any:
+    """Text of the environment or command line: as it is for a text setting, else a TOML value or a list by commas."""
+    while inner := getattr(kind, "__value__", None) or get_origin(kind):  # aliases, Annotated, generics
+        kind = kind.__origin__ if inner is Annotated else inner
+    if not isinstance(value, str) or kind is str or kind is Literal:
+        return value
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {value}", parse_float=Decimal)["value"]
+    except tomllib.TOMLDecodeError:
+        return [part.strip() for part in value.split(",")] if kind is tuple else value
+
+
+def _nested(names: Sequence[str], value: object) -> dict[str, Any]:
+    for name in reversed(names[1:]):
+        value = {name: value}
+    return {names[0]: value}
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        merged[name] = _merge(under, value) if isinstance(value, dict) and isinstance(under, dict) else value
+    return merged
+
+
+def _known(path: str, paths: Iterable[str]) -> bool:
+    """Whether the path is a setting, a section, or an entry inside a setting that is a table (keys, balances)."""
+    return any(path == one or path.startswith(f"{one}.") or one.startswith(f"{path}.") for one in paths)
+
+
+def _check(layer: Mapping[str, Any], where: str, paths: Mapping[str, Any]) -> None:
+    """Raises SettingsError for the first thing that is wrong with one layer by itself."""
+    for names, value in _leaves(layer):
+        path = ".".join(names)
+        if not _known(path, paths):
+            raise SettingsError(f"{where}: there is no setting {path!r}{_nearest(path, paths)}")
+        if isinstance(value, Decimal) and not value.is_finite():
+            raise SettingsError(f"{where}: {path} must be a number, not {value}.")
+        try:  # one by one: the leaf's own path is better than msgspec's, which does not name entries of tables
+            msgspec.convert(_nested(names, value), Settings)
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"{where}: {path} {_expected(str(error))}, not {_toml(value)}.") from error
+    settings = msgspec.convert(layer, Settings)
+    for path, rule, sentence in _RULES:
+        if not rule(_get(settings, path)):
+            raise SettingsError(f"{where}: {path} {sentence}.")
+
+
+def _positive(value: Any) -> bool:
+    return bool(value > 0)
+
+
+def _fraction(value: Any) -> bool:
+    return bool(0 < value < 1)
+
+
+_RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("risk.price_collar", _fraction, "must be a fraction between 0 and 1 (0.02 is 2 %)"),
+    ("risk.price_collar_resting", _fraction, "must be a fraction between 0 and 1 (0.3 is 30 %)"),
+    *(
+        (f"risk.{name}", _positive, "must be above 0")
+        for name in RiskLimits.__struct_fields__
+        if not name.startswith("price_collar") and name != "duplicate_window_ms"
+    ),
+    ("risk.duplicate_window_ms", lambda value: value >= 0, "must be 0 (off) or above"),
+    (
+        "size_presets",
+        lambda sizes: sizes[0] > 0 and all(a < b for a, b in itertools.pairwise(sizes)),
+        "must be values above 0 in ascending order",
+    ),
+    ("account.balances", lambda amounts: all(amount >= 0 for amount in amounts.values()), "must not be negative"),
+)
+
+
+def _leaves(table: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*above, name))
+        else:
+            yield (*above, name), value
+
+
+_EXPECTED = {
+    "decimal": "a number",
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "str | array": "text or a list of texts",
+}
+
+
+def _expected(message: str) -> str:
+    """What msgspec wanted, in words: "must be a whole number >= 1"."""
+    message, _, place = message.partition(" - at `$")
+    entries = "be a list whose every entry is" if re.search(r"\[\d+\]`", place) else "be"
+    if message.startswith("Invalid decimal"):
+        return f"must {entries} a number"
+    if message.startswith("Invalid enum value"):
+        return f"must {entries} one of {', '.join(get_args(Mode.__value__))}"
+    found = re.match(r"Expected `([^`]+)`([^,]*)", message)
+    return f"must {entries} {_EXPECTED.get(found[1], found[1])}{found[2]}" if found else f"is wrong ({message})"
+
+
+def _get(settings: object, path: str) -> Any:
+    for name in path.split("."):
+        settings = getattr(settings, name)
+    return settings
+
+
+def _toml(value: Any) -> str:
+    """A value as it would stand in the file."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'"{value}"'
+        case dict():
+            return "{" + ", ".join(f'"{name}" = {_toml(one)}' for name, one in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(_toml(one) for one in value) + "]"
+        case _:
+            return str(value)
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {near[0]!r}?" if near else "."
