@@ -1,0 +1,446 @@
+"""The engine: the one object that panes, strategies and the command line hold. It needs no screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workstation.bus import Bus
+from workstation.clock import SECOND, Clock
+from workstation.desk_view import DeskView
+from workstation.domain.events import (
+    ORDER_EVENTS,
+    AccountEvent,
+    BalanceAdjusted,
+    KillCompleted,
+    OrderEvent,
+    OrderFilled,
+    TradingState,
+    TradingStateChanged,
+)
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.market import MarketEvent
+from workstation.domain.numbers import ZERO, subtract
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, Side
+from workstation.log import DeskLog, LogEntry
+from workstation.market.data import MarketData
+from workstation.trading.core import TradingCore
+from workstation.trading.errors import Refused
+from workstation.trading.exits import Exits
+from workstation.trading.gateway import OrderGateway
+from workstation.trading.kill import KillStatus, KillSwitch
+from workstation.trading.limits import RiskLimits
+from workstation.trading.order_ids import random_order_id
+from workstation.trading.reconcile import Reconciler
+from workstation.venues.contract import Venue
+
+if TYPE_CHECKING:
+    from workstation.store.store import Store
+    from workstation.venues.pump import MarketPump
+    from workstation.venues.replay import ReplayControl
+
+_DAY = 86_400 * SECOND
+_EQUITY_EVERY = 60.0  # seconds between equity snapshots
+_DESK = "desk"  # account name of the whole desk's equity
+
+
+class Engine(DeskView):
+    """Owns the clock, the bus, the store, the venues, the order manager, risk and the kill switch, in one asyncio loop.
+
+    `start` connects the venues and returns; the store is opened beside it. Until `ready`, the market moves and every
+    order is refused. Reads return at once; commands are coroutines. Nothing here imports a screen.
+    """
+
+    def __init__(
+        self,
+        *,
+        mode: str,
+        clock: Clock,
+        venues: Sequence[Venue],
+        market: MarketData,
+        limits: RiskLimits,
+        open_store: Callable[[], Store],
+        settings: Any = None,
+        currency: str = "USDT",
+        account_name: str = "demo",
+        pump: MarketPump | None = None,
+        replay: ReplayControl | None = None,
+        bus: Bus | None = None,
+        next_id: Callable[[], ClientOrderId] = random_order_id,
+        answer_timeout: float = 5.0,
+    ) -> None:
+        core = TradingCore([i for venue in venues for i in venue.instruments()], market, limits, currency)
+        super().__init__(core, market, {venue.name: venue for venue in venues}, clock)
+        self.mode = mode
+        self.settings = settings
+        self.currency = currency
+        self.account_name = account_name
+        self.bus = bus or Bus()
+        self.log = DeskLog(clock, self.bus)
+        self.pump = pump
+        self.replay = replay
+        self.ready = False
+        self._open_store = open_store
+        self._store: Store | None = None
+        self._early: deque[tuple[str, OrderEvent]] = deque()  # reports that came before the store was open
+        self._early_kill: tuple[str, bool] | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._day_start: tuple[int, Decimal] | None = None
+        self._recorder: Any = None
+        self.recording: Path | None = None
+        self.gateway = OrderGateway(
+            core=self.core,
+            venues=self.venues,
+            journal=self,
+            clock=clock,
+            bus=self.bus,
+            log=self.log,
+            next_id=next_id,
+            answer_timeout=answer_timeout,
+        )
+        self._reconciler = Reconciler(
+            core=self.core,
+            gateway=self.gateway,
+            venues=self.venues,
+            clock=clock,
+            log=self.log,
+            patience=min(3.0, answer_timeout),
+            timeout=answer_timeout,
+        )
+        self.gateway.on_unanswered = self._reconciler.follow
+        self._kill = KillSwitch(
+            core=self.core,
+            gateway=self.gateway,
+            reconciler=self._reconciler,
+            venues=self.venues,
+            journal=self,
+            clock=clock,
+            log=self.log,
+            timeout=min(3.0, answer_timeout),
+        )
+        self._kill.on_receipt = self._keep_receipt
+        self._exits = Exits(self.core, self.gateway)
+
+    # Life.
+
+    async def start(self) -> None:
+        """Connect the venues, let the market run and begin to open the store. Raises what a venue's connect raises."""
+        for name, venue in self.venues.items():
+            await venue.connect(self._on_market, self._reporter(name))
+        if self.pump is not None:
+            self.pump.on_failure = self._market_failed
+            self.pump.start()
+        self._opening = asyncio.create_task(self._open(), name="opening the store")
+
+    async def wait_ready(self) -> None:
+        """Until orders can be sent. Raises StoreError if the store cannot be opened."""
+        if self._opening is not None:
+            await asyncio.shield(self._opening)
+
+    async def _open(self) -> None:
+        store = await asyncio.to_thread(self._open_store)
+        loop = asyncio.get_running_loop()
+        store.on_failure = _elsewhere(loop, self._store_failed)
+        store.on_refused = _elsewhere(loop, lambda sentence: self.log.error("store", sentence))
+        journal = await asyncio.to_thread(lambda: list(store.journal()))
+        self._store = store
+        early_kill, self._early_kill = self._early_kill, None
+        self.core.fold(journal)
+        store.save_instruments(self.core.instruments.values())
+        self.log.on_entry = self._keep_log
+        while self._early:
+            self.gateway.report(*self._early.popleft())
+        if early_kill is not None:
+            self._kill.press(*early_kill)
+        elif self.core.unfinished_kill is not None:
+            self._kill.resume(self.core.unfinished_kill)
+        for venue in self.venues.values():
+            await self._compare(venue)
+        self.ready = True
+        self._tasks += [
+            asyncio.create_task(self._reconciler.run(), name="reconciliation"),
+            asyncio.create_task(self._keep_equity(), name="equity snapshots"),
+        ]
+        if self.trading_state is not TradingState.ACTIVE:
+            self.log.warning("desk", f"The desk is {self.trading_state.upper()}: {self.state_reason}.")
+        self.log.info("desk", f"Ready: {len(self.open_orders())} working orders, {len(self.positions())} positions.")
+
+    async def _compare(self, venue: Venue) -> None:
+        """Bring the store to what the venue shows: orders and fills first, then money, each difference in the log."""
+        opened = venue.name in self.core.portfolio.accounts
+        try:
+            await self._reconciler.venue(venue)
+            balances = await venue.balances()
+            positions = await venue.positions()
+        except Exception as error:
+            self.log.error("orders", f"{venue.name} could not be compared with the store: {error!r}")
+            return
+        for currency in sorted({*balances, *self._known_currencies(venue.name)}):
+            shown = balances.get(currency, ZERO)
+            amount = subtract(shown, self.core.portfolio.balance(venue.name, currency))
+            if amount:
+                reason = "correction to what the venue shows" if opened else "opening balance"
+                self._adjust(venue.name, currency, amount, reason)
+        for instrument in {*positions, *(p.instrument for p in self.positions())}:
+            terms = self.core.instruments.get(instrument)
+            if terms is None or terms.is_spot or terms.venue != venue.name:
+                continue
+            shown, ours = positions.get(instrument, ZERO), self.position(instrument).quantity
+            if shown != ours:
+                self.log.error("orders", f"{venue.name} shows a position of {shown} in {instrument}, the desk {ours}.")
+
+    def _known_currencies(self, venue: str) -> set[str]:
+        account = self.core.portfolio.accounts.get(venue)
+        return set(account.balances) if account else set()
+
+    def _adjust(self, venue: str, currency: str, amount: Decimal, reason: str) -> None:
+        event = BalanceAdjusted(ts=self.clock.now(), venue=venue, currency=currency, amount=amount, reason=reason)
+        self.core.apply_account(event)
+        self.append(event)
+        say = self.log.info if reason == "opening balance" else self.log.warning
+        say("account", f"{venue}: {amount:+f} {currency}, {reason}.")
+
+    async def close(self) -> None:
+        """Let commands under way end, disconnect, and close the store. Working orders stay at their venues."""
+        if self._opening is not None and not self._opening.done():
+            await asyncio.gather(self._opening, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._reconciler.close()
+        await self.gateway.drain()
+        self.stop_recording()
+        if self.pump is not None:
+            await self.pump.stop()
+        for venue in self.venues.values():
+            await venue.close()
+        if self._store is not None:
+            if self.ready:
+                self._save_equity()
+            self.log.on_entry = None
+            await asyncio.to_thread(self._store.close)
+
+    # What the venues and the store say.
+
+    def _on_market(self, event: MarketEvent) -> None:
+        self._market.apply(event)
+        self.bus.publish(event)
+        if self._recorder is not None:
+            self._recorder.write(event)
+
+    def _reporter(self, venue: str) -> Callable[[OrderEvent], None]:
+        def report(event: OrderEvent) -> None:
+            if self._store is None:
+                self._early.append((venue, event))
+            else:
+                self.gateway.report(venue, event)
+                if isinstance(event, OrderFilled):
+                    fill = event.fill
+                    what = f"{fill.side} {fill.quantity} {fill.instrument} at {fill.price}"
+                    self.log.info("fill", f"Filled: {what}, fee {fill.fee} {fill.fee_currency}.")
+
+        return report
+
+    def append(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Future[None]:
+        """Make events durable, in order: the journal of the gateway and the kill switch."""
+        if self._store is None:
+            failed: Future[None] = Future()
+            failed.set_exception(Refused("the store is not open yet"))
+            return failed
+        return self._store.append(*events, orders=orders)
+
+    def _store_failed(self, sentence: str) -> None:
+        """Without a store no order can be made durable: halt, pull what works."""
+        self.log.error("store", f"{sentence} The desk halts: no order can be made durable.")
+        self._kill.press("the store cannot be written")
+
+    def _market_failed(self, error: Exception) -> None:
+        self.log.error("market", f"The market data stopped: {error!r}")
+
+    def _keep_log(self, entry: LogEntry) -> None:
+        if self._store is not None and self._store.failure is None:
+            self._store.save_log(entry.ts, entry.level, entry.source, entry.text)
+
+    def _keep_receipt(self, completed: KillCompleted, status: KillStatus) -> None:
+        if self._store is not None and self._store.failure is None:
+            items = [{"kind": i.kind, "label": i.label, "state": i.state, "detail": i.detail} for i in status.items]
+            self._store.save_receipt(
+                completed.ts, {"kill_id": completed.kill_id, "receipt": completed.receipt, "items": items}
+            )
+
+    async def _keep_equity(self) -> None:
+        while True:
+            self._save_equity()
+            await asyncio.sleep(_EQUITY_EVERY)
+
+    def _save_equity(self) -> None:
+        if self._store is None or self._store.failure is not None:
+            return
+        ts, equity = self.clock.now(), self.equity_detail()
+        if equity.unpriced:
+            return  # half a valuation would be a false one
+        for account, worth in {**equity.by_venue, _DESK: equity.total}.items():
+            self._store.save_equity(ts, account, worth, currency=self.currency)
+
+    # Reading, beside what `DeskView` has.
+
+    def day_pnl(self) -> Decimal:
+        """Equity against the first known equity of this UTC day."""
+        if not self.ready:
+            return ZERO
+        now, equity = self.clock.now(), self.equity_detail()
+        day = now - now % _DAY
+        if self._day_start is None or self._day_start[0] != day:
+            if equity.unpriced:
+                return ZERO
+            known = self._store.equity(_DESK, day) if self._store is not None else []
+            self._day_start = (day, known[0].equity if known else equity.total)
+        return subtract(equity.total, self._day_start[1])
+
+    @property
+    def kill_status(self) -> KillStatus:
+        return self._kill.status
+
+    @property
+    def on_halt(self) -> list[Callable[[str], None]]:
+        """Called when the desk halts; strategies and execution algorithms stop themselves here."""
+        return self._kill.on_halt
+
+    # Commands.
+
+    def _open_for_orders(self) -> None:
+        if not self.ready:
+            raise Refused("The desk is still opening its store: try again in a moment.")
+
+    async def submit(self, draft: OrderDraft) -> Order:
+        """Check, store and send an order; it comes back DENIED with a reason if risk refuses it. Raises `Refused`."""
+        self._open_for_orders()
+        return await self.gateway.submit(draft)
+
+    async def amend(
+        self,
+        client_id: ClientOrderId,
+        quantity: Decimal | None = None,
+        price: Decimal | None = None,
+        stop_price: Decimal | None = None,
+    ) -> Order:
+        """Change an order's terms; `quantity` is the new total. Raises `Refused`."""
+        self._open_for_orders()
+        return await self.gateway.amend(client_id, quantity, price, stop_price)
+
+    async def cancel(self, client_id: ClientOrderId) -> Order:
+        self._open_for_orders()
+        return await self.gateway.cancel(client_id)
+
+    async def cancel_all(self, instrument: InstrumentId | None = None, side: Side | None = None) -> list[Order]:
+        self._open_for_orders()
+        return await self.gateway.cancel_all(instrument, side)
+
+    async def close_position(self, instrument: InstrumentId) -> Order:
+        self._open_for_orders()
+        return await self._exits.close(instrument)
+
+    async def reverse(self, instrument: InstrumentId) -> Order:
+        self._open_for_orders()
+        return await self._exits.reverse(instrument)
+
+    async def break_even(self, instrument: InstrumentId) -> Order:
+        self._open_for_orders()
+        return await self._exits.break_even(instrument)
+
+    def kill(self, reason: str = "the trader pressed the kill switch") -> None:
+        """HALTED at once; every working order of every venue is pulled; strategies stop. See `kill_status`."""
+        self._press(reason, flatten=False)
+
+    def flatten(self, reason: str = "the trader pressed flatten") -> None:
+        """As `kill`, and every position is closed."""
+        self._press(reason, flatten=True)
+
+    def _press(self, reason: str, flatten: bool) -> None:
+        if self._store is None:  # the store opens this instant: halted in memory now, the rest as soon as it is open
+            halted = TradingStateChanged(ts=self.clock.now(), state=TradingState.HALTED, reason=reason, by="kill")
+            self.core.apply_account(halted)
+            self._early_kill = (reason, flatten)
+            return
+        self._kill.press(reason, flatten)
+
+    async def rearm(self, account_name: str) -> None:
+        """Back to ACTIVE, on purpose: by the account's name, and only after the kill switch has finished."""
+        self._open_for_orders()
+        if self.trading_state is TradingState.ACTIVE:
+            raise Refused("The desk is ACTIVE already.")
+        if self._kill.running:
+            raise Refused("The kill switch is still at work: wait for its receipt.")
+        if account_name.strip() != self.account_name:
+            raise Refused(f"Type rearm {self.account_name} to trade again.")
+        event = TradingStateChanged(
+            ts=self.clock.now(), state=TradingState.ACTIVE, reason="re-armed by the trader", by="trader"
+        )
+        await self._durable(event)
+        self.core.apply_account(event)
+        self.log.warning("desk", "Re-armed: the desk is ACTIVE.")
+
+    async def set_reducing(self, reducing: bool) -> None:
+        """REDUCING (only orders that shrink a position) or back to ACTIVE. Raises `Refused` while HALTED."""
+        self._open_for_orders()
+        if self.trading_state is TradingState.HALTED:
+            raise Refused(f"The desk is HALTED: type rearm {self.account_name} first.")
+        state = TradingState.REDUCING if reducing else TradingState.ACTIVE
+        event = TradingStateChanged(ts=self.clock.now(), state=state, reason="set by the trader", by="trader")
+        await self._durable(event)
+        self.core.apply_account(event)
+
+    async def _durable(self, event: AccountEvent) -> None:
+        try:
+            await asyncio.wrap_future(self.append(event))
+        except Exception as error:
+            raise Refused(f"The store did not take it: {error}") from error
+
+    # Recording and settings.
+
+    def start_recording(self, path: Path) -> None:
+        """Record the running market from now on. Raises RecordingError or `Refused`."""
+        from workstation.market.recording import RecordingWriter
+
+        if self._recorder is not None:
+            raise Refused(f"A recording is running already: {self.recording}.")
+        recorder = RecordingWriter(path, self.instruments(), self.clock)
+        for market in self._market.markets.values():
+            if market.book.stale is None:
+                recorder.write(market.book.snapshot())
+        self._recorder, self.recording = recorder, path
+        self.log.info("market", f"Recording to {path}.")
+
+    def stop_recording(self) -> None:
+        if self._recorder is not None:
+            recorder, self._recorder = self._recorder, None
+            recorder.close()
+            self.log.info("market", f"Recorded to {self.recording}.")
+            self.recording = None
+
+    def get_setting(self, key: str, default: Any = None) -> Any:
+        """A JSON value that the store keeps (a layout, a pane's settings); `default` before the store is open."""
+        return default if self._store is None else self._store.get_setting(key, default)
+
+    def set_setting(self, key: str, value: Any) -> None:
+        if self._store is not None and self._store.failure is None:
+            self._store.set_setting(key, value)
+
+    def follow_orders(self) -> Any:
+        """A lossless subscription to every order event."""
+        return self.bus.subscribe(*ORDER_EVENTS)
+
+
+def _elsewhere(loop: asyncio.AbstractEventLoop, handle: Callable[[str], None]) -> Callable[[Exception], None]:
+    """A callback for the store's thread that has the sentence handled on the event loop."""
+
+    def report(error: Exception) -> None:
+        loop.call_soon_threadsafe(handle, str(error))
+
+    return report

@@ -20,6 +20,7 @@ from workstation.domain.events import (
     TradingState,
     TradingStateChanged,
 )
+from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
@@ -48,6 +49,7 @@ class TradingCore:
         self.state_change = _FIRST
         self.unfinished_kill: KillRequested | None = None
         self.last_receipt: KillCompleted | None = None
+        self.fills: list[Fill] = []
         self._recent: deque[ClientOrderId] = deque(maxlen=512)
 
     @property
@@ -62,6 +64,7 @@ class TradingCore:
         if applied.outcome is Outcome.APPLIED:
             if isinstance(event, OrderFilled):
                 self.portfolio.apply_fill(event.fill)
+                self.fills.append(event.fill)
             elif isinstance(event, OrderInitialized):
                 self._recent.append(event.client_id)
         return applied

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -109,3 +109,10 @@ class Venue(Protocol):
     async def positions(self) -> dict[InstrumentId, Decimal]:
         """Signed quantities of open derivative positions (spot holdings are balances)."""
         ...
+
+
+@runtime_checkable
+class ShowsQueue(Protocol):
+    """A venue that can tell how much stands in front of a resting order (simulated ones can)."""
+
+    def queue_ahead(self, client_id: ClientOrderId) -> Decimal | None: ...

@@ -1,0 +1,146 @@
+"""What can be read of a desk: markets, orders, positions and money, all at once and without waiting."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from workstation.clock import Clock
+from workstation.domain.events import OrderEvent, TradingState
+from workstation.domain.fill import Fill
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.market import Trade
+from workstation.domain.order import ClientOrderId, Order, OrderDraft
+from workstation.domain.position import Position
+from workstation.market.bars import BarSeries
+from workstation.market.book import OrderBook
+from workstation.market.data import InstrumentMarket, MarketData
+from workstation.trading.core import TradingCore
+from workstation.trading.orders import venue_of
+from workstation.trading.portfolio import Equity
+from workstation.trading.preview import Preview, preview
+from workstation.venues.contract import LinkState, ShowsQueue, Venue
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A venue's connection; `last_data` is UTC ns of its newest market data, 0 before the first."""
+
+    venue: str
+    state: LinkState
+    last_data: int
+
+
+class DeskView:
+    """The reading half of the engine."""
+
+    def __init__(self, core: TradingCore, market: MarketData, venues: Mapping[str, Venue], clock: Clock) -> None:
+        self.core = core
+        self.clock = clock
+        self.venues = venues
+        self._market = market
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        return tuple(self.core.instruments.values())
+
+    def instrument(self, instrument: InstrumentId) -> Instrument:
+        """Raises KeyError for an instrument that no venue of the desk has."""
+        return self.core.instruments[instrument]
+
+    def market(self, instrument: InstrumentId) -> InstrumentMarket:
+        return self._market.markets[instrument]
+
+    def book(self, instrument: InstrumentId) -> OrderBook:
+        return self._market.markets[instrument].book
+
+    def tape(self, instrument: InstrumentId) -> deque[Trade]:
+        return self._market.markets[instrument].tape
+
+    def bar_series(self, instrument: InstrumentId, interval: int) -> BarSeries:
+        """Live bars of `interval` ns."""
+        return self._market.markets[instrument].candles.series(interval)
+
+    def orders(self) -> list[Order]:
+        """Every order of the desk, oldest first."""
+        return list(self.core.orders.orders.values())
+
+    def open_orders(self, instrument: InstrumentId | None = None) -> list[Order]:
+        return self.core.orders.open_orders(instrument)
+
+    def order(self, client_id: ClientOrderId) -> Order | None:
+        return self.core.orders.orders.get(client_id)
+
+    def order_events(self, client_id: ClientOrderId) -> list[OrderEvent]:
+        return self.core.orders.history(client_id)
+
+    @property
+    def orders_version(self) -> int:
+        """Grows with every order event."""
+        return self.core.orders.version
+
+    def fills(self, instrument: InstrumentId | None = None) -> list[Fill]:
+        if instrument is None:
+            return list(self.core.fills)
+        return [fill for fill in self.core.fills if fill.instrument == instrument]
+
+    def positions(self) -> list[Position]:
+        """Open positions."""
+        return self.core.portfolio.open_positions()
+
+    def position(self, instrument: InstrumentId) -> Position:
+        return self.core.portfolio.position(instrument)
+
+    @property
+    def portfolio_version(self) -> int:
+        """Grows with every fill and every balance adjustment."""
+        return self.core.portfolio.version
+
+    def mark(self, instrument: InstrumentId) -> Decimal | None:
+        return self._market.mark(instrument)
+
+    def equity_detail(self) -> Equity:
+        return self.core.portfolio.equity(self._market.mark)
+
+    def equity(self) -> Decimal:
+        """Worth of everything in the account currency."""
+        return self.equity_detail().total
+
+    def balance(self, venue: str, currency: str) -> Decimal:
+        return self.core.portfolio.balance(venue, currency)
+
+    def free_funds(self, venue: str, currency: str) -> Decimal:
+        return self.core.free_funds(venue, currency)
+
+    def free_base(self, instrument: InstrumentId) -> Decimal:
+        """Spot holding that no working sell binds."""
+        return self.core.free_base(self.core.instruments[instrument])
+
+    @property
+    def trading_state(self) -> TradingState:
+        return self.core.state
+
+    @property
+    def state_reason(self) -> str:
+        return self.core.state_change.reason
+
+    def links(self) -> list[Link]:
+        newest = dict.fromkeys(self.venues, 0)
+        for market in self._market.markets.values():
+            venue = market.instrument.venue
+            newest[venue] = max(newest[venue], market.updated_at)
+        return [Link(name, venue.link, newest[name]) for name, venue in self.venues.items()]
+
+    def queue_ahead(self, client_id: ClientOrderId) -> Decimal | None:
+        """Quantity in front of a resting order of ours, where the venue can tell."""
+        order = self.core.orders.orders.get(client_id)
+        if order is None:
+            return None
+        venue = self.venues[venue_of(order.instrument)]
+        return venue.queue_ahead(client_id) if isinstance(venue, ShowsQueue) else None
+
+    def preview(self, draft: OrderDraft) -> Preview:
+        """What the draft would do and what risk says of it."""
+        link_up = self.venues[venue_of(draft.instrument)].link is LinkState.CONNECTED
+        return preview(self.core, draft, self.clock.now(), link_up)

@@ -1,0 +1,115 @@
+"""Getting out: close a position, reverse it, protect it at break-even. Each pulls the instrument's orders first."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import floor_to, multiply, plain
+from workstation.domain.order import Order, OrderDraft, OrderType, Side
+from workstation.domain.position import Position
+from workstation.trading.core import TradingCore
+from workstation.trading.errors import Refused
+from workstation.trading.gateway import OrderGateway
+
+#: Wall-clock seconds that working orders get to be gone before the position is touched.
+_PULL_TIMEOUT = 3.0
+
+
+class Exits:
+    """Commands on whole positions. Each raises `Refused` with a sentence."""
+
+    def __init__(self, core: TradingCore, gateway: OrderGateway) -> None:
+        self._core = core
+        self._gateway = gateway
+
+    async def close(self, instrument: InstrumentId, origin: str = "manual") -> Order:
+        """Cancel the instrument's orders, then close its position by a reduce-only market order."""
+        self._position(instrument)
+        await self._pull(instrument)
+        position = self._position(instrument)  # a pulled order may have filled meanwhile
+        return await self._gateway.submit(self._closing(position, origin))
+
+    async def reverse(self, instrument: InstrumentId, origin: str = "manual") -> Order:
+        """Cancel the instrument's orders, then trade twice the position: long becomes short of the same size."""
+        terms = self._core.instruments[instrument]
+        if terms.is_spot:
+            raise Refused(f"{terms.symbol} is spot and cannot be sold short: close it, or trade the perpetual.")
+        self._position(instrument)
+        await self._pull(instrument)
+        position = self._position(instrument)
+        draft = OrderDraft(
+            instrument=instrument,
+            side=Side.SELL if position.quantity > 0 else Side.BUY,
+            quantity=multiply(abs(position.quantity), Decimal(2)),
+            type=OrderType.MARKET,
+            origin=origin,
+            note="reverse",
+        )
+        return await self._gateway.submit(draft)
+
+    async def break_even(self, instrument: InstrumentId, origin: str = "manual") -> Order:
+        """A reduce-only stop at the price where closing pays entry and both fees; an older one of ours is replaced."""
+        position = self._position(instrument)
+        terms = self._core.instruments[instrument]
+        average = position.average_price(terms)
+        mark = self._core.market.mark(instrument)
+        if average is None or mark is None:
+            raise Refused(f"There is no price of {terms.symbol} to protect the position at.")
+        long = position.quantity > 0
+        fees = multiply(average, multiply(terms.taker_fee, Decimal(2)))
+        wanted = average + fees if long else average - fees
+        stop = floor_to(wanted, terms.tick)
+        if long and stop < wanted:
+            stop += terms.tick
+        if (mark <= stop) if long else (mark >= stop):
+            raise Refused(
+                f"The market ({plain(mark)}) has not passed break-even with fees ({plain(stop)}) yet: "
+                "a stop there would close the position at once."
+            )
+        for order in self._core.orders.open_orders(instrument):
+            if order.note == "break-even" and order.reduce_only:
+                await self._gateway.cancel(order.client_id)
+        draft = OrderDraft(
+            instrument=instrument,
+            side=Side.SELL if long else Side.BUY,
+            quantity=floor_to(abs(position.quantity), terms.lot),
+            type=OrderType.STOP,
+            stop_price=stop,
+            reduce_only=True,
+            origin=origin,
+            note="break-even",
+        )
+        return await self._gateway.submit(draft)
+
+    def _position(self, instrument: InstrumentId) -> Position:
+        position = self._core.portfolio.position(instrument)
+        if position.is_flat:
+            raise Refused(f"There is no position in {instrument.partition(':')[2]}.")
+        return position
+
+    def _closing(self, position: Position, origin: str) -> OrderDraft:
+        terms = self._core.instruments[position.instrument]
+        quantity = floor_to(abs(position.quantity), terms.lot)
+        if quantity == 0:
+            size = plain(abs(position.quantity))
+            raise Refused(f"The position of {size} is smaller than the lot of {terms.symbol}: it cannot be closed.")
+        return OrderDraft(
+            instrument=position.instrument,
+            side=Side.SELL if position.quantity > 0 else Side.BUY,
+            quantity=quantity,
+            type=OrderType.MARKET,
+            reduce_only=True,
+            origin=origin,
+            note="close",
+        )
+
+    async def _pull(self, instrument: InstrumentId) -> None:
+        await self._gateway.cancel_all(instrument)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _PULL_TIMEOUT
+        while self._core.orders.open_orders(instrument):
+            if loop.time() > deadline:
+                raise Refused("Its working orders are not confirmed gone yet: nothing was sent. Try again.")
+            await asyncio.sleep(0.01)

@@ -1,0 +1,100 @@
+"""What an order would do, before it is sent: cost, fee, resulting position and every risk verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from workstation.domain.fill import Fill, Liquidity
+from workstation.domain.numbers import ZERO, divide, multiply
+from workstation.domain.order import OrderDraft, OrderType, Side
+from workstation.domain.position import apply_fill
+from workstation.trading.core import TradingCore
+from workstation.trading.risk import Verdict, judge
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """Money in the instrument's settlement currency; None where there is no price to reckon with.
+
+    `price` is the worst at which the order would trade; `fee` at the maker's rate if the order would rest, else the
+    taker's; `margin` what it binds (spot: its whole value); `queue` the quantity in front of it at its price.
+    """
+
+    verdicts: Sequence[Verdict]
+    price: Decimal | None
+    value: Decimal | None
+    fee: Decimal | None
+    fee_currency: str
+    margin: Decimal | None
+    position_after: Decimal
+    average_after: Decimal | None
+    queue: Decimal | None
+
+    @property
+    def ok(self) -> bool:
+        return all(verdict.ok for verdict in self.verdicts)
+
+
+def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True) -> Preview:
+    """Look ahead on one draft. Raises KeyError for an unknown instrument."""
+    question = core.question(draft, now, link_up)
+    instrument = question.instrument
+    verdicts = judge(question)
+    price = question.price
+    position = question.position
+    if price is None or price <= 0 or draft.quantity <= 0:
+        return Preview(
+            verdicts=verdicts,
+            price=None,
+            value=None,
+            fee=None,
+            fee_currency=instrument.settlement,
+            margin=None,
+            position_after=position.quantity,
+            average_after=position.average_price(instrument),
+            queue=None,
+        )
+    rests = draft.type is OrderType.LIMIT and _rests(draft, price, question.best_opposite)
+    notional = instrument.notional(draft.quantity, price)
+    fee = multiply(notional, instrument.maker_fee if rests else instrument.taker_fee)
+    fill = Fill(
+        trade_id="",
+        client_id="",
+        instrument=instrument.id,
+        side=draft.side,
+        quantity=draft.quantity,
+        price=price,
+        fee=ZERO,
+        fee_currency=instrument.settlement,
+        liquidity=Liquidity.MAKER if rests else Liquidity.TAKER,
+        ts=now,
+    )
+    after = apply_fill(position, fill, instrument)
+    return Preview(
+        verdicts=verdicts,
+        price=price,
+        value=notional,
+        fee=fee,
+        fee_currency=instrument.settlement,
+        margin=divide(notional, instrument.leverage),
+        position_after=after.quantity,
+        average_after=after.average_price(instrument),
+        queue=_queue(core, draft, price) if rests else None,
+    )
+
+
+def _rests(draft: OrderDraft, price: Decimal, opposite: Decimal | None) -> bool:
+    if opposite is None:
+        return True
+    return price < opposite if draft.side is Side.BUY else price > opposite
+
+
+def _queue(core: TradingCore, draft: OrderDraft, price: Decimal) -> Decimal | None:
+    market = core.market.markets[draft.instrument]
+    side = market.book.bids if draft.side is Side.BUY else market.book.asks
+    try:
+        return market.instrument.quantity(side.get(market.instrument.to_ticks(price), 0))
+    except ValueError:
+        return None
