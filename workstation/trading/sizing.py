@@ -123,9 +123,14 @@ def _affordable(instrument: Instrument, budget: Decimal, unit: Decimal) -> Decim
     return _whole(instrument, instrument.quantity(lots), _DOWN.divide(budget, unit))
 
 
+def unit_name(instrument: Instrument) -> str:
+    """What a quantity of the instrument counts: its base currency, or contracts."""
+    return instrument.base if instrument.multiplier == 1 and not instrument.is_inverse else "contracts"
+
+
 def _whole(instrument: Instrument, quantity: Decimal, wanted: Decimal) -> Decimal:
     least = max(instrument.lot, instrument.min_quantity)
     if quantity < least:
         about = plain(wanted.quantize(Decimal(1).scaleb(min(0, wanted.adjusted() - 2)), context=_DOWN))
-        raise SizeError(f"That is {about} {instrument.base}: the least that can be traded is {plain(least)}.")
+        raise SizeError(f"That is {about} {unit_name(instrument)}: the least that can be traded is {plain(least)}.")
     return quantity
