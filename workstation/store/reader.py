@@ -65,18 +65,21 @@ def rows(path: Path, sql: str, parameters: Sequence[object] = ()) -> list[dict[s
 
 
 def journal(path: Path, after: int = 0) -> Iterator[Event]:
+    return _events(path, "seq > ?", after)
+
+
+def events_of(path: Path, client_id: str) -> list[Event]:
+    return list(_events(path, "client_id = ?", client_id))
+
+
+def _events(path: Path, where: str, parameter: object) -> Iterator[Event]:
     with reading(path) as connection:
-        cursor = connection.execute("SELECT seq, kind, payload FROM journal WHERE seq > ? ORDER BY seq", (after,))
-        for seq, kind, payload in cursor:
+        sql = f"SELECT seq, kind, payload FROM journal WHERE {where} ORDER BY seq"
+        for seq, kind, payload in connection.execute(sql, (parameter,)):
             try:
                 yield decode_event(kind, payload)
             except (KeyError, msgspec.MsgspecError) as error:
                 raise StoreError(f"Entry {seq} ({kind}) of the journal in {path} cannot be read: {error}") from error
-
-
-def events_of(path: Path, client_id: str) -> list[Event]:
-    sql = "SELECT kind, payload FROM journal WHERE client_id = ? ORDER BY seq"
-    return [decode_event(row["kind"], row["payload"]) for row in rows(path, sql, (client_id,))]
 
 
 def fills(path: Path) -> list[Fill]:
@@ -94,11 +97,11 @@ def receipts(path: Path) -> list[Receipt]:
 
 
 def equity(path: Path, account: str | None, since: int) -> list[EquitySnapshot]:
-    sql = "SELECT * FROM equity WHERE ts >= ?1 AND (?2 IS NULL OR account = ?2) ORDER BY ts, id"
+    sql = "SELECT * FROM equity WHERE ts >= ? AND (? IS NULL OR account = ?) ORDER BY ts, id"
     names = EquitySnapshot.__struct_fields__
     return [
         msgspec.convert({name: row[name] for name in names}, EquitySnapshot)
-        for row in rows(path, sql, (since, account))
+        for row in rows(path, sql, (since, account, account))
     ]
 
 

@@ -6,6 +6,7 @@ Errors never change a file: what is newer, damaged, foreign, locked or read-only
 from __future__ import annotations
 
 import atexit
+import os
 import sqlite3
 import uuid
 from asyncio import wrap_future
@@ -93,6 +94,7 @@ class Store:
         lock = DeskLock(path)
         connection: sqlite3.Connection | None = None
         try:
+            _make_private(path)
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
             _prepare(connection, path, mode, clock_now)
             store = cls(path, mode, connection=connection, lock=lock, statements=statements, clock_now=clock_now)
@@ -100,7 +102,7 @@ class Store:
             if connection is not None:
                 connection.close()
             lock.release()
-            if isinstance(error, sqlite3.Error):
+            if isinstance(error, (sqlite3.Error, OSError)):
                 raise sentence(path, error) from error
             raise
         store.on_failure = on_failure or _ignore
@@ -224,17 +226,34 @@ class Store:
         return default if text is None else msgspec.json.decode(text)
 
 
+def _make_private(path: Path) -> None:
+    """A new file is the user's alone; its name is flushed too, so that a power cut cannot take the file away."""
+    if path.exists():
+        return
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def _prepare(connection: sqlite3.Connection, path: Path, mode: str, clock_now: Callable[[], int]) -> None:
     """Check or make the file and set the connection up."""
     version = migrations.version_of(connection)  # the first read: a file that is no database raises here
     check_kind(connection, path, version)
     if version:
         check_mode(connection, path, mode)
+    if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise StoreError(
+            f"The store {path} is damaged and was left untouched ({found}). Restore a copy or move it away."
+        )
     if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise StoreError(
             f"The store {path} cannot be opened: its file system has no shared memory (a network folder?)."
         )
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA wal_autocheckpoint = 10000")  # pages: the ceiling; the writer does it when it is quiet
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")  # REPLACE counts as a delete for the append-only triggers
     migrations.migrate(connection)

@@ -28,6 +28,8 @@ from workstation.store.errors import DuplicateFill, StoreError, sentence
 GROUP = 4096
 LATER = 512
 QUIET_SECONDS = 0.25
+#: After so many commits the next quiet moment moves the write-ahead log into the file, so that no append waits for it.
+CHECKPOINT_AFTER = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Writer:
         self._gate = threading.Lock()
         self._closed = False
         self._later: list[Submission] = []
+        self._commits = 0  # since the last checkpoint
         self._seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]
         self.failure: StoreError | None = None
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -106,19 +109,20 @@ class Writer:
 
     def _run(self) -> None:
         while True:
+            waits = self._later or self._commits >= CHECKPOINT_AFTER
             try:
-                first = self._queue.get(timeout=QUIET_SECONDS if self._later else None)
+                item = self._queue.get(timeout=QUIET_SECONDS if waits else None)
             except queue.Empty:
                 self._commit([])
+                self._checkpoint()
                 continue
             group: list[Submission] = []
-            item: Submission | None = first
             while item is not None:
                 group.append(item)
                 if len(group) == GROUP or self._queue.empty():
                     break
                 item = self._queue.get()
-            if all(each.future is None for each in group) and item is not None:
+            if item is not None and all(each.future is None for each in group):
                 self._later += group
                 if len(self._later) >= LATER:
                     self._commit([])
@@ -127,6 +131,15 @@ class Writer:
             if item is None:
                 break
         self._connection.close()
+
+    def _checkpoint(self) -> None:
+        if self._commits < CHECKPOINT_AFTER or self.failure is not None:
+            return
+        self._commits = 0
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error as error:
+            self._fail([], error)
 
     def _commit(self, group: list[Submission]) -> None:
         group, self._later = self._later + group, []
@@ -147,6 +160,7 @@ class Writer:
         except Exception as error:
             self._fail(group, error)
             return
+        self._commits += 1
         lost = {id(future) for future, _ in refused}
         for each in encoded:
             if each.future is not None and id(each.future) not in lost:
@@ -154,7 +168,7 @@ class Writer:
         for future, failure in refused:
             if future is not None:
                 future.set_exception(failure)
-            self._on_refused(failure)
+            _report(self._on_refused, failure)
 
     def _write(self, encoded: list[_Encoded]) -> list[tuple[Future[None] | None, StoreError]]:
         """One transaction for all; if the data of one is impossible, once more with each on its own savepoint."""
@@ -237,13 +251,21 @@ class Writer:
         except sqlite3.Error as again:  # the connection is lost as well; closing it gives the transaction up
             failure.add_note(str(again))
         _settle(group, failure)
-        self._on_failure(failure)
+        _report(self._on_failure, failure)
 
 
 def _settle(group: Sequence[Submission], failure: StoreError) -> None:
     for submission in group:
         if submission.future is not None:
             submission.future.set_exception(failure)
+
+
+def _report(callback: Callable[[StoreError], None], failure: StoreError) -> None:
+    try:
+        callback(failure)
+    except Exception as error:  # a broken listener must not stop the writing; it is told as any thread's error is
+        told = (type(error), error, error.__traceback__, threading.current_thread())
+        threading.excepthook(threading.ExceptHookArgs(told))
 
 
 def _encode(submission: Submission) -> _Encoded:

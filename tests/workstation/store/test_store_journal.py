@@ -1,0 +1,291 @@
+"""The journal keeps every event exactly, in the one order in which it was submitted, and never twice."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sqlite3
+import threading
+import types
+import typing
+from collections.abc import Iterator
+from concurrent.futures import Future
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from store_samples import SPOT, an_order, filled, intent, open_store
+
+from workstation.domain.events import (
+    AccountEvent,
+    BalanceAdjusted,
+    OrderAccepted,
+    OrderCanceled,
+    OrderEvent,
+    OrderFilled,
+    OrderInitialized,
+    OrderSubmitted,
+    TradingState,
+    TradingStateChanged,
+)
+from workstation.store import DuplicateFill, Store, StoreError
+from workstation.store.codec import Event
+
+EVENT_CLASSES = (*get_args(OrderEvent.__value__), *get_args(AccountEvent.__value__))
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+DECIMALS = st.decimals(allow_nan=False, allow_infinity=False)
+_ids = itertools.count()
+
+
+def values_of(kind: Any) -> st.SearchStrategy[Any]:
+    """Any value of an annotated type of the domain."""
+    kind = getattr(kind, "__value__", kind)
+    if isinstance(kind, types.UnionType):
+        return st.one_of([values_of(one) for one in get_args(kind)])
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        hints = typing.get_type_hints(kind)
+        fields = {name: values_of(hints[name]) for name in kind.__struct_fields__}
+        if "trade_id" in fields:  # unique on its venue, as real ones are
+            fields["trade_id"] = st.builds(lambda: str(next(_ids)))
+        return st.builds(kind, **fields)
+    if issubclass(kind, Enum):
+        return st.sampled_from(kind)
+    known = {str: TEXT, int: st.integers(0, 2**63 - 1), Decimal: DECIMALS, bool: st.booleans(), type(None): st.none()}
+    return known[kind]
+
+
+def exactly(events: list[Event]) -> list[str]:
+    """Every digit counts: Decimal("1.0") equals Decimal("1.00"), their repr does not."""
+    return [repr(event) for event in events]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = open_store(tmp_path / "demo.sqlite")
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def long_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = open_store(tmp_path_factory.mktemp("journal") / "demo.sqlite")
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("kind", EVENT_CLASSES, ids=lambda kind: kind.__name__)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_every_event_comes_back_digit_for_digit(kind: type[Any], data: st.DataObject, long_store: Store) -> None:
+    seen = last_seq(long_store)
+    events = data.draw(st.lists(values_of(kind), min_size=1, max_size=3))
+    long_store.append(*events).result()
+    assert exactly(list(long_store.journal(after=seen))) == exactly(events)
+
+
+def last_seq(store: Store) -> int:
+    with sqlite3.connect(store.path) as connection:
+        return int(connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0])
+
+
+def test_order_account_and_trading_state_events_interleave_in_one_sequence(store: Store) -> None:
+    events: list[Event] = [
+        BalanceAdjusted(ts=1, venue="NOVA", currency="USDT", amount=Decimal(100_000), reason="opening balance"),
+        intent("a"),
+        TradingStateChanged(ts=2, state=TradingState.HALTED, reason="kill key", by="kill"),
+        OrderSubmitted(client_id="a", ts=3),
+        BalanceAdjusted(ts=4, venue="NOVA", currency="USDT", amount=Decimal("-0.10"), reason="funding"),
+        OrderAccepted(client_id="a", ts=5, venue_order_id="v1"),
+    ]
+    for event in events:
+        store.append(event)
+    store.flush()
+    assert list(store.journal()) == events
+    assert store.events_of("a") == [events[1], events[3], events[5]]
+
+
+def test_what_was_stored_is_there_after_reopening(store: Store) -> None:
+    events = [intent("a"), OrderSubmitted(client_id="a", ts=2), filled("a", "t1")]
+    store.append(*events, orders=[an_order("a")]).result()
+    store.close()
+    again = open_store(store.path)
+    assert list(again.journal()) == events
+    again.append(OrderCanceled(client_id="a", ts=9)).result()
+    assert len(list(again.journal())) == 4
+    assert again.desk_id == store.desk_id
+    again.close()
+
+
+def test_fills_are_rows_of_their_own_beside_their_events(store: Store) -> None:
+    store.append(intent("a"), filled("a", "t1", quantity="0.10000000000000000001")).result()
+    store.append(filled("a", "t2")).result()
+    assert [fill.trade_id for fill in store.fills()] == ["t1", "t2"]
+    assert store.fills()[0].quantity == Decimal("0.10000000000000000001")
+    with sqlite3.connect(store.path) as connection:
+        joined = "SELECT f.trade_id, j.kind FROM fills f JOIN journal j USING (seq) ORDER BY seq"
+        assert connection.execute(joined).fetchall() == [("t1", "filled"), ("t2", "filled")]
+
+
+def test_the_orders_table_shows_each_order_as_it_was_last_stored(store: Store) -> None:
+    order = an_order("a")
+    store.append(intent("a"), orders=[order])
+    store.append(filled("a", "t1"), orders=[msgspec.structs.replace(order, filled=Decimal("0.1"))])
+    store.append(intent("b"), orders=[an_order("b")])
+    store.flush()
+    with sqlite3.connect(store.path) as connection:
+        found = connection.execute("SELECT client_id, quantity, filled FROM orders ORDER BY client_id").fetchall()
+    assert found == [("a", "0.5", "0.1"), ("b", "0.5", "0")]
+
+
+def test_journal_fills_and_receipts_can_only_grow(store: Store) -> None:
+    store.append(intent("a"), filled("a", "t1")).result()
+    store.save_receipt(1, {"flat": True}).result()
+    connection = sqlite3.connect(store.path, isolation_level=None)
+    connection.execute("PRAGMA recursive_triggers = ON")
+    for table in ("journal", "fills", "kill_receipts"):
+        for statement in (f"UPDATE {table} SET ts = 0", f"DELETE FROM {table}"):
+            with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
+                connection.execute(statement)
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        connection.execute("REPLACE INTO journal VALUES (1, 0, 'canceled', 'a', '{}')")
+    connection.close()
+    assert len(list(store.journal())) == 2
+
+
+def test_a_doubled_fill_is_refused_and_nothing_around_it_suffers(store: Store) -> None:
+    told: list[StoreError] = []
+    store.on_refused = told.append
+    futures: list[Future[None]] = []
+    hold = sqlite3.connect(store.path, isolation_level=None)
+    hold.execute("BEGIN IMMEDIATE")  # while another writes, the appends gather into one group
+    futures.append(store.append(intent("a"), filled("a", "t1")))
+    futures.append(store.append(OrderSubmitted(client_id="a", ts=2), filled("a", "t1", quantity="9")))
+    futures.append(store.append(filled("a", "t2")))
+    hold.execute("COMMIT")
+    hold.close()
+    futures[0].result()
+    with pytest.raises(DuplicateFill, match="The fill with trade id t1 of NOVA is already in the store"):
+        futures[1].result()
+    futures[2].result()
+    assert list(store.journal()) == [intent("a"), filled("a", "t1"), filled("a", "t2")]  # the first counts
+    assert [str(error) for error in told] == [str(futures[1].exception())]
+    with pytest.raises(DuplicateFill):  # within one append as well, and after a restart
+        store.append(filled("a", "t3"), filled("a", "t3")).result()
+    store.append(filled("a", "t3")).result()
+    assert store.failure is None
+
+
+def test_the_same_trade_id_on_two_venues_is_two_fills(store: Store) -> None:
+    elsewhere = msgspec.structs.replace(SPOT, venue="ORBIT")
+    store.append(filled("a", "t1"), filled("a", "t1", instrument=elsewhere)).result()
+    assert [fill.instrument for fill in store.fills()] == ["NOVA:BTC-USDT", "ORBIT:BTC-USDT"]
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        OrderCanceled(client_id="a", ts=2**63),
+        OrderCanceled(client_id="a", ts=1, reason="\udc80"),
+        filled("a", "t9", fee="NaN"),
+        "no event",
+    ],
+    ids=["time too large", "broken text", "no amount", "no event"],
+)
+def test_what_cannot_be_kept_is_refused_alone(store: Store, impossible: Any) -> None:
+    before = store.append(intent("a"))
+    refused = store.append(OrderSubmitted(client_id="a", ts=2), impossible)
+    after = store.append(filled("a", "t1"))
+    before.result()
+    after.result()
+    with pytest.raises(StoreError, match="cannot keep this"):
+        refused.result()
+    assert list(store.journal()) == [intent("a"), filled("a", "t1")]
+
+
+async def test_awaited_and_unawaited_appends_keep_their_order(store: Store) -> None:
+    expected = []
+    for number in range(60):
+        event = OrderSubmitted(client_id=str(number), ts=number)
+        expected.append(event)
+        if number % 3:
+            store.append(event)
+        else:
+            await store.commit(event)
+    await store.commit()
+    assert list(store.journal()) == expected
+
+
+async def test_a_cancelled_commit_is_stored_all_the_same(store: Store) -> None:
+    task = asyncio.ensure_future(store.commit(intent("a")))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await store.commit(OrderSubmitted(client_id="a", ts=2))
+    assert list(store.journal()) == [intent("a"), OrderSubmitted(client_id="a", ts=2)]
+
+
+def test_appends_of_many_threads_are_all_kept_each_threads_own_in_order(store: Store) -> None:
+    def work(name: str) -> None:
+        for number in range(50):
+            store.append(OrderSubmitted(client_id=name, ts=number))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.flush()
+    for name in "abcd":
+        assert [event.ts for event in store.events_of(name)] == list(range(50))
+
+
+def test_appends_that_wait_together_share_one_transaction(store: Store) -> None:
+    statements: list[str] = []
+    store._writer._connection.set_trace_callback(statements.append)
+    hold = sqlite3.connect(store.path, isolation_level=None)
+    hold.execute("BEGIN IMMEDIATE")
+    futures = [store.append(OrderSubmitted(client_id=str(number), ts=number)) for number in range(200)]
+    hold.execute("COMMIT")
+    hold.close()
+    for future in futures:
+        future.result()
+    assert 1 <= statements.count("COMMIT") <= 2  # the first may have gone alone
+
+
+def test_what_was_submitted_before_close_is_stored_and_after_it_is_refused(store: Store) -> None:
+    future = store.append(intent("a"))
+    store.save_log(1, "info", "desk", "closing")
+    store.close()
+    future.result(timeout=0)
+    store.close()  # twice is once
+    with pytest.raises(StoreError, match="is closed"):
+        store.append(intent("b")).result()
+    with pytest.raises(StoreError, match="is closed"):
+        store.flush()
+    assert list(store.journal()) == [intent("a")]
+    assert [entry.message for entry in store.log()] == ["closing"]
+
+
+def test_an_entry_that_cannot_be_read_is_named(store: Store) -> None:
+    store.append(intent("a")).result()
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("INSERT INTO journal (ts, kind, client_id, payload) VALUES (1, 'future_kind', 'a', '{}')")
+    journal = store.journal()
+    assert isinstance(next(journal), OrderInitialized)
+    with pytest.raises(StoreError, match=r"Entry 2 \(future_kind\) of the journal .* cannot be read"):
+        next(journal)
+    with pytest.raises(StoreError, match=r"Entry 2 \(future_kind\)"):
+        store.events_of("a")
+
+
+def test_the_fill_of_an_event_is_the_fill_of_the_table(store: Store) -> None:
+    store.append(filled("a", "t1", price="1E+2", fee="-0.10")).result()
+    (event,) = store.journal()
+    assert isinstance(event, OrderFilled)
+    assert [event.fill] == store.fills()
