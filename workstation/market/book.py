@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import BookDelta, BookSnapshot, BookStale, Levels
@@ -99,6 +100,15 @@ class OrderBook:
     def ask_levels(self, depth: int) -> list[tuple[int, int]]:
         asks = self.asks
         return [(-key, asks[-key]) for key in reversed(self._ask_prices[-depth:])]
+
+    def walk_bids(self) -> Iterator[tuple[int, int]]:
+        """(ticks, lots), best first, one by one. The book must not change meanwhile."""
+        bids = self.bids
+        return ((price, bids[price]) for price in reversed(self._bid_prices))
+
+    def walk_asks(self) -> Iterator[tuple[int, int]]:
+        asks = self.asks
+        return ((-key, asks[-key]) for key in reversed(self._ask_prices))
 
     def imbalance(self, depth: int = 5) -> float | None:
         """(bid − ask quantity) / (bid + ask quantity) over the best `depth` levels: −1 … 1."""

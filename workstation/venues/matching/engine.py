@@ -1,0 +1,484 @@
+"""The matching engine: our orders in one instrument against an external market of books and trades.
+
+The recorded or simulated market does not know of our orders, so what we do lies over it:
+
+- Taking consumes visible depth, and what was taken stays taken until the feed changes that level.
+- A resting order knows the quantity ahead of it. A trade at its price first reduces that, then fills it; each trade's
+  quantity is used once, first in first out over our orders. A trade beyond its price, or the opposite side of the
+  book reaching it, fills it at its own price as far as that trade or that depth goes.
+- A stop triggers on a trade at or through its price, or when the whole book quotes beyond it (a sell stop: the best
+  ask is at or below it), and at once if the last trade has already passed it.
+- Reduce-only orders shrink with the position and are cancelled when nothing is left to reduce.
+- Our own orders never trade with each other.
+
+Everything is in whole ticks and lots; results leave through `emit` as order events, exact decimals again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+
+from workstation.domain import events as e
+from workstation.domain.fill import Fill, Liquidity
+from workstation.domain.instrument import Instrument
+from workstation.domain.market import BookDelta, BookSnapshot, BookStale, MarketEvent, Trade
+from workstation.domain.numbers import plain
+from workstation.domain.order import ClientOrderId, Order, OrderType, TimeInForce
+from workstation.venues.matching import models, rules
+from workstation.venues.matching.depth import VisibleDepth
+from workstation.venues.matching.working import PriceQueues, WorkingOrder
+
+type Emit = Callable[[e.OrderEvent], None]
+#: Lots of the order's next taker fill of `lots` at `ticks` that its owner can pay for: (order, ticks, lots) → lots.
+type Affordable = Callable[[WorkingOrder, int, int], int]
+
+
+class MatchingEngine:
+    """Matches the orders of one account in one instrument. Synchronous: a call emits all that follows from it.
+
+    `position` gives the signed lots that reduce-only orders may reduce; by default the engine counts its own fills
+    (start from `self.position`). `trade_ids` must be unique on the venue for ever. `emit` may not call back into it.
+    """
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        emit: Emit,
+        *,
+        fees: models.FeeModel | None = None,
+        queue: models.QueueModel | None = None,
+        slippage: models.SlippageModel | None = None,
+        position: Callable[[], int] | None = None,
+        affordable: Affordable | None = None,
+        trade_ids: Iterator[str] | None = None,
+    ) -> None:
+        self.instrument = instrument
+        self._depth = VisibleDepth(instrument.id)
+        self.book = self._depth.book
+        self.last: int | None = None  # ticks of the last trade
+        self.position = 0
+        self.orders: dict[ClientOrderId, WorkingOrder] = {}
+        self._emit = emit
+        self._fees = fees or models.InstrumentFees()
+        self._queue = queue or models.RiskAverseQueue()
+        self._slippage = slippage or models.NoSlippage()
+        self._held = position or (lambda: self.position)
+        self._affordable = affordable
+        self._trade_ids = trade_ids or (str(n) for n in itertools.count(1))
+        self._bids = PriceQueues(highest_first=True)
+        self._asks = PriceQueues(highest_first=False)
+        self._buy_stops = PriceQueues(highest_first=False)
+        self._sell_stops = PriceQueues(highest_first=True)
+        self._reduce_only: dict[ClientOrderId, WorkingOrder] = {}
+        self._rejoining = False
+
+    # The market
+
+    def on_market(self, event: MarketEvent) -> None:
+        """Take one event of the external market; orders match at the event's time."""
+        kind = type(event)
+        if kind is BookDelta:
+            self._on_delta(event)  # type: ignore[arg-type]
+        elif kind is Trade:
+            self._on_trade(event)  # type: ignore[arg-type]
+        elif isinstance(event, BookSnapshot):
+            self._on_snapshot(event)
+        elif isinstance(event, BookStale):
+            self.book.apply(event)
+
+    def _on_delta(self, event: BookDelta) -> None:
+        before = self._own_levels() if self._queue.watches_depth and self.orders else None
+        if self._depth.apply_delta(event) and self.orders:
+            if before is not None:
+                self._advance_queues(before)
+            self._match_book(event.ts)
+
+    def _on_snapshot(self, event: BookSnapshot) -> None:
+        before = self._own_levels() if self._queue.watches_depth else None
+        self._depth.apply_snapshot(event)
+        if before is not None:
+            self._advance_queues(before)
+        if self._rejoining:
+            self._rejoining = False
+            for order in [order for order in self.orders.values() if order.rejoins]:
+                order.rejoins = False
+                self._join(order)
+        if self.orders:
+            self._match_book(event.ts)
+
+    def _on_trade(self, trade: Trade) -> None:
+        price = self.last = trade.price
+        if not self.orders:
+            return
+        left = trade.quantity
+        if price <= self._bids.best:
+            left = self._trade_through(self._bids, trade, left, at_price=not trade.buyer_is_aggressor)
+        if price >= self._asks.best:
+            self._trade_through(self._asks, trade, left, at_price=trade.buyer_is_aggressor)
+        if price >= self._buy_stops.best:
+            self._trigger_reached(self._buy_stops, price, trade.ts)
+        if price <= self._sell_stops.best:
+            self._trigger_reached(self._sell_stops, price, trade.ts)
+
+    def _trade_through(self, side: PriceQueues, trade: Trade, left: int, *, at_price: bool) -> int:
+        """Let the trade's quantity fill our orders at and beyond its price; what it leaves over."""
+        bids = side is self._bids
+        for price in side.prices():
+            through = price > trade.price if bids else price < trade.price
+            if not through and not (at_price and price == trade.price):
+                break
+            used = 0  # what the trade took from the strangers in this level
+            for order in list(side.levels.get(price, ())):
+                if not order.open:
+                    continue
+                if through:
+                    order.ahead = 0
+                else:
+                    ahead = min(left, order.ahead - used)
+                    left -= ahead
+                    used += ahead
+                    order.ahead -= used
+                    order.traded += used
+                if left and not order.ahead:
+                    lots = min(left, order.leaves)
+                    left -= lots
+                    self._fill(order, price, lots, Liquidity.MAKER, trade.ts)
+        return left
+
+    def _match_book(self, ts: int) -> None:
+        """The opposite side of the book has reached our resting orders, or the book has passed a stop."""
+        ask, bid = self.book.best_ask, self.book.best_bid
+        if ask is not None:
+            if ask <= self._bids.best:
+                self._cross(self._bids, ts)
+            if ask <= self._sell_stops.best:
+                self._trigger_reached(self._sell_stops, ask, ts)
+        if bid is not None:
+            if bid >= self._asks.best:
+                self._cross(self._asks, ts)
+            if bid >= self._buy_stops.best:
+                self._trigger_reached(self._buy_stops, bid, ts)
+
+    def _cross(self, side: PriceQueues, ts: int) -> None:
+        for price in side.prices():
+            for order in list(side.levels.get(price, ())):
+                for level, visible in self._depth.available(order.is_buy, price):
+                    if not order.open:
+                        break
+                    order.ahead = 0
+                    lots = min(visible, order.leaves)
+                    self._depth.take(order.is_buy, level, lots)
+                    self._fill(order, price, lots, Liquidity.MAKER, ts)
+
+    def _trigger_reached(self, stops: PriceQueues, price: int, ts: int) -> None:
+        buy = stops is self._buy_stops
+        for stop in stops.prices():
+            if stop > price if buy else stop < price:
+                break
+            for order in list(stops.levels.get(stop, ())):
+                if order.open:
+                    stops.remove(stop, order)
+                    self._trigger(order, ts)
+
+    # The queue
+
+    def _own_levels(self) -> list[tuple[PriceQueues, int, int]]:
+        bids = [(self._bids, price, self.book.bids.get(price, 0)) for price in self._bids.levels]
+        return bids + [(self._asks, price, self.book.asks.get(price, 0)) for price in self._asks.levels]
+
+    def _advance_queues(self, before: list[tuple[PriceQueues, int, int]]) -> None:
+        for side, price, old in before:
+            new = (self.book.bids if side is self._bids else self.book.asks).get(price, 0)
+            if new != old:
+                floor = 0  # whoever came later cannot stand before us
+                for order in side.levels.get(price, ()):
+                    floor = max(floor, self._queue.on_depth(order.ahead, old, new, order.traded))
+                    order.ahead, order.traded = floor, 0
+
+    def _join(self, order: WorkingOrder) -> None:
+        """Place the order, which waits at its price already, behind all that is visible there."""
+        assert order.price is not None
+        level = self._side(order).levels[order.price]
+        place = level.index(order)
+        ahead = self._queue.on_join(self._depth.queue(order.is_buy, order.price))
+        order.ahead = max(ahead, level[place - 1].ahead) if place else ahead
+        order.traded = 0
+
+    def rejoin(self) -> None:
+        """Send every resting order to the back of its queue, as of the next snapshot (a restart, a seek)."""
+        for order in self.orders.values():
+            if not order.waits:
+                order.rejoins = self._rejoining = True
+
+    def queue_ahead(self, client_id: ClientOrderId) -> int | None:
+        """Lots of others before a resting order; None if it does not rest or its place is not known yet."""
+        order = self.orders.get(client_id)
+        return None if order is None or order.waits or order.rejoins else order.ahead
+
+    # Orders
+
+    def submit(self, order: Order, order_id: str, now: int) -> None:
+        """Take the order or reject it; what follows at once (trigger, fills, cancel of a remainder) follows at once.
+
+        Raises ValueError if the client id works already: ids are the caller's business.
+        """
+        if order.client_id in self.orders:
+            raise ValueError(f"order {order.client_id} works already")
+        reason = self.refusal(order, now)
+        if reason is not None:
+            self._emit(e.OrderRejected(client_id=order.client_id, ts=now, reason=reason))
+            return
+        working = WorkingOrder(order, order_id, self.instrument)
+        self._register(working)
+        self._emit(e.OrderAccepted(client_id=order.client_id, ts=now, venue_order_id=order_id))
+        if working.reduce_only:
+            self._shrink(working, now)
+        if not working.open:
+            return
+        if working.waits:
+            self._wait(working, now)
+        else:
+            self._work(working, now)
+
+    def restore(self, order: Order, order_id: str) -> None:
+        """Take back an order that was working before a restart, at the back of its queue; nothing is emitted."""
+        working = WorkingOrder(order, order_id, self.instrument)
+        self._register(working)
+        if working.waits:
+            self._stops(working).add(working.stop or 0, working)
+        else:
+            self._side(working).add(working.price or 0, working)
+            working.rejoins = self._rejoining = True
+
+    def refusal(self, order: Order, now: int) -> str | None:
+        """Why the order would be rejected, as a sentence; None if it would be accepted."""
+        problem = rules.malformed(order, self.instrument, now)
+        if problem is not None:
+            return problem
+        working = WorkingOrder(order, "", self.instrument)
+        best = self.book.best_ask if working.is_buy else self.book.best_bid
+        if order.type is OrderType.MARKET and best is not None and not order.reduce_only:
+            problem = rules.too_small(self.instrument, order.quantity, self.instrument.price(best))
+            if problem is not None:
+                return problem
+        if working.reduce_only and self._reducible(working) <= 0:
+            return "Reduce-only: there is no position that this order would reduce."
+        return self._crossing(working, order.price)
+
+    def _crossing(self, order: WorkingOrder, price: Decimal | None) -> str | None:
+        """The sentence for a post-only order that would trade at once at its new price."""
+        if not order.post_only or order.waits or price is None:
+            return None
+        ticks = self.instrument.to_ticks(price)
+        rests_there = order.client_id in self.orders and ticks == order.price
+        if rests_there or not self._depth.can_take(order.is_buy, ticks):
+            return None
+        return "Post-only: the order would trade at once at this price."
+
+    def amend(
+        self,
+        client_id: ClientOrderId,
+        quantity: Decimal | None,
+        price: Decimal | None,
+        stop_price: Decimal | None,
+        now: int,
+    ) -> None:
+        """Change terms; `quantity` is the new total. A new price or a larger quantity loses the place in the queue."""
+        order = self.orders.get(client_id)
+        instrument = self.instrument
+        reason = (
+            f"Order {client_id} is not working."
+            if order is None
+            else rules.bad_amendment(order, instrument, quantity, price, stop_price) or self._crossing(order, price)
+        )
+        if order is None or reason is not None:
+            self._emit(e.OrderAmendRejected(client_id=client_id, ts=now, reason=reason or ""))
+            return
+        lots = order.quantity if quantity is None else max(order.filled, instrument.to_lots(quantity))
+        limit = order.price if price is None else instrument.to_ticks(price)
+        stop = order.stop if stop_price is None else instrument.to_ticks(stop_price)
+        moves = limit != order.price or stop != order.stop or lots > order.quantity
+        if moves:
+            self._leave_queue(order)
+        order.quantity, order.price, order.stop = lots, limit, stop
+        total = None if quantity is None else instrument.quantity(lots)
+        self._emit(e.OrderAmended(client_id=client_id, ts=now, quantity=total, price=price, stop_price=stop_price))
+        if not order.leaves:
+            self._close(order)
+            return
+        if order.reduce_only:
+            self._shrink(order, now)
+        if moves and order.open:
+            if order.waits:
+                self._wait(order, now)
+            else:
+                self._work(order, now)
+
+    def cancel(self, client_id: ClientOrderId, now: int, reason: str = "") -> None:
+        order = self.orders.get(client_id)
+        if order is None:
+            reason = f"Order {client_id} is not working."
+            self._emit(e.OrderCancelRejected(client_id=client_id, ts=now, reason=reason))
+        else:
+            self._cancel(order, reason, now)
+
+    def expire(self, client_id: ClientOrderId, now: int) -> None:
+        """End a GTD order whose time has come; nothing happens if it is no longer working."""
+        order = self.orders.get(client_id)
+        if order is not None:
+            self._close(order)
+            self._emit(e.OrderExpired(client_id=client_id, ts=now, reason="The order's time has come (GTD)."))
+
+    def enforce_reduce_only(self, now: int) -> None:
+        """Shrink or cancel reduce-only orders after the position changed by anything but this engine's fills."""
+        for order in list(self._reduce_only.values()):
+            if order.open:
+                self._shrink(order, now)
+
+    def preview(self, order: Order) -> list[tuple[int, int]]:
+        """What the order would take from the visible depth now: (ticks, lots) with the worst slippage, best first."""
+        working = WorkingOrder(order, "", self.instrument)
+        left, takes = working.leaves, []
+        for level, lots in self._depth.available(working.is_buy, working.price):
+            if not left:
+                break
+            takes.append((self._slipped(working, level, self._slippage.worst), min(left, lots)))
+            left -= takes[-1][1]
+        return takes
+
+    # An order's ways through the engine
+
+    def _wait(self, order: WorkingOrder, now: int) -> None:
+        assert order.stop is not None
+        bid, ask, last = self.book.best_bid, self.book.best_ask, self.last
+        if self.book.stale is not None:
+            bid = ask = None
+        seen: Iterable[int | None] = (last, bid) if order.is_buy else (last, ask)
+        if any(p is not None and (p >= order.stop if order.is_buy else p <= order.stop) for p in seen):
+            self._trigger(order, now)
+        else:
+            self._stops(order).add(order.stop, order)
+
+    def _trigger(self, order: WorkingOrder, now: int) -> None:
+        order.waits = False
+        self._emit(e.OrderTriggered(client_id=order.client_id, ts=now))
+        if order.post_only and self._depth.can_take(order.is_buy, order.price):
+            self._cancel(order, "Post-only: when the stop was reached the order would have traded at once.", now)
+        else:
+            self._work(order, now)
+
+    def _work(self, order: WorkingOrder, now: int) -> None:
+        """Take what the order may take; then rest, or cancel what must not rest."""
+        if order.tif is TimeInForce.FOK:
+            depth = sum(lots for _, lots in self._depth.available(order.is_buy, order.price))
+            if depth < order.leaves:
+                self._cancel(order, f"FOK: only {self._amount(depth)} of {self._amount(order.leaves)} to be had.", now)
+                return
+        short = self._take(order, now)
+        if not order.open:
+            return
+        done = f"{self._amount(order.filled)} of {self._amount(order.quantity)} filled"
+        if short:
+            self._cancel(order, f"The balance does not pay for more: {done}.", now)
+        elif order.price is None:
+            self._cancel(order, f"The visible depth is used up: {done}.", now)
+        elif order.tif in (TimeInForce.IOC, TimeInForce.FOK):
+            self._cancel(order, f"{order.tif}: {done}, the rest is not to be had at this price.", now)
+        else:
+            self._side(order).add(order.price, order)
+            self._join(order)
+            if self.book.stale is not None:
+                order.rejoins = self._rejoining = True
+
+    def _take(self, order: WorkingOrder, now: int) -> bool:
+        """Fill from the visible depth; True if money ran out before the depth did."""
+        for level, visible in self._depth.available(order.is_buy, order.price):
+            lots = min(visible, order.leaves)
+            if not order.open or not lots:
+                break
+            ticks = self._slipped(order, level, self._slippage.ticks())
+            wanted = lots
+            if self._affordable is not None:
+                lots = self._affordable(order, ticks, lots)
+            if lots > 0:
+                self._depth.take(order.is_buy, level, lots)
+                self._fill(order, ticks, lots, Liquidity.TAKER, now)
+            if lots < wanted:
+                return True
+        return False
+
+    def _fill(self, order: WorkingOrder, ticks: int, lots: int, liquidity: Liquidity, now: int) -> None:
+        order.filled += lots
+        self.position += lots if order.is_buy else -lots
+        instrument = self.instrument
+        quantity, price = instrument.quantity(lots), instrument.price(ticks)
+        fill = Fill(
+            trade_id=next(self._trade_ids),
+            client_id=order.client_id,
+            instrument=order.instrument,
+            side=order.side,
+            quantity=quantity,
+            price=price,
+            fee=self._fees.fee(instrument, quantity, price, liquidity),
+            fee_currency=instrument.settlement,
+            liquidity=liquidity,
+            ts=now,
+        )
+        if not order.leaves:
+            self._close(order)
+        self._emit(e.OrderFilled(client_id=order.client_id, ts=now, fill=fill))
+        if self._reduce_only:
+            self.enforce_reduce_only(now)
+
+    def _shrink(self, order: WorkingOrder, now: int) -> None:
+        room = self._reducible(order)
+        if room <= 0:
+            self._cancel(order, "Reduce-only: there is no position left to reduce.", now)
+        elif order.leaves > room:
+            order.quantity = order.filled + room
+            quantity = self.instrument.quantity(order.quantity)
+            self._emit(e.OrderAmended(client_id=order.client_id, ts=now, quantity=quantity))
+
+    def _cancel(self, order: WorkingOrder, reason: str, now: int) -> None:
+        self._close(order)
+        self._emit(e.OrderCanceled(client_id=order.client_id, ts=now, reason=reason))
+
+    # Small things
+
+    def _register(self, order: WorkingOrder) -> None:
+        self.orders[order.client_id] = order
+        if order.reduce_only:
+            self._reduce_only[order.client_id] = order
+
+    def _close(self, order: WorkingOrder) -> None:
+        order.open = False
+        del self.orders[order.client_id]
+        self._reduce_only.pop(order.client_id, None)
+        self._leave_queue(order)
+
+    def _leave_queue(self, order: WorkingOrder) -> None:
+        if order.waits:
+            self._stops(order).remove(order.stop or 0, order)
+        elif order.price is not None:
+            self._side(order).remove(order.price, order)
+
+    def _side(self, order: WorkingOrder) -> PriceQueues:
+        return self._bids if order.is_buy else self._asks
+
+    def _stops(self, order: WorkingOrder) -> PriceQueues:
+        return self._buy_stops if order.is_buy else self._sell_stops
+
+    def _reducible(self, order: WorkingOrder) -> int:
+        return -self._held() if order.is_buy else self._held()
+
+    def _slipped(self, order: WorkingOrder, ticks: int, slippage: int) -> int:
+        if order.is_buy:
+            worse = ticks + slippage
+            return worse if order.price is None else min(worse, order.price)
+        worse = max(1, ticks - slippage)
+        return worse if order.price is None else max(worse, order.price)
+
+    def _amount(self, lots: int) -> str:
+        return plain(self.instrument.quantity(lots))

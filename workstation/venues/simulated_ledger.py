@@ -1,0 +1,252 @@
+"""What a simulated venue remembers: orders, fills, balances, positions and a few named values.
+
+The simulated venue is the outside world of a desk, so what it took must survive the desk's death: `SqliteLedger` keeps
+it in a small file of its own, apart from the desk's store. `MemoryLedger` is for backtests and tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from workstation.domain.fill import Fill
+from workstation.domain.order import ClientOrderId, Order
+from workstation.domain.position import Position
+from workstation.venues.contract import VenueError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class LedgerError(VenueError):
+    """The ledger cannot be opened or written; the text is a sentence for the trader."""
+
+
+class Ledger(Protocol):
+    """Writes gather until `commit`, which makes all of them durable together or none."""
+
+    def session(self) -> int:
+        """A number that grows with every opening: with it, ids are unique over restarts. 0 if it cannot know."""
+        ...
+
+    def order(self, client_id: ClientOrderId) -> Order | None: ...
+
+    def open_orders(self) -> Sequence[Order]:
+        """In the order in which the venue took them."""
+        ...
+
+    def fills_since(self, ts: int) -> Sequence[Fill]: ...
+
+    def balances(self) -> dict[str, Decimal]: ...
+
+    def positions(self) -> Sequence[Position]: ...
+
+    def get(self, key: str) -> str | None: ...
+
+    def put(self, key: str, value: str) -> None: ...
+
+    def save_order(self, order: Order) -> None: ...
+
+    def add_fill(self, fill: Fill) -> None: ...
+
+    def set_balance(self, currency: str, amount: Decimal) -> None: ...
+
+    def set_position(self, position: Position) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class MemoryLedger:
+    """Remembers for as long as it lives."""
+
+    def __init__(self) -> None:
+        self._orders: dict[ClientOrderId, Order] = {}
+        self._fills: list[Fill] = []
+        self._balances: dict[str, Decimal] = {}
+        self._positions: dict[str, Position] = {}
+        self._values: dict[str, str] = {}
+
+    def session(self) -> int:
+        return 0
+
+    def order(self, client_id: ClientOrderId) -> Order | None:
+        return self._orders.get(client_id)
+
+    def open_orders(self) -> Sequence[Order]:
+        return [order for order in self._orders.values() if order.is_open]
+
+    def fills_since(self, ts: int) -> Sequence[Fill]:
+        return [fill for fill in self._fills if fill.ts >= ts]
+
+    def balances(self) -> dict[str, Decimal]:
+        return dict(self._balances)
+
+    def positions(self) -> Sequence[Position]:
+        return list(self._positions.values())
+
+    def get(self, key: str) -> str | None:
+        return self._values.get(key)
+
+    def put(self, key: str, value: str) -> None:
+        self._values[key] = value
+
+    def save_order(self, order: Order) -> None:
+        self._orders[order.client_id] = order
+
+    def add_fill(self, fill: Fill) -> None:
+        self._fills.append(fill)
+
+    def set_balance(self, currency: str, amount: Decimal) -> None:
+        self._balances[currency] = amount
+
+    def set_position(self, position: Position) -> None:
+        self._positions[position.instrument] = position
+
+    def commit(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE orders (client_id TEXT PRIMARY KEY, number INTEGER NOT NULL, open INTEGER NOT NULL, body BLOB NOT NULL)
+WITHOUT ROWID;
+CREATE INDEX open_orders ON orders (number) WHERE open;
+CREATE TABLE fills (trade_id TEXT PRIMARY KEY, ts INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX fills_by_time ON fills (ts);
+CREATE TABLE balances (currency TEXT PRIMARY KEY, amount TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE positions (instrument TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class SqliteLedger:
+    """A SQLite file in WAL mode with `synchronous=NORMAL`: a commit survives the death of the process (a power cut may
+    take the last ones). One process holds it at a time.
+
+    Raises `LedgerError` if the file cannot be opened: no ledger, of a newer version, or held by another process.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import sqlite3
+
+        self._path = path
+        self._errors: type[Exception] = sqlite3.Error
+        self._number = 0
+        self._dirty = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=2.0)
+            try:
+                self._session = self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerError(f"The simulated venue's ledger {path} cannot be opened: {error}.") from error
+
+    def _prepare(self) -> int:
+        db = self._db
+        # Held exclusively: no second desk on the same simulated account, and no shared-memory file to pay for.
+        db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            raise LedgerError(
+                f"The simulated venue's ledger {self._path} was written by a newer tws (version {version}); "
+                f"this one reads version {_VERSION}."
+            )
+        db.execute("BEGIN IMMEDIATE")
+        if version == 0:
+            for statement in _SCHEMA.split(";\n"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={_VERSION}")
+        self._number = db.execute("SELECT coalesce(max(number), 0) FROM orders").fetchone()[0]
+        row = db.execute("SELECT value FROM notes WHERE key = 'session'").fetchone()
+        session = 1 if row is None else int(row[0]) + 1
+        db.execute("INSERT OR REPLACE INTO notes VALUES ('session', ?)", (str(session),))
+        db.execute("COMMIT")
+        return session
+
+    def session(self) -> int:
+        return self._session
+
+    def order(self, client_id: ClientOrderId) -> Order | None:
+        row = self._db.execute("SELECT body FROM orders WHERE client_id = ?", (client_id,)).fetchone()
+        return None if row is None else msgspec.json.decode(row[0], type=Order)
+
+    def open_orders(self) -> Sequence[Order]:
+        rows = self._db.execute("SELECT body FROM orders WHERE open ORDER BY number")
+        return [msgspec.json.decode(body, type=Order) for (body,) in rows]
+
+    def fills_since(self, ts: int) -> Sequence[Fill]:
+        rows = self._db.execute("SELECT body FROM fills WHERE ts >= ? ORDER BY ts, rowid", (ts,))
+        return [msgspec.json.decode(body, type=Fill) for (body,) in rows]
+
+    def balances(self) -> dict[str, Decimal]:
+        rows = self._db.execute("SELECT currency, amount FROM balances")
+        return {currency: Decimal(amount) for currency, amount in rows}
+
+    def positions(self) -> Sequence[Position]:
+        rows = self._db.execute("SELECT body FROM positions")
+        return [msgspec.json.decode(body, type=Position) for (body,) in rows]
+
+    def get(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def put(self, key: str, value: str) -> None:
+        self._write("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, value))
+
+    def save_order(self, order: Order) -> None:
+        self._number += 1
+        self._write(
+            "INSERT INTO orders VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (client_id) DO UPDATE SET open = excluded.open, body = excluded.body",
+            (order.client_id, self._number, int(order.is_open), msgspec.json.encode(order)),
+        )
+
+    def add_fill(self, fill: Fill) -> None:
+        self._write("INSERT INTO fills VALUES (?, ?, ?)", (fill.trade_id, fill.ts, msgspec.json.encode(fill)))
+
+    def set_balance(self, currency: str, amount: Decimal) -> None:
+        self._write("INSERT OR REPLACE INTO balances VALUES (?, ?)", (currency, str(amount)))
+
+    def set_position(self, position: Position) -> None:
+        body = msgspec.json.encode(position)
+        self._write("INSERT OR REPLACE INTO positions VALUES (?, ?)", (position.instrument, body))
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        try:
+            if not self._dirty:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._dirty = True
+            self._db.execute(statement, values)
+        except self._errors as error:
+            raise self._failure(error) from error
+
+    def commit(self) -> None:
+        if self._dirty:
+            try:
+                self._db.execute("COMMIT")
+            except self._errors as error:
+                raise self._failure(error) from error
+            self._dirty = False
+
+    def _failure(self, error: Exception) -> LedgerError:
+        return LedgerError(f"The simulated venue's ledger {self._path} cannot be written: {error}.")
+
+    def close(self) -> None:
+        """Commit what waits and let the file go."""
+        try:
+            self.commit()
+        finally:
+            self._db.close()
