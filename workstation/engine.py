@@ -67,6 +67,7 @@ class Engine(DeskView):
         open_store: Callable[[], Store],
         settings: Any = None,
         currency: str = "USDT",
+        at_par: Sequence[str] = (),
         account_name: str = "demo",
         pump: MarketPump | None = None,
         replay: ReplayControl | None = None,
@@ -74,7 +75,7 @@ class Engine(DeskView):
         next_id: Callable[[], ClientOrderId] = random_order_id,
         answer_timeout: float = 5.0,
     ) -> None:
-        core = TradingCore([i for venue in venues for i in venue.instruments()], market, limits, currency)
+        core = TradingCore([i for venue in venues for i in venue.instruments()], market, limits, currency, at_par)
         super().__init__(core, market, {venue.name: venue for venue in venues}, clock)
         self.mode = mode
         self.settings = settings
@@ -262,6 +263,11 @@ class Engine(DeskView):
 
     def _market_failed(self, error: Exception) -> None:
         self.log.error("market", f"The market data stopped: {error!r}")
+
+    def market_moved(self) -> None:
+        """The market jumped to another time (a seek): candles and tapes of before are void."""
+        self._market.reset()
+        self._day_start = None
 
     def _keep_log(self, entry: LogEntry) -> None:
         if self._store is not None and self._store.failure is None:

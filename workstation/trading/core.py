@@ -39,13 +39,18 @@ class TradingCore:
     """Orders, accounts, positions and the trading state, and what risk says of a draft."""
 
     def __init__(
-        self, instruments: Iterable[Instrument], market: MarketData, limits: RiskLimits, currency: str = "USDT"
+        self,
+        instruments: Iterable[Instrument],
+        market: MarketData,
+        limits: RiskLimits,
+        currency: str = "USDT",
+        at_par: Iterable[str] = (),
     ) -> None:
         self.instruments = {instrument.id: instrument for instrument in instruments}
         self.market = market
         self.limits = limits
         self.orders = OrderManager()
-        self.portfolio = Portfolio(self.instruments.values(), currency)
+        self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
         self.state_change = _FIRST
         self.unfinished_kill: KillRequested | None = None
         self.last_receipt: KillCompleted | None = None

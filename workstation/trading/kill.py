@@ -107,6 +107,7 @@ class KillSwitch:
         self._stored: list[asyncio.Future[None]] = []
         self._notes: list[str] = []
         self._pulled: set[str] = set()
+        self._proof: dict[str, str] = {}  # venue → what it showed of positions
         self._orders: dict[str, KillItem] = {}
         self._positions: dict[InstrumentId, KillItem] = {}
         self.status = KillStatus()
@@ -148,7 +149,7 @@ class KillSwitch:
 
     def _begin(self, kill_id: str, reason: str, flatten: bool, ts: int) -> None:
         self._kill_id = kill_id
-        self._notes, self._orders, self._positions = [], {}, {}
+        self._notes, self._orders, self._positions, self._proof = [], {}, {}, {}
         venues = dict.fromkeys(self._venues, "not asked yet")
         self.status = KillStatus(phase=KillPhase.CANCELLING, flatten=flatten, reason=reason, started=ts, venues=venues)
 
@@ -226,7 +227,8 @@ class KillSwitch:
             self._list_orders(shown, ours)
             if not shown and not ours:
                 empty += 1
-                self.status.venues[venue.name] = f"shows no working order ({empty}× asked)"
+                position = self._proof.get(venue.name, "")
+                self.status.venues[venue.name] = f"shows no working order ({empty}× asked){position}"
                 self._changed()
                 await asyncio.sleep(0.02)
                 continue
@@ -301,11 +303,12 @@ class KillSwitch:
                     item.state, item.detail = KillOutcome.DONE, "flat"
             if not closable:
                 empty += 1
-                self.status.venues[venue.name] = f"shows no working order and no position ({empty}× asked)"
+                self._proof[venue.name] = f" and no position ({empty}× asked)"
                 self._changed()
                 await asyncio.sleep(0.02)
                 continue
             empty = 0
+            self._proof.pop(venue.name, None)
             self.status.venues[venue.name] = f"shows {len(closable)} positions"
             self._changed()
             await asyncio.gather(*(self._close(i, quantity) for i, quantity in closable.items()))

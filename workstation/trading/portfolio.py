@@ -34,9 +34,11 @@ class Equity(msgspec.Struct, frozen=True, kw_only=True):
 class Portfolio:
     """Invariant: equity = opening money + realised + unrealised − fees, to the last digit (in each quote currency)."""
 
-    def __init__(self, instruments: Iterable[Instrument], currency: str) -> None:
+    def __init__(self, instruments: Iterable[Instrument], currency: str, at_par: Iterable[str] = ()) -> None:
+        """`at_par`: currencies that are reckoned one to one with the account currency (dollar stablecoins, say)."""
         self.instruments = {instrument.id: instrument for instrument in instruments}
         self.currency = currency
+        self.at_par = frozenset({currency, *at_par})
         self.accounts: dict[str, Account] = {}
         self.positions: dict[InstrumentId, Position] = {}
         self.version = 0
@@ -70,10 +72,10 @@ class Portfolio:
 
     def rate(self, venue: str, currency: str, marks: Marks) -> Decimal | None:
         """Value of one unit of `currency` in the account currency, by a spot market (of the same venue first)."""
-        if currency == self.currency:
+        if currency in self.at_par:
             return Decimal(1)
         candidates = sorted(
-            (i for i in self.instruments.values() if i.base == currency and i.quote == self.currency),
+            (i for i in self.instruments.values() if i.base == currency and i.quote in self.at_par),
             key=lambda i: (not i.is_spot, i.venue != venue),
         )
         for instrument in candidates:

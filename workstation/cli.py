@@ -1,0 +1,219 @@
+"""The `tws` command. Imports next to nothing before it knows what is asked for."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from workstation.engine import Engine
+    from workstation.paths import Paths
+    from workstation.settings import Settings
+
+_HELP = """\
+usage: tws [options]             opens the desk on the demo market: no account, no keys, no network
+       tws COMMAND [options]     see tws COMMAND --help
+
+desk:
+  --replay PATH [PATH ...]       open the desk on a recording (a file, several, or a folder)
+  --speed X, --loop              with --replay: 0.1 to 100 times real time; begin again at the end
+  --profile NAME                 open a profile of the config file
+  --set SETTING=VALUE            override a setting, for example --set demo.rate=2 (repeatable)
+
+commands:
+  run                            the engine without a screen (--script FILE trades on it)
+  record                         record the running market into a file
+  export TABLE                   orders, fills, positions, equity, events or log as csv, json or parquet
+  plugins                        the panes that are installed, and where from
+  doctor                         what is wrong here, and how to mend it
+
+  --help, --version, --debug     this page; the version; tracebacks instead of sentences
+
+In the desk: ? shows the keys of where you are, F9 is the kill switch, ctrl+q leaves.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `tws` with the arguments (of the process by default); returns the exit code: 0, 1 (error), 2 (usage)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in ("-h", "--help", "help"):
+        print(_HELP, end="")
+        return 0
+    if words == ["--version"]:
+        from importlib.metadata import version
+
+        print(f"tws {version('tws')}")
+        return 0
+    debug = "--debug" in words
+    try:
+        return _run([word for word in words if word != "--debug"])
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if debug or not _is_ours(error):
+            raise
+        print(f"tws: {error}", file=sys.stderr)
+        return 1
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether the error's text is a sentence for the user (a class of this project, or the system's own words)."""
+    return type(error).__module__.partition(".")[0] in ("workstation", "screens") or isinstance(error, OSError)
+
+
+def _run(words: list[str]) -> int:
+    command = words[0] if words and not words[0].startswith("-") else "desk"
+    handlers = {
+        "desk": _desk,
+        "run": _headless,
+        "record": _record,
+        "export": _export,
+        "plugins": _plugins,
+        "doctor": _doctor,
+    }
+    if command not in handlers:
+        import difflib
+
+        near = difflib.get_close_matches(command, list(handlers), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        print(f"tws: there is no command {command!r}{hint} See tws --help.", file=sys.stderr)
+        return 2
+    options = _parser(command).parse_args(words if command == "desk" else words[1:])
+    return handlers[command](options)
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    import argparse
+    from pathlib import Path
+
+    parser = argparse.ArgumentParser(prog="tws" if command == "desk" else f"tws {command}", add_help=True)
+    if command in ("desk", "run", "record"):
+        parser.add_argument("--replay", nargs="+", type=Path, metavar="PATH", help="recordings in place of the demo")
+        parser.add_argument("--speed", type=float, default=1.0, help="replay speed, 0.1 to 100")
+        parser.add_argument("--loop", action="store_true", help="begin the replay again at its end")
+    if command in ("desk", "run", "record", "export", "doctor"):
+        parser.add_argument("--profile", help="profile of the config file")
+        parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE", help="override a setting")
+    match command:
+        case "run":
+            parser.description = "The engine without a screen, until it is interrupted."
+            parser.add_argument("--script", type=Path, help="Python file whose `async def main(engine)` is run on it")
+        case "record":
+            parser.description = "Record the running market until it is interrupted."
+            parser.add_argument("--out", type=Path, help="the file; a new one in the data folder otherwise")
+            parser.add_argument("--seconds", type=float, help="stop after this long")
+        case "export":
+            from workstation.store.export import FORMATS, TABLES
+
+            parser.description = "Write a table of the store; works beside a running desk."
+            parser.add_argument("table", choices=TABLES)
+            parser.add_argument("--format", choices=FORMATS, default="csv")
+            parser.add_argument("--out", type=Path, help="the file; standard output otherwise (not for parquet)")
+            parser.add_argument("--mode", choices=("demo", "replay", "paper", "live"), default="demo")
+            parser.add_argument("--store", type=Path, help="a store's file in place of that of the mode")
+        case "plugins":
+            parser.description = "The panes that are installed, and where from."
+            parser.add_argument("--json", action="store_true")
+        case "doctor":
+            parser.description = "What is wrong here, and how to mend it."
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> tuple[Settings, Paths]:
+    from workstation.paths import Paths
+    from workstation.settings import SettingsError, load
+
+    paths = Paths.of()
+    overrides: dict[str, object] = {}
+    for entry in options.set:
+        name, equals, value = entry.partition("=")
+        if not equals:
+            raise SettingsError(f"--set wants SETTING=VALUE, not {entry!r}.")
+        overrides[name.strip()] = value.strip()
+    return load(paths.config_file, profile=options.profile, overrides=overrides), paths
+
+
+def _engine(options: argparse.Namespace) -> tuple[Engine, Paths]:
+    from workstation.assembly import demo_desk, replay_desk
+    from workstation.settings import SettingsError
+
+    settings, paths = _settings(options)
+    if options.replay:
+        if not 0.1 <= options.speed <= 100:
+            raise SettingsError(f"--speed must be between 0.1 and 100, not {options.speed:g}.")
+        return replay_desk(settings, paths, options.replay, options.speed, options.loop), paths
+    if settings.mode != "demo":
+        raise SettingsError(f"The mode {settings.mode} has no venue yet: this version trades on demo and replay.")
+    return demo_desk(settings, paths), paths
+
+
+def _desk(options: argparse.Namespace) -> int:
+    import importlib
+
+    engine, paths = _engine(options)
+    return int(importlib.import_module("screens.app").run_desk(engine, paths))
+
+
+def _headless(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from workstation.headless import run_engine, run_script
+
+    engine, _ = _engine(options)
+    if options.script is not None:
+        return asyncio.run(run_script(engine, options.script))
+    return asyncio.run(run_engine(engine))
+
+
+def _record(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from workstation.headless import run_recorder
+
+    engine, paths = _engine(options)
+    return asyncio.run(run_recorder(engine, options.out or paths.recordings, options.seconds))
+
+
+def _export(options: argparse.Namespace) -> int:
+    from workstation.store.export import export
+
+    _, paths = _settings(options)
+    export(options.store or paths.store(options.mode), options.table, options.format, options.out)
+    return 0
+
+
+def _plugins(options: argparse.Namespace) -> int:
+    import importlib
+    import json
+
+    from workstation.paths import Paths
+
+    panes = importlib.import_module("screens.plugins").list_plugins(Paths.of().plugins)
+    if options.json:
+        rows = [{"name": p.name, "title": p.title, "source": p.source, "error": p.error} for p in panes]
+        print(json.dumps(rows, indent=2))
+        return 0
+    width = max((len(p.name) for p in panes), default=0)
+    for pane in panes:
+        state = f"cannot be used: {pane.error}" if pane.error else pane.title
+        print(f"{pane.name.ljust(width)}  {state}  [{pane.source}]")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from workstation.doctor import examine
+
+    settings, paths = _settings(options)
+    findings = examine(settings, paths)
+    for finding in findings:
+        print(f"{'ok ' if finding.ok else 'BAD'}  {finding.text}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

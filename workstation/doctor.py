@@ -1,0 +1,80 @@
+"""`tws doctor`: what is wrong on this machine, and how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import msgspec
+
+from workstation.paths import Paths
+from workstation.settings import Settings
+
+
+class Finding(msgspec.Struct, frozen=True):
+    ok: bool
+    text: str
+
+
+def examine(settings: Settings, paths: Paths) -> list[Finding]:
+    """Look at the interpreter, folders, disk, stores, terminal and panes; one finding each."""
+    findings = [Finding(True, f"Python {sys.version.split()[0]}, settings of {paths.config_file} are valid")]
+    findings += [_folder(folder) for folder in dict.fromkeys((paths.config, paths.data, paths.state))]
+    free = shutil.disk_usage(_existing(paths.data)).free
+    enough = free > 200_000_000
+    words = f"{free / 1e9:.1f} GB are free where the stores live"
+    findings.append(Finding(enough, words if enough else f"only {words}: a full disk halts the desk"))
+    findings.append(_store(paths.store(settings.mode), settings.mode))
+    findings.append(_terminal())
+    findings += _panes(paths)
+    return findings
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _folder(folder: Path) -> Finding:
+    usable = os.access(_existing(folder), os.W_OK)
+    return Finding(
+        usable, f"{folder} {'can be written' if usable else 'cannot be written: check its owner and rights'}"
+    )
+
+
+def _store(path: Path, mode: str) -> Finding:
+    from workstation.store.errors import StoreError
+    from workstation.store.store import Store
+
+    if not path.exists():
+        return Finding(True, f"there is no {mode} store yet; it is made at the first start")
+    try:
+        store = Store.open(path, mode, clock_now=lambda: 0)
+    except StoreError as error:
+        return Finding("another desk" in str(error) or "open in" in str(error), str(error))
+    try:
+        count = sum(1 for _ in store.journal())
+    except StoreError as error:
+        return Finding(False, str(error))
+    finally:
+        store.close()
+    return Finding(True, f"the {mode} store {path} is whole: {count} events")
+
+
+def _terminal() -> Finding:
+    if not sys.stdout.isatty():
+        return Finding(True, "standard output is no terminal: the desk itself needs one")
+    columns, rows = shutil.get_terminal_size()
+    good = columns >= 80 and rows >= 24
+    return Finding(good, f"the terminal is {columns}×{rows}{'' if good else ': the desk wants at least 80×24'}")
+
+
+def _panes(paths: Paths) -> list[Finding]:
+    import importlib
+
+    panes = importlib.import_module("screens.plugins").list_plugins(paths.plugins)
+    broken = [Finding(False, f"pane {pane.name} of {pane.source}: {pane.error}") for pane in panes if pane.error]
+    return [Finding(True, f"{len(panes) - len(broken)} panes can be used"), *broken]

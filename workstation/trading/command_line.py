@@ -1,0 +1,230 @@
+"""The `:` language: a line of text and what it refers to → a command, a sentence that says what it will do, or why not.
+
+    buy 0.5 @ 64200 · sell 100$ market · buy 2% @ bid po · buy 0.1 at -0.5% gtd 30m · sell stop 0.2 @ 63000 limit 62900
+    buy risk 1% stop 63000 market · cancel all · cancel bids · close · reverse · flatten · kill · rearm demo
+    theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
+
+Pure: nothing here sends or changes anything.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from workstation.clock import SECOND
+from workstation.domain.instrument import Instrument
+from workstation.domain.order import Side
+from workstation.trading.command_orders import instrument_named, parse_order, venues_of
+from workstation.trading.command_words import CommandError, Token, duration, number, suggestion, tokens
+from workstation.trading.commands import (
+    BreakEven,
+    CancelOrders,
+    ClosePosition,
+    Command,
+    Context,
+    Flatten,
+    Kill,
+    PlaceOrder,
+    Rearm,
+    ReversePosition,
+    RunAction,
+    Seek,
+    SelectInstrument,
+    SetSpeed,
+    SetTheme,
+    describe,
+)
+
+#: What an empty line answers.
+EXAMPLES = "buy 0.5 @ 64200 · sell 100$ market · buy 2% @ bid po · sell stop 0.2 @ 63000 · cancel all · close · rearm"
+
+#: Words of the language that trading desks know and this one cannot do yet.
+_NOT_YET = {
+    "chase": "Chasing the best price",
+    "scale": "Scaling into a range",
+    "twap": "TWAP",
+    "vwap": "VWAP",
+    "iceberg": "An iceberg order",
+}
+
+
+def parse(text: str, context: Context) -> Command:
+    """What the line asks for. Raises `CommandError`, and nothing else, for whatever cannot be understood or done."""
+    line = text.strip().removeprefix(":")
+    offset = text.find(line) if line else 0
+    words = [Token(word.text, word.raw, word.at + offset) for word in tokens(line)]
+    if not words:
+        raise CommandError(EXAMPLES, 0)
+    first, rest, end = words[0], words[1:], len(text)
+    if first.text in ("buy", "sell"):
+        return parse_order(Side(first.text), rest, end, context)
+    if (handler := _COMMANDS.get(first.text)) is not None:
+        return handler(first, rest, end, context)
+    if first.text in _NOT_YET:
+        raise CommandError(f"{_NOT_YET[first.text]} cannot be done yet: enter the orders one by one.", first.at)
+    if first.text in context.actions and not rest:
+        return RunAction(first.text)
+    if not rest and (instrument := instrument_named(first.text, context)) is not None:
+        return SelectInstrument(instrument.id)
+    if several := venues_of(first.text, context):
+        raise CommandError(f"{first.raw} is listed at more than one venue: {' or '.join(several)}.", first.at)
+    known = ["buy", "sell", *_COMMANDS, *context.actions, *(one.symbol.lower() for one in context.instruments)]
+    raise CommandError(f"{first.raw} is not a command.{suggestion(first.text, known)}", first.at)
+
+
+def hint(text: str, context: Context) -> str:
+    """What Enter would do with the line as it stands, or why it cannot. Never raises."""
+    try:
+        command = parse(text, context)
+    except CommandError as error:
+        return str(error)
+    sentence = describe(command, context)
+    if isinstance(command, PlaceOrder) and command.question:
+        return f"{sentence} {command.question}"
+    return sentence
+
+
+type _Handler = Callable[[Token, Sequence[Token], int, Context], Command]
+
+
+def _no_more(rest: Sequence[Token]) -> None:
+    if rest:
+        raise CommandError(f"{rest[0].raw} is one word too many.", rest[0].at)
+
+
+def _target(word: Token, rest: Sequence[Token], end: int, context: Context) -> Instrument:
+    """The instrument named after a word, or the selected one."""
+    _no_more(rest[1:])
+    if not rest:
+        if context.instrument is None:
+            raise CommandError(f"Select an instrument first, or name it after {word.raw}.", end)
+        return context.instrument
+    instrument = instrument_named(rest[0].text, context)
+    if instrument is None:
+        if several := venues_of(rest[0].text, context):
+            raise CommandError(f"{rest[0].raw} is listed at more than one venue: {' or '.join(several)}.", rest[0].at)
+        near = suggestion(rest[0].text, [one.symbol.lower() for one in context.instruments])
+        raise CommandError(f"There is no instrument {rest[0].raw}.{near}", rest[0].at)
+    return instrument
+
+
+def _cancel(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    what = rest[0].text if rest else ""
+    if what == "all":
+        return CancelOrders() if not rest[1:] else CancelOrders(instrument=_target(rest[0], rest[1:], end, context).id)
+    if what in ("bids", "buys", "asks", "sells", "offers"):
+        side = Side.BUY if what in ("bids", "buys") else Side.SELL
+        return CancelOrders(instrument=_target(rest[0], rest[1:], end, context).id, side=side)
+    near = suggestion(what, ["all", "bids", "asks"]) if what else ""
+    at = rest[0].at if rest else end
+    raise CommandError(f"Cancel what? cancel all, cancel bids, cancel asks or cancel all BTC-USDT.{near}", at)
+
+
+def _close(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    return ClosePosition(_target(word, rest, end, context).id)
+
+
+def _reverse(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    return ReversePosition(_target(word, rest, end, context).id)
+
+
+def _break_even(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    return BreakEven(_target(word, rest, end, context).id)
+
+
+def _kill(_word: Token, rest: Sequence[Token], _end: int, _context: Context) -> Command:
+    _no_more(rest)
+    return Kill()
+
+
+def _flatten(_word: Token, rest: Sequence[Token], _end: int, _context: Context) -> Command:
+    _no_more(rest)
+    return Flatten()
+
+
+def _rearm(_word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    if not rest:
+        name = f": rearm {context.account_name}" if context.account_name else ""
+        raise CommandError(f"Re-arming takes the account's name{name}.", end)
+    return Rearm(" ".join(token.raw for token in rest))
+
+
+def _theme(_word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    if not rest and "theme" in context.actions:
+        return RunAction("theme")
+    choice = f": {', '.join(context.themes)}" if context.themes else ""
+    if not rest:
+        raise CommandError(f"Which theme{choice}?", end)
+    _no_more(rest[1:])
+    if rest[0].text not in context.themes:
+        raise CommandError(f"There is no theme {rest[0].raw}{choice}.", rest[0].at)
+    return SetTheme(rest[0].text)
+
+
+def _playing(word: Token, context: Context) -> tuple[int, int]:
+    if context.recording is None:
+        raise CommandError(f"No recording is playing: {word.raw} works on a desk opened with --replay.", word.at)
+    return context.recording
+
+
+def _speed(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    _playing(word, context)
+    if not rest:
+        raise CommandError("How fast? speed 10, from 0.1 to 100.", end)
+    _no_more(rest[1:])
+    factor = number(rest[0].text.rstrip("x×"))
+    if factor is None or not Decimal("0.1") <= factor <= 100:
+        raise CommandError(f"A recording plays at 0.1 to 100 times its speed, not at {rest[0].raw}.", rest[0].at)
+    return SetSpeed(float(factor))
+
+
+def _seek(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    start, finish = _playing(word, context)
+    usage = "seek +5m, seek -30s, seek 50%, seek 14:30 or seek 2024-05-01 14:30:15"
+    if not rest:
+        raise CommandError(f"Where to? {usage}.", end)
+    text, at = " ".join(token.text for token in rest), rest[0].at
+    to = _moment(text, context, start, finish)
+    if to is None:
+        raise CommandError(f"{text} is not a time: {usage}.", at)
+    if not start <= to <= finish:
+        zone = context.zone
+        first, last = (datetime.datetime.fromtimestamp(ts / SECOND, zone) for ts in (start, finish))
+        raise CommandError(f"The recording goes from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}.", at)
+    return Seek(to)
+
+
+def _moment(text: str, context: Context, start: int, finish: int) -> int | None:
+    """UTC ns of +5m, -30s, 50%, 14:30 (of the day that plays) or a date with a time, in the desk's zone."""
+    if text[:1] in ("+", "-"):
+        length = duration(text[1:])
+        return None if length is None else context.now + (length if text[0] == "+" else -length)
+    if text.endswith("%"):
+        share = number(text[:-1])
+        return None if share is None else start + int((finish - start) * share / 100)
+    try:
+        if len(text) <= 8:
+            day = datetime.datetime.fromtimestamp(context.now / SECOND, context.zone).date()
+            moment = datetime.datetime.combine(day, datetime.time.fromisoformat(text))
+        else:
+            moment = datetime.datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=context.zone)
+        return int(moment.timestamp()) * SECOND
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+_COMMANDS: dict[str, _Handler] = {
+    "cancel": _cancel,
+    "close": _close,
+    "reverse": _reverse,
+    "breakeven": _break_even,
+    "flatten": _flatten,
+    "kill": _kill,
+    "rearm": _rearm,
+    "theme": _theme,
+    "speed": _speed,
+    "seek": _seek,
+}

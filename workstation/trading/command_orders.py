@@ -1,0 +1,249 @@
+"""The words of an order: `buy 0.5 @ 64200`, `sell stop 0.2 @ 63000`, `buy risk 1% stop 63000 market` → a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import floor_to, is_multiple, multiply, plain
+from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
+from workstation.trading.command_words import Amount, CommandError, Token, amount, duration, price, suggestion
+from workstation.trading.commands import Context, PlaceOrder, grouped, quote_value
+from workstation.trading.sizing import Basis, SizeError, SizeUnit, quantity_for, unit_name
+
+_AT = ("@", "at")
+_MARKET = ("market", "mkt")
+_POST_ONLY = ("po", "post", "post-only")
+_REDUCE_ONLY = ("ro", "reduce", "reduce-only")
+_TIF = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
+_WORDS = (*_AT, *_MARKET, *_POST_ONLY, *_REDUCE_ONLY, *_TIF, "gtd", "stop", "limit", "risk", "tp")
+
+#: A bare number from here on is questioned: units are meant, or money?
+QUESTIONED = Decimal(100)
+
+
+def instrument_named(text: str, context: Context) -> Instrument | None:
+    """The instrument that a word names: NOVA:BTC-USDT, or BTC-USDT of the selected venue or of the only one."""
+    word = text.upper()
+    for instrument in context.instruments:
+        if instrument.id.upper() == word:
+            return instrument
+    named = [instrument for instrument in context.instruments if instrument.symbol.upper() == word]
+    venue = context.instrument.venue if context.instrument is not None else ""
+    named.sort(key=lambda instrument: instrument.venue != venue)
+    return named[0] if len(named) == 1 or (named and named[0].venue == venue) else None
+
+
+def venues_of(text: str, context: Context) -> list[InstrumentId]:
+    """All instruments of that symbol."""
+    return [instrument.id for instrument in context.instruments if instrument.symbol.upper() == text.upper()]
+
+
+def parse_order(side: Side, words: Sequence[Token], end: int, context: Context) -> PlaceOrder:
+    """The words after buy or sell; `end` is where the line ends. Raises `CommandError`."""
+    return _Order(side, words, end, context).parse()
+
+
+class _Order:
+    def __init__(self, side: Side, words: Sequence[Token], end: int, context: Context) -> None:
+        self.side = side
+        self.words = list(words)
+        self.end = end
+        self.context = context
+        self.instrument = self._instrument()
+        self.prices = context.prices(self.instrument.id)
+        self.size: tuple[Amount, Token] | None = None
+        self.at: tuple[Token, Token] | None = None  # the word and its price
+        self.limit: Token | None = None
+        self.stop: Token | None = None  # price of a stop named after the size
+        self.is_stop = self.market = self.risk = self.post_only = self.reduce_only = False
+        self.tif = TimeInForce.GTC
+        self.expire_at: int | None = None
+
+    def _instrument(self) -> Instrument:
+        for index, word in enumerate(self.words):
+            found = instrument_named(word.text, self.context)
+            if found is not None:
+                del self.words[index]
+                return found
+            if several := venues_of(word.text, self.context):
+                raise CommandError(f"{word.raw} is listed at more than one venue: {' or '.join(several)}.", word.at)
+        if self.context.instrument is None:
+            raise CommandError("Select an instrument first, or name it: buy 0.5 NOVA:BTC-USDT @ 64200.", self.end)
+        return self.context.instrument
+
+    def parse(self) -> PlaceOrder:
+        while self.words:
+            self._word(self.words.pop(0))
+        return self._result()
+
+    def _next(self, what: str, after: Token) -> Token:
+        if not self.words:
+            raise CommandError(f"After {after.raw} comes {what}.", self.end)
+        return self.words.pop(0)
+
+    def _word(self, word: Token) -> None:
+        text = word.text
+        if text in _AT:
+            self._once(self.at is None and not self.market, word)
+            self.at = (word, self._next("a price: 64200, bid, ask, mid or -0.5%", word))
+        elif text in _MARKET:
+            self._once(self.at is None and not self.market, word)
+            self.market = True
+        elif text == "stop" and self.size is None and not self.risk:
+            self._once(not self.is_stop, word)
+            self.is_stop = True
+        elif text == "stop":
+            self._once(self.stop is None, word)
+            self.stop = self._next("the price of the stop", word)
+        elif text == "limit":
+            self._once(self.limit is None, word)
+            self.limit = self._next("the limit price", word)
+        elif text == "risk":
+            self._once(not self.risk and self.size is None, word)
+            self.risk = True
+        elif text in _POST_ONLY:
+            self.post_only = True
+        elif text in _REDUCE_ONLY:
+            self.reduce_only = True
+        elif text in _TIF:
+            self.tif = _TIF[text]
+        elif text == "gtd":
+            length = self._next("how long it is good: 30m, 1h30m, 45s", word)
+            nanoseconds = duration(length.text)
+            if nanoseconds is None:
+                raise CommandError(f"{length.raw} is not a length of time: type 30m, 1h30m or 45s.", length.at)
+            self.tif, self.expire_at = TimeInForce.GTD, self.context.now + nanoseconds
+        elif text == "tp":
+            raise CommandError(
+                "A target together with the entry cannot be sent yet: send the entry, then a limit order on the "
+                "other side with ro (reduce only).",
+                word.at,
+            )
+        elif (size := amount(text, self.instrument)) is not None:
+            if self.size is not None:
+                raise CommandError(f"{word.raw} is a second size: put @ before a price.", word.at)
+            self.size = (size, word)
+        else:
+            known = (*_WORDS, *(instrument.symbol.lower() for instrument in self.context.instruments))
+            raise CommandError(f"{word.raw} is not understood.{suggestion(text, known)}", word.at)
+
+    def _once(self, free: bool, word: Token) -> None:
+        if not free:
+            raise CommandError(f"{word.raw} is one price too many.", word.at)
+
+    # -- what it comes to
+
+    def _price(self, token: Token) -> Decimal:
+        return price(token, self.side, self.instrument, self.prices)
+
+    def _result(self) -> PlaceOrder:
+        side, instrument = self.side, self.instrument
+        if self.size is None:
+            raise CommandError(f"How much? Type {side} 0.5, {side} 100$ or {side} 2% and a price.", self.end)
+        size, word = self.size
+        type_, limit, stop = self._terms(word)
+        if self.post_only and limit is None:
+            raise CommandError("Post-only needs a limit price: a market order always takes.", word.at)
+        risk_stop = self._risk_stop(size, word)
+        entry = limit or stop or self.prices.to_take(side)
+        quantity = self._quantity(size, word, entry, risk_stop)
+        draft = OrderDraft(
+            instrument=instrument.id,
+            side=side,
+            quantity=quantity,
+            type=type_,
+            price=limit,
+            stop_price=stop,
+            tif=self.tif,
+            expire_at=self.expire_at,
+            post_only=self.post_only,
+            reduce_only=self.reduce_only,
+        )
+        note = ""
+        if risk_stop is not None:
+            note = f"The stop at {grouped(risk_stop)} sizes it and is not sent with it."
+        return PlaceOrder(draft=draft, question=self._question(size, quantity, entry), note=note)
+
+    def _terms(self, word: Token) -> tuple[OrderType, Decimal | None, Decimal | None]:
+        """Type, limit price, stop price."""
+        if self.is_stop:
+            if self.at is None:
+                raise CommandError(f"At which price is the stop? {self.side} stop {word.raw} @ 63000.", self.end)
+            limit = None if self.limit is None else self._price(self.limit)
+            return (OrderType.STOP_LIMIT if limit else OrderType.STOP), limit, self._price(self.at[1])
+        if self.at is not None and self.limit is not None:
+            raise CommandError("Two prices: use @ or limit, not both.", self.limit.at)
+        at = self.limit if self.at is None else self.at[1]
+        if self.market:
+            if at is not None:
+                raise CommandError("Market or a price, not both.", at.at)
+            return OrderType.MARKET, None, None
+        if at is None:
+            if self.stop is not None and not self.risk:
+                self._protective(self.stop)
+            raise CommandError(f"At which price? Add @ 64200, @ bid or market to {self.side} {word.raw}.", self.end)
+        return OrderType.LIMIT, self._price(at), None
+
+    def _protective(self, stop: Token) -> None:
+        raise CommandError(
+            f"A stop together with the entry cannot be sent yet: send the entry, then {self.side.opposite} stop … "
+            f"@ {stop.raw}; or size by the risk to it: {self.side} risk 1% stop {stop.raw} market.",
+            stop.at,
+        )
+
+    def _risk_stop(self, size: Amount, word: Token) -> Decimal | None:
+        if not self.risk:
+            if self.stop is not None:
+                self._protective(self.stop)
+            return None
+        if size.size.unit is not SizeUnit.EQUITY:
+            raise CommandError(f"Risk is a percent of equity: risk 1%, not {word.raw}.", word.at)
+        if self.stop is None:
+            raise CommandError(f"Risk to which stop? {self.side} risk {word.raw} stop 63000.", self.end)
+        return self._price(self.stop)
+
+    def _quantity(self, size: Amount, word: Token, entry: Decimal | None, risk_stop: Decimal | None) -> Decimal:
+        instrument, wanted = self.instrument, size.size
+        if wanted.unit is SizeUnit.UNITS and not is_multiple(wanted.amount, instrument.lot):
+            below = floor_to(wanted.amount, instrument.lot)
+            raise CommandError(
+                f"{plain(wanted.amount)} is not a multiple of the lot {plain(instrument.lot)}: {plain(below)} is.",
+                word.at,
+            )
+        if risk_stop is not None:
+            wanted = type(wanted)(wanted.amount, SizeUnit.RISK)
+        basis = Basis(
+            instrument=instrument,
+            side=self.side,
+            price=entry,
+            equity=self.context.equity,
+            rate=self.context.rate(instrument),
+            stop=risk_stop,
+        )
+        try:
+            return quantity_for(wanted, basis)
+        except SizeError as error:
+            raise CommandError(str(error), word.at) from None
+
+    def _question(self, size: Amount, quantity: Decimal, entry: Decimal | None) -> str:
+        """A bare number that may have been meant as money is asked about, and one beyond the order-value limit.
+
+        Where a unit is worth at most two of the quote currency, units and money are nearly the same and sizes of
+        hundreds are normal: no question.
+        """
+        if not size.bare:
+            return ""
+        worth = None if entry is None else quote_value(self.instrument, quantity, entry)
+        large = quantity >= QUESTIONED and (worth is None or worth > multiply(quantity, Decimal(2)))
+        limit = self.context.max_order_value
+        rate = self.context.rate(self.instrument)
+        if worth is not None and limit is not None and rate is not None and not self.instrument.is_inverse:
+            large = large or multiply(worth, rate) > limit
+        if not large:
+            return ""
+        unit, about = unit_name(self.instrument), ""
+        if worth is not None:
+            about = f", worth {grouped(worth.quantize(Decimal(1)))} {self.instrument.quote}"
+        return f"{grouped(quantity)} {unit}{about}? Enter again sends it; for money type {grouped(quantity)}$."

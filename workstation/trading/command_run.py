@@ -1,0 +1,150 @@
+"""The command line's two ends at a desk: what its words refer to now, and doing what they ask."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Awaitable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+from workstation.clock import Clock
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.order import Order, OrderDraft, OrderState, Side
+from workstation.market.book import OrderBook
+from workstation.trading.commands import (
+    BreakEven,
+    CancelOrders,
+    ClosePosition,
+    Command,
+    Context,
+    Flatten,
+    Kill,
+    PlaceOrder,
+    Prices,
+    Rearm,
+    ReversePosition,
+    Seek,
+    SetSpeed,
+)
+from workstation.trading.sizing import settlement_rate
+
+
+class CommandDesk(Protocol):
+    """What the command line needs of the engine."""
+
+    clock: Clock
+    replay: Any
+
+    def instruments(self) -> Sequence[Instrument]: ...
+    def instrument(self, instrument: InstrumentId, /) -> Instrument: ...
+    def book(self, instrument: InstrumentId, /) -> OrderBook: ...
+    def mark(self, instrument: InstrumentId, /) -> Decimal | None: ...
+    def equity(self) -> Decimal: ...
+    def submit(self, draft: OrderDraft, /) -> Awaitable[Order]: ...
+    def cancel_all(
+        self, instrument: InstrumentId | None = None, side: Side | None = None
+    ) -> Awaitable[Sequence[Order]]: ...
+    def close_position(self, instrument: InstrumentId, /) -> Awaitable[Any]: ...
+    def reverse(self, instrument: InstrumentId, /) -> Awaitable[Any]: ...
+    def break_even(self, instrument: InstrumentId, /) -> Awaitable[Any]: ...
+    def kill(self, reason: str = ..., /) -> Any: ...
+    def flatten(self) -> Any: ...
+    def rearm(self, account_name: str, /) -> Awaitable[None]: ...
+
+
+def prices_of(desk: CommandDesk, instrument: Instrument) -> Prices:
+    """Best bid, best ask and middle of the book; the mark where a side is missing."""
+    book = desk.book(instrument.id)
+    bid, ask = book.best_bid, book.best_ask
+    if bid is None or ask is None:
+        middle = desk.mark(instrument.id)
+    else:
+        middle = instrument.price(bid + ask) / 2
+    return Prices(
+        None if bid is None else instrument.price(bid), None if ask is None else instrument.price(ask), middle
+    )
+
+
+def context_of(
+    desk: CommandDesk,
+    selected: InstrumentId | None,
+    *,
+    currency: str,
+    account_name: str,
+    max_order_value: Decimal | None = None,
+    actions: Mapping[str, str] | None = None,
+    themes: Sequence[str] = (),
+    zone: datetime.tzinfo = datetime.UTC,
+) -> Context:
+    """What the words of a line refer to at this moment."""
+    instruments = desk.instruments()
+    replay = desk.replay
+    return Context(
+        instrument=None if selected is None else desk.instrument(selected),
+        instruments=instruments,
+        now=desk.clock.now(),
+        prices=lambda name: prices_of(desk, desk.instrument(name)),
+        equity=desk.equity(),
+        rate=lambda one: settlement_rate(one, instruments, currency, desk.mark),
+        currency=currency,
+        max_order_value=max_order_value,
+        account_name=account_name,
+        actions=actions or {},
+        themes=themes,
+        recording=None if replay is None else (replay.start, replay.end),
+        zone=zone,
+    )
+
+
+async def perform(command: Command, desk: CommandDesk) -> str | None:
+    """Do a command of trading or replay; a sentence about what came of it. Raises `Refused`.
+
+    What belongs to the screen (`SetTheme`, `SelectInstrument`, `RunAction`) is the shell's: TypeError here.
+    """
+    match command:
+        case PlaceOrder(draft=draft):
+            return outcome(await desk.submit(draft))
+        case CancelOrders(instrument=instrument, side=side):
+            orders = await desk.cancel_all(instrument, side)
+            return f"{len(orders)} orders cancelled." if len(orders) != 1 else "One order cancelled."
+        case ClosePosition(instrument=instrument):
+            await desk.close_position(instrument)
+        case ReversePosition(instrument=instrument):
+            await desk.reverse(instrument)
+        case BreakEven(instrument=instrument):
+            await desk.break_even(instrument)
+        case Kill():
+            desk.kill("typed on the command line")
+        case Flatten():
+            desk.flatten()
+        case Rearm(account=account):
+            await desk.rearm(account)
+        case SetSpeed(factor=factor):
+            desk.replay.set_speed(factor)
+        case Seek(to=to):
+            desk.replay.seek(to)
+        case _:
+            raise TypeError(f"{type(command).__name__} is not the engine's to do")
+    return None
+
+
+def outcome(order: Order) -> str:
+    """What became of an order that was just sent, as a sentence."""
+    match order.state:
+        case OrderState.DENIED:
+            return f"Not sent: {order.reason}"
+        case OrderState.REJECTED:
+            return f"Rejected by the venue: {order.reason}"
+        case OrderState.UNKNOWN:
+            return "No answer from the venue: it is being asked. Do not send it again."
+        case OrderState.FILLED:
+            return f"Filled {order.filled:f} at {order.average_price:f}."
+        case OrderState.PARTIALLY_FILLED:
+            return f"Filled {order.filled:f} of {order.quantity:f}; the rest works."
+        case OrderState.CANCELED | OrderState.EXPIRED:
+            done = f" after {order.filled:f} filled" if order.filled else ""
+            return f"Cancelled{done}: {order.reason}" if order.reason else f"Cancelled{done}."
+        case OrderState.SUBMITTED | OrderState.INITIALIZED:
+            return "Sent; the venue has not answered yet."
+        case _:
+            return "Accepted: it works at the venue."

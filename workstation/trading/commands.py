@@ -1,0 +1,244 @@
+"""What a typed line can ask for, as values, and the same in words."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from workstation.clock import SECOND
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, multiply, plain
+from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
+
+
+class Prices(msgspec.Struct, frozen=True):
+    """The market of one instrument now."""
+
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    mid: Decimal | None = None
+
+    def to_take(self, side: Side) -> Decimal | None:
+        """The price at which a market order of this side would begin to trade."""
+        return (self.ask if side is Side.BUY else self.bid) or self.mid
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What the words of a line refer to: the selected instrument, prices, money, names. `now` in UTC ns.
+
+    `rate` gives the value of one unit of an instrument's settlement currency in the account currency. `actions` are
+    the desk's own by name with their titles; `recording` is (start, end) of the recording that plays, UTC ns.
+    """
+
+    instrument: Instrument | None
+    instruments: Sequence[Instrument]
+    now: int
+    prices: Callable[[InstrumentId], Prices]
+    equity: Decimal = ZERO
+    rate: Callable[[Instrument], Decimal | None] = lambda _: None
+    currency: str = "USDT"
+    max_order_value: Decimal | None = None
+    account_name: str = ""
+    actions: Mapping[str, str] = {}
+    themes: Sequence[str] = ()
+    recording: tuple[int, int] | None = None
+    zone: datetime.tzinfo = datetime.UTC
+
+    def named(self, instrument: InstrumentId) -> Instrument | None:
+        return next((one for one in self.instruments if one.id == instrument), None)
+
+
+class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Send an order. `question` is a sentence to be answered by a second Enter before it is sent, or empty.
+    `note` says what the words asked for and the order does not do."""
+
+    draft: OrderDraft
+    question: str = ""
+    note: str = ""
+
+
+class CancelOrders(msgspec.Struct, frozen=True, kw_only=True):
+    """Cancel working orders; None means every instrument, or both sides."""
+
+    instrument: InstrumentId | None = None
+    side: Side | None = None
+
+
+class ClosePosition(msgspec.Struct, frozen=True):
+    instrument: InstrumentId
+
+
+class ReversePosition(msgspec.Struct, frozen=True):
+    instrument: InstrumentId
+
+
+class BreakEven(msgspec.Struct, frozen=True):
+    instrument: InstrumentId
+
+
+class Kill(msgspec.Struct, frozen=True):
+    pass
+
+
+class Flatten(msgspec.Struct, frozen=True):
+    pass
+
+
+class Rearm(msgspec.Struct, frozen=True):
+    account: str
+
+
+class SetTheme(msgspec.Struct, frozen=True):
+    name: str
+
+
+class SetSpeed(msgspec.Struct, frozen=True):
+    factor: float
+
+
+class Seek(msgspec.Struct, frozen=True):
+    to: int  # UTC ns
+
+
+class SelectInstrument(msgspec.Struct, frozen=True):
+    instrument: InstrumentId
+
+
+class RunAction(msgspec.Struct, frozen=True):
+    """One of the desk's own actions, by its name in the action table."""
+
+    name: str
+
+
+type Command = (
+    PlaceOrder
+    | CancelOrders
+    | ClosePosition
+    | ReversePosition
+    | BreakEven
+    | Kill
+    | Flatten
+    | Rearm
+    | SetTheme
+    | SetSpeed
+    | Seek
+    | SelectInstrument
+    | RunAction
+)
+
+
+def grouped(value: Decimal) -> str:
+    """With thousands separators and no trailing zeros: 64200.50 → '64,200.5'."""
+    text = format(value, ",f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def quote_value(instrument: Instrument, quantity: Decimal, price: Decimal) -> Decimal:
+    """What a quantity is worth in the instrument's quote currency."""
+    if instrument.is_inverse:
+        return multiply(quantity, instrument.multiplier)
+    return instrument.notional(quantity, price)
+
+
+def span(nanoseconds: int) -> str:
+    """A duration as it is typed: 30m, 1h30m, 45s."""
+    seconds = nanoseconds // SECOND
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def order_text(draft: OrderDraft, context: Context) -> str:
+    """The order as a sentence: Buy 0.5 BTC-USDT at 64,200 limit on NOVA, good till cancelled, ≈ 32,100 USDT."""
+    venue, _, symbol = draft.instrument.partition(":")
+    words = [f"{draft.side.capitalize()} {grouped(draft.quantity)} {symbol}"]
+    if draft.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and draft.price is not None:
+        words.append(f"at {grouped(draft.price)} limit")
+    else:
+        words.append("at market")
+    if draft.stop_price is not None:
+        beyond = "higher" if draft.side is Side.BUY else "lower"
+        words.append(f"once it trades at {grouped(draft.stop_price)} or {beyond}")
+    words.append(f"on {venue}")
+    parts = [" ".join(words)]
+    if draft.tif is TimeInForce.IOC:
+        parts.append("what cannot fill at once is cancelled")
+    elif draft.tif is TimeInForce.FOK:
+        parts.append("all at once or nothing")
+    elif draft.tif is TimeInForce.GTD and draft.expire_at is not None:
+        parts.append(f"good for {span(draft.expire_at - context.now)}")
+    elif draft.type is not OrderType.MARKET:
+        parts.append("good till cancelled")
+    if draft.post_only:
+        parts.append("post-only")
+    if draft.reduce_only:
+        parts.append("reduce-only")
+    instrument = context.named(draft.instrument)
+    price = draft.price or draft.stop_price or context.prices(draft.instrument).to_take(draft.side)
+    if instrument is not None and price is not None and price > 0:
+        worth = quote_value(instrument, draft.quantity, price)
+        parts.append(f"≈ {grouped(worth.quantize(Decimal('0.01')))} {instrument.quote}")
+    return ", ".join(parts)
+
+
+def spell(draft: OrderDraft, now: int) -> str:
+    """The line that a trader would type for the order; typed at `now` it gives the same draft again."""
+    stops = draft.type in (OrderType.STOP, OrderType.STOP_LIMIT)
+    words = [draft.side.value, *(["stop"] if stops else []), plain(draft.quantity), draft.instrument]
+    if stops and draft.stop_price is not None:
+        words += ["@", plain(draft.stop_price)]
+        if draft.type is OrderType.STOP_LIMIT and draft.price is not None:
+            words += ["limit", plain(draft.price)]
+    elif draft.type is OrderType.LIMIT and draft.price is not None:
+        words += ["@", plain(draft.price)]
+    else:
+        words.append("market")
+    if draft.tif is TimeInForce.GTD and draft.expire_at is not None:
+        words += ["gtd", span(draft.expire_at - now)]
+    elif draft.tif is not TimeInForce.GTC:
+        words.append(draft.tif.value.lower())
+    if draft.post_only:
+        words.append("po")
+    if draft.reduce_only:
+        words.append("ro")
+    return " ".join(words)
+
+
+def describe(command: Command, context: Context) -> str:
+    """What Enter will do, in plain words."""
+    match command:
+        case PlaceOrder(draft=draft, note=note):
+            return f"{order_text(draft, context)}.{' ' + note if note else ''}"
+        case CancelOrders(instrument=instrument, side=side):
+            what = "order" if side is None else f"{side} order"
+            where = "of every instrument" if instrument is None else f"of {instrument}"
+            return f"Cancel every working {what} {where}, protective stops too."
+        case ClosePosition(instrument=instrument):
+            return f"Cancel the orders of {instrument} and close its position at market."
+        case ReversePosition(instrument=instrument):
+            return f"Cancel the orders of {instrument} and reverse its position at market."
+        case BreakEven(instrument=instrument):
+            return f"Put a reduce-only stop of {instrument} where closing pays entry and fees."
+        case Kill():
+            return "Kill switch: halt trading and cancel every working order, protective stops too."
+        case Flatten():
+            return "Halt trading, cancel every working order and close every position at market."
+        case Rearm(account=account):
+            return f"Re-arm the account {account}: orders may be sent again."
+        case SetTheme(name=name):
+            return f"Use the theme {name}."
+        case SetSpeed(factor=factor):
+            return f"Play the recording at {factor:g}× speed."
+        case Seek(to=to):
+            when = datetime.datetime.fromtimestamp(to / SECOND, context.zone)
+            return f"Go to {when:%Y-%m-%d %H:%M:%S} in the recording."
+        case SelectInstrument(instrument=instrument):
+            return f"Show {instrument}."
+        case RunAction(name=name):
+            return f"{context.actions.get(name, name)}."
