@@ -64,10 +64,20 @@ class ActionTable:
                 raise ValueError(f"{display(key)} is the key of both {other.name} and {action.name}")
         self._put(action)
 
-    def add_pane(self, pane: str, actions: Iterable[Action]) -> None:
-        """Add a pane's own table."""
+    def add_pane(self, pane: str, actions: Iterable[Action]) -> list[str]:
+        """Add a pane's own table. A key that is taken is left out; a sentence for each."""
+        problems = []
         for action in actions:
-            self.add(replace(action, name=f"{pane}.{action.name}", context=pane))
+            own = replace(action, name=f"{pane}.{action.name}", context=pane, keys=())
+            keys = []
+            for key in map(canonical, action.keys):
+                other = self._rival(own, key) or self._keys.get((DESK, key))
+                if other is None:
+                    keys.append(key)
+                else:
+                    problems.append(f"{display(key)} is the key of {other.name}, so {own.name} has not got it")
+            self.add(replace(own, keys=tuple(keys)))
+        return problems
 
     def _put(self, action: Action) -> None:
         self._actions[action.name] = action

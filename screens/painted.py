@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.widget import Widget
 
-from screens.pane import Desk, Pane
+from screens.pane import Pane
+from screens.theme import Ink
 
 _NOTHING = object()
 
 
-def cells(*parts: tuple[str, Style]) -> Iterable[Segment]:
+def cells(*parts: tuple[str, Style]) -> list[Segment]:
     """Segments of (text, style) parts."""
     return [Segment(text, style) for text, style in parts]
 
 
-class PaintedPane(Pane):
-    """A Line API pane. In `paint`, `put` each row with a cheap key; a row is built again only when its key changed.
+class Painted(Widget):
+    """A Line API widget. `put` each row with a cheap key; a row is built again only when its key changed.
 
     Rows are screen rows 0 … `height`−1; `width` is in cells. A row without `put` keeps what it showed; `blank_from`
     clears the rest. After a resize, a change of theme or of the instrument every key is forgotten, so that `paint`
@@ -30,11 +33,17 @@ class PaintedPane(Pane):
 
     ALLOW_SELECT = False
 
-    def __init__(self, desk: Desk, slot: str) -> None:
-        super().__init__(desk, slot)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._row_keys: list[Hashable] = []
         self._strips: list[Strip] = []
         self._dirty: set[int] = set()
+
+    @property
+    def ink(self) -> Ink:
+        """The palette of the theme in force."""
+        ink: Ink = self.app.ink  # type: ignore[attr-defined]
+        return ink
 
     @property
     def width(self) -> int:
@@ -103,5 +112,25 @@ class PaintedPane(Pane):
         self.resized()
         self.repaint()
 
+    def repaint(self) -> None:
+        """Paint now instead of at the next frame."""
+        raise NotImplementedError
+
     def resized(self) -> None:
         """The pane has another `width` or `height`; `paint` follows."""
+
+
+class PaintedPane(Painted, Pane):
+    """A pane that draws its own lines: put the rows in `paint`."""
+
+    def repaint(self) -> None:
+        self.paint(self.engine.clock.now())
+        self.flush()
+
+    def changed(self) -> None:
+        self.invalidate()
+        super().changed()
+
+    def themed(self) -> None:
+        self.invalidate()
+        super().themed()

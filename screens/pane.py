@@ -13,10 +13,10 @@ from typing import Any, ClassVar, Protocol
 from textual.widget import Widget
 
 from screens.actions import Action
-from screens.engine_api import Engine
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import OrderDraft
+from workstation.engine import Engine
 from workstation.market.book import OrderBook
 
 
@@ -57,6 +57,10 @@ class Desk(Protocol):
 
     def step_size(self, instrument: InstrumentId, steps: int) -> Decimal:
         """Go to the next larger (+1) or smaller (−1) preset and return it."""
+        ...
+
+    def restart(self, slot: str) -> None:
+        """Start the pane of a slot afresh."""
         ...
 
     def spawn(self, pane: Pane, work: Coroutine[Any, Any, Any]) -> None: ...
@@ -126,7 +130,7 @@ class Pane(Widget):
         self.settings["instrument"] = instrument
         self.save_settings()
         if self.instrument_id != before:
-            self.instrument_changed()
+            self.changed()
 
     @property
     def armed(self) -> bool:
@@ -182,3 +186,13 @@ class Pane(Widget):
 
     def flush(self) -> None:
         """Hand what `paint` has changed to the screen."""
+
+    def changed(self) -> None:
+        """The instrument is another one."""
+        self.instrument_changed()
+        self.repaint()
+
+    def themed(self) -> None:
+        """The theme is another one."""
+        self.theme_changed()
+        self.repaint()

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, floor_to
 
-#: Values, in quote currency, that the presets are worth about.
-VALUES = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
-_FIRST = 4  # 1,000
+#: The preset that an instrument starts with is the one worth about this much.
+_FIRST = Decimal(1_000)
 
 
-def presets(instrument: Instrument, price: Decimal | None) -> list[Decimal]:
-    """Ascending round quantities (1, 2, 2.5 or 5 × 10ⁿ, in whole lots) worth about `VALUES` at `price`."""
+def presets(instrument: Instrument, price: Decimal | None, values: Sequence[Decimal]) -> list[Decimal]:
+    """Ascending round quantities (1, 2, 2.5 or 5 × 10ⁿ, in whole lots) worth about the `values` at `price`."""
     least = max(instrument.lot, instrument.min_quantity)
     if price is None or price <= 0:
         return [least * factor for factor in (1, 2, 5, 10, 20, 50, 100)]
     result: list[Decimal] = []
-    for value in VALUES:
+    for value in values:
         if instrument.is_inverse:
-            wanted = Decimal(value) / instrument.multiplier
+            wanted = value / instrument.multiplier
         else:
-            wanted = Decimal(value) / (price * instrument.multiplier)
+            wanted = value / (price * instrument.multiplier)
         quantity = max(least, floor_to(_rounded(wanted), instrument.lot))
         if instrument.notional(quantity, price) < instrument.min_notional:
             continue
@@ -40,15 +40,17 @@ def _rounded(quantity: Decimal) -> Decimal:
 class Sizes:
     """The chosen size of each instrument."""
 
-    def __init__(self) -> None:
+    def __init__(self, values: Sequence[Decimal]) -> None:
+        """`values`: what the presets are worth in the quote currency, ascending."""
+        self._values = values
         self._chosen: dict[str, Decimal] = {}
 
     def get(self, instrument: Instrument, price: Decimal | None) -> Decimal:
         if instrument.id not in self._chosen:
-            steps = presets(instrument, price)
+            steps = presets(instrument, price, self._values)
             if price is None:
                 return steps[0]
-            self._chosen[instrument.id] = steps[min(_FIRST, len(steps) - 1)]
+            self._chosen[instrument.id] = min(steps, key=lambda size: abs(instrument.notional(size, price) - _FIRST))
         return self._chosen[instrument.id]
 
     def set(self, instrument: Instrument, quantity: Decimal) -> None:
@@ -59,7 +61,7 @@ class Sizes:
 
     def step(self, instrument: Instrument, price: Decimal | None, steps: int) -> Decimal:
         """Go `steps` presets up (or down, below zero), from whatever size is chosen."""
-        known = presets(instrument, price)
+        known = presets(instrument, price, self._values)
         for _ in range(abs(steps)):
             now = self.get(instrument, price)
             if steps > 0:

@@ -1,0 +1,295 @@
+"""The shell of the desk: one Textual app around the engine, with one timer that paints what can be seen."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import events, on
+from textual._context import active_message_pump
+from textual.app import App
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from screens.actions import DESK, DESK_ACTIONS, EVERYWHERE, REPLAY_ACTIONS, Action, ActionTable, page_actions
+from screens.bars import Footer, StatusBar
+from screens.command_line import CommandLine, Interpreter
+from screens.commands import DeskCommands
+from screens.desk import ShellDesk
+from screens.desk_screen import DeskScreen
+from screens.keyboard import Keyboard
+from screens.keys import display
+from screens.layout import pages_for, pane_of, slots_of
+from screens.pane import Pane
+from screens.plugins import PaneInfo
+from screens.state import DeskState
+from screens.theme import COLOURS, DARK, INKS, LIGHT, Ink, textual_theme
+from screens.workspace import Workspace
+from workstation.engine import Engine
+from workstation.settings import Settings
+from workstation.trading.errors import Refused
+from workstation.venues.contract import VenueError
+
+#: Beneath a dialog the panes go on, at this fraction of the frame rate.
+_COVERED = 4
+#: The status bar is painted this many times a second.
+_STATUS_RATE = 5
+
+
+class TwsApp(App[None]):
+    """The desk on the screen. It holds no trading state: the engine runs as well without it."""
+
+    TITLE = "tws"
+    ENABLE_COMMAND_PALETTE = False
+    ESCAPE_TO_MINIMIZE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+    CSS = """
+    Screen { background: $background; color: $foreground; }
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        panes: Sequence[PaneInfo],
+        *,
+        state_file: Path | None = None,
+        interpreter: Interpreter | None = None,
+        start: Callable[[], Awaitable[None]] | None = None,
+        recordings: Path | None = None,
+    ) -> None:
+        """`panes`: what `list_plugins` found; `state_file`: where the desk's looks are kept; `interpreter`: reads typed
+        orders; `start`: run beside the first frame (the engine's `start`); `recordings`: where recordings go."""
+        super().__init__()
+        self.engine = engine
+        self.desk_settings: Settings = engine.settings or Settings()
+        self.state = DeskState(state_file)
+        self.start_engine = start
+        self.recordings = recordings
+        self.pane_infos = panes
+        self.armed = engine.mode in ("demo", "replay")
+        self.desk = ShellDesk(self)
+        self.problems = [f"The pane {info.name} cannot be used: {info.error}" for info in panes if info.error]
+        if self.state.problem:
+            self.problems.append(self.state.problem)
+        classes = {info.name: info.cls for info in panes if info.cls is not None}
+        pages = pages_for(frozenset(classes))
+        self.table = self._action_table(classes, [page.title for page in pages])
+        self.desk_screen = DeskScreen(self, pages, classes)
+        self.keyboard = Keyboard(self)
+        self.commands = DeskCommands(self, interpreter)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._frames = 0
+        for name in COLOURS:
+            self.register_theme(textual_theme(name))
+        wanted = self.state.values.get("theme") or self.desk_settings.theme
+        if wanted not in COLOURS:
+            self.problems.append(f"theme: there is no theme {wanted!r}; the desk has {DARK} and {LIGHT}.")
+            wanted = DARK
+        self.ink: Ink = INKS[wanted]
+        self.theme = wanted
+
+    # -- setting up
+
+    def _action_table(self, classes: dict[str, type[Pane]], pages: Sequence[str]) -> ActionTable:
+        table = ActionTable(DESK_ACTIONS)
+        for action in (*page_actions(pages), *(REPLAY_ACTIONS if self.engine.replay is not None else ())):
+            table.add(action)
+        for name, cls in classes.items():
+            self.problems += table.add_pane(name, cls.ACTIONS)
+        self.problems += table.remap(self.desk_settings.keys)
+        return table
+
+    def get_default_screen(self) -> Screen[None]:
+        return self.desk_screen
+
+    async def on_load(self) -> None:
+        if self.start_engine is not None:
+            self.run_apart(self._start(self.start_engine))
+
+    async def _start(self, start: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await start()
+        except Exception as error:
+            self.engine.log.error("desk", f"The desk could not start whole: {error}")
+            self.toast(f"The desk could not start whole: {error}", error=True)
+
+    def on_mount(self) -> None:
+        self.set_interval(1 / self.desk_settings.market.frame_rate, self.frame, name="frame")
+        for problem in self.problems:
+            self.engine.log.warning("desk", problem)
+            self.toast(problem, error=True)
+
+    # -- the one timer
+
+    def frame(self) -> None:
+        """Paint what can be seen, once."""
+        self.keyboard.tick()
+        self._frames += 1
+        now = self.engine.clock.now()
+        top = self.screen
+        covered = top is not self.desk_screen
+        if not covered or self._frames % _COVERED == 0:
+            for pane in self.workspace.shown():
+                self.workspace.guard(pane, partial(_paint, pane, now))
+        if covered and hasattr(top, "tick"):
+            top.tick(now)
+        if self._frames % max(1, self.desk_settings.market.frame_rate // _STATUS_RATE) == 0:
+            self.refresh_bars()
+            self.desk_screen.notices.tick()
+            if (problem := self.state.save()) is not None:
+                self.toast(problem, error=True)
+
+    def refresh_bars(self) -> None:
+        if self.desk_screen.is_mounted:
+            self.desk_screen.query_one(StatusBar).repaint()
+            self.desk_screen.query_one(Footer).repaint()
+            self.workspace.repaint()
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.desk_screen.workspace
+
+    def toast(self, text: str, *, error: bool = False) -> None:
+        self.desk_screen.notices.add(text, error)
+
+    def notify(self, message: str, *, severity: str = "information", **_: Any) -> None:
+        """Textual's own notices go where ours go."""
+        self.toast(message, error=severity == "error")
+
+    def run_apart(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run beside the message loop, so that no key ever waits for a venue. What comes before the first await runs
+        at once."""
+        task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+        if not task.done():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    # -- keys and actions
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded and self.keyboard.take(event):
+            return
+        await super().on_event(event)
+
+    def run_named(self, name: str) -> None:
+        """Run an action of the table by its name, wherever it belongs."""
+        action = self.table.get(name)
+        if action is None:
+            self.toast(f"There is no action {name!r}.", error=True)
+        elif action.context in (DESK, EVERYWHERE):
+            self.commands.run(action)
+            self.refresh_bars()
+        else:
+            slot = self.workspace.current
+            if slot is None or pane_of(slot) != action.context:
+                slot = self.workspace.slot_for(action.context)
+            if slot is None:
+                self.toast(f"No page has the pane of {action.title!r}.", error=True)
+                return
+            self.workspace.focus_slot(slot)
+            self.run_in_pane(self.workspace.panes[slot], action)
+
+    def run_in_pane(self, pane: Pane, action: Action) -> None:
+        """Run a pane's action; refusals become notices, failures the pane's error card."""
+        if action.trades and not self.armed:
+            arm = self.table.get("arm")
+            key = display(arm.keys[0]) if arm is not None and arm.keys else "the palette"
+            self.toast(f"DISARMED: nothing was sent. {key} arms the desk.", error=True)
+            return
+        try:
+            result = getattr(pane, f"action_{action.verb}")()
+        except (Refused, VenueError) as refusal:
+            self.toast(str(refusal), error=True)
+        except Exception as error:
+            self.workspace.fail(pane, error)
+            return
+        else:
+            if inspect.iscoroutine(result):
+                self.desk.spawn(pane, result)
+        if self.workspace.panes.get(pane.slot) is pane:
+            self.workspace.guard(pane, pane.repaint)
+        self.refresh_bars()
+
+    def footer_actions(self) -> list[Action]:
+        """The actions that matter where the focus is: the pane's, then the desk's."""
+        pane = self.workspace.focused_pane
+        own = self.table.of(pane.PANE) if pane is not None else []
+        return [*own, *self.table.of(DESK), *self.table.of(EVERYWHERE)]
+
+    def finish_jump(self, key: str) -> None:
+        slot = self.workspace.letters.get(key)
+        self.workspace.letters = {}
+        self.desk_screen.query_one(Footer).jumping = False
+        if slot is not None:
+            self.workspace.focus_slot(slot)
+        self.refresh_bars()
+
+    @on(CommandLine.Entered)
+    def _command(self, event: CommandLine.Entered) -> None:
+        self.state.values["commands"] = self.desk_screen.query_one(CommandLine).history
+        self.state.dirty = True
+        self.give_focus_back()
+        self.run_apart(self.commands.run_line(event.line))
+
+    @on(CommandLine.Left)
+    def give_focus_back(self) -> None:
+        """The focus goes back to the pane that had it."""
+        slot = self.workspace.current
+        if slot in self.workspace.panes:
+            self.workspace.focus_slot(slot)
+
+    # -- themes
+
+    def use_theme(self, name: str) -> None:
+        """Change the theme and remember it."""
+        self.ink = INKS[name]
+        self.theme = name
+        self.state.values["theme"] = name
+        self.state.dirty = True
+        for pane in self.workspace.panes.values():
+            self.workspace.guard(pane, pane.themed)
+        self.desk_screen.themed()
+        self.refresh_bars()
+
+    # -- containment
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A failure inside a pane stays there; any other ends the app, as Textual does."""
+        pane = self._culprit(error)
+        if pane is None:
+            super()._handle_exception(error)
+        else:
+            self.workspace.fail(pane, error)
+
+    def _culprit(self, error: Exception) -> Pane | None:
+        """The pane in whose code the error arose: by the frames, innermost first, else by whose message it was."""
+        frames = []
+        trace = error.__traceback__
+        while trace is not None:
+            frames.append(trace.tb_frame)
+            trace = trace.tb_next
+        owners: list[Any] = [frame.f_locals.get("self") for frame in reversed(frames)]
+        owners.append(active_message_pump.get(None))
+        for owner in owners:
+            if isinstance(owner, Widget) and (pane := self.workspace.pane_with(owner)) is not None:
+                return pane if self.workspace.panes.get(pane.slot) is pane else None
+        return None
+
+    def pane_slots(self) -> list[tuple[str, str]]:
+        """(slot, title) of every pane on every page."""
+        found: dict[str, str] = {}
+        for page in self.workspace.pages:
+            for slot in slots_of(page.fitting(self.size.width, self.size.height)):
+                title = self.workspace.pane_classes[pane_of(slot)].TITLE
+                found.setdefault(slot, f"{title} ({page.title})")
+        return list(found.items())
+
+
+def _paint(pane: Pane, now: int) -> None:
+    pane.paint(now)
+    pane.flush()

@@ -1,0 +1,220 @@
+"""The status bar above the panes and the footer of keys below them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+
+from screens.actions import Action
+from screens.painted import Painted
+from workstation.clock import SECOND
+from workstation.engine import Engine
+
+type Part = tuple[str, Style]
+
+
+def money(value: Decimal, places: int = 2, sign: bool = False) -> str:
+    """With thousands separators: 12,345.60 (and a + if asked)."""
+    return f"{value:+,.{places}f}" if sign else f"{value:,.{places}f}"
+
+
+def age(nanoseconds: int) -> str:
+    """How old something is, in at most four cells: 0.2s, 15s, 3m, 2h."""
+    seconds = max(0, nanoseconds) / SECOND
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    if seconds < 100:
+        return f"{seconds:.0f}s"
+    return f"{seconds / 60:.0f}m" if seconds < 5_400 else f"{seconds / 3_600:.0f}h"
+
+
+class _Bar(Painted):
+    """One line."""
+
+    DEFAULT_CSS = """
+    _Bar { height: 1; width: 1fr; background: $bar; }
+    """
+
+    def parts(self) -> list[Part]:
+        raise NotImplementedError
+
+    def repaint(self) -> None:
+        parts = self.parts()
+        bar = self.ink.bar
+        used = sum(cell_len(text) for text, _ in parts)
+        parts.append((" " * max(0, self.width - used), bar))
+        self.put(0, tuple(parts), lambda: [Segment(text, bar + style) for text, style in parts])
+        self.flush()
+
+
+class StatusBar(_Bar):
+    """Mode, armed, trading state, equity, day's profit, venues and the age of their data, replay, recording, clock.
+
+    Where the line is too short the least important goes first; mode, armed and trading state stay always.
+    """
+
+    def __init__(self, engine: Engine, armed: Callable[[], bool]) -> None:
+        super().__init__()
+        self.engine = engine
+        self.armed = armed
+
+    def parts(self) -> list[Part]:
+        always = self._state()
+        clock = self._clock()
+        groups = [  # (order of leaving, parts); the order here is the order on the line
+            (5, self._money()),
+            (4, self._day()),
+            (3, self._links(True)),
+            (6, self._replay()),
+            (7, self._recording()),
+        ]
+        room = self.width - _length(always) - 1
+        chosen = [parts for _, parts in groups]
+
+        def needed() -> int:
+            return sum(_length(parts) + 2 for parts in chosen if parts) + _length(clock)
+
+        if needed() > room:
+            chosen[2] = self._links(False)
+        for index in (2, 1, 0, 3, 4):
+            if needed() > room and index == 1:
+                clock = []
+            if needed() > room:
+                chosen[index] = []
+        line = list(always)
+        for parts in chosen:
+            if parts:
+                line += [("  ", self.ink.text), *parts]
+        gap = self.width - _length(line) - _length(clock)
+        return [*line, (" " * max(1, gap), self.ink.text), *clock]
+
+    def _state(self) -> list[Part]:
+        ink, engine = self.ink, self.engine
+        state = str(engine.trading_state)
+        parts = [(f" {engine.mode.upper()} ", ink.badges[engine.mode])]
+        if self.armed():
+            parts.append((" ARMED ", ink.bid + Style(bold=True)))
+        else:
+            parts.append((" DISARMED ", ink.warning + Style(bold=True)))
+        if state == "halted":
+            parts.append((" HALTED ", ink.badges["live"]))
+        elif state == "reducing":
+            parts.append((" REDUCING ", ink.badges["paper"]))
+        else:
+            parts.append((state.upper(), ink.dim))
+        return parts
+
+    def _money(self) -> list[Part]:
+        currency = self.engine.currency
+        return [
+            ("Equity ", self.ink.dim),
+            (money(self.engine.equity()), self.ink.strong),
+            (f" {currency}", self.ink.dim),
+        ]
+
+    def _day(self) -> list[Part]:
+        profit = self.engine.day_pnl()
+        return [("Day ", self.ink.dim), (money(profit, sign=True), self.ink.signed(profit))]
+
+    def _links(self, ages: bool) -> list[Part]:
+        ink, now = self.ink, self.engine.clock.now()
+        stale = self.engine.settings.market.stale_after_ms * 1_000_000
+        parts: list[Part] = []
+        for link in self.engine.links():
+            old = now - link.last_data if link.last_data else None
+            if str(link.state) == "down":
+                colour = ink.error
+            elif str(link.state) != "connected" or old is None or old > stale:
+                colour = ink.warning
+            else:
+                colour = ink.bid
+            if parts:
+                parts.append((" ", ink.dim))
+            parts += [("● ", colour), (link.venue, ink.text)]
+            if str(link.state) != "connected":
+                parts.append((f" {link.state}", colour))
+            elif ages:
+                parts.append((f" {age(old) if old is not None else '–':>4}", ink.dim if colour is ink.bid else colour))
+        return parts
+
+    def _replay(self) -> list[Part]:
+        replay = self.engine.replay
+        if replay is None:
+            return []
+        now = datetime.fromtimestamp(self.engine.clock.now() / SECOND).astimezone()
+        sign = ("⏸ ", self.ink.warning) if replay.paused else ("▶ ", self.ink.bid)
+        return [sign, (f"{replay.speed:g}×", self.ink.strong), (f" {now:%Y-%m-%d %H:%M:%S}", self.ink.text)]
+
+    def _recording(self) -> list[Part]:
+        return [("● REC", self.ink.error)] if self.engine.recording is not None else []
+
+    def _clock(self) -> list[Part]:
+        if self.engine.replay is not None:
+            return []
+        now = datetime.fromtimestamp(self.engine.clock.now() / SECOND).astimezone()
+        return [(f"{now:%H:%M:%S} {now:%Z} ", self.ink.dim)]
+
+
+class Footer(_Bar):
+    """The keys that matter where the focus is: the pane's own first, then the desk's, as many as fit."""
+
+    def __init__(
+        self, actions: Callable[[], Sequence[Action]], armed: Callable[[], bool], run: Callable[[str], None]
+    ) -> None:
+        super().__init__()
+        self.actions = actions
+        self.armed = armed
+        self.run = run
+        self.jumping = False
+        self._hits: list[tuple[int, int, str]] = []
+
+    def parts(self) -> list[Part]:
+        ink = self.ink
+        self._hits = []
+        if self.jumping:
+            return [(" Press the letter of a pane, Esc to stay ", ink.own)]
+        hints = [action for action in self.actions() if action.footer and action.keys]
+        room = self.width
+        chosen: set[str] = set()
+        for action in sorted(hints, key=lambda one: -one.footer):
+            length = cell_len(self._key(action)) + cell_len(action.label) + 3
+            if length <= room:
+                room -= length
+                chosen.add(action.name)
+        parts: list[Part] = []
+        x = 0
+        for action in hints:
+            if action.name not in chosen:
+                continue
+            off = action.trades and not self.armed()
+            key, label = f" {self._key(action)} ", f"{action.label} "
+            parts += [
+                (key, ink.faint if off else ink.accent + Style(bold=True)),
+                (label, ink.faint if off else ink.text),
+            ]
+            width = cell_len(key) + cell_len(label)
+            self._hits.append((x, x + width, action.name))
+            x += width
+        return parts
+
+    @staticmethod
+    def _key(action: Action) -> str:
+        from screens.keys import display
+
+        return display(action.keys[0])
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, name in self._hits:
+            if start <= event.x < end:
+                self.run(name)
+                return
+
+
+def _length(parts: Sequence[Part]) -> int:
+    return sum(cell_len(text) for text, _ in parts)

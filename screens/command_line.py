@@ -1,0 +1,156 @@
+"""The `:` line: typed orders and commands, with the meaning shown while they are typed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from rich.segment import Segment
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from screens.painted import Painted
+
+_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a typed line would do, in words; `ok` is False where it would do nothing."""
+
+    text: str
+    ok: bool = True
+
+
+class Interpreter(Protocol):
+    """Understands typed lines. The desk brings its own for actions; orders are read by the engine's parser."""
+
+    def meaning(self, line: str) -> Meaning:
+        """What the line means now. Called at every key stroke; changes nothing."""
+        ...
+
+    def run(self, line: str) -> Awaitable[str | None]:
+        """Do it; a sentence for the trader, or None. Raises `Refused` with a sentence."""
+        ...
+
+
+class _Echo(Painted):
+    """One line that says what Enter would do."""
+
+    DEFAULT_CSS = """
+    _Echo { height: 1; width: 1fr; background: $bar; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meaning = Meaning("")
+
+    def say(self, meaning: Meaning) -> None:
+        self.meaning = meaning
+        self.repaint()
+
+    def repaint(self) -> None:
+        style = (self.ink.text if self.meaning.ok else self.ink.warning) + self.ink.on_bar
+        text = f"  {self.meaning.text}".ljust(self.width)
+        self.put(0, (text, style), lambda: [Segment(text, style)])
+        self.flush()
+
+
+class _Prompt(Painted):
+    DEFAULT_CSS = """
+    _Prompt { height: 1; width: 2; background: $surface; }
+    """
+
+    def repaint(self) -> None:
+        self.put(0, ":", lambda: [Segment(" :", self.ink.accent + self.ink.on_surface)])
+        self.flush()
+
+
+class CommandLine(Vertical):
+    """Two lines at the foot of the desk while a command is typed: the echo and the input."""
+
+    DEFAULT_CSS = """
+    CommandLine { height: 2; width: 1fr; display: none; }
+    CommandLine Horizontal { height: 1; background: $surface; }
+    CommandLine Input { border: none; height: 1; padding: 0; background: $surface; width: 1fr; }
+    CommandLine Input:focus { border: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape", "leave", "Leave"),
+        ("up", "history(-1)", "Older"),
+        ("down", "history(1)", "Newer"),
+    ]
+
+    class Entered(Message):
+        def __init__(self, line: str) -> None:
+            super().__init__()
+            self.line = line
+
+    class Left(Message):
+        """The line was left without a command."""
+
+    def __init__(self, meaning: Callable[[str], Meaning], history: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.meaning = meaning
+        self.history = list(history)
+        self._at = 0
+
+    def compose(self) -> ComposeResult:
+        yield _Echo()
+        with Horizontal():
+            yield _Prompt()
+            yield Input(placeholder="buy 0.5 @ 64200 · cancel all · close · rearm … (Esc leaves)")
+
+    def open(self, text: str = "") -> None:
+        self.display = True
+        self._at = len(self.history)
+        field = self.query_one(Input)
+        field.value = text
+        field.cursor_position = len(text)
+        self._say(text)
+        field.focus()
+
+    def close(self) -> None:
+        self.display = False
+        self.query_one(Input).value = ""
+
+    def _say(self, text: str) -> None:
+        self.query_one(_Echo).say(self.meaning(text.strip()))
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.display:
+            self._say(event.value)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        line = event.value.strip()
+        if not line:
+            self.action_leave()
+            return
+        if self.history[-1:] != [line]:
+            self.history = [*self.history, line][-_KEPT:]
+        self.close()
+        self.post_message(self.Entered(line))
+
+    def action_leave(self) -> None:
+        self.close()
+        self.post_message(self.Left())
+
+    def action_history(self, by: int) -> None:
+        self._at = max(0, min(self._at + by, len(self.history)))
+        field = self.query_one(Input)
+        field.value = self.history[self._at] if self._at < len(self.history) else ""
+        field.cursor_position = len(field.value)
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        """A click elsewhere leaves the line."""
+        if self.display and self.app.screen is self.screen and not self.query_one(Input).has_focus:
+            self.close()

@@ -1,0 +1,314 @@
+"""What the desk's own actions do, and what is typed on the `:` line."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from screens.actions import DESK, EVERYWHERE, Action
+from screens.command_line import CommandLine, Interpreter, Meaning
+from screens.keys import display
+from workstation.clock import SECOND
+from workstation.trading.errors import Refused
+from workstation.venues.contract import VenueError
+
+if TYPE_CHECKING:
+    from screens.app import TwsApp
+    from screens.finder import Entry
+
+
+class DeskCommands:
+    """One method for each of the desk's actions (`do_<name>`); also the interpreter of typed lines."""
+
+    def __init__(self, app: TwsApp, interpreter: Interpreter | None) -> None:
+        self.app = app
+        self.interpreter = interpreter
+        self._killed_at: int | None = None  # UTC ns of the first press
+        self._kill_failure = ""
+
+    def run(self, action: Action) -> None:
+        if action.name.startswith("page_"):
+            self.app.workspace.show_page(int(action.name.removeprefix("page_")) - 1)
+            return
+        try:
+            getattr(self, f"do_{action.name}")()
+        except Refused as refusal:
+            self.app.toast(str(refusal), error=True)
+
+    # -- safety
+
+    def do_kill(self) -> None:
+        """First press: halt and pull. A second one within the window: flatten too."""
+        now = self.app.engine.clock.now()
+        again = self.flatten_left() > 0
+        try:
+            if again:
+                self._killed_at = None
+                self.app.engine.flatten()
+            else:
+                self._killed_at = now
+                self.app.engine.kill()
+            self._kill_failure = ""
+        except Exception as error:  # whatever went wrong must be seen; the dialog stands on top of everything
+            self._kill_failure = f"The kill switch itself failed: {error!r}. Pull your orders at the venue."
+            self.app.engine.log.error("kill", self._kill_failure)
+            self.app.toast(self._kill_failure, error=True)
+        self.app.desk_screen.query_one(CommandLine).close()
+        self.show_kill()
+
+    def flatten_left(self) -> float:
+        """Seconds in which another press of the kill key still flattens."""
+        if self._killed_at is None:
+            return 0.0
+        window = self.app.desk_settings.kill.flatten_window_seconds
+        return max(0.0, window - (self.app.engine.clock.now() - self._killed_at) / SECOND)
+
+    def show_kill(self) -> None:
+        from screens.kill_dialog import KillDialog
+
+        if isinstance(self.app.screen, KillDialog):
+            self.app.screen.tick(self.app.engine.clock.now())
+            return
+        key = display(self._keys("kill")[0])
+        dialog = KillDialog(self.app.engine, key, lambda: math.ceil(self.flatten_left()), lambda: self._kill_failure)
+        self.app.push_screen(dialog)
+
+    def _keys(self, name: str) -> tuple[str, ...]:
+        action = self.app.table.get(name)
+        return action.keys if action is not None else ()
+
+    def do_arm(self) -> None:
+        self.app.armed = not self.app.armed
+        self.app.toast("ARMED: trading keys send orders." if self.app.armed else "DISARMED: trading keys do nothing.")
+
+    # -- finding
+
+    def do_palette(self) -> None:
+        from screens.finder import Entry, Finder, action_entries
+        from screens.theme import COLOURS
+
+        if self._in_dialog():
+            return
+        app = self.app
+        titles = {info.name: info.title for info in app.pane_infos}
+        pane = app.workspace.focused_pane
+        here = pane.PANE if pane is not None else ""
+        actions = sorted(app.table, key=lambda one: (one.context != here, one.context not in (DESK, EVERYWHERE)))
+        entries = action_entries(actions, titles, app.run_named)
+        entries += [
+            Entry("Pane", title, lambda slot=slot: app.workspace.focus_slot(slot), words=f"go to pane {slot}")  # type: ignore[misc]
+            for slot, title in app.pane_slots()
+        ]
+        entries += self._instruments()
+        entries += [
+            Entry("Theme", name, lambda name=name: app.use_theme(name), words="theme colours")  # type: ignore[misc]
+            for name in COLOURS
+        ]
+        dialog = Finder("Command palette", "Type an action, a pane, an instrument …", entries, " Nothing of that name.")
+        app.push_screen(dialog, _run_entry)
+
+    def do_search(self) -> None:
+        from screens.finder import Finder
+
+        dialog = Finder("Instrument", "Type a venue or a symbol …", self._instruments(), " No such instrument.")
+        self.app.push_screen(dialog, _run_entry)
+
+    def _instruments(self) -> list[Entry]:
+        from screens.finder import Entry
+
+        app, found = self.app, []
+        for instrument in app.engine.instruments():
+            terms = f"{instrument.contract.value} · tick {instrument.tick.normalize():f}"
+            mark = app.engine.mark(instrument.id)
+            price = f"{mark:,.{instrument.price_places}f}" if mark is not None else ""
+            found.append(
+                Entry(
+                    instrument.venue[:10],
+                    instrument.symbol,
+                    lambda one=instrument.id: app.desk.select(one),  # type: ignore[misc]
+                    terms,
+                    price,
+                    f"{instrument.id} instrument {instrument.base} {instrument.quote}",
+                )
+            )
+        return found
+
+    def do_help(self) -> None:
+        from screens.finder import Help
+
+        app = self.app
+        if self._in_dialog():
+            if isinstance(app.screen, Help):
+                app.screen.dismiss(None)
+            return
+        pane = app.workspace.focused_pane
+        own = app.table.of(pane.PANE) if pane is not None else []
+        desk = [action for action in app.table if action.context in (DESK, EVERYWHERE)]
+        desk.sort(key=lambda action: _GROUPS.index(action.group) if action.group in _GROUPS else len(_GROUPS))
+        arm = display(self._keys("arm")[0]) if self._keys("arm") else "the palette"
+        note = (
+            f"⚡ trades: acts only in the focused pane and while the desk is ARMED ({arm}). In a text field letters "
+            f"are letters. The kill switch ({display(self._keys('kill')[0])}) works everywhere, always."
+        )
+        app.push_screen(Help(pane.TITLE if pane is not None else None, own, desk, note))
+
+    def do_help_here(self) -> None:
+        self.do_help()
+
+    def do_command(self) -> None:
+        self.app.desk_screen.query_one(CommandLine).open()
+
+    def do_ticket(self) -> None:
+        slot = self.app.workspace.slot_for("ticket")
+        if slot is None:
+            raise Refused("There is no order ticket on this desk.")
+        self.app.workspace.focus_slot(slot)
+
+    # -- panes
+
+    def do_jump(self) -> None:
+        if not self._in_dialog():
+            from screens.bars import Footer
+
+            self.app.workspace.start_jump()
+            self.app.desk_screen.query_one(Footer).jumping = True
+
+    def do_focus_next(self) -> None:
+        self.app.desk_screen.focus_next()
+
+    def do_focus_previous(self) -> None:
+        self.app.desk_screen.focus_previous()
+
+    def do_pane_next(self) -> None:
+        self.app.workspace.step(1)
+
+    def do_pane_previous(self) -> None:
+        self.app.workspace.step(-1)
+
+    def do_zoom(self) -> None:
+        self.app.workspace.zoom()
+
+    def do_restart_pane(self) -> None:
+        from screens.error_card import ErrorCard
+
+        failed = [slot for slot, pane in self.app.workspace.panes.items() if isinstance(pane, ErrorCard)]
+        if not failed:
+            raise Refused("No pane has failed.")
+        current = self.app.workspace.current
+        self.app.workspace.restart(current if current in failed else failed[0])
+
+    # -- the desk
+
+    def do_theme(self) -> None:
+        from screens.theme import DARK, LIGHT
+
+        self.app.use_theme(LIGHT if self.app.theme == DARK else DARK)
+
+    def do_notices(self) -> None:
+        self.app.desk_screen.notices.clear()
+
+    def do_quit(self) -> None:
+        from screens.dialog import Question
+
+        if isinstance(self.app.screen, Question):
+            return
+        working = len(self.app.engine.open_orders())
+        positions = len(self.app.engine.positions())
+        if not working and not positions:
+            self._leave(True)
+            return
+        text = (
+            f"{working} working orders and {positions} open positions stay as they are when you leave. "
+            f"The kill switch ({display(self._keys('kill')[0])}) would pull and close them first."
+        )
+        self.app.push_screen(Question(text, "leave the desk", "stay"), self._leave)
+
+    def _leave(self, yes: bool | None) -> None:
+        if yes:
+            if (problem := self.app.state.save()) is not None:
+                self.app.engine.log.error("desk", problem)
+            self.app.exit()
+
+    def _in_dialog(self) -> bool:
+        return self.app.screen is not self.app.desk_screen
+
+    # -- replay
+
+    def do_replay_pause(self) -> None:
+        replay = self.app.engine.replay
+        if replay is not None:
+            replay.toggle()
+
+    def do_replay_step(self) -> None:
+        replay = self.app.engine.replay
+        if replay is not None:
+            replay.step()
+
+    def do_replay_slower(self) -> None:
+        replay = self.app.engine.replay
+        if replay is not None:
+            replay.slower()
+
+    def do_replay_faster(self) -> None:
+        replay = self.app.engine.replay
+        if replay is not None:
+            replay.faster()
+
+    # -- the command line
+
+    def meaning(self, line: str) -> Meaning:
+        if not line:
+            return Meaning("Type an order or a command; ? and the palette list all commands.")
+        words = line.split()
+        if words[0] == "rearm":
+            name = self.app.engine.account_name
+            given = line.removeprefix("rearm").strip()
+            if given != name:
+                return Meaning(f"Type rearm {name} to make the halted desk ACTIVE again.", False)
+            return Meaning(f"Makes the desk of account {name} ACTIVE again: orders may be sent.")
+        if words == ["flatten"]:
+            return Meaning("HALTS the desk, pulls every order and closes every position at the market.")
+        if words == ["kill"]:
+            return Meaning("HALTS the desk and pulls every order.")
+        action = self.app.table.get(line)
+        if action is not None:
+            return Meaning(f"{action.title}: {action.help}")
+        if self.interpreter is not None:
+            return self.interpreter.meaning(line)
+        return Meaning(f"There is no command {words[0]!r}.", False)
+
+    async def run_line(self, line: str) -> None:
+        """Do what was typed. Typed orders need the desk ARMED, as keys do."""
+        engine = self.app.engine
+        try:
+            if line.split(maxsplit=1)[0] == "rearm":
+                await engine.rearm(line.removeprefix("rearm").strip())
+                self.app.toast("The desk is ACTIVE again.")
+            elif line == "flatten":
+                self._killed_at = None
+                engine.flatten()
+                self.show_kill()
+            elif line == "kill":
+                self.do_kill()
+            elif self.app.table.get(line) is not None:
+                self.app.run_named(line)
+            elif self.interpreter is not None:
+                said = await self.interpreter.run(line)
+                if said:
+                    self.app.toast(said)
+            else:
+                self.app.toast(self.meaning(line).text, error=True)
+        except (Refused, VenueError) as refusal:
+            self.app.toast(str(refusal), error=True)
+        except Exception as error:
+            engine.log.error("desk", f"The command {line!r} failed: {error!r}")
+            self.app.toast(f"The command {line!r} failed: {error!r}", error=True)
+        self.app.refresh_bars()
+
+
+_GROUPS = ["Safety", "Trade", "Find", "Panes", "Replay", "Desk"]
+
+
+def _run_entry(entry: Entry | None) -> None:
+    if entry is not None:
+        entry.run()

@@ -1,0 +1,110 @@
+"""The desk's one screen: status bar, workspace, command line, footer, and notices over them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.geometry import Size
+from textual.screen import Screen
+from textual.widget import Widget
+
+from screens.bars import Footer, StatusBar
+from screens.command_line import CommandLine
+from screens.layout import Page
+from screens.notices import Notices
+from screens.painted import Painted
+from screens.pane import Pane
+from screens.workspace import Workspace
+
+if TYPE_CHECKING:
+    from screens.app import TwsApp
+
+LEAST = Size(60, 16)
+
+
+def too_small(size: Size) -> str | None:
+    """The sentence for a terminal that is too small, or None."""
+    if size.width >= LEAST.width and size.height >= LEAST.height:
+        return None
+    return (
+        f"The desk needs {LEAST.width}×{LEAST.height} characters; this terminal has {size.width}×{size.height}. "
+        "Make it larger. The desk goes on working, and the kill key works."
+    )
+
+
+class TooSmall(Painted):
+    """Stands over everything while the terminal is too small."""
+
+    DEFAULT_CSS = """
+    TooSmall { layer: cover; width: 100%; height: 100%; background: $background; display: none; }
+    """
+
+    def repaint(self) -> None:
+        import textwrap
+
+        lines = textwrap.wrap(too_small(self.screen.size) or "", max(1, self.width - 2))
+        top = max(0, (self.height - len(lines)) // 2)
+        for y in range(self.height):
+            line = lines[y - top] if top <= y < top + len(lines) else ""
+            self.put(y, line, lambda line=line: [Segment(line.center(self.width), self.ink.warning)])  # type: ignore[misc]
+        self.flush()
+
+
+class DeskScreen(Screen[None]):
+    """Everything but dialogs."""
+
+    DEFAULT_CSS = """
+    DeskScreen { layers: base notices cover; layout: vertical; overflow: hidden; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = []
+    AUTO_FOCUS = None
+
+    def __init__(self, app: TwsApp, pages: list[Page], classes: dict[str, type[Pane]]) -> None:
+        super().__init__()
+        self.shell = app
+        self.workspace = Workspace(app.desk, pages, classes)
+        self.notices = Notices()
+
+    def compose(self) -> ComposeResult:
+        shell = self.shell
+        yield StatusBar(shell.engine, lambda: shell.armed)
+        yield self.workspace
+        yield CommandLine(shell.commands.meaning, shell.state.values.get("commands", ()))
+        yield Footer(shell.footer_actions, lambda: shell.armed, shell.run_named)
+        yield self.notices
+        yield TooSmall()
+
+    def on_mount(self) -> None:
+        slots = self.workspace.slots()
+        if slots:
+            wanted = next((slot for slot in ("books", "chart") if slot in slots), slots[0])
+            self.workspace.focus_slot(wanted)
+        self.watch(self, "focused", self._focus_moved, init=False)
+
+    def _focus_moved(self, focused: Widget | None) -> None:
+        self.workspace.focus_moved()
+        for pane in self.workspace.shown():
+            self.workspace.guard(pane, pane.repaint)
+        self.shell.refresh_bars()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one(TooSmall).display = too_small(event.size) is not None
+        self.notices.arrange_lines()
+
+    def themed(self) -> None:
+        """Paint all that is painted in the other theme's inks."""
+        for widget in self.query(Painted):
+            if not isinstance(widget, Pane):
+                widget.invalidate()
+                widget.repaint()
+
+    def _compositor_refresh(self) -> None:
+        """As Textual's, but a pane whose widgets fail to render is replaced instead of ending the app."""
+        try:
+            super()._compositor_refresh()
+        except Exception as error:
+            self.app._handle_exception(error)

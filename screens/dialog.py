@@ -1,0 +1,168 @@
+"""Dialogs: the common frame, the list in it, and a question with two answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.screen import ModalScreen
+
+from screens.painted import Painted
+
+type Part = tuple[str, Style]
+
+
+class Dialog[Result](ModalScreen[Result]):
+    """A box over the desk; Esc closes it. The kill key and its like work in it: the shell sees keys first."""
+
+    DEFAULT_CSS = """
+    Dialog { align: center middle; background: $background 55%; }
+    Dialog > Vertical { width: 84; max-width: 100%; height: auto; max-height: 90%; background: $surface;
+                        border: round $accent; padding: 0 1; }
+    Dialog Input { border: none; height: 1; padding: 0; background: $surface; margin: 0 0 1 0; }
+    Dialog Input:focus { border: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "close", "Close")]
+
+    def action_close(self) -> None:
+        self.dismiss(None)
+
+    def tick(self, now: int) -> None:
+        """Called at the frame rate while the dialog is on top; `now` is the engine's UTC ns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a `Lines` list: parts from the left, parts at the right end; a heading cannot be chosen."""
+
+    left: tuple[Part, ...]
+    right: tuple[Part, ...] = ()
+    heading: bool = False
+
+
+class Lines(Painted):
+    """A painted list with a cursor and scrolling."""
+
+    DEFAULT_CSS = """
+    Lines { width: 1fr; height: 1fr; background: $surface; }
+    """
+
+    class Chosen(Message):
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self, cursor: bool = True, empty: str = "") -> None:
+        super().__init__()
+        self.lines: Sequence[Line] = ()
+        self.has_cursor = cursor
+        self.cursor = 0
+        self.top = 0
+        self.empty = empty
+
+    def show(self, lines: Sequence[Line], keep: bool = False) -> None:
+        """Show other lines; the cursor goes to the first unless it is to `keep` its place."""
+        self.lines = lines
+        if not keep:
+            self.cursor = self.top = 0
+        self._settle(1)
+        self.repaint()
+
+    def move(self, by: int) -> None:
+        if not self.has_cursor:
+            self.top = max(0, min(self.top + by, len(self.lines) - self.height))
+        else:
+            self.cursor = max(0, min(self.cursor + by, len(self.lines) - 1))
+            self._settle(1 if by > 0 else -1)
+        self.repaint()
+
+    def _settle(self, by: int) -> None:
+        """Off a heading, in the direction of the move and else the other way."""
+        for step in (by, -by):
+            index = self.cursor
+            while 0 <= index < len(self.lines) and self.lines[index].heading:
+                index += step
+            if 0 <= index < len(self.lines):
+                self.cursor = index
+                return
+
+    def repaint(self) -> None:
+        ink, width, height = self.ink, self.width, self.height
+        if self.has_cursor and height:
+            first = self.cursor - 1 if self.cursor and self.lines[self.cursor - 1].heading else self.cursor
+            self.top = max(min(self.top, first), self.cursor - height + 1)
+        self.top = max(0, min(self.top, len(self.lines) - height))
+        for y in range(height):
+            index = self.top + y
+            if index >= len(self.lines):
+                text = self.empty if not self.lines and y == 0 else ""
+                self.put(y, ("end", text), lambda text=text: [Segment(text.ljust(width), ink.dim + ink.on_surface)])  # type: ignore[misc]
+                continue
+            line = self.lines[index]
+            at = self.has_cursor and index == self.cursor
+            more = y == height - 1 and index < len(self.lines) - 1
+            self.put(y, (line, at, more), lambda line=line, at=at, more=more: self._build(line, at, more))  # type: ignore[misc]
+        self.flush()
+
+    def _build(self, line: Line, at: bool, more: bool) -> list[Segment]:
+        back = self.ink.on_cursor if at else self.ink.on_surface
+        right = (*line.right, ("▾" if more else " ", self.ink.dim))
+        room = self.width - sum(cell_len(text) for text, _ in right)
+        segments: list[Segment] = []
+        for text, style in line.left:
+            kept = text
+            if cell_len(text) > room:
+                kept = set_cell_size(text, max(0, room - 1)) + "…" if room > 0 else ""
+            segments.append(Segment(kept, back + style))
+            room -= cell_len(kept)
+        segments.append(Segment(" " * max(0, room), back))
+        return segments + [Segment(text, back + style) for text, style in right]
+
+    def on_click(self, event: events.Click) -> None:
+        index = self.top + event.y
+        if index < len(self.lines) and not self.lines[index].heading and self.has_cursor:
+            self.cursor = index
+            self.repaint()
+            self.post_message(self.Chosen(index))
+
+    def on_mouse_scroll_down(self) -> None:
+        self.move(3)
+
+    def on_mouse_scroll_up(self) -> None:
+        self.move(-3)
+
+
+class Question(Dialog[bool]):
+    """A sentence to be answered with y or n."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("y", "answer(True)", "Yes"), ("n", "answer(False)", "No")]
+
+    def __init__(self, text: str, yes: str, no: str) -> None:
+        super().__init__()
+        self.text, self.yes, self.no = text, yes, no
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Lines(cursor=False)
+
+    def on_mount(self) -> None:
+        import textwrap
+
+        ink = self.query_one(Lines).ink
+        lines = [Line(((line, ink.text),)) for line in textwrap.wrap(self.text, min(78, self.app.size.width - 6))]
+        answers = Line((("y ", ink.accent), (self.yes, ink.text), ("    n ", ink.accent), (self.no, ink.text)))
+        shown = self.query_one(Lines)
+        shown.styles.height = len(lines) + 2
+        shown.show([*lines, Line(()), answers])
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)

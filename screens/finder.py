@@ -1,0 +1,205 @@
+"""Finding by typing: the command palette, the instrument search and the help are one dialog with different lists."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from screens.actions import DESK, EVERYWHERE, Action
+from screens.dialog import Dialog, Line, Lines
+from screens.fuzzy import score
+from screens.theme import Ink
+
+_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something to find and run. `kind` stands before it, `keys` at the right end; `words` help to find it."""
+
+    kind: str
+    title: str
+    run: Callable[[], None]
+    detail: str = ""
+    keys: str = ""
+    words: str = ""
+
+
+class Finder(Dialog[Entry]):
+    """Type to narrow the list, Enter runs the chosen entry."""
+
+    DEFAULT_CSS = """
+    Finder { align: center top; }
+    Finder > Vertical { height: 80%; margin-top: 2; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("up", "move(-1)", "Up"),
+        ("down", "move(1)", "Down"),
+        ("pageup", "move(-10)", "Page up"),
+        ("pagedown", "move(10)", "Page down"),
+        ("ctrl+n", "move(1)", "Down"),
+    ]
+
+    def __init__(self, title: str, placeholder: str, entries: Sequence[Entry], empty: str) -> None:
+        super().__init__()
+        self.heading = title
+        self.placeholder = placeholder
+        self.entries = entries
+        self.found: list[Entry] = []
+        self.empty = empty
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = self.heading
+            box.border_subtitle = "↑↓ choose · ⏎ run · Esc close"
+            yield Input(placeholder=self.placeholder)
+            yield Lines(empty=self.empty)
+
+    def on_mount(self) -> None:
+        self.narrow("")
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self.narrow(event.value)
+
+    def narrow(self, query: str) -> None:
+        if query.strip():
+            ranked = [(score(query, f"{entry.title} {entry.words}"), entry) for entry in self.entries]
+            self.found = [entry for rank, entry in sorted(ranked, key=lambda one: -one[0]) if rank > 0][:_MOST]
+        else:
+            self.found = list(self.entries)[:_MOST]
+        lines = self.query_one(Lines)
+        lines.show([self._line(entry, lines.ink) for entry in self.found])
+
+    @staticmethod
+    def _line(entry: Entry, ink: Ink) -> Line:
+        left = [(f" {entry.kind:<11}", ink.dim), (entry.title, ink.text)]
+        if entry.detail:
+            left.append((f"  {entry.detail}", ink.dim))
+        return Line(tuple(left), ((entry.keys, ink.accent),) if entry.keys else ())
+
+    def action_move(self, by: int) -> None:
+        self.query_one(Lines).move(by)
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        self._choose(self.query_one(Lines).cursor)
+
+    @on(Lines.Chosen)
+    def _clicked(self, event: Lines.Chosen) -> None:
+        self._choose(event.index)
+
+    def _choose(self, index: int) -> None:
+        self.dismiss(self.found[index] if index < len(self.found) else None)
+
+
+class Help(Dialog[None]):
+    """Every key: those of the focused pane first, then the desk's by group. Typing narrows the list."""
+
+    DEFAULT_CSS = """
+    Help { align: center top; }
+    Help > Vertical { width: 100; height: 90%; margin-top: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("up", "move(-1)", "Up"),
+        ("down", "move(1)", "Down"),
+        ("pageup", "move(-10)", "Page up"),
+        ("pagedown", "move(10)", "Page down"),
+        ("f1", "close", "Close"),
+    ]
+
+    def __init__(self, pane_title: str | None, pane: Sequence[Action], desk: Sequence[Action], note: str) -> None:
+        super().__init__()
+        self.pane_title = pane_title
+        self.pane_actions = pane
+        self.desk_actions = desk
+        self.note = note
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = f"Help: {self.pane_title}" if self.pane_title else "Help"
+            box.border_subtitle = "type to search · ↑↓ scroll · Esc close"
+            yield Input(placeholder="Search: a key, a word …")
+            yield Lines(cursor=False, empty=" Nothing of that name.")
+
+    def on_mount(self) -> None:
+        self.fill("")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(lambda: self.fill(self.query_one(Input).value))
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        self.fill(event.value)
+
+    def fill(self, query: str) -> None:
+        shown = self.query_one(Lines)
+        ink, width = shown.ink, max(20, (shown.width or min(96, self.app.size.width - 4)) - 2)
+        lines: list[Line] = []
+        for heading, actions in self._sections():
+            fitting = [
+                action
+                for action in actions
+                if not query.strip()
+                or query.strip() in action.shown_keys.split()
+                or score(query, f"{action.title} {action.help} {action.name}") >= 100
+            ]
+            if fitting:
+                lines += [Line(((f" {heading}", ink.accent),), heading=True)]
+                for action in fitting:
+                    lines += _explained(action, ink, width)
+                lines.append(Line((), heading=True))
+        if lines and not query.strip():
+            wrapped = textwrap.wrap(self.note, width)
+            lines = [*(Line(((f" {line}", ink.dim),)) for line in wrapped), Line(()), *lines]
+        shown.show(lines)
+
+    def _sections(self) -> list[tuple[str, list[Action]]]:
+        sections: dict[str, list[Action]] = {}
+        for action in self.pane_actions:
+            sections.setdefault(self.pane_title or "", []).append(action)
+        for action in self.desk_actions:
+            sections.setdefault(action.group or "Desk", []).append(action)
+        return list(sections.items())
+
+    def action_move(self, by: int) -> None:
+        self.query_one(Lines).move(by)
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        self.dismiss(None)
+
+
+def _explained(action: Action, ink: Ink, width: int) -> list[Line]:
+    """An action in the help: keys, title and its sentence, wrapped under itself."""
+    keys = action.shown_keys or "–"
+    title = action.title + (" ⚡" if action.trades else "")
+    indent = 12 + 26
+    if width < indent + 24:  # narrow: the sentence goes below
+        lines = textwrap.wrap(action.help, max(10, width - 14))
+        first = Line(((f"  {keys:<12}", ink.own), (title, ink.text)), heading=True)
+        return [first, *(Line(((" " * 14 + line, ink.dim),), heading=True) for line in lines)]
+    lines = textwrap.wrap(action.help, width - indent - 2) or [""]
+    first = Line(((f"  {keys:<12}", ink.own), (f"{title:<26}", ink.text), (lines[0], ink.dim)), heading=True)
+    return [first, *(Line(((" " * (indent + 2) + line, ink.dim),), heading=True) for line in lines[1:])]
+
+
+def action_entries(actions: Sequence[Action], titles: dict[str, str], run: Callable[[str], None]) -> list[Entry]:
+    """Palette entries of the actions; `titles` are the panes' by name."""
+    entries = []
+    for action in actions:
+        if action.palette:
+            kind = "Desk" if action.context in (DESK, EVERYWHERE) else titles.get(action.context, action.context)
+            name = action.name
+            entries.append(
+                Entry(kind[:10], action.title, lambda name=name: run(name), "", action.shown_keys, f"{kind} {name}")  # type: ignore[misc]
+            )
+    return entries

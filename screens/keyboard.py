@@ -1,0 +1,95 @@
+"""From a key to an action: who gets the key, and whether it may act.
+
+Actions of the context "everywhere" come first, in dialogs and text fields too. A dialog then takes its keys itself, a
+text field the ones it types with or binds. What is left goes to the focused pane's actions, then to the desk's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual._time import get_time
+from textual.screen import Screen
+from textual.widget import Widget
+
+from screens.actions import DESK, EVERYWHERE
+
+if TYPE_CHECKING:
+    from screens.app import TwsApp
+
+#: A trading key that waited longer than this was pressed at another market: it is dropped, never sent late.
+STALE_SECONDS = 1.0
+#: After a stall the terminal hands over what was typed meanwhile with fresh times: trading keys wait this long too.
+SETTLE_SECONDS = 0.25
+
+
+class Keyboard:
+    """Takes each key before Textual does."""
+
+    def __init__(self, app: TwsApp) -> None:
+        self._app = app
+        self._last_tick = get_time()
+        self._settled_at = 0.0
+
+    def tick(self) -> None:
+        """The screen's timer ran: the desk is alive."""
+        self._note_stall()
+        self._last_tick = get_time()
+
+    def _note_stall(self) -> None:
+        now = get_time()
+        if now - self._last_tick > STALE_SECONDS:
+            self._settled_at = now + SETTLE_SECONDS
+            self._last_tick = now
+
+    def is_late(self, event: events.Key) -> bool:
+        """Whether the key was pressed before, or queued up during, a stall of the desk."""
+        self._note_stall()
+        now = get_time()
+        return now - event.time > STALE_SECONDS or now < self._settled_at
+
+    def take(self, event: events.Key) -> bool:
+        """Act on a key; False if it is Textual's to handle."""
+        app = self._app
+        action = app.table.for_key(event.key, EVERYWHERE)
+        if action is not None:
+            app.run_named(action.name)
+            return True
+        if app.screen is not app.desk_screen:
+            return False
+        if app.workspace.letters:
+            app.finish_jump(event.key)
+            return True
+        focused = app.focused
+        pane = app.workspace.pane_with(focused)
+        if focused is not None and focused is not pane and _wants(focused, pane, event):
+            return False
+        if pane is not None:
+            action = app.table.for_key(event.key, pane.PANE)
+            if action is not None:
+                if action.trades and self.is_late(event):
+                    app.toast(f"{action.title} was dropped: the key was pressed while the desk was busy.", error=True)
+                else:
+                    app.run_in_pane(pane, action)
+                return True
+        action = app.table.for_key(event.key, DESK)
+        if action is not None:
+            app.run_named(action.name)
+            return True
+        return False
+
+
+def _wants(widget: Widget, pane: Widget | None, event: events.Key) -> bool:
+    """Whether the widget types with the key or has its own use for it."""
+    return widget.check_consume_key(event.key, event.character) or _binds(widget, pane, event.key)
+
+
+def _binds(widget: Widget, upto: Widget | None, key: str) -> bool:
+    """Whether the widget or one around it, inside its pane, binds the key itself (an input's arrows, Enter …)."""
+    for node in widget.ancestors_with_self:
+        if node is upto or isinstance(node, Screen):
+            return False
+        if isinstance(node, Widget) and key in node._bindings.key_to_bindings:
+            return True
+    return False

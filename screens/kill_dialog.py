@@ -1,0 +1,139 @@
+"""The kill switch's dialog: what was stopped, what became of each order and position, and how to go on."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+
+from screens.bars import age
+from screens.dialog import Dialog, Line, Lines
+from workstation.domain.events import TradingState
+from workstation.engine import Engine
+from workstation.trading.kill import KillItem, KillOutcome, KillPhase
+
+
+class KillDialog(Dialog[None]):
+    """Fed from `engine.kill_status` at the frame rate until it is closed. Closing it stops nothing."""
+
+    DEFAULT_CSS = """
+    KillDialog > Vertical { width: 96; height: 80%; border: heavy $error; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("up", "move(-1)", "Up"),
+        ("down", "move(1)", "Down"),
+        ("pageup", "move(-10)", "Page up"),
+        ("pagedown", "move(10)", "Page down"),
+    ]
+
+    def __init__(
+        self, engine: Engine, kill_key: str, flatten_left: Callable[[], float], failure: Callable[[], str]
+    ) -> None:
+        """`flatten_left`: seconds in which another press still flattens; `failure`: why the kill itself failed."""
+        super().__init__()
+        self.engine = engine
+        self.kill_key = kill_key
+        self.flatten_left = flatten_left
+        self.failure = failure
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = "KILL SWITCH"
+            box.border_subtitle = "Esc closes this window, the work goes on"
+            yield Lines(cursor=False)
+
+    def on_mount(self) -> None:
+        self.tick(self.engine.clock.now())
+
+    def action_move(self, by: int) -> None:
+        self.query_one(Lines).move(by)
+
+    def tick(self, now: int) -> None:
+        shown = self.query_one(Lines)
+        lines = self.report(now, max(30, (shown.width or min(90, self.app.size.width - 6)) - 2))
+        if tuple(lines) != tuple(shown.lines):
+            top = shown.top
+            shown.show(lines, keep=True)
+            shown.top = top
+            shown.repaint()
+
+    def report(self, now: int, width: int) -> list[Line]:
+        """The dialog's text at a moment."""
+        status = self.engine.kill_status
+        ink = self.query_one(Lines).ink
+        orders = [item for item in status.items if item.kind == "order"]
+        positions = [item for item in status.items if item.kind == "position"]
+        failed = [item for item in status.items if item.state is KillOutcome.FAILED]
+        halted = self.engine.trading_state is TradingState.HALTED
+        head = (" HALTED ", ink.badges["live"]) if halted else (" NOT HALTED ", ink.badges["paper"])
+        took = f" · {age((status.finished or now) - status.started)}" if status.started else ""
+        lines = [Line((head, ("  ", ink.text), (_PHASES[status.phase] + took, ink.strong)))]
+        if failure := self.failure():
+            lines += [Line(((f" {line}", ink.error),)) for line in textwrap.wrap(failure, width)]
+        for venue, words in status.venues.items():
+            text = textwrap.shorten(words, max(10, width - 17), placeholder="…")
+            lines.append(Line(((f" {venue:<12} ", ink.dim), (text, ink.text))))
+        lines.append(Line(()))
+        lines += self._section("Orders pulled", "No order was working.", orders, status.phase is not KillPhase.IDLE)
+        if status.flatten:
+            lines += [Line(()), *self._section("Positions closed", "No position was open.", positions, True)]
+        if failed:
+            ended = status.phase is KillPhase.DONE
+            what = "Could not be done" if ended else "Not done yet, it is tried again until the venue confirms"
+            lines += [Line(()), Line(((f" {what}:", ink.error),))]
+            for item in failed:
+                text = f"{item.label} {item.instrument}: {item.detail or 'no answer'}"
+                lines += [Line(((f"   {line}", ink.error),)) for line in textwrap.wrap(text, width - 4)]
+        lines.append(Line(()))
+        left = self.flatten_left()
+        if not status.flatten and left > 0:
+            lines.append(
+                Line(((f" {self.kill_key} again within {left:.0f} s closes all positions too.", ink.warning),))
+            )
+        elif not status.flatten:
+            lines.append(Line(((f" To close all positions too: {self.kill_key} twice, or :flatten", ink.dim),)))
+        lines.append(Line(((" Protective stops are pulled with the other orders.", ink.dim),)))
+        name = self.engine.account_name
+        lines.append(Line(((" To trade again: close this window and type  ", ink.dim), (f":rearm {name}", ink.own))))
+        if status.receipt:
+            lines += [Line(()), Line(((" Receipt", ink.accent),))]
+            lines += [Line(((f"   {line}", ink.text),)) for line in textwrap.wrap(status.receipt, width - 4)]
+        return lines
+
+    def _section(self, title: str, none: str, items: list[KillItem], started: bool) -> list[Line]:
+        ink = self.query_one(Lines).ink
+        done = sum(item.state is KillOutcome.DONE for item in items)
+        if not items:
+            return [Line(((f" {none}" if started else "", ink.dim),))]
+        all_done = ink.bid if done == len(items) else ink.warning
+        lines = [Line(((f" {title}: ", ink.strong), (f"{done} of {len(items)}", all_done)))]
+        marks = {KillOutcome.DONE: ("✓", ink.bid), KillOutcome.FAILED: ("✗", ink.error)}
+        # what still needs eyes stands first
+        for item in sorted(items, key=lambda one: _RANK[one.state]):
+            mark, style = marks.get(item.state, ("…", ink.warning))
+            tries = f" ({item.attempts} tries)" if item.attempts > 1 else ""
+            words = (f"{item.detail}{tries}", ink.dim if item.state is KillOutcome.DONE else style)
+            lines.append(
+                Line(
+                    (
+                        (f"   {mark} ", style),
+                        (f"{item.label:<26} ", ink.text),
+                        (f"{item.instrument:<18} ", ink.dim),
+                        words,
+                    )
+                )
+            )
+        return lines
+
+
+_RANK = {KillOutcome.FAILED: 0, KillOutcome.PENDING: 1, KillOutcome.DONE: 2}
+_PHASES = {
+    KillPhase.IDLE: "the desk begins",
+    KillPhase.CANCELLING: "pulling all working orders",
+    KillPhase.FLATTENING: "closing all positions",
+    KillPhase.DONE: "done, as the venues show",
+}

@@ -1,0 +1,92 @@
+"""Short notices over the lower right corner. The same text again only counts up; a flood never fills the screen."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from dataclasses import dataclass
+
+from rich.segment import Segment
+
+from screens.painted import Painted, cells
+
+_SHOWN = 4
+_SECONDS = 4.0
+_ERROR_SECONDS = 10.0
+_WIDTH = 58
+
+
+@dataclass(slots=True)
+class Notice:
+    text: str
+    error: bool
+    until: float  # monotonic seconds
+    count: int = 1
+
+
+class Notices(Painted):
+    """At most `_SHOWN` notices, newest last; older ones make room."""
+
+    DEFAULT_CSS = """
+    Notices { layer: notices; position: absolute; width: 58; height: 1; background: $surface; display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.items: list[Notice] = []
+
+    def add(self, text: str, error: bool = False) -> None:
+        until = time.monotonic() + (_ERROR_SECONDS if error else _SECONDS)
+        for item in self.items:
+            if (item.text, item.error) == (text, error):
+                item.count += 1
+                item.until = until
+                self.arrange_lines()
+                return
+        self.items.append(Notice(text, error, until))
+        if len(self.items) > _SHOWN:
+            # an error outlives what is only news
+            self.items.remove(next((item for item in self.items if not item.error), self.items[0]))
+        self.arrange_lines()
+
+    def clear(self) -> None:
+        self.items.clear()
+        self.arrange_lines()
+
+    def tick(self) -> None:
+        """Take off what has stood long enough."""
+        now = time.monotonic()
+        if any(item.until <= now for item in self.items):
+            self.items = [item for item in self.items if item.until > now]
+            self.arrange_lines()
+
+    def _lines(self) -> list[list[Segment]]:
+        ink = self.ink
+        lines: list[list[Segment]] = []
+        for item in self.items:
+            colour = ink.error if item.error else ink.accent
+            text = item.text + (f"  ×{item.count}" if item.count > 1 else "")
+            for number, line in enumerate(textwrap.wrap(text, _WIDTH - 5)[:4] or [""]):
+                mark = "▌ " if number else "▌" + ("✗" if item.error else "›")
+                lines.append(
+                    cells((mark, colour + ink.on_surface), (f" {line:<{_WIDTH - 3}}", ink.text + ink.on_surface))
+                )
+        return lines
+
+    def arrange_lines(self) -> None:
+        if not self.is_attached:
+            return
+        count = len(self._lines())
+        self.display = count > 0
+        size = self.screen.size
+        self.styles.height = max(1, count)
+        self.styles.offset = (max(0, size.width - _WIDTH - 1), max(0, size.height - 2 - count))
+        self.repaint()
+
+    def repaint(self) -> None:
+        for y, line in enumerate(self._lines()):
+            self.put(y, tuple(line), lambda line=line: line)  # type: ignore[misc]
+        self.flush()
+
+    def on_click(self) -> None:
+        self.clear()
