@@ -6,11 +6,12 @@ import itertools
 from decimal import Decimal
 from pathlib import Path
 
-from workstation.domain.events import OrderFilled, OrderInitialized
+from workstation.domain.events import OrderFilled, OrderInitialized, OrderSubmitted
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import ContractType, Instrument
 from workstation.domain.order import Order, OrderDraft, Side
 from workstation.store import Store
+from workstation.store.codec import Event
 
 SPOT = Instrument(
     venue="NOVA", symbol="BTC-USDT", base="BTC", quote="USDT", tick=Decimal("0.01"), lot=Decimal("0.00001")
@@ -65,3 +66,9 @@ def filled(
         ts=ts,
     )
     return OrderFilled(client_id=client_id, ts=ts, fill=fill)
+
+
+def events_of_append(number: int) -> list[Event]:
+    """Three events that belong together: the intent, its sending and a fill."""
+    name = f"order-{number}"
+    return [intent(name), OrderSubmitted(client_id=name, ts=number), filled(name, f"trade-{number}", ts=number)]
