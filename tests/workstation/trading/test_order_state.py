@@ -1,0 +1,125 @@
+"""The order state machine: nothing outside its table ever happens, and a fold of the journal is the live state."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workstation.domain import events as e
+from workstation.domain.fill import Fill, Liquidity
+from workstation.domain.order import CLOSED_STATES, Order, OrderDraft, OrderState, Side
+from workstation.trading.order_state import LEGAL, IllegalTransition, apply
+from workstation.trading.orders import OrderManager, Outcome
+
+D = Decimal
+DRAFT = OrderDraft(instrument="V:X", side=Side.BUY, quantity=D(10), price=D(100))
+
+
+def new_order(client_id: str = "c") -> Order:
+    return Order.from_draft(DRAFT, client_id, 1)
+
+
+def a_fill(trade_id: str, quantity: int, client_id: str = "c") -> e.OrderFilled:
+    fill = Fill(
+        trade_id=trade_id, client_id=client_id, instrument="V:X", side=Side.BUY, quantity=D(quantity), price=D(100),
+        fee=D("0.01"), fee_currency="USDT", liquidity=Liquidity.MAKER, ts=2,
+    )  # fmt: skip
+    return e.OrderFilled(client_id=client_id, ts=2, fill=fill)
+
+
+events = st.one_of(
+    st.just(e.OrderDenied(client_id="c", ts=2, reason="no")),
+    st.just(e.OrderSubmitted(client_id="c", ts=2)),
+    st.just(e.OrderAccepted(client_id="c", ts=2, venue_order_id="v1")),
+    st.just(e.OrderRejected(client_id="c", ts=2, reason="no")),
+    st.just(e.OrderTriggered(client_id="c", ts=2)),
+    st.builds(a_fill, st.sampled_from("abcdefgh"), st.integers(1, 6)),
+    st.just(e.OrderPendingCancel(client_id="c", ts=2)),
+    st.just(e.OrderCanceled(client_id="c", ts=2)),
+    st.just(e.OrderCancelRejected(client_id="c", ts=2, reason="no")),
+    st.builds(
+        e.OrderPendingAmend, client_id=st.just("c"), ts=st.just(2), quantity=st.sampled_from([None, D(5), D(20)])
+    ),
+    st.builds(e.OrderAmended, client_id=st.just("c"), ts=st.just(2), quantity=st.sampled_from([None, D(5), D(20)])),
+    st.just(e.OrderAmendRejected(client_id="c", ts=2, reason="no")),
+    st.just(e.OrderExpired(client_id="c", ts=2)),
+    st.just(e.OrderUnknown(client_id="c", ts=2, reason="no answer")),
+)
+
+
+@given(st.lists(events, max_size=40))
+def test_no_transition_outside_the_table_and_no_fill_lost_or_doubled(history: list[e.OrderEvent]) -> None:
+    manager = OrderManager()
+    manager.apply(e.OrderInitialized(client_id="c", ts=1, order=new_order()))
+    booked: dict[str, Decimal] = {}
+    for event in history:
+        before = manager.orders["c"]
+        applied = manager.apply(event)
+        after = manager.orders["c"]
+        if applied.outcome is Outcome.APPLIED:
+            assert before.state in LEGAL[type(event)]
+            if isinstance(event, e.OrderFilled):
+                assert event.fill.trade_id not in booked
+                booked[event.fill.trade_id] = event.fill.quantity
+        else:
+            assert after == before
+            if applied.outcome is Outcome.ILLEGAL:
+                assert applied.error
+        assert after.filled == sum(booked.values())
+        assert after.filled <= after.quantity
+        assert (after.state is OrderState.FILLED) == (after.filled == after.quantity and after.filled > 0)
+        assert after.is_open == (after in manager.open_orders())
+        if before.state in CLOSED_STATES and after.state is not before.state:
+            assert after.state is OrderState.FILLED  # a fill that crossed the cancel on the wire
+        assert after.worst_quantity >= after.leaves
+    assert OrderManager.fold(manager.history("c")).orders == manager.orders
+
+
+def test_a_client_order_id_is_never_used_twice() -> None:
+    manager = OrderManager()
+    first = e.OrderInitialized(client_id="c", ts=1, order=new_order())
+    assert manager.apply(first).outcome is Outcome.APPLIED
+    assert manager.apply(first).outcome is Outcome.ILLEGAL
+
+
+def test_a_doubled_fill_is_harmless_and_a_stranger_is_named() -> None:
+    manager = OrderManager()
+    manager.apply(e.OrderInitialized(client_id="c", ts=1, order=new_order()))
+    manager.apply(e.OrderSubmitted(client_id="c", ts=1))
+    assert manager.apply(a_fill("t1", 4)).outcome is Outcome.APPLIED
+    assert manager.apply(a_fill("t1", 4)).outcome is Outcome.DUPLICATE
+    assert manager.orders["c"].filled == 4
+    assert manager.apply(a_fill("t1", 4, "another")).outcome is Outcome.STRANGER
+
+
+def test_a_fill_that_comes_after_the_cancel_is_booked() -> None:
+    order = apply(apply(new_order(), e.OrderSubmitted(client_id="c", ts=1)), e.OrderCanceled(client_id="c", ts=2))
+    partly = apply(order, a_fill("t1", 4))
+    assert (partly.state, partly.filled) == (OrderState.CANCELED, 4)
+    assert apply(partly, a_fill("t2", 6)).state is OrderState.FILLED
+
+
+def test_a_fill_beyond_the_quantity_is_refused() -> None:
+    order = apply(new_order(), e.OrderSubmitted(client_id="c", ts=1))
+    with pytest.raises(IllegalTransition, match="beyond"):
+        apply(order, a_fill("t1", 11))
+
+
+def test_a_pending_amend_counts_at_its_worst() -> None:
+    order = apply(apply(new_order(), e.OrderSubmitted(client_id="c", ts=1)),
+                  e.OrderAccepted(client_id="c", ts=2, venue_order_id="v"))  # fmt: skip
+    bigger = apply(order, e.OrderPendingAmend(client_id="c", ts=3, quantity=D(20)))
+    assert bigger.worst_quantity == 20
+    smaller = apply(order, e.OrderPendingAmend(client_id="c", ts=3, quantity=D(5)))
+    assert smaller.worst_quantity == 10
+    assert apply(smaller, e.OrderAmended(client_id="c", ts=4, quantity=D(5))).worst_quantity == 5
+
+
+def test_amending_down_to_what_is_filled_fills_the_order() -> None:
+    order = apply(apply(new_order(), e.OrderSubmitted(client_id="c", ts=1)),
+                  e.OrderAccepted(client_id="c", ts=2, venue_order_id="v"))  # fmt: skip
+    order = apply(apply(order, a_fill("t1", 4)), e.OrderPendingAmend(client_id="c", ts=3, quantity=D(4)))
+    assert apply(order, e.OrderAmended(client_id="c", ts=4, quantity=D(4))).state is OrderState.FILLED
