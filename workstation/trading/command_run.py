@@ -25,6 +25,7 @@ from workstation.trading.commands import (
     ReversePosition,
     Seek,
     SetSpeed,
+    grouped,
 )
 from workstation.trading.sizing import settlement_rate
 
@@ -44,9 +45,9 @@ class CommandDesk(Protocol):
     def cancel_all(
         self, instrument: InstrumentId | None = None, side: Side | None = None
     ) -> Awaitable[Sequence[Order]]: ...
-    def close_position(self, instrument: InstrumentId, /) -> Awaitable[Any]: ...
-    def reverse(self, instrument: InstrumentId, /) -> Awaitable[Any]: ...
-    def break_even(self, instrument: InstrumentId, /) -> Awaitable[Any]: ...
+    def close_position(self, instrument: InstrumentId, /) -> Awaitable[Order]: ...
+    def reverse(self, instrument: InstrumentId, /) -> Awaitable[Order]: ...
+    def break_even(self, instrument: InstrumentId, /) -> Awaitable[Order]: ...
     def kill(self, reason: str = ..., /) -> Any: ...
     def flatten(self) -> Any: ...
     def rearm(self, account_name: str, /) -> Awaitable[None]: ...
@@ -105,14 +106,13 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
         case PlaceOrder(draft=draft):
             return outcome(await desk.submit(draft))
         case CancelOrders(instrument=instrument, side=side):
-            orders = await desk.cancel_all(instrument, side)
-            return f"{len(orders)} orders cancelled." if len(orders) != 1 else "One order cancelled."
+            return cancelled(await desk.cancel_all(instrument, side))
         case ClosePosition(instrument=instrument):
-            await desk.close_position(instrument)
+            return outcome(await desk.close_position(instrument))
         case ReversePosition(instrument=instrument):
-            await desk.reverse(instrument)
+            return outcome(await desk.reverse(instrument))
         case BreakEven(instrument=instrument):
-            await desk.break_even(instrument)
+            return outcome(await desk.break_even(instrument))
         case Kill():
             desk.kill("typed on the command line")
         case Flatten():
@@ -128,8 +128,25 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
     return None
 
 
+def cancelled(orders: Sequence[Order]) -> str:
+    """What came of pulling orders, as a sentence."""
+    if not orders:
+        return "There was no working order to cancel."
+    gone = sum(order.state is OrderState.CANCELED for order in orders)
+    noun = "order" if len(orders) == 1 else "orders"
+    if gone == len(orders):
+        return f"{gone} {noun} cancelled."
+    return f"{gone} of {len(orders)} {noun} cancelled so far: look at the others in the orders pane."
+
+
+def average_text(price: Decimal) -> str:
+    """An average price in at most ten digits, with thousands separators."""
+    return grouped(price.quantize(Decimal(1).scaleb(min(0, price.adjusted() - 9))))
+
+
 def outcome(order: Order) -> str:
     """What became of an order that was just sent, as a sentence."""
+    average = "" if order.average_price is None else f" at {average_text(order.average_price)}"
     match order.state:
         case OrderState.DENIED:
             return f"Not sent: {order.reason}"
@@ -138,12 +155,13 @@ def outcome(order: Order) -> str:
         case OrderState.UNKNOWN:
             return "No answer from the venue: it is being asked. Do not send it again."
         case OrderState.FILLED:
-            return f"Filled {order.filled:f} at {order.average_price:f}."
+            return f"Filled {grouped(order.filled)}{average}."
         case OrderState.PARTIALLY_FILLED:
-            return f"Filled {order.filled:f} of {order.quantity:f}; the rest works."
+            return f"Filled {grouped(order.filled)} of {grouped(order.quantity)}{average}; the rest works."
         case OrderState.CANCELED | OrderState.EXPIRED:
-            done = f" after {order.filled:f} filled" if order.filled else ""
-            return f"Cancelled{done}: {order.reason}" if order.reason else f"Cancelled{done}."
+            done = f" after {grouped(order.filled)} filled{average}" if order.filled else ""
+            ended = order.state.capitalize().replace("Canceled", "Cancelled")
+            return f"{ended}{done}: {order.reason}" if order.reason else f"{ended}{done}."
         case OrderState.SUBMITTED | OrderState.INITIALIZED:
             return "Sent; the venue has not answered yet."
         case _:
