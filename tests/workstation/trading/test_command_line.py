@@ -1,4 +1,4 @@
-"""The `:` language: what a typed line means, what it answers when it means nothing, and that it fails in no other way."""
+"""The `:` language: what a typed line means, what it says when it means nothing, and that it fails in no other way."""
 
 from __future__ import annotations
 
