@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +49,10 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A read-only connection. SQLite's errors come out as StoreError."""
     connection: sqlite3.Connection | None = None
     try:
-        connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, isolation_level=None)
+        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+        if not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
+            uri += "&immutable=1"  # a closed store on read-only media: nobody can be writing it
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
         yield connection
     except sqlite3.Error as error:
         raise sentence(path, error) from error
@@ -57,11 +61,16 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             connection.close()
 
 
-def rows(path: Path, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+def _rows(connection: sqlite3.Connection, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
     """All rows of a query as mappings."""
+    cursor = connection.execute(sql, parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def rows(path: Path, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
     with reading(path) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(sql, parameters)]
+        return _rows(connection, sql, parameters)
 
 
 def journal(path: Path, after: int = 0) -> Iterator[Event]:
@@ -83,12 +92,22 @@ def _events(path: Path, where: str, parameter: object) -> Iterator[Event]:
 
 
 def fills(path: Path) -> list[Fill]:
-    return [decode_fill(row) for row in rows(path, "SELECT * FROM fills ORDER BY seq")]
+    with reading(path) as connection:
+        return fills_in(connection)
+
+
+def fills_in(connection: sqlite3.Connection) -> list[Fill]:
+    return [decode_fill(row) for row in _rows(connection, "SELECT * FROM fills ORDER BY seq")]
 
 
 def instruments(path: Path) -> dict[InstrumentId, Instrument]:
-    found = rows(path, "SELECT id, terms FROM instruments ORDER BY id")
-    return {row["id"]: decode_instrument(row["terms"]) for row in found}
+    with reading(path) as connection:
+        return instruments_in(connection)
+
+
+def instruments_in(connection: sqlite3.Connection) -> dict[InstrumentId, Instrument]:
+    found = connection.execute("SELECT id, terms FROM instruments ORDER BY id")
+    return {name: decode_instrument(terms) for name, terms in found}
 
 
 def receipts(path: Path) -> list[Receipt]:
