@@ -1,0 +1,195 @@
+"""Candles of the time before the demo market starts, drawn on demand and the same whatever is asked first.
+
+Time is a tree: days, their 24 hours, their 60 minutes. A node has an open, high, low and close; its children are a
+Brownian bridge from its open to its close whose volatility is clustered, stretched so that their highs and lows are
+exactly the node's. So every interval aggregates to every longer one, and a year of days costs no minutes. Highs and
+lows of a node are drawn from the law of a bridge's extremes: max = (a + b + √((b − a)² − 2 v ln U)) / 2 (P. Glasserman,
+Monte Carlo Methods in Financial Engineering, 2003, section 6.4). All is in logs and for all assets at once, because
+they share a factor; a shift makes the last minute close at the starting price.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from workstation.domain.bar import MINUTE, Bar
+from workstation.domain.instrument import Instrument
+from workstation.market.demo.listings import ASSETS, Temper
+from workstation.market.demo.prices import LOADING, SD_5M
+
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+#: Of the log volatility: (autocorrelation from one child to the next, standard deviation, that of its noise).
+_CLUSTER = {DAY: (0.75, 0.40, 0.0), HOUR: (0.94, 0.40, 0.35), MINUTE: (0.0, 0.0, 0.0)}
+_DAILY_AUTOCORRELATION, _DAILY_SD = 0.7, 0.40
+_VARIANCE_5M = [SD_5M[asset] ** 2 for asset in ASSETS]
+_COMMON = [LOADING[asset] for asset in ASSETS]
+_OWN = [math.sqrt(1 - LOADING[asset] ** 2) for asset in ASSETS]
+_KEPT = 200  # nodes whose children are remembered
+
+#: (open, high, low, close) in logs, by asset.
+type _Paths = tuple[tuple[float, float, float, float], ...]
+
+
+class _Node:
+    """A stretch of time: its paths, its variance relative to the mean of its length, its volume in mean minutes."""
+
+    __slots__ = ("paths", "variance", "volume")
+
+    def __init__(self, paths: _Paths, variance: float, volume: float) -> None:
+        self.paths = paths
+        self.variance = variance
+        self.volume = volume
+
+
+class History:
+    """Bars that end at or before `start`, for any instrument on one of the assets."""
+
+    def __init__(self, seed: int, start: int, prices: Mapping[str, float]) -> None:
+        self._seed = seed
+        self._end = start - start % MINUTE
+        self._prices = [math.log(prices[asset]) for asset in ASSETS]
+        self._days: list[_Node] = []  # the day of the end first, then backwards
+        self._day_volatility = 0.0
+        self._day_random = Random(f"{seed}/days")
+        self._children: dict[tuple[int, int], list[_Node]] = {}
+        self._shift: list[float] | None = None
+
+    def bars(self, instrument: Instrument, temper: Temper, interval: int, count: int) -> Sequence[Bar]:
+        """Up to `count` bars of `interval` ns (a whole number of minutes, of hours from 1 h on, of days from 1 d on:
+        a divisor or multiple of them); an empty sequence for intervals that cannot be had, shorter than a minute say.
+        """
+        unit = next((u for u in (DAY, HOUR, MINUTE) if interval >= u and interval % u == 0), None)
+        if unit is None or count <= 0:
+            return ()
+        asset = ASSETS.index(instrument.base)
+        shift = self._shifts()[asset] + temper.basis * 1e-4
+        tick = float(instrument.tick)
+        volume = temper.rate * temper.orders * 60 * mean_order(temper)
+        places, volume_places = instrument.price_places, instrument.quantity_places
+        end = self._end - self._end % interval
+        bars = []
+        for ts in range(end - count * interval, end, interval):
+            nodes = [self._node(unit, at) for at in range(ts, ts + interval, unit)]
+            paths = [node.paths[asset] for node in nodes]
+            opened, high, low, close = (
+                round(round(math.exp(x + shift) / tick) * tick, places)
+                for x in (paths[0][0], max(p[1] for p in paths), min(p[2] for p in paths), paths[-1][3])
+            )
+            traded = round(sum(node.volume for node in nodes) * volume, volume_places)
+            bars.append(Bar(ts, opened, high, low, close, traded))
+        return bars
+
+    def _shifts(self) -> list[float]:
+        if self._shift is None:
+            last = self._node(MINUTE, self._end - MINUTE).paths
+            self._shift = [price - path[3] for price, path in zip(self._prices, last, strict=True)]
+        return self._shift
+
+    def _node(self, unit: int, ts: int) -> _Node:
+        if unit == DAY:
+            return self._day(ts)
+        parent = DAY if unit == HOUR else HOUR
+        opened = ts - ts % parent
+        key = (parent, opened)
+        children = self._children.get(key)
+        if children is None:
+            children = _split(
+                self._node(parent, opened), parent, unit, Random(f"{self._seed}/{parent}/{opened // parent}")
+            )
+            if len(self._children) >= _KEPT:
+                del self._children[next(iter(self._children))]
+            self._children[key] = children
+        return children[(ts - opened) // unit]
+
+    def _day(self, ts: int) -> _Node:
+        back = (self._end - MINUTE) // DAY - ts // DAY
+        random = self._day_random
+        while len(self._days) <= back:
+            kick = _DAILY_SD * math.sqrt(1 - _DAILY_AUTOCORRELATION**2)
+            self._day_volatility = self._day_volatility * _DAILY_AUTOCORRELATION + random.gauss(0.0, kick)
+            variance = math.exp(2 * self._day_volatility - 2 * _DAILY_SD**2)
+            closes = [path[0] for path in self._days[-1].paths] if self._days else [0.0] * len(ASSETS)
+            common = random.gauss(0.0, 1.0)
+            paths = []
+            for close, v5, c, o in zip(closes, _VARIANCE_5M, _COMMON, _OWN, strict=True):
+                v = v5 * variance * (DAY / (5 * MINUTE))
+                opened = close - math.sqrt(v) * (c * common + o * random.gauss(0.0, 1.0))
+                paths.append((opened, *_extremes(random, opened, close, v), close))
+            volume = 1440 * _volume(random, variance, 0.25)
+            self._days.append(_Node(tuple(paths), variance, volume))
+        return self._days[back]
+
+
+def mean_order(temper: Temper) -> float:
+    """Mean size of a market order in base units, for a book that does not cut the tail of the lognormal off much."""
+    return temper.order_median * math.exp(min(temper.order_sigma, 2.3) ** 2 / 2)
+
+
+def _volume(random: Random, variance: float, noise: float) -> float:
+    """Volume grows with volatility; a factor about 1."""
+    return float(variance**0.45 * math.exp(random.gauss(0.0, noise)))
+
+
+def _extremes(random: Random, a: float, b: float, variance: float) -> tuple[float, float]:
+    """High and low of a Brownian bridge from a to b."""
+    high = 0.5 * (a + b + math.sqrt((a - b) ** 2 - 2 * variance * math.log(1.0 - random.random())))
+    low = 0.5 * (a + b - math.sqrt((a - b) ** 2 - 2 * variance * math.log(1.0 - random.random())))
+    return high, low
+
+
+def _split(node: _Node, length: int, unit: int, random: Random) -> list[_Node]:
+    """The children of a node of `length`, each of length `unit`."""
+    count = length // unit
+    persistence, sd, noise = _CLUSTER[length]
+    kick = sd * math.sqrt(1 - persistence**2)
+    state = random.gauss(0.0, sd)
+    variances = []
+    for _ in range(count):
+        variances.append(math.exp(2 * (state + random.gauss(0.0, noise))))
+        state = state * persistence + random.gauss(0.0, kick)
+    scale = node.variance * count / sum(variances)
+    variances = [v * scale for v in variances]
+    commons = [random.gauss(0.0, 1.0) for _ in variances]
+    columns = []
+    for path, v5, c, o in zip(node.paths, _VARIANCE_5M, _COMMON, _OWN, strict=True):
+        per_unit = v5 * (unit / (5 * MINUTE))
+        steps = [
+            math.sqrt(v * per_unit) * (c * z + o * random.gauss(0.0, 1.0))
+            for v, z in zip(variances, commons, strict=True)
+        ]
+        columns.append(_bridge(path, steps, [v * per_unit for v in variances], random))
+    volumes = [_volume(random, v, 0.35) for v in variances]
+    share = node.volume / sum(volumes)
+    return [
+        _Node(tuple(paths), v, volume * share)
+        for paths, v, volume in zip(zip(*columns, strict=True), variances, volumes, strict=True)
+    ]
+
+
+def _bridge(
+    path: tuple[float, float, float, float], steps: list[float], variances: list[float], random: Random
+) -> list[tuple[float, float, float, float]]:
+    """Steps bent into a path from the parent's open to its close within, and reaching, its high and low."""
+    opened, high, low, close = path
+    excess = (close - opened - sum(steps)) / sum(variances)
+    children = []
+    at = opened
+    for step, v in zip(steps, variances, strict=True):
+        to = at + step + excess * v
+        children.append((at, *_extremes(random, at, to, v), to))
+        at = to
+    top, bottom = max(opened, close), min(opened, close)
+    highest, lowest = max(child[1] for child in children), min(child[2] for child in children)
+    up = (high - top) / (highest - top) if highest > top else 0.0
+    down = (bottom - low) / (bottom - lowest) if lowest < bottom else 0.0
+
+    def bend(x: float) -> float:
+        if x > top:
+            return top + (x - top) * up
+        return bottom - (bottom - x) * down if x < bottom else x
+
+    return [(bend(a), bend(b), bend(c), bend(d)) for a, b, c, d in children]

@@ -1,0 +1,96 @@
+"""The efficient prices under the demo market: correlated, clustered in volatility, with news.
+
+Log prices of all assets move on a fixed grid of time. Shocks share one factor (its loadings give the correlation
+between assets). Their scale is exp of a sum of Ornstein-Uhlenbeck processes from minutes to days, which gives the slow
+decay of the autocorrelation of absolute returns (a discrete form of the multi-component volatility of Calvet and
+Fisher 2004, and Corsi 2009). News comes as a Poisson process of larger steps; rare headlines are larger still.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from random import Random
+
+from workstation.clock import SECOND
+from workstation.market.demo.listings import ASSETS
+
+#: Standard deviation of the log price over 5 minutes, and the loading on the common factor, by asset.
+SD_5M = {"BTC": 16.65e-4, "ETH": 18.9e-4, "SOL": 29.0e-4}
+LOADING = {"BTC": 0.91, "ETH": 0.913, "SOL": 0.787}
+#: (relaxation time in seconds, standard deviation) of the parts of the log volatility.
+VOLATILITY_PARTS = ((400.0, 0.35), (3.0 * 3600, 0.35), (30.0 * 3600, 0.35))
+_VARIANCE_OF_LOG = sum(sd * sd for _, sd in VOLATILITY_PARTS)
+#: News a second in calm times, and the share of the variance that it carries.
+NEWS_RATE, NEWS_SHARE = 0.25, 0.65
+#: Headlines a second, and the size of one in units of the 5-minute standard deviation.
+HEADLINE_RATE, HEADLINE_SIZE = 10 / 86_400, 1.2
+GRID = 25_000_000
+_MEMORY = 16  # grid steps that a late book may look back
+
+
+class EfficientPrices:
+    """Log prices by asset, advanced on a grid of `grid` ns from `start`; `at(asset, lag)` looks up to 15 steps back."""
+
+    def __init__(self, random: Random, start: int, prices: Mapping[str, float], grid: int = GRID) -> None:
+        self._random = random
+        self.grid = grid
+        self.now = start
+        step = grid / SECOND
+        self._scale = [SD_5M[asset] * math.sqrt(step / 300) for asset in ASSETS]
+        self._common = [LOADING[asset] for asset in ASSETS]
+        self._own = [math.sqrt(1 - LOADING[asset] ** 2) for asset in ASSETS]
+        self._headline = [SD_5M[asset] * HEADLINE_SIZE for asset in ASSETS]
+        self._calm = math.sqrt(1 - NEWS_SHARE)
+        self._news_probability = NEWS_RATE * step
+        # a news step is drawn with an exponential variance, which makes it Laplace distributed
+        self._news = math.sqrt(NEWS_SHARE / self._news_probability)
+        self._headline_probability = HEADLINE_RATE * step
+        self._every = max(1, SECOND // grid)  # grid steps between moves of the volatility
+        dt = self._every * step
+        self._decay = [math.exp(-dt / time) for time, _ in VOLATILITY_PARTS]
+        self._kick = [sd * math.sqrt(1 - d * d) for d, (_, sd) in zip(self._decay, VOLATILITY_PARTS, strict=True)]
+        self._parts = [random.gauss(0.0, sd * 0.5) for _, sd in VOLATILITY_PARTS]
+        self._steps = 0
+        self.activity = 1.0  # volatility now / its root mean square
+        self._set_activity()
+        self._ring = [[math.log(prices[asset]) for asset in ASSETS] for _ in range(_MEMORY)]
+        self._head = 0
+
+    def _set_activity(self) -> None:
+        self.activity = min(6.0, math.exp(sum(self._parts) - _VARIANCE_OF_LOG))
+
+    def advance(self, ts: int) -> None:
+        """Move to the last grid time that is not after `ts`."""
+        random = self._random
+        gauss = random.gauss
+        while self.now + self.grid <= ts:
+            self.now += self.grid
+            self._steps += 1
+            if self._steps % self._every == 0:
+                self._parts = [
+                    part * decay + kick * gauss(0.0, 1.0)
+                    for part, decay, kick in zip(self._parts, self._decay, self._kick, strict=True)
+                ]
+                self._set_activity()
+            scale = self.activity * self._calm
+            draw = random.random()
+            if draw < self._news_probability:
+                scale = self.activity * self._news * math.sqrt(random.expovariate(1.0))
+            common = gauss(0.0, 1.0)
+            before = self._ring[self._head]
+            after = [
+                x + scale * s * (c * common + o * gauss(0.0, 1.0))
+                for x, s, c, o in zip(before, self._scale, self._common, self._own, strict=True)
+            ]
+            if draw > 1.0 - self._headline_probability:
+                after = [
+                    x + h * (c * common + o * gauss(0.0, 1.0))
+                    for x, h, c, o in zip(after, self._headline, self._common, self._own, strict=True)
+                ]
+            self._head = (self._head + 1) % _MEMORY
+            self._ring[self._head] = after
+
+    def at(self, asset: int, lag: int = 0) -> float:
+        """The log price of the asset of that index, `lag` grid steps ago."""
+        return self._ring[self._head - lag][asset]
