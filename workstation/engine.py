@@ -211,6 +211,7 @@ class Engine(DeskView):
         """Let commands under way end, disconnect, and close the store. Working orders stay at their venues."""
         if self._opening is not None and not self._opening.done():
             await asyncio.gather(self._opening, return_exceptions=True)
+        await self._kill.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -60,6 +60,22 @@ class TestDesk:
             while not condition():
                 await asyncio.sleep(0.005)
 
+    @asynccontextmanager
+    async def ticking(self, speed: float = 10.0) -> AsyncIterator[None]:
+        """Let market and time go on beside the test, `speed` times as fast as real time."""
+
+        async def tick() -> None:
+            while True:
+                await self.run(0.01 * speed)
+                await asyncio.sleep(0.01)
+
+        task = asyncio.create_task(tick())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
     def best(self, instrument: str, side: Side) -> Decimal:
         """The best bid (BUY) or ask (SELL)."""
         book = self.engine.book(instrument)

@@ -147,6 +147,12 @@ class KillSwitch:
         self._notes.append("went on after a restart of the desk")
         self._start()
 
+    async def stop(self) -> None:
+        """The desk closes. An unfinished kill goes on at the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
     def _begin(self, kill_id: str, reason: str, flatten: bool, ts: int) -> None:
         self._kill_id = kill_id
         self._notes, self._orders, self._positions, self._proof = [], {}, {}, {}

@@ -1,0 +1,223 @@
+"""The kill switch: it ends when the venues show nothing any more, whatever they do to it on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.support.desk import BTC, ETH, OTHER_PERP, PERP, START, TestDesk, demo_desk
+from workstation.clock import MILLISECOND, SECOND, Clock
+from workstation.domain import events as e
+from workstation.domain.events import TradingState
+from workstation.domain.order import OrderState, Side
+from workstation.trading.errors import Refused
+from workstation.trading.kill import KillOutcome, KillPhase
+from workstation.venues.faulty import Fault, FaultyVenue
+from workstation.venues.simulated import SimulatedVenue
+
+SOL = "ORCA:SOL-USDT"
+
+
+class Faults:
+    """Stands a `FaultyVenue` before each venue of the desk and keeps them at hand."""
+
+    def __init__(self) -> None:
+        self.venues: dict[str, FaultyVenue] = {}
+
+    def __call__(self, venue: SimulatedVenue) -> FaultyVenue:
+        clock: Clock = venue._clock
+        self.venues[venue.name] = FaultyVenue(venue, clock, delay=200 * MILLISECOND)
+        return self.venues[venue.name]
+
+
+async def fill_the_desk(desk: TestDesk, orders: int = 50) -> None:
+    """`orders` working orders and five positions on two venues."""
+    await desk.market(BTC, Side.BUY, "0.4")
+    await desk.market(ETH, Side.BUY, "5")
+    await desk.market(PERP, Side.SELL, "0.7")
+    await desk.market(OTHER_PERP, Side.BUY, "1.3")
+    await desk.market(SOL, Side.BUY, "80")
+    for number in range(orders):
+        instrument = (PERP, OTHER_PERP, BTC, ETH, SOL)[number % 5]
+        order = await desk.limit(instrument, Side.BUY, "0.1", away=200 + number)
+        assert order.state is OrderState.ACCEPTED, order.reason
+    assert len(desk.engine.open_orders()) == orders
+    assert len(desk.engine.positions()) == 5
+
+
+def break_everything(venue: FaultyVenue) -> None:
+    """Time-outs, refusals, late and lost answers, empty answers and lost reports, each several times."""
+    faults = venue.faults
+    faults.add("open_orders", Fault.LOST, times=2)
+    faults.add("open_orders", Fault.EMPTY, times=1)
+    faults.add("cancel_all", Fault.UNREACHABLE, times=1)
+    for fault in (Fault.LOST, Fault.REFUSE, Fault.UNANSWERED, Fault.LATE, Fault.UNREACHABLE):
+        faults.add("cancel", fault, times=4)
+    faults.add("report", Fault.DROP, times=3, of=e.OrderCanceled)
+    faults.add("report", Fault.DOUBLE, times=3, of=e.OrderCanceled)
+    faults.add("report", Fault.DROP, times=1, of=e.OrderFilled)
+    faults.add("report", Fault.LATE, times=1, of=e.OrderFilled)
+    faults.add("positions", Fault.LOST, times=2)
+    faults.add("positions", Fault.EMPTY, times=1)
+    faults.add("order_status", Fault.LOST, times=5)
+    for fault in (Fault.LOST, Fault.UNANSWERED, Fault.REFUSE, Fault.UNREACHABLE, Fault.LATE):
+        faults.add("submit", fault, times=1)
+
+
+async def nothing_left(desk: TestDesk) -> None:
+    for venue in desk.venues.values():
+        assert await venue.open_orders() == []
+        assert await venue.positions() == {}
+    assert desk.engine.open_orders() == []
+    assert desk.engine.positions() == []
+
+
+def nothing_doubled(desk: TestDesk) -> None:
+    """Every closing order only shrank its position: the fold over fills never crossed zero after the kill."""
+    held: dict[str, Decimal] = {}
+    for fill in desk.engine.fills():
+        before = held.get(fill.instrument, Decimal(0))
+        after = before + fill.quantity * fill.side.sign
+        held[fill.instrument] = after
+        order = desk.engine.order(fill.client_id)
+        if order is not None and order.origin == "kill":
+            assert abs(after) < abs(before)
+            assert after * before >= 0
+    submits = [client_id for venue in desk.engine.venues.values() if isinstance(venue, FaultyVenue)
+               for call, client_id in venue.calls if call == "submit"]  # fmt: skip
+    assert len(submits) == len(set(submits)), "an order was sent twice"
+
+
+async def test_one_press_cancels_all_and_the_second_flattens_all_on_a_venue_gone_bad(tmp_path: Path) -> None:
+    faults = Faults()
+    async with demo_desk(tmp_path, wrap=faults) as desk:
+        await fill_the_desk(desk)
+        break_everything(faults.venues["ORCA"])
+        faults.venues["NOVA"].faults.add("cancel", Fault.LOST, times=2)
+        async with desk.ticking():
+            desk.engine.kill("test")
+            await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=60)
+            for venue in desk.venues.values():
+                assert await venue.open_orders() == []
+            assert len(desk.engine.positions()) == 5, "the first press closes no position"
+            desk.engine.flatten("test")
+            assert not desk.engine.kill_status.finished
+            await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=60)
+        await nothing_left(desk)
+        nothing_doubled(desk)
+        status = desk.engine.kill_status
+        assert {item.state for item in status.items} == {KillOutcome.DONE}
+        for venue in ("NOVA", "ORCA"):
+            assert f"{venue} shows no working order" in status.receipt
+        assert "5 positions closed" in status.receipt
+        assert len(faults.venues["ORCA"].struck) > 20, "the faults were not met"
+
+
+async def test_the_second_press_flattens_a_sound_venue_while_the_other_is_dead(tmp_path: Path) -> None:
+    faults = Faults()
+    async with demo_desk(tmp_path, wrap=faults) as desk:
+        await fill_the_desk(desk, orders=10)
+        faults.venues["ORCA"].faults.add("*", Fault.UNREACHABLE, times=None)
+        desk.engine.kill("test")
+        await asyncio.sleep(0.2)
+        desk.engine.flatten("test")
+        nova = desk.venues["NOVA"]
+        async with asyncio.timeout(10):
+            while await nova.positions() or await nova.open_orders():
+                await asyncio.sleep(0.01)
+        assert desk.engine.kill_status.phase is not KillPhase.DONE
+        assert "cannot be asked" in desk.engine.kill_status.venues["ORCA"]
+        faults.venues["ORCA"].faults.clear()
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=30)
+        await nothing_left(desk)
+
+
+async def test_a_restart_in_the_middle_goes_on_and_comes_back_halted(tmp_path: Path) -> None:
+    faults = Faults()
+    async with demo_desk(tmp_path, wrap=faults) as desk:
+        await fill_the_desk(desk)
+        faults.venues["ORCA"].faults.add("*", Fault.UNREACHABLE, times=None)
+        desk.engine.kill("test")
+        desk.engine.flatten("test")
+        await desk.settle(lambda: not desk.engine.core.orders.open_at("NOVA"))
+        assert len(desk.engine.core.orders.open_at("ORCA")) == 20
+    async with demo_desk(tmp_path, start=START + 60 * SECOND) as desk:
+        assert desk.engine.trading_state is TradingState.HALTED
+        with pytest.raises(Refused, match="still at work"):
+            await desk.engine.rearm("demo")
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=30)
+        await nothing_left(desk)
+        assert "restart" in desk.engine.kill_status.receipt
+    async with demo_desk(tmp_path, start=START + 120 * SECOND) as desk:
+        assert desk.engine.trading_state is TradingState.HALTED
+        assert desk.engine.kill_status.phase is KillPhase.IDLE, "a finished kill is not done again"
+        assert desk.engine.core.last_receipt is not None
+        denied = await desk.market(BTC, Side.BUY, "0.1")
+        assert (denied.state, "HALTED" in denied.reason) == (OrderState.DENIED, True)
+        await desk.engine.rearm("demo")
+        assert (await desk.market(BTC, Side.BUY, "0.1")).state is OrderState.FILLED
+
+
+async def test_the_kill_before_the_store_is_open_counts(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.limit(PERP, Side.BUY, "0.1", away=300)
+    async with demo_desk(tmp_path, start=START + 60 * SECOND, wait=False) as desk:
+        desk.engine.kill("at once")
+        assert desk.engine.trading_state is TradingState.HALTED
+        await desk.engine.wait_ready()
+        assert desk.engine.trading_state is TradingState.HALTED
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        assert desk.engine.open_orders() == []
+
+
+async def test_an_order_on_its_way_when_the_kill_comes_is_found_and_pulled(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path, latency_ms=50) as desk:
+        sending = [asyncio.create_task(desk.limit(PERP, Side.BUY, "0.1", away=300 + n)) for n in range(5)]
+        await asyncio.sleep(0)
+        desk.engine.kill("test")
+        async with desk.ticking():
+            await asyncio.gather(*sending)
+            await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=30)
+        await nothing_left(desk)
+
+
+async def test_a_thin_book_is_flattened_in_slices(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path, money="100000000") as desk:
+        for _ in range(5):
+            await desk.market(BTC, Side.BUY, "25")
+            await desk.run(5)
+        desk.engine.flatten("test")
+        async with desk.ticking():
+            await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=60)
+        await nothing_left(desk)
+        nothing_doubled(desk)
+        assert len([order for order in desk.engine.orders() if order.origin == "kill"]) > 1
+
+
+async def test_orders_that_the_desk_never_made_are_pulled_too(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        ours = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        stranger = msgspec.structs.replace(ours, client_id="someone-elses")
+        await desk.venues["NOVA"].submit(stranger)
+        assert len(await desk.venues["NOVA"].open_orders()) == 2
+        desk.engine.kill("test")
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        await nothing_left(desk)
+
+
+async def test_a_store_that_fails_halts_the_desk_and_does_not_stop_the_kill(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        store = desk.engine._store
+        assert store is not None
+        store._writer._connection.execute("PRAGMA query_only = ON")  # as a disk that went read-only
+        denied = await desk.limit(PERP, Side.BUY, "0.1", away=301)
+        assert denied.state is OrderState.DENIED
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=20)
+        assert desk.engine.trading_state is TradingState.HALTED
+        assert await desk.venues["NOVA"].open_orders() == []
+        assert "could not be stored" in desk.engine.kill_status.receipt
