@@ -51,7 +51,8 @@ class Bench:
 
     def __init__(self, **parts: Any) -> None:
         self.events: list[e.OrderEvent] = []
-        self.engine = MatchingEngine(parts.pop("instrument", UNIT), self.events.append, **parts)
+        emit = parts.pop("emit", self.events.append)
+        self.engine = MatchingEngine(parts.pop("instrument", UNIT), emit, **parts)
         self.ts = 0
         self.sequence = 0
 
