@@ -328,14 +328,14 @@ async def test_a_stall_is_let_slip_instead_of_played_in_a_burst() -> None:
             super().feed(event)
             if len(self.seen) == 1:
                 wall.advance(8 * SECOND)  # the machine slept
-            control.faster()  # ends the pump's turn
-            control.slower()
+            clock.on_change()  # ends the pump's turn
 
     desk = Slow()
     pump = MarketPump(source, clock, {"NOVA": desk})
     control = ReplayControl(source, clock, pump)
     pump.start()
     await asyncio.sleep(0.05)
+    assert pump.slipped == 8 * SECOND
     assert len(desk.seen) < 5
     assert control.position < START + 2 * SECOND
     await pump.stop()
