@@ -1,0 +1,259 @@
+"""Sending and hearing back when the network misbehaves: nothing is sent twice, forgotten or assumed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.support.desk import BTC, PERP, START, TestDesk, demo_desk
+from workstation.clock import MILLISECOND, SECOND
+from workstation.domain import events as e
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from workstation.trading.errors import Refused
+from workstation.venues.faulty import Fault, FaultyVenue
+from workstation.venues.simulated import SimulatedVenue
+
+
+def faulty(kept: dict[str, FaultyVenue]) -> Callable[[SimulatedVenue], FaultyVenue]:
+    def wrap(venue: SimulatedVenue) -> FaultyVenue:
+        kept[venue.name] = FaultyVenue(venue, venue._clock, delay=300 * MILLISECOND)
+        return kept[venue.name]
+
+    return wrap
+
+
+def sends(venue: FaultyVenue) -> list[str | None]:
+    return [client_id for call, client_id in venue.calls if call == "submit"]
+
+
+async def settled(desk: TestDesk, client_id: str, state: OrderState) -> Order:
+    await desk.settle(lambda: (order := desk.engine.order(client_id)) is not None and order.state is state, 20)
+    order = desk.engine.order(client_id)
+    assert order is not None
+    return order
+
+
+async def test_an_accepted_order_whose_answer_was_lost_is_found_again(tmp_path: Path) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        nova = venues["NOVA"]
+        nova.faults.add("submit", Fault.UNANSWERED)
+        nova.faults.add("report", Fault.DROP, of=e.OrderAccepted)
+        nova.faults.add("order_status", Fault.LOST, times=3)
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        assert order.state is OrderState.UNKNOWN
+        found = await settled(desk, order.client_id, OrderState.ACCEPTED)
+        assert found.venue_order_id
+        assert sends(nova) == [order.client_id]
+
+
+async def test_an_order_that_never_arrived_counts_at_its_worst_until_the_venue_has_said_so(tmp_path: Path) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        nova = venues["NOVA"]
+        nova.faults.add("submit", Fault.LOST)
+        free = desk.engine.free_funds("NOVA", "USDT")
+        order = await desk.limit(PERP, Side.BUY, "1", away=300)
+        assert order.state is OrderState.UNKNOWN
+        assert desk.engine.free_funds("NOVA", "USDT") < free - 1_000
+        assert desk.engine.core.position_risk(desk.engine.instrument(PERP)).buys == 1
+        gone = await settled(desk, order.client_id, OrderState.REJECTED)
+        assert "never had" in gone.reason
+        assert desk.engine.free_funds("NOVA", "USDT") == free
+        assert sends(nova) == [order.client_id]
+
+
+async def test_failed_look_ups_prove_nothing(tmp_path: Path) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        venues["NOVA"].faults.add("submit", Fault.LOST)
+        venues["NOVA"].faults.add("order_status", Fault.UNREACHABLE, times=None)
+        order = await desk.limit(PERP, Side.BUY, "1", away=300)
+        await asyncio.sleep(2.0)
+        assert len([call for call, _ in venues["NOVA"].calls if call == "order_status"]) >= 4
+        current = desk.engine.order(order.client_id)
+        assert current is not None
+        assert current.state is OrderState.UNKNOWN
+
+
+async def test_lost_fills_are_fetched(tmp_path: Path) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        nova = venues["NOVA"]
+        nova.faults.add("submit", Fault.UNANSWERED)
+        nova.faults.add("report", Fault.DROP, times=None)
+        order = await desk.market(BTC, Side.BUY, "0.5")
+        filled = await settled(desk, order.client_id, OrderState.FILLED)
+        assert desk.engine.position(BTC).quantity == filled.filled == Decimal("0.5")
+        assert desk.engine.balance("NOVA", "USDT") == (await desk.venues["NOVA"].balances())["USDT"]
+
+
+async def test_doubled_reports_change_nothing(tmp_path: Path) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        venues["NOVA"].faults.add("report", Fault.DOUBLE, times=None)
+        await desk.market(BTC, Side.BUY, "0.5")
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        await desk.engine.cancel(order.client_id)
+        assert desk.engine.position(BTC).quantity == Decimal("0.5")
+        assert desk.engine.balance("NOVA", "USDT") == (await desk.venues["NOVA"].balances())["USDT"]
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED, Fault.UNREACHABLE, Fault.REFUSE])
+async def test_a_cancel_that_went_wrong_leaves_the_truth_on_the_screen(tmp_path: Path, fault: Fault) -> None:
+    """Whatever became of the cancel: desk and venue agree soon, and a second cancel gets it."""
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        venues["NOVA"].faults.add("cancel", fault)
+        await desk.engine.cancel(order.client_id)
+        if fault in (Fault.LOST, Fault.UNANSWERED):
+            await settled(desk, order.client_id, OrderState.CANCELED)
+        else:
+            current = await settled(desk, order.client_id, OrderState.ACCEPTED)
+            assert current.reason
+            await desk.engine.cancel(order.client_id)
+        await settled(desk, order.client_id, OrderState.CANCELED)
+        assert await desk.venues["NOVA"].open_orders() == []
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED, Fault.UNREACHABLE, Fault.REFUSE])
+async def test_an_amend_that_went_wrong_ends_in_the_terms_that_the_venue_has(tmp_path: Path, fault: Fault) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        assert order.price is not None
+        venues["NOVA"].faults.add("amend", fault)
+        venues["NOVA"].faults.add("report", Fault.DROP, of=e.OrderAmended)
+        await desk.engine.amend(order.client_id, quantity=Decimal("0.2"), price=order.price + 1)
+        current = await settled(desk, order.client_id, OrderState.ACCEPTED)
+        shown = await desk.venues["NOVA"].order_status(order.client_id)
+        assert shown is not None
+        assert (current.quantity, current.price) == (shown.quantity, shown.price)
+        assert current.quantity == (Decimal("0.2") if fault is Fault.UNANSWERED else Decimal("0.1"))
+
+
+async def test_the_intent_is_durable_before_the_venue_hears_of_it(tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    class Watching(FaultyVenue):
+        async def submit(self, order: Order) -> None:
+            store = desk.engine._store
+            assert store is not None
+            kinds = [type(event) for event in store.events_of(order.client_id)]
+            seen.append(e.OrderInitialized in kinds)
+            await super().submit(order)
+
+    async with demo_desk(tmp_path, wrap=lambda venue: Watching(venue, venue._clock)) as desk:
+        await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        await desk.market(BTC, Side.BUY, "0.1")
+    assert seen == [True, True]
+
+
+async def test_the_caller_may_go_away_and_the_order_is_followed_all_the_same(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        task = asyncio.create_task(desk.limit(PERP, Side.BUY, "0.1", away=300))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await desk.settle(lambda: [o.state for o in desk.engine.orders()] == [OrderState.ACCEPTED])
+
+
+async def test_an_order_cancelled_while_its_intent_is_stored_is_never_sent(tmp_path: Path) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        task = asyncio.create_task(desk.limit(PERP, Side.BUY, "0.1", away=300))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        [order] = desk.engine.open_orders()
+        assert order.state is OrderState.INITIALIZED
+        await desk.engine.cancel(order.client_id)
+        assert (await task).state is OrderState.DENIED
+        assert sends(venues["NOVA"]) == []
+
+
+async def test_a_desk_that_stopped_between_sent_and_answered_asks_and_sends_nothing(tmp_path: Path) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        for call in ("report", "order_status", "fills_since", "open_orders"):
+            fault = Fault.DROP if call == "report" else Fault.LOST
+            venues["NOVA"].faults.add(call, fault, times=None)
+        venues["NOVA"].faults.add("submit", Fault.UNANSWERED, times=None)
+        resting = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        taken = await desk.market(BTC, Side.BUY, "0.5")
+        assert {resting.state, taken.state} == {OrderState.UNKNOWN}
+    venues.clear()
+    async with demo_desk(tmp_path, start=START + 60 * SECOND, wrap=faulty(venues)) as desk:
+        await settled(desk, resting.client_id, OrderState.ACCEPTED)
+        await settled(desk, taken.client_id, OrderState.FILLED)
+        assert sends(venues["NOVA"]) == []
+        assert desk.engine.position(BTC).quantity == Decimal("0.5")
+        assert desk.engine.balance("NOVA", "USDT") == (await desk.venues["NOVA"].balances())["USDT"]
+
+
+async def test_commands_on_closed_and_unknown_orders_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        await desk.engine.cancel(order.client_id)
+        with pytest.raises(Refused, match="canceled already"):
+            await desk.engine.cancel(order.client_id)
+        with pytest.raises(Refused, match="no order"):
+            await desk.engine.amend("nothing", price=Decimal(1))
+
+
+async def test_an_amendment_is_judged_by_risk(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path, money="100000") as desk:
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        with pytest.raises(Refused, match="tick"):
+            await desk.engine.amend(order.client_id, price=Decimal("64000.01"))
+        with pytest.raises(Refused, match="collar"):
+            await desk.engine.amend(order.client_id, price=Decimal(80_000))
+        with pytest.raises(Refused, match="margin"):
+            await desk.engine.amend(order.client_id, quantity=Decimal(20))
+
+
+async def test_closing_and_reversing(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.BUY, "0.4")
+        await desk.limit(PERP, Side.SELL, "0.4", away=300)
+        await desk.engine.reverse(PERP)
+        assert desk.engine.position(PERP).quantity == Decimal("-0.4")
+        assert desk.engine.open_orders(PERP) == []
+        closed = await desk.engine.close_position(PERP)
+        assert closed.state is OrderState.FILLED
+        assert desk.engine.position(PERP).is_flat
+        with pytest.raises(Refused, match="no position"):
+            await desk.engine.close_position(PERP)
+        await desk.market(BTC, Side.BUY, "0.1")
+        with pytest.raises(Refused, match="spot"):
+            await desk.engine.reverse(BTC)
+
+
+async def test_break_even_waits_for_the_market_and_then_stands_beyond_the_fees(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.BUY, "0.4")
+        with pytest.raises(Refused, match="break-even"):
+            await desk.engine.break_even(PERP)
+        entry = desk.engine.position(PERP).average_price(desk.engine.instrument(PERP))
+        assert entry is not None
+        await desk.run_until(lambda: (desk.engine.mark(PERP) or 0) > entry * Decimal("1.0015"), 40_000, step=20)
+        stop = await desk.engine.break_even(PERP)
+        assert (stop.type, stop.state, stop.reduce_only) == (OrderType.STOP, OrderState.ACCEPTED, True)
+        assert stop.stop_price is not None
+        fees = 2 * desk.engine.instrument(PERP).taker_fee * entry
+        assert entry + fees <= stop.stop_price < entry + fees + 1
+
+
+async def test_a_draft_that_risk_refuses_is_denied_with_a_sentence_and_kept(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        draft = OrderDraft(instrument=BTC, side=Side.SELL, quantity=Decimal(1), type=OrderType.MARKET)
+        denied = await desk.engine.submit(draft)
+        assert denied.state is OrderState.DENIED
+        assert "spot cannot be sold short" in denied.reason
+    async with demo_desk(tmp_path, start=START + 60 * SECOND) as desk:
+        assert [order.reason for order in desk.engine.orders()] == [denied.reason]
