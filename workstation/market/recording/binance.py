@@ -136,6 +136,7 @@ class BinanceParser(Parser):
         self._info: dict[str, _Symbol] = {}
         self._steps: dict[str, Steps] = {}  # by symbol, of all that were seen
         self._snapshots: set[str] = set()
+        self._nameless: list[_Rest] = []  # snapshots of a symbol that is not known yet
         self._seen = 0
         self._books: dict[str, _Book] = {}
         self._only: str | None = None
@@ -154,18 +155,24 @@ class BinanceParser(Parser):
             steps.see(diff.a)
         elif kind == "snapshot":
             rest = _rest(line.body)
-            symbol = rest.symbol or _asked(line.url) or self._single()
+            symbol = rest.symbol or _asked(line.url)
             if symbol:
-                self._snapshots.add(symbol)
-                steps = self._steps.setdefault(symbol, Steps())
-                steps.see(rest.bids)
-                steps.see(rest.asks)
+                self._claim(symbol, rest)
+            else:
+                self._nameless.append(rest)
         elif kind == "trade":
             trade = _trade(line.body).data
             self._steps.setdefault(trade.s, Steps()).see([(trade.p, trade.q)])
+        if self._nameless and len(self._steps) == 1:  # a session of one symbol need not name it in its snapshots
+            nameless, self._nameless = self._nameless, []
+            for rest in nameless:
+                self._claim(next(iter(self._steps)), rest)
 
-    def _single(self) -> str | None:
-        return next(iter(self._steps)) if len(self._steps) == 1 else None
+    def _claim(self, symbol: str, rest: _Rest) -> None:
+        self._snapshots.add(symbol)
+        steps = self._steps.setdefault(symbol, Steps())
+        steps.see(rest.bids)
+        steps.see(rest.asks)
 
     @property
     def surveyed(self) -> bool:
@@ -208,7 +215,10 @@ class BinanceParser(Parser):
 
     @property
     def notices(self) -> list[str]:
-        return [notice for book in self._books.values() for notice in book.grids.notices(book.id)]
+        bookless = sorted(set(self._steps) - set(self._books))
+        return [f"{symbol} has no order book snapshot in its session and is left out." for symbol in bookless] + [
+            notice for book in self._books.values() for notice in book.grids.notices(book.id)
+        ]
 
     # Events
 
