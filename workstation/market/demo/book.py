@@ -14,11 +14,11 @@ from workstation.domain.market import BookDelta, BookSnapshot, MarketEvent, Trad
 from workstation.market.demo.bursts import Bursts
 from workstation.market.demo.listings import ASSETS, Listing
 from workstation.market.demo.prices import GRID, EfficientPrices
-from workstation.market.demo.side import Profile, Side
+from workstation.market.demo.side import Profile, Side, Sizes
 
-_BRANCHING = 0.78
-_DECAY = 14.0  # per second
-_BASIS_TIME = 120.0  # seconds in which the slow part of a basis relaxes
+_BRANCHING = 0.79
+_DECAY = 16.0  # per second
+_BASIS_TIME = 6 * 3600.0  # seconds in which the slow part of a basis relaxes
 _MOST_PRINTS = 30
 _MOST_LEVELS = 12  # that one order walks through
 _ALARM = 2.0  # events' worth of excitement when the price begins to move
@@ -35,6 +35,8 @@ class DemoBook:
         prices: EfficientPrices,
         rate: float,
         emit: Callable[[MarketEvent], None],
+        moving: Callable[[DemoBook, int], None],
+        sizes: Sizes,
     ) -> None:
         instrument, temper = listing.instrument, listing.temper
         self.id = instrument.id
@@ -42,20 +44,21 @@ class DemoBook:
         self.tick = float(instrument.tick)
         self._random = random
         self._prices = prices
-        self._asset = ASSETS.index(instrument.base)
+        self.asset = ASSETS.index(instrument.base)
         self._lag = min(15, round(temper.lag * 1e9 / GRID))
         self._emit = emit
+        self._moving = moving
         self._basis = temper.basis * 1e-4
         self._basis_offset = 0.0
         self._basis_at = prices.now
-        fair = math.exp(prices.at(self._asset) + self._basis) / self.tick
+        fair = math.exp(prices.at(self.asset) + self._basis) / self.tick
         self._ticks_per_bp = fair * 1e-4
         self._band = max(temper.band * self._ticks_per_bp, 0.8)
-        self._near = max(self._band * 0.3, 0.55)  # a mid on its half tick cannot come nearer than half a tick
+        self._near = max(self._band * 0.2, 0.55)  # a mid on its half tick cannot come nearer than half a tick
         lot = float(instrument.lot)
         self._order_log_median = math.log(temper.order_median / lot)
         self._order_median = temper.order_median / lot
-        profile = Profile(temper, self._ticks_per_bp, lot, random)
+        profile = Profile(temper, self._ticks_per_bp, lot, sizes)
         ask = math.ceil(fair)
         self.asks = Side(1, ask, profile, random)
         self.bids = Side(-1, 1 - ask, profile, random)
@@ -76,6 +79,11 @@ class DemoBook:
         self.bids.take_changes()
         return BookSnapshot(self.id, ts, self._sequence, self.bids.levels(), self.asks.levels())
 
+    def hears(self, ts: int) -> int:
+        """A book of the same asset has begun to move: this one will look at the price soon. Returns when."""
+        self._chasing = True
+        return ts + int(self.temper.lag * 1e9 * (0.5 - math.log(1.0 - self._random.random())))
+
     def wait(self) -> int:
         """Nanoseconds to the next event."""
         return int(self._bursts.wait(self._prices.activity) * 1e9) + 1
@@ -89,11 +97,13 @@ class DemoBook:
         if abs(gap) > (self._near if self._chasing else self._band):
             if not self._chasing:
                 self._bursts.excite(_ALARM)
+                self._moving(self, ts)
             self._chasing = True
             self._follow(ts, gap)
         else:
             self._chasing = False
-            if random() < self.temper.orders:
+            heat = self._bursts.heat
+            if random() * (heat + self.temper.patience) < heat:
                 self._market_order(ts)
         count = int(-math.log(1.0 - random()) * self.temper.changes) + 1
         near = (count + int(random() * 2)) // 2
@@ -115,14 +125,14 @@ class DemoBook:
             kick = sd * math.sqrt(1 - decay * decay)
             self._basis_offset = self._basis_offset * decay + self._random.gauss(0.0, kick)
             self._basis_at = ts
-        return math.exp(self._prices.at(self._asset, self._lag) + self._basis + self._basis_offset) / self.tick
+        return math.exp(self._prices.at(self.asset, self._lag) + self._basis + self._basis_offset) / self.tick
 
     def _follow(self, ts: int, gap: float) -> None:
         """Move both best prices some of the way to the efficient price, `gap` ticks from the mid."""
         random = self._random.random
         up = gap > 0
         ahead, behind = (self.asks, self.bids) if up else (self.bids, self.asks)
-        ticks = max(1, int(abs(gap) * (0.35 + 0.65 * random())))
+        ticks = max(1, int(abs(gap) * (0.25 + 0.6 * random())))
         key = ahead.keys[0] + ticks
         if random() < _SWEEP:
             self._buyers = up
@@ -160,10 +170,10 @@ class DemoBook:
     def _print(self, ts: int, side: Side, lots: int) -> None:
         """Trades of `lots` in all at the best price of `side`: one for each resting order that was met."""
         random = self._random.random
-        prints = 1 + int(-math.log(1.0 - random()) * 0.9 * (lots / self._order_median) ** 0.4)
+        prints = 1 + int(-math.log(1.0 - random()) * self.temper.prints * (lots / self._order_median) ** 0.8)
         price, buyer = side.sign * side.keys[0], side.sign > 0
         for _ in range(min(prints, _MOST_PRINTS) - 1):
-            part = int(lots * random() ** 2)
+            part = int(lots * random() ** self.temper.shred)
             if part:
                 self._trade(ts, price, part, buyer)
                 lots -= part

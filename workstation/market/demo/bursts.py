@@ -23,6 +23,11 @@ class Bursts:
         self._jump = branching * decay
         self._excess = 0.0
 
+    @property
+    def heat(self) -> float:
+        """How far the intensity just after the last event is above the base rate, in base rates."""
+        return self._excess / self.base
+
     def excite(self, events: float) -> None:
         """As though `events` more events had just happened."""
         self._excess += events * self._jump

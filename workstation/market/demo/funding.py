@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from decimal import Decimal
 
-from workstation.clock import SECOND
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.numbers import from_float
 from workstation.market.demo.book import DemoBook
+from workstation.market.demo.listings import SECOND
 
 FUNDING_INTERVAL = 8 * 3600 * SECOND
 _INTEREST, _CLAMP = 1e-4, 5e-4

@@ -1,6 +1,6 @@
 """Candles of the time before the demo market starts, drawn on demand and the same whatever is asked first.
 
-Time is a tree: days, their 24 hours, their 60 minutes. A node has an open, high, low and close; its children are a
+Time is a tree: days, their 24 hours, their 12 five minutes, their minutes. A node has an open, high, low and close; its children are a
 Brownian bridge from its open to its close whose volatility is clustered, stretched so that their highs and lows are
 exactly the node's. So every interval aggregates to every longer one, and a year of days costs no minutes. Highs and
 lows of a node are drawn from the law of a bridge's extremes: max = (a + b + √((b − a)² − 2 v ln U)) / 2 (P. Glasserman,
@@ -19,16 +19,18 @@ from workstation.domain.instrument import Instrument
 from workstation.market.demo.listings import ASSETS, Temper
 from workstation.market.demo.prices import LOADING, SD_5M
 
+FIVE = 5 * MINUTE
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 #: Of the log volatility: (autocorrelation from one child to the next, standard deviation, that of its noise).
-_CLUSTER = {DAY: (0.75, 0.40, 0.0), HOUR: (0.94, 0.40, 0.35), MINUTE: (0.0, 0.0, 0.0)}
-_DAILY_AUTOCORRELATION, _DAILY_SD = 0.7, 0.40
+_CLUSTER = {DAY: (0.75, 0.35, 0.0), HOUR: (0.85, 0.33, 0.0), FIVE: (0.0, 0.0, 0.2)}
+_DAILY_AUTOCORRELATION, _DAILY_SD = 0.7, 0.35
+_PARENT = {HOUR: DAY, FIVE: HOUR, MINUTE: FIVE}
 _VARIANCE_5M = [SD_5M[asset] ** 2 for asset in ASSETS]
 _COMMON = [LOADING[asset] for asset in ASSETS]
 _OWN = [math.sqrt(1 - LOADING[asset] ** 2) for asset in ASSETS]
-_KEPT = 200  # nodes whose children are remembered
+_KEPT = 1000  # nodes whose children are remembered
 
 #: (open, high, low, close) in logs, by asset.
 type _Paths = tuple[tuple[float, float, float, float], ...]
@@ -62,13 +64,13 @@ class History:
         """Up to `count` bars of `interval` ns (a whole number of minutes, of hours from 1 h on, of days from 1 d on:
         a divisor or multiple of them); an empty sequence for intervals that cannot be had, shorter than a minute say.
         """
-        unit = next((u for u in (DAY, HOUR, MINUTE) if interval >= u and interval % u == 0), None)
+        unit = next((u for u in (DAY, HOUR, FIVE, MINUTE) if interval >= u and interval % u == 0), None)
         if unit is None or count <= 0:
             return ()
         asset = ASSETS.index(instrument.base)
         shift = self._shifts()[asset] + temper.basis * 1e-4
         tick = float(instrument.tick)
-        volume = temper.rate * temper.orders * 60 * mean_order(temper)
+        volume = temper.rate * 0.5 * 60 * mean_order(temper)
         places, volume_places = instrument.price_places, instrument.quantity_places
         end = self._end - self._end % interval
         bars = []
@@ -92,7 +94,7 @@ class History:
     def _node(self, unit: int, ts: int) -> _Node:
         if unit == DAY:
             return self._day(ts)
-        parent = DAY if unit == HOUR else HOUR
+        parent = _PARENT[unit]
         opened = ts - ts % parent
         key = (parent, opened)
         children = self._children.get(key)
@@ -114,11 +116,12 @@ class History:
             variance = math.exp(2 * self._day_volatility - 2 * _DAILY_SD**2)
             closes = [path[0] for path in self._days[-1].paths] if self._days else [0.0] * len(ASSETS)
             common = random.gauss(0.0, 1.0)
+            logs = _logs(random)
             paths = []
             for close, v5, c, o in zip(closes, _VARIANCE_5M, _COMMON, _OWN, strict=True):
-                v = v5 * variance * (DAY / (5 * MINUTE))
+                v = v5 * variance * (DAY / FIVE)
                 opened = close - math.sqrt(v) * (c * common + o * random.gauss(0.0, 1.0))
-                paths.append((opened, *_extremes(random, opened, close, v), close))
+                paths.append((opened, *_extremes(opened, close, v, logs), close))
             volume = 1440 * _volume(random, variance, 0.25)
             self._days.append(_Node(tuple(paths), variance, volume))
         return self._days[back]
@@ -134,10 +137,16 @@ def _volume(random: Random, variance: float, noise: float) -> float:
     return float(variance**0.45 * math.exp(random.gauss(0.0, noise)))
 
 
-def _extremes(random: Random, a: float, b: float, variance: float) -> tuple[float, float]:
+def _logs(random: Random) -> tuple[float, float]:
+    """Two draws for `_extremes`. All assets take the same ones: what moves one up on its way moves the others too."""
+    return math.log(1.0 - random.random()), math.log(1.0 - random.random())
+
+
+def _extremes(a: float, b: float, variance: float, logs: tuple[float, float]) -> tuple[float, float]:
     """High and low of a Brownian bridge from a to b."""
-    high = 0.5 * (a + b + math.sqrt((a - b) ** 2 - 2 * variance * math.log(1.0 - random.random())))
-    low = 0.5 * (a + b - math.sqrt((a - b) ** 2 - 2 * variance * math.log(1.0 - random.random())))
+    square = (a - b) ** 2
+    high = 0.5 * (a + b + math.sqrt(square - 2 * variance * logs[0]))
+    low = 0.5 * (a + b - math.sqrt(square - 2 * variance * logs[1]))
     return high, low
 
 
@@ -154,14 +163,15 @@ def _split(node: _Node, length: int, unit: int, random: Random) -> list[_Node]:
     scale = node.variance * count / sum(variances)
     variances = [v * scale for v in variances]
     commons = [random.gauss(0.0, 1.0) for _ in variances]
+    logs = [_logs(random) for _ in variances]
     columns = []
     for path, v5, c, o in zip(node.paths, _VARIANCE_5M, _COMMON, _OWN, strict=True):
-        per_unit = v5 * (unit / (5 * MINUTE))
+        per_unit = v5 * (unit / FIVE)
         steps = [
             math.sqrt(v * per_unit) * (c * z + o * random.gauss(0.0, 1.0))
             for v, z in zip(variances, commons, strict=True)
         ]
-        columns.append(_bridge(path, steps, [v * per_unit for v in variances], random))
+        columns.append(_bridge(path, steps, [v * per_unit for v in variances], logs))
     volumes = [_volume(random, v, 0.35) for v in variances]
     share = node.volume / sum(volumes)
     return [
@@ -171,25 +181,41 @@ def _split(node: _Node, length: int, unit: int, random: Random) -> list[_Node]:
 
 
 def _bridge(
-    path: tuple[float, float, float, float], steps: list[float], variances: list[float], random: Random
+    path: tuple[float, float, float, float],
+    steps: list[float],
+    variances: list[float],
+    logs: list[tuple[float, float]],
 ) -> list[tuple[float, float, float, float]]:
     """Steps bent into a path from the parent's open to its close within, and reaching, its high and low."""
     opened, high, low, close = path
     excess = (close - opened - sum(steps)) / sum(variances)
     children = []
     at = opened
-    for step, v in zip(steps, variances, strict=True):
+    for step, v, draws in zip(steps, variances, logs, strict=True):
         to = at + step + excess * v
-        children.append((at, *_extremes(random, at, to, v), to))
+        children.append((at, *_extremes(at, to, v, draws), to))
         at = to
     top, bottom = max(opened, close), min(opened, close)
     highest, lowest = max(child[1] for child in children), min(child[2] for child in children)
-    up = (high - top) / (highest - top) if highest > top else 0.0
-    down = (bottom - low) / (bottom - lowest) if lowest < bottom else 0.0
+    up = _stretch(high - top, highest - top)
+    down = _stretch(bottom - low, bottom - lowest)
 
     def bend(x: float) -> float:
         if x > top:
             return top + (x - top) * up
         return bottom - (bottom - x) * down if x < bottom else x
 
-    return [(bend(a), bend(b), bend(c), bend(d)) for a, b, c, d in children]
+    bent = [(bend(a), bend(b), bend(c), bend(d)) for a, b, c, d in children]
+    # what bending did not reach, a wick does: one child's high and one's low are the parent's
+    peak = max(range(len(bent)), key=lambda i: bent[i][1])
+    a, _, c, d = bent[peak]
+    bent[peak] = (a, high, c, d)
+    trough = min(range(len(bent)), key=lambda i: bent[i][2])
+    a, b, _, d = bent[trough]
+    bent[trough] = (a, b, low, d)
+    return bent
+
+
+def _stretch(wanted: float, reached: float) -> float:
+    """Factor that brings an excursion to `wanted`, if it must shrink; if it must grow, at most by a fifth."""
+    return min(1.2, wanted / reached) if reached > 0 else 1.0

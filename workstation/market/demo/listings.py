@@ -8,6 +8,7 @@ import msgspec
 
 from workstation.domain.instrument import ContractType, Instrument
 
+SECOND = 1_000_000_000  # as in workstation.clock, which loads asyncio: too slow for the first frame
 ASSETS = ("BTC", "ETH", "SOL")
 START_PRICES = {"BTC": 64_000.0, "ETH": 3_200.0, "SOL": 150.0}
 
@@ -45,7 +46,9 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
     depth: float  # quantity within 5 bps of the touch, one side, without the touch itself
     touch: float  # mean quantity at the best price
     rate: float  # book events a second in calm times
-    orders: float  # share of book events that are market orders
+    patience: float  # half of the events are market orders when arrivals run at this many times the calm rate
+    prints: float  # resting orders met by a market order of median size, beyond the first
+    shred: float  # how small most of the prints of an order are: exponent of a uniform share
     order_median: float  # lognormal order size: median …
     order_sigma: float  # … and sigma of its logarithm
     modify: float  # share of level changes that alter a standing level
@@ -54,9 +57,9 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
     run: float  # … and the mean number of orders of one parent order
     band: float  # the mid follows the efficient price once it is this many bps away
     tight: float  # probability that a widened spread closes to one tick at the next event
-    lag: float  # how long after the first book this one hears of the efficient price
+    lag: float  # how soon this book hears of the efficient price and of moves of the asset's other books
     basis: float = 0.0  # mean distance from the asset's efficient price, bps
-    basis_sd: float = 0.15  # standard deviation of its slow part, bps
+    basis_sd: float = 0.3  # standard deviation of its slow part, bps
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -127,44 +130,48 @@ _SPOT = Temper(
     shape=SPOT_SHAPE,
     depth=20.5,
     touch=2.3,
-    rate=20.0,
-    orders=0.55,
-    order_median=0.0032,
-    order_sigma=2.4,
+    rate=14.5,
+    patience=9.0,
+    prints=0.3,
+    shred=8.0,
+    order_median=0.0025,
+    order_sigma=2.5,
     modify=0.2,
     changes=8.0,
     persistence=0.45,
-    run=12.0,
-    band=0.65,
+    run=20.0,
+    band=1.1,
     tight=0.97,
-    lag=0.15,
+    lag=0.06,
 )
 _PERP = Temper(
     shape=PERP_SHAPE,
     depth=51.0,
     touch=3.4,
-    rate=34.0,
-    orders=0.45,
-    order_median=0.03,
-    order_sigma=2.3,
-    modify=0.62,
+    rate=24.0,
+    patience=12.0,
+    prints=0.55,
+    shred=4.0,
+    order_median=0.023,
+    order_sigma=2.55,
+    modify=0.4,
     changes=8.0,
-    persistence=0.24,
+    persistence=0.19,
     run=18.0,
-    band=0.65,
+    band=1.1,
     tight=0.97,
-    lag=0.0,
+    lag=0.02,
     basis=-3.5,
-    basis_sd=1.0,
+    basis_sd=1.5,
 )
 
 LISTINGS: tuple[Listing, ...] = (
     _spot("NOVA", "BTC", "0.01", "0.00001", _SPOT),
-    _spot("NOVA", "ETH", "0.01", "0.0001", _scaled(_SPOT, units=12, rate=0.7, tight=0.95, lag=0.175)),
-    _spot("NOVA", "SOL", "0.01", "0.001", _scaled(_SPOT, units=130, rate=0.5, tight=0.95, lag=0.2)),
+    _spot("NOVA", "ETH", "0.01", "0.0001", _scaled(_SPOT, units=12, rate=0.7, tight=0.95, lag=0.07)),
+    _spot("NOVA", "SOL", "0.01", "0.001", _scaled(_SPOT, units=130, rate=0.5, tight=0.95, lag=0.08)),
     _perpetual("NOVA", "0.1", _PERP),
-    _spot("ORCA", "BTC", "0.1", "0.0001", _scaled(_SPOT, units=0.45, rate=0.6, tight=0.6, lag=0.225, band=1.3)),
-    _spot("ORCA", "ETH", "0.01", "0.001", _scaled(_SPOT, units=5, rate=0.45, tight=0.6, lag=0.25, band=1.3)),
-    _spot("ORCA", "SOL", "0.01", "0.01", _scaled(_SPOT, units=50, rate=0.3, tight=0.8, lag=0.3, band=1.3)),
-    _perpetual("ORCA", "0.5", _scaled(_PERP, units=0.5, rate=0.6, tight=0.9, lag=0.075, band=1.2)),
+    _spot("ORCA", "BTC", "0.1", "0.0001", _scaled(_SPOT, units=0.45, rate=0.6, tight=0.6, lag=0.1, band=1.3)),
+    _spot("ORCA", "ETH", "0.01", "0.001", _scaled(_SPOT, units=5, rate=0.45, tight=0.6, lag=0.11, band=1.3)),
+    _spot("ORCA", "SOL", "0.01", "0.01", _scaled(_SPOT, units=50, rate=0.3, tight=0.8, lag=0.12, band=1.3)),
+    _perpetual("ORCA", "0.5", _scaled(_PERP, units=0.5, rate=0.6, tight=0.9, lag=0.05, band=1.2)),
 )

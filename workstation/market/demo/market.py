@@ -16,6 +16,7 @@ from workstation.market.demo.funding import Funding
 from workstation.market.demo.history import History
 from workstation.market.demo.listings import LISTINGS, START_PRICES
 from workstation.market.demo.prices import EfficientPrices
+from workstation.market.demo.side import Sizes
 from workstation.market.source import SeekError
 
 
@@ -39,11 +40,13 @@ class DemoMarket:
         self._history = History(seed, start, prices)
         self._listings = {listing.instrument.id: listing for listing in LISTINGS}
         emit = self._queue.append
+        sizes = Sizes(Random(f"{seed}/sizes"))
         books = [
-            DemoBook(listing, Random(f"{seed}/{name}"), self._efficient, rate, emit)
+            DemoBook(listing, Random(f"{seed}/{name}"), self._efficient, rate, emit, self._alarm, sizes)
             for name, listing in self._listings.items()
         ]
         self._queue.extend(book.snapshot(start) for book in books)
+        self._books = books
         by_id = {book.id: book for book in books}
         funding = [
             Funding(listing.instrument, by_id[name], by_id[name.removesuffix("-PERP")], emit)
@@ -53,7 +56,7 @@ class DemoMarket:
         for mark in funding:
             mark.step(start)
         self._actors: list[DemoBook | Funding] = [*books, *funding]
-        self._due = [(start + actor.wait(), index) for index, actor in enumerate(self._actors)]
+        self._due = [(start + actor.wait(), index, True) for index, actor in enumerate(self._actors)]
         heapq.heapify(self._due)
 
     @property
@@ -75,11 +78,18 @@ class DemoMarket:
                 yield queue.popleft()
             if queue or due[0][0] > ts:
                 return
-            at, index = due[0]
+            at, index, again = heapq.heappop(due)
             self._efficient.advance(at)
             actor = actors[index]
             actor.step(at)
-            heapq.heapreplace(due, (at + actor.wait(), index))
+            if again:
+                heapq.heappush(due, (at + actor.wait(), index, True))
+
+    def _alarm(self, mover: DemoBook, ts: int) -> None:
+        """The other books of the asset react to a book that has begun to move."""
+        for index, book in enumerate(self._books):
+            if book.asset == mover.asset and book is not mover:
+                heapq.heappush(self._due, (book.hears(ts), index, False))
 
     def next_time(self) -> int:
         return self._queue[0].ts if self._queue else self._due[0][0]

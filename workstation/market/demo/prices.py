@@ -12,17 +12,16 @@ import math
 from collections.abc import Mapping
 from random import Random
 
-from workstation.clock import SECOND
-from workstation.market.demo.listings import ASSETS
+from workstation.market.demo.listings import ASSETS, SECOND
 
 #: Standard deviation of the log price over 5 minutes, and the loading on the common factor, by asset.
-SD_5M = {"BTC": 16.65e-4, "ETH": 18.9e-4, "SOL": 29.0e-4}
+SD_5M = {"BTC": 16.65e-4, "ETH": 18.9e-4, "SOL": 32.6e-4}
 LOADING = {"BTC": 0.91, "ETH": 0.913, "SOL": 0.787}
 #: (relaxation time in seconds, standard deviation) of the parts of the log volatility.
 VOLATILITY_PARTS = ((400.0, 0.35), (3.0 * 3600, 0.35), (30.0 * 3600, 0.35))
 _VARIANCE_OF_LOG = sum(sd * sd for _, sd in VOLATILITY_PARTS)
 #: News a second in calm times, and the share of the variance that it carries.
-NEWS_RATE, NEWS_SHARE = 0.25, 0.65
+NEWS_RATE, NEWS_SHARE = 0.25, 0.75
 #: Headlines a second, and the size of one in units of the 5-minute standard deviation.
 HEADLINE_RATE, HEADLINE_SIZE = 10 / 86_400, 1.2
 GRID = 25_000_000
@@ -50,7 +49,7 @@ class EfficientPrices:
         dt = self._every * step
         self._decay = [math.exp(-dt / time) for time, _ in VOLATILITY_PARTS]
         self._kick = [sd * math.sqrt(1 - d * d) for d, (_, sd) in zip(self._decay, VOLATILITY_PARTS, strict=True)]
-        self._parts = [random.gauss(0.0, sd * 0.5) for _, sd in VOLATILITY_PARTS]
+        self._parts = [sd * (0.5 + 0.3 * random.gauss(0.0, 1.0)) for _, sd in VOLATILITY_PARTS]
         self._steps = 0
         self.activity = 1.0  # volatility now / its root mean square
         self._set_activity()

@@ -4,54 +4,75 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from itertools import pairwise
 from random import Random
 
 from workstation.domain.market import Levels
-from workstation.market.demo.listings import Temper
+from workstation.market.demo.listings import Shape, Temper
 
 _GRID = 256
 _REACH = 50.0  # bps from the touch to the last level that is kept alive
 _PACKED = 0.85  # largest share of the prices that levels stand on
+_NEIGHBOURS = 14  # cells to either side that are looked at to see whether a level is missing
 _SIZES = 1024
 _SIZE_SIGMA = 1.2
+
+
+class Sizes:
+    """Lognormal multipliers of mean 1, drawn once and then dealt at random: far cheaper than a draw each."""
+
+    def __init__(self, random: Random) -> None:
+        self.table = [math.exp(random.gauss(0.0, _SIZE_SIGMA) - _SIZE_SIGMA**2 / 2) for _ in range(_SIZES)]
 
 
 class Profile:
     """The shape of a side on a grid of distances, close-set near the touch: d = (1 + reach)^v − 1 bps, v in [0, 1).
 
-    `offset` and `width` (ticks) say where a grid cell lies, `rank` how many levels should stand nearer, `lots` the mean
-    quantity of a level there. `sizes` are lognormal multipliers of mean 1.
+    Of each cell of the grid: `offset` and `width` say where it lies (ticks from the touch), `levels` how many levels
+    it should hold, `around` where its neighbourhood begins and ends and how many should stand there, `lots` the mean
+    quantity of a level.
     """
 
-    __slots__ = ("far", "least", "lots", "offset", "rank", "sizes", "touch", "width")
+    __slots__ = ("around", "far", "least", "levels", "lots", "offset", "sizes", "touch", "width")
 
-    def __init__(self, temper: Temper, ticks_per_bp: float, lot: float, random: Random) -> None:
+    def __init__(self, temper: Temper, ticks_per_bp: float, lot: float, sizes: Sizes) -> None:
         # where a tick is a large part of a bp there are fewer prices than levels: the shape is stretched outwards
-        levels = temper.shape[-1][1]
-        stretch = max(1.0, levels / (_PACKED * ticks_per_bp * _REACH))
-        distances = [(1 + _REACH * stretch) ** (i / _GRID) - 1 for i in range(_GRID + 1)]
+        most = temper.shape[-1][1]
+        reach = _REACH * max(1.0, most / (_PACKED * ticks_per_bp * _REACH))
+        distances = [(1 + reach) ** (i / _GRID) - 1 for i in range(_GRID + 1)]
         edges = [int(d * ticks_per_bp) for d in distances]
+        shape = _interpolated(temper.shape, distances)
+        rank = [min(levels, _PACKED * d * ticks_per_bp) for d, (levels, _) in zip(distances, shape, strict=True)]
         self.offset = [max(1, edge) for edge in edges[:-1]]
         self.width = [max(1, b - a) for a, b in pairwise(edges)]
-        packed = [min(_between(temper, d, 1), _PACKED * d * ticks_per_bp) for d in distances]
-        self.rank = packed[:-1]
-        quantity = [_between(temper, d, 2) * temper.depth / lot for d in distances]
+        self.levels = [b - a for a, b in pairwise(rank)]
         self.lots = [
-            max(1.0, (quantity[i + 1] - quantity[i]) / max(1e-9, packed[i + 1] - packed[i])) for i in range(_GRID)
+            max(1.0, (q1 - q0) * temper.depth / lot / max(1e-9, levels))
+            for ((_, q0), (_, q1)), levels in zip(pairwise(shape), self.levels, strict=True)
         ]
+        self.around = []
+        for cell in range(_GRID):
+            low, high = max(0, cell - _NEIGHBOURS), min(_GRID, cell + _NEIGHBOURS)
+            begin, end = max(1, edges[low]), max(2, edges[high])
+            self.around.append((begin, end, rank[high] - rank[low]))
         self.touch = temper.touch / lot
         self.far = int(edges[-1] * 1.2)
-        self.least = levels // 2
-        self.sizes = [math.exp(random.gauss(0.0, _SIZE_SIGMA) - _SIZE_SIGMA**2 / 2) for _ in range(_SIZES)]
+        self.least = most // 2
+        self.sizes = sizes.table
 
 
-def _between(temper: Temper, distance: float, column: int) -> float:
-    """The shape's column at a distance, linear between its rows and on from its last two."""
-    rows = temper.shape
-    i = next((i for i in range(1, len(rows) - 1) if rows[i][0] >= distance), len(rows) - 1)
-    (d0, *low), (d1, *high) = rows[i - 1], rows[i]
-    return low[column - 1] + (high[column - 1] - low[column - 1]) * (distance - d0) / (d1 - d0)
+def _interpolated(shape: Shape, distances: Sequence[float]) -> list[tuple[float, float]]:
+    """(levels, quantity) within each of the rising distances: linear between the rows, and on from the last two."""
+    result = []
+    row = 1
+    for d in distances:
+        while row < len(shape) - 1 and shape[row][0] < d:
+            row += 1
+        (d0, n0, q0), (d1, n1, q1) = shape[row - 1], shape[row]
+        part = (d - d0) / (d1 - d0)
+        result.append((n0 + (n1 - n0) * part, q0 + (q1 - q0) * part))
+    return result
 
 
 class Side:
@@ -73,8 +94,8 @@ class Side:
         profile, draw = self._profile, self._random.random
         last = self.keys[-1]
         due = 0.0
-        for cell in range(_GRID - 1):
-            due += profile.rank[cell + 1] - profile.rank[cell]
+        for cell in range(_GRID):
+            due += profile.levels[cell]
             while due >= 1.0:
                 due -= 1.0
                 key = best + profile.offset[cell] + int(draw() * profile.width[cell])
@@ -137,18 +158,19 @@ class Side:
             if cell >= _GRID:
                 lots[best] = changed[best] = self.touch_lots()
                 continue
-            key = best + profile.offset[cell] + int(random() * profile.width[cell])
-            place = bisect_left(keys, key)
             if random() < modify:
+                place = bisect_left(keys, best + profile.offset[cell])
                 if place < len(keys):
                     key = keys[place]
                     lots[key] = changed[key] = self.level_lots(cell)
                 continue
-            want = profile.rank[cell]
-            if random() < 0.5 + (want - place) / (0.3 * want + 3.0):
+            begin, end, want = profile.around[cell]
+            first, last = bisect_left(keys, best + begin), bisect_left(keys, best + end)
+            if random() < 0.5 + (want - last + first) / (0.2 * want + 1.0):
+                key = best + profile.offset[cell] + int(random() * profile.width[cell])
                 self.put(key, self.level_lots(cell))
-            elif 0 < place < len(keys) and len(keys) > profile.least:
-                key = keys.pop(place)
+            elif first < last and len(keys) > profile.least:
+                key = keys.pop(first + int(random() * (last - first)))
                 del lots[key]
                 changed[key] = 0
         while keys[-1] - keys[0] > profile.far:
