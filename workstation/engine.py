@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
@@ -130,21 +130,25 @@ class Engine(DeskView):
 
     # Life.
 
-    async def start(self) -> None:
-        """Connect the venues, let the market run and begin to open the store. Raises what a venue's connect raises."""
+    async def start(self, open_after: Awaitable[object] | None = None) -> None:
+        """Connect the venues, let the market run and begin to open the store (once `open_after` is done: a screen has
+        painted, say). Raises what a venue's connect raises.
+        """
         for name, venue in self.venues.items():
             await venue.connect(self._on_market, self._reporter(name))
         if self.pump is not None:
             self.pump.on_failure = self._market_failed
             self.pump.start()
-        self._opening = asyncio.create_task(self._open(), name="opening the store")
+        self._opening = asyncio.create_task(self._open(open_after), name="opening the store")
 
     async def wait_ready(self) -> None:
         """Until orders can be sent. Raises StoreError if the store cannot be opened."""
         if self._opening is not None:
             await asyncio.shield(self._opening)
 
-    async def _open(self) -> None:
+    async def _open(self, after: Awaitable[object] | None) -> None:
+        if after is not None:
+            await after
         store = await asyncio.to_thread(self._open_store)
         loop = asyncio.get_running_loop()
         store.on_failure = _elsewhere(loop, self._store_failed)
