@@ -35,7 +35,7 @@ class ChunkEncoder:
     def __init__(self, instruments: Iterable[Instrument]) -> None:
         import zstandard
 
-        self._compress = zstandard.ZstdCompressor(level=3).compress
+        self._compress = zstandard.ZstdCompressor(level=6).compress
         self._books = {instrument.id: OrderBook(instrument.id) for instrument in instruments}
         self._since_checkpoint = 0
 
