@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import sqlite3
 import threading
+import time
 import types
 import typing
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ from workstation.domain.events import (
     TradingState,
     TradingStateChanged,
 )
-from workstation.store import DuplicateFill, Store, StoreError
+from workstation.store import DuplicateFill, Store, StoreError, writer
 from workstation.store.codec import Event
 
 EVENT_CLASSES = (*get_args(OrderEvent.__value__), *get_args(AccountEvent.__value__))
@@ -221,11 +222,16 @@ async def test_awaited_and_unawaited_appends_keep_their_order(store: Store) -> N
 
 
 async def test_a_cancelled_commit_is_stored_all_the_same(store: Store) -> None:
+    hold = sqlite3.connect(store.path, isolation_level=None)
+    hold.execute("BEGIN IMMEDIATE")  # the writer has to wait, so that the cancelling comes in time
     task = asyncio.ensure_future(store.commit(intent("a")))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    await asyncio.sleep(0)
+    hold.execute("COMMIT")
+    hold.close()
     await store.commit(OrderSubmitted(client_id="a", ts=2))
     assert list(store.journal()) == [intent("a"), OrderSubmitted(client_id="a", ts=2)]
 
@@ -256,6 +262,18 @@ def test_appends_that_wait_together_share_one_transaction(store: Store) -> None:
     for future in futures:
         future.result()
     assert 1 <= statements.count("COMMIT") <= 2  # the first may have gone alone
+
+
+def test_a_quiet_moment_moves_the_write_ahead_log_into_the_file(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
+    size = store.path.stat().st_size
+    for number in range(writer.CHECKPOINT_AFTER):
+        store.append(intent(str(number))).result()
+    patience = 200
+    while store.path.stat().st_size == size and patience:
+        time.sleep(0.02)
+        patience -= 1
+    assert store.path.stat().st_size > size
 
 
 def test_what_was_submitted_before_close_is_stored_and_after_it_is_refused(store: Store) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from store_samples import PERP, SPOT, intent, open_store
 
-from workstation.store import EquitySnapshot, LogEntry, Store
+from workstation.store import EquitySnapshot, LogEntry, Store, writer
 
 
 @pytest.fixture
@@ -117,3 +117,14 @@ def test_a_flood_of_log_entries_is_written_in_batches(store: Store) -> None:
     store.flush()
     assert len(store.log(last=10_000)) == 5_000
     assert len(commits) < 30
+
+
+def test_log_entries_that_never_pause_are_written_all_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "QUIET_SECONDS", 60)
+    for number in range(writer.LATER):
+        store.save_log(number, "info", "desk", "line")
+    patience = 200
+    while not store.log() and patience:
+        time.sleep(0.02)
+        patience -= 1
+    assert store.log()
