@@ -1,0 +1,272 @@
+"""What every venue must do. A venue's own test module subclasses `VenueConformance` and gives it a `bench`.
+
+    class TestMyVenue(VenueConformance):
+        @pytest.fixture
+        async def bench(self) -> AsyncIterator[ConformanceBench]: ...
+
+A bench is a connected venue whose `spot` and `perp` instruments have a book of 10 a side around 1000 (bids 999.0,
+998.0; asks 1001.0, 1002.0; 5 each), an account with 100,000 of the quote currency and nothing else, and ways to move
+its market. `settle` lets everything arrive that is on its way. A venue that lacks a capability skips what needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+from venue_desk import VenueDesk
+
+from workstation.domain import events as e
+from workstation.domain.instrument import Instrument
+from workstation.domain.order import OrderState, Side, TimeInForce
+from workstation.venues.contract import LinkState, VenueError, VenueUnreachable
+
+
+@dataclass
+class ConformanceBench:
+    desk: VenueDesk
+    spot: Instrument
+    perp: Instrument
+    #: (instrument, side of the aggressor, quantity, price): a public trade of strangers.
+    trade: Callable[[Instrument, Side, str, str], Awaitable[None]]
+    #: (instrument, bids, asks): levels of the book that change now, price → quantity.
+    move: Callable[[Instrument, dict[str, str], dict[str, str]], Awaitable[None]]
+    settle: Callable[[], Awaitable[None]]
+    #: (nanoseconds): let time pass.
+    wait: Callable[[int], Awaitable[None]]
+
+
+class VenueConformance:
+    # The link
+
+    async def test_shows_its_link_and_instruments(self, bench: ConformanceBench) -> None:
+        venue = bench.desk.venue
+        assert venue.link is LinkState.CONNECTED
+        assert {bench.spot.id, bench.perp.id} <= {instrument.id for instrument in venue.instruments()}
+        assert all(instrument.venue == venue.name for instrument in venue.instruments())
+
+    async def test_passes_the_market_on(self, bench: ConformanceBench) -> None:
+        before = len(bench.desk.market)
+        await bench.trade(bench.spot, Side.BUY, "1", "1001")
+        await bench.settle()
+        assert len(bench.desk.market) > before
+
+    async def test_a_closed_venue_is_unreachable(self, bench: ConformanceBench) -> None:
+        venue = bench.desk.venue
+        order = bench.desk.draft(bench.spot, Side.BUY, "1", "900")
+        await venue.close()
+        assert venue.link is LinkState.DOWN
+        for call in (venue.submit(order), venue.cancel(order), venue.cancel_all(), venue.open_orders()):
+            with pytest.raises(VenueUnreachable):
+                await call
+        await venue.close()  # harmless
+
+    # The life of orders
+
+    async def test_a_resting_order_is_accepted_shown_and_cancelled(self, bench: ConformanceBench) -> None:
+        desk, venue = bench.desk, bench.desk.venue
+        client_id = await desk.buy(bench.spot, "1", "990")
+        await bench.settle()
+        assert desk.said(client_id) == ["accepted"]
+        (shown,) = await venue.open_orders()
+        assert shown == await venue.order_status(client_id)
+        assert (shown.client_id, shown.instrument, shown.state) == (client_id, bench.spot.id, OrderState.ACCEPTED)
+        assert (shown.quantity, shown.filled, shown.price) == (1, 0, 990)
+        assert shown.venue_order_id == desk.orders[client_id].venue_order_id
+        await desk.cancel(client_id)
+        await bench.settle()
+        assert desk.said(client_id) == ["accepted", "canceled"]
+        assert not await venue.open_orders()
+        status = await venue.order_status(client_id)
+        assert status is not None
+        assert status.state is OrderState.CANCELED
+
+    async def test_a_market_order_fills_from_the_book_and_pays_the_taker_fee(self, bench: ConformanceBench) -> None:
+        desk, venue = bench.desk, bench.desk.venue
+        client_id = await desk.buy(bench.spot, "6")
+        await bench.settle()
+        assert desk.said(client_id) == ["accepted", "filled", "filled"]
+        assert desk.fills(client_id) == [(5, 1001), (1, 1002)]
+        assert desk.orders[client_id].state is OrderState.FILLED
+        value = Decimal("6007")
+        fee = value * bench.spot.taker_fee
+        assert desk.orders[client_id].fees == fee
+        balances = await venue.balances()
+        assert balances[bench.spot.base] == 6
+        assert balances[bench.spot.quote] == 100_000 - value - fee
+
+    async def test_a_resting_order_fills_behind_the_queue_and_pays_the_maker_fee(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        client_id = await desk.buy(bench.perp, "2", "999")
+        await bench.settle()
+        await bench.trade(bench.perp, Side.SELL, "5", "999")
+        await bench.settle()
+        assert desk.fills(client_id) == []
+        await bench.trade(bench.perp, Side.SELL, "0.5", "999")
+        await bench.settle()
+        assert desk.fills(client_id) == [(Decimal("0.5"), 999)]
+        assert desk.orders[client_id].state is OrderState.PARTIALLY_FILLED
+        assert desk.orders[client_id].fees == Decimal("499.5") * bench.perp.maker_fee
+        assert await desk.venue.positions() == {bench.perp.id: Decimal("0.5")}
+
+    async def test_fills_can_be_asked_for_and_have_ids_of_their_own(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        start = desk.clock.now()
+        client_id = await desk.buy(bench.perp, "6")
+        await bench.settle()
+        fills = list(await desk.venue.fills_since(start))
+        assert fills == [event.fill for event in desk.reports if isinstance(event, e.OrderFilled)]
+        assert len({fill.trade_id for fill in fills}) == len(fills) == 2
+        assert {fill.client_id for fill in fills} == {client_id}
+        assert not await desk.venue.fills_since(fills[-1].ts + 1)
+
+    async def test_an_order_that_cannot_be_is_rejected_with_a_sentence(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        off_tick = await desk.buy(bench.spot, "1", "990.01")
+        too_dear = await desk.buy(bench.spot, "1000", "990")
+        not_held = await desk.sell(bench.spot, "1", "1010")
+        await bench.settle()
+        for client_id in (off_tick, too_dear, not_held):
+            assert desk.said(client_id) == ["rejected"]
+            assert desk.reason(client_id).endswith(".")
+            status = await desk.venue.order_status(client_id)
+            assert status is None or status.state is OrderState.REJECTED
+        assert not await desk.venue.open_orders()
+
+    async def test_a_client_id_never_executes_twice(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        order = desk.draft(bench.perp, Side.BUY, "1")
+        await desk.venue.submit(order)
+        await bench.settle()
+        with pytest.raises(VenueError):
+            await desk.venue.submit(order)
+        await bench.settle()
+        assert desk.fills() == [(1, 1001)]
+        assert await desk.venue.positions() == {bench.perp.id: 1}
+
+    async def test_nobody_knows_an_order_that_never_came(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        order = desk.draft(bench.spot, Side.BUY, "1", "990")
+        assert await desk.venue.order_status(order.client_id) is None
+        reports: list[e.OrderEvent] = []
+        await desk.venue.connect(lambda event: None, reports.append)
+        await desk.venue.cancel(order)
+        await bench.settle()
+        assert [type(event) for event in reports] == [e.OrderCancelRejected]
+
+    async def test_cancelling_a_filled_order_is_refused(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        client_id = await desk.buy(bench.perp, "1")
+        await bench.settle()
+        reports: list[e.OrderEvent] = []
+        await desk.venue.connect(lambda event: None, reports.append)
+        await desk.venue.cancel(desk.orders[client_id])
+        await bench.settle()
+        assert [type(event) for event in reports] == [e.OrderCancelRejected]
+
+    async def test_cancel_all_cancels_one_instrument_or_everything(self, bench: ConformanceBench) -> None:
+        desk, venue = bench.desk, bench.desk.venue
+        for instrument in (bench.spot, bench.spot, bench.perp):
+            await desk.buy(instrument, "1", "990")
+        await desk.sell(bench.perp, "1", stop="900")
+        await bench.settle()
+        await venue.cancel_all(bench.spot.id)
+        await bench.settle()
+        assert {order.instrument for order in await venue.open_orders()} == {bench.perp.id}
+        await venue.cancel_all()
+        await bench.settle()
+        assert not await venue.open_orders()
+        assert {order.state for order in desk.orders.values()} == {OrderState.CANCELED}
+
+    # Amend
+
+    async def test_amending_changes_the_terms(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        if not desk.venue.capabilities.amend:
+            pytest.skip("the venue cannot amend")
+        client_id = await desk.buy(bench.spot, "2", "990")
+        await bench.settle()
+        await desk.amend(client_id, quantity="3", price="991")
+        await bench.settle()
+        assert desk.said(client_id) == ["accepted", "amended"]
+        (shown,) = await desk.venue.open_orders()
+        assert (shown.quantity, shown.price) == (3, 991)
+        assert (desk.orders[client_id].quantity, desk.orders[client_id].price) == (3, 991)
+        await desk.amend(client_id, quantity="100000")
+        await bench.settle()
+        assert desk.said(client_id)[-1] == "amendrejected"
+        assert desk.orders[client_id].quantity == 3
+
+    # Types and times in force
+
+    async def test_stops_trigger_and_then_trade(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        stop = await desk.buy(bench.perp, "1", stop="1002")
+        stop_limit = await desk.sell(bench.perp, "1", "997", stop="998")
+        await bench.settle()
+        assert desk.said(stop) == desk.said(stop_limit) == ["accepted"]
+        await bench.trade(bench.perp, Side.BUY, "1", "1002")
+        await bench.settle()
+        assert desk.said(stop) == ["accepted", "triggered", "filled"]
+        await bench.trade(bench.perp, Side.SELL, "1", "998")
+        await bench.settle()
+        assert desk.said(stop_limit) == ["accepted", "triggered", "filled"]
+        assert desk.fills(stop_limit) == [(1, 999)]
+
+    async def test_ioc_and_fok(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        fok = await desk.buy(bench.perp, "6", "1001", tif=TimeInForce.FOK)
+        ioc = await desk.buy(bench.perp, "6", "1001", tif=TimeInForce.IOC)
+        await bench.settle()
+        assert desk.said(fok) == ["accepted", "canceled"]
+        assert desk.said(ioc) == ["accepted", "filled", "canceled"]
+        assert desk.fills() == [(5, 1001)]
+
+    async def test_gtd_orders_expire(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        until = desk.clock.now() + 10_000_000_000
+        client_id = await desk.buy(bench.perp, "1", "990", tif=TimeInForce.GTD, expire_at=until)
+        await bench.settle()
+        await bench.wait(10_000_000_000)
+        await bench.settle()
+        assert desk.said(client_id) == ["accepted", "expired"]
+        assert not await desk.venue.open_orders()
+
+    async def test_post_only_never_takes(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        if not desk.venue.capabilities.post_only:
+            pytest.skip("the venue has no post-only")
+        client_id = await desk.buy(bench.perp, "1", "1001", post_only=True)
+        await bench.settle()
+        assert desk.said(client_id) == ["rejected"]
+
+    async def test_reduce_only_never_flips(self, bench: ConformanceBench) -> None:
+        desk = bench.desk
+        if not desk.venue.capabilities.reduce_only:
+            pytest.skip("the venue has no reduce-only")
+        flat = await desk.sell(bench.perp, "1", reduce_only=True)
+        await desk.buy(bench.perp, "1")
+        await bench.settle()
+        assert desk.said(flat) == ["rejected"]
+        close = await desk.sell(bench.perp, "3", reduce_only=True)
+        await bench.settle()
+        assert desk.fills(close) == [(1, 999)]
+        assert await desk.venue.positions() == {}
+
+    # Money
+
+    async def test_a_round_trip_in_a_perpetual_leaves_profit_and_fees_and_nothing_else(
+        self, bench: ConformanceBench
+    ) -> None:
+        desk = bench.desk
+        await desk.buy(bench.perp, "2")
+        await bench.settle()
+        await bench.move(bench.perp, {"1010": "5"}, {"1001": "0", "1002": "0", "1011": "5"})
+        await desk.sell(bench.perp, "2")
+        await bench.settle()
+        fees = sum(order.fees for order in desk.orders.values())
+        assert fees == (2002 + 2020) * bench.perp.taker_fee
+        assert await desk.venue.balances() == {bench.perp.settlement: 100_000 + 18 - fees}
+        assert await desk.venue.positions() == {}
