@@ -35,16 +35,18 @@ _HOUR = 3_600 * SECOND
 def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None) -> Engine:
     """The desk on the demo market. Its venues remember orders, money and last prices in files of their own.
 
-    Raises `LedgerError` if a venue's file cannot be opened.
+    Raises `StoreError` if another desk has them open, `LedgerError` if a venue's file cannot be opened.
     """
     from workstation.market.demo import DemoMarket
     from workstation.market.demo.listings import LISTINGS
+    from workstation.store.lock import DeskLock
 
     clock = clock or LiveClock()
     by_venue: dict[str, list[Instrument]] = {}
     for listing in LISTINGS:
         by_venue.setdefault(listing.instrument.venue, []).append(listing.instrument)
     paths.data.mkdir(parents=True, exist_ok=True)
+    DeskLock(paths.store("demo")).release()  # another desk is named before its venues' files are touched
     venues = [
         SimulatedVenue(
             name,

@@ -108,12 +108,12 @@ def _parser(command: str) -> argparse.ArgumentParser:
             parser.add_argument("--out", type=Path, help="the file; a new one in the data folder otherwise")
             parser.add_argument("--seconds", type=float, help="stop after this long")
         case "export":
-            from workstation.store.export import FORMATS, TABLES
+            from workstation.store.export import TABLES, Format
 
             parser.description = "Write a table of the store; works beside a running desk."
-            parser.add_argument("table", choices=TABLES)
-            parser.add_argument("--format", choices=FORMATS, default="csv")
-            parser.add_argument("--out", type=Path, help="the file; standard output otherwise (not for parquet)")
+            parser.add_argument("table", choices=list(TABLES))
+            parser.add_argument("--format", choices=list(Format), default="csv")
+            parser.add_argument("--out", type=Path, help="the file; standard output otherwise")
             parser.add_argument("--mode", choices=("demo", "replay", "paper", "live"), default="demo")
             parser.add_argument("--store", type=Path, help="a store's file in place of that of the mode")
         case "plugins":
@@ -183,7 +183,12 @@ def _export(options: argparse.Namespace) -> int:
     from workstation.store.export import export
 
     _, paths = _settings(options)
-    export(options.store or paths.store(options.mode), options.table, options.format, options.out)
+    store = options.store or paths.store(options.mode)
+    if options.out is None:
+        export(store, options.table, options.format, sys.stdout.buffer)
+        return 0
+    with options.out.open("wb") as out:
+        export(store, options.table, options.format, out)
     return 0
 
 
