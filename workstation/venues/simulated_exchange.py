@@ -237,9 +237,10 @@ class SimulatedExchange:
             return None
         if engine.instrument.is_inverse:  # a contract's value falls with the price: the worst is the lowest
             return engine.instrument.price(min(ticks for ticks, _ in takes))
-        total = sum(ticks * lots for ticks, lots in takes)
-        mean = divide(multiply(Decimal(total), engine.instrument.tick), Decimal(sum(lots for _, lots in takes)))
-        return add(mean, QUANTUM)  # the rounding of the mean makes nothing cheaper
+        total = multiply(Decimal(sum(ticks * lots for ticks, lots in takes)), engine.instrument.tick)
+        lots = Decimal(sum(lots for _, lots in takes))
+        mean = divide(total, lots)
+        return mean if multiply(mean, lots) >= total else add(mean, QUANTUM)  # rounding makes nothing cheaper
 
     def _reducible(self, instrument: Instrument) -> Callable[[], int]:
         return lambda: self.account.reducible(instrument, self.open.values())
