@@ -101,6 +101,8 @@ def replay_desk(
         lambda: open_store(path, "replay", clock),
         currency,
         _DOLLARS if currency in _DOLLARS else (),
+        source.notices,
+        source.close,
     )
     assert engine.pump is not None
     control = ReplayControl(source, clock, engine.pump, loop=loop)
@@ -124,6 +126,8 @@ def _engine(
     opener: Callable[[], Store],
     currency: str | None = None,
     at_par: Sequence[str] = (),
+    notices: Sequence[str] = (),
+    on_close: Callable[[], None] = lambda: None,
 ) -> Engine:
     market = MarketData(source.instruments, source.history, settings.market.tape_length)
     return Engine(
@@ -138,6 +142,8 @@ def _engine(
         at_par=at_par,
         account_name=settings.account.name,
         pump=MarketPump(source, clock, {venue.name: venue for venue in venues}),
+        notices=notices,
+        on_close=on_close,
     )
 
 

@@ -29,6 +29,7 @@ from workstation.domain.numbers import ZERO, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, Side
 from workstation.log import DeskLog, LogEntry
 from workstation.market.data import MarketData
+from workstation.recorder import Recorder
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.exits import Exits
@@ -74,7 +75,10 @@ class Engine(DeskView):
         bus: Bus | None = None,
         next_id: Callable[[], ClientOrderId] = random_order_id,
         answer_timeout: float = 5.0,
+        notices: Sequence[str] = (),
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
+        """`notices`: what the market's source has to say, a list that may grow; `on_close`: lets the source go."""
         core = TradingCore([i for venue in venues for i in venue.instruments()], market, limits, currency, at_par)
         super().__init__(core, market, {venue.name: venue for venue in venues}, clock)
         self.mode = mode
@@ -93,8 +97,9 @@ class Engine(DeskView):
         self._opening: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._day_start: tuple[int, Decimal] | None = None
-        self._recorder: Any = None
-        self.recording: Path | None = None
+        self._recorder = Recorder(self.instruments(), market, clock, self.log)
+        self._on_close = on_close
+        self._notices = notices
         self.gateway = OrderGateway(
             core=self.core,
             venues=self.venues,
@@ -171,6 +176,7 @@ class Engine(DeskView):
         self._tasks += [
             asyncio.create_task(self._reconciler.run(), name="reconciliation"),
             asyncio.create_task(self._keep_equity(), name="equity snapshots"),
+            asyncio.create_task(self._tell_notices(), name="notices of the source"),
         ]
         if self.trading_state is not TradingState.ACTIVE:
             self.log.warning("desk", f"The desk is {self.trading_state.upper()}: {self.state_reason}.")
@@ -226,6 +232,7 @@ class Engine(DeskView):
             await self.pump.stop()
         for venue in self.venues.values():
             await venue.close()
+        self._on_close()
         if self._store is not None:
             if self.ready:
                 self._save_equity()
@@ -237,7 +244,7 @@ class Engine(DeskView):
     def _on_market(self, event: MarketEvent) -> None:
         self._market.apply(event)
         self.bus.publish(event)
-        if self._recorder is not None:
+        if self._recorder.write is not None:
             self._recorder.write(event)
 
     def _reporter(self, venue: str) -> Callable[[OrderEvent], None]:
@@ -270,7 +277,8 @@ class Engine(DeskView):
         self.log.error("market", f"The market data stopped: {error!r}")
 
     def market_moved(self) -> None:
-        """The market jumped to another time (a seek): candles and tapes of before are void."""
+        """The market jumped to another time (a seek): candles and tapes of before are void, a recording ends."""
+        self.stop_recording()
         self._market.reset()
         self._day_start = None
 
@@ -289,6 +297,14 @@ class Engine(DeskView):
         while True:
             self._save_equity()
             await asyncio.sleep(_EQUITY_EVERY)
+
+    async def _tell_notices(self) -> None:
+        told = 0
+        while True:
+            for notice in self._notices[told:]:
+                self.log.warning("market", notice)
+                told += 1
+            await asyncio.sleep(2.0)
 
     def _save_equity(self) -> None:
         if self._store is None or self._store.failure is not None:
@@ -415,25 +431,17 @@ class Engine(DeskView):
 
     # Recording and settings.
 
-    def start_recording(self, path: Path) -> None:
-        """Record the running market from now on. Raises RecordingError or `Refused`."""
-        from workstation.market.recording import RecordingWriter
+    @property
+    def recording(self) -> Path | None:
+        """The file that the market is being recorded into."""
+        return self._recorder.path
 
-        if self._recorder is not None:
-            raise Refused(f"A recording is running already: {self.recording}.")
-        recorder = RecordingWriter(path, self.instruments(), self.clock)
-        for market in self._market.markets.values():
-            if market.book.stale is None:
-                recorder.write(market.book.snapshot())
-        self._recorder, self.recording = recorder, path
-        self.log.info("market", f"Recording to {path}.")
+    def start_recording(self, path: Path) -> None:
+        """Record the running market into a new file from now on. Raises RecordingError or `Refused`."""
+        self._recorder.start(path)
 
     def stop_recording(self) -> None:
-        if self._recorder is not None:
-            recorder, self._recorder = self._recorder, None
-            recorder.close()
-            self.log.info("market", f"Recorded to {self.recording}.")
-            self.recording = None
+        self._recorder.stop()
 
     def get_setting(self, key: str, default: Any = None) -> Any:
         """A JSON value that the store keeps (a layout, a pane's settings); `default` before the store is open."""
