@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,22 +16,24 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import WorkerFailed
 
 from screens.actions import DESK, DESK_ACTIONS, EVERYWHERE, REPLAY_ACTIONS, Action, ActionTable, page_actions
-from screens.bars import Footer, StatusBar
-from screens.command_line import CommandLine, Interpreter
+from screens.command_line import CommandLine
 from screens.commands import DeskCommands
 from screens.desk import ShellDesk
 from screens.desk_screen import DeskScreen
 from screens.keyboard import Keyboard
 from screens.keys import display
-from screens.layout import pages_for, pane_of, slots_of
+from screens.layout import pages_for, pane_of
 from screens.pane import Pane
-from screens.plugins import PaneInfo
+from screens.plugins import PaneInfo, list_plugins
 from screens.state import DeskState
 from screens.theme import COLOURS, DARK, INKS, LIGHT, Ink, textual_theme
+from screens.typed import TypedLines
 from screens.workspace import Workspace
 from workstation.engine import Engine
+from workstation.paths import Paths
 from workstation.settings import Settings
 from workstation.trading.errors import Refused
 from workstation.venues.contract import VenueError
@@ -48,9 +51,6 @@ class TwsApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     ESCAPE_TO_MINIMIZE = False
     BINDINGS: ClassVar[list[BindingType]] = []
-    CSS = """
-    Screen { background: $background; color: $foreground; }
-    """
 
     def __init__(
         self,
@@ -58,12 +58,11 @@ class TwsApp(App[None]):
         panes: Sequence[PaneInfo],
         *,
         state_file: Path | None = None,
-        interpreter: Interpreter | None = None,
         start: Callable[[], Awaitable[None]] | None = None,
         recordings: Path | None = None,
     ) -> None:
-        """`panes`: what `list_plugins` found; `state_file`: where the desk's looks are kept; `interpreter`: reads typed
-        orders; `start`: run beside the first frame (the engine's `start`); `recordings`: where recordings go."""
+        """`panes`: what `list_plugins` found; `state_file`: where the desk's looks are kept; `start`: run beside the
+        first frame (the engine's `start`); `recordings`: the folder of what is recorded here."""
         super().__init__()
         self.engine = engine
         self.desk_settings: Settings = engine.settings or Settings()
@@ -79,9 +78,10 @@ class TwsApp(App[None]):
         classes = {info.name: info.cls for info in panes if info.cls is not None}
         pages = pages_for(frozenset(classes))
         self.table = self._action_table(classes, [page.title for page in pages])
+        self.commands = DeskCommands(self)
+        self.typed = TypedLines(self)
         self.desk_screen = DeskScreen(self, pages, classes)
         self.keyboard = Keyboard(self)
-        self.commands = DeskCommands(self, interpreter)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._frames = 0
         for name in COLOURS:
@@ -137,7 +137,12 @@ class TwsApp(App[None]):
             for pane in self.workspace.shown():
                 self.workspace.guard(pane, partial(_paint, pane, now))
         if covered and hasattr(top, "tick"):
-            top.tick(now)
+            try:
+                top.tick(now)
+            except Exception as error:  # a dialog that fails goes; the desk stays
+                self.engine.log.error("desk", f"A dialog has failed: {error!r}", traceback.format_exc())
+                self.toast(f"The dialog has failed: {error!r}", error=True)
+                top.dismiss(None)
         if self._frames % max(1, self.desk_settings.market.frame_rate // _STATUS_RATE) == 0:
             self.refresh_bars()
             self.desk_screen.notices.tick()
@@ -145,10 +150,11 @@ class TwsApp(App[None]):
                 self.toast(problem, error=True)
 
     def refresh_bars(self) -> None:
-        if self.desk_screen.is_mounted:
-            self.desk_screen.query_one(StatusBar).repaint()
-            self.desk_screen.query_one(Footer).repaint()
-            self.workspace.repaint()
+        if not self.desk_screen.footer.is_attached:
+            return  # before the first frame, or after the last
+        self.desk_screen.status.repaint()
+        self.desk_screen.footer.repaint()
+        self.workspace.repaint()
 
     @property
     def workspace(self) -> Workspace:
@@ -224,17 +230,17 @@ class TwsApp(App[None]):
     def finish_jump(self, key: str) -> None:
         slot = self.workspace.letters.get(key)
         self.workspace.letters = {}
-        self.desk_screen.query_one(Footer).jumping = False
+        self.desk_screen.footer.jumping = False
         if slot is not None:
             self.workspace.focus_slot(slot)
         self.refresh_bars()
 
     @on(CommandLine.Entered)
     def _command(self, event: CommandLine.Entered) -> None:
-        self.state.values["commands"] = self.desk_screen.query_one(CommandLine).history
+        self.state.values["commands"] = self.desk_screen.command_line.history
         self.state.dirty = True
         self.give_focus_back()
-        self.run_apart(self.commands.run_line(event.line))
+        self.run_apart(self.typed.run(event.line))
 
     @on(CommandLine.Left)
     def give_focus_back(self) -> None:
@@ -260,6 +266,8 @@ class TwsApp(App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         """A failure inside a pane stays there; any other ends the app, as Textual does."""
+        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            error = error.error
         pane = self._culprit(error)
         if pane is None:
             super()._handle_exception(error)
@@ -277,19 +285,30 @@ class TwsApp(App[None]):
         owners.append(active_message_pump.get(None))
         for owner in owners:
             if isinstance(owner, Widget) and (pane := self.workspace.pane_with(owner)) is not None:
-                return pane if self.workspace.panes.get(pane.slot) is pane else None
+                return pane
         return None
-
-    def pane_slots(self) -> list[tuple[str, str]]:
-        """(slot, title) of every pane on every page."""
-        found: dict[str, str] = {}
-        for page in self.workspace.pages:
-            for slot in slots_of(page.fitting(self.size.width, self.size.height)):
-                title = self.workspace.pane_classes[pane_of(slot)].TITLE
-                found.setdefault(slot, f"{title} ({page.title})")
-        return list(found.items())
 
 
 def _paint(pane: Pane, now: int) -> None:
     pane.paint(now)
     pane.flush()
+
+
+def run_desk(engine: Engine, paths: Paths) -> int:
+    """Open the desk on a screen until the trader leaves it; the exit code."""
+    app = TwsApp(
+        engine,
+        list_plugins(paths.plugins),
+        state_file=paths.state / f"desk-{engine.mode}.json",
+        start=engine.start,
+        recordings=paths.recordings,
+    )
+
+    async def run() -> None:
+        try:
+            await app.run_async()
+        finally:
+            await engine.close()
+
+    asyncio.run(run())
+    return app.return_code or 0

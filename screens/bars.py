@@ -66,31 +66,31 @@ class StatusBar(_Bar):
 
     def parts(self) -> list[Part]:
         always = self._state()
+        groups = [self._money(), self._day(), self._links(True), self._replay(), self._recording()]
+        money_at, day, links = 0, 1, 2
         clock = self._clock()
-        groups = [  # (order of leaving, parts); the order here is the order on the line
-            (5, self._money()),
-            (4, self._day()),
-            (3, self._links(True)),
-            (6, self._replay()),
-            (7, self._recording()),
-        ]
         room = self.width - _length(always) - 1
-        chosen = [parts for _, parts in groups]
 
-        def needed() -> int:
-            return sum(_length(parts) + 2 for parts in chosen if parts) + _length(clock)
+        def full() -> bool:
+            return sum(_length(group) + 2 for group in groups if group) + _length(clock) > room
 
-        if needed() > room:
-            chosen[2] = self._links(False)
-        for index in (2, 1, 0, 3, 4):
-            if needed() > room and index == 1:
-                clock = []
-            if needed() > room:
-                chosen[index] = []
+        if full():
+            clock = clock[:1]  # without the zone
+        if full():
+            groups[links] = self._links(False)
+        if full():
+            groups[money_at] = groups[money_at][:2]  # without the currency
+        if full():
+            clock = []
+        if full():
+            groups[3] = groups[3][:2]  # the replay's speed without its time
+        for index in (money_at, day, links):
+            if full():
+                groups[index] = []
         line = list(always)
-        for parts in chosen:
-            if parts:
-                line += [("  ", self.ink.text), *parts]
+        for group in groups:
+            if group:
+                line += [("  ", self.ink.text), *group]
         gap = self.width - _length(line) - _length(clock)
         return [*line, (" " * max(1, gap), self.ink.text), *clock]
 
@@ -158,7 +158,7 @@ class StatusBar(_Bar):
         if self.engine.replay is not None:
             return []
         now = datetime.fromtimestamp(self.engine.clock.now() / SECOND).astimezone()
-        return [(f"{now:%H:%M:%S} {now:%Z} ", self.ink.dim)]
+        return [(f"{now:%H:%M:%S} ", self.ink.text), (f"{now:%Z} ", self.ink.dim)]
 
 
 class Footer(_Bar):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events, on
@@ -25,18 +25,6 @@ class Meaning:
 
     text: str
     ok: bool = True
-
-
-class Interpreter(Protocol):
-    """Understands typed lines. The desk brings its own for actions; orders are read by the engine's parser."""
-
-    def meaning(self, line: str) -> Meaning:
-        """What the line means now. Called at every key stroke; changes nothing."""
-        ...
-
-    def run(self, line: str) -> Awaitable[str | None]:
-        """Do it; a sentence for the trader, or None. Raises `Refused` with a sentence."""
-        ...
 
 
 class _Echo(Painted):

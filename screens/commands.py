@@ -1,16 +1,15 @@
-"""What the desk's own actions do, and what is typed on the `:` line."""
+"""What the desk's own actions do."""
 
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from screens.actions import DESK, EVERYWHERE, Action
-from screens.command_line import CommandLine, Interpreter, Meaning
 from screens.keys import display
-from workstation.clock import SECOND
 from workstation.trading.errors import Refused
-from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
     from screens.app import TwsApp
@@ -18,12 +17,11 @@ if TYPE_CHECKING:
 
 
 class DeskCommands:
-    """One method for each of the desk's actions (`do_<name>`); also the interpreter of typed lines."""
+    """One method for each of the desk's actions: `do_<name>`."""
 
-    def __init__(self, app: TwsApp, interpreter: Interpreter | None) -> None:
+    def __init__(self, app: TwsApp) -> None:
         self.app = app
-        self.interpreter = interpreter
-        self._killed_at: int | None = None  # UTC ns of the first press
+        self._killed_at: float | None = None  # monotonic seconds of the first press: the trader's time, not a replay's
         self._kill_failure = ""
 
     def run(self, action: Action) -> None:
@@ -39,21 +37,25 @@ class DeskCommands:
 
     def do_kill(self) -> None:
         """First press: halt and pull. A second one within the window: flatten too."""
-        now = self.app.engine.clock.now()
-        again = self.flatten_left() > 0
+        if self.flatten_left() > 0:
+            self.flatten()
+        else:
+            self._killed_at = time.monotonic()
+            self._press(self.app.engine.kill)
+
+    def flatten(self) -> None:
+        """Halt, pull, and close every position."""
+        self._killed_at = None
+        self._press(self.app.engine.flatten)
+
+    def _press(self, kill: Callable[[], None]) -> None:
         try:
-            if again:
-                self._killed_at = None
-                self.app.engine.flatten()
-            else:
-                self._killed_at = now
-                self.app.engine.kill()
+            kill()
             self._kill_failure = ""
         except Exception as error:  # whatever went wrong must be seen; the dialog stands on top of everything
             self._kill_failure = f"The kill switch itself failed: {error!r}. Pull your orders at the venue."
             self.app.engine.log.error("kill", self._kill_failure)
-            self.app.toast(self._kill_failure, error=True)
-        self.app.desk_screen.query_one(CommandLine).close()
+        self.app.desk_screen.command_line.close()
         self.show_kill()
 
     def flatten_left(self) -> float:
@@ -61,7 +63,7 @@ class DeskCommands:
         if self._killed_at is None:
             return 0.0
         window = self.app.desk_settings.kill.flatten_window_seconds
-        return max(0.0, window - (self.app.engine.clock.now() - self._killed_at) / SECOND)
+        return max(0.0, window - (time.monotonic() - self._killed_at))
 
     def show_kill(self) -> None:
         from screens.kill_dialog import KillDialog
@@ -97,7 +99,7 @@ class DeskCommands:
         entries = action_entries(actions, titles, app.run_named)
         entries += [
             Entry("Pane", title, lambda slot=slot: app.workspace.focus_slot(slot), words=f"go to pane {slot}")  # type: ignore[misc]
-            for slot, title in app.pane_slots()
+            for slot, title in app.workspace.every_slot()
         ]
         entries += self._instruments()
         entries += [
@@ -147,7 +149,7 @@ class DeskCommands:
         desk.sort(key=lambda action: _GROUPS.index(action.group) if action.group in _GROUPS else len(_GROUPS))
         arm = display(self._keys("arm")[0]) if self._keys("arm") else "the palette"
         note = (
-            f"⚡ trades: acts only in the focused pane and while the desk is ARMED ({arm}). In a text field letters "
+            f"‡ trades: acts only in the focused pane and while the desk is ARMED ({arm}). In a text field letters "
             f"are letters. The kill switch ({display(self._keys('kill')[0])}) works everywhere, always."
         )
         app.push_screen(Help(pane.TITLE if pane is not None else None, own, desk, note))
@@ -156,7 +158,7 @@ class DeskCommands:
         self.do_help()
 
     def do_command(self) -> None:
-        self.app.desk_screen.query_one(CommandLine).open()
+        self.app.desk_screen.command_line.open()
 
     def do_ticket(self) -> None:
         slot = self.app.workspace.slot_for("ticket")
@@ -168,10 +170,8 @@ class DeskCommands:
 
     def do_jump(self) -> None:
         if not self._in_dialog():
-            from screens.bars import Footer
-
             self.app.workspace.start_jump()
-            self.app.desk_screen.query_one(Footer).jumping = True
+            self.app.desk_screen.footer.jumping = True
 
     def do_focus_next(self) -> None:
         self.app.desk_screen.focus_next()
@@ -253,57 +253,6 @@ class DeskCommands:
         replay = self.app.engine.replay
         if replay is not None:
             replay.faster()
-
-    # -- the command line
-
-    def meaning(self, line: str) -> Meaning:
-        if not line:
-            return Meaning("Type an order or a command; ? and the palette list all commands.")
-        words = line.split()
-        if words[0] == "rearm":
-            name = self.app.engine.account_name
-            given = line.removeprefix("rearm").strip()
-            if given != name:
-                return Meaning(f"Type rearm {name} to make the halted desk ACTIVE again.", False)
-            return Meaning(f"Makes the desk of account {name} ACTIVE again: orders may be sent.")
-        if words == ["flatten"]:
-            return Meaning("HALTS the desk, pulls every order and closes every position at the market.")
-        if words == ["kill"]:
-            return Meaning("HALTS the desk and pulls every order.")
-        action = self.app.table.get(line)
-        if action is not None:
-            return Meaning(f"{action.title}: {action.help}")
-        if self.interpreter is not None:
-            return self.interpreter.meaning(line)
-        return Meaning(f"There is no command {words[0]!r}.", False)
-
-    async def run_line(self, line: str) -> None:
-        """Do what was typed. Typed orders need the desk ARMED, as keys do."""
-        engine = self.app.engine
-        try:
-            if line.split(maxsplit=1)[0] == "rearm":
-                await engine.rearm(line.removeprefix("rearm").strip())
-                self.app.toast("The desk is ACTIVE again.")
-            elif line == "flatten":
-                self._killed_at = None
-                engine.flatten()
-                self.show_kill()
-            elif line == "kill":
-                self.do_kill()
-            elif self.app.table.get(line) is not None:
-                self.app.run_named(line)
-            elif self.interpreter is not None:
-                said = await self.interpreter.run(line)
-                if said:
-                    self.app.toast(said)
-            else:
-                self.app.toast(self.meaning(line).text, error=True)
-        except (Refused, VenueError) as refusal:
-            self.app.toast(str(refusal), error=True)
-        except Exception as error:
-            engine.log.error("desk", f"The command {line!r} failed: {error!r}")
-            self.app.toast(f"The command {line!r} failed: {error!r}", error=True)
-        self.app.refresh_bars()
 
 
 _GROUPS = ["Safety", "Trade", "Find", "Panes", "Replay", "Desk"]

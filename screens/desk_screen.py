@@ -58,32 +58,37 @@ class DeskScreen(Screen[None]):
     """Everything but dialogs."""
 
     DEFAULT_CSS = """
-    DeskScreen { layers: base notices cover; layout: vertical; overflow: hidden; }
+    DeskScreen { layers: base notices cover; layout: vertical; overflow: hidden; background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
 
     def __init__(self, app: TwsApp, pages: list[Page], classes: dict[str, type[Pane]]) -> None:
         super().__init__()
         self.shell = app
         self.workspace = Workspace(app.desk, pages, classes)
         self.notices = Notices()
+        self.status = StatusBar(app.engine, lambda: app.armed)
+        self.command_line = CommandLine(app.typed.meaning, app.state.values.get("commands", ()))
+        self.footer = Footer(app.footer_actions, lambda: app.armed, app.run_named)
 
     def compose(self) -> ComposeResult:
-        shell = self.shell
-        yield StatusBar(shell.engine, lambda: shell.armed)
+        yield self.status
         yield self.workspace
-        yield CommandLine(shell.commands.meaning, shell.state.values.get("commands", ()))
-        yield Footer(shell.footer_actions, lambda: shell.armed, shell.run_named)
+        yield self.command_line
+        yield self.footer
         yield self.notices
         yield TooSmall()
 
     def on_mount(self) -> None:
-        slots = self.workspace.slots()
-        if slots:
-            wanted = next((slot for slot in ("books", "chart") if slot in slots), slots[0])
-            self.workspace.focus_slot(wanted)
+        self.call_after_refresh(self._first_focus)
         self.watch(self, "focused", self._focus_moved, init=False)
+
+    def _first_focus(self) -> None:
+        """The ladder has the focus when the desk opens."""
+        slots = self.workspace.slots()
+        if slots and self.focused is None:
+            self.workspace.focus_slot(next((slot for slot in ("books", "chart") if slot in slots), slots[0]))
 
     def _focus_moved(self, focused: Widget | None) -> None:
         self.workspace.focus_moved()

@@ -59,7 +59,7 @@ class Finder(Dialog[Entry]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = self.heading
-            box.border_subtitle = "↑↓ choose · ⏎ run · Esc close"
+            box.border_subtitle = "↑↓ choose · Enter runs · Esc close"
             yield Input(placeholder=self.placeholder)
             yield Lines(empty=self.empty)
 
@@ -72,7 +72,7 @@ class Finder(Dialog[Entry]):
 
     def narrow(self, query: str) -> None:
         if query.strip():
-            ranked = [(score(query, f"{entry.title} {entry.words}"), entry) for entry in self.entries]
+            ranked = [(score(query, entry.title, entry.words), entry) for entry in self.entries]
             self.found = [entry for rank, entry in sorted(ranked, key=lambda one: -one[0]) if rank > 0][:_MOST]
         else:
             self.found = list(self.entries)[:_MOST]
@@ -150,7 +150,7 @@ class Help(Dialog[None]):
                 for action in actions
                 if not query.strip()
                 or query.strip() in action.shown_keys.split()
-                or score(query, f"{action.title} {action.help} {action.name}") >= 100
+                or score(query, action.title, f"{action.help} {action.name}") > 40
             ]
             if fitting:
                 lines += [Line(((f" {heading}", ink.accent),), heading=True)]
@@ -181,7 +181,7 @@ class Help(Dialog[None]):
 def _explained(action: Action, ink: Ink, width: int) -> list[Line]:
     """An action in the help: keys, title and its sentence, wrapped under itself."""
     keys = action.shown_keys or "–"
-    title = action.title + (" ⚡" if action.trades else "")
+    title = action.title + (" ‡" if action.trades else "")
     indent = 12 + 26
     if width < indent + 24:  # narrow: the sentence goes below
         lines = textwrap.wrap(action.help, max(10, width - 14))

@@ -18,7 +18,7 @@ _WORDS = {
     "control": "ctrl",
 }
 _NAMED = frozenset(key.value for key in Keys if "+" not in key.value and "<" not in key.value)
-_DISPLAY = {"enter": "⏎", "pageup": "PgUp", "pagedown": "PgDn", "escape": "Esc", "space": "Space", "tab": "Tab"}
+_DISPLAY = {"enter": "Enter", "pageup": "PgUp", "pagedown": "PgDn", "escape": "Esc", "space": "Space", "tab": "Tab"}
 
 
 class UnknownKey(ValueError):

@@ -21,7 +21,7 @@ class KillDialog(Dialog[None]):
     """Fed from `engine.kill_status` at the frame rate until it is closed. Closing it stops nothing."""
 
     DEFAULT_CSS = """
-    KillDialog > Vertical { width: 96; height: 80%; border: heavy $error; }
+    KillDialog > Vertical { width: 96; border: heavy $error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         ("up", "move(-1)", "Up"),
@@ -46,17 +46,18 @@ class KillDialog(Dialog[None]):
             box.border_subtitle = "Esc closes this window, the work goes on"
             yield Lines(cursor=False)
 
-    def on_mount(self) -> None:
-        self.tick(self.engine.clock.now())
-
     def action_move(self, by: int) -> None:
         self.query_one(Lines).move(by)
 
     def tick(self, now: int) -> None:
+        if not self.query(Lines):
+            return  # the dialog is not up yet
         shown = self.query_one(Lines)
         lines = self.report(now, max(30, (shown.width or min(90, self.app.size.width - 6)) - 2))
         if tuple(lines) != tuple(shown.lines):
             top = shown.top
+            tallest = max(8, self.app.size.height - 6)
+            shown.styles.height = min(tallest, max(len(lines), shown.height))  # it grows and never jumps back
             shown.show(lines, keep=True)
             shown.top = top
             shown.repaint()

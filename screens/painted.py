@@ -120,7 +120,7 @@ class Painted(Widget):
         """The pane has another `width` or `height`; `paint` follows."""
 
 
-class PaintedPane(Painted, Pane):
+class PaintedPane(Painted, Pane, can_focus=True):
     """A pane that draws its own lines: put the rows in `paint`."""
 
     def repaint(self) -> None:

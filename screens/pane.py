@@ -165,7 +165,7 @@ class Pane(Widget):
         """What stands after the title; the instrument for a pane that follows or is pinned to one."""
         if not self.FOLLOWS or self.instrument_id is None:
             return ""
-        pinned = " ⌖" if self.settings.get("instrument") else ""
+        pinned = " ◆" if self.settings.get("instrument") else ""
         return f"{self.instrument_id}{pinned}"
 
     def status(self) -> str:

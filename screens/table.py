@@ -116,12 +116,12 @@ class TablePane[R](PaintedPane):
         def wide(some: Sequence[Column]) -> int:
             return sum(column.width for column in some) + self.GAP * (len(some) - 1)
 
-        while len(columns) > 1 and wide(columns) > self.width - 1:
+        while len(columns) > 1 and wide(columns) > self.width - 2:
             lowest = min(column.keep for column in columns)
             columns.remove([column for column in columns if column.keep == lowest][-1])
-        spare = max(0, self.width - 1 - wide(columns))
+        spare = max(0, self.width - 2 - wide(columns))
         flexible = [column for column in columns if column.flex]
-        x, self._layout = 0, []
+        x, self._layout = 1, []  # a margin at the left, the scroll bar at the right
         for column in columns:
             width = column.width
             if column.flex:
@@ -167,7 +167,7 @@ class TablePane[R](PaintedPane):
 
     def _paint_header(self) -> None:
         def build() -> list[Segment]:
-            segments = []
+            segments = [Segment(" ")]
             for column, _, width in self._layout:
                 arrow = ("▾" if self.sort_down else "▴") if column.key == self.sort_key else ""
                 text = _fit(column.title + arrow, width, column.right)
@@ -182,11 +182,11 @@ class TablePane[R](PaintedPane):
 
         def build() -> list[Segment]:
             back = (under or Style()) + (self.ink.on_cursor if cursor else Style())
-            segments = []
+            segments = [Segment(" ", back)]
             for (column, _, width), (text, style) in zip(self._layout, texts, strict=True):
                 segments.append(Segment(_fit(text, width, column.right), back + style))
                 segments.append(Segment(" " * self.GAP, back))
-            used = sum(width + self.GAP for _, _, width in self._layout)
+            used = 1 + sum(width + self.GAP for _, _, width in self._layout)
             segments.append(Segment(" " * max(0, self.width - used), back))
             if thumb:
                 segments = [*Segment.adjust_line_length(segments, self.width - 1), Segment("▐", self.ink.faint)]

@@ -14,8 +14,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
+
 from screens.app import TwsApp
-from screens.command_line import Interpreter
 from screens.pane import Pane
 from screens.plugins import PaneInfo
 from workstation.clock import SECOND, SimClock
@@ -124,7 +125,6 @@ class FrozenDesk:
         instruments: Sequence[Instrument] = INSTRUMENTS,
         balances: Mapping[str, Decimal] | None = None,
         venues: Sequence[Any] | None = None,
-        interpreter: Interpreter | None = None,
         state_file: Path | None = None,
         limits: RiskLimits | None = None,
     ) -> None:
@@ -151,13 +151,13 @@ class FrozenDesk:
             market=MarketData(instruments, history),
             limits=limits or RiskLimits(),
             open_store=open_store,
-            settings=Settings(mode="demo" if mode == "replay" else mode, **(settings or {})),  # type: ignore[arg-type]
+            settings=msgspec.convert({"mode": mode, **(settings or {})}, Settings),
         )
         infos = [
             pane if isinstance(pane, PaneInfo) else PaneInfo(pane.PANE, pane.TITLE, "test", "", None, pane)
             for pane in panes
         ]
-        self.app = TwsApp(self.engine, infos, state_file=state_file, interpreter=interpreter, start=self.start)
+        self.app = TwsApp(self.engine, infos, state_file=state_file, start=self.start)
 
     async def start(self) -> None:
         """Start the engine and give it the market: books, the trades of the last minute, the perpetual's mark."""

@@ -146,8 +146,8 @@ class Ink:
     """
 
     __slots__ = (
-        "accent", "ask", "badges", "bar", "base", "bid", "colours", "dim", "error", "faint", "on_accent", "on_ask",
-        "on_bar", "on_bid", "on_cursor", "on_flash", "on_surface", "own", "strong", "text", "warning",
+        "accent", "ask", "badges", "bar", "base", "bid", "colours", "dim", "error", "faint", "line", "on_accent",
+        "on_ask", "on_bar", "on_bid", "on_cursor", "on_flash", "on_surface", "own", "strong", "text", "warning",
     )  # fmt: skip
 
     def __init__(self, colours: Colours) -> None:
@@ -158,6 +158,7 @@ class Ink:
         self.strong = Style(color=colours.text, bold=True)
         self.dim = Style(color=colours.dim)
         self.faint = Style(color=colours.faint)
+        self.line = Style(color=colours.line)
         self.bid = Style(color=colours.bid)
         self.ask = Style(color=colours.ask)
         self.accent = Style(color=colours.accent)

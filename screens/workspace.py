@@ -14,7 +14,7 @@ from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 
 from screens.error_card import ErrorCard
-from screens.layout import Node, Page, Place, Tabs, pane_of, place, slots_of
+from screens.layout import PINNED, Node, Page, Place, Tabs, pane_of, place, slots_of
 from screens.painted import Painted
 from screens.pane import Desk, Pane
 
@@ -110,14 +110,21 @@ class Workspace(Painted):
 
     def _pane(self, slot: str) -> Pane:
         if slot not in self.panes:
-            cls = self.pane_classes[pane_of(slot)]
-            try:
-                pane: Pane = cls(self.desk, slot)
-            except Exception as error:
-                self._report(cls.TITLE, error)
-                pane = ErrorCard(self.desk, slot, cls.TITLE, error)
-            self.panes[slot] = pane
+            self.panes[slot] = self._new(slot)
         return self.panes[slot]
+
+    def _new(self, slot: str) -> Pane:
+        """A new pane for the slot, or the error card if it cannot even be made."""
+        cls = self.pane_classes[pane_of(slot)]
+        try:
+            settings = self.desk.pane_settings(slot)
+            known = self.desk.engine.instruments()
+            if "instrument" not in settings and slot in PINNED and known:
+                settings["instrument"] = known[PINNED[slot] % len(known)].id
+            return cls(self.desk, slot)
+        except Exception as error:
+            self._report(cls.TITLE, error)
+            return ErrorCard(self.desk, slot, cls.TITLE, error)
 
     def sync(self) -> None:
         """Show what the page, the tabs and the size ask for."""
@@ -203,6 +210,34 @@ class Workspace(Painted):
                     self._recent.remove(pane.slot)
                 self._recent.append(pane.slot)
 
+    def title_of(self, slot: str, tabs: Tabs) -> str:
+        """A tab's title; with its instrument where several tabs are of one kind."""
+        title = self.pane_classes[pane_of(slot)].TITLE
+        if sum(pane_of(other) == pane_of(slot) for other in tabs.slots) < 2:
+            return title
+        return f"{title} {self.symbol_of(slot).partition('-')[0]}"
+
+    def symbol_of(self, slot: str) -> str:
+        """The symbol that the slot's pane shows, or will show when it is opened; "" if it shows none."""
+        if not self.pane_classes[pane_of(slot)].FOLLOWS:
+            return ""
+        known = self.desk.engine.instruments()
+        settings = self.desk.pane_settings(slot)
+        default = self.desk.selected
+        if "instrument" not in settings and slot in PINNED and known:
+            default = known[PINNED[slot] % len(known)].id
+        return str(settings.get("instrument") or default or "").partition(":")[2]
+
+    def every_slot(self) -> list[tuple[str, str]]:
+        """(slot, words that tell it from the others) of every pane on every page."""
+        found: dict[str, str] = {}
+        for page in self.pages:
+            for slot in slots_of(page.fitting(*self._space())):
+                title = self.pane_classes[pane_of(slot)].TITLE
+                words = [title, self.symbol_of(slot), f"({page.title})"]
+                found.setdefault(slot, " ".join(word for word in words if word))
+        return list(found.items())
+
     def start_jump(self) -> None:
         """Show a letter on each pane of the page; the pane's own default key where it is free."""
         taken: dict[str, str] = {}
@@ -239,16 +274,8 @@ class Workspace(Painted):
 
     def restart(self, slot: str) -> None:
         """Start the pane of a slot afresh."""
-        old = self.panes.pop(slot, None)
-        if old is not None:
-            self.panes[slot] = old
-            cls = self.pane_classes[pane_of(slot)]
-            try:
-                new: Pane = cls(self.desk, slot)
-            except Exception as error:
-                self._report(cls.TITLE, error)
-                new = ErrorCard(self.desk, slot, cls.TITLE, error)
-            self._replace(old, new)
+        if slot in self.panes:
+            self._replace(self.panes[slot], self._new(slot))
 
     def _replace(self, old: Pane, new: Pane) -> None:
         focused = self.current == old.slot
@@ -258,9 +285,9 @@ class Workspace(Painted):
         if self.is_attached:
             self.mount(new)
             if old.is_attached:
-                old.remove()
+                _take_off(old)
             if focused:
-                self.call_after_refresh(lambda: self._focus(new) if new.is_attached else None)
+                self.call_after_refresh(lambda: self._focus(new) if self.current == new.slot else None)
 
     def _report(self, title: str, error: BaseException) -> None:
         text = f"The {title} pane has failed: {type(error).__name__}: {error}"
@@ -282,7 +309,8 @@ class Workspace(Painted):
             parts = list(rows.get(y, ()))
             for x in rules:
                 if any(s.title.right == x and s.title.y <= y < s.body.bottom for s in spots):
-                    parts.append((x, [("│", self.ink.faint if y not in rows else self.ink.faint + self.ink.on_bar)]))
+                    beside = any(s.title.y == y and x in (s.title.right, s.title.x - 1) for s in spots)
+                    parts.append((x, [("│", self.ink.line + self.ink.on_bar if beside else self.ink.line)]))
             parts.sort(key=lambda part: part[0])
             key = tuple((x, tuple(texts)) for x, texts in parts)
             self.put(y, key, lambda parts=parts: self._strip(parts))  # type: ignore[misc]
@@ -301,13 +329,13 @@ class Workspace(Painted):
         """Tabs, subtitle, and at the right the state; exactly as wide as the place."""
         ink, width = self.ink, spot.title.width
         front = self.front_of(spot.tabs)
-        focused = self.current == front and not isinstance(self.app.focused, type(None))
+        focused = self.current == front and self.screen.focused is not None
         pane = self.panes.get(front)
         letters = {slot: letter for letter, slot in self.letters.items()}
         parts: list[tuple[str, Style]] = []
         used = 0
         for slot in spot.tabs.slots:
-            title = self.pane_classes[pane_of(slot)].TITLE
+            title = self.title_of(slot, spot.tabs)
             if slot == front:
                 style = ink.on_accent + Style(bold=True) if focused else ink.bar + Style(bold=True)
             else:
@@ -326,6 +354,7 @@ class Workspace(Painted):
             texts: list[str] = []
             self.guard(pane, lambda: texts.append(pane.subtitle()))
             subtitle = texts[0] if texts else ""
+
         spare = width - used - sum(cell_len(text) for text, _ in right)
         if spare < 0:
             right, spare = [], width - used
@@ -344,7 +373,7 @@ class Workspace(Painted):
         if pane.stale() is not None:
             return [(" STALE ", ink.warning + ink.on_bar + Style(bold=True))]
         status = pane.status()
-        zoomed = [(" ⛶ zoomed ", ink.accent + ink.on_bar)] if self.zoomed is not None else []
+        zoomed = [(" zoomed ", ink.accent + ink.on_bar)] if self.zoomed is not None else []
         return [(f" {status} ", ink.dim + ink.on_bar), *zoomed] if status else zoomed
 
     # -- events
@@ -362,6 +391,19 @@ class Workspace(Painted):
         for spot in self.places_in(self.size):
             if spot.title.contains(event.x, event.y):
                 self.focus_slot(self.front_of(spot.tabs))
+
+
+def _take_off(pane: Pane) -> None:
+    """Remove a pane from the screen. One that failed before its message loop began cannot take itself off."""
+    if pane._mounted_event.is_set():
+        pane.remove()
+    else:
+        pane.app.run_apart(_end(pane))  # type: ignore[attr-defined]
+
+
+async def _end(pane: Pane) -> None:
+    await pane._mounted_event.wait()
+    await pane._message_loop_exit()
 
 
 def _cut(parts: list[tuple[str, Style]], width: int) -> list[tuple[str, Style]]:

@@ -1,0 +1,33 @@
+"""Text fields that stand in panes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+#: What may be typed into a field for a number.
+NUMBER = r"[\d.,]{0,18}"
+
+
+def _not_enter(bindings: Sequence[BindingType]) -> list[BindingType]:
+    return [one for one in bindings if (one.key if isinstance(one, Binding) else one[0]) != "enter"]
+
+
+class Field(Input, inherit_bindings=False):
+    """One line to type into. Enter is left to the pane, whose action knows whether the desk is armed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = _not_enter(Input.BINDINGS)
+    DEFAULT_CSS = """
+    Field, Field:focus { border: none; height: 1; padding: 0; width: 1fr; background: $surface; }
+    Field:focus { background: $cursor-row; }
+    Field:disabled { background: $background; opacity: 100%; }
+    """
+
+    def put(self, text: str) -> None:
+        """Show a text that the trader has not typed: no Changed message."""
+        with self.prevent(Input.Changed):
+            self.value = text
+            self.cursor_position = len(text)

@@ -1,0 +1,122 @@
+"""Typed lines: what a line means, shown while it is typed, and doing it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from screens.command_line import Meaning
+from screens.keys import display
+from screens.theme import COLOURS
+from workstation.domain.order import OrderState
+from workstation.trading.command_line import EXAMPLES, parse
+from workstation.trading.command_run import context_of, outcome, perform
+from workstation.trading.command_words import CommandError
+from workstation.trading.commands import (
+    BreakEven,
+    ClosePosition,
+    Command,
+    Context,
+    Flatten,
+    Kill,
+    PlaceOrder,
+    ReversePosition,
+    RunAction,
+    SelectInstrument,
+    SetTheme,
+    describe,
+)
+from workstation.trading.errors import Refused
+from workstation.venues.contract import VenueError
+
+if TYPE_CHECKING:
+    from screens.app import TwsApp
+
+#: Typed commands that send orders: they need the desk ARMED, as keys do.
+_SENDS = (PlaceOrder, ClosePosition, ReversePosition, BreakEven)
+_BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
+
+
+class TypedLines:
+    """Reads typed lines for the desk as it stands, and does what they ask."""
+
+    def __init__(self, app: TwsApp) -> None:
+        self._app = app
+        self._asked = ""  # the line whose question has been shown: another Enter sends it
+
+    def _context(self) -> Context:
+        app = self._app
+        zone = datetime.now().astimezone().tzinfo
+        assert zone is not None
+        return context_of(
+            app.engine,
+            app.desk.selected,
+            currency=app.engine.currency,
+            account_name=app.engine.account_name,
+            max_order_value=app.desk_settings.risk.max_order_value,
+            actions={action.name: action.title for action in app.table},
+            themes=tuple(COLOURS),
+            zone=zone,
+        )
+
+    def meaning(self, line: str) -> Meaning:
+        """What Enter would do now, or why it would do nothing."""
+        if not line:
+            return Meaning(EXAMPLES)
+        context = self._context()
+        try:
+            command = parse(line, context)
+        except CommandError as error:
+            return Meaning(str(error), False)
+        sentence = describe(command, context)
+        if isinstance(command, _SENDS) and not self._app.armed:
+            return Meaning(f"{sentence} The desk is DISARMED: {self._arm_key()} first.", False)
+        if isinstance(command, PlaceOrder) and command.question:
+            again = "Enter again sends it." if line == self._asked else ""
+            return Meaning(f"{sentence} {command.question} {again}", False)
+        return Meaning(sentence)
+
+    def _arm_key(self) -> str:
+        arm = self._app.table.get("arm")
+        return display(arm.keys[0]) if arm is not None and arm.keys else "arm it"
+
+    async def run(self, line: str) -> None:
+        """Do what was typed; what came of it is said in a notice."""
+        app = self._app
+        try:
+            command = parse(line, self._context())
+            if isinstance(command, _SENDS) and not app.armed:
+                raise Refused(f"DISARMED: nothing was sent. {self._arm_key()} arms the desk.")
+            if isinstance(command, PlaceOrder) and command.question and line != self._asked:
+                self._asked = line
+                app.desk_screen.command_line.open(line)
+                return
+            self._asked = ""
+            await self._do(command)
+        except (Refused, VenueError) as refusal:
+            app.toast(str(refusal), error=True)
+        except Exception as error:
+            app.engine.log.error("desk", f"The command {line!r} failed: {error!r}")
+            app.toast(f"The command {line!r} failed: {error!r}", error=True)
+        app.refresh_bars()
+
+    async def _do(self, command: Command) -> None:
+        app = self._app
+        match command:
+            case RunAction(name=name):
+                app.run_named(name)
+            case SetTheme(name=name):
+                app.use_theme(name)
+            case SelectInstrument(instrument=instrument):
+                app.desk.select(instrument)
+            case Kill():
+                app.commands.do_kill()
+            case Flatten():
+                app.commands.flatten()
+            case PlaceOrder(draft=draft):
+                order = await app.engine.submit(draft)
+                app.toast(outcome(order), error=order.state in _BAD)
+            case _:
+                said = await perform(command, app.engine)
+                if said:
+                    app.toast(said)

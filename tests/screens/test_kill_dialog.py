@@ -1,0 +1,99 @@
+"""The kill key on the screen: from anywhere, at once, twice flattens, and the dialog tells the truth."""
+
+from __future__ import annotations
+
+import pytest
+
+from screens.finder import Finder
+from screens.kill_dialog import KillDialog
+from workstation.domain.events import TradingState
+from workstation.trading.kill import KillPhase
+
+
+async def typed(pilot, line: str) -> None:
+    await pilot.press(":", *line, "enter")
+    await pilot.pause(0.15)
+
+
+async def until(pilot, condition) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("it did not come about")
+
+
+@pytest.mark.parametrize("key", ["f9", "ctrl+backslash"])
+async def test_the_kill_key_works_inside_a_dialog_and_shows_each_order(open_desk, key):
+    async with open_desk() as (desk, pilot):
+        await typed(pilot, "buy 0.01 @ 64100")
+        await typed(pilot, "buy 0.02 @ 64000")
+        await pilot.press("ctrl+p", "x")
+        assert isinstance(desk.app.screen, Finder)
+        await pilot.press(key)
+        assert isinstance(desk.app.screen, KillDialog)
+        assert desk.engine.trading_state is TradingState.HALTED
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        await desk.painted(pilot)
+        text = desk.screen_text()
+        assert "HALTED" in text
+        assert "2 of 2" in text
+        assert "BUY 0.01 @ 64100" in text
+        assert ":rearm demo" in text
+        assert "Receipt" in text
+        assert desk.engine.open_orders() == []
+
+
+async def test_a_second_press_flattens_and_a_late_one_does_not(open_desk):
+    async with open_desk() as (desk, pilot):
+        await typed(pilot, "buy 0.01 market")
+        assert len(desk.engine.positions()) == 1
+        await pilot.press("f9")
+        await desk.painted(pilot)
+        assert "F9 again within" in desk.screen_text()
+        await pilot.press("f9")
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE and desk.engine.kill_status.flatten)
+        assert desk.engine.positions() == []
+        await desk.painted(pilot)
+        assert "Positions closed: 1 of 1" in desk.screen_text()
+        assert sum(isinstance(screen, KillDialog) for screen in desk.app.screen_stack) == 1
+
+
+async def test_after_the_window_a_press_only_halts_again(open_desk):
+    async with open_desk(settings={"kill": {"flatten_window_seconds": 0.05}}) as (desk, pilot):
+        await typed(pilot, "buy 0.01 market")
+        await pilot.press("f9")
+        await pilot.pause(0.3)
+        await pilot.press("f9")
+        await pilot.pause(0.3)
+        assert not desk.engine.kill_status.flatten
+        assert len(desk.engine.positions()) == 1
+
+
+async def test_it_works_while_a_command_is_typed_and_the_desk_is_rearmed_by_name(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press(":", *"buy 0.01 @")
+        await pilot.press("f9")
+        assert desk.engine.trading_state is TradingState.HALTED
+        assert desk.engine.orders() == []
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        await pilot.press("escape")
+        await typed(pilot, "rearm")
+        await typed(pilot, "rearm somebody")
+        assert desk.engine.trading_state is TradingState.HALTED
+        await typed(pilot, "rearm demo")
+        await until(pilot, lambda: desk.engine.trading_state is TradingState.ACTIVE)
+
+
+async def test_a_kill_switch_that_itself_fails_is_said_plainly(open_desk):
+    async with open_desk() as (desk, pilot):
+
+        def broken(reason=""):
+            raise OSError("no such luck")
+
+        desk.engine.kill = broken
+        await pilot.press("f9")
+        await desk.painted(pilot)
+        text = desk.screen_text()
+        assert "The kill switch itself failed" in text
+        assert "NOT HALTED" in text

@@ -1,0 +1,292 @@
+"""Keys reach the right action, and only where they may act."""
+
+from __future__ import annotations
+
+import time
+
+from demo_panes import ALL
+from textual.widgets import Input
+
+from screens.actions import DESK_ACTIONS, REPLAY_ACTIONS
+from screens.command_line import CommandLine
+from screens.finder import Finder, Help
+from workstation.domain.events import TradingState
+
+
+def current(desk):
+    return desk.app.workspace.current
+
+
+async def test_the_ladder_has_the_focus_when_the_desk_opens(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.pause()
+        assert current(desk) == "books"
+        assert desk.app.focused is desk.app.workspace.panes["books"]
+        assert "b Buy" in desk.screen_text().splitlines()[-1]
+
+
+async def test_a_trading_letter_acts_in_the_focused_pane_while_armed(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("b")
+        assert desk.app.workspace.panes["books"].done == ["buy"]
+        await pilot.press("]", "]", "]", "b")
+        assert current(desk) not in ("books", "books:2")
+        assert desk.app.workspace.panes["books"].done == ["buy"]
+
+
+async def test_a_disarmed_desk_sends_nothing_and_says_how_to_arm(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("ctrl+l", "b")
+        assert desk.app.workspace.panes["books"].done == []
+        assert any("^l arms" in text for text in desk.toasts())
+        await desk.painted(pilot)
+        assert "DISARMED" in desk.screen_text()
+        await pilot.press("space")  # what does not trade goes on
+        assert desk.app.workspace.panes["books"].done == ["recentre"]
+
+
+async def test_a_paper_desk_opens_disarmed(open_desk):
+    async with open_desk(mode="paper") as (desk, pilot):
+        await pilot.press("b")
+        assert desk.app.workspace.panes["books"].done == []
+        assert " PAPER  DISARMED " in desk.screen_text()
+
+
+async def test_in_a_text_field_letters_are_letters_and_the_kill_key_still_kills(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("o")
+        field = desk.app.workspace.panes["ticket"].query_one(Input)
+        assert field.has_focus
+        await pilot.press("b", "z", "2", "?", "+", "o")
+        assert field.value == "bz2?+o"
+        assert desk.app.workspace.page == 0
+        await pilot.press("f9")
+        assert desk.engine.trading_state is TradingState.HALTED
+        assert field.value == "bz2?+o"
+
+
+async def test_tab_and_brackets_move_the_focus_through_hidden_tabs_too(open_desk):
+    async with open_desk(size=(80, 24)) as (desk, pilot):
+        slots = desk.app.workspace.slots()
+        seen = []
+        for _ in slots:
+            seen.append(current(desk))
+            desk.app.run_named("pane_next")
+            await pilot.pause()
+        assert set(seen) == set(slots)
+
+
+async def test_zoom_gives_one_pane_the_page_and_back(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("z")
+        await desk.painted(pilot)
+        assert [pane.slot for pane in desk.app.workspace.shown()] == ["books"]
+        assert desk.app.workspace.panes["books"].size.width == 160
+        await pilot.press("z")
+        await desk.painted(pilot)
+        assert len(desk.app.workspace.shown()) == 8
+
+
+async def test_pages_open_by_number_and_only_those_that_have_panes_exist(open_desk):
+    async with open_desk(panes=ALL[:2]) as (desk, pilot):
+        assert [page.title for page in desk.app.workspace.pages] == ["Trade", "Books", "Chart"]
+        await pilot.press("2")
+        await desk.painted(pilot)
+        assert [pane.slot for pane in desk.app.workspace.shown()] == ["books:3", "books:4", "books:5", "books:6"]
+        shown = [pane.instrument_id for pane in desk.app.workspace.shown()]
+        assert len(set(shown)) == 4
+        await pilot.press("1")
+        await desk.painted(pilot)
+        assert "books" in [pane.slot for pane in desk.app.workspace.shown()]
+
+
+async def test_only_panes_that_can_be_seen_are_painted(open_desk):
+    async with open_desk() as (desk, pilot):
+        hidden = desk.app.workspace.panes["books"]
+        await pilot.press("2")
+        await desk.painted(pilot)
+        before = hidden.paints
+        for _ in range(5):
+            desk.app.frame()
+        assert hidden.paints == before
+
+
+async def test_jump_mode_shows_letters_and_goes_there(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("ctrl+o")
+        await desk.painted(pilot)
+        assert " w  Watchlist" in desk.screen_text()
+        await pilot.press("w")
+        assert current(desk) == "watchlist"
+        await pilot.press("ctrl+o", "escape")
+        assert current(desk) == "watchlist"
+
+
+async def test_palette_finds_an_action_and_runs_it(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("ctrl+p")
+        assert isinstance(desk.app.screen, Finder)
+        await pilot.press(*"recen")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert desk.app.workspace.panes["books"].done == ["recentre"]
+
+
+async def test_palette_finds_instruments_panes_and_themes(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("ctrl+p", *"sol", "enter")
+        await pilot.pause()
+        assert desk.app.desk.selected == "NOVA:SOL-USDT"
+        assert desk.app.workspace.panes["books"].instrument_id == "NOVA:SOL-USDT"
+        await pilot.press("ctrl+p", *"tws-light", "enter")
+        await pilot.pause()
+        assert desk.app.theme == "tws-light"
+        await pilot.press("ctrl+p", *"watchlist", "enter")
+        await pilot.pause()
+        assert current(desk) == "watchlist"
+
+
+async def test_search_selects_an_instrument_for_the_panes_that_follow(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("/", *"perp", "enter")
+        await pilot.pause()
+        await desk.painted(pilot)
+        assert desk.app.workspace.panes["books"].instrument_id == "NOVA:BTC-PERP"
+        assert desk.app.workspace.panes["books:2"].instrument_id == "NOVA:ETH-USDT", "a pinned ladder stays"
+
+
+async def test_help_shows_the_keys_of_the_focused_pane_first_and_searches(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("?")
+        await desk.painted(pilot)
+        assert isinstance(desk.app.screen, Help)
+        text = desk.screen_text()
+        assert text.index("Stage a buy") < text.index("Kill switch")
+        await pilot.press(*"theme")
+        await desk.painted(pilot)
+        assert "Dark / light theme" in desk.screen_text()
+        assert "Stage a buy" not in desk.screen_text()
+        await pilot.press("escape")
+        assert desk.app.screen is desk.app.desk_screen
+
+
+async def test_keys_of_the_config_file_replace_the_defaults(open_desk):
+    keys = {"books.recentre": "r", "zoom": ["f6", "Z"], "kill": "ctrl+k", "books.bye": "x", "theme": "f33+"}
+    async with open_desk(settings={"keys": keys}) as (desk, pilot):
+        await pilot.press("space", "r")
+        assert desk.app.workspace.panes["books"].done == ["recentre"]
+        await pilot.press("f9")
+        assert desk.engine.trading_state is TradingState.ACTIVE
+        await pilot.press("ctrl+k")
+        assert desk.engine.trading_state is TradingState.HALTED
+        assert any("no action 'books.bye'" in problem for problem in desk.app.problems)
+        assert any("theme" in problem and "not a key" in problem for problem in desk.app.problems)
+
+
+async def test_a_venue_that_never_answers_holds_up_no_other_key(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("W", "b", "f9")
+        assert desk.app.workspace.panes["books"].done == ["asked", "buy"]
+        assert desk.engine.trading_state is TradingState.HALTED
+
+
+async def test_trading_keys_pressed_during_a_stall_are_dropped(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.pause()
+        time.sleep(1.2)  # noqa: ASYNC251 - the stall itself: nothing of the desk runs meanwhile
+        await pilot.press("b")
+        assert desk.app.workspace.panes["books"].done == []
+        assert any("dropped" in text for text in desk.toasts())
+        await pilot.pause(0.5)
+        await pilot.press("b")
+        assert desk.app.workspace.panes["books"].done == ["buy"]
+
+
+async def test_command_line_shows_the_meaning_sends_and_gives_the_focus_back(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press(":", *"buy 0.01 @ 64100")
+        await desk.painted(pilot)
+        assert "Buy 0.01 BTC-USDT at 64,100 limit on NOVA" in desk.screen_text()
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        assert [order.price for order in desk.engine.open_orders()] == [64100]
+        assert not desk.app.desk_screen.query_one(CommandLine).display
+        assert desk.app.focused is desk.app.workspace.panes["books"]
+        await pilot.press(":", "up")
+        assert desk.app.desk_screen.query_one(CommandLine).query_one(Input).value == "buy 0.01 @ 64100"
+        await pilot.press("escape")
+        assert desk.app.focused is desk.app.workspace.panes["books"]
+
+
+async def test_typed_orders_need_an_armed_desk_and_a_refusal_is_a_sentence(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("ctrl+l", ":", *"buy 0.01 @ 64100", "enter")
+        await pilot.pause(0.1)
+        assert desk.engine.orders() == []
+        assert any("DISARMED" in text for text in desk.toasts())
+        await pilot.press(":", *"bogus", "enter")
+        await pilot.pause(0.1)
+        assert any("bogus is not a command" in text for text in desk.toasts())
+
+
+async def test_a_typed_order_that_looks_wrong_is_sent_only_by_a_second_enter(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press(":", *"buy 100 market", "enter")
+        await pilot.pause(0.1)
+        assert desk.engine.orders() == []
+        line = desk.app.desk_screen.query_one(CommandLine)
+        assert line.display
+        await desk.painted(pilot)
+        assert "Enter again" in desk.screen_text()
+        await pilot.press("enter")
+        await pilot.pause(0.2)
+        assert len(desk.engine.orders()) == 1
+
+
+async def test_footer_and_titles_take_the_mouse(open_desk):
+    async with open_desk() as (desk, pilot):
+        lines = desk.screen_text().splitlines()
+        x = lines[-1].index("z Zoom")
+        await pilot.click(offset=(x, 47))
+        await desk.painted(pilot)
+        assert desk.app.workspace.zoomed == "books"
+        await pilot.press("z")
+        await desk.painted(pilot)
+        row = next(y for y, line in enumerate(desk.screen_text().splitlines()) if "Positions" in line)
+        await pilot.click(offset=(desk.screen_text().splitlines()[row].index("Log"), row))
+        await desk.painted(pilot)
+        assert current(desk) == "log"
+        assert "log" in [pane.slot for pane in desk.app.workspace.shown()]
+
+
+async def test_leaving_with_working_orders_asks_first(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press(":", *"buy 0.01 @ 64100", "enter")
+        await pilot.pause(0.2)
+        await pilot.press("ctrl+q")
+        await desk.painted(pilot)
+        assert "1 working orders" in desk.screen_text()
+        await pilot.press("n")
+        assert desk.app.screen is desk.app.desk_screen
+        await pilot.press("ctrl+q", "y")
+        await pilot.pause()
+        assert not desk.app.is_running or desk.app._exit
+
+
+async def test_settings_and_theme_come_back_at_the_next_start(open_desk, tmp_path):
+    looks = tmp_path / "desk.json"
+    async with open_desk(state_file=looks) as (desk, pilot):
+        await pilot.press("ctrl+p", *"tws-light", "enter", "/", *"sol", "enter")
+        await pilot.pause()
+        desk.app.workspace.panes["books"].pin("NOVA:BTC-PERP")
+        desk.app.state.save()
+    async with open_desk(state_file=looks) as (desk, pilot):
+        assert desk.app.theme == "tws-light"
+        assert desk.app.desk.selected == "NOVA:SOL-USDT"
+        assert desk.app.workspace.panes["books"].instrument_id == "NOVA:BTC-PERP"
+
+
+def test_every_action_of_the_desk_has_help_and_a_way_to_it():
+    for action in (*DESK_ACTIONS, *REPLAY_ACTIONS):
+        assert action.help.endswith("."), action.name
+        assert action.keys or action.palette, action.name
