@@ -28,6 +28,7 @@ from workstation.domain.numbers import plain
 from workstation.domain.order import ClientOrderId, Order, OrderType, TimeInForce
 from workstation.venues.matching import models, rules
 from workstation.venues.matching.depth import VisibleDepth
+from workstation.venues.matching.resting import RestingOrders
 from workstation.venues.matching.working import PriceQueues, WorkingOrder
 
 type Emit = Callable[[e.OrderEvent], None]
@@ -62,17 +63,14 @@ class MatchingEngine:
         self.orders: dict[ClientOrderId, WorkingOrder] = {}
         self._emit = emit
         self._fees = fees or models.InstrumentFees()
-        self._queue = queue or models.RiskAverseQueue()
         self._slippage = slippage or models.NoSlippage()
         self._held = position or (lambda: self.position)
         self._affordable = affordable
         self._trade_ids = trade_ids or (str(n) for n in itertools.count(1))
-        self._bids = PriceQueues(highest_first=True)
-        self._asks = PriceQueues(highest_first=False)
+        self._resting = RestingOrders(self._depth, queue or models.RiskAverseQueue(), self._fill_maker)
         self._buy_stops = PriceQueues(highest_first=False)
         self._sell_stops = PriceQueues(highest_first=True)
         self._reduce_only: dict[ClientOrderId, WorkingOrder] = {}
-        self._rejoining = False
 
     # The market
 
@@ -89,88 +87,37 @@ class MatchingEngine:
             self.book.apply(event)
 
     def _on_delta(self, event: BookDelta) -> None:
-        before = self._own_levels() if self._queue.watches_depth and self.orders else None
+        before = self._resting.shown() if self.orders else None
         if self._depth.apply_delta(event) and self.orders:
             if before is not None:
-                self._advance_queues(before)
+                self._resting.advance(before)
             self._match_book(event.ts)
 
     def _on_snapshot(self, event: BookSnapshot) -> None:
-        before = self._own_levels() if self._queue.watches_depth else None
+        before = self._resting.shown()
         self._depth.apply_snapshot(event)
         if before is not None:
-            self._advance_queues(before)
-        if self._rejoining:
-            self._rejoining = False
-            for order in [order for order in self.orders.values() if order.rejoins]:
-                order.rejoins = False
-                self._join(order)
-        if self.orders:
-            self._match_book(event.ts)
+            self._resting.advance(before)
+        self._resting.place()
+        self._match_book(event.ts)
+
+    def _match_book(self, now: int) -> None:
+        self._resting.on_book(now)
+        ask, bid = self.book.best_ask, self.book.best_bid
+        if ask is not None and ask <= self._sell_stops.best:
+            self._trigger_reached(self._sell_stops, ask, now)
+        if bid is not None and bid >= self._buy_stops.best:
+            self._trigger_reached(self._buy_stops, bid, now)
 
     def _on_trade(self, trade: Trade) -> None:
         price = self.last = trade.price
         if not self.orders:
             return
-        left = trade.quantity
-        if price <= self._bids.best:
-            left = self._trade_through(self._bids, trade, left, at_price=not trade.buyer_is_aggressor)
-        if price >= self._asks.best:
-            self._trade_through(self._asks, trade, left, at_price=trade.buyer_is_aggressor)
+        self._resting.on_trade(trade)
         if price >= self._buy_stops.best:
             self._trigger_reached(self._buy_stops, price, trade.ts)
         if price <= self._sell_stops.best:
             self._trigger_reached(self._sell_stops, price, trade.ts)
-
-    def _trade_through(self, side: PriceQueues, trade: Trade, left: int, *, at_price: bool) -> int:
-        """Let the trade's quantity fill our orders at and beyond its price; what it leaves over."""
-        bids = side is self._bids
-        for price in side.prices():
-            through = price > trade.price if bids else price < trade.price
-            if not through and not (at_price and price == trade.price):
-                break
-            used = 0  # what the trade took from the strangers in this level
-            for order in list(side.levels.get(price, ())):
-                if not order.open:
-                    continue
-                if through:
-                    order.ahead = 0
-                else:
-                    ahead = min(left, order.ahead - used)
-                    left -= ahead
-                    used += ahead
-                    order.ahead -= used
-                    order.traded += used
-                if left and not order.ahead:
-                    lots = min(left, order.leaves)
-                    left -= lots
-                    self._fill(order, price, lots, Liquidity.MAKER, trade.ts)
-        return left
-
-    def _match_book(self, ts: int) -> None:
-        """The opposite side of the book has reached our resting orders, or the book has passed a stop."""
-        ask, bid = self.book.best_ask, self.book.best_bid
-        if ask is not None:
-            if ask <= self._bids.best:
-                self._cross(self._bids, ts)
-            if ask <= self._sell_stops.best:
-                self._trigger_reached(self._sell_stops, ask, ts)
-        if bid is not None:
-            if bid >= self._asks.best:
-                self._cross(self._asks, ts)
-            if bid >= self._buy_stops.best:
-                self._trigger_reached(self._buy_stops, bid, ts)
-
-    def _cross(self, side: PriceQueues, ts: int) -> None:
-        for price in side.prices():
-            for order in list(side.levels.get(price, ())):
-                for level, visible in self._depth.available(order.is_buy, price):
-                    if not order.open:
-                        break
-                    order.ahead = 0
-                    lots = min(visible, order.leaves)
-                    self._depth.take(order.is_buy, level, lots)
-                    self._fill(order, price, lots, Liquidity.MAKER, ts)
 
     def _trigger_reached(self, stops: PriceQueues, price: int, ts: int) -> None:
         buy = stops is self._buy_stops
@@ -182,35 +129,9 @@ class MatchingEngine:
                     stops.remove(stop, order)
                     self._trigger(order, ts)
 
-    # The queue
-
-    def _own_levels(self) -> list[tuple[PriceQueues, int, int]]:
-        bids = [(self._bids, price, self.book.bids.get(price, 0)) for price in self._bids.levels]
-        return bids + [(self._asks, price, self.book.asks.get(price, 0)) for price in self._asks.levels]
-
-    def _advance_queues(self, before: list[tuple[PriceQueues, int, int]]) -> None:
-        for side, price, old in before:
-            new = (self.book.bids if side is self._bids else self.book.asks).get(price, 0)
-            if new != old:
-                floor = 0  # whoever came later cannot stand before us
-                for order in side.levels.get(price, ()):
-                    floor = max(floor, self._queue.on_depth(order.ahead, old, new, order.traded))
-                    order.ahead, order.traded = floor, 0
-
-    def _join(self, order: WorkingOrder) -> None:
-        """Place the order, which waits at its price already, behind all that is visible there."""
-        assert order.price is not None
-        level = self._side(order).levels[order.price]
-        place = level.index(order)
-        ahead = self._queue.on_join(self._depth.queue(order.is_buy, order.price))
-        order.ahead = max(ahead, level[place - 1].ahead) if place else ahead
-        order.traded = 0
-
     def rejoin(self) -> None:
-        """Send every resting order to the back of its queue, as of the next snapshot (a restart, a seek)."""
-        for order in self.orders.values():
-            if not order.waits:
-                order.rejoins = self._rejoining = True
+        """Send every resting order to the back of its queue, as of the next snapshot (a seek)."""
+        self._resting.rejoin()
 
     def queue_ahead(self, client_id: ClientOrderId) -> int | None:
         """Lots of others before a resting order; None if it does not rest or its place is not known yet."""
@@ -249,8 +170,7 @@ class MatchingEngine:
         if working.waits:
             self._stops(working).add(working.stop or 0, working)
         else:
-            self._side(working).add(working.price or 0, working)
-            working.rejoins = self._rejoining = True
+            self._resting.add(working.price or 0, working)
 
     def refusal(self, order: Order, now: int) -> str | None:
         """Why the order would be rejected, as a sentence; None if it would be accepted."""
@@ -387,10 +307,7 @@ class MatchingEngine:
         elif order.tif in (TimeInForce.IOC, TimeInForce.FOK):
             self._cancel(order, f"{order.tif}: {done}, the rest is not to be had at this price.", now)
         else:
-            self._side(order).add(order.price, order)
-            self._join(order)
-            if self.book.stale is not None:
-                order.rejoins = self._rejoining = True
+            self._resting.add(order.price, order)
 
     def _take(self, order: WorkingOrder, now: int) -> bool:
         """Fill from the visible depth; True if money ran out before the depth did."""
@@ -408,6 +325,9 @@ class MatchingEngine:
             if lots < wanted:
                 return True
         return False
+
+    def _fill_maker(self, order: WorkingOrder, ticks: int, lots: int, now: int) -> None:
+        self._fill(order, ticks, lots, Liquidity.MAKER, now)
 
     def _fill(self, order: WorkingOrder, ticks: int, lots: int, liquidity: Liquidity, now: int) -> None:
         order.filled += lots
@@ -462,10 +382,7 @@ class MatchingEngine:
         if order.waits:
             self._stops(order).remove(order.stop or 0, order)
         elif order.price is not None:
-            self._side(order).remove(order.price, order)
-
-    def _side(self, order: WorkingOrder) -> PriceQueues:
-        return self._bids if order.is_buy else self._asks
+            self._resting.remove(order.price, order)
 
     def _stops(self, order: WorkingOrder) -> PriceQueues:
         return self._buy_stops if order.is_buy else self._sell_stops
