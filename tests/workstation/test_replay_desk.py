@@ -1,0 +1,154 @@
+"""The same desk on a recording: orders rest in the replayed book and fill at recorded trades."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.support.desk import PERP, START
+from workstation.assembly import replay_desk
+from workstation.clock import SECOND, SimClock
+from workstation.domain.fill import Liquidity
+from workstation.domain.market import Trade
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
+from workstation.engine import Engine
+from workstation.market.demo import DemoMarket
+from workstation.market.recording import RecordingWriter
+from workstation.paths import Paths
+from workstation.settings import Settings
+
+SESSIONS = Path(__file__).parents[3] / "shared" / "data" / "orderbook" / "hftbacktest"
+needs_data = pytest.mark.skipif(not SESSIONS.is_dir(), reason=f"no recorded sessions at {SESSIONS.name}")
+
+
+@asynccontextmanager
+async def replaying(home: Path, *recordings: Path) -> AsyncIterator[Engine]:
+    """A replay desk that stands paused at its start; drive it by `engine.pump`."""
+    engine = replay_desk(Settings(), Paths(home, home / "data", home / "state"), recordings)
+    assert engine.replay is not None
+    engine.replay.pause()
+    await engine.start()
+    try:
+        await engine.wait_ready()
+        yield engine
+    finally:
+        await engine.close()
+
+
+def play(engine: Engine, seconds: float) -> None:
+    assert engine.pump is not None
+    engine.pump.pump_until(engine.clock.now() + round(seconds * SECOND))
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A minute of the demo market."""
+    path = tmp_path / "minute.tws"
+    source = DemoMarket(7, START)
+    writer = RecordingWriter(path, source.instruments, SimClock(START))
+    for event in source.until(START + 60 * SECOND):
+        writer.write(event)
+    writer.close()
+    return path
+
+
+async def rest_until_filled(engine: Engine, instrument: str, quantity: str) -> None:
+    """Join the best bid, follow it if it leaves, until recorded trades have filled us; then check which."""
+    recorded: list[Trade] = []
+    trades = engine.bus.subscribe(Trade)
+    play(engine, 2)
+    for _ in range(400):
+        best = engine.book(instrument).best_bid
+        assert best is not None
+        price = engine.instrument(instrument).price(best)
+        order = await engine.submit(
+            OrderDraft(instrument=instrument, side=Side.BUY, quantity=Decimal(quantity), price=price, post_only=True)
+        )
+        if order.state is not OrderState.ACCEPTED:
+            play(engine, 0.1)
+            continue
+        ahead = engine.queue_ahead(order.client_id)
+        assert ahead == engine.instrument(instrument).quantity(engine.book(instrument).bids[best])
+        for _ in range(50):
+            play(engine, 0.1)
+            recorded += trades.drain()
+            now = engine.order(order.client_id)
+            assert now is not None
+            if now.filled:
+                break
+        if now.filled:
+            break
+        if now.is_open:
+            await engine.cancel(order.client_id)
+    else:
+        raise AssertionError("the recording never traded through us")
+    for fill in engine.fills(instrument):
+        assert fill.liquidity is Liquidity.MAKER
+        assert fill.price == price
+        reached = [t for t in recorded if (t.ts, t.instrument) == (fill.ts, instrument) and t.price <= best]
+        assert reached, "a resting order filled although no recorded trade reached it"
+    assert engine.position(instrument).quantity == sum(fill.quantity for fill in engine.fills(instrument))
+
+
+async def test_a_resting_order_fills_at_recorded_trades(tmp_path: Path, recording: Path) -> None:
+    async with replaying(tmp_path, recording) as engine:
+        assert engine.mode == "replay"
+        await rest_until_filled(engine, PERP, "0.05")
+
+
+@needs_data
+async def test_trading_on_the_recorded_binance_sessions(tmp_path: Path) -> None:
+    paths = [SESSIONS / "binance_spot_btcusdt_20240808.gz", SESSIONS / "binance_usdm_btcusdt_20240808.gz"]
+    async with replaying(tmp_path, *paths) as engine:
+        assert {i.id for i in engine.instruments()} == {"BINANCE:BTC-USDT", "BINANCE-USDM:BTC-USDT-PERP"}
+        play(engine, 3)
+        draft = OrderDraft(instrument="BINANCE:BTC-USDT", side=Side.BUY, quantity=Decimal("0.5"), type=OrderType.MARKET)
+        taken = await engine.submit(draft)
+        assert taken.state is OrderState.FILLED, taken.reason
+        await rest_until_filled(engine, "BINANCE-USDM:BTC-USDT-PERP", "0.05")
+        equity = engine.equity_detail()
+        assert equity.unpriced == ()
+        money = sum(
+            amount
+            for account in engine.core.portfolio.accounts.values()
+            for currency, amount in account.balances.items()
+            if currency == "USDT"
+        )
+        assert money < 200_000
+
+
+async def test_a_seek_keeps_orders_and_money_and_rebuilds_the_book(tmp_path: Path, recording: Path) -> None:
+    async with replaying(tmp_path, recording) as engine:
+        assert engine.replay is not None
+        play(engine, 20)
+        book = engine.book(PERP)
+        here, bids = engine.clock.now(), dict(book.bids)
+        price = engine.instrument(PERP).price((book.best_bid or 0) - 500)
+        order = await engine.submit(OrderDraft(instrument=PERP, side=Side.BUY, quantity=Decimal("0.1"), price=price))
+        play(engine, 20)
+        engine.replay.seek(here)
+        await asyncio.sleep(0)
+        assert engine.book(PERP).bids == bids
+        assert engine.clock.now() == here
+        now = engine.order(order.client_id)
+        assert now is not None
+        assert now.state is OrderState.ACCEPTED
+        assert engine.market(PERP).tape == type(engine.market(PERP).tape)([], maxlen=engine.market(PERP).tape.maxlen)
+
+
+async def test_the_kill_switch_works_while_the_replay_stands_still(tmp_path: Path, recording: Path) -> None:
+    async with replaying(tmp_path, recording) as engine:
+        play(engine, 5)
+        book = engine.book(PERP)
+        price = engine.instrument(PERP).price((book.best_bid or 0) - 500)
+        await engine.submit(OrderDraft(instrument=PERP, side=Side.BUY, quantity=Decimal("0.1"), price=price))
+        engine.flatten()
+        async with asyncio.timeout(10):
+            while engine.kill_status.finished is None:
+                await asyncio.sleep(0.01)
+        assert engine.open_orders() == []
