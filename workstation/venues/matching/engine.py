@@ -8,8 +8,7 @@ The recorded or simulated market does not know of our orders, so what we do lies
   book reaching it, fills it at its own price as far as that trade or that depth goes.
 - A stop triggers on a trade at or through its price, or when the whole book quotes beyond it (a sell stop: the best
   ask is at or below it), and at once if the last trade has already passed it.
-- Reduce-only orders shrink with the position and are cancelled when nothing is left to reduce.
-- Our own orders never trade with each other.
+- Reduce-only orders shrink and go with the position. Our own orders never trade with each other.
 
 Everything is in whole ticks and lots; results leave through `emit` as order events, exact decimals again.
 """
@@ -364,8 +363,6 @@ class MatchingEngine:
     def _cancel(self, order: WorkingOrder, reason: str, now: int) -> None:
         self._close(order)
         self._emit(e.OrderCanceled(client_id=order.client_id, ts=now, reason=reason))
-
-    # Small things
 
     def _register(self, order: WorkingOrder) -> None:
         self.orders[order.client_id] = order
