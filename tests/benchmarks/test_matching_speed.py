@@ -136,7 +136,7 @@ def measure(benchmark: Any, name: str, build: Callable[[Instrument], tuple[Any, 
     benchmark.extra_info["events_per_second"] = round((len(events) - snapshot - 1) / benchmark.stats["median"])
     benchmark.extra_info["levels_per_event"] = round(sum(len(d.bids) + len(d.asks) for d in deltas) / len(events), 1)
     benchmark.extra_info["own_fills"] = fills[-1]
-    print(f"\n{name}: {benchmark.extra_info}")  # noqa: T201
+    print(f"\n{name}: {benchmark.extra_info}")
 
 
 def engine_only(queue: Any = None) -> Callable[[Instrument], tuple[Any, ...]]:
@@ -194,4 +194,4 @@ def test_book_alone(benchmark: Any, name: str) -> None:
 
     benchmark.pedantic(run, rounds=5, warmup_rounds=1)
     benchmark.extra_info["events_per_second"] = round(len(books) / benchmark.stats["median"])
-    print(f"\n{name}: {benchmark.extra_info}")  # noqa: T201
+    print(f"\n{name}: {benchmark.extra_info}")
