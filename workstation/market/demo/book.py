@@ -16,8 +16,8 @@ from workstation.market.demo.listings import ASSETS, Listing
 from workstation.market.demo.prices import GRID, EfficientPrices
 from workstation.market.demo.side import Profile, Side, Sizes
 
-_BRANCHING = 0.79
-_DECAY = 16.0  # per second
+_BRANCHING = 0.75
+_DECAY = 18.0  # per second
 _BASIS_TIME = 6 * 3600.0  # seconds in which the slow part of a basis relaxes
 _MOST_PRINTS = 30
 _MOST_LEVELS = 12  # that one order walks through
@@ -86,7 +86,7 @@ class DemoBook:
 
     def wait(self) -> int:
         """Nanoseconds to the next event."""
-        return int(self._bursts.wait(self._prices.activity) * 1e9) + 1
+        return int(self._bursts.wait(self._prices.attention) * 1e9) + 1
 
     def step(self, ts: int) -> None:
         """The event at `ts`: trades if there are any, then the update of the book."""

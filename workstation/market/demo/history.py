@@ -1,11 +1,11 @@
 """Candles of the time before the demo market starts, drawn on demand and the same whatever is asked first.
 
-Time is a tree: days, their 24 hours, their 12 five minutes, their minutes. A node has an open, high, low and close; its children are a
-Brownian bridge from its open to its close whose volatility is clustered, stretched so that their highs and lows are
-exactly the node's. So every interval aggregates to every longer one, and a year of days costs no minutes. Highs and
-lows of a node are drawn from the law of a bridge's extremes: max = (a + b + √((b − a)² − 2 v ln U)) / 2 (P. Glasserman,
-Monte Carlo Methods in Financial Engineering, 2003, section 6.4). All is in logs and for all assets at once, because
-they share a factor; a shift makes the last minute close at the starting price.
+Time is a tree: days, their hours, stretches of five minutes, minutes. A node has an open, high, low and close; its
+children are a Brownian bridge from its open to its close whose volatility is clustered, bent so that their highs and
+lows are exactly the node's. So every interval aggregates to every longer one, and a year of days costs no minutes.
+Highs and lows of a node are drawn from the law of a bridge's extremes: max = (a + b + √((b − a)² − 2 v ln U)) / 2
+(P. Glasserman, Monte Carlo Methods in Financial Engineering, 2003, section 6.4). All is in logs and for all assets at
+once, because they share a factor; a shift makes the last minute close at the starting price.
 """
 
 from __future__ import annotations

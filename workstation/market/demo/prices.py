@@ -24,6 +24,8 @@ _VARIANCE_OF_LOG = sum(sd * sd for _, sd in VOLATILITY_PARTS)
 NEWS_RATE, NEWS_SHARE = 0.25, 0.75
 #: Headlines a second, and the size of one in units of the 5-minute standard deviation.
 HEADLINE_RATE, HEADLINE_SIZE = 10 / 86_400, 1.2
+#: Events come and go over seconds even when the volatility does not: log factor, relaxation time in seconds.
+_MOOD_SD, _MOOD_TIME = 0.5, 4.0
 GRID = 25_000_000
 _MEMORY = 16  # grid steps that a late book may look back
 
@@ -49,15 +51,21 @@ class EfficientPrices:
         dt = self._every * step
         self._decay = [math.exp(-dt / time) for time, _ in VOLATILITY_PARTS]
         self._kick = [sd * math.sqrt(1 - d * d) for d, (_, sd) in zip(self._decay, VOLATILITY_PARTS, strict=True)]
-        self._parts = [sd * (0.5 + 0.3 * random.gauss(0.0, 1.0)) for _, sd in VOLATILITY_PARTS]
+        # a desk that opens sees a market somewhat livelier than the mean, as the recordings are
+        self._parts = [sd * (0.6 + 0.3 * random.gauss(0.0, 1.0)) for _, sd in VOLATILITY_PARTS]
+        self._mood_decay = math.exp(-dt / _MOOD_TIME)
+        self._mood_kick = _MOOD_SD * math.sqrt(1 - self._mood_decay**2)
         self._steps = 0
         self.activity = 1.0  # volatility now / its root mean square
+        self._mood = 0.0
+        self.attention = 1.0  # what the rate of events in all books is multiplied by
         self._set_activity()
         self._ring = [[math.log(prices[asset]) for asset in ASSETS] for _ in range(_MEMORY)]
         self._head = 0
 
     def _set_activity(self) -> None:
         self.activity = min(6.0, math.exp(sum(self._parts) - _VARIANCE_OF_LOG))
+        self.attention = self.activity * math.exp(self._mood - _MOOD_SD**2 / 2)
 
     def advance(self, ts: int) -> None:
         """Move to the last grid time that is not after `ts`."""
@@ -71,6 +79,7 @@ class EfficientPrices:
                     part * decay + kick * gauss(0.0, 1.0)
                     for part, decay, kick in zip(self._parts, self._decay, self._kick, strict=True)
                 ]
+                self._mood = self._mood * self._mood_decay + self._mood_kick * gauss(0.0, 1.0)
                 self._set_activity()
             scale = self.activity * self._calm
             draw = random.random()
