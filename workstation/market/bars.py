@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 from workstation.domain.bar import Bar
@@ -21,55 +22,80 @@ INTERVALS: dict[str, int] = {
 
 
 class BarSeries:
-    """Bars of one interval, oldest first: closed ones and the one that forms. Bars without trades do not exist."""
+    """Bars of one interval, oldest first: closed ones and the one that forms. Bars without trades do not exist.
+
+    Bars are counted from midnight UTC of 1970-01-01; a trade exactly on a boundary belongs to the bar that it opens. A
+    closed bar never changes: a trade that comes late is counted into the bar that forms, whose close is always the
+    price of the trade that came last. A last bar of the history that is not closed goes on forming.
+    """
 
     def __init__(self, interval: int, closed: Sequence[Bar] = (), limit: int = 5_000) -> None:
         self.interval = interval
         self.limit = limit
         self.closed: list[Bar] = list(closed)[-limit:]
         self.version = 0
-        self._ts = -1  # open time of the forming bar
+        self._ts = self._end = -1  # of the forming bar
         self._open = self._high = self._low = self._close = self._volume = 0.0
+        if self.closed and not self.closed[-1].closed:
+            self._resume(self.closed.pop())
 
     def add(self, ts: int, price: float, volume: float) -> None:
-        """Take a trade at `ts` (UTC ns). A trade older than the forming bar is counted into that bar."""
-        start = ts - ts % self.interval
-        if start > self._ts:
-            forming = self.forming
-            if forming is not None:
-                self._push(forming)
-            elif self.closed and self.closed[-1].ts >= start:  # history already covers the start of this bar
-                last = self.closed.pop()
-                self._set(last)
-                self.add(ts, price, volume)
-                return
-            self._ts = start
-            self._open = self._high = self._low = self._close = price
-            self._volume = volume
-        else:
-            self._high = max(self._high, price)
-            self._low = min(self._low, price)
+        """Take a trade at `ts` (UTC ns)."""
+        if ts < self._end:
+            if price > self._high:
+                self._high = price
+            elif price < self._low:
+                self._low = price
             self._close = price
             self._volume += volume
-        self.version += 1
+            self.version += 1
+        else:
+            self._add(ts - ts % self.interval, price, price, price, price, volume)
 
     def merge(self, bar: Bar) -> None:
-        """Take a whole bar of a finer series."""
-        self.add(bar.ts, bar.open, 0.0)
-        self._high = max(self._high, bar.high)
-        self._low = min(self._low, bar.low)
-        self._close = bar.close
-        self._volume += bar.volume
+        """Take a whole bar of a finer series, whose interval divides this one's."""
+        self._add(bar.ts - bar.ts % self.interval, bar.open, bar.high, bar.low, bar.close, bar.volume)
 
-    def _set(self, bar: Bar) -> None:
-        self._ts = bar.ts
+    def _add(self, start: int, opened: float, high: float, low: float, close: float, volume: float) -> None:
+        if self._ts < 0 and self.closed and self.closed[-1].ts >= start:
+            self._resume(self.closed.pop())  # the history reaches into this bar already
+        if start > self._ts:
+            if self._ts >= 0:
+                self._close_bar()
+            self._ts, self._end = start, start + self.interval
+            self._open, self._high, self._low, self._volume = opened, high, low, volume
+        else:
+            self._high = max(self._high, high)
+            self._low = min(self._low, low)
+            self._volume += volume
+        self._close = close
+        self.version += 1
+
+    def _resume(self, bar: Bar) -> None:
+        self._ts, self._end = bar.ts, bar.ts + self.interval
         self._open, self._high, self._low, self._close = bar.open, bar.high, bar.low, bar.close
         self._volume = bar.volume
 
-    def _push(self, bar: Bar) -> None:
-        self.closed.append(Bar(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume, True))
+    def _close_bar(self) -> None:
+        self.closed.append(Bar(self._ts, self._open, self._high, self._low, self._close, self._volume, True))
         if len(self.closed) > self.limit + self.limit // 4:
             del self.closed[: -self.limit]
+
+    def prepend(self, older: Sequence[Bar]) -> int:
+        """Put closed bars that are older than all here in front, up to the limit; how many there were."""
+        first = self.first
+        kept = [bar for bar in older if first is None or bar.ts < first.ts]
+        room = max(0, self.limit - len(self.closed))
+        kept = kept[-room:] if room else []
+        if kept:
+            self.closed[:0] = kept
+            self.version += 1
+        return len(kept)
+
+    @property
+    def first(self) -> Bar | None:
+        """The oldest bar."""
+        return self.closed[0] if self.closed else self.forming
 
     @property
     def forming(self) -> Bar | None:
@@ -80,39 +106,106 @@ class BarSeries:
 
     def last(self, count: int) -> list[Bar]:
         """Up to `count` bars, oldest first, the forming one last."""
+        if count <= 0:
+            return []
         forming = self.forming
         if forming is None:
             return self.closed[-count:]
         return [*self.closed[-(count - 1) :], forming] if count > 1 else [forming]
 
+    def until(self, ts: int, count: int) -> list[Bar]:
+        """Up to `count` bars that open at or before `ts`, oldest first."""
+        if count <= 0:
+            return []
+        if 0 <= self._ts <= ts:
+            return self.last(count)
+        end = bisect_right(self.closed, ts, key=_opening)
+        return self.closed[max(0, end - count) : end]
+
+    def since(self, ts: int, count: int) -> list[Bar]:
+        """Up to `count` bars that open at or after `ts`, oldest first."""
+        start = bisect_left(self.closed, ts, key=_opening)
+        bars = self.closed[start : start + max(0, count)]
+        forming = self.forming
+        if forming is not None and forming.ts >= ts and len(bars) < count:
+            bars.append(forming)
+        return bars
+
+
+def _opening(bar: Bar) -> int:
+    return bar.ts
+
 
 class Candles:
-    """All intervals of one instrument. A series starts when it is first asked for, and knows what went before."""
+    """All intervals of one instrument. A series starts when it is first asked for, and knows what went before.
+
+    Every trade goes into one series of 5 s, 1 min and 1 h each; a series that is asked for late is made of the
+    longest of them that divides it, and so has the same bars as if it had been there from the start.
+    """
 
     BASE = 5 * SECOND
+    #: What a series gets of the history at once: a day of minutes, and more than a screen is wide of the others.
+    FIRST_BARS = 600
+    FIRST_MINUTES = 1_500
 
     def __init__(self, history: Callable[[int, int], Sequence[Bar]]) -> None:
-        """`history(interval, count)` gives closed bars that end before the first trade here."""
+        """`history(interval, count)` gives bars that end before the first trade here, oldest first."""
         self._history = history
-        self._base = BarSeries(self.BASE, limit=20_000)
+        self._ladder = _ladder()
         self._series: dict[int, BarSeries] = {}
+        self._asked: dict[int, int] = {}  # bars of history asked for so far
 
     def add(self, ts: int, price: float, volume: float) -> None:
-        self._base.add(ts, price, volume)
+        for series in self._ladder:
+            series.add(ts, price, volume)
         for series in self._series.values():
             series.add(ts, price, volume)
 
     def series(self, interval: int) -> BarSeries:
-        """The live series of `interval` (ns, a multiple of 5 s)."""
+        """The live series of `interval`: ns, a multiple of 5 s. Raises ValueError for another interval."""
         series = self._series.get(interval)
         if series is None:
-            series = BarSeries(interval, self._history(interval, 2_000))
-            for bar in self._base.last(len(self._base.closed) + 1):
+            if interval <= 0 or interval % self.BASE:
+                raise ValueError(f"candles come in multiples of 5 s, not of {interval / SECOND:g} s")
+            series = self._past(interval)
+            finer = next(one for one in reversed(self._ladder) if interval % one.interval == 0)
+            for bar in finer.last(len(finer.closed) + 1):
                 series.merge(bar)
             self._series[interval] = series
         return series
 
+    def older(self, interval: int) -> bool:
+        """Fetch more of the history of a series; False if there is no more."""
+        series = self.series(interval)
+        asked = self._asked[interval]
+        if asked >= series.limit:
+            return False
+        self._asked[interval] = min(series.limit, 2 * asked)
+        return series.prepend(self._history(interval, self._asked[interval])) > 0
+
+    def _past(self, interval: int) -> BarSeries:
+        """The history, and of the interval in which it ends what shorter intervals tell."""
+        self._asked[interval] = self.FIRST_MINUTES if interval == INTERVALS["1m"] else self.FIRST_BARS
+        bars = self._history(interval, self._asked[interval])
+        series = BarSeries(interval, bars)
+        if not bars or not bars[-1].closed:
+            return series
+        covered = bars[-1].ts + interval
+        for step in (INTERVALS["1h"], INTERVALS["1m"], self.BASE):
+            if step < interval and interval % step == 0:
+                for bar in self._history(step, interval // step):
+                    if bar.ts >= covered:
+                        series.merge(bar)
+                        covered = bar.ts + step
+        return series
+
     def reset(self) -> None:
         """Forget everything (the market jumped to another time)."""
-        self._base = BarSeries(self.BASE, limit=20_000)
+        self._ladder = _ladder()
         self._series.clear()
+        self._asked.clear()
+
+
+def _ladder() -> tuple[BarSeries, ...]:
+    """The series that are always there, the shortest interval first; they hold 27 h, 13 d and 2 years."""
+    return tuple(BarSeries(INTERVALS[name], limit=20_000) for name in ("5s", "1m", "1h"))
