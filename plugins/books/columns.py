@@ -1,0 +1,202 @@
+"""Where the ladder's columns stand at each width, and how a row is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+
+from screens.theme import Ink
+from workstation.domain.order import Side
+
+#: From this width on buys and sells have a column each, and from `_LAST` on the last trade too.
+_TWO_SIDED = 46
+_LAST = 56
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Widths in cells, in the order in which they stand. In a narrow ladder all our orders stand in `own`."""
+
+    own: int
+    bid: int
+    price: int  # the price itself; one cell for marks stands on each side of it
+    last: int
+    ask: int
+    sells: int  # 0 in a narrow ladder
+
+    @property
+    def two_sided(self) -> bool:
+        return self.sells > 0
+
+    def side_at(self, x: int) -> tuple[Side | None, bool]:
+        """The side of what stands at column `x` (None for prices and the narrow own column), and if it is ours."""
+        if x < self.own:
+            return (Side.BUY if self.two_sided else None), True
+        if x < self.own + self.bid:
+            return Side.BUY, False
+        x -= self.own + self.bid + self.price + 2 + self.last
+        if x < 0:
+            return None, False
+        return Side.SELL, x >= self.ask and self.two_sided
+
+
+def columns_for(width: int, price: int) -> Columns:
+    """The columns of a ladder `width` wide whose prices take `price` cells."""
+    rest = max(0, width - price - 2)
+    if width < _TWO_SIDED:
+        own = max(0, min(10 + max(0, width - 32) // 2, rest - 12))
+        bid = (rest - own) // 2
+        return Columns(own, bid, price, 0, rest - own - bid, 0)
+    last = 8 if width >= _LAST else 0
+    rest -= last
+    own = max(9, min(14, rest // 4))
+    bid = (rest - 2 * own) // 2
+    return Columns(own, bid, price, last, rest - 2 * own - bid, own)
+
+
+class OwnText(NamedTuple):
+    """Text of an own cell and how it is inked: "buy", "sell", "waiting", "unknown", "staged"."""
+
+    text: str
+    ink: str
+
+
+class RowView(NamedTuple):
+    """All that a row of the ladder shows; equal views look the same."""
+
+    price: str
+    place: str  # "bid", "ask", "best bid", "best ask" or "inside" the spread
+    bid: str
+    bid_bar: int  # cells of the depth bar
+    ask: str
+    ask_bar: int
+    own: OwnText | None
+    sells: OwnText | None
+    last: str  # quantity of the last trade, if it was here
+    last_side: Side | None  # its aggressor
+    flash: bool
+    average: int  # 1 where we are long from, −1 short
+    cursor: Side | None
+    faded: bool  # the book cannot be trusted
+
+
+class RowPainter:
+    """Draws row views in the inks of a theme."""
+
+    def __init__(self, ink: Ink, columns: Columns) -> None:
+        self.columns = columns
+        self._ink = ink
+        self._own = {
+            "buy": ink.bid + Style(bold=True),
+            "sell": ink.ask + Style(bold=True),
+            "waiting": ink.dim,
+            "unknown": ink.warning,
+            "staged": Style(color=ink.colours.background, bgcolor=ink.colours.own, bold=True),
+        }
+        self._bold = Style(bold=True)
+
+    def draw(self, view: RowView) -> list[Segment]:
+        columns, ink = self.columns, self._ink
+        back = ink.on_cursor if view.cursor is not None else Style()
+        segments: list[Segment] = []
+        self._put_own(segments, view.own, columns.own, back)
+        last_in_bid = view.last and not columns.last and not view.bid and view.last_side is Side.BUY
+        last_in_ask = view.last and not columns.last and not view.ask and view.last_side is Side.SELL
+        if last_in_bid:
+            self._put_last(segments, view, columns.bid, back, right=True)
+        else:
+            self._put_depth(segments, view, Side.BUY, back)
+        self._put_price(segments, view, back)
+        if columns.last:
+            self._put_last(segments, view, columns.last, back, right=False)
+        if last_in_ask:
+            self._put_last(segments, view, columns.ask, back, right=False)
+        else:
+            self._put_depth(segments, view, Side.SELL, back)
+        if columns.sells:
+            self._put_own(segments, view.sells, columns.sells, back, right=True)
+        return segments
+
+    def _put_own(
+        self, segments: list[Segment], own: OwnText | None, width: int, back: Style, right: bool = False
+    ) -> None:
+        if width <= 0:
+            return
+        if own is None:
+            segments.append(Segment(" " * width, back))
+            return
+        text = own.text[: width - 1]
+        gap = Segment(" ", back)
+        shown = Segment(text, back + self._own[own.ink])
+        rest = Segment(" " * (width - 1 - len(text)), back)
+        segments.extend((gap, shown, rest) if right else (shown, rest, gap))
+
+    def _put_depth(self, segments: list[Segment], view: RowView, side: Side, back: Style) -> None:
+        """Quantity right-aligned over its bar; bars grow away from the price."""
+        buy = side is Side.BUY
+        width = self.columns.bid if buy else self.columns.ask
+        quantity, bar = (view.bid, view.bid_bar) if buy else (view.ask, view.ask_bar)
+        ink = self._ink
+        style = ink.dim if view.faded else ink.bid if buy else ink.ask
+        if view.place == ("best bid" if buy else "best ask"):
+            style = style + self._bold
+        text = quantity.rjust(width)[:width] if buy else f" {quantity.rjust(max(0, width - 1))}"[:width]
+        if view.cursor is side:
+            segments.append(Segment(text, back + ink.on_accent))
+            return
+        on_bar = style + (Style() if view.faded else ink.on_bid if buy else ink.on_ask)
+        if buy:
+            segments.append(Segment(text[: width - bar], back + style))
+            segments.append(Segment(text[width - bar :], back + on_bar))
+        else:
+            segments.append(Segment(text[:bar], back + on_bar))
+            segments.append(Segment(text[bar:], back + style))
+
+    def _put_price(self, segments: list[Segment], view: RowView, back: Style) -> None:
+        ink = self._ink
+        style = ink.dim if view.place == "inside" or view.faded else ink.text
+        if view.place == "best bid" and not view.faded:
+            style = ink.bid + self._bold
+        elif view.place == "best ask" and not view.faded:
+            style = ink.ask + self._bold
+        if view.last:
+            style = style + self._bold
+            back = back + (ink.on_flash if not view.flash else self._inverse(view.last_side))
+            if view.flash:
+                style = self._bold
+        average = "◆" if view.average else " "
+        last = " " if not view.last else "◂" if view.last_side is Side.BUY else "▸"
+        if not self.columns.last:  # the mark points to where the quantity stands
+            last = " " if not view.last else "▴" if view.last_side is Side.BUY else "▾"
+        segments.append(Segment(average, back + (ink.bid if view.average > 0 else ink.ask)))
+        segments.append(Segment(view.price.rjust(self.columns.price), back + style))
+        segments.append(Segment(last, back + style))
+
+    def _inverse(self, side: Side | None) -> Style:
+        ink = self._ink
+        colours = ink.colours
+        return Style(color=colours.background, bgcolor=colours.bid if side is Side.BUY else colours.ask)
+
+    def _put_last(self, segments: list[Segment], view: RowView, width: int, back: Style, right: bool) -> None:
+        ink = self._ink
+        style = ink.bid if view.last_side is Side.BUY else ink.ask
+        if view.cursor is not None and not self.columns.last and view.cursor is not view.last_side:
+            back = back + ink.on_cursor
+        text = view.last[: max(0, width - 1)]
+        pad = Segment(" " * (width - len(text)), back)
+        shown = Segment(text, back + ink.on_flash + style)
+        segments.extend((pad, shown) if right else (shown, pad))
+
+    def header(self) -> list[Segment]:
+        columns, dim = self.columns, self._ink.dim
+        text = ("buys" if columns.two_sided else "own").ljust(columns.own)[: columns.own]
+        text += "bid".rjust(columns.bid) + " " + "price".rjust(columns.price) + " "
+        if columns.last:
+            text += "last".ljust(columns.last)
+        text += "ask".rjust(columns.ask)
+        if columns.sells:
+            text += " sells".ljust(columns.sells)
+        return [Segment(text, dim)]

@@ -1,0 +1,402 @@
+"""Order entry in the ladder: staging, sending, moving, cancelling, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
+
+from plugins.books.keys import LADDER_ACTIONS
+from plugins.books.model import Ladder, row_of, step_group
+from plugins.books.own import Moved, Staged, is_stop, order_ticks
+from screens.figures import quantity_text
+from screens.painted import PaintedPane
+from screens.pane import Desk
+from workstation.domain.events import OrderAmended, OrderAmendRejected, OrderCanceled, OrderCancelRejected, OrderFilled
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, add, plain
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
+from workstation.market.book import OrderBook
+from workstation.trading.command_run import outcome
+from workstation.trading.errors import Refused
+
+#: States in which a command of ours is under way.
+_UNANSWERED = (OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.PENDING_AMEND, OrderState.PENDING_CANCEL)
+_PATIENCE = 20.0  # wall-clock seconds; the desk gives up on an answer before that
+_REFUSALS = (OrderAmendRejected, OrderCancelRejected)
+_BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
+
+
+class OrderEntry(PaintedPane):
+    """The ladder's hands: everything that its keys and clicks do. Painting is the subclass's."""
+
+    ACTIONS = LADDER_ACTIONS
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__(desk, slot)
+        self.ladder = Ladder()
+        self.staged: Staged | Moved | None = None
+        self.outcome: tuple[str, bool] = ("", False)  # the last sentence, and whether it is bad news
+        self.painted_for: InstrumentId | None = None  # whose book stands on the screen
+
+    # -- what the actions need
+
+    def market_here(self) -> tuple[Instrument, OrderBook]:
+        """The instrument and its book. Raises `Refused` where there is none."""
+        instrument, book = self.instrument, self.book
+        if instrument is None or book is None:
+            raise Refused("No instrument is selected: / finds one.")
+        return instrument, book
+
+    def trusted(self) -> tuple[Instrument, OrderBook]:
+        """As `market_here`, if what is painted can be traded on. Raises `Refused` where it cannot."""
+        instrument, book = self.market_here()
+        if book.stale is not None:
+            raise Refused(f"Nothing was sent: the book of {instrument.symbol} is stale ({book.stale}).")
+        if self.painted_for != instrument.id:
+            raise Refused(f"Nothing was sent: the book of {instrument.symbol} is not on the screen yet.")
+        return instrument, book
+
+    def _now(self) -> int:
+        return self.engine.clock.now()
+
+    def say(self, text: str, bad: bool = False) -> None:
+        """Show what came of something, in the ladder, and as a notice if it is bad news."""
+        self.outcome = (text, bad)
+        if bad:
+            self.toast(text, error=True)
+
+    def orders_at(self, row: int, side: Side | None = None) -> list[Order]:
+        """Our working orders in a row: those of `side`, or all."""
+        instrument = self.instrument
+        if instrument is None:
+            return []
+        found = []
+        for order in self.engine.open_orders(instrument.id):
+            ticks = order_ticks(order, instrument)
+            if ticks is not None and row_of(ticks, order.side, self.ladder.group) == row and side in (None, order.side):
+                found.append(order)
+        return found
+
+    def _orders_here(self) -> list[Order]:
+        """Our orders at the cursor: those of its side, else those of the other. Raises `Refused` if there are none."""
+        instrument, book = self.market_here()
+        row = self.ladder.cursor_row(book)
+        if row is not None and (orders := self.orders_at(row, self.ladder.side) or self.orders_at(row)):
+            return orders
+        where = "" if row is None else f" at {plain(instrument.price(self.ladder.price(row)))}"
+        raise Refused(f"You have no working order{where}: move the cursor onto one.")
+
+    def describe(self, side: Side, quantity: Decimal, ticks: int) -> str:
+        """`Buy 0.5 @ 64200.1`."""
+        instrument, _ = self.market_here()
+        return f"{side.capitalize()} {plain(quantity)} @ {instrument.price(ticks):.{instrument.price_places}f}"
+
+    # -- the cursor and the window
+
+    def _go(self, rows: int) -> None:
+        _, book = self.market_here()
+        if self.staged is not None:
+            at = self.staged.price
+            self._drag(self.ladder.price(row_of(at, self.staged.side, self.ladder.group) + rows) - at)
+        else:
+            self.ladder.move(rows, book, self._now())
+
+    def action_up(self) -> None:
+        self._go(1)
+
+    def action_down(self) -> None:
+        self._go(-1)
+
+    def action_page_up(self) -> None:
+        self._go(max(1, self.ladder.rows // 2))
+
+    def action_page_down(self) -> None:
+        self._go(-max(1, self.ladder.rows // 2))
+
+    def action_left(self) -> None:
+        self._choose(Side.BUY)
+
+    def action_right(self) -> None:
+        self._choose(Side.SELL)
+
+    def _choose(self, side: Side) -> None:
+        _, book = self.market_here()
+        self.ladder.choose(side, book, self._now())
+
+    def action_recentre(self) -> None:
+        _, book = self.market_here()
+        if self.staged is None:
+            self.ladder.release()
+        self.ladder.centre(book)
+
+    def _regroup(self, group: int | None) -> None:
+        instrument, book = self.market_here()
+        groups = self.settings.setdefault("groups", {})
+        groups.pop(instrument.id, None)
+        if group is not None:
+            groups[instrument.id] = group
+            self.ladder.regroup(group, book)
+        else:
+            self.fit()
+        self.save_settings()
+
+    def fit(self) -> None:
+        """Choose the grouping: the trader's, else one that fits the market."""
+        raise NotImplementedError
+
+    def action_coarser(self) -> None:
+        self._regroup(step_group(self.ladder.group, 1))
+
+    def action_finer(self) -> None:
+        self._regroup(step_group(self.ladder.group, -1))
+
+    def action_fit(self) -> None:
+        self._regroup(None)
+
+    def action_one_click(self) -> None:
+        self.settings["one_click"] = not self.one_click
+        self.save_settings()
+        self.toast("One click sends an order." if self.one_click else "A click stages an order; a second click sends.")
+
+    @property
+    def one_click(self) -> bool:
+        return bool(self.settings.get("one_click", False))
+
+    def action_pin(self) -> None:
+        instrument, _ = self.market_here()
+        if self.settings.get("instrument"):
+            self.pin(None)
+        else:
+            self.pin(instrument.id)
+            self.toast(f"This ladder stays with {instrument.id}; P lets it follow the desk again.")
+
+    # -- staging and sending
+
+    def action_buy(self) -> None:
+        self._stage_at_cursor(Side.BUY)
+
+    def action_sell(self) -> None:
+        self._stage_at_cursor(Side.SELL)
+
+    def _stage_at_cursor(self, side: Side) -> None:
+        _, book = self.trusted()
+        if isinstance(self.staged, Staged):  # the other side at the same price
+            ticks: int | None = self.staged.ticks
+        elif self.ladder.cursor is not None:
+            ticks = self.ladder.cursor
+        else:  # a cursor that rests on the touch joins the best price
+            ticks = book.best_bid if side is Side.BUY else book.best_ask
+        if ticks is None:
+            raise Refused("There is no price to stage the order at: move the cursor to one.")
+        self.stage(side, ticks)
+
+    def stage(self, side: Side, ticks: int) -> None:
+        """Let a limit order wait in the ladder for Enter."""
+        instrument, _ = self.market_here()
+        self.staged = Staged(side, ticks, self.desk.size(instrument.id))
+        self.ladder.side = side
+        self.ladder.put(ticks, self._now())
+
+    def draft(self) -> OrderDraft | None:
+        """The staged order as it would be sent."""
+        instrument = self.instrument
+        if instrument is None or not isinstance(self.staged, Staged):
+            return None
+        staged = self.staged
+        return OrderDraft(
+            instrument=instrument.id,
+            side=staged.side,
+            quantity=staged.quantity,
+            price=instrument.price(staged.ticks),
+        )
+
+    def action_discard(self) -> None:
+        if self.staged is None:
+            self.ladder.release()
+        self.staged = None
+
+    def action_send(self) -> None:
+        instrument, _ = self.trusted()
+        staged = self.staged
+        if staged is None:
+            raise Refused("Nothing is staged: b stages a buy, s a sell, J and K move the order at the cursor.")
+        if isinstance(staged, Staged):
+            draft = self.draft()
+            assert draft is not None
+            self.staged = None
+            self.send(draft)
+            return
+        self.staged = None
+        if staged.ticks == 0:
+            raise Refused("The order stands where it stood: there is nothing to amend.")
+        for client_id in staged.orders:
+            order = self.engine.order(client_id)
+            if order is None or order.is_closed:
+                self.say("The order was done before it could be amended.", bad=True)
+                continue
+            self.spawn(self._amend(order, instrument.price(staged.ticks)))
+
+    def send(self, draft: OrderDraft) -> None:
+        """Send an order and tell what came of it."""
+        self.spawn(self._send(draft))
+
+    async def _send(self, draft: OrderDraft) -> None:
+        price = "" if draft.price is None else f" @ {plain(draft.price)}"
+        what = f"{draft.side.capitalize()} {plain(draft.quantity)}{price}"
+        self.say(f"{what}: sent.")
+        self._tell(what, await self._answered(await self.engine.submit(draft)))
+
+    async def _answered(self, order: Order) -> Order:
+        """The order once its venue has answered, or has failed to."""
+        if order.state not in _UNANSWERED:
+            return order
+        events = self.engine.follow_orders()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                async for event in events:
+                    now = self.engine.order(order.client_id)
+                    if event.client_id == order.client_id and now is not None and now.state not in _UNANSWERED:
+                        return now
+        except TimeoutError:  # the order shows its state in its row; it is being asked about
+            pass
+        finally:
+            events.close()
+        return self.engine.order(order.client_id) or order
+
+    def _refusal(self, order: Order) -> str:
+        """Why the last change of the order was refused; empty if it was not."""
+        for event in reversed(self.engine.order_events(order.client_id)):
+            if isinstance(event, _REFUSALS):
+                return event.reason
+            if isinstance(event, OrderAmended | OrderCanceled | OrderFilled):
+                break
+        return ""
+
+    def _tell(self, what: str, order: Order) -> None:
+        self.say(f"{what}: {outcome(order)}", order.state in _BAD)
+
+    def _strike(self, side: Side) -> None:
+        """Send a limit at the best price of the other side."""
+        instrument, book = self.trusted()
+        ticks = book.best_ask if side is Side.BUY else book.best_bid
+        if ticks is None:
+            raise Refused(f"Nobody {'offers' if side is Side.BUY else 'bids for'} {instrument.symbol} now.")
+        quantity = self.desk.size(instrument.id)
+        self.send(OrderDraft(instrument=instrument.id, side=side, quantity=quantity, price=instrument.price(ticks)))
+
+    def action_take(self) -> None:
+        self._strike(Side.BUY)
+
+    def action_hit(self) -> None:
+        self._strike(Side.SELL)
+
+    def _resize(self, steps: int) -> None:
+        instrument, _ = self.market_here()
+        quantity = self.desk.step_size(instrument.id, steps)
+        if isinstance(self.staged, Staged):
+            self.staged = Staged(self.staged.side, self.staged.ticks, quantity)
+        self.outcome = (f"Size {quantity_text(quantity, instrument)} {instrument.base}", False)
+
+    def action_smaller(self) -> None:
+        self._resize(-1)
+
+    def action_larger(self) -> None:
+        self._resize(1)
+
+    # -- moving orders
+
+    def action_move_down(self) -> None:
+        self._move_order(-1)
+
+    def action_move_up(self) -> None:
+        self._move_order(1)
+
+    def _move_order(self, ticks: int) -> None:
+        if self.staged is None:
+            instrument, _ = self.market_here()
+            orders = self._orders_here()
+            first = orders[0]
+            moved = [order for order in orders if order.side is first.side]
+            start = order_ticks(first, instrument)
+            assert start is not None
+            quantity = ZERO
+            for order in moved:
+                quantity = add(quantity, order.leaves)
+            ids = tuple(order.client_id for order in moved)
+            self.staged = Moved(first.side, ids, start, 0, quantity)
+        self._drag(ticks)
+
+    def _drag(self, ticks: int) -> None:
+        """Move what is staged, and the cursor with it."""
+        staged = self.staged
+        if isinstance(staged, Staged):
+            price = max(1, staged.ticks + ticks)
+            self.staged = Staged(staged.side, price, staged.quantity)
+        elif isinstance(staged, Moved):
+            price = max(1, staged.price + ticks)
+            self.staged = Moved(staged.side, staged.orders, staged.start, price - staged.start, staged.quantity)
+        else:
+            return
+        self.ladder.side = staged.side
+        self.ladder.put(price, self._now())
+
+    async def _amend(self, order: Order, by: Decimal) -> None:
+        if is_stop(order):
+            stop = add(order.stop_price or ZERO, by)
+            limit = None if order.price is None else add(order.price, by)
+            amended = await self.engine.amend(order.client_id, price=limit, stop_price=stop)
+        else:
+            amended = await self.engine.amend(order.client_id, price=add(order.price or ZERO, by))
+        amended = await self._answered(amended)
+        what = f"{order.side.capitalize()} {plain(order.leaves)}"
+        if reason := self._refusal(amended):
+            self.say(f"{what} was not moved: {reason}", bad=True)
+        elif amended.is_closed:
+            self.say(f"{what}: {outcome(amended)}")
+        else:
+            price = (amended.stop_price if is_stop(amended) else amended.price) or ZERO
+            self.say(f"{what} moved to {plain(price)}.")
+
+    # -- cancelling and the position
+
+    def action_cancel(self) -> None:
+        if isinstance(self.staged, Moved):
+            orders: Sequence[ClientOrderId] = self.staged.orders
+            self.staged = None
+        else:
+            orders = [order.client_id for order in self._orders_here()]
+        self.cancel(orders)
+
+    def cancel(self, orders: Sequence[ClientOrderId]) -> None:
+        """Cancel these orders, each by itself."""
+        for client_id in orders:
+            self.spawn(self._cancel(client_id))
+
+    async def _cancel(self, client_id: ClientOrderId) -> None:
+        order = await self._answered(await self.engine.cancel(client_id))
+        what = f"{order.side.capitalize()} {plain(order.quantity)}"
+        if reason := self._refusal(order):
+            self.say(f"{what} was not cancelled: {reason}", bad=True)
+        else:
+            self.say(f"{what}: {outcome(order)}")
+
+    async def action_cancel_all(self) -> None:
+        instrument, _ = self.market_here()
+        self.staged = None
+        orders = await self.engine.cancel_all(instrument=instrument.id)
+        if not orders:
+            raise Refused(f"There is no working order in {instrument.symbol}.")
+        self.say(f"{len(orders)} order{'s' if len(orders) > 1 else ''} of {instrument.symbol} pulled.")
+
+    async def action_close(self) -> None:
+        instrument, _ = self.market_here()
+        self._tell("Close", await self._answered(await self.engine.close_position(instrument.id)))
+
+    async def action_reverse(self) -> None:
+        instrument, _ = self.market_here()
+        self._tell("Reverse", await self._answered(await self.engine.reverse(instrument.id)))
+
+    async def action_break_even(self) -> None:
+        instrument, _ = self.market_here()
+        self._tell("Break-even stop", await self._answered(await self.engine.break_even(instrument.id)))

@@ -1,0 +1,112 @@
+"""Our working orders in the rows of the ladder, and what is staged but not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from plugins.books.figures import own_text, quantity_text
+from plugins.books.model import row_of
+from workstation.domain.instrument import Instrument
+from workstation.domain.numbers import ZERO, add, divide
+from workstation.domain.order import Order, OrderState, Side
+
+_ON_THEIR_WAY = frozenset(
+    {OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND}
+)
+
+
+def order_ticks(order: Order, instrument: Instrument) -> int | None:
+    """Where an order stands in the ladder: its limit, a waiting stop's trigger; None for a market order."""
+    price = order.price if order.stop_price is None or order.triggered else order.stop_price
+    return None if price is None else int(divide(price, instrument.tick, Decimal(1)))
+
+
+def is_stop(order: Order) -> bool:
+    """Whether the order still waits for its trigger."""
+    return order.stop_price is not None and not order.triggered
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCell:
+    """The working orders of one side in one row. `ahead` is the quantity in front of the first in the queue."""
+
+    side: Side
+    quantity: Decimal
+    count: int
+    ahead: Decimal | None
+    state: str  # "working", "sent" (no answer yet), "unknown"
+    stop: bool
+
+    def text(self, width: int, places: int) -> str:
+        """`0.5 ▸3.2`: quantity and what is ahead of it, as far as there is room."""
+        mark = "?" if self.state == "unknown" else "…" if self.state == "sent" else ""
+        head = "stp " if self.stop and width >= 8 else "s" if self.stop else ""
+        count = f"/{self.count}" if self.count > 1 else ""
+        quantity = own_text(self.quantity, max(1, width - len(head) - len(mark)))
+        text = head + quantity + mark
+        if len(text) + len(count) <= width:
+            text += count
+        if self.ahead is None or mark:
+            return text
+        ahead = "0" if self.ahead == 0 else quantity_text(float(self.ahead), places, 12)
+        for gap in (" ▸", "▸"):
+            if len(text) + len(gap) + len(ahead) <= width:
+                return f"{text}{gap}{ahead}"
+        room = width - len(text) - 1
+        ahead = quantity_text(float(self.ahead), places, room) if room > 0 else ""
+        return f"{text}▸{ahead}" if ahead.strip("#·") else text
+
+
+def cells_of(
+    orders: Iterable[Order],
+    instrument: Instrument,
+    group: int,
+    ahead: Callable[[str], Decimal | None],
+) -> dict[tuple[int, Side], OwnCell]:
+    """The own cells by row and side."""
+    grouped: dict[tuple[int, Side], list[Order]] = {}
+    for order in orders:
+        ticks = order_ticks(order, instrument)
+        if ticks is not None:
+            grouped.setdefault((row_of(ticks, order.side, group), order.side), []).append(order)
+    return {place: _cell(place[1], some, ahead) for place, some in grouped.items()}
+
+
+def _cell(side: Side, orders: list[Order], ahead: Callable[[str], Decimal | None]) -> OwnCell:
+    quantity = ZERO
+    for order in orders:
+        quantity = add(quantity, order.leaves)
+    states = {order.state for order in orders}
+    state = "unknown" if OrderState.UNKNOWN in states else "sent" if states & _ON_THEIR_WAY else "working"
+    queues = [queue for order in orders if not is_stop(order) and (queue := ahead(order.client_id)) is not None]
+    return OwnCell(side, quantity, len(orders), min(queues, default=None), state, all(map(is_stop, orders)))
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A limit order that waits in the ladder for Enter. `ticks` is its price."""
+
+    side: Side
+    ticks: int
+    quantity: Decimal
+
+    @property
+    def price(self) -> int:
+        return self.ticks
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An amendment that waits for Enter: these orders of one side, moved by `ticks` from where they stood."""
+
+    side: Side
+    orders: tuple[str, ...]
+    start: int  # price of the first of them before the move, in ticks
+    ticks: int
+    quantity: Decimal
+
+    @property
+    def price(self) -> int:
+        return self.start + self.ticks

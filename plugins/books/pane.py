@@ -1,0 +1,297 @@
+"""The price ladder on the screen: painting and the mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+from rich.segment import Segment
+from textual import events
+
+from plugins.books.columns import Columns, RowPainter, columns_for
+from plugins.books.entry import OrderEntry
+from plugins.books.figures import price_text
+from plugins.books.footing import (
+    Parts,
+    bid_share,
+    message_lines,
+    position_parts,
+    spread_line,
+    spread_text,
+    staged_lines,
+)
+from plugins.books.model import Ladder, fitting_group
+from plugins.books.own import Staged, cells_of
+from plugins.books.rows import LastTrade, RowViews, average_row
+from screens.figures import money_text, quantity_text
+from screens.pane import Desk
+from workstation.clock import MILLISECOND, SECOND
+from workstation.domain.instrument import Instrument
+from workstation.domain.order import Side
+from workstation.market.bars import INTERVALS
+from workstation.market.book import OrderBook
+from workstation.trading.errors import Refused
+from workstation.trading.preview import Preview
+
+_FLASH = 250 * MILLISECOND
+_PREVIEW_EVERY = 250 * MILLISECOND
+_TOLD = 10 * SECOND
+_MINUTE = INTERVALS["1m"]
+
+
+class LadderPane(OrderEntry):
+    """The order book by price, with our orders in it, traded by keyboard and mouse."""
+
+    PANE = "books"
+    TITLE = "Ladder"
+    DEFAULT_KEY = "b"
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__(desk, slot)
+        self._columns: Columns | None = None
+        self._painter: RowPainter | None = None
+        self._painted: Hashable = None
+        self._fitted = False
+        self._scale = 0
+        self._trades_seen = 0
+        self._last: LastTrade | None = None
+        self._preview: tuple[object, int, Preview] | None = None
+        self._told = ("", 0)  # the outcome that shows, and since when
+
+    # -- what belongs to one instrument
+
+    def instrument_changed(self) -> None:
+        if self.staged is not None:
+            self.staged = None
+            self.toast("The staged order was discarded: the ladder shows another instrument now.")
+        self.ladder = Ladder()
+        self.outcome = ("", False)
+        self._columns, self._painter = None, None
+        self._fitted, self._scale = False, 0
+        self._trades_seen, self._last = 0, None
+        self.painted_for = None
+
+    def theme_changed(self) -> None:
+        self._painter = None
+
+    def invalidate(self) -> None:
+        super().invalidate()
+        self._painted = None
+
+    def resized(self) -> None:
+        self._columns, self._painter, self._painted = None, None, None
+        self._fitted = False
+
+    def on_focus(self) -> None:
+        self.repaint()
+
+    def on_blur(self) -> None:
+        self.repaint()
+
+    def fit(self) -> None:
+        instrument, book = self.market_here()
+        chosen = self.settings.get("groups", {}).get(instrument.id)
+        if not isinstance(chosen, int) or chosen < 1:
+            bars = self.engine.bar_series(instrument.id, _MINUTE).last(20)
+            usual = sum(bar.high - bar.low for bar in bars) / len(bars) / float(instrument.tick) if bars else None
+            chosen = fitting_group(book, self.ladder.rows, usual)
+        if chosen is not None:
+            self.ladder.regroup(chosen, book)
+            self._fitted = True
+
+    # -- painting
+
+    @property
+    def _header(self) -> int:
+        return 1 if self.height >= 12 else 0
+
+    @property
+    def _footer(self) -> int:
+        return 3 if self.height >= 16 else 2 if self.height >= 9 else 1 if self.height >= 4 else 0
+
+    def paint(self, now: int) -> None:
+        instrument, book = self.instrument, self.book
+        if instrument is None or book is None or self.height == 0:
+            self.put_text(0, " No instrument is selected: / finds one.", self.ink.dim)
+            self.blank_from(1)
+            return
+        if book.best_bid is None and book.best_ask is None:
+            self.put_text(0, f" Waiting for the book of {instrument.symbol}", self.ink.dim)
+            self.blank_from(1)
+            return
+        self._set_up(instrument, book)
+        self.ladder.follow(book, now, hold=self.staged is not None)
+        self._see_trades(instrument)
+        flash = self._last is not None and now - self._last.ts < _FLASH
+        if self.outcome[0] != self._told[0]:
+            self._told = (self.outcome[0], now)
+        told = bool(self.outcome[0]) and now - self._told[1] < _TOLD
+        preview = self._staged_preview(now)
+        engine = self.engine
+        state = (
+            instrument.id, book.version, self._trades_seen, engine.orders_version, engine.portfolio_version,
+            self.ladder.cursor, self.ladder.side, self.ladder.top, self.ladder.group, self.staged, self.has_focus,
+            flash, told and self.outcome, preview, engine.mark(instrument.id), self.desk.size(instrument.id),
+        )  # fmt: skip
+        if state == self._painted:
+            return
+        self._painted = state
+        self.painted_for = instrument.id
+        self._paint_rows(instrument, book, flash)
+        self._paint_footer(instrument, book, preview, told)
+
+    def _set_up(self, instrument: Instrument, book: OrderBook) -> None:
+        """Lay out columns and window where something of them has changed."""
+        rows = max(1, self.height - self._header - self._footer)
+        if rows != self.ladder.rows:
+            self.ladder.resize(rows, book)
+        if not self._fitted:
+            self.fit()
+        top = max(self.ladder.top or 0, 1)
+        price = len(price_text(instrument, self.ladder.price(top)))
+        if self._columns is None or price > self._columns.price:
+            self._columns = columns_for(self.width, price)
+            self._painter = None
+        if self._painter is None:
+            self._painter = RowPainter(self.ink, self._columns)
+            super().invalidate()
+
+    def _see_trades(self, instrument: Instrument) -> None:
+        """Follow the last trade: one that repeats price and side adds to its quantity."""
+        market = self.engine.market(instrument.id)
+        new = market.trades - self._trades_seen
+        self._trades_seen = market.trades
+        if new <= 0 or not market.tape:
+            if not market.tape:
+                self._last = None
+            return
+        fresh = list(market.tape)[-min(new, 50, len(market.tape)) :]
+        for trade in fresh:
+            side = Side.BUY if trade.buyer_is_aggressor else Side.SELL
+            last = self._last
+            if last is not None and (last.ticks, last.side) == (trade.price, side):
+                self._last = LastTrade(trade.price, side, last.lots + trade.quantity, trade.ts)
+            else:
+                self._last = LastTrade(trade.price, side, trade.quantity, trade.ts)
+
+    def _staged_preview(self, now: int) -> Preview | None:
+        draft = self.draft()
+        if draft is None:
+            self._preview = None
+            return None
+        known = self._preview
+        if known is None or known[0] != draft or now - known[1] >= _PREVIEW_EVERY:
+            known = self._preview = (draft, now, self.engine.preview(draft))
+        return known[2]
+
+    def _paint_rows(self, instrument: Instrument, book: OrderBook, flash: bool) -> None:
+        ladder, painter, columns = self.ladder, self._painter, self._columns
+        assert painter is not None
+        assert columns is not None
+        orders = self.engine.open_orders(instrument.id)
+        own = cells_of(orders, instrument, ladder.group, self.engine.queue_ahead)
+        rows = RowViews(instrument, book, ladder, columns, self._scale)
+        self._scale = rows.scale
+        average = average_row(self.engine.position(instrument.id), instrument, ladder.group)
+        at = ladder.cursor_row(book) if self.has_focus else None
+        cursor = None if at is None else (at, ladder.side)
+        if self._header:
+            self._paint_header(painter, book)
+        for y in range(ladder.rows):
+            view = rows.view(ladder.row(y), own, self.staged, self._last, flash, average, cursor)
+            self.put(self._header + y, view, lambda view=view: painter.draw(view))  # type: ignore[misc]
+
+    def _paint_header(self, painter: RowPainter, book: OrderBook) -> None:
+        away = self.ladder.out_of_sight(book)
+        if away:
+            where = "▲ the market is above" if away > 0 else "▼ the market is below"
+            self.put_text(0, f" {where} · Space centres", self.ink.warning)
+        else:
+            self.put(0, "columns", painter.header)
+
+    def _paint_footer(self, instrument: Instrument, book: OrderBook, preview: Preview | None, told: bool) -> None:
+        count, width, ink = self._footer, self.width, self.ink
+        if count == 0:
+            return
+        message: list[Parts] = []
+        if book.stale is not None:
+            message = message_lines(f"STALE: {book.stale}", True, width, count)
+        elif self.staged is not None:
+            message = staged_lines(self.staged, instrument, preview, width, count)
+        elif told:
+            message = message_lines(self.outcome[0], self.outcome[1], width, min(2, count))
+        spread, share = spread_text(book, instrument), bid_share(book)
+        position = position_parts(self.engine.position(instrument.id), instrument, self.engine.mark(instrument.id))
+        size = self._size_parts(instrument)
+        standing: list[Parts | None] = [None, position, size][:count] if count > 1 else [position]
+        lines: list[Parts | None] = [*standing[: count - len(message)], *message]
+        for index, parts in enumerate(lines):
+            y = self.height - count + index
+            if parts is None:
+                self.put(y, ("spread", spread, share), lambda: spread_line(spread, share, width, ink))
+            else:
+                self.put(y, parts, lambda parts=parts: _inked(parts, self))  # type: ignore[misc]
+
+    def _size_parts(self, instrument: Instrument) -> Parts:
+        size, mark = self.desk.size(instrument.id), self.engine.mark(instrument.id)
+        if mark is None:
+            return ((" size ", "dim"), (quantity_text(size, instrument), "text"))
+        value = instrument.notional(size, mark)
+        shown = f"{money_text(value, decimals=0 if value >= 100 else 2)} {instrument.settlement}"
+        return ((" size ", "dim"), (quantity_text(size, instrument), "text"), (f" = {shown}", "dim"))
+
+    def status(self) -> str:
+        return f"×{self.ladder.group}{' 1-click' if self.one_click else ''}"
+
+    # -- the mouse
+
+    def on_click(self, event: events.Click) -> None:
+        columns, book, instrument = self._columns, self.book, self.instrument
+        y = event.y - self._header
+        if columns is None or book is None or instrument is None or not 0 <= y < self.ladder.rows:
+            return
+        event.stop()
+        row, now = self.ladder.row(y), self.engine.clock.now()
+        side, ours = columns.side_at(event.x)
+        if ours and (orders := self.orders_at(row, side)):
+            if event.button == 3:
+                self._if_armed(lambda: self.cancel([order.client_id for order in orders]))
+            self.ladder.side = orders[0].side
+            self.ladder.put(self.ladder.price(row), now)
+        elif side is None or ours or row < 1:
+            self.ladder.put(self.ladder.price(row), now)
+        elif event.button == 1:
+            self._if_armed(lambda: self._click(side, self.ladder.price(row)))
+        self.repaint()
+
+    def _if_armed(self, act: Callable[[], None]) -> None:
+        if not self.armed:
+            self.toast("DISARMED: nothing was sent. ctrl+l arms the desk.", error=True)
+            return
+        try:
+            act()
+        except Refused as refusal:
+            self.toast(str(refusal), error=True)
+
+    def _click(self, side: Side, ticks: int) -> None:
+        """Stage an order; send it on a second click in the same place, or at once in one-click mode."""
+        self.trusted()
+        again = isinstance(self.staged, Staged) and (self.staged.side, self.staged.ticks) == (side, ticks)
+        if not again:
+            self.stage(side, ticks)
+        if again or self.one_click:
+            self.action_send()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._scroll(2, event)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._scroll(-2, event)
+
+    def _scroll(self, rows: int, event: events.MouseEvent) -> None:
+        self.ladder.scroll(rows, self.engine.clock.now())
+        self.repaint()
+        event.stop()
+
+
+def _inked(parts: Parts, pane: LadderPane) -> list[Segment]:
+    return [Segment(text, getattr(pane.ink, ink)) for text, ink in parts]
