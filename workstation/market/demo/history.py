@@ -30,6 +30,8 @@ _PARENT = {HOUR: DAY, FIVE: HOUR, MINUTE: FIVE}
 _VARIANCE_5M = [SD_5M[asset] ** 2 for asset in ASSETS]
 _COMMON = [LOADING[asset] for asset in ASSETS]
 _OWN = [math.sqrt(1 - LOADING[asset] ** 2) for asset in ASSETS]
+#: Traded volume / (median order × calm rate of events), as the books of NOVA come to.
+_VOLUME = 11.0
 _KEPT = 1000  # nodes whose children are remembered
 
 #: (open, high, low, close) in logs, by asset.
@@ -50,8 +52,9 @@ class _Node:
 class History:
     """Bars that end at or before `start`, for any instrument on one of the assets."""
 
-    def __init__(self, seed: int, start: int, prices: Mapping[str, float]) -> None:
+    def __init__(self, seed: int, start: int, prices: Mapping[str, float], rate: float = 1.0) -> None:
         self._seed = seed
+        self._rate = rate  # multiplies the volume, as it does in the live market
         self._end = start - start % MINUTE
         self._prices = [math.log(prices[asset]) for asset in ASSETS]
         self._days: list[_Node] = []  # the day of the end first, then backwards
@@ -70,7 +73,7 @@ class History:
         asset = ASSETS.index(instrument.base)
         shift = self._shifts()[asset] + temper.basis * 1e-4
         tick = float(instrument.tick)
-        volume = temper.rate * 0.5 * 60 * mean_order(temper)
+        volume = temper.order_median * temper.rate * 60 * _VOLUME * self._rate
         places, volume_places = instrument.price_places, instrument.quantity_places
         end = self._end - self._end % interval
         bars = []
@@ -125,11 +128,6 @@ class History:
             volume = 1440 * _volume(random, variance, 0.25)
             self._days.append(_Node(tuple(paths), variance, volume))
         return self._days[back]
-
-
-def mean_order(temper: Temper) -> float:
-    """Mean size of a market order in base units, for a book that does not cut the tail of the lognormal off much."""
-    return temper.order_median * math.exp(min(temper.order_sigma, 2.3) ** 2 / 2)
 
 
 def _volume(random: Random, variance: float, noise: float) -> float:

@@ -11,6 +11,7 @@ from workstation.domain.instrument import ContractType, Instrument
 SECOND = 1_000_000_000  # as in workstation.clock, which loads asyncio: too slow for the first frame
 ASSETS = ("BTC", "ETH", "SOL")
 START_PRICES = {"BTC": 64_000.0, "ETH": 3_200.0, "SOL": 150.0}
+LEAST_PRICES = {"BTC": 1_000.0, "ETH": 20.0, "SOL": 20.0}  # below, a tick is too coarse for a book of 200 levels
 
 #: Rows of (distance from the touch in bps, levels within, quantity within in units of that within 5 bps).
 type Shape = tuple[tuple[float, int, float], ...]

@@ -14,7 +14,7 @@ from workstation.domain.market import BookSnapshot, MarketEvent
 from workstation.market.demo.book import DemoBook
 from workstation.market.demo.funding import Funding
 from workstation.market.demo.history import History
-from workstation.market.demo.listings import LISTINGS, START_PRICES
+from workstation.market.demo.listings import LEAST_PRICES, LISTINGS, START_PRICES
 from workstation.market.demo.prices import EfficientPrices
 from workstation.market.demo.side import Sizes
 from workstation.market.source import SeekError
@@ -25,7 +25,7 @@ class DemoMarket:
 
     `start_prices` maps assets or spot symbols ("BTC", "BTC-USDT") to prices in USDT; others start at
     `listings.START_PRICES`. `rate` multiplies the rate of book events and trades, not the volatility. Raises ValueError
-    for an unknown symbol, a price that is not positive or a rate that is not positive.
+    for an unknown symbol, a price below `listings.LEAST_PRICES` or a rate that is not positive.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class DemoMarket:
         self._start = start
         self._queue: deque[MarketEvent] = deque()
         self._efficient = EfficientPrices(Random(f"{seed}/prices"), start, prices)
-        self._history = History(seed, start, prices)
+        self._history = History(seed, start, prices, rate)
         self._listings = {listing.instrument.id: listing for listing in LISTINGS}
         emit = self._queue.append
         sizes = Sizes(Random(f"{seed}/sizes"))
@@ -109,7 +109,8 @@ def _prices(given: Mapping[str, float]) -> dict[str, float]:
         asset = symbol.removesuffix("-USDT")
         if asset not in prices:
             raise ValueError(f"The demo market does not trade {symbol}; it trades {', '.join(prices)}.")
-        if not (price > 0 and math.isfinite(price)):
-            raise ValueError(f"The starting price of {symbol} must be positive, not {price}.")
+        least = LEAST_PRICES[asset]
+        if not (least <= price < math.inf):
+            raise ValueError(f"The starting price of {symbol} must be at least {least:g}, not {price}.")
         prices[asset] = price
     return prices

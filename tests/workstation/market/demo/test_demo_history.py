@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from workstation.clock import SECOND
 from workstation.domain.bar import MINUTE, Bar
-from workstation.domain.market import BookSnapshot
+from workstation.domain.market import BookSnapshot, Trade
 from workstation.market.demo import DemoMarket
 
 START = 1_760_000_000_000_000_000 + 17 * SECOND
@@ -90,3 +90,13 @@ def test_intervals_that_cannot_be_had_are_empty():
     assert list(market.history(BTC, 10 * SECOND, 10)) == []
     assert list(market.history(BTC, 90 * SECOND, 10)) == []
     assert list(market.history(BTC, MINUTE, 0)) == []
+
+
+@pytest.mark.parametrize("rate", [1.0, 3.0])
+def test_volume_is_what_the_live_market_trades(rate):
+    market = DemoMarket(2, START, rate=rate)
+    lots = sum(e.quantity for e in market.until(START + 240 * SECOND) if isinstance(e, Trade) and e.instrument == BTC)
+    live = lots * 1e-5 / 4
+    bars = market.history(BTC, HOUR, 24 * 30)
+    minute = sum(bar.volume for bar in bars) / len(bars) / 60
+    assert live / 3 < minute < live * 3

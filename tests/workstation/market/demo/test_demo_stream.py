@@ -13,6 +13,7 @@ from workstation.clock import SECOND
 from workstation.domain.market import BookDelta, BookSnapshot, MarketEvent, MarkPrice, Trade
 from workstation.market.book import OrderBook
 from workstation.market.demo import DemoMarket
+from workstation.market.demo.listings import LEAST_PRICES
 from workstation.market.source import SeekError
 
 START = 1_760_000_000_000_000_000 + 17 * SECOND + 123
@@ -128,9 +129,9 @@ def test_trades_take_what_the_book_shows_and_the_next_update_shows_it_gone(seed)
             assert event.price in side
             used = taken.setdefault(event.instrument, {})
             # better levels are gone before a worse one trades
-            for price, lots in side.items():
+            for price in side:
                 if price < event.price if event.buyer_is_aggressor else price > event.price:
-                    assert used.get(price) == lots or price in used
+                    assert price in used
             used[event.price] = used.get(event.price, 0) + event.quantity
             assert 1 <= used[event.price] <= side[event.price]
         elif isinstance(event, BookSnapshot | BookDelta):
@@ -141,7 +142,11 @@ def test_trades_take_what_the_book_shows_and_the_next_update_shows_it_gone(seed)
                 assert set(used) <= set(changed)
             book.apply(event)
     assert trades > 500
-    assert len({e.trade_id for e in run(DemoMarket(seed, START), 2) if isinstance(e, Trade)}) > 1
+
+
+def test_trade_ids_are_unique_in_an_instrument():
+    trades = [e for e in run(DemoMarket(12, START), 20) if isinstance(e, Trade)]
+    assert len({(e.instrument, e.trade_id) for e in trades}) == len(trades)
 
 
 def test_the_same_seed_gives_the_same_market_however_it_is_asked():
@@ -200,8 +205,20 @@ def test_it_cannot_be_wound_back():
 
 @pytest.mark.parametrize(
     ("prices", "rate", "says"),
-    [({"DOGE-USDT": 1.0}, 1.0, "does not trade DOGE"), ({"BTC": 0.0}, 1.0, "must be positive"), (None, 0.0, "rate")],
+    [
+        ({"DOGE-USDT": 1.0}, 1.0, "does not trade DOGE"),
+        ({"BTC": 0.0}, 1.0, "at least 1000"),
+        ({"SOL": float("nan")}, 1.0, "at least 20"),
+        (None, 0.0, "rate"),
+    ],
 )
 def test_nonsense_is_refused_in_a_sentence(prices, rate, says):
     with pytest.raises(ValueError, match=says):
         DemoMarket(1, START, prices, rate=rate)
+
+
+def test_the_least_starting_prices_still_make_whole_books():
+    books = follow(run(DemoMarket(1, START, LEAST_PRICES), 20))
+    for book in books.values():
+        assert min(book.bids) > 0
+        assert len(book.bids) >= 150
