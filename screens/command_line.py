@@ -14,6 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input
 
+from screens.field import Field
 from screens.painted import Painted
 
 _KEPT = 200
@@ -92,7 +93,7 @@ class CommandLine(Vertical):
         yield _Echo()
         with Horizontal():
             yield _Prompt()
-            yield Input(placeholder="buy 0.5 @ 64200 · cancel all · close · rearm … (Esc leaves)")
+            yield Field(placeholder="buy 0.5 @ 64200 · cancel all · close · rearm … (Esc leaves)")
 
     def open(self, text: str = "") -> None:
         self.display = True

@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from screens.actions import DESK, EVERYWHERE, Action
 from screens.dialog import Dialog, Line, Lines
+from screens.field import Field
 from screens.fuzzy import score
 from screens.theme import Ink
 
@@ -60,7 +61,7 @@ class Finder(Dialog[Entry]):
         with Vertical() as box:
             box.border_title = self.heading
             box.border_subtitle = "↑↓ choose · Enter runs · Esc close"
-            yield Input(placeholder=self.placeholder)
+            yield Field(placeholder=self.placeholder)
             yield Lines(empty=self.empty)
 
     def on_mount(self) -> None:
@@ -127,7 +128,7 @@ class Help(Dialog[None]):
         with Vertical() as box:
             box.border_title = f"Help: {self.pane_title}" if self.pane_title else "Help"
             box.border_subtitle = "type to search · ↑↓ scroll · Esc close"
-            yield Input(placeholder="Search: a key, a word …")
+            yield Field(placeholder="Search: a key, a word …")
             yield Lines(cursor=False, empty=" Nothing of that name.")
 
     def on_mount(self) -> None:

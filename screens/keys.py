@@ -49,7 +49,8 @@ def canonical(text: str) -> str:
 
 def _is_character_name(name: str) -> bool:
     """Whether `name` is Textual's word for a character ("question_mark")."""
-    return len(format_key(name)) == 1
+    shown = format_key(name)
+    return len(shown) == 1 and ord(shown) < 0x250  # no keyboard has the rest of Unicode by name
 
 
 def display(key: str) -> str:

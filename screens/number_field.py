@@ -1,4 +1,4 @@
-"""Text fields that stand in panes."""
+"""The text field for numbers that stands in panes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ def _not_enter(bindings: Sequence[BindingType]) -> list[BindingType]:
     return [one for one in bindings if (one.key if isinstance(one, Binding) else one[0]) != "enter"]
 
 
-class Field(Input, inherit_bindings=False):
-    """One line to type into. Enter is left to the pane, whose action knows whether the desk is armed."""
+class NumberField(Input, inherit_bindings=False):
+    """One line to type a number into. Enter is left to the pane, whose action knows whether the desk is armed."""
 
     BINDINGS: ClassVar[list[BindingType]] = _not_enter(Input.BINDINGS)
     DEFAULT_CSS = """
-    Field, Field:focus { border: none; height: 1; padding: 0; width: 1fr; background: $surface; }
-    Field:focus { background: $cursor-row; }
-    Field:disabled { background: $background; opacity: 100%; }
+    NumberField, NumberField:focus { border: none; height: 1; padding: 0; width: 1fr; background: $surface; }
+    NumberField:focus { background: $cursor-row; }
+    NumberField:disabled { background: $background; opacity: 100%; }
     """
+
+    def __init__(self, *, id: str, restrict: str = NUMBER, placeholder: str = "") -> None:
+        super().__init__(id=id, restrict=restrict, placeholder=placeholder)
+        self.cursor_blink = False  # a blinking cursor repaints an idle desk twice a second
 
     def put(self, text: str) -> None:
         """Show a text that the trader has not typed: no Changed message."""

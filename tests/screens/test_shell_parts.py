@@ -1,0 +1,161 @@
+"""Small parts of the shell: contrast of the themes, notices, sizes, what is remembered, fuzzy finding, table panes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from demo_panes import Orders, Watchlist
+
+from screens.bars import age, money
+from screens.fuzzy import score
+from screens.sizes import Sizes, presets
+from screens.state import DeskState
+from screens.testing import BTC, ETH, PERP
+from screens.theme import COLOURS, Ink, contrast
+from workstation.settings import Settings
+
+VALUES = Settings().size_presets
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_text_can_be_read_on_every_ground_it_stands_on(name):
+    colours = COLOURS[name]
+    for ground in (colours.background, colours.surface, colours.bar, colours.cursor):
+        for ink in ("text", "dim", "bid", "ask", "accent", "warning", "error", "own"):
+            least = 4.5 if ground == colours.background or ink == "text" else 3.0
+            assert contrast(getattr(colours, ink), ground) >= least, (ink, ground)
+    for depth in (colours.bid_depth, colours.ask_depth):
+        assert contrast(colours.text, depth) >= 7
+    for badge in (colours.live, colours.demo, colours.replay):
+        assert contrast(colours.on_badge, badge) >= 4.5
+    assert contrast(colours.on_paper, colours.paper) >= 4.5
+
+
+def test_profit_is_green_loss_red_and_nothing_grey():
+    ink = Ink(COLOURS["tws-dark"])
+    assert ink.signed(Decimal(1)) is ink.bid
+    assert ink.signed(-0.5) is ink.ask
+    assert ink.signed(0) is ink.dim
+    assert ink.signed(None) is ink.dim
+
+
+def test_size_presets_are_round_whole_lots_worth_about_the_values():
+    for instrument, price in ((BTC, Decimal(64_200)), (ETH, Decimal(3_210)), (PERP, Decimal(64_215))):
+        sizes = presets(instrument, price, VALUES)
+        assert sizes == sorted(set(sizes))
+        for size in sizes:
+            assert size % instrument.lot == 0
+            assert instrument.notional(size, price) >= instrument.min_notional
+
+
+def test_sizes_step_between_presets_and_remember_a_size_of_ones_own():
+    sizes = Sizes(VALUES)
+    price = Decimal(64_200)
+    start = sizes.get(BTC, price)
+    assert Decimal(500) <= start * price <= Decimal(2_000)
+    up = sizes.step(BTC, price, 1)
+    assert up > start
+    assert sizes.step(BTC, price, -1) == start
+    sizes.set(BTC, Decimal("0.0333"))
+    assert sizes.step(BTC, price, 1) > Decimal("0.0333")
+    assert sizes.step(BTC, price, -100) == presets(BTC, price, VALUES)[0]
+    with pytest.raises(ValueError, match="above zero"):
+        sizes.set(BTC, Decimal(0))
+
+
+def test_looks_are_kept_and_a_damaged_file_is_left_alone(tmp_path):
+    path = tmp_path / "deep" / "desk.json"
+    state = DeskState(path)
+    state.pane("books")["group"] = 10
+    state.dirty = True
+    assert state.save() is None
+    assert DeskState(path).pane("books") == {"group": 10}
+    path.write_text("{ not json")
+    damaged = DeskState(path)
+    assert "cannot be read" in damaged.problem
+    damaged.dirty = True
+    assert damaged.save() is None
+    assert path.read_text() == "{ not json"
+
+
+def test_looks_that_cannot_be_saved_are_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    state = DeskState(tmp_path / "file" / "desk.json")
+    state.dirty = True
+    assert "cannot be saved" in state.save()
+    assert state.save() is None, "said once, not at every frame"
+
+
+@pytest.mark.parametrize(
+    ("query", "better", "worse"),
+    [
+        ("ca", "Cancel all", "Recentre the ladder scale"),
+        ("order t", "Order ticket", "Orders"),
+        ("kill", "Kill", "Skill"),
+    ],
+)
+def test_finding_prefers_the_beginning_of_words(query, better, worse):
+    assert score(query, better) > score(query, worse)
+
+
+def test_finding_takes_left_out_letters_of_the_title_but_no_nonsense():
+    assert score("cmd", "Command line") > 0
+    assert score("qqq", "Command line", "all words") == 0
+    assert score("sol", "Anything", "NOVA:SOL-USDT") > 0
+
+
+def test_money_and_age_are_short():
+    assert money(Decimal("1234567.891")) == "1,234,567.89"
+    assert money(Decimal("-3.5"), sign=True) == "-3.50"
+    assert [age(int(seconds * 1e9)) for seconds in (0.21, 15, 200, 9_000)] == ["0.2s", "15s", "3m", "2h"]
+    assert age(-5) == "0.0s"
+
+
+async def test_a_flood_of_notices_is_folded_and_errors_outlive_news(open_desk):
+    async with open_desk() as (desk, pilot):
+        for _ in range(500):
+            desk.app.toast("the same")
+        desk.app.toast("an error", error=True)
+        for number in range(20):
+            desk.app.toast(f"news {number}")
+        await pilot.pause()
+        assert len(desk.toasts()) == 4
+        assert "an error" in desk.toasts()
+        notices = desk.app.desk_screen.notices
+        notices.clear()
+        for _ in range(3):
+            desk.app.toast("thrice")
+        await desk.painted(pilot)
+        assert "thrice  ×3" in desk.screen_text()
+
+
+async def test_a_table_keeps_its_cursor_on_the_row_through_sorting_and_drops_columns_when_narrow(open_desk):
+    async with open_desk(panes=[Watchlist, Orders]) as (desk, pilot):
+        desk.app.workspace.focus_slot("watchlist")
+        table = desk.app.workspace.panes["watchlist"]
+        await pilot.press("j", "j")
+        assert table.selected_row.id == "NOVA:SOL-USDT"
+        await pilot.press("t")
+        assert table.sort_key == "symbol"
+        assert table.selected_row.id == "NOVA:SOL-USDT"
+        await pilot.press("T", "g")
+        assert table.selected_row.symbol == "SOL-USDT", "the order is turned: SOL stands first"
+        assert "Tick" in table.row_text(0)
+        await pilot.resize_terminal(62, 20)
+        await desk.painted(pilot)
+        assert "Symbol" in table.row_text(0)
+        orders = desk.app.workspace.slot_for("orders")
+        desk.app.workspace.focus_slot(orders)
+        await desk.painted(pilot)
+        assert "No orders yet" in desk.screen_text()
+
+
+async def test_a_table_takes_the_mouse(open_desk):
+    async with open_desk(panes=[Watchlist, Orders]) as (desk, pilot):
+        await pilot.click(Watchlist, offset=(3, 3))
+        table = desk.app.workspace.panes["watchlist"]
+        assert table.selected_row.id == "NOVA:SOL-USDT"
+        assert table.has_focus
+        await pilot.click(Watchlist, offset=(3, 0))
+        assert table.sort_key == "symbol"

@@ -1,0 +1,114 @@
+"""What the shell looks like, on a frozen desk with small panes, at both sizes of terminal and in both themes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from demo_panes import ALL
+
+from screens.testing import FrozenDesk
+
+SIZES = [(160, 48), (80, 24)]
+
+
+@pytest.fixture
+def snapshot_of(snap_compare, tmp_path, monkeypatch):
+    """Compare a picture of the desk after `press` with the one that was looked at and accepted."""
+    monkeypatch.setenv("TZ", "UTC")
+
+    def compare(size, *press: str, panes=ALL, **options):
+        desk = FrozenDesk(tmp_path, panes, **options)
+
+        async def steps(pilot):
+            await desk.ready(pilot)
+            for key in press:
+                await pilot.press(key)
+            await asyncio.sleep(0.3)
+            await desk.painted(pilot)
+            for timer in list(desk.app._timers):
+                timer.pause()
+
+        return snap_compare(desk.app, run_before=steps, terminal_size=size)
+
+    return compare
+
+
+@pytest.mark.parametrize("size", [*SIZES, (100, 30)], ids=str)
+def test_trade_page(snapshot_of, size):
+    assert snapshot_of(size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_light_theme(snapshot_of, size):
+    assert snapshot_of(size, settings={"theme": "tws-light"})
+
+
+@pytest.mark.parametrize("page", ["2", "3", "4"])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_other_pages(snapshot_of, size, page):
+    assert snapshot_of(size, page)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_palette(snapshot_of, size):
+    assert snapshot_of(size, "ctrl+p", "b", "t", "c")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_help(snapshot_of, size):
+    assert snapshot_of(size, "?")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_instrument_search(snapshot_of, size):
+    assert snapshot_of(size, "/")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_command_line(snapshot_of, size):
+    assert snapshot_of(size, ":", *"sell 100$ market")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_kill_dialog(snapshot_of, size):
+    desk = {"settings": {"kill": {"flatten_window_seconds": 0.01}}}
+    assert snapshot_of(size, ":", *"buy 0.01 @ 64100", "enter", "f9", **desk)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_jump_mode(snapshot_of, size):
+    assert snapshot_of(size, "ctrl+o")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_zoomed_and_disarmed_on_paper(snapshot_of, size):
+    assert snapshot_of(size, "z", mode="paper")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_error_card(snapshot_of, size):
+    assert snapshot_of(size, "Q")
+
+
+def test_terminal_that_is_too_small(snapshot_of):
+    assert snapshot_of((50, 12))
+
+
+async def test_a_terminal_that_is_made_small_says_so_still_kills_and_comes_back(open_desk):
+    async with open_desk(size=(80, 24)) as (desk, pilot):
+        await pilot.resize_terminal(40, 10)
+        await desk.painted(pilot)
+        assert "The desk needs 60×16" in " ".join(desk.screen_text().split())
+        await pilot.press("f9")
+        assert desk.engine.trading_state == "halted"
+        await pilot.press("escape")
+        await pilot.resize_terminal(160, 48)
+        await desk.painted(pilot)
+        assert "The desk needs" not in desk.screen_text()
+        assert len(desk.app.workspace.shown()) == 8
+        await pilot.resize_terminal(1, 1)
+        await desk.painted(pilot)
+        await pilot.resize_terminal(80, 24)
+        await desk.painted(pilot)
+        assert "Ladder" in desk.screen_text()
