@@ -9,7 +9,7 @@ import msgspec
 
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import MarketEvent
-from workstation.market.recording import binance, coinbase, kraken
+from workstation.market.recording import binance, bitmex, bitstamp, coinbase, deribit, kraken, kraken_futures
 from workstation.market.recording.errors import RecordingError
 from workstation.market.recording.lines import Form, Line, RawFile
 from workstation.market.recording.parsing import Parser
@@ -23,6 +23,10 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     binance.COINM: lambda: binance.BinanceParser(binance.COINM),
     kraken.VENUE: kraken.KrakenParser,
     coinbase.VENUE: coinbase.CoinbaseParser,
+    bitstamp.VENUE: bitstamp.BitstampParser,
+    kraken_futures.VENUE: kraken_futures.KrakenFuturesParser,
+    bitmex.VENUE: bitmex.BitmexParser,
+    deribit.VENUE: deribit.DeribitParser,
 }
 #: Venues by the addresses that a session names.
 HOSTS = {
@@ -38,6 +42,13 @@ HOSTS = {
     "api.exchange.coinbase.com": coinbase.VENUE,
     "ws-feed.pro.coinbase.com": coinbase.VENUE,
     "ws-feed.exchange.coinbase.com": coinbase.VENUE,
+    "www.bitstamp.net": bitstamp.VENUE,
+    "ws.bitstamp.net": bitstamp.VENUE,
+    "futures.kraken.com": kraken_futures.VENUE,
+    "www.bitmex.com": bitmex.VENUE,
+    "ws.bitmex.com": bitmex.VENUE,
+    "www.deribit.com": deribit.VENUE,
+    "streams.deribit.com": deribit.VENUE,
 }
 
 
