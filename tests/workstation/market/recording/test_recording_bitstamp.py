@@ -96,3 +96,14 @@ def test_a_channel_without_a_snapshot_is_left_out_and_said(tmp_path: Path) -> No
     source, events = session(tmp_path, asked, diff(600, [["0.2", "1"]], [], "xlmgbp"))
     assert {event.instrument for event in events} == {ETH}
     assert source.notices == ["xlmgbp has no order book snapshot in its session and is left out."]
+
+
+def test_levels_between_the_ticks_are_left_out_where_the_tick_is_known_and_break_the_book_where_it_is_not(
+    tmp_path: Path,
+) -> None:
+    between = diff(700, [["3802.905", "1.0"]], [])
+    source, events = session(tmp_path, between)
+    assert events[-1] == BookDelta(ETH, at(2), 700, 0, (), ())
+    assert source.notices == ["1 prices of BITSTAMP:ETH-USD between its ticks of 0.01 are left out of its book."]
+    _, events = play(tmp_path, [SNAPSHOT], stream(WS, [OLDER, OLDER, between]))
+    assert events[-1] == BookStale(ETH, at(2), "update 700 cannot be used: 3802.905 is not a multiple of 0.01")
