@@ -84,6 +84,8 @@ class TwsApp(App[None]):
         self.keyboard = Keyboard(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._frames = 0
+        #: Set once the desk has been painted for the first time: what is slow begins after it.
+        self.first_frame = asyncio.Event()
         for name in COLOURS:
             self.register_theme(textual_theme(name))
         wanted = self.state.values.get("theme") or self.desk_settings.theme
@@ -117,6 +119,9 @@ class TwsApp(App[None]):
         except Exception as error:
             self.engine.log.error("desk", f"The desk could not start whole: {error}")
             self.toast(f"The desk could not start whole: {error}", error=True)
+
+    def on_ready(self) -> None:
+        self.call_after_refresh(self.first_frame.set)
 
     def on_mount(self) -> None:
         self.set_interval(1 / self.desk_settings.market.frame_rate, self.frame, name="frame")
@@ -296,11 +301,15 @@ def _paint(pane: Pane, now: int) -> None:
 
 def run_desk(engine: Engine, paths: Paths) -> int:
     """Open the desk on a screen until the trader leaves it; the exit code."""
+
+    async def start() -> None:
+        await engine.start(app.first_frame.wait())
+
     app = TwsApp(
         engine,
         list_plugins(paths.plugins),
         state_file=paths.state / f"desk-{engine.mode}.json",
-        start=engine.start,
+        start=start,
         recordings=paths.recordings,
     )
 
