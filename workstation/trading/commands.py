@@ -11,7 +11,7 @@ import msgspec
 from workstation.clock import SECOND
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, multiply, plain
-from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
+from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
 
 
 class Prices(msgspec.Struct, frozen=True):
@@ -187,7 +187,7 @@ def order_text(draft: OrderDraft, context: Context) -> str:
     return ", ".join(parts)
 
 
-def spell(draft: OrderDraft, now: int) -> str:
+def spell(draft: OrderDraft | Order, now: int) -> str:
     """The line that a trader would type for the order; typed at `now` it gives the same draft again."""
     stops = draft.type in (OrderType.STOP, OrderType.STOP_LIMIT)
     words = [draft.side.value, *(["stop"] if stops else []), plain(draft.quantity), draft.instrument]

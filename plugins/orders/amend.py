@@ -1,0 +1,115 @@
+"""The line laid over an order's row while its terms are changed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+from screens.number_field import NumberField
+from workstation.domain.instrument import Instrument
+from workstation.domain.order import Order, OrderType
+from workstation.trading.command_words import number
+from workstation.trading.errors import Refused
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What an amendment changes; None leaves a term as it is. `quantity` is the new total."""
+
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+    @property
+    def nothing(self) -> bool:
+        return self.quantity is None and self.price is None and self.stop_price is None
+
+
+class AmendField(NumberField):
+    """J and K move prices by ticks here too."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return key not in ("J", "K") and super().check_consume_key(key, character)
+
+
+class AmendBar(Horizontal):
+    """Fields for what can be changed of one order: quantity, limit price, stop price."""
+
+    DEFAULT_CSS = """
+    AmendBar { position: absolute; height: 1; width: 100%; background: $bar; display: none; }
+    AmendBar Static { width: auto; padding: 0 1; height: 1; color: $accent; }
+    AmendBar AmendField { width: 1fr; max-width: 16; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: Order | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="what")
+        yield Static("qty", id="quantity_label")
+        yield AmendField(id="quantity")
+        yield Static("price", id="price_label")
+        yield AmendField(id="price")
+        yield Static("stop", id="stop_label")
+        yield AmendField(id="stop")
+        yield Static("⏎ Esc", id="keys")
+
+    def field(self, name: str) -> AmendField:
+        return self.query_one(f"#{name}", AmendField)
+
+    def open(self, order: Order, instrument: Instrument, width: int) -> None:
+        """Show the terms of an order in a row of `width` cells; what J and K would move has the focus."""
+        self.order = order
+        self.display = True
+        self.query_one("#what").display = self.query_one("#keys").display = width >= 58
+        self.query_one("#what", Static).update(order.side.upper())
+        self.field("quantity").put(f"{order.quantity:.{instrument.quantity_places}f}")
+        for name, price in (("price", order.price), ("stop", None if order.triggered else order.stop_price)):
+            shown = price is not None
+            self.field(name).display = self.query_one(f"#{name}_label").display = shown
+            self.field(name).put("" if price is None else f"{price:.{instrument.price_places}f}")
+        self.field(self.moved(order)).focus()
+
+    def close(self) -> None:
+        self.display = False
+        self.order = None
+
+    @staticmethod
+    def moved(order: Order) -> str:
+        """The field that J and K move."""
+        if order.price is not None:
+            return "price"
+        return "stop" if order.type is OrderType.STOP and not order.triggered else "quantity"
+
+    def tick(self, by: int, instrument: Instrument) -> None:
+        """Move the price in the focused field, else the order's main price, by ticks."""
+        if self.order is None:
+            return
+        name = next((one for one in ("stop", "price") if self.field(one).has_focus), self.moved(self.order))
+        value = number(self.field(name).value)
+        if name != "quantity" and value is not None:
+            ticks = max(1, int(value / instrument.tick) + by)
+            self.field(name).put(f"{instrument.price(ticks):.{instrument.price_places}f}")
+
+    def terms(self) -> Terms:
+        """What the fields change. Raises `Refused` for what is no number."""
+        order = self.order
+        assert order is not None
+        changed: dict[str, Decimal] = {}
+        for name, term, now in (
+            ("quantity", "quantity", order.quantity), ("price", "price", order.price),
+            ("stop", "stop_price", order.stop_price),
+        ):  # fmt: skip
+            field = self.field(name)
+            if not field.display:
+                continue
+            value = number(field.value)
+            if value is None or value <= 0:
+                raise Refused(f"The {name} must be a number above zero.")
+            if value != now:
+                changed[term] = value
+        return Terms(**changed)

@@ -1,0 +1,97 @@
+"""Orders and their events in a few words."""
+
+from __future__ import annotations
+
+from screens.figures import price_text, quantity_text, small_money_text
+from workstation.domain import events as e
+from workstation.domain.instrument import Instrument
+from workstation.domain.order import Order, OrderState, OrderType, TimeInForce
+from workstation.trading.commands import span
+
+STATES = {
+    OrderState.INITIALIZED: "new",
+    OrderState.DENIED: "denied",
+    OrderState.SUBMITTED: "sent",
+    OrderState.ACCEPTED: "working",
+    OrderState.REJECTED: "rejected",
+    OrderState.TRIGGERED: "triggered",
+    OrderState.PARTIALLY_FILLED: "partial",
+    OrderState.FILLED: "filled",
+    OrderState.PENDING_CANCEL: "pulling",
+    OrderState.PENDING_AMEND: "amending",
+    OrderState.CANCELED: "cancelled",
+    OrderState.EXPIRED: "expired",
+    OrderState.UNKNOWN: "UNKNOWN ?",
+}
+
+TYPES = {
+    OrderType.MARKET: "market",
+    OrderType.LIMIT: "limit",
+    OrderType.STOP: "stop",
+    OrderType.STOP_LIMIT: "stop-lmt",
+}
+
+
+def terms(order: Order) -> str:
+    """Time in force and flags: GTC post reduce."""
+    words = [order.tif.value]
+    if order.tif is TimeInForce.GTD and order.expire_at is not None:
+        words.append(span(max(0, order.expire_at - order.created_at)))
+    if order.post_only:
+        words.append("post")
+    if order.reduce_only:
+        words.append("reduce")
+    return " ".join(words)
+
+
+def _amendment(event: e.OrderPendingAmend | e.OrderAmended, instrument: Instrument) -> str:
+    parts = []
+    if event.quantity is not None:
+        parts.append(f"quantity {quantity_text(event.quantity, instrument)}")
+    if event.price is not None:
+        parts.append(f"price {price_text(event.price, instrument)}")
+    if event.stop_price is not None:
+        parts.append(f"stop {price_text(event.stop_price, instrument)}")
+    return ", ".join(parts)
+
+
+def event_text(event: e.OrderEvent, instrument: Instrument) -> str:
+    """One event of an order's life as a sentence."""
+    match event:
+        case e.OrderInitialized(order=order):
+            at = ""
+            if order.price is not None:
+                at += f" @ {price_text(order.price, instrument)}"
+            if order.stop_price is not None:
+                at += f" stop {price_text(order.stop_price, instrument)}"
+            size = quantity_text(order.quantity, instrument)
+            return f"Entered: {order.side} {size} {TYPES[order.type]}{at}, {terms(order)}, by {order.origin}"
+        case e.OrderDenied(reason=reason):
+            return f"Denied by the desk: {reason}"
+        case e.OrderSubmitted():
+            return "Sent to the venue"
+        case e.OrderAccepted(venue_order_id=number):
+            return f"Accepted by the venue as {number}"
+        case e.OrderRejected(reason=reason):
+            return f"Rejected by the venue: {reason}"
+        case e.OrderTriggered():
+            return "Triggered: the stop's price was reached"
+        case e.OrderFilled(fill=fill):
+            size, price = quantity_text(fill.quantity, instrument), price_text(fill.price, instrument)
+            return f"Filled {size} @ {price} as {fill.liquidity}, fee {small_money_text(fill.fee)} {fill.fee_currency}"
+        case e.OrderPendingCancel():
+            return "Cancel asked for"
+        case e.OrderCanceled(reason=reason):
+            return f"Cancelled: {reason}" if reason else "Cancelled"
+        case e.OrderCancelRejected(reason=reason):
+            return f"Cancel rejected: {reason}"
+        case e.OrderPendingAmend():
+            return f"Change asked for: {_amendment(event, instrument)}"
+        case e.OrderAmended():
+            return f"Changed: {_amendment(event, instrument)}"
+        case e.OrderAmendRejected(reason=reason):
+            return f"Change rejected: {reason}"
+        case e.OrderExpired(reason=reason):
+            return f"Expired: {reason}" if reason else "Expired"
+        case e.OrderUnknown(reason=reason):
+            return f"NO ANSWER: {reason}"

@@ -1,0 +1,296 @@
+"""Open positions with their live profit, and what there is of every currency."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from decimal import Decimal
+from typing import ClassVar
+
+import msgspec
+from rich.style import Style
+
+from screens.actions import Action
+from screens.figures import money_text, name_text, price_text, settlement_places
+from screens.pane import Desk
+from screens.table import TABLE_ACTIONS, Column, TablePane
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, divide, multiply
+from workstation.domain.order import Order, OrderState
+from workstation.trading.command_run import outcome
+from workstation.trading.errors import Refused
+from workstation.trading.portfolio import Equity
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """An open position at its mark. Money in the instrument's settlement currency; None without a mark."""
+
+    instrument: InstrumentId
+    quantity: Decimal
+    average: Decimal | None
+    mark: Decimal | None
+    value: Decimal | None
+    unrealized: Decimal | None
+    share: Decimal | None  # of the cost, in percent
+    realized: Decimal
+    fees: Decimal
+    currency: str
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """What a venue holds of a currency, what of it nothing binds, and its worth in the account currency."""
+
+    venue: str
+    currency: str
+    total: Decimal
+    free: Decimal | None
+    worth: Decimal | None
+
+
+type Row = Holding | Balance
+
+_POSITIONS = (
+    Column("instrument", "Instrument", 13, keep=12, flex=True, sort=lambda row: row.instrument),
+    Column("quantity", "Qty", 8, right=True, keep=11, sort=lambda row: row.quantity),
+    Column("average", "Average", 10, right=True, keep=8, sort=lambda row: row.average or ZERO),
+    Column("mark", "Mark", 10, right=True, keep=7, sort=lambda row: row.mark or ZERO),
+    Column("value", "Value", 11, right=True, keep=4, sort=lambda row: row.value or ZERO),
+    Column("unrealized", "Unreal.", 10, right=True, keep=10, sort=lambda row: row.unrealized or ZERO),
+    Column("share", "%", 7, right=True, keep=6, sort=lambda row: row.share or ZERO),
+    Column("realized", "Realised", 10, right=True, keep=5, sort=lambda row: row.realized),
+    Column("fees", "Fees", 8, right=True, keep=3, sort=lambda row: row.fees),
+    Column("currency", "In", 5, keep=2),
+)
+_BALANCES = (
+    Column("venue", "Venue", 6, keep=9, flex=True, sort=lambda row: row.venue),
+    Column("currency", "In", 5, keep=12, sort=lambda row: row.currency),
+    Column("total", "Total", 14, right=True, keep=11, sort=lambda row: row.total),
+    Column("free", "Free", 14, right=True, keep=10, sort=lambda row: row.free or ZERO),
+    Column("worth", "Worth", 12, right=True, keep=8, sort=lambda row: row.worth or ZERO),
+)
+_REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
+
+
+class PositionsPane(TablePane[Row]):
+    """Open positions; `v` shows the balances in their place. The last line is the whole desk's money."""
+
+    PANE = "positions"
+    TITLE = "Positions"
+    DEFAULT_KEY = "s"
+    FOLLOWS = False
+    EMPTY = "No open positions. v shows the balances."
+    COLUMNS: ClassVar[tuple[Column, ...]] = _POSITIONS
+    ACTIONS = (
+        Action("close", "Close the position", "Cancels the instrument's orders and closes the position at market.",
+               ("C",), trades=True, footer=85, short="Close", group="Trade"),
+        Action("reverse", "Reverse the position",
+               "Cancels the instrument's orders and trades twice the position: long becomes short.", ("R",),
+               trades=True, footer=80, short="Reverse", group="Trade"),
+        Action("break_even", "Stop to break-even",
+               "Puts a reduce-only stop where closing pays the entry and both fees.", ("E",), trades=True, footer=78,
+               short="Break-even", group="Trade"),
+        Action("choose", "Select its instrument", "Selects the position's instrument on the desk.", ("enter",),
+               footer=72, short="Select", group="View"),
+        Action("balances", "Positions / balances", "Shows what there is of every currency, or the positions.", ("v",),
+               footer=70, short="Balances", group="View"),
+        Action("copy", "Copy the row", "Copies the row, tab separated.", ("y",), group="View"),
+        *TABLE_ACTIONS,
+    )  # fmt: skip
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__(desk, slot)
+        self._equity: Equity | None = None
+        self._rows: Sequence[Row] = ()
+        self._key: Hashable = None
+        if self.settings.get("balances", False):
+            self.COLUMNS = _BALANCES  # type: ignore[misc]  # each of the two views has its own columns
+
+    @property
+    def shows_balances(self) -> bool:
+        return self.COLUMNS is _BALANCES
+
+    # -- the table
+
+    def rows(self) -> Sequence[Row]:
+        return self._rows
+
+    def _holdings(self) -> list[Row]:
+        found: list[Row] = []
+        for position in self.engine.positions():
+            instrument = self.engine.instrument(position.instrument)
+            mark = self.engine.mark(instrument.id)
+            unrealized = None if mark is None else position.unrealized(instrument, mark)
+            share = None
+            if unrealized is not None and position.cost:
+                share = divide(multiply(unrealized, Decimal(100)), abs(position.cost), Decimal("0.01"))
+            found.append(
+                Holding(
+                    instrument=instrument.id,
+                    quantity=position.quantity,
+                    average=position.average_price(instrument),
+                    mark=mark,
+                    value=None if mark is None else instrument.notional(position.quantity, mark),
+                    unrealized=unrealized,
+                    share=share,
+                    realized=position.realized,
+                    fees=position.fees,
+                    currency=instrument.settlement,
+                )
+            )
+        return found
+
+    def _balances(self) -> list[Row]:
+        engine = self.engine
+        found: list[Row] = []
+        for name in engine.venues:
+            instruments = [one for one in engine.instruments() if one.venue == name]
+            for currency in dict.fromkeys([c for one in instruments for c in (one.quote, one.base)]):
+                total = engine.balance(name, currency)
+                if total:
+                    found.append(self._balance(name, currency, total, instruments))
+        return found
+
+    def _balance(self, venue: str, currency: str, total: Decimal, instruments: Sequence[Instrument]) -> Balance:
+        engine = self.engine
+        spot = next((one for one in instruments if one.is_spot and one.base == currency), None)
+        free = engine.free_funds(venue, currency) if spot is None else engine.free_base(spot.id)
+        rate = Decimal(1) if currency == engine.currency else None if spot is None else engine.mark(spot.id)
+        return Balance(venue, currency, total, free, None if rate is None else multiply(total, rate))
+
+    def row_id(self, row: Row) -> Hashable:
+        return row.instrument if isinstance(row, Holding) else (row.venue, row.currency)
+
+    def cell(self, row: Row, column: str) -> tuple[str, Style]:
+        ink = self.ink
+        if isinstance(row, Balance):
+            match column:
+                case "venue":
+                    return row.venue, ink.text
+                case "currency":
+                    return row.currency, ink.strong
+                case "total":
+                    return _amount(row.total, row.currency), ink.text
+                case "free":
+                    return ("–" if row.free is None else _amount(row.free, row.currency)), ink.text
+                case _:
+                    return money_text(row.worth), ink.dim
+        instrument = self.engine.instrument(row.instrument)
+        decimals = settlement_places(instrument)
+        match column:
+            case "instrument":
+                width = next((width for column, _, width in self._layout if column.key == "instrument"), 99)
+                return name_text(instrument, width), ink.strong if row.instrument == self.desk.selected else ink.text
+            case "quantity":
+                return f"{row.quantity:+,.{instrument.quantity_places}f}", ink.signed(row.quantity)
+            case "average":
+                return price_text(row.average, instrument), ink.text
+            case "mark":
+                return price_text(row.mark, instrument), ink.text
+            case "value":
+                return money_text(row.value, decimals=decimals), ink.text
+            case "unrealized":
+                return money_text(row.unrealized, True, decimals), ink.signed(row.unrealized)
+            case "share":
+                return money_text(row.share, True), ink.signed(row.share)
+            case "realized":
+                return money_text(row.realized, True, decimals), ink.signed(row.realized)
+            case "fees":
+                return money_text(row.fees, decimals=decimals), ink.dim
+            case _:
+                return row.currency, ink.dim
+
+    def footer(self) -> Sequence[tuple[str, Style]] | None:
+        ink, equity = self.ink, self._equity
+        if equity is None:
+            return [("", ink.dim)]
+        figures = [
+            ("Equity", money_text(equity.total), ink.strong),
+            ("unreal.", money_text(equity.unrealized, sign=True), ink.signed(equity.unrealized)),
+            ("realised", money_text(equity.realized, sign=True), ink.signed(equity.realized)),
+            ("fees", money_text(equity.fees), ink.text),
+        ]
+        parts: list[tuple[str, Style]] = []
+        used = 0
+        for label, text, style in figures:
+            length = len(label) + len(text) + 3
+            if used + length > self.width:
+                break
+            used += length
+            parts += [(f" {label} ", ink.dim), (f"{text} ", style)]
+        if equity.unpriced:
+            parts.append((f" no price of {', '.join(equity.unpriced)}", ink.warning))
+        return parts
+
+    def paint(self, now: int) -> None:
+        engine = self.engine
+        marks = tuple(engine.mark(position.instrument) for position in engine.positions())
+        extra: Hashable = None
+        if self.shows_balances:
+            extra = (engine.orders_version, now // 500_000_000)  # what is free and its worth move with the market
+        key = (
+            engine.portfolio_version, marks, extra, self.shows_balances, self.has_focus, self._cursor, self.top,
+            self.sort_key, self.sort_down, self.size, self.desk.selected, engine.ready,
+        )  # fmt: skip
+        if key == self._key:
+            return
+        self._rows = self._balances() if self.shows_balances else self._holdings()
+        self._equity = engine.equity_detail()
+        super().paint(now)
+        self._key = (*key[:5], self._cursor, self.top, *key[7:])
+
+    def invalidate(self) -> None:
+        self._key = None
+        super().invalidate()
+
+    def resized(self) -> None:
+        self._key = None
+        super().resized()
+
+    def status(self) -> str:
+        if self.shows_balances:
+            return "balances"
+        count = len(self.engine.positions())
+        return f"{count} open" if count else ""
+
+    # -- keys
+
+    def _instrument_here(self) -> InstrumentId:
+        row = self.selected_row
+        if not isinstance(row, Holding):
+            raise Refused("There is no position under the cursor.")
+        return row.instrument
+
+    def _say(self, what: str, order: Order) -> None:
+        self.toast(f"{what} {order.instrument}: {outcome(order)}", error=order.state in _REFUSED)
+
+    async def action_close(self) -> None:
+        self._say("Close", await self.engine.close_position(self._instrument_here()))
+
+    async def action_reverse(self) -> None:
+        self._say("Reverse", await self.engine.reverse(self._instrument_here()))
+
+    async def action_break_even(self) -> None:
+        self._say("Break-even stop of", await self.engine.break_even(self._instrument_here()))
+
+    def action_choose(self) -> None:
+        if isinstance(row := self.selected_row, Holding):
+            self.desk.select(row.instrument)
+
+    def chosen(self, row: Row) -> None:
+        self.action_choose()
+
+    def action_balances(self) -> None:
+        self.COLUMNS = _POSITIONS if self.shows_balances else _BALANCES  # type: ignore[misc]
+        self.settings["balances"] = self.shows_balances
+        self.save_settings()
+        self.resized()
+        self.invalidate()
+
+    def action_copy(self) -> None:
+        if (row := self.selected_row) is not None:
+            self.app.copy_to_clipboard("\t".join(self.cell(row, column.key)[0] for column in self.COLUMNS))
+            self.toast("The row was copied.")
+
+
+def _amount(value: Decimal, currency: str) -> str:
+    """A balance: two decimals of what is worth about a dollar, eight of everything else."""
+    return f"{value:,.{2 if currency in ('USDT', 'USDC', 'USD', 'EUR') else 8}f}"

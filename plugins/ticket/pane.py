@@ -1,0 +1,479 @@
+"""The ticket's pane: fields at the top, what they come to below, the button that sends at the foot."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from rich.segment import Segment
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Input, Static
+
+from plugins.ticket.fields import Choice, SideChoice, Switch
+from plugins.ticket.form import Form, Money
+from plugins.ticket.report import Line, figures, verdicts, wrapped
+from screens.actions import Action
+from screens.figures import price_text, quantity_text
+from screens.number_field import NumberField
+from screens.painted import Painted
+from screens.pane import Desk, Pane
+from workstation.clock import SECOND
+from workstation.domain.numbers import is_multiple, plain
+from workstation.domain.order import ClientOrderId, OrderDraft, OrderState, OrderType, Side, TimeInForce
+from workstation.trading.command_run import outcome, prices_of
+from workstation.trading.command_words import number
+from workstation.trading.commands import Prices, span
+from workstation.trading.errors import Refused
+from workstation.trading.preview import Preview
+from workstation.trading.sizing import SizeUnit, settlement_rate
+
+SIDES = (Side.BUY, Side.SELL)
+TYPES = (OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT)
+UNITS = (SizeUnit.UNITS, SizeUnit.VALUE, SizeUnit.EQUITY, SizeUnit.RISK)
+TIFS = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD)
+_BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
+
+_WIDEST = 72  # as in the style sheet below
+
+
+class _Lines(Painted):
+    """Painted lines that the pane sets."""
+
+    DEFAULT_CSS = """
+    _Lines { height: 1fr; width: 1fr; }
+    """
+
+    lines: list[Line] = []
+
+    def show(self, lines: list[Line]) -> None:
+        self.lines = lines
+        self.repaint()
+
+    def repaint(self) -> None:
+        for y, line in enumerate(self.lines):
+            self.put(y, line, lambda line=line: [Segment(text, style) for text, style in line])  # type: ignore[misc]
+        for y in range(len(self.lines), self.height):
+            self.put(y, None, list)
+        self.flush()
+
+
+class _Button(_Lines):
+    """The line that sends when it is clicked; Enter does the same from every field."""
+
+    DEFAULT_CSS = """
+    _Button { height: 1; }
+    """
+
+    def on_click(self) -> None:
+        pane = self.parent
+        if isinstance(pane, TicketPane):
+            pane.press()
+
+
+class TicketPane(Pane):
+    """Order ticket of the desk's selected instrument. Enter sends from every field, Esc clears.
+
+    What the order would cost and what every risk check says of it is worked out anew whenever a field, the market,
+    an order or the portfolio has changed, and never otherwise.
+    """
+
+    PANE = "ticket"
+    TITLE = "Ticket"
+    DEFAULT_KEY = "t"
+    can_focus = False
+    ACTIONS = (
+        Action("send", "Send the order", "Sends the order as the ticket shows it.", ("enter",), trades=True,
+               footer=85, short="Send", group="Trade"),
+        Action("clear", "Clear the ticket", "Puts the fields back as they were at first.", ("escape",), footer=75,
+               short="Clear", group="Trade"),
+        Action("buy", "Buy", "Makes the order a buy (outside text fields).", ("b",), footer=64, short="Buy",
+               group="Fields"),
+        Action("sell", "Sell", "Makes the order a sell (outside text fields).", ("s",), footer=64, short="Sell",
+               group="Fields"),
+        Action("size_down", "Smaller size", "Goes to the next smaller size preset (outside text fields).", ("-",),
+               footer=62, short="Smaller", group="Fields"),
+        Action("size_up", "Larger size", "Goes to the next larger size preset (outside text fields).", ("+",),
+               footer=62, short="Larger", group="Fields"),
+        Action("step_up", "Step up", "Prices a tick up, the quantity to the next preset, a choice back.", ("up",),
+               footer=30, short="Tick", group="Fields", palette=False),
+        Action("step_down", "Step down", "Prices a tick down, the quantity to the preset before, a choice on.",
+               ("down",), group="Fields", palette=False),
+        Action("touch", "Price at the touch", "Takes the best bid for a buy, the best ask for a sell.", ("=",),
+               group="Fields"),
+    )  # fmt: skip
+    DEFAULT_CSS = """
+    TicketPane { layout: vertical; }
+    TicketPane Horizontal { height: 1; width: 1fr; }
+    TicketPane > * { max-width: 72; }
+    TicketPane Static { width: 8; height: 1; color: $dim; padding: 0 0 0 1; }
+    TicketPane #side { width: 12; }
+    TicketPane #touch { width: 1fr; }
+    TicketPane #unit { width: 9; }
+    TicketPane #tif { width: 5; }
+    TicketPane #good_for { width: 1fr; margin: 0 0 0 1; }
+    TicketPane #post { width: 5; }
+    TicketPane #reduce { width: 8; }
+    """
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__(desk, slot)
+        self.form = Form(unit=SizeUnit(self.settings.get("unit", SizeUnit.UNITS)))
+        self.sent: ClientOrderId | None = None  # the order whose fate stands at the foot
+        self.said: tuple[str, bool] | None = None  # a sentence that stands there instead; whether it is an error
+        self._price_typed = False  # else the price is ours to fill in
+        self._shown: Hashable = None
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield SideChoice(("BUY", "SELL"), id="side")
+            yield _Lines(id="touch")
+        yield Choice(("limit", "market", "stop", "stop-limit"), id="type")
+        with Horizontal():
+            yield Static("Size")
+            yield NumberField(id="amount", placeholder="quantity")
+            yield Choice(("units", "value", "% eq", "% risk"), compact=True, id="unit")
+        with Horizontal():
+            yield Static("Price")
+            yield NumberField(id="price", placeholder="limit price")
+        with Horizontal():
+            yield Static("Stop")
+            yield NumberField(id="stop", placeholder="stop price")
+        with Horizontal():
+            yield Static("TIF")
+            yield Choice([tif.value for tif in TIFS], compact=True, id="tif")
+            yield NumberField(id="good_for", restrict=r"[\dsmhd]{0,8}", placeholder="30m")
+            yield Switch("post", id="post")
+            yield Static("", id="gap")
+            yield Switch("reduce", id="reduce")
+        yield _Lines(id="report")
+        yield _Lines(id="outcome")
+        yield _Button(id="button")
+
+    def on_mount(self) -> None:
+        self.query_one("#gap").styles.width = 1
+        self.query_one("#post").styles.width = 5
+        self._start()
+
+    # -- filling the fields
+
+    def _start(self) -> None:
+        """The fields as they are at first: side, type, unit and time in force stay, the rest is the market's."""
+        form = self.form
+        form.price = form.stop = ""
+        form.post_only = form.reduce_only = False
+        form.amount = self._preset() if form.unit is SizeUnit.UNITS else ""
+        self._price_typed = False
+        self._write()
+        self._fill_price()
+
+    def _preset(self) -> str:
+        return "" if self.instrument_id is None else plain(self.desk.size(self.instrument_id))
+
+    def _write(self) -> None:
+        """Show the form in the fields."""
+        form = self.form
+        for name, text in (
+            ("amount", form.amount), ("price", form.price), ("stop", form.stop), ("good_for", form.good_for),
+        ):  # fmt: skip
+            self._field(name).put(text)
+        self._choice("side").choose(SIDES.index(form.side), tell=False)
+        self._choice("type").choose(TYPES.index(form.type), tell=False)
+        self._choice("unit").choose(UNITS.index(form.unit), tell=False)
+        self._choice("tif").choose(TIFS.index(form.tif), tell=False)
+        self._choice("post").choose(int(form.post_only), tell=False)
+        self._choice("reduce").choose(int(form.reduce_only), tell=False)
+        self._enable()
+
+    def _enable(self) -> None:
+        """Only fields that the order has can be reached."""
+        form = self.form
+        for name, used, placeholder in (
+            ("price", form.has_price, "limit price"),
+            ("stop", form.has_stop, "stop price"),
+            ("good_for", form.tif is TimeInForce.GTD, "30m"),
+        ):
+            field = self._field(name)
+            field.disabled = not used
+            field.placeholder = placeholder if used else "–"
+            if name != "good_for":
+                field.put(getattr(form, name) if used else "")
+            else:
+                field.put(form.good_for if used else "")
+        self._choice("post").disabled = not form.has_price
+
+    @property
+    def _width(self) -> int:
+        """Cells of a line; a wide pane is not filled, or label and figure would stand far apart."""
+        return min(self.size.width, _WIDEST)
+
+    def _field(self, name: str) -> NumberField:
+        return self.query_one(f"#{name}", NumberField)
+
+    def _choice(self, name: str) -> Choice:
+        return self.query_one(f"#{name}", Choice)
+
+    def _prices(self) -> Prices:
+        instrument = self.instrument
+        return Prices() if instrument is None else prices_of(self.engine, instrument)
+
+    def _fill_price(self) -> None:
+        """The best price of the order's own side, unless the trader typed one."""
+        instrument, prices = self.instrument, self._prices()
+        touch = prices.bid if self.form.side is Side.BUY else prices.ask
+        if instrument is None or touch is None or self._price_typed or not self.form.has_price:
+            return
+        self.form.price = f"{touch:.{instrument.price_places}f}"
+        self._field("price").put(self.form.price)
+
+    def take_draft(self, draft: OrderDraft) -> bool:
+        form = self.form
+        form.side, form.type, form.unit = draft.side, draft.type, SizeUnit.UNITS
+        form.amount = plain(draft.quantity)
+        places = self.engine.instrument(draft.instrument).price_places
+        form.price = "" if draft.price is None else f"{draft.price:.{places}f}"
+        form.stop = "" if draft.stop_price is None else f"{draft.stop_price:.{places}f}"
+        form.tif = draft.tif
+        if draft.expire_at is not None:
+            form.good_for = span(max(0, draft.expire_at - self.engine.clock.now()))
+        form.post_only, form.reduce_only = draft.post_only, draft.reduce_only
+        self._price_typed = draft.price is not None
+        self.sent, self.said = None, None
+        self._write()
+        self._fill_price()
+        self._field("amount").focus()
+        return True
+
+    def instrument_changed(self) -> None:
+        self.sent, self.said = None, None
+        if self.is_mounted:
+            self._start()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        name = event.input.id or ""
+        setattr(self.form, name, event.value)
+        if name == "price":
+            self._price_typed = True
+        elif name == "amount" and self.form.unit is SizeUnit.UNITS:
+            self._share_size(event.value)
+        self.said = None
+        self.repaint()
+
+    def _share_size(self, text: str) -> None:
+        """A size typed here is the size of ladder and chart too."""
+        quantity, instrument = number(text), self.instrument
+        if instrument is not None and quantity and is_multiple(quantity, instrument.lot):
+            self.desk.set_size(instrument.id, quantity)
+
+    @on(Choice.Changed)
+    def _chosen(self, event: Choice.Changed) -> None:
+        event.stop()
+        form, index = self.form, event.choice.index
+        match event.choice.id:
+            case "side":
+                form.side = SIDES[index]
+            case "type":
+                form.type = TYPES[index]
+                if not form.has_price and form.post_only:
+                    form.post_only = False
+                    self._choice("post").choose(0, tell=False)
+            case "unit":
+                form.unit = UNITS[index]
+                form.amount = self._preset() if form.unit is SizeUnit.UNITS else ""
+                self._field("amount").put(form.amount)
+                self.settings["unit"] = form.unit.value
+                self.save_settings()
+            case "tif":
+                form.tif = TIFS[index]
+            case "post":
+                form.post_only = bool(index)
+            case "reduce":
+                form.reduce_only = bool(index)
+        self.said = None
+        self._enable()
+        self._fill_price()
+        self.repaint()
+
+    # -- the pane's actions
+
+    def action_buy(self) -> None:
+        self._choice("side").choose(0)
+
+    def action_sell(self) -> None:
+        self._choice("side").choose(1)
+
+    def action_size_up(self) -> None:
+        self._step_size(1)
+
+    def action_size_down(self) -> None:
+        self._step_size(-1)
+
+    def _step_size(self, by: int) -> None:
+        if self.instrument_id is None:
+            return
+        size = self.desk.step_size(self.instrument_id, by)
+        self.form.unit, self.form.amount = SizeUnit.UNITS, plain(size)
+        self._write()
+
+    def action_step_up(self) -> None:
+        self._step(1)
+
+    def action_step_down(self) -> None:
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        focused = self.app.focused
+        if isinstance(focused, Choice):
+            focused.action_step(-by)
+        elif isinstance(focused, NumberField) and focused.id == "amount":
+            self._step_size(by)
+        elif isinstance(focused, NumberField) and focused.id in ("price", "stop"):
+            self._step_price(focused, by)
+
+    def _step_price(self, field: NumberField, by: int) -> None:
+        instrument = self.instrument
+        start = number(field.value) or self._prices().to_take(self.form.side)
+        if instrument is None or start is None:
+            return
+        ticks = int(start / instrument.tick) + (by if field.value else 0)
+        value = instrument.price(max(1, ticks))
+        field.value = f"{value:.{instrument.price_places}f}"
+
+    def action_touch(self) -> None:
+        self._price_typed = False
+        self._fill_price()
+
+    def action_clear(self) -> None:
+        self.sent, self.said = None, None
+        self.form.tif, self.form.good_for = TimeInForce.GTC, "30m"
+        if self.form.unit is not SizeUnit.UNITS:
+            self.form.unit = SizeUnit.UNITS
+        self._start()
+
+    def press(self) -> None:
+        """The button was clicked."""
+        if self.armed:
+            self.spawn(self.action_send())
+        else:
+            self.toast("DISARMED: nothing was sent. Arm the desk first.", error=True)
+
+    async def action_send(self) -> None:
+        try:
+            draft = self._draft()
+        except Refused as refusal:
+            self.said = (str(refusal), True)
+            return
+        self.sent, self.said = None, ("Sending …", False)
+        self.repaint()
+        try:
+            order = await self.engine.submit(draft)
+        except Refused as refusal:
+            self.said = (str(refusal), True)
+            return
+        self.said, self.sent = None, order.client_id
+
+    def _draft(self) -> OrderDraft:
+        instrument = self.instrument
+        if instrument is None:
+            raise Refused("Select an instrument first.")
+        rate = settlement_rate(instrument, self.engine.instruments(), self.engine.currency, self.engine.mark)
+        return self.form.draft(instrument, self._prices(), Money(self.engine.equity(), rate), self.engine.clock.now())
+
+    # -- painting
+
+    def theme_changed(self) -> None:
+        self._shown = None
+
+    def paint(self, now: int) -> None:
+        if not self.is_mounted:
+            return
+        engine, form, book = self.engine, self.form, self.book
+        if form.has_price and not form.price and not self._price_typed:
+            self._fill_price()
+        report = self.query_one("#report", _Lines)
+        key = (
+            form.key(), self.instrument_id, None if book is None else book.version, engine.orders_version,
+            engine.portfolio_version, engine.trading_state, engine.ready, self.armed, self.sent, self.said,
+            now // SECOND, report.size, self.size,
+        )  # fmt: skip
+        if key == self._shown:
+            return
+        self._shown = key
+        self._paint_touch()
+        draft, preview, problem = self._judged()
+        refusals = {problem} if preview is None else {one.sentence for one in preview.verdicts}
+        outcome_lines = self._outcome(refusals)
+        below = self.query_one("#outcome", _Lines)
+        below.styles.height = len(outcome_lines)
+        room = max(1, self.size.height - 7 - len(outcome_lines))
+        if draft is None or preview is None:
+            lines = wrapped(problem, "✗ ", self.ink.warning, self._width)
+        else:
+            lines = self._report(draft, preview, self._width, room)
+        report.show(lines[:room])
+        below.show(outcome_lines)
+        self.query_one("#button", _Button).show([self._button(draft)])
+
+    def _judged(self) -> tuple[OrderDraft | None, Preview | None, str]:
+        """The order and its preview, or a sentence that says why there is none."""
+        try:
+            draft = self._draft()
+        except Refused as refusal:
+            return None, None, str(refusal)
+        return draft, self.engine.preview(draft), ""
+
+    def _paint_touch(self) -> None:
+        instrument, prices, ink = self.instrument, self._prices(), self.ink
+        if instrument is None:
+            return
+        texts = (price_text(prices.bid, instrument), price_text(prices.ask, instrument))
+        width = self._width - 12 - 1
+        pad = " " * max(0, width - sum(map(len, texts)) - 1)
+        self.query_one("#touch", _Lines).show(
+            [((pad, ink.text), (texts[0], ink.bid), (" ", ink.dim), (texts[1], ink.ask))]
+        )
+
+    def _report(self, draft: OrderDraft, preview: Preview, width: int, room: int) -> list[Line]:
+        instrument = self.engine.instrument(draft.instrument)
+        lines = figures(draft, preview, self.engine.position(instrument.id), instrument, self.ink, width)
+        if self.form.unit is SizeUnit.RISK:
+            lines += wrapped("The stop sizes the order; it is not sent with it.", "· ", self.ink.dim, width)
+        return lines + verdicts(preview.verdicts, self.ink, width, max(1, room - len(lines)))
+
+    def _outcome(self, told: set[str]) -> list[Line]:
+        """What became of the order that was sent; a refusal that is `told` above is not told twice."""
+        width, ink = self._width, self.ink
+        if self.said is not None:
+            text, error = self.said
+            if text in told:
+                text = "Not sent."
+            return wrapped(text, "✗ " if error else "· ", ink.error if error else ink.text, width)
+        order = None if self.sent is None else self.engine.order(self.sent)
+        if order is None:
+            return []
+        bad = order.state in _BAD
+        text = "Not sent." if order.state is OrderState.DENIED and order.reason in told else outcome(order)
+        style = ink.error if bad else ink.dim if order.is_closed and not order.filled else ink.own
+        return wrapped(text, "✗ " if bad else "● ", style, width)
+
+    def _button(self, draft: OrderDraft | None) -> Line:
+        ink, width = self.ink, self._width
+        if not self.armed:
+            return ((" DISARMED: Enter sends nothing".ljust(width), ink.warning + ink.on_bar),)
+        if draft is None:
+            return ((" ⏎ sends a complete order".ljust(width), ink.dim + ink.on_bar),)
+        instrument = self.engine.instrument(draft.instrument)
+        buy = draft.side is Side.BUY
+        at = draft.price if draft.price is not None else draft.stop_price
+        where = "market" if at is None else price_text(at, instrument)
+        if draft.type is OrderType.STOP:
+            where = f"stop {where}"
+        text = f" ⏎ {draft.side.upper()} {quantity_text(draft.quantity, instrument)} @ {where}"
+        style = (ink.bid + ink.on_bid) if buy else (ink.ask + ink.on_ask)
+        return ((text.ljust(width), style),)
+
+    def status(self) -> str:
+        order = None if self.sent is None else self.engine.order(self.sent)
+        return "" if order is None or self.size.width < 36 else order.state.replace("_", " ")

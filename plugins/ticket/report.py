@@ -1,0 +1,110 @@
+"""What the ticket says of its order: what it costs, what the position becomes, and every risk check's verdict."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from screens.figures import price_text, quantity_text, small_money_text
+from screens.theme import Ink
+from workstation.domain.instrument import Instrument
+from workstation.domain.order import OrderDraft, OrderType
+from workstation.domain.position import Position
+from workstation.trading.preview import Preview
+from workstation.trading.risk import Verdict
+from workstation.trading.sizing import unit_name
+
+type Line = tuple[tuple[str, Style], ...]
+
+
+def figures(
+    draft: OrderDraft, preview: Preview, position: Position, instrument: Instrument, ink: Ink, width: int
+) -> list[Line]:
+    """Value and fee, margin and queue, the position before and after."""
+    size = quantity_text(draft.quantity, instrument)
+    lines = [
+        _pair(("Order", size, f" {unit_name(instrument)}"), ("Value", small_money_text(preview.value)), ink, width)
+    ]
+    margin = ("Margin", small_money_text(preview.margin))
+    if draft.type is OrderType.MARKET:
+        margin = ("Worst", price_text(preview.price, instrument))
+    elif instrument.is_spot:
+        margin = ("Queue", quantity_text(preview.queue, instrument))
+    lines.append(_pair(("Fee", small_money_text(preview.fee), ""), margin, ink, width))
+    return lines + _position(position.quantity, preview, instrument, ink, width)
+
+
+def _position(before: Decimal, preview: Preview, instrument: Instrument, ink: Ink, width: int) -> list[Line]:
+    """Quantity before → after @ average; the average on a line of its own where the pane is narrow."""
+    after = preview.position_after
+    average = "" if preview.average_after is None else f"@ {preview.average_after:,.{instrument.price_places}f}"
+    line: Line = (
+        (" Pos    ", ink.dim),
+        (quantity_text(before, instrument), ink.text),
+        (" → ", ink.dim),
+        (quantity_text(after, instrument), ink.signed(after)),
+    )
+    if not average:
+        return [line]
+    if sum(cell_len(text) for text, _ in line) + cell_len(average) < width:
+        return [(*line, (f" {average}", ink.text))]
+    return [line, ((f"        {average}", ink.text),)]
+
+
+def _pair(left: tuple[str, str, str], right: tuple[str, str], ink: Ink, width: int) -> Line:
+    """Two labelled figures; the second begins at the middle where there is room. The first's unit, then the second's
+    label give way to long figures."""
+    label, text, unit = left
+    name, figure = right
+    if 8 + cell_len(text + unit) + 1 + cell_len(name) + 1 + cell_len(figure) + 1 > width:
+        unit = ""
+    if 8 + cell_len(text) + 1 + cell_len(name) + 1 + cell_len(figure) + 1 > width:
+        name = "≈"
+    room = max(width // 2 + 1 - 8, cell_len(text + unit) + 1)
+    if 8 + room + cell_len(name) + 1 + cell_len(figure) + 1 > width:
+        room = cell_len(text + unit) + 1
+    return (
+        (f" {label:<6} ", ink.dim),
+        ((text + unit).ljust(room), ink.text),
+        (f"{name} ", ink.dim),
+        (figure.rjust(max(0, width - 10 - room - cell_len(name))), ink.text),
+    )
+
+
+def wrapped(text: str, first: str, style: Style, width: int) -> list[Line]:
+    """A sentence on as many lines as it needs, with a mark before the first."""
+    lines = textwrap.wrap(text, max(10, width - 2 - cell_len(first)))
+    return [((f" {first if n == 0 else ' ' * cell_len(first)}{line}", style),) for n, line in enumerate(lines)]
+
+
+def verdicts(found: Sequence[Verdict], ink: Ink, width: int, height: int) -> list[Line]:
+    """Every verdict in at most `height` lines: refusals with their sentences first, then the names of what passes."""
+    lines: list[Line] = []
+    starts = []
+    for verdict in found:
+        if not verdict.ok:
+            starts.append(len(lines))
+            lines += wrapped(verdict.sentence, "✗ ", ink.error, width)
+    passed = [verdict.check for verdict in found if verdict.ok]
+    room = height - len(lines)
+    if room < 0:  # what is cut off shows that it is
+        hidden = sum(start >= height for start in starts)
+        more = f" … +{hidden} ✗" if hidden else " …"
+        text, style = lines[height - 1][0]
+        return [*lines[: height - 1], ((text[: width - 1 - cell_len(more)] + more, style),)]
+    if not passed or room < 1:
+        return lines
+    rows: list[str] = [""]
+    for name in passed:
+        word = f" ✓ {name}"
+        if cell_len(rows[-1]) + cell_len(word) >= width:
+            rows.append("")
+        rows[-1] += word
+    if len(rows) > room:
+        what = "all" if len(passed) == len(found) else "the other"
+        rows = [f" ✓ {what} {len(passed)} risk checks pass"]
+    return lines + [((row, ink.bid),) for row in rows]
