@@ -188,7 +188,7 @@ async def test_every_risk_check_is_told_before_the_order_is_sent(tmp_path):
             assert f"✓ {verdict.check}" in shown
         await type_into(pilot, desk, "amount", "30")
         await desk.painted(pilot)
-        shown = text_of(desk)
+        shown = " ".join(text_of(desk).split())  # sentences are wrapped
         assert "✗ The order's value 1,926,000.00 is above your limit of 100,000.00 an order." in shown
         assert "✗ The order costs 1,927,926.00 USDT with its fee; 100,000.00 are free at NOVA." in shown
         assert "✓ tick" in shown
