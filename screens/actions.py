@@ -198,6 +198,8 @@ DESK_ACTIONS: tuple[Action, ...] = (
            group="Desk"),
     Action("restart_pane", "Restart the failed pane", "Starts the focused pane again after an error.", ("ctrl+r",),
            group="Panes"),
+    Action("record", "Start / stop recording", "Records the running market into a file that can be replayed.",
+           ("ctrl+e",), group="Desk"),
     Action("notices", "Clear notices", "Takes all notices off the screen.", (), group="Desk"),
     Action("quit", "Quit", "Leaves the desk. Working orders stay at the venues; the desk says how many.",
            ("ctrl+q",), group="Desk", context=EVERYWHERE),

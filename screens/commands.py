@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from screens.actions import DESK, EVERYWHERE, Action
 from screens.keys import display
+from workstation.clock import SECOND
 from workstation.trading.errors import Refused
 
 if TYPE_CHECKING:
@@ -203,6 +205,27 @@ class DeskCommands:
         from screens.theme import DARK, LIGHT
 
         self.app.use_theme(LIGHT if self.app.theme == DARK else DARK)
+
+    def do_record(self) -> None:
+        """Start a recording in the desk's folder of recordings, or stop the one that runs."""
+        from workstation.market.recording.errors import RecordingError
+
+        engine, folder = self.app.engine, self.app.recordings
+        if engine.recording is not None:
+            path = engine.recording
+            engine.stop_recording()
+            self.app.toast(f"Recorded to {path}.")
+            return
+        if folder is None:
+            raise Refused("This desk has no folder for recordings.")
+        started = datetime.fromtimestamp(engine.clock.now() / SECOND, UTC)
+        path = folder / f"{started:%Y%m%d-%H%M%S}.tws"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            engine.start_recording(path)
+        except (OSError, RecordingError) as error:
+            raise Refused(f"No recording was started: {error}") from error
+        self.app.toast(f"Recording to {path}.")
 
     def do_notices(self) -> None:
         self.app.desk_screen.notices.clear()

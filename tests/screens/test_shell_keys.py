@@ -290,3 +290,16 @@ def test_every_action_of_the_desk_has_help_and_a_way_to_it():
     for action in (*DESK_ACTIONS, *REPLAY_ACTIONS):
         assert action.help.endswith("."), action.name
         assert action.keys or action.palette, action.name
+
+
+async def test_the_record_key_records_the_market_and_the_status_bar_says_so(open_desk, tmp_path):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("ctrl+e")
+        await desk.painted(pilot)
+        assert "● REC" in desk.screen_text()
+        path = desk.engine.recording
+        await pilot.press("ctrl+e")
+        await desk.painted(pilot)
+        assert "● REC" not in desk.screen_text()
+        assert path.parent == tmp_path / "recordings"
+        assert path.stat().st_size > 0
