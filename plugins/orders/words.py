@@ -36,7 +36,7 @@ def terms(order: Order) -> str:
     """Time in force and flags: GTC post reduce."""
     words = [order.tif.value]
     if order.tif is TimeInForce.GTD and order.expire_at is not None:
-        words.append(span(max(0, order.expire_at - order.created_at)))
+        words.append(span(order.expire_at - order.created_at))
     if order.post_only:
         words.append("post")
     if order.reduce_only:

@@ -235,7 +235,7 @@ class TicketPane(Pane):
         form.stop = "" if draft.stop_price is None else f"{draft.stop_price:.{places}f}"
         form.tif = draft.tif
         if draft.expire_at is not None:
-            form.good_for = span(max(0, draft.expire_at - self.engine.clock.now()))
+            form.good_for = span(draft.expire_at - self.engine.clock.now())
         form.post_only, form.reduce_only = draft.post_only, draft.reduce_only
         self._price_typed = draft.price is not None
         self.sent, self.said = None, None

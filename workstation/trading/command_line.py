@@ -82,7 +82,7 @@ def hint(text: str, context: Context) -> str:
         return str(error)
     sentence = describe(command, context)
     if isinstance(command, PlaceOrder) and command.question:
-        return f"{sentence} {command.question}"
+        return f"{command.question} {sentence}"  # first what must not be missed
     return sentence
 
 

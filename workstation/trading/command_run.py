@@ -163,6 +163,6 @@ def outcome(order: Order) -> str:
             ended = order.state.capitalize().replace("Canceled", "Cancelled")
             return f"{ended}{done}: {order.reason}" if order.reason else f"{ended}{done}."
         case OrderState.SUBMITTED | OrderState.INITIALIZED:
-            return "Sent; the venue has not answered yet."
+            return "Sent to the venue."
         case _:
             return "Accepted: it works at the venue."

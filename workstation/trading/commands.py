@@ -144,8 +144,8 @@ def quote_value(instrument: Instrument, quantity: Decimal, price: Decimal) -> De
 
 
 def span(nanoseconds: int) -> str:
-    """A duration as it is typed: 30m, 1h30m, 45s."""
-    seconds = nanoseconds // SECOND
+    """A duration as it is typed, to the nearest second: 30m, 1h30m, 45s."""
+    seconds = max(0, round(nanoseconds / SECOND))
     parts = []
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
         count, seconds = divmod(seconds, size)

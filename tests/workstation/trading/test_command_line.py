@@ -35,6 +35,7 @@ from workstation.trading.commands import (
     SetSpeed,
     SetTheme,
     describe,
+    span,
     spell,
 )
 
@@ -280,7 +281,7 @@ def test_a_large_bare_number_is_questioned(text: str, selected: Instrument, ques
     command = parse(text, context(selected))
     assert isinstance(command, PlaceOrder)
     assert command.question == question
-    assert hint(text, context(selected)).endswith(question)
+    assert hint(text, context(selected)).startswith(question)
 
 
 @pytest.mark.parametrize(
@@ -365,6 +366,12 @@ def test_no_line_raises_anything_but_a_command_error(text: str, selected: bool) 
         refused = error
     assert refused is None or (str(refused) and 0 <= refused.position <= len(text))
     assert hint(text, where)
+
+
+def test_a_length_of_time_is_spelled_to_the_nearest_second() -> None:
+    assert span(1_800 * SECOND - 30_000_000) == "30m"
+    assert span(90 * SECOND) == "1m30s"
+    assert span(0) == "0s"
 
 
 def done(state: OrderState, **terms: Any) -> Order:
