@@ -1,0 +1,354 @@
+"""Time and sales: the public trades of an instrument, newest on top, with our own fills among them."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Hashable, Sequence
+from decimal import Decimal
+from itertools import islice
+from typing import NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+
+from screens.actions import Action
+from screens.figures import local_time
+from screens.painted import PaintedPane
+from screens.pane import Desk
+from screens.sizes import presets
+from workstation.clock import MILLISECOND, SECOND
+from workstation.domain.fill import Fill, Liquidity
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.market import Trade
+from workstation.domain.numbers import ZERO, divide, plain
+from workstation.domain.order import Side
+from workstation.market.data import InstrumentMarket
+
+#: Trades at one price and of one aggressor that follow each other this closely are one order's work: one print.
+MERGE = 5 * MILLISECOND
+#: A print is large from this share of the recent prints' sizes on, and very large from the next.
+LARGE, HUGE = 0.90, 0.98
+_KEPT = 2_000
+_RECENT = 500  # prints whose sizes are compared
+_ENOUGH = 20  # … once there are this many
+_JUMP = SECOND  # a trade older than its forerunner by this much: the market was set to another time
+
+
+class Print(NamedTuple):
+    """One line of the tape: `ts` is UTC ns of its first trade and `last_ts` of its newest; price in ticks."""
+
+    ts: int
+    last_ts: int
+    price: int
+    lots: int
+    buy: bool  # the aggressor bought
+    trades: int = 1
+    own: Side | None = None  # our own fill, and what we did
+
+
+class Tape:
+    """The prints of one instrument, oldest first."""
+
+    def __init__(self) -> None:
+        self.prints: deque[Print] = deque(maxlen=_KEPT)
+        self.version = 0
+        self.added = 0  # prints that ever came
+        self._newest = 0  # UTC ns of the newest public trade
+        self._sizes: deque[int] = deque(maxlen=_RECENT)
+        self._limits: tuple[float, float] = (math.inf, math.inf)
+        self._since_limits = 0
+
+    def add(self, trade: Trade) -> None:
+        """Take a public trade: a new print, or more of the last one."""
+        last = self.prints[-1] if self.prints else None
+        if trade.ts < self._newest - _JUMP:
+            self.prints.clear()
+            last = None
+        self._newest = trade.ts
+        self.version += 1
+        if (
+            last is not None
+            and last.own is None
+            and (last.price, last.buy) == (trade.price, trade.buyer_is_aggressor)
+            and trade.ts - last.last_ts <= MERGE
+        ):
+            self.prints[-1] = last._replace(last_ts=trade.ts, lots=last.lots + trade.quantity, trades=last.trades + 1)
+            return
+        if last is not None and last.own is None:
+            self._measure(last.lots)
+        self.prints.append(Print(trade.ts, trade.ts, trade.price, trade.quantity, trade.buyer_is_aggressor))
+        self.added += 1
+
+    def add_fill(self, fill: Fill, instrument: Instrument) -> None:
+        """Put a fill of ours where it belongs in time."""
+        price = int(divide(fill.price, instrument.tick, Decimal(1)))
+        lots = int(divide(fill.quantity, instrument.lot, Decimal(1)))
+        buy = (fill.side is Side.BUY) == (fill.liquidity is Liquidity.TAKER)
+        mine = Print(fill.ts, fill.ts, price, lots, buy, 1, fill.side)
+        later: list[Print] = []
+        while self.prints and self.prints[-1].ts > fill.ts:
+            later.append(self.prints.pop())
+        self.prints.append(mine)
+        self.prints.extend(reversed(later))
+        self.version += 1
+        self.added += 1
+
+    def _measure(self, lots: int) -> None:
+        self._sizes.append(lots)
+        self._since_limits += 1
+        if len(self._sizes) >= _ENOUGH and (self._since_limits >= 25 or self._limits[0] == math.inf):
+            ordered = sorted(self._sizes)
+            self._limits = (ordered[int(LARGE * (len(ordered) - 1))], ordered[int(HUGE * (len(ordered) - 1))])
+            self._since_limits = 0
+
+    def emphasis(self, one: Print) -> int:
+        """0 for an ordinary print, 1 for a large and 2 for a very large one, against the recent ones."""
+        return (one.lots > self._limits[0]) + (one.lots > self._limits[1])
+
+    def shown(self, least: int) -> list[Print]:
+        """Newest first: prints of at least `least` lots, and all of our own."""
+        return [one for one in reversed(self.prints) if one.lots >= least or one.own is not None]
+
+
+class TapePane(PaintedPane):
+    """Time and sales with a size filter; it can be held still and scrolled while the market goes on."""
+
+    PANE = "tape"
+    TITLE = "Tape"
+    DEFAULT_KEY = "p"
+    ACTIONS = (
+        Action("pause", "Hold / go on", "Holds the tape still, or lets it run again.", ("space",), footer=80,
+               short="Hold", group="View"),
+        Action("less", "Show smaller trades", "Lowers the least size that is shown.", ("-",), footer=61,
+               short="Smaller", group="View"),
+        Action("more", "Only larger trades", "Raises the least size that is shown.", ("+", "="), footer=60,
+               short="Larger", group="View"),
+        Action("up", "Newer", "Scrolls to newer trades; at the top the tape runs again.", ("up", "k"), group="Move",
+               palette=False),
+        Action("down", "Older", "Holds the tape and scrolls to older trades.", ("down", "j"), group="Move",
+               palette=False),
+        Action("page_up", "Page newer", "Scrolls a page to newer trades.", ("pageup",), group="Move", palette=False),
+        Action("page_down", "Page older", "Scrolls a page to older trades.", ("pagedown",), group="Move",
+               palette=False),
+        Action("newest", "Newest trades", "Goes to the newest trade and lets the tape run.", ("home", "g"),
+               group="Move"),
+    )  # fmt: skip
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__(desk, slot)
+        self._clear()
+
+    def _clear(self) -> None:
+        self.tape = Tape()
+        self._trades_seen = 0
+        self._fills_seen = 0
+        self._orders_version = -1
+        self._held: list[Print] | None = None  # what is shown while the tape is held, newest first
+        self._held_added = 0
+        self._top = 0
+        self._painted: Hashable = None
+
+    def instrument_changed(self) -> None:
+        self._clear()
+
+    def invalidate(self) -> None:
+        super().invalidate()
+        self._painted = None
+
+    # -- following the market
+
+    def _follow(self, market: InstrumentMarket) -> None:
+        new = market.trades - self._trades_seen
+        if new > 0:
+            self._trades_seen = market.trades
+            count = min(new, len(market.tape))
+            for trade in list(islice(market.tape, len(market.tape) - count, None)):
+                self.tape.add(trade)
+        if self.engine.orders_version != self._orders_version:
+            self._orders_version = self.engine.orders_version
+            fills = self.engine.fills(market.instrument.id)
+            since = self.tape.prints[0].ts if self.tape.prints else 0
+            for fill in fills[self._fills_seen :]:
+                if fill.ts >= since:
+                    self.tape.add_fill(fill, market.instrument)
+            self._fills_seen = len(fills)
+
+    # -- the filter
+
+    def _filters(self) -> dict[InstrumentId, str]:
+        filters = self.settings.setdefault("least", {})
+        return filters if isinstance(filters, dict) else {}
+
+    @property
+    def least(self) -> Decimal:
+        """The least quantity that is shown; 0 for all."""
+        return Decimal(self._filters().get(self.instrument_id or "", "0"))
+
+    def _step_filter(self, steps: int) -> None:
+        instrument = self.instrument
+        if instrument is None:
+            return
+        known = presets(instrument, self.engine.mark(instrument.id), self._sizes())
+        known = [ZERO, *known]
+        now = sum(size <= self.least for size in known) - 1
+        chosen = known[max(0, min(len(known) - 1, now + steps))]
+        self._filters()[instrument.id] = str(chosen)
+        self.save_settings()
+        if self._held is not None:
+            self._hold()
+
+    def _sizes(self) -> Sequence[Decimal]:
+        return [Decimal(value) for value in (100, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 500_000)]
+
+    def action_less(self) -> None:
+        self._step_filter(-1)
+
+    def action_more(self) -> None:
+        self._step_filter(1)
+
+    # -- holding and scrolling
+
+    def _hold(self) -> None:
+        self._held, self._held_added = self.tape.shown(self._least_lots()), self.tape.added
+
+    def _least_lots(self) -> int:
+        instrument = self.instrument
+        return 0 if instrument is None else math.ceil(self.least / instrument.lot)
+
+    def action_pause(self) -> None:
+        if self._held is None:
+            self._hold()
+        else:
+            self.action_newest()
+
+    def action_newest(self) -> None:
+        self._held, self._top = None, 0
+
+    def _scroll(self, rows: int) -> None:
+        if self._held is None:
+            if rows <= 0:
+                return
+            self._hold()
+        assert self._held is not None
+        self._top = max(0, min(self._top + rows, len(self._held) - self._body))
+        if self._top == 0 and rows < 0:
+            self.action_newest()
+
+    def action_up(self) -> None:
+        self._scroll(-1)
+
+    def action_down(self) -> None:
+        self._scroll(1)
+
+    def action_page_up(self) -> None:
+        self._scroll(-max(1, self._body - 1))
+
+    def action_page_down(self) -> None:
+        self._scroll(max(1, self._body - 1))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._scroll(-3)
+        self.repaint()
+        event.stop()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._scroll(3)
+        self.repaint()
+        event.stop()
+
+    # -- painting
+
+    @property
+    def _body(self) -> int:
+        return max(0, self.height - 1)
+
+    def status(self) -> str:
+        least = f"≥{plain(self.least)}" if self.least else ""
+        if self._held is None:
+            return least
+        missed = self.tape.added - self._held_added
+        return f"{least} HELD{f' +{missed}' if missed else ''}".strip()
+
+    def paint(self, now: int) -> None:
+        instrument = self.instrument
+        if instrument is None:
+            self.put_text(0, " No instrument is selected: / finds one.", self.ink.dim)
+            self.blank_from(1)
+            return
+        self._follow(self.engine.market(instrument.id))
+        state = (instrument.id, self.tape.version, self._top, self._held is None, self.least, self._held_added)
+        if state == self._painted:
+            return
+        self._painted = state
+        columns = _Columns.fitting(self.width, instrument, max((one.price for one in self._newest()), default=1))
+        self.put(0, (columns, "header"), lambda: [Segment(columns.header(), self.ink.dim)])
+        if self._held is not None:
+            shown = self._held[self._top : self._top + self._body]
+        else:
+            least = self._least_lots()
+            passing = (one for one in reversed(self.tape.prints) if one.lots >= least or one.own is not None)
+            shown = list(islice(passing, self._body))
+        for y, one in enumerate(shown, 1):
+            level = self.tape.emphasis(one)
+            key = (columns, one, level)
+            self.put(y, key, lambda one=one, level=level: self._line(one, level, columns, instrument))  # type: ignore[misc]
+        if not shown and self._body:
+            nothing = f"No trade of {plain(self.least)} or more yet: - lowers the filter." if self.least else ""
+            self.put_text(1, f" {nothing or 'No trades yet.'}", self.ink.dim)
+        self.blank_from(max(1, len(shown)) + 1)
+
+    def _newest(self) -> Sequence[Print]:
+        return list(islice(reversed(self.tape.prints), 1)) if self._held is None else self._held[:1]
+
+    def _line(self, one: Print, level: int, columns: _Columns, instrument: Instrument) -> list[Segment]:
+        ink = self.ink
+        side = ink.bid if one.buy else ink.ask
+        back = Style()
+        if level == 2:
+            back = ink.on_bid if one.buy else ink.on_ask
+        if level:
+            side = side + Style(bold=True)
+        time = ink.dim
+        if one.own is not None:
+            side = time = ink.own
+            back = ink.on_bar
+        segments = [Segment("●" if one.own is not None else " ", back + ink.own)]
+        if columns.time:
+            text = local_time(one.ts, milliseconds=columns.time > 8)
+            segments.append(Segment(f"{text} ", back + time))
+        price = f"{instrument.price(one.price):.{instrument.price_places}f}".rjust(columns.price)
+        size = f"{instrument.quantity(one.lots):.{instrument.quantity_places}f}".rjust(columns.size)
+        segments.append(Segment(f"{price} ", back + side))
+        segments.append(Segment(size, back + (side if level or one.own is not None else ink.text)))
+        if columns.note > 1:
+            if one.own is not None:
+                note = "you bought" if one.own is Side.BUY else "you sold"
+                if len(note) + 1 > columns.note:
+                    note = "own"
+            else:
+                note = f"×{one.trades}" if one.trades > 1 else ""
+            segments.append(Segment(f" {note}"[: columns.note].ljust(columns.note), back + ink.dim))
+        return segments
+
+
+class _Columns(NamedTuple):
+    """Widths in cells; 0 for a column that has no room. One cell for the own mark stands before them."""
+
+    time: int
+    price: int
+    size: int
+    note: int  # how many trades make the print, or whose fill it was
+
+    @classmethod
+    def fitting(cls, width: int, instrument: Instrument, price: int) -> _Columns:
+        price_width = len(f"{instrument.price(price):.{instrument.price_places}f}")
+        size = instrument.quantity_places + 5
+        rest = width - 2 - price_width - size
+        time = 12 if rest >= 13 else 8 if rest >= 9 else 0
+        return cls(time, price_width, size, max(0, rest - time - (1 if time else 0)))
+
+    def header(self) -> str:
+        time = "time".ljust(self.time + 1) if self.time else ""
+        return f" {time}{'price'.rjust(self.price)} {'size'.rjust(self.size)}"
