@@ -1,0 +1,87 @@
+"""The chart's first line: open, high, low, close, change and volume of a bar, as far as there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from plugins.chart.canvas import Paint
+from plugins.chart.timeline import Kind, Slot
+from screens.figures import money_text, price_text
+from workstation.domain.instrument import Instrument
+from workstation.domain.numbers import plain
+from workstation.domain.order import OrderDraft
+from workstation.trading.preview import Preview
+
+type Parts = list[tuple[str, Paint]]
+
+
+def volume_text(volume: float) -> str:
+    """A quantity in at most six cells: 0.125, 12.5, 3.2k, 1.5M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if volume >= size * 10 or (unit != "k" and volume >= size):
+            return f"{volume / size:.4g}{unit}"
+    return f"{volume:.4g}" if volume >= 0.001 or volume == 0 else f"{volume:.6f}".rstrip("0")
+
+
+def bar_parts(slot: Slot, before: float | None, instrument: Instrument, width: int) -> Parts:
+    """The bar's figures; what matters least goes first where they do not fit. `before`: the close before it."""
+    bar = slot.bar
+    places = instrument.price_places
+    if slot.kind is Kind.FOLD:
+        return [(f"No trades for a while; last {bar.close:,.{places}f}", Paint.AXIS)]
+    base = bar.open if before is None else before
+    change = (bar.close / base - 1) * 100 if base else 0.0
+    paint = Paint.AXIS if abs(change) < 0.005 else Paint.UP if change > 0 else Paint.DOWN
+    figures = {
+        "O": f"{bar.open:,.{places}f}",
+        "H": f"{bar.high:,.{places}f}",
+        "L": f"{bar.low:,.{places}f}",
+        "C": f"{bar.close:,.{places}f}",
+        "": f"{change:+.2f}%",
+        "V": volume_text(bar.volume),
+    }
+    for name in ("", "V", "O", "?"):
+        wide = sum(len(label) + len(figure) + 2 for label, figure in figures.items()) - 2
+        if wide <= width:
+            break
+        if name == "":
+            figures = {label: f"{bar.close:.{places}f}" if label == "C" else figure.replace(",", "")
+                       for label, figure in figures.items()}  # fmt: skip
+        else:
+            figures.pop(name, None)
+    parts: Parts = []
+    for label, figure in figures.items():
+        if parts:
+            parts.append(("  ", Paint.AXIS))
+        if label:
+            parts.append((label, Paint.AXIS))
+        parts.append((figure, paint if label in ("", "C") else Paint.TEXT))
+    return parts
+
+
+def staged_parts(draft: OrderDraft, instrument: Instrument, preview: Preview | None, width: int) -> Parts:
+    """What waits for Enter, or the first objection to it."""
+    objection = None if preview is None else next((v.sentence for v in preview.verdicts if not v.ok), None)
+    if objection is not None:
+        return [(objection, Paint.ERROR)]
+    what = f"{draft.side.capitalize()} {plain(draft.quantity)} @ {price_text(draft.price, instrument)}"
+    value = None if preview is None else preview.value
+    worth = "" if value is None else f"  {money_text(value)} {instrument.settlement}"
+    hint = "  ⏎ sends  Esc discards"
+    if len(what + worth + hint) > width:
+        worth = ""
+    return [(what, Paint.STAGED), (worth, Paint.TEXT), (hint, Paint.AXIS)]
+
+
+def fitted(parts: Sequence[tuple[str, Paint]], width: int) -> Parts:
+    """The parts cut to `width` cells, with an ellipsis."""
+    result: Parts = []
+    room = width
+    for text, paint in parts:
+        if len(text) > room:
+            if room > 0:
+                result.append((text[: room - 1] + "…", paint))
+            break
+        result.append((text, paint))
+        room -= len(text)
+    return result

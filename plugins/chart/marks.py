@@ -1,0 +1,111 @@
+"""What of ours stands in the chart: working orders, fills, the position's average price, the staged order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from plugins.chart.canvas import Canvas, Paint
+from plugins.chart.plot import Plot
+from plugins.chart.scale import PriceScale
+from plugins.chart.timeline import slot_at
+from workstation.domain.fill import Fill
+from workstation.domain.instrument import Instrument
+from workstation.domain.numbers import ZERO, add, plain
+from workstation.domain.order import Order, Side
+from workstation.domain.position import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A limit order that waits in the chart for Enter; its price in ticks."""
+
+    side: Side
+    ticks: int
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A price that is drawn as a line over the chart, with a label at its left end and its price on the axis."""
+
+    price: Decimal
+    label: str
+    short: str
+    line: Paint
+    paint: Paint
+    char: str
+
+
+def order_price(order: Order) -> Decimal | None:
+    """Where an order stands: a waiting stop at its trigger, any other at its limit; None for a market order."""
+    return order.stop_price if order.stop_price is not None and not order.triggered else order.price
+
+
+def order_levels(orders: Iterable[Order]) -> list[Level]:
+    """One line for all orders of one side and kind at one price."""
+    grouped: dict[tuple[Decimal, Side, bool], list[Order]] = {}
+    for order in orders:
+        price = order_price(order)
+        if price is not None:
+            stop = order.stop_price is not None and not order.triggered
+            grouped.setdefault((price, order.side, stop), []).append(order)
+    levels = []
+    for (price, side, stop), some in grouped.items():
+        quantity = ZERO
+        for order in some:
+            quantity = add(quantity, order.leaves)
+        kind = " stop" if stop else ""
+        count = f" ({len(some)} orders)" if len(some) > 1 else ""
+        name = side.capitalize()
+        buy = side is Side.BUY
+        levels.append(
+            Level(
+                price,
+                f" {name}{kind} {plain(quantity)} @ {plain(price)}{count} ",
+                f" {name[0]}{'s' if stop else ''} {plain(quantity)} ",
+                Paint.BUY_LINE if buy else Paint.SELL_LINE,
+                Paint.BUY_LABEL if buy else Paint.SELL_LABEL,
+                "╌" if stop else "─",
+            )
+        )
+    return levels
+
+
+def position_level(position: Position, instrument: Instrument) -> Level | None:
+    """The average price of what is open."""
+    average = position.average_price(instrument)
+    if average is None:
+        return None
+    side = "Long" if position.quantity > 0 else "Short"
+    quantity = plain(position.quantity.copy_abs())
+    shown = f"{average:.{instrument.price_places}f}"
+    return Level(
+        average, f" {side} {quantity} @ {shown} ", f" {side[0]} {quantity} ", Paint.OWN_LINE, Paint.OWN_LABEL, "╌"
+    )
+
+
+def staged_level(staged: Staged, instrument: Instrument) -> Level:
+    buy = staged.side is Side.BUY
+    price = instrument.price(staged.ticks)
+    name = staged.side.capitalize()
+    label = f" {name} {plain(staged.quantity)} ⏎ "
+    return Level(price, label, label, Paint.BUY_LINE if buy else Paint.SELL_LINE, Paint.STAGED_LABEL, "━")
+
+
+def draw_fills(canvas: Canvas, fills: Iterable[Fill], plot: Plot, scale: PriceScale, middle: int) -> None:
+    """▲ where we bought and ▼ where we sold, ◆ where both fall into one cell; `middle` of a bar is its column."""
+    marks: dict[tuple[int, int], set[Side]] = {}
+    for fill in fills:
+        index = slot_at(plot.slots, fill.ts)
+        row = scale.row(float(fill.price))
+        if index is not None and 0 <= row < scale.rows and fill.ts < plot.until:
+            marks.setdefault((plot.x + index * plot.step + middle, plot.top + row), set()).add(fill.side)
+    for (column, y), sides in marks.items():
+        if len(sides) == 2:
+            canvas.set(column, y, "◆", Paint.OWN_LABEL)
+        elif Side.BUY in sides:
+            canvas.set(column, y, "▲", Paint.BUY_FILL)
+        else:
+            canvas.set(column, y, "▼", Paint.SELL_FILL)
