@@ -1,4 +1,4 @@
-"""The ticket's choices and switches, each one line high and reached by tab."""
+"""The ticket's parts: choices and switches, one line high and reached by tab, painted lines and the button."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from plugins.ticket.report import Line
 from screens.painted import Painted
 
 
@@ -122,3 +123,38 @@ class Switch(Choice):
 
     def on_click(self, event: events.Click) -> None:
         self.action_step(1)
+
+
+class TicketLines(Painted):
+    """Painted lines that the pane sets."""
+
+    DEFAULT_CSS = """
+    TicketLines { height: 1fr; width: 1fr; }
+    """
+
+    lines: Sequence[Line] = ()
+
+    def show(self, lines: Sequence[Line]) -> None:
+        self.lines = lines
+        self.repaint()
+
+    def repaint(self) -> None:
+        for y, line in enumerate(self.lines):
+            self.put(y, line, lambda line=line: [Segment(text, style) for text, style in line])  # type: ignore[misc]
+        for y in range(len(self.lines), self.height):
+            self.put(y, None, list)
+        self.flush()
+
+
+class SendButton(TicketLines):
+    """The line that sends when it is clicked; Enter does the same from every field."""
+
+    DEFAULT_CSS = """
+    SendButton { height: 1; }
+    """
+
+    class Pressed(Message):
+        pass
+
+    def on_click(self) -> None:
+        self.post_message(self.Pressed())

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from rich.segment import Segment
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from plugins.ticket.fields import Choice, SideChoice, Switch
+from plugins.ticket.fields import Choice, SendButton, SideChoice, Switch, TicketLines
 from plugins.ticket.form import Form, Money
-from plugins.ticket.report import Line, figures, verdicts, wrapped
-from screens.actions import Action
-from screens.figures import price_text, quantity_text
+from plugins.ticket.keys import ACTIONS
+from plugins.ticket.report import Line, button, figures, touch, verdicts, wrapped
 from screens.number_field import NumberField
-from screens.painted import Painted
 from screens.pane import Desk, Pane
 from workstation.clock import SECOND
 from workstation.domain.numbers import is_multiple, plain
@@ -34,41 +31,7 @@ UNITS = (SizeUnit.UNITS, SizeUnit.VALUE, SizeUnit.EQUITY, SizeUnit.RISK)
 TIFS = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD)
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
-_WIDEST = 72  # as in the style sheet below
-
-
-class _Lines(Painted):
-    """Painted lines that the pane sets."""
-
-    DEFAULT_CSS = """
-    _Lines { height: 1fr; width: 1fr; }
-    """
-
-    lines: list[Line] = []
-
-    def show(self, lines: list[Line]) -> None:
-        self.lines = lines
-        self.repaint()
-
-    def repaint(self) -> None:
-        for y, line in enumerate(self.lines):
-            self.put(y, line, lambda line=line: [Segment(text, style) for text, style in line])  # type: ignore[misc]
-        for y in range(len(self.lines), self.height):
-            self.put(y, None, list)
-        self.flush()
-
-
-class _Button(_Lines):
-    """The line that sends when it is clicked; Enter does the same from every field."""
-
-    DEFAULT_CSS = """
-    _Button { height: 1; }
-    """
-
-    def on_click(self) -> None:
-        pane = self.parent
-        if isinstance(pane, TicketPane):
-            pane.press()
+_WIDEST, _SIDE = 72, 12  # cells of a line and of the sides' choice, as in the style sheet below
 
 
 class TicketPane(Pane):
@@ -82,26 +45,7 @@ class TicketPane(Pane):
     TITLE = "Ticket"
     DEFAULT_KEY = "t"
     can_focus = False
-    ACTIONS = (
-        Action("send", "Send the order", "Sends the order as the ticket shows it.", ("enter",), trades=True,
-               footer=85, short="Send", group="Trade"),
-        Action("clear", "Clear the ticket", "Puts the fields back as they were at first.", ("escape",), footer=75,
-               short="Clear", group="Trade"),
-        Action("buy", "Buy", "Makes the order a buy (outside text fields).", ("b",), footer=64, short="Buy",
-               group="Fields"),
-        Action("sell", "Sell", "Makes the order a sell (outside text fields).", ("s",), footer=64, short="Sell",
-               group="Fields"),
-        Action("size_down", "Smaller size", "Goes to the next smaller size preset (outside text fields).", ("-",),
-               footer=62, short="Smaller", group="Fields"),
-        Action("size_up", "Larger size", "Goes to the next larger size preset (outside text fields).", ("+",),
-               footer=62, short="Larger", group="Fields"),
-        Action("step_up", "Step up", "Prices a tick up, the quantity to the next preset, a choice back.", ("up",),
-               footer=30, short="Tick", group="Fields", palette=False),
-        Action("step_down", "Step down", "Prices a tick down, the quantity to the preset before, a choice on.",
-               ("down",), group="Fields", palette=False),
-        Action("touch", "Price at the touch", "Takes the best bid for a buy, the best ask for a sell.", ("=",),
-               group="Fields"),
-    )  # fmt: skip
+    ACTIONS = ACTIONS
     DEFAULT_CSS = """
     TicketPane { layout: vertical; }
     TicketPane Horizontal { height: 1; width: 1fr; }
@@ -127,7 +71,7 @@ class TicketPane(Pane):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield SideChoice(("BUY", "SELL"), id="side")
-            yield _Lines(id="touch")
+            yield TicketLines(id="touch")
         yield Choice(("limit", "market", "stop", "stop-limit"), id="type")
         with Horizontal():
             yield Static("Size")
@@ -146,9 +90,9 @@ class TicketPane(Pane):
             yield Switch("post", id="post")
             yield Static("", id="gap")
             yield Switch("reduce", id="reduce")
-        yield _Lines(id="report")
-        yield _Lines(id="outcome")
-        yield _Button(id="button")
+        yield TicketLines(id="report")
+        yield TicketLines(id="outcome")
+        yield SendButton(id="button")
 
     def on_mount(self) -> None:
         self.query_one("#gap").styles.width = 1
@@ -352,8 +296,9 @@ class TicketPane(Pane):
             self.form.unit = SizeUnit.UNITS
         self._start()
 
-    def press(self) -> None:
-        """The button was clicked."""
+    @on(SendButton.Pressed)
+    def _pressed(self, event: SendButton.Pressed) -> None:
+        event.stop()
         if self.armed:
             self.spawn(self.action_send())
         else:
@@ -392,7 +337,7 @@ class TicketPane(Pane):
         engine, form, book = self.engine, self.form, self.book
         if form.has_price and not form.price and not self._price_typed:
             self._fill_price()
-        report = self.query_one("#report", _Lines)
+        report = self.query_one("#report", TicketLines)
         key = (
             form.key(), self.instrument_id, None if book is None else book.version, engine.orders_version,
             engine.portfolio_version, engine.trading_state, engine.ready, self.armed, self.sent, self.said,
@@ -401,11 +346,13 @@ class TicketPane(Pane):
         if key == self._shown:
             return
         self._shown = key
-        self._paint_touch()
+        if (instrument := self.instrument) is not None:
+            prices = self._prices()
+            self.query_one("#touch", TicketLines).show([touch(prices, instrument, self.ink, self._width - _SIDE)])
         draft, preview, problem = self._judged()
         refusals = {problem} if preview is None else {one.sentence for one in preview.verdicts}
         outcome_lines = self._outcome(refusals)
-        below = self.query_one("#outcome", _Lines)
+        below = self.query_one("#outcome", TicketLines)
         below.styles.height = len(outcome_lines)
         room = max(1, self.size.height - 7 - len(outcome_lines))
         if draft is None or preview is None:
@@ -414,7 +361,7 @@ class TicketPane(Pane):
             lines = self._report(draft, preview, self._width, room)
         report.show(lines[:room])
         below.show(outcome_lines)
-        self.query_one("#button", _Button).show([self._button(draft)])
+        self.query_one("#button", SendButton).show([button(draft, self.instrument, self.armed, self.ink, self._width)])
 
     def _judged(self) -> tuple[OrderDraft | None, Preview | None, str]:
         """The order and its preview, or a sentence that says why there is none."""
@@ -423,17 +370,6 @@ class TicketPane(Pane):
         except Refused as refusal:
             return None, None, str(refusal)
         return draft, self.engine.preview(draft), ""
-
-    def _paint_touch(self) -> None:
-        instrument, prices, ink = self.instrument, self._prices(), self.ink
-        if instrument is None:
-            return
-        texts = (price_text(prices.bid, instrument), price_text(prices.ask, instrument))
-        width = self._width - 12 - 1
-        pad = " " * max(0, width - sum(map(len, texts)) - 1)
-        self.query_one("#touch", _Lines).show(
-            [((pad, ink.text), (texts[0], ink.bid), (" ", ink.dim), (texts[1], ink.ask))]
-        )
 
     def _report(self, draft: OrderDraft, preview: Preview, width: int, room: int) -> list[Line]:
         instrument = self.engine.instrument(draft.instrument)
@@ -457,22 +393,6 @@ class TicketPane(Pane):
         text = "Not sent." if order.state is OrderState.DENIED and order.reason in told else outcome(order)
         style = ink.error if bad else ink.dim if order.is_closed and not order.filled else ink.own
         return wrapped(text, "✗ " if bad else "● ", style, width)
-
-    def _button(self, draft: OrderDraft | None) -> Line:
-        ink, width = self.ink, self._width
-        if not self.armed:
-            return ((" DISARMED: Enter sends nothing".ljust(width), ink.warning + ink.on_bar),)
-        if draft is None:
-            return ((" ⏎ sends a complete order".ljust(width), ink.dim + ink.on_bar),)
-        instrument = self.engine.instrument(draft.instrument)
-        buy = draft.side is Side.BUY
-        at = draft.price if draft.price is not None else draft.stop_price
-        where = "market" if at is None else price_text(at, instrument)
-        if draft.type is OrderType.STOP:
-            where = f"stop {where}"
-        text = f" ⏎ {draft.side.upper()} {quantity_text(draft.quantity, instrument)} @ {where}"
-        style = (ink.bid + ink.on_bid) if buy else (ink.ask + ink.on_ask)
-        return ((text.ljust(width), style),)
 
     def status(self) -> str:
         order = None if self.sent is None else self.engine.order(self.sent)

@@ -12,8 +12,9 @@ from rich.style import Style
 from screens.figures import price_text, quantity_text, small_money_text
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument
-from workstation.domain.order import OrderDraft, OrderType
+from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.domain.position import Position
+from workstation.trading.commands import Prices
 from workstation.trading.preview import Preview
 from workstation.trading.risk import Verdict
 from workstation.trading.sizing import unit_name
@@ -108,3 +109,24 @@ def verdicts(found: Sequence[Verdict], ink: Ink, width: int, height: int) -> lis
         what = "all" if len(passed) == len(found) else "the other"
         rows = [f" ✓ {what} {len(passed)} risk checks pass"]
     return lines + [((row, ink.bid),) for row in rows]
+
+
+def touch(prices: Prices, instrument: Instrument, ink: Ink, width: int) -> Line:
+    """Best bid and ask, at the right end of `width` cells."""
+    bid, ask = price_text(prices.bid, instrument), price_text(prices.ask, instrument)
+    return ((bid.rjust(max(0, width - 2 - cell_len(ask))), ink.bid), (" ", ink.dim), (ask, ink.ask))
+
+
+def button(draft: OrderDraft | None, instrument: Instrument | None, armed: bool, ink: Ink, width: int) -> Line:
+    """What Enter will send, in the colour of its side."""
+    if not armed:
+        return ((" DISARMED: Enter sends nothing".ljust(width), ink.warning + ink.on_bar),)
+    if draft is None or instrument is None:
+        return ((" ⏎ sends a complete order".ljust(width), ink.dim + ink.on_bar),)
+    at = draft.price if draft.price is not None else draft.stop_price
+    where = "market" if at is None else price_text(at, instrument)
+    if draft.type is OrderType.STOP:
+        where = f"stop {where}"
+    text = f" ⏎ {draft.side.upper()} {quantity_text(draft.quantity, instrument)} @ {where}"
+    style = (ink.bid + ink.on_bid) if draft.side is Side.BUY else (ink.ask + ink.on_ask)
+    return ((text.ljust(width), style),)
