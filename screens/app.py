@@ -84,6 +84,7 @@ class TwsApp(App[None]):
         self.keyboard = Keyboard(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._frames = 0
+        self._painted_activity: object = None
         #: Set once the desk has been painted for the first time: what is slow begins after it.
         self.first_frame = asyncio.Event()
         for name in COLOURS:
@@ -135,9 +136,13 @@ class TwsApp(App[None]):
         """Paint what can be seen, once."""
         self.keyboard.tick()
         self._frames += 1
-        now = self.engine.clock.now()
         top = self.screen
         covered = top is not self.desk_screen
+        activity = self.engine.activity
+        if not covered and activity == self._painted_activity and self._frames % self.desk_settings.market.frame_rate:
+            return  # nothing has happened: once a second is enough for ages and clocks
+        self._painted_activity = activity
+        now = self.engine.clock.now()
         if not covered or self._frames % _COVERED == 0:
             for pane in self.workspace.shown():
                 self.workspace.guard(pane, partial(_paint, pane, now))

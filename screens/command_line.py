@@ -64,7 +64,7 @@ class CommandLine(Vertical):
     """Two lines at the foot of the desk while a command is typed: the echo and the input."""
 
     DEFAULT_CSS = """
-    CommandLine { height: 2; width: 1fr; display: none; }
+    CommandLine { layer: typed; dock: bottom; margin-bottom: 1; height: 2; width: 100%; display: none; }
     CommandLine Horizontal { height: 1; background: $surface; }
     CommandLine Input { border: none; height: 1; padding: 0; background: $surface; width: 1fr; }
     CommandLine Input:focus { border: none; }

@@ -58,7 +58,7 @@ class DeskScreen(Screen[None]):
     """Everything but dialogs."""
 
     DEFAULT_CSS = """
-    DeskScreen { layers: base notices cover; layout: vertical; overflow: hidden; background: $background; }
+    DeskScreen { layers: base typed notices cover; layout: vertical; overflow: hidden; background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
     AUTO_FOCUS = ""

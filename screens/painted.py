@@ -8,6 +8,7 @@ from typing import Any
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.filter import ANSIToTruecolor
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -98,6 +99,19 @@ class Painted(Widget):
         regions.append(Region(0, start, self.width, previous - start + 1))
         self._dirty.clear()
         self.refresh(*regions)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Straight from the strips: what Textual's styles cache would add (border, padding, links) is not there, and it
+        costs more than half of a frame. Ours are true colours, so only a filter that changes those is applied."""
+        if self.gutter:
+            return super().render_lines(crop)
+        rows = [self.render_line(y) for y in crop.line_range]
+        if crop.x or crop.width != self.width:
+            rows = [strip.crop(crop.x, crop.right) for strip in rows]
+        for line_filter in self.get_line_filters():
+            if not isinstance(line_filter, ANSIToTruecolor):
+                rows = [strip.apply_filter(line_filter, self.background_colors[1]) for strip in rows]
+        return rows
 
     def render_line(self, y: int) -> Strip:
         if y < len(self._strips):

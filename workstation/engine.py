@@ -331,6 +331,20 @@ class Engine(DeskView):
         return subtract(equity.total, self._day_start[1])
 
     @property
+    def activity(self) -> tuple[object, ...]:
+        """Differs from what it was whenever something has happened that a screen may show."""
+        core = self.core
+        return (
+            self._market.events,
+            core.orders.version,
+            core.portfolio.version,
+            core.state_change,
+            self.log.version,
+            self._kill.status.version,
+            self.ready,
+        )
+
+    @property
     def kill_status(self) -> KillStatus:
         return self._kill.status
 

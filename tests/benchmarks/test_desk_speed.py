@@ -1,0 +1,170 @@
+"""The running desk in a terminal: CPU beside the feed alone, key to painted reaction, and an idle replay.
+
+Run with: uv run pytest -m benchmark tests/benchmarks/test_desk_speed.py -s
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import ioctl
+from pathlib import Path
+
+import pytest
+
+from tests.support.desk import START
+from workstation.clock import SECOND, SimClock
+from workstation.market.demo import DemoMarket
+from workstation.market.recording import RecordingWriter
+
+pytestmark = pytest.mark.benchmark
+
+CLI = [sys.executable, "-m", "workstation.cli"]
+TICKS = os.sysconf("SC_CLK_TCK")
+FEED = """
+import asyncio, os
+async def main(engine):
+    await asyncio.sleep(4)
+    before, cpu = engine.pump.events, sum(os.times()[:2])
+    await asyncio.sleep(15)
+    print((engine.pump.events - before) / 15, (sum(os.times()[:2]) - cpu) / 15)
+"""
+
+
+def environment(home: Path) -> dict[str, str]:
+    env = {**os.environ, "TWS_HOME": str(home), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    return env
+
+
+class Terminal:
+    """A desk in a terminal of 160×48 whose output is read as fast as it comes."""
+
+    def __init__(self, pid: int, fd: int) -> None:
+        self.pid, self.fd = pid, fd
+        self.output = 0  # bytes
+        self.seen = b""
+        self.changed = threading.Condition()
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                ready, _, _ = select.select([self.fd], [], [], 0.2)
+                data = os.read(self.fd, 1 << 16) if ready else b""
+            except OSError:
+                return
+            with self.changed:
+                self.output += len(data)
+                self.seen = (self.seen + data)[-400_000:]
+                self.changed.notify_all()
+
+    def press(self, key: bytes) -> None:
+        os.write(self.fd, key)
+
+    def cpu(self) -> float:
+        """CPU seconds of the process so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def wait_for(self, pattern: bytes, after: int, timeout: float = 5.0) -> float:
+        """Seconds until `pattern` is in the output that came after byte `after`."""
+        begin = time.perf_counter()
+        with self.changed:
+            while True:
+                new = self.output - after
+                if new > 0 and re.search(pattern, self.seen[-new:]):
+                    return time.perf_counter() - begin
+                if time.perf_counter() - begin > timeout:
+                    raise AssertionError(f"{pattern!r} was not painted; last: {self.seen[-300:]!r}")
+                self.changed.wait(0.5)
+
+
+@contextmanager
+def desk(home: Path, *words: str) -> Iterator[Terminal]:
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execvpe(CLI[0], [*CLI, *words], environment(home))
+    ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 48, 160, 0, 0))
+    os.kill(pid, signal.SIGWINCH)
+    terminal = Terminal(pid, fd)
+    try:
+        yield terminal
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(fd)
+
+
+def feed_alone(home: Path, *words: str) -> tuple[float, float]:
+    """(events a second, CPU share) of the same market without a screen."""
+    script = home / "feed.py"
+    script.write_text(FEED)
+    done = subprocess.run(
+        [*CLI, "run", *words, "--script", str(script)],
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    events, cpu = done.stdout.split()
+    return float(events), float(cpu)
+
+
+def test_trade_page_and_four_books_at_a_thousand_updates_a_second(tmp_path: Path) -> None:
+    rate = os.environ.get("TWS_TEST_RATE", "11")
+    words = ("--set", f"demo.rate={rate}")
+    events, feed = feed_alone(tmp_path, *words)
+    print(f"\nfeed alone: {events:.0f} events/s, {feed:.1%} of a core")
+    with desk(tmp_path, *words) as terminal:
+        time.sleep(4)
+        for page, title in ((b"1", "Trade page"), (b"2", "four books")):
+            terminal.press(page)
+            time.sleep(1.5)
+            cpu, output = terminal.cpu(), terminal.output
+            time.sleep(12)
+            share = (terminal.cpu() - cpu) / 12
+            kilobytes = (terminal.output - output) / 12e3
+            print(
+                f"{title}: {share:.1%} of a core, {share - feed:.1%} beyond the feed (aim: 50 %), {kilobytes:.0f} kB/s"
+            )
+            times = []
+            for number in range(60):
+                before = terminal.output
+                terminal.press(b":")  # the command line opens
+                times.append(terminal.wait_for(rb"Esc leaves", before))
+                terminal.press(b"\x1b")
+                time.sleep(0.3 + number % 7 / 100)  # a lone escape takes its time; keys at every phase of a frame
+            ranked = sorted(times)
+            print(
+                f"{title}: key to painted reaction p50 {ranked[len(ranked) // 2] * 1e3:.0f} ms, "
+                f"p99 {ranked[int(len(ranked) * 0.99)] * 1e3:.0f} ms (aim: p99 under 50 ms)"
+            )
+
+
+def test_an_idle_desk(tmp_path: Path) -> None:
+    path = tmp_path / "recording.tws"
+    source = DemoMarket(1, START)
+    writer = RecordingWriter(path, source.instruments, SimClock(START))
+    for event in source.until(START + 60 * SECOND):
+        writer.write(event)
+    writer.close()
+    with desk(tmp_path, "--replay", str(path)) as terminal:
+        time.sleep(4)
+        terminal.press(b"p")
+        time.sleep(3)
+        cpu = terminal.cpu()
+        time.sleep(20)
+        print(f"\nidle desk (paused replay): {(terminal.cpu() - cpu) / 20:.2%} of a core (aim: 1 %)")
