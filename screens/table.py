@@ -77,6 +77,10 @@ class TablePane[R](PaintedPane):
         """A style under the whole row, or None."""
         return None
 
+    def whole_row(self, row: R) -> tuple[str, Style] | None:
+        """Text and style of a row that is not divided into columns, or None."""
+        return None
+
     def footer(self) -> Sequence[tuple[str, Style]] | None:
         """Parts of the last line, or None for no such line."""
         return None
@@ -177,16 +181,19 @@ class TablePane[R](PaintedPane):
         self.put(0, (self.sort_key, self.sort_down, "header"), build)
 
     def _paint_row(self, y: int, row: R, cursor: bool, thumb: bool) -> None:
-        texts = tuple(self.cell(row, column.key) for column, _, _ in self._layout)
+        whole = self.whole_row(row)
+        layout = self._layout if whole is None else [(self.COLUMNS[0], 1, self.width - 2)]
+        texts = tuple(self.cell(row, column.key) for column, _, _ in layout) if whole is None else (whole,)
         under = self.row_style(row)
 
         def build() -> list[Segment]:
             back = (under or Style()) + (self.ink.on_cursor if cursor else Style())
             segments = [Segment(" ", back)]
-            for (column, _, width), (text, style) in zip(self._layout, texts, strict=True):
-                segments.append(Segment(_fit(text, width, column.right), back + style))
+            for (column, _, width), (text, style) in zip(layout, texts, strict=True):
+                right = column.right and whole is None
+                segments.append(Segment(_fit(text, width, right), back + style))
                 segments.append(Segment(" " * self.GAP, back))
-            used = 1 + sum(width + self.GAP for _, _, width in self._layout)
+            used = 1 + sum(width + self.GAP for _, _, width in layout)
             segments.append(Segment(" " * max(0, self.width - used), back))
             if thumb:
                 segments = [*Segment.adjust_line_length(segments, self.width - 1), Segment("▐", self.ink.faint)]

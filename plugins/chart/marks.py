@@ -64,7 +64,7 @@ def order_levels(orders: Iterable[Order]) -> list[Level]:
             Level(
                 price,
                 f" {name}{kind} {plain(quantity)} @ {plain(price)}{count} ",
-                f" {name[0]}{'s' if stop else ''} {plain(quantity)} ",
+                f" {name[0]}{' stp' if stop else ''} {plain(quantity)} ",
                 Paint.BUY_LINE if buy else Paint.SELL_LINE,
                 Paint.BUY_LABEL if buy else Paint.SELL_LABEL,
                 "╌" if stop else "─",
