@@ -40,7 +40,7 @@ class LogPane(TablePane[LogRow]):
     TITLE = "Log"
     DEFAULT_KEY = "l"
     FOLLOWS = False
-    EMPTY = "Nothing has happened yet."
+    EMPTY = "No entries. Esc drops the text filter, v changes the level."
     ACTIONS = (
         Action("open", "Open / close the entry", "Shows the whole text and the detail (a traceback) of the entry.",
                ("enter",), footer=90, short="Open", group="View"),

@@ -145,11 +145,9 @@ def time_labels(slots: Sequence[Slot], interval: int, columns: int) -> list[Labe
         places = [(one.tm_year * 12 + one.tm_mon - 1) // months_apart for one in local]
     for index in range(1, len(slots)):
         one, before = local[index], local[index - 1]
-        if places[index] == places[index - 1]:
-            continue
         if one.tm_year != before.tm_year:
             labels.append(Label(index, str(one.tm_year), True))
-        else:
+        elif places[index] != places[index - 1]:
             labels.append(Label(index, _day(one) if days_apart is not None else _NAMES[one.tm_mon - 1], False))
     return labels
 
