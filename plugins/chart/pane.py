@@ -275,17 +275,20 @@ class ChartPane(ChartControl):
         return True
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self.crosshair is not None and not self.hovering:
-            return  # set by a key or a click: it stays
-        shown = self._point(event.x, event.y)
-        self.hovering = shown
-        if not shown:
-            self.crosshair = self.bar_ts = None
+        if self.crosshair is None or self.hovering:  # one that a key or a click has set stays
+            self._hover(event.x, event.y)
 
     def on_leave(self) -> None:
         if self.hovering:
-            self.hovering = False
+            self._hover(-1, -1)
+
+    def _hover(self, x: int, y: int) -> None:
+        before = (self.crosshair, self.bar_ts)
+        self.hovering = self._point(x, y)
+        if not self.hovering:
             self.crosshair = self.bar_ts = None
+        if (self.crosshair, self.bar_ts) != before:
+            self.repaint()
 
     def on_click(self, event: events.Click) -> None:
         if self._point(event.x, event.y):
