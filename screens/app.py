@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -35,6 +36,7 @@ from screens.workspace import Workspace
 from workstation.engine import Engine
 from workstation.paths import Paths
 from workstation.settings import Settings
+from workstation.store import StoreError
 from workstation.trading.errors import Refused
 from workstation.venues.contract import VenueError
 
@@ -134,6 +136,8 @@ class TwsApp(App[None]):
 
     def frame(self) -> None:
         """Paint what can be seen, once."""
+        if not self.screen_stack:
+            return  # the desk is closing
         self.keyboard.tick()
         self._frames += 1
         top = self.screen
@@ -253,6 +257,10 @@ class TwsApp(App[None]):
         self.run_apart(self.typed.run(event.line))
 
     @on(CommandLine.Left)
+    def _command_left(self) -> None:
+        self.typed.forget()
+        self.give_focus_back()
+
     def give_focus_back(self) -> None:
         """The focus goes back to the pane that had it."""
         slot = self.workspace.current
@@ -304,11 +312,24 @@ def _paint(pane: Pane, now: int) -> None:
     pane.flush()
 
 
+def calm_collector() -> None:
+    """What the desk is made of lives as long as the desk: the garbage collector need not look at it again. Without
+    this, full collections stop the screen for a tenth of a second under load."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
+
+
 def run_desk(engine: Engine, paths: Paths) -> int:
     """Open the desk on a screen until the trader leaves it; the exit code."""
 
     async def start() -> None:
         await engine.start(app.first_frame.wait())
+        try:
+            await engine.wait_ready()
+        except StoreError as error:
+            app.exit(return_code=1, message=f"tws: {error}")
+        calm_collector()
 
     app = TwsApp(
         engine,

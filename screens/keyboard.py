@@ -64,6 +64,9 @@ class Keyboard:
         focused = app.focused
         pane = app.workspace.pane_with(focused)
         if focused is not None and focused is not pane and _wants(focused, pane, event):
+            if event.key == "enter" and self.is_late(event):  # it would send what was typed, at another market
+                app.toast("Enter was dropped: the key was pressed while the desk was busy.", error=True)
+                return True
             return False
         if pane is not None:
             action = app.table.for_key(event.key, pane.PANE)

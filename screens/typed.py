@@ -59,6 +59,10 @@ class TypedLines:
             zone=zone,
         )
 
+    def forget(self) -> None:
+        """The line was left: a questioned order typed again is questioned again."""
+        self._asked = ""
+
     def meaning(self, line: str) -> Meaning:
         """What Enter would do now, or why it would do nothing."""
         if not line:
@@ -73,7 +77,7 @@ class TypedLines:
             return Meaning(f"{sentence} The desk is DISARMED: {self._arm_key()} first.", False)
         if isinstance(command, PlaceOrder) and command.question:
             again = "Enter again sends it." if line == self._asked else ""
-            return Meaning(f"{sentence} {command.question} {again}", False)
+            return Meaning(f"{command.question} {again} {sentence}", False)
         return Meaning(sentence)
 
     def _arm_key(self) -> str:

@@ -107,8 +107,22 @@ async def test_only_panes_that_can_be_seen_are_painted(open_desk):
         await desk.painted(pilot)
         before = hidden.paints
         for _ in range(5):
+            desk.app._painted_activity = None  # as if the market had moved
             desk.app.frame()
         assert hidden.paints == before
+
+
+async def test_a_market_that_stands_still_is_painted_once_a_second_only(open_desk):
+    async with open_desk() as (desk, _):
+        shown = desk.app.workspace.panes["books"]
+        desk.app.frame()
+        before, rate = shown.paints, desk.app.desk_settings.market.frame_rate
+        for _ in range(2 * rate):
+            desk.app.frame()
+        assert shown.paints - before == 2
+        desk.app._painted_activity = None
+        desk.app.frame()
+        assert shown.paints - before == 3
 
 
 async def test_jump_mode_shows_letters_and_goes_there(open_desk):
