@@ -157,6 +157,9 @@ class TapePane(PaintedPane):
         super().invalidate()
         self._painted = None
 
+    def resized(self) -> None:
+        self._painted = None
+
     # -- following the market
 
     def _follow(self, market: InstrumentMarket) -> None:

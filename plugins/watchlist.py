@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.style import Style
@@ -21,6 +21,7 @@ from workstation.market.data import InstrumentMarket
 
 _MINUTE = INTERVALS["1m"]
 _BARS = 40  # minutes that the sparkline spans
+_ROOMY = 60  # from this width on nothing is shortened
 _STEPS = "▁▂▃▄▅▆▇█"
 _FLASH = 300 * MILLISECOND
 
@@ -117,8 +118,18 @@ class WatchlistPane(TablePane[Watched]):
         self._rows: dict[InstrumentId, Watched] = {}
         self._selected: InstrumentId | None = None  # where the desk's selection was last seen
         self._now = 0
-        self._portfolio = -1
-        self._names: dict[InstrumentId, str] = {}
+        self._symbol_width = self._last_width = 0
+
+    def resized(self) -> None:
+        """Symbols and prices get what they need where there is room."""
+        symbol, last = type(self).COLUMNS[:2]
+        if self.width >= _ROOMY:
+            known = self.engine.instruments()
+            widest = max((len(one.id) for one in known), default=0) + 1
+            symbol, last = replace(symbol, width=max(symbol.width, min(widest, 26))), replace(last, width=11)
+        self._symbol_width, self._last_width = symbol.width, last.width
+        self.COLUMNS = (symbol, last, *type(self).COLUMNS[2:])  # type: ignore[misc]
+        super().resized()
 
     # -- the list
 
@@ -243,14 +254,14 @@ class WatchlistPane(TablePane[Watched]):
         match column:
             case "symbol":
                 mark = "▲" if row.position > 0 else "▼" if row.position < 0 else " "
-                name = name_text(instrument, self.COLUMNS[0].width - 1)
+                name = name_text(instrument, self._symbol_width - 1)
                 style = ink.strong if instrument.id == self.desk.selected else ink.text
                 return mark + name, style + (ink.own if row.position else Style())
             case "last":
                 if math.isnan(row.last):
                     return "–", ink.dim
                 style = ink.bid if row.rising > 0 else ink.ask if row.rising < 0 else ink.text
-                text = price_in(row.last, instrument.price_places, self.COLUMNS[1].width)
+                text = price_in(row.last, instrument.price_places, self._last_width)
                 return text, style + ink.on_flash if row.flash else style
             case "change":
                 return change_text(row.change), ink.dim if math.isnan(row.change) else ink.signed(round(row.change, 4))

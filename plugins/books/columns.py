@@ -14,6 +14,12 @@ from workstation.domain.order import Side
 #: From this width on buys and sells have a column each, and from `_LAST` on the last trade too.
 _TWO_SIDED = 46
 _LAST = 56
+#: A side of the book and our orders get no wider than this; a wider ladder stands in the middle of its pane.
+_MOST_DEPTH, _MOST_OWN = 26, 16
+#: Quantities of asks stand right-aligned in a field of this width beside the price, as those of bids do.
+QUANTITY_WIDTH = 8
+_PLAIN = Style()
+_BOLD = Style(bold=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,7 @@ class Columns:
     last: int
     ask: int
     sells: int  # 0 in a narrow ladder
+    margin: int = 0  # empty cells at the left
 
     @property
     def two_sided(self) -> bool:
@@ -33,12 +40,17 @@ class Columns:
 
     def side_at(self, x: int) -> tuple[Side | None, bool]:
         """The side of what stands at column `x` (None for prices and the narrow own column), and if it is ours."""
+        x -= self.margin
+        if x < 0:
+            return None, False
         if x < self.own:
             return (Side.BUY if self.two_sided else None), True
         if x < self.own + self.bid:
             return Side.BUY, False
         x -= self.own + self.bid + self.price + 2 + self.last
         if x < 0:
+            return None, False
+        if x >= self.ask + self.sells:
             return None, False
         return Side.SELL, x >= self.ask and self.two_sided
 
@@ -52,9 +64,10 @@ def columns_for(width: int, price: int) -> Columns:
         return Columns(own, bid, price, 0, rest - own - bid, 0)
     last = 8 if width >= _LAST else 0
     rest -= last
-    own = max(9, min(14, rest // 4))
-    bid = (rest - 2 * own) // 2
-    return Columns(own, bid, price, last, rest - 2 * own - bid, own)
+    own = max(9, min(_MOST_OWN, rest // 4))
+    bid = min(_MOST_DEPTH, (rest - 2 * own) // 2)
+    ask = min(_MOST_DEPTH, rest - 2 * own - bid)
+    return Columns(own, bid, price, last, ask, own, (rest - 2 * own - bid - ask) // 2)
 
 
 class OwnText(NamedTuple):
@@ -90,18 +103,22 @@ class RowPainter:
         self.columns = columns
         self._ink = ink
         self._own = {
-            "buy": ink.bid + Style(bold=True),
-            "sell": ink.ask + Style(bold=True),
+            "buy": ink.bid + _BOLD,
+            "sell": ink.ask + _BOLD,
             "waiting": ink.dim,
             "unknown": ink.warning,
             "staged": Style(color=ink.colours.background, bgcolor=ink.colours.own, bold=True),
         }
-        self._bold = Style(bold=True)
+        colours = ink.colours
+        self._inverse = {
+            side: Style(color=colours.background, bgcolor=colour)
+            for side, colour in ((Side.BUY, colours.bid), (Side.SELL, colours.ask))
+        }
 
     def draw(self, view: RowView) -> list[Segment]:
         columns, ink = self.columns, self._ink
-        back = ink.on_cursor if view.cursor is not None else Style()
-        segments: list[Segment] = []
+        back = ink.on_cursor if view.cursor is not None else _PLAIN
+        segments: list[Segment] = [Segment(" " * columns.margin, back)] if columns.margin else []
         self._put_own(segments, view.own, columns.own, back)
         last_in_bid = view.last and not columns.last and not view.bid and view.last_side is Side.BUY
         last_in_ask = view.last and not columns.last and not view.ask and view.last_side is Side.SELL
@@ -118,6 +135,8 @@ class RowPainter:
             self._put_depth(segments, view, Side.SELL, back)
         if columns.sells:
             self._put_own(segments, view.sells, columns.sells, back, right=True)
+        if columns.margin and view.cursor is not None:
+            segments.append(Segment(" " * (columns.margin + 1), back))
         return segments
 
     def _put_own(
@@ -142,12 +161,13 @@ class RowPainter:
         ink = self._ink
         style = ink.dim if view.faded else ink.bid if buy else ink.ask
         if view.place == ("best bid" if buy else "best ask"):
-            style = style + self._bold
-        text = quantity.rjust(width)[:width] if buy else f" {quantity.rjust(max(0, width - 1))}"[:width]
+            style = style + _BOLD
+        field = min(QUANTITY_WIDTH, max(0, width - 1))
+        text = quantity.rjust(width)[:width] if buy else f" {quantity.rjust(field)}".ljust(width)[:width]
         if view.cursor is side:
             segments.append(Segment(text, back + ink.on_accent))
             return
-        on_bar = style + (Style() if view.faded else ink.on_bid if buy else ink.on_ask)
+        on_bar = style + (_PLAIN if view.faded else ink.on_bid if buy else ink.on_ask)
         if buy:
             segments.append(Segment(text[: width - bar], back + style))
             segments.append(Segment(text[width - bar :], back + on_bar))
@@ -159,14 +179,14 @@ class RowPainter:
         ink = self._ink
         style = ink.dim if view.place == "inside" or view.faded else ink.text
         if view.place == "best bid" and not view.faded:
-            style = ink.bid + self._bold
+            style = ink.bid + _BOLD
         elif view.place == "best ask" and not view.faded:
-            style = ink.ask + self._bold
+            style = ink.ask + _BOLD
         if view.last:
-            style = style + self._bold
-            back = back + (ink.on_flash if not view.flash else self._inverse(view.last_side))
+            style = style + _BOLD
+            back = back + (ink.on_flash if not view.flash else self._inverse[view.last_side or Side.BUY])
             if view.flash:
-                style = self._bold
+                style = _BOLD
         average = "◆" if view.average else " "
         last = " " if not view.last else "◂" if view.last_side is Side.BUY else "▸"
         if not self.columns.last:  # the mark points to where the quantity stands
@@ -175,28 +195,24 @@ class RowPainter:
         segments.append(Segment(view.price.rjust(self.columns.price), back + style))
         segments.append(Segment(last, back + style))
 
-    def _inverse(self, side: Side | None) -> Style:
-        ink = self._ink
-        colours = ink.colours
-        return Style(color=colours.background, bgcolor=colours.bid if side is Side.BUY else colours.ask)
-
     def _put_last(self, segments: list[Segment], view: RowView, width: int, back: Style, right: bool) -> None:
         ink = self._ink
-        style = ink.bid if view.last_side is Side.BUY else ink.ask
-        if view.cursor is not None and not self.columns.last and view.cursor is not view.last_side:
-            back = back + ink.on_cursor
         text = view.last[: max(0, width - 1)]
-        pad = Segment(" " * (width - len(text)), back)
-        shown = Segment(text, back + ink.on_flash + style)
+        rest = " " * (width - len(text))
+        if not self.columns.last and view.cursor is (Side.BUY if right else Side.SELL):  # the cursor's own cell
+            segments.append(Segment(rest + text if right else text + rest, back + ink.on_accent))
+            return
+        style = ink.on_flash + (ink.bid if view.last_side is Side.BUY else ink.ask)
+        pad, shown = Segment(rest, back), Segment(text, back + style)
         segments.extend((pad, shown) if right else (shown, pad))
 
     def header(self) -> list[Segment]:
         columns, dim = self.columns, self._ink.dim
-        text = ("buys" if columns.two_sided else "own").ljust(columns.own)[: columns.own]
+        text = " " * columns.margin + ("buys" if columns.two_sided else "own").ljust(columns.own)[: columns.own]
         text += "bid".rjust(columns.bid) + " " + "price".rjust(columns.price) + " "
         if columns.last:
             text += "last".ljust(columns.last)
-        text += "ask".rjust(columns.ask)
+        text += " " + "ask".rjust(min(QUANTITY_WIDTH, columns.ask - 1)).ljust(columns.ask - 1)
         if columns.sells:
             text += " sells".ljust(columns.sells)
         return [Segment(text, dim)]

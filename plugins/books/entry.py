@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
+from plugins.books.cursor import LadderCursor
 from plugins.books.keys import LADDER_ACTIONS
-from plugins.books.model import Ladder, row_of, step_group
+from plugins.books.model import row_of
 from plugins.books.own import Moved, Staged, is_stop, order_ticks
 from screens.figures import quantity_text
-from screens.painted import PaintedPane
 from screens.pane import Desk
 from workstation.domain.events import OrderAmended, OrderAmendRejected, OrderCanceled, OrderCancelRejected, OrderFilled
-from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ZERO, add, plain
+from workstation.domain.instrument import Instrument
+from workstation.domain.numbers import ZERO, add, divide, multiply, plain
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
 from workstation.market.book import OrderBook
 from workstation.trading.command_run import outcome
@@ -27,26 +27,18 @@ _REFUSALS = (OrderAmendRejected, OrderCancelRejected)
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
 
-class OrderEntry(PaintedPane):
-    """The ladder's hands: everything that its keys and clicks do. Painting is the subclass's."""
+class OrderEntry(LadderCursor):
+    """The ladder's hands: everything that its keys and clicks do to orders. Painting is the subclass's."""
 
     ACTIONS = LADDER_ACTIONS
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
-        self.ladder = Ladder()
-        self.staged: Staged | Moved | None = None
         self.outcome: tuple[str, bool] = ("", False)  # the last sentence, and whether it is bad news
-        self.painted_for: InstrumentId | None = None  # whose book stands on the screen
+        self._fills_told: int | None = None  # fills that the trader knows of; None before the first look
+        self._orders_version = -1
 
     # -- what the actions need
-
-    def market_here(self) -> tuple[Instrument, OrderBook]:
-        """The instrument and its book. Raises `Refused` where there is none."""
-        instrument, book = self.instrument, self.book
-        if instrument is None or book is None:
-            raise Refused("No instrument is selected: / finds one.")
-        return instrument, book
 
     def trusted(self) -> tuple[Instrument, OrderBook]:
         """As `market_here`, if what is painted can be traded on. Raises `Refused` where it cannot."""
@@ -57,14 +49,34 @@ class OrderEntry(PaintedPane):
             raise Refused(f"Nothing was sent: the book of {instrument.symbol} is not on the screen yet.")
         return instrument, book
 
-    def _now(self) -> int:
-        return self.engine.clock.now()
-
     def say(self, text: str, bad: bool = False) -> None:
         """Show what came of something, in the ladder, and as a notice if it is bad news."""
         self.outcome = (text, bad)
         if bad:
             self.toast(text, error=True)
+
+    def tell_fills(self) -> None:
+        """Say what was filled since the last look: orders that rested, those of other panes, protective stops."""
+        instrument = self.instrument
+        if instrument is None or self.engine.orders_version == self._orders_version:
+            return
+        self._orders_version = self.engine.orders_version
+        fills = self.engine.fills(instrument.id)
+        told, self._fills_told = self._fills_told, len(fills)
+        if told is None or told >= len(fills):
+            return
+        newest = fills[-1]
+        same = [fill for fill in fills[told:] if fill.side is newest.side]
+        quantity = value = ZERO
+        for fill in same:
+            quantity = add(quantity, fill.quantity)
+            value = add(value, multiply(fill.quantity, fill.price))
+        average = divide(value, quantity, instrument.tick)
+        self.say(f"{'Bought' if newest.side is Side.BUY else 'Sold'} {plain(quantity)} at {plain(average)}.")
+
+    def forget_fills(self) -> None:
+        """The ladder shows another instrument: what was filled there is old news."""
+        self._fills_told, self._orders_version = None, -1
 
     def orders_at(self, row: int, side: Side | None = None) -> list[Order]:
         """Our working orders in a row: those of `side`, or all."""
@@ -86,90 +98,6 @@ class OrderEntry(PaintedPane):
             return orders
         where = "" if row is None else f" at {plain(instrument.price(self.ladder.price(row)))}"
         raise Refused(f"You have no working order{where}: move the cursor onto one.")
-
-    def describe(self, side: Side, quantity: Decimal, ticks: int) -> str:
-        """`Buy 0.5 @ 64200.1`."""
-        instrument, _ = self.market_here()
-        return f"{side.capitalize()} {plain(quantity)} @ {instrument.price(ticks):.{instrument.price_places}f}"
-
-    # -- the cursor and the window
-
-    def _go(self, rows: int) -> None:
-        _, book = self.market_here()
-        if self.staged is not None:
-            at = self.staged.price
-            self._drag(self.ladder.price(row_of(at, self.staged.side, self.ladder.group) + rows) - at)
-        else:
-            self.ladder.move(rows, book, self._now())
-
-    def action_up(self) -> None:
-        self._go(1)
-
-    def action_down(self) -> None:
-        self._go(-1)
-
-    def action_page_up(self) -> None:
-        self._go(max(1, self.ladder.rows // 2))
-
-    def action_page_down(self) -> None:
-        self._go(-max(1, self.ladder.rows // 2))
-
-    def action_left(self) -> None:
-        self._choose(Side.BUY)
-
-    def action_right(self) -> None:
-        self._choose(Side.SELL)
-
-    def _choose(self, side: Side) -> None:
-        _, book = self.market_here()
-        self.ladder.choose(side, book, self._now())
-
-    def action_recentre(self) -> None:
-        _, book = self.market_here()
-        if self.staged is None:
-            self.ladder.release()
-        self.ladder.centre(book)
-
-    def _regroup(self, group: int | None) -> None:
-        instrument, book = self.market_here()
-        groups = self.settings.setdefault("groups", {})
-        groups.pop(instrument.id, None)
-        if group is not None:
-            groups[instrument.id] = group
-            self.ladder.regroup(group, book)
-        else:
-            self.fit()
-        self.save_settings()
-
-    def fit(self) -> None:
-        """Choose the grouping: the trader's, else one that fits the market."""
-        raise NotImplementedError
-
-    def action_coarser(self) -> None:
-        self._regroup(step_group(self.ladder.group, 1))
-
-    def action_finer(self) -> None:
-        self._regroup(step_group(self.ladder.group, -1))
-
-    def action_fit(self) -> None:
-        self._regroup(None)
-
-    def action_one_click(self) -> None:
-        self.settings["one_click"] = not self.one_click
-        self.save_settings()
-        self.toast("One click sends an order." if self.one_click else "A click stages an order; a second click sends.")
-
-    @property
-    def one_click(self) -> bool:
-        return bool(self.settings.get("one_click", False))
-
-    def action_pin(self) -> None:
-        instrument, _ = self.market_here()
-        if self.settings.get("instrument"):
-            self.pin(None)
-        else:
-            self.pin(instrument.id)
-            self.toast(f"This ladder stays with {instrument.id}; P lets it follow the desk again.")
 
     # -- staging and sending
 
@@ -274,7 +202,13 @@ class OrderEntry(PaintedPane):
         return ""
 
     def _tell(self, what: str, order: Order) -> None:
-        self.say(f"{what}: {outcome(order)}", order.state in _BAD)
+        sentence, bad = f"{what}: {outcome(order)}", order.state in _BAD
+        if order.instrument != self.instrument_id:  # the ladder shows another instrument by now
+            self.toast(f"{order.instrument}: {sentence}", error=bad)
+            return
+        self.say(sentence, bad)
+        if order.filled:
+            self._fills_told = len(self.engine.fills(order.instrument))
 
     def _strike(self, side: Side) -> None:
         """Send a limit at the best price of the other side."""
@@ -326,20 +260,6 @@ class OrderEntry(PaintedPane):
             ids = tuple(order.client_id for order in moved)
             self.staged = Moved(first.side, ids, start, 0, quantity)
         self._drag(ticks)
-
-    def _drag(self, ticks: int) -> None:
-        """Move what is staged, and the cursor with it."""
-        staged = self.staged
-        if isinstance(staged, Staged):
-            price = max(1, staged.ticks + ticks)
-            self.staged = Staged(staged.side, price, staged.quantity)
-        elif isinstance(staged, Moved):
-            price = max(1, staged.price + ticks)
-            self.staged = Moved(staged.side, staged.orders, staged.start, price - staged.start, staged.quantity)
-        else:
-            return
-        self.ladder.side = staged.side
-        self.ladder.put(price, self._now())
 
     async def _amend(self, order: Order, by: Decimal) -> None:
         if is_stop(order):

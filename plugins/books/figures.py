@@ -31,7 +31,7 @@ def steady_scale(largest: int, known: int) -> int:
 def quantity_text(quantity: float, places: int, width: int) -> str:
     """A quantity in at most `width` cells: with `places` decimals, fewer where it is large, then in k, M, G.
 
-    What would be shown as nothing but zeros is shown as less than the smallest step.
+    What `places` would show as zero is shown as less than the smallest step; no shortening shows a zero.
     """
     if quantity <= 0:
         return ""
@@ -40,7 +40,7 @@ def quantity_text(quantity: float, places: int, width: int) -> str:
         return text if len(text) <= width else "·"
     for decimals in range(places, -1, -1):
         text = f"{quantity:.{decimals}f}"
-        if len(text) <= width:
+        if len(text) <= width and text.strip("0."):
             return text
     for size, unit in [one for one in _UNITS if one[0] <= quantity]:
         for decimals in (1, 0):

@@ -30,7 +30,7 @@ def spread_text(book: OrderBook, instrument: Instrument) -> str:
     if spread is None or not mid:
         return "no spread"
     points = spread / mid * 10_000
-    shown = f"{points:.2f}" if points < 10 else f"{points:.0f}"
+    shown = f"{points:.0f}" if points >= 10 else f"{points:.2f}" if points >= 0.1 else f"{points:.3f}"
     return f"{spread} tick{'' if spread == 1 else 's'} {shown} bp"
 
 
@@ -69,12 +69,13 @@ def staged_lines(
     staged: Staged | Moved, instrument: Instrument, preview: Preview | None, width: int, lines: int
 ) -> list[Parts]:
     """What waits for Enter and the first objection to it, in at most `lines` lines."""
-    side = staged.side.capitalize()
-    what = f"{side} {plain(staged.quantity)} @ {price_text(instrument, staged.price)}"
+    price = price_text(instrument, staged.price)
     if isinstance(staged, Moved):
-        count = f" ({len(staged.orders)} orders)" if len(staged.orders) > 1 else ""
+        count = f"{len(staged.orders)} orders " if len(staged.orders) > 1 else ""
         moved = f"{staged.ticks:+d} tick{'' if abs(staged.ticks) == 1 else 's'}" if staged.ticks else "not moved"
-        return _wrapped(f"Move to {what}{count}", f"{moved}  ⏎ amend  Esc leave", "own", width, lines)
+        what = f"Move {staged.side} {plain(staged.quantity)} to {price}"
+        return _wrapped(what, f"{count}{moved} ⏎ amend Esc leave", "own", width, lines)
+    what = f"{staged.side.capitalize()} {plain(staged.quantity)} @ {price}"
     objection = None
     value = ""
     if preview is not None:

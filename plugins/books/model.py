@@ -44,7 +44,7 @@ def fitting_group(book: OrderBook, rows: int, bar_range: float | None) -> int | 
     """The grouping that lets `rows` rows show a useful part of this market; None while a side is empty.
 
     Half the window is to hold the usual range of a one-minute bar (`bar_range`, in ticks) as far as there is depth to
-    show, some four spreads, and a standing level in every row; the coarsest wish wins, rounded down to a step.
+    show, some four spreads, and a standing level in every row; the coarsest wish wins, rounded to a step near it.
     """
     bid, ask = book.best_bid, book.best_ask
     half = max(1, rows // 2)
@@ -58,7 +58,7 @@ def fitting_group(book: OrderBook, rows: int, bar_range: float | None) -> int | 
 
     wanted = max(reach(half), min(bar_range or 0.0, reach(4 * half)), 4.0 * (ask - bid)) / half
     group = 1
-    while step_group(group, 1) <= wanted and group < _MOST:
+    while step_group(group, 1) <= 1.5 * wanted and group < _MOST:
         group = step_group(group, 1)
     return group
 

@@ -40,23 +40,21 @@ class OwnCell:
     stop: bool
 
     def text(self, width: int, places: int) -> str:
-        """`0.5 ▸3.2`: quantity and what is ahead of it, as far as there is room."""
+        """`0.5/2 ▸3.2`: quantity, of how many orders, and what is ahead in the queue, as far as there is room."""
         mark = "?" if self.state == "unknown" else "…" if self.state == "sent" else ""
-        head = "stp " if self.stop and width >= 8 else "s" if self.stop else ""
+        tail = mark + (" stp" if self.stop else "")
+        text = own_text(self.quantity, max(1, width - len(tail))) + tail
         count = f"/{self.count}" if self.count > 1 else ""
-        quantity = own_text(self.quantity, max(1, width - len(head) - len(mark)))
-        text = head + quantity + mark
-        if len(text) + len(count) <= width:
-            text += count
-        if self.ahead is None or mark:
-            return text
-        ahead = "0" if self.ahead == 0 else quantity_text(float(self.ahead), places, 12)
-        for gap in (" ▸", "▸"):
-            if len(text) + len(gap) + len(ahead) <= width:
-                return f"{text}{gap}{ahead}"
-        room = width - len(text) - 1
-        ahead = quantity_text(float(self.ahead), places, room) if room > 0 else ""
-        return f"{text}▸{ahead}" if ahead.strip("#·") else text
+        if self.ahead is not None and not mark:
+            ahead = "0" if self.ahead == 0 else quantity_text(float(self.ahead), places, 12)
+            for full in (f"{text}{count} ▸{ahead}", f"{text}{count}▸{ahead}", f"{text}▸{ahead}"):
+                if len(full) <= width:
+                    return full
+            room = width - len(text) - 1
+            ahead = quantity_text(float(self.ahead), places, room) if room > 0 else ""
+            if ahead.strip("#·"):
+                return f"{text}▸{ahead}"
+        return text + count if len(text + count) <= width else text
 
 
 def cells_of(

@@ -35,6 +35,7 @@ from workstation.trading.preview import Preview
 _FLASH = 250 * MILLISECOND
 _PREVIEW_EVERY = 250 * MILLISECOND
 _TOLD = 10 * SECOND
+_PRICES_KEPT = 5_000
 _MINUTE = INTERVALS["1m"]
 
 
@@ -52,6 +53,7 @@ class LadderPane(OrderEntry):
         self._painted: Hashable = None
         self._fitted = False
         self._scale = 0
+        self._prices: dict[int, str] = {}
         self._trades_seen = 0
         self._last: LastTrade | None = None
         self._preview: tuple[object, int, Preview] | None = None
@@ -66,9 +68,10 @@ class LadderPane(OrderEntry):
         self.ladder = Ladder()
         self.outcome = ("", False)
         self._columns, self._painter = None, None
-        self._fitted, self._scale = False, 0
+        self._fitted, self._scale, self._prices = False, 0, {}
         self._trades_seen, self._last = 0, None
         self.painted_for = None
+        self.forget_fills()
 
     def theme_changed(self) -> None:
         self._painter = None
@@ -89,7 +92,7 @@ class LadderPane(OrderEntry):
 
     def fit(self) -> None:
         instrument, book = self.market_here()
-        chosen = self.settings.get("groups", {}).get(instrument.id)
+        chosen = self.groups.get(instrument.id)
         if not isinstance(chosen, int) or chosen < 1:
             bars = self.engine.bar_series(instrument.id, _MINUTE).last(20)
             usual = sum(bar.high - bar.low for bar in bars) / len(bars) / float(instrument.tick) if bars else None
@@ -121,6 +124,7 @@ class LadderPane(OrderEntry):
         self._set_up(instrument, book)
         self.ladder.follow(book, now, hold=self.staged is not None)
         self._see_trades(instrument)
+        self.tell_fills()
         flash = self._last is not None and now - self._last.ts < _FLASH
         if self.outcome[0] != self._told[0]:
             self._told = (self.outcome[0], now)
@@ -189,7 +193,9 @@ class LadderPane(OrderEntry):
         assert columns is not None
         orders = self.engine.open_orders(instrument.id)
         own = cells_of(orders, instrument, ladder.group, self.engine.queue_ahead)
-        rows = RowViews(instrument, book, ladder, columns, self._scale)
+        if len(self._prices) > _PRICES_KEPT:
+            self._prices.clear()
+        rows = RowViews(instrument, book, ladder, columns, self._scale, self._prices)
         self._scale = rows.scale
         average = average_row(self.engine.position(instrument.id), instrument, ladder.group)
         at = ladder.cursor_row(book) if self.has_focus else None
@@ -203,7 +209,7 @@ class LadderPane(OrderEntry):
     def _paint_header(self, painter: RowPainter, book: OrderBook) -> None:
         away = self.ladder.out_of_sight(book)
         if away:
-            where = "▲ the market is above" if away > 0 else "▼ the market is below"
+            where = "▲ market above" if away > 0 else "▼ market below"
             self.put_text(0, f" {where} · Space centres", self.ink.warning)
         else:
             self.put(0, "columns", painter.header)

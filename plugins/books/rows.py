@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from plugins.books.columns import Columns, OwnText, RowView
+from plugins.books.columns import QUANTITY_WIDTH, Columns, OwnText, RowView
 from plugins.books.figures import own_text, places_for, price_text, quantity_text, steady_scale
 from plugins.books.model import Ladder, depth, row_of
 from plugins.books.own import Moved, OwnCell, Staged
@@ -16,6 +16,8 @@ from workstation.domain.order import Side
 from workstation.domain.position import Position
 from workstation.market.book import OrderBook
 
+#: Share of the filled rows whose bars are told apart; the few larger ones have full bars, the numbers tell the rest.
+_FULL = 0.85
 _INKS = {Side.BUY: "buy", Side.SELL: "sell"}
 
 
@@ -32,18 +34,29 @@ class LastTrade:
 class RowViews:
     """The rows of one painting of the ladder."""
 
-    def __init__(self, instrument: Instrument, book: OrderBook, ladder: Ladder, columns: Columns, scale: int) -> None:
-        """`scale`: the full depth bar's lots at the last painting, 0 before the first."""
+    def __init__(
+        self,
+        instrument: Instrument,
+        book: OrderBook,
+        ladder: Ladder,
+        columns: Columns,
+        scale: int,
+        prices: dict[int, str],
+    ) -> None:
+        """`scale`: the lots of a full depth bar at the last painting, 0 before the first; `prices`: texts of prices in
+        ticks that are known already."""
+        self._prices = prices
         self._instrument = instrument
         self._ladder = ladder
         self._columns = columns
         group, low, high = ladder.group, ladder.bottom, ladder.top or 0
         self._bids = depth(book.walk_bids(), Side.BUY, group, low, high)
         self._asks = depth(book.walk_asks(), Side.SELL, group, low, high)
-        self.scale = steady_scale(max(1, *self._bids.values(), *self._asks.values(), 1), scale)
+        shown = sorted((*self._bids.values(), *self._asks.values())) or [1]
+        self.scale = steady_scale(shown[int(_FULL * (len(shown) - 1))], scale)
         self._lot = float(instrument.lot)
         self.places = places_for(self.scale * self._lot, instrument.quantity_places)
-        self._room = min(columns.bid, columns.ask - 1)
+        self._room = min(columns.bid, columns.ask - 1, QUANTITY_WIDTH)
         bid, ask = book.best_bid, book.best_ask
         self._best_bid = None if bid is None else row_of(bid, Side.BUY, group)
         self._best_ask = None if ask is None else row_of(ask, Side.SELL, group)
@@ -66,7 +79,7 @@ class RowViews:
         if not columns.two_sided:
             left, right = (right if left is None else left if right is None else self._both(left, right)), None
         return RowView(
-            price=price_text(self._instrument, self._ladder.price(row)),
+            price=self._price(self._ladder.price(row)),
             place=self._place(row),
             bid=self._quantity(self._bids.get(row, 0)),
             bid_bar=self._bar(self._bids.get(row, 0), columns.bid),
@@ -82,6 +95,12 @@ class RowViews:
             faded=self._faded,
         )
 
+    def _price(self, ticks: int) -> str:
+        text = self._prices.get(ticks)
+        if text is None:
+            text = self._prices[ticks] = price_text(self._instrument, ticks)
+        return text
+
     def _place(self, row: int) -> str:
         bid, ask = self._best_bid, self._best_ask
         if row == bid:
@@ -96,7 +115,7 @@ class RowViews:
         return quantity_text(lots * self._lot, self.places, self._room)
 
     def _bar(self, lots: int, width: int) -> int:
-        return 0 if not lots else max(1, -(-lots * width // self.scale))
+        return 0 if not lots else min(width, max(1, -(-lots * width // self.scale)))
 
     def _own(
         self, row: int, side: Side, own: Mapping[tuple[int, Side], OwnCell], staged: Staged | Moved | None

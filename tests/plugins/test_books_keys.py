@@ -31,8 +31,8 @@ async def ladder(tmp_path, size=WIDE, traded=False, group=1, **options):
         if group is not None:
             pane.settings["groups"] = {BTC.id: group, PERP.id: group}
             pane.fit()
+            pane.repaint()
         await desk.painted(pilot)
-
         yield desk, pane, Hands(desk, pane, pilot)
 
 
@@ -49,6 +49,7 @@ class Hands:
 
     async def paint(self):
         await self.desk.painted(self.pilot)
+        self.pane.repaint()
 
     async def click(self, x, y, **options):
         await self.pilot.click(self.pane, offset=(x, y), **options)
@@ -122,7 +123,7 @@ async def test_the_position_shows_its_price_and_its_profit(tmp_path):
 async def test_spread_and_imbalance_stand_below(tmp_path):
     async with ladder(tmp_path) as (_, pane, _press):
         line = next(line for line in shown(pane) if "tick" in line)
-        assert "1 tick 0.02 bp" in line
+        assert "1 tick 0.016 bp" in line
         bids, asks = (int(part.rstrip("%")) for part in line.split() if part.endswith("%"))
         assert bids + asks == 100
 
@@ -224,6 +225,15 @@ async def test_take_and_hit_trade_at_the_best_opposite_price(tmp_path):
         assert (buy.side, buy.price) == (Side.BUY, ASK)
         assert (sell.side, sell.price) == (Side.SELL, BID)
         assert "Filled" in "".join(shown(pane)[-3:])
+
+
+async def test_a_resting_order_that_fills_later_is_told_in_place(tmp_path):
+    async with ladder(tmp_path) as (desk, pane, press):
+        await rest(desk, Side.BUY, "0.05", "64199.8")
+        await press.paint()
+        desk.feed(Trade(BTC.id, START + 1, 641_990, 1_000_000, False, "sweep"))
+        await press.paint()
+        assert "Bought 0.05 at 64199.8." in "".join(shown(pane)[-3:])
 
 
 # Amending and cancelling.
@@ -358,7 +368,7 @@ async def test_the_window_stands_still_while_an_order_is_staged(tmp_path):
         desk.feed(up)
         pane.repaint()
         assert pane.ladder.top == top
-        assert "the market is above" in shown(pane)[0]
+        assert "market above" in shown(pane)[0]
         await press("escape", "space")
         assert pane.ladder.top > top
 

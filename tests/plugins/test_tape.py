@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
+from textual.events import Resize
 from trading_scene import BTC, ETH, scene
 
 from plugins.tape import MERGE, Tape, TapePane
@@ -118,6 +119,7 @@ async def tape_pane(tmp_path, size=(60, 20), traded=False):
             for key in keys:
                 await pilot.press(key)
             await desk.painted(pilot)
+            pane.repaint()
 
         await press()
         yield desk, pane, press
@@ -223,3 +225,12 @@ async def test_a_narrow_tape_keeps_price_and_size(tmp_path):
     async with tape_pane(tmp_path, size=(20, 10)) as (_, pane, _press):
         assert all(len(line.split()) >= 2 for line in lines(pane))
         assert all(len(pane.row_text(y)) == pane.width for y in range(pane.height))
+
+
+async def test_a_tape_of_another_size_shows_the_same_trades(tmp_path):
+    async with tape_pane(tmp_path) as (_, pane, press):
+        before = [line.split() for line in lines(pane)]
+        await press("z", "z")
+        pane.post_message(Resize(pane.size, pane.size))
+        await press()
+        assert [line.split() for line in lines(pane)][: len(before)] == before

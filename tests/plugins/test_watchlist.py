@@ -25,6 +25,7 @@ async def watchlist(tmp_path, size=(100, 20), traded=False, **options):
                 await pilot.press(key)
                 await desk.painted(pilot)
             await desk.painted(pilot)
+            pane.repaint()
 
         await press()
         yield desk, pane, press
