@@ -194,7 +194,9 @@ class LogPane(TablePane[LogRow]):
         if self.following:
             self._shown = self.rows()
             self.move_to(len(self._shown) - 1)
+        following = self.following
         super().paint(now)
+        self.following = following  # only the trader pauses
 
     def move_to(self, index: int) -> None:
         super().move_to(index)

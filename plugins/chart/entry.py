@@ -218,9 +218,11 @@ class ChartControl(PaintedPane):
 
     def action_wider(self) -> None:
         self._keep("zoom", min(self.zoom + 1, len(ZOOMS) - 1))
+        self.scale.reset()
 
     def action_narrower(self) -> None:
         self._keep("zoom", max(self.zoom - 1, 0))
+        self.scale.reset()
 
     def action_volume(self) -> None:
         self._keep("volume", not self.shows_volume)
