@@ -82,6 +82,8 @@ class Pane(Widget):
     TITLE: ClassVar[str] = ""
     DEFAULT_KEY: ClassVar[str] = ""
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    #: Painted at every n-th frame; 1 for what a trader acts on, more for what he only follows. At most 4.
+    PACE: ClassVar[int] = 1
     FOLLOWS: ClassVar[bool] = True
 
     can_focus = True
