@@ -22,6 +22,10 @@ _PLAIN = Style()
 _BOLD = Style(bold=True)
 
 
+def _over(back: Style, style: Style) -> Style:
+    return style if back is _PLAIN else back + style
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Widths in cells, in the order in which they stand. In a narrow ladder all our orders stand in `own`."""
@@ -115,6 +119,21 @@ class RowPainter:
             for side, colour in ((Side.BUY, colours.bid), (Side.SELL, colours.ask))
         }
 
+        self._depth = {
+            (side, best, faded): self._depth_styles(side, best, faded)
+            for side in Side
+            for best in (False, True)
+            for faded in (False, True)
+        }
+
+    def _depth_styles(self, side: Side, best: bool, faded: bool) -> tuple[Style, Style]:
+        """Styles of a quantity beside its depth bar and over it."""
+        ink, buy = self._ink, side is Side.BUY
+        style = ink.dim if faded else ink.bid if buy else ink.ask
+        if best:
+            style = style + _BOLD
+        return style, style + (_PLAIN if faded else ink.on_bid if buy else ink.on_ask)
+
     def draw(self, view: RowView) -> list[Segment]:
         columns, ink = self.columns, self._ink
         back = ink.on_cursor if view.cursor is not None else _PLAIN
@@ -158,22 +177,21 @@ class RowPainter:
         buy = side is Side.BUY
         width = self.columns.bid if buy else self.columns.ask
         quantity, bar = (view.bid, view.bid_bar) if buy else (view.ask, view.ask_bar)
-        ink = self._ink
-        style = ink.dim if view.faded else ink.bid if buy else ink.ask
-        if view.place == ("best bid" if buy else "best ask"):
-            style = style + _BOLD
+        if view.cursor is not side and not quantity:
+            segments.append(Segment(" " * width, back))
+            return
         field = min(QUANTITY_WIDTH, max(0, width - 1))
         text = quantity.rjust(width)[:width] if buy else f" {quantity.rjust(field)}".ljust(width)[:width]
         if view.cursor is side:
-            segments.append(Segment(text, back + ink.on_accent))
+            segments.append(Segment(text, back + self._ink.on_accent))
             return
-        on_bar = style + (_PLAIN if view.faded else ink.on_bid if buy else ink.on_ask)
+        style, on_bar = self._depth[side, view.place == ("best bid" if buy else "best ask"), view.faded]
         if buy:
-            segments.append(Segment(text[: width - bar], back + style))
-            segments.append(Segment(text[width - bar :], back + on_bar))
+            segments.append(Segment(text[: width - bar], _over(back, style)))
+            segments.append(Segment(text[width - bar :], _over(back, on_bar)))
         else:
-            segments.append(Segment(text[:bar], back + on_bar))
-            segments.append(Segment(text[bar:], back + style))
+            segments.append(Segment(text[:bar], _over(back, on_bar)))
+            segments.append(Segment(text[bar:], _over(back, style)))
 
     def _put_price(self, segments: list[Segment], view: RowView, back: Style) -> None:
         ink = self._ink
@@ -187,13 +205,15 @@ class RowPainter:
             back = back + (ink.on_flash if not view.flash else self._inverse[view.last_side or Side.BUY])
             if view.flash:
                 style = _BOLD
-        average = "◆" if view.average else " "
+        price = view.price.rjust(self.columns.price)
+        if not view.last and not view.average:
+            segments.append(Segment(f" {price} ", _over(back, style)))
+            return
         last = " " if not view.last else "◂" if view.last_side is Side.BUY else "▸"
         if not self.columns.last:  # the mark points to where the quantity stands
             last = " " if not view.last else "▴" if view.last_side is Side.BUY else "▾"
-        segments.append(Segment(average, back + (ink.bid if view.average > 0 else ink.ask)))
-        segments.append(Segment(view.price.rjust(self.columns.price), back + style))
-        segments.append(Segment(last, back + style))
+        segments.append(Segment("◆" if view.average else " ", back + (ink.bid if view.average > 0 else ink.ask)))
+        segments.append(Segment(price + last, _over(back, style)))
 
     def _put_last(self, segments: list[Segment], view: RowView, width: int, back: Style, right: bool) -> None:
         ink = self._ink

@@ -14,6 +14,7 @@ from screens.painted import cells
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import divide, plain
+from workstation.domain.order import Side
 from workstation.domain.position import Position
 from workstation.market.book import OrderBook
 from workstation.trading.preview import Preview
@@ -66,16 +67,18 @@ def position_parts(position: Position, instrument: Instrument, mark: Decimal | N
 
 
 def staged_lines(
-    staged: Staged | Moved, instrument: Instrument, preview: Preview | None, width: int, lines: int
+    staged: Staged | Moved, instrument: Instrument, book: OrderBook, preview: Preview | None, width: int, lines: int
 ) -> list[Parts]:
-    """What waits for Enter and the first objection to it, in at most `lines` lines."""
+    """What waits for Enter, whether it would trade at once, and the first objection, in at most `lines` lines."""
     price = price_text(instrument, staged.price)
     if isinstance(staged, Moved):
         count = f"{len(staged.orders)} orders " if len(staged.orders) > 1 else ""
         moved = f"{staged.ticks:+d} tick{'' if abs(staged.ticks) == 1 else 's'}" if staged.ticks else "not moved"
         what = f"Move {staged.side} {plain(staged.quantity)} to {price}"
         return _wrapped(what, f"{count}{moved} ⏎ amend Esc leave", "own", width, lines)
-    what = f"{staged.side.capitalize()} {plain(staged.quantity)} @ {price}"
+    opposite = book.best_ask if staged.side is Side.BUY else book.best_bid
+    crosses = opposite is not None and (staged.price - opposite) * staged.side.sign >= 0
+    what = f"{staged.side.capitalize()} {plain(staged.quantity)} @ {price}{' takes' if crosses else ''}"
     objection = None
     value = ""
     if preview is not None:

@@ -190,6 +190,14 @@ async def test_the_first_objection_shows_before_anything_is_sent(tmp_path):
         assert not desk.engine.orders()
 
 
+async def test_a_staged_order_that_would_trade_at_once_says_so(tmp_path):
+    async with ladder(tmp_path) as (_, pane, press):
+        await press("b")
+        assert "takes" not in "".join(shown(pane)[-3:])
+        await press("up")
+        assert "Buy 0.02 @ 64200.1 takes" in "".join(shown(pane)[-3:])
+
+
 async def test_a_denied_order_says_why(tmp_path):
     async with ladder(tmp_path) as (desk, _pane, press):
         desk.app.desk.set_size(BTC.id, Decimal(3))
