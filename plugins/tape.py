@@ -118,6 +118,7 @@ class TapePane(PaintedPane):
     PANE = "tape"
     TITLE = "Tape"
     DEFAULT_KEY = "p"
+    PACE = 2
     ACTIONS = (
         Action("pause", "Hold / go on", "Holds the tape still, or lets it run again.", ("space",), footer=80,
                short="Hold", group="View"),

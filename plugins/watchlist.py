@@ -93,6 +93,7 @@ class WatchlistPane(TablePane[Watched]):
     PANE = "watchlist"
     TITLE = "Watchlist"
     DEFAULT_KEY = "w"
+    PACE = 2
     FOLLOWS = False
     EMPTY = "Nothing is watched: a adds an instrument."
     ACTIONS = (

@@ -326,6 +326,7 @@ def tune_interpreter() -> None:
     that read keys, write the screen and flush the store take a third off the time from a key to its painted reaction.
     """
     sys.setswitchinterval(0.001)
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)

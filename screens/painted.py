@@ -56,11 +56,18 @@ class Painted(Widget):
 
     def put(self, y: int, key: Hashable, build: Callable[[], Iterable[Segment]]) -> None:
         """Row `y` shows what `build` gives, which depends on nothing but `key`. Rows off the pane are ignored."""
+        if 0 <= y < len(self._row_keys) and self._row_keys[y] != key:
+            base = self.ink.base
+            self.put_strip(
+                y, key, lambda: Strip(Segment.apply_style(build(), base)).adjust_cell_length(self.width, base)
+            )
+
+    def put_strip(self, y: int, key: Hashable, build: Callable[[], Strip]) -> None:
+        """As `put`, for a finished strip: exactly as wide as the widget, its styles standing on the base style."""
         if not 0 <= y < len(self._row_keys) or self._row_keys[y] == key:
             return
         self._row_keys[y] = key
-        base = self.ink.base
-        strip = Strip(Segment.apply_style(build(), base)).adjust_cell_length(self.width, base)
+        strip = build()
         if strip != self._strips[y]:
             self._strips[y] = strip
             self._dirty.add(y)

@@ -153,8 +153,10 @@ def _engine(options: argparse.Namespace) -> tuple[Engine, Paths]:
 
 
 def _desk(options: argparse.Namespace) -> int:
+    import gc
     import importlib
 
+    gc.disable()  # nothing is thrown away before the first frame; the shell switches it on again
     engine, paths = _engine(options)
     return int(importlib.import_module("screens.app").run_desk(engine, paths))
 

@@ -80,5 +80,7 @@ def draw_volume(canvas: Canvas, slots: Sequence[Slot], most: float, x: int, bott
             eighths = min(rows * 8, max(1, round(volume / most * rows * 8)))
             paint = Paint.UP_VOLUME if slot.bar.close >= slot.bar.open else Paint.DOWN_VOLUME
             for row in range((eighths + 7) // 8):
-                canvas.rule(bottom - row, x, x + body, _EIGHTHS[min(8, eighths - row * 8)], paint)
+                glyph = _EIGHTHS[min(8, eighths - row * 8)]
+                for column in range(x, x + body):
+                    canvas.set(column, bottom - row, glyph, paint)
         x += step

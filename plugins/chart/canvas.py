@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 
 from rich.segment import Segment
@@ -9,6 +10,7 @@ from rich.style import Style
 
 from screens.theme import Ink
 
+_RUNS = re.compile(rb"(.)\1*", re.DOTALL)
 _TINT = 64  # added to a paint: on the crosshair's background
 
 
@@ -83,7 +85,8 @@ def palette(ink: Ink) -> list[Style]:
         Paint.LAST: ink.dim,
     }
     plain = [styles.get(Paint(code), ink.text) if code in Paint else ink.text for code in range(_TINT)]
-    return [*plain, *(style if style.bgcolor is not None else style + ink.on_cursor for style in plain)]
+    tinted = (style if style.bgcolor is not None else style + ink.on_cursor for style in plain)
+    return [ink.base + style for style in (*plain, *tinted)]
 
 
 class Canvas:
@@ -138,10 +141,5 @@ class Canvas:
 def segments(key: tuple[str, bytes], styles: list[Style]) -> list[Segment]:
     """A row's key as segments."""
     text, paints = key
-    result: list[Segment] = []
-    start = 0
-    for x in range(1, len(text) + 1):
-        if x == len(text) or paints[x] != paints[start]:
-            result.append(Segment(text[start:x], styles[paints[start]]))
-            start = x
-    return result
+    runs = ((run.start(), run.end()) for run in _RUNS.finditer(paints))
+    return [Segment(text[start:end], styles[paints[start]]) for start, end in runs]

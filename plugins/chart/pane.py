@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rich.style import Style
 from textual import events
+from textual.strip import Strip
 
 from plugins.chart.candles import ZOOMS, draw_candles, draw_volume
 from plugins.chart.canvas import Canvas, Paint, palette, segments
@@ -48,6 +49,7 @@ class ChartPane(ChartControl):
     PANE = "chart"
     TITLE = "Chart"
     DEFAULT_KEY = "c"
+    PACE = 2
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
@@ -130,7 +132,7 @@ class ChartPane(ChartControl):
         styles = self._styles
         for y in range(canvas.height):
             key = canvas.key(y)
-            self.put(y, key, lambda key=key: segments(key, styles))  # type: ignore[misc]
+            self.put_strip(y, key, lambda key=key: Strip(segments(key, styles), canvas.width))  # type: ignore[misc]
 
     def _say_only(self, text: str) -> None:
         self.plot = None

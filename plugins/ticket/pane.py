@@ -44,6 +44,7 @@ class TicketPane(Pane):
     PANE = "ticket"
     TITLE = "Ticket"
     DEFAULT_KEY = "t"
+    PACE = 2
     can_focus = False
     ACTIONS = ACTIONS
     DEFAULT_CSS = """
