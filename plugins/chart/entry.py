@@ -268,6 +268,14 @@ class ChartControl(PaintedPane):
             price=instrument.price(staged.ticks),
         )
 
+    def takes(self) -> bool:
+        """Whether the staged order would trade at once, at least in part."""
+        staged, book = self.staged, self.book
+        if staged is None or book is None:
+            return False
+        best = book.best_ask if staged.side is OrderSide.BUY else book.best_bid
+        return best is not None and (staged.ticks - best) * staged.side.sign >= 0
+
     def action_discard(self) -> None:
         if self.staged is not None:
             self.staged = None

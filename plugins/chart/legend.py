@@ -59,18 +59,24 @@ def bar_parts(slot: Slot, before: float | None, instrument: Instrument, width: i
     return parts
 
 
-def staged_parts(draft: OrderDraft, instrument: Instrument, preview: Preview | None, width: int) -> Parts:
-    """What waits for Enter, or the first objection to it."""
+def staged_parts(draft: OrderDraft, instrument: Instrument, preview: Preview | None, takes: bool, width: int) -> Parts:
+    """What waits for Enter, or the first objection to it; `takes`: it would trade at once."""
     objection = None if preview is None else next((v.sentence for v in preview.verdicts if not v.ok), None)
     if objection is not None:
         return [(objection, Paint.ERROR)]
     what = f"{draft.side.capitalize()} {plain(draft.quantity)} @ {price_text(draft.price, instrument)}"
     value = None if preview is None else preview.value
     worth = "" if value is None else f"  {money_text(value)} {instrument.settlement}"
-    hint = "  ⏎ sends  Esc discards"
-    if len(what + worth + hint) > width:
+    effect = "  ⏎ takes at once" if takes else "  ⏎ sends"
+    hint = "  Esc discards"
+    if len(what + worth + effect + hint) > width:
         worth = ""
-    return [(what, Paint.STAGED), (worth, Paint.TEXT), (hint, Paint.AXIS)]
+    return [
+        (what, Paint.STAGED),
+        (worth, Paint.TEXT),
+        (effect, Paint.STAGED if takes else Paint.AXIS),
+        (hint, Paint.AXIS),
+    ]
 
 
 def fitted(parts: Sequence[tuple[str, Paint]], width: int) -> Parts:

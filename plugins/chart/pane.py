@@ -119,7 +119,7 @@ class ChartPane(ChartControl):
         state = (
             series.version, timeline.live_end, self.end, self.crosshair, self.bar_ts, self.staged, preview, self.zoom,
             self.shows_volume, engine.orders_version, engine.portfolio_version, told and self.outcome,
-            id(self.scale), self.has_focus,
+            id(self.scale), self.has_focus, self.takes(),
         )  # fmt: skip
         if state == self._painted:
             return
@@ -249,7 +249,7 @@ class ChartPane(ChartControl):
         """What is staged and the first objection to it, or what came of the last command, or a bar's figures."""
         draft = self.draft()
         if draft is not None:
-            return staged_parts(draft, instrument, preview, self.width - 2)
+            return staged_parts(draft, instrument, preview, self.takes(), self.width - 2)
         if told[0]:
             return [(told[0], Paint.ERROR if told[1] else Paint.TEXT)]
         before = plot.slots[index - 1].bar.close if index > 0 else None

@@ -421,6 +421,16 @@ async def test_what_is_staged_moves_and_changes_its_size(tmp_path):
         assert order.price < BTC.price(at - 1)
 
 
+async def test_a_staged_order_that_would_take_says_so(tmp_path):
+    async with chart(tmp_path) as (desk, pane, hands):
+        await hands("b")
+        assert pane.staged.ticks < desk.engine.book(BTC.id).best_ask
+        assert "sends" in hands.legend
+        while pane.staged.ticks < desk.engine.book(BTC.id).best_ask:
+            await hands("K")
+        assert "takes at once" in hands.legend
+
+
 async def test_the_objection_of_risk_stands_where_the_order_is_staged(tmp_path):
     async with chart(tmp_path) as (desk, pane, hands):
         desk.app.desk.set_size(BTC.id, Decimal(90))
