@@ -19,7 +19,6 @@ from workstation.domain.events import (
     BalanceAdjusted,
     KillCompleted,
     OrderEvent,
-    OrderFilled,
     TradingState,
     TradingStateChanged,
 )
@@ -253,10 +252,6 @@ class Engine(DeskView):
                 self._early.append((venue, event))
             else:
                 self.gateway.report(venue, event)
-                if isinstance(event, OrderFilled):
-                    fill = event.fill
-                    what = f"{fill.side} {fill.quantity} {fill.instrument} at {fill.price}"
-                    self.log.info("fill", f"Filled: {what}, fee {fill.fee} {fill.fee_currency}.")
 
         return report
 

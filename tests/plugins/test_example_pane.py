@@ -64,3 +64,8 @@ async def test_its_trading_key_is_guarded_by_the_desk(spread, tmp_path):
         await pilot.press("ctrl+l", "X")
         await desk.painted(pilot)
         assert not desk.engine.open_orders()
+
+
+def test_the_readme_shows_this_very_file():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"```python\n{EXAMPLE.read_text().rstrip()}\n```" in readme

@@ -98,7 +98,7 @@ async def test_what_the_engine_does_is_in_it(tmp_path):
     async with log_pane(tmp_path) as (desk, _pane, eyes):
         await desk.order(BTC.id, Side.BUY, "0.25")
         await eyes.paint()
-        assert any("fill     Filled: buy" in row for row in eyes.rows)
+        assert any("order    buy 0.25" in row and "filled" in row for row in eyes.rows)
 
 
 async def test_repeats_are_one_row_with_a_count(tmp_path):

@@ -7,9 +7,23 @@ import asyncio
 import pytest
 from demo_panes import ALL
 
+from screens.dialog import Lines
+from screens.kill_dialog import KillDialog
 from screens.testing import FrozenDesk
+from workstation.domain.order import OrderState
 
 SIZES = [(160, 48), (80, 24)]
+
+
+async def quiet(engine) -> None:
+    """Until no order is on its way and the kill switch is not at work: pictures show ends, not what was caught."""
+    moving = {OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.PENDING_CANCEL}
+    await asyncio.sleep(0.02)
+    async with asyncio.timeout(10):
+        while any(order.state in moving for order in engine.orders()) or (
+            engine.kill_status.started and not engine.kill_status.finished
+        ):
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -24,10 +38,17 @@ def snapshot_of(snap_compare, tmp_path, monkeypatch):
             await desk.ready(pilot)
             for key in press:
                 await pilot.press(key)
+                await quiet(desk.app.engine)
             await asyncio.sleep(0.3)
             await desk.painted(pilot)
             for timer in list(desk.app._timers):
                 timer.pause()
+            for _ in range(8):  # under a dialog panes are painted at some frames only
+                desk.app.frame()
+            if isinstance(desk.app.screen, KillDialog):  # it is as tall as the most that it has had to say on the way
+                lines = desk.app.screen.query_one(Lines)
+                lines.styles.height = len(lines.lines)
+            await pilot.pause()
 
         return snap_compare(desk.app, run_before=steps, terminal_size=size)
 

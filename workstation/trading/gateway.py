@@ -20,6 +20,7 @@ from workstation.domain.events import (
     OrderCancelRejected,
     OrderDenied,
     OrderEvent,
+    OrderFilled,
     OrderInitialized,
     OrderPendingAmend,
     OrderPendingCancel,
@@ -29,6 +30,7 @@ from workstation.domain.events import (
     TradingState,
 )
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import plain
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
@@ -36,6 +38,22 @@ from workstation.trading.errors import Refused
 from workstation.trading.orders import Applied, Outcome, venue_of
 from workstation.trading.risk import KILL
 from workstation.venues.contract import LinkState, NoAnswer, Venue, VenueError, VenueUnreachable
+
+_BAD_NEWS = (OrderDenied, OrderRejected, OrderCancelRejected, OrderAmendRejected, OrderUnknown)
+
+
+def in_words(event: OrderEvent, order: Order) -> str:
+    """One event of an order as a line of the log: "buy 0.5 NOVA:BTC-USDT @ 64200: accepted"."""
+    price = order.price if order.price is not None else order.stop_price
+    at = f" @ {plain(price)}" if price is not None else f" at {order.type}"
+    what = f"{order.side} {plain(order.quantity)} {order.instrument}{at}"
+    if isinstance(event, OrderFilled):
+        fill = event.fill
+        fee = f"fee {plain(fill.fee)} {fill.fee_currency}"
+        return f"{what}: filled {plain(fill.quantity)} at {plain(fill.price)}, {fee}"
+    happened = str(type(event).__struct_config__.tag).replace("_", " ")
+    reason = getattr(event, "reason", "")
+    return f"{what}: {happened}{f', {reason}' if reason else ''}"
 
 
 class Journal(Protocol):
@@ -250,7 +268,7 @@ class OrderGateway:
         applied = self.core.apply_order(event)
         if applied.outcome is Outcome.APPLIED and applied.order is not None:
             self._journal.append(event, orders=(applied.order,))
-            self._bus.publish(event)
+            self._tell(event, applied.order)
         elif applied.outcome is Outcome.ILLEGAL:
             self._log.error("orders", f"{venue}: {applied.error}. Nothing was changed.")
             self.on_unanswered(event.client_id)
@@ -263,8 +281,13 @@ class OrderGateway:
         applied = self.core.apply_order(event)
         if applied.outcome is not Outcome.APPLIED or applied.order is None:
             raise RuntimeError(applied.error)
-        self._bus.publish(event)
+        self._tell(event, applied.order)
         return applied.order
+
+    def _tell(self, event: OrderEvent, order: Order) -> None:
+        self._bus.publish(event)
+        say = self._log.warning if isinstance(event, _BAD_NEWS) else self._log.info
+        say("order", in_words(event, order))
 
     def _record(self, event: OrderEvent) -> Order:
         order = self._fold(event)

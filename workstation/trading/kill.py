@@ -12,6 +12,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -239,7 +240,7 @@ class KillSwitch:
                 await asyncio.sleep(0.02)
                 continue
             empty = 0
-            self.status.venues[venue.name] = f"shows {len(shown)} working orders"
+            self.status.venues[venue.name] = f"shows {len(shown)} working orders to be pulled"
             self._changed()
             if first and shown:
                 first = False
@@ -421,13 +422,18 @@ class KillSwitch:
         orders = [item for item in status.items if item.kind == "order"]
         closed = [item for item in status.items if item.kind == "position" and item.state is KillOutcome.DONE]
         left = [item for item in status.items if item.state is not KillOutcome.DONE]
-        parts = [f"Halted after {status.reason}: {len(orders)} working orders gone"]
+        parts = [f"Halted after {status.reason}: {_count(orders, 'working order')} gone"]
         if status.flatten:
-            parts.append(f"{len(closed)} positions closed")
+            parts.append(f"{_count(closed, 'position')} closed")
         parts += [f"{venue} {words}" for venue, words in status.venues.items()]
         parts += [f"{item.instrument} {item.label}: {item.detail}" for item in left]
         parts += self._notes
-        return f"{'; '.join(parts)}. It took {took:.1f} s."
+        when = datetime.fromtimestamp((status.finished or 0) // SECOND, UTC)
+        return f"{'; '.join(parts)}. Seen {when:%Y-%m-%d %H:%M:%S} UTC, {took:.1f} s after the press."
+
+
+def _count(items: list[KillItem], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
 
 
 def _label(order: Order) -> str:
