@@ -179,17 +179,21 @@ class Help(Dialog[None]):
         self.dismiss(None)
 
 
+#: Columns for the titles of actions in the help: the longest has 30 characters with its mark.
+_TITLES = 32
+
+
 def _explained(action: Action, ink: Ink, width: int) -> list[Line]:
     """An action in the help: keys, title and its sentence, wrapped under itself."""
     keys = action.shown_keys or "–"
     title = action.title + (" ‡" if action.trades else "")
-    indent = 12 + 26
+    indent = 12 + _TITLES
     if width < indent + 24:  # narrow: the sentence goes below
         lines = textwrap.wrap(action.help, max(10, width - 14))
         first = Line(((f"  {keys:<12}", ink.own), (title, ink.text)), heading=True)
         return [first, *(Line(((" " * 14 + line, ink.dim),), heading=True) for line in lines)]
     lines = textwrap.wrap(action.help, width - indent - 2) or [""]
-    first = Line(((f"  {keys:<12}", ink.own), (f"{title:<26}", ink.text), (lines[0], ink.dim)), heading=True)
+    first = Line(((f"  {keys:<12}", ink.own), (f"{title:<{_TITLES}}", ink.text), (lines[0], ink.dim)), heading=True)
     return [first, *(Line(((" " * (indent + 2) + line, ink.dim),), heading=True) for line in lines[1:])]
 
 

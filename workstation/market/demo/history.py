@@ -32,6 +32,9 @@ _COMMON = [LOADING[asset] for asset in ASSETS]
 _OWN = [math.sqrt(1 - LOADING[asset] ** 2) for asset in ASSETS]
 #: Traded volume / (median order × calm rate of events), as the books of NOVA come to.
 _VOLUME = 11.0
+#: A path that the parent's high and low would squeeze below `_TIGHT` of its excursions is drawn again, `_TRIES` times
+#: at most: squeezed to nothing it would stand still for minutes at the parent's high or low.
+_TIGHT, _TRIES = 0.25, 4
 _KEPT = 1000  # nodes whose children are remembered
 
 #: (open, high, low, close) in logs, by asset.
@@ -160,16 +163,14 @@ def _split(node: _Node, length: int, unit: int, random: Random) -> list[_Node]:
         state = state * persistence + random.gauss(0.0, kick)
     scale = node.variance * count / sum(variances)
     variances = [v * scale for v in variances]
-    commons = [random.gauss(0.0, 1.0) for _ in variances]
-    logs = [_logs(random) for _ in variances]
-    columns = []
-    for path, v5, c, o in zip(node.paths, _VARIANCE_5M, _COMMON, _OWN, strict=True):
-        per_unit = v5 * (unit / FIVE)
-        steps = [
-            math.sqrt(v * per_unit) * (c * z + o * random.gauss(0.0, 1.0))
-            for v, z in zip(variances, commons, strict=True)
-        ]
-        columns.append(_bridge(path, steps, [v * per_unit for v in variances], logs))
+    best = -1.0
+    columns: list[list[tuple[float, float, float, float]]] = []
+    for _ in range(_TRIES):
+        tightest, drawn = _walk(node, variances, unit, random)
+        if tightest > best:
+            best, columns = tightest, drawn
+        if best >= _TIGHT:
+            break
     volumes = [_volume(random, v, 0.35) for v in variances]
     share = node.volume / sum(volumes)
     return [
@@ -178,13 +179,33 @@ def _split(node: _Node, length: int, unit: int, random: Random) -> list[_Node]:
     ]
 
 
+def _walk(
+    node: _Node, variances: list[float], unit: int, random: Random
+) -> tuple[float, list[list[tuple[float, float, float, float]]]]:
+    """One draw of the children's paths for every asset, and how much the tightest of them had to be squeezed."""
+    commons = [random.gauss(0.0, 1.0) for _ in variances]
+    logs = [_logs(random) for _ in variances]
+    tightest, columns = 1.0, []
+    for path, v5, c, o in zip(node.paths, _VARIANCE_5M, _COMMON, _OWN, strict=True):
+        per_unit = v5 * (unit / FIVE)
+        steps = [
+            math.sqrt(v * per_unit) * (c * z + o * random.gauss(0.0, 1.0))
+            for v, z in zip(variances, commons, strict=True)
+        ]
+        squeeze, column = _bridge(path, steps, [v * per_unit for v in variances], logs)
+        tightest = min(tightest, squeeze)
+        columns.append(column)
+    return tightest, columns
+
+
 def _bridge(
     path: tuple[float, float, float, float],
     steps: list[float],
     variances: list[float],
     logs: list[tuple[float, float]],
-) -> list[tuple[float, float, float, float]]:
-    """Steps bent into a path from the parent's open to its close within, and reaching, its high and low."""
+) -> tuple[float, list[tuple[float, float, float, float]]]:
+    """Steps bent into a path from the parent's open to its close within, and reaching, its high and low; and the
+    factor by which its excursions had to shrink."""
     opened, high, low, close = path
     excess = (close - opened - sum(steps)) / sum(variances)
     children = []
@@ -211,7 +232,7 @@ def _bridge(
     trough = min(range(len(bent)), key=lambda i: bent[i][2])
     a, b, _, d = bent[trough]
     bent[trough] = (a, b, low, d)
-    return bent
+    return min(up, down), bent
 
 
 def _stretch(wanted: float, reached: float) -> float:
