@@ -148,7 +148,7 @@ class StatusBar(_Bar):
         if replay is None:
             return []
         now = datetime.fromtimestamp(self.engine.clock.now() / SECOND).astimezone()
-        sign = ("⏸ ", self.ink.warning) if replay.paused else ("▶ ", self.ink.bid)
+        sign = ("‖ ", self.ink.warning) if replay.paused else ("▶ ", self.ink.bid)
         return [sign, (f"{replay.speed:g}×", self.ink.strong), (f" {now:%Y-%m-%d %H:%M:%S}", self.ink.text)]
 
     def _recording(self) -> list[Part]:
