@@ -117,6 +117,7 @@ class Engine(DeskView):
             log=self.log,
             patience=min(3.0, answer_timeout),
             timeout=answer_timeout,
+            denial_span=min(3.0, 2 * answer_timeout),
         )
         self.gateway.on_unanswered = self._reconciler.follow
         self._kill = KillSwitch(

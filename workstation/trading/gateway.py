@@ -87,6 +87,8 @@ class OrderGateway:
         self._next_id = next_id
         self._answer_timeout = answer_timeout
         self._tasks: set[asyncio.Task[object]] = set()
+        #: Orders whose intent is being stored or whose request is on its way: nothing may be concluded about them.
+        self.sending: set[ClientOrderId] = set()
         self._withdrawn: set[ClientOrderId] = set()  # cancelled while their intent was being stored
         self.on_unanswered: Callable[[ClientOrderId], None] = lambda _: None
 
@@ -115,16 +117,26 @@ class OrderGateway:
             order = self._fold(denied)
             self._journal.append(initialized, denied, orders=(order,))
             return order
+        self.sending.add(client_id)
+        try:
+            return await self._store_and_send(order, initialized)
+        finally:
+            self.sending.discard(client_id)
+            if self.core.orders.orders[client_id].state is OrderState.UNKNOWN:
+                self.on_unanswered(client_id)
+
+    async def _store_and_send(self, order: Order, initialized: OrderInitialized) -> Order:
+        client_id = order.client_id
         try:
             await asyncio.wrap_future(self._journal.append(initialized, orders=(order,)))
         except Exception as error:
             return self._fold(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=f"Not sent: {error}"))
-        if client_id in self._withdrawn or (self.core.state is TradingState.HALTED and draft.origin != KILL):
+        if client_id in self._withdrawn or (self.core.state is TradingState.HALTED and order.origin != KILL):
             self._withdrawn.discard(client_id)
             reason = "Withdrawn before it was sent."
             return self._record(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=reason))
         order = self._record(OrderSubmitted(client_id=client_id, ts=self._clock.now()))
-        venue = self.venues[venue_of(draft.instrument)]
+        venue = self.venues[venue_of(order.instrument)]
         try:
             await asyncio.wait_for(venue.submit(order), self._answer_timeout)
         except VenueUnreachable as error:
@@ -146,7 +158,6 @@ class OrderGateway:
         if self.core.orders.orders[client_id].state is OrderState.SUBMITTED:
             self._record(OrderUnknown(client_id=client_id, ts=self._clock.now(), reason=reason))
             self._log.warning("orders", f"No answer on order {client_id}: asking {venue_of(self._of(client_id))}.")
-        self.on_unanswered(client_id)
 
     async def amend(
         self,

@@ -30,10 +30,9 @@ from workstation.trading.orders import venue_of
 from workstation.venues.contract import LinkState, Venue, VenueError, VenueOrder
 
 _UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND})
-#: How often, and over how long, a venue must say that it never had an order before the desk believes it: the request
-#: may still have been on its way at the first answers.
+#: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it: the
+#: request may still have been on its way at the first answers.
 _DENIALS = 3
-_DENIAL_SPAN = 1.0  # wall-clock seconds
 
 
 class Reconciler:
@@ -49,8 +48,11 @@ class Reconciler:
         log: DeskLog,
         patience: float = 3.0,
         timeout: float = 5.0,
+        denial_span: float = 3.0,
     ) -> None:
-        """In wall-clock seconds: `patience` with an answer before the venue is asked, `timeout` of one look-up."""
+        """In wall-clock seconds: `patience` with an answer before the venue is asked, `timeout` of one look-up,
+        `denial_span` between the first and the last denial that are needed to believe one.
+        """
         self._core = core
         self._gateway = gateway
         self._venues = venues
@@ -58,6 +60,7 @@ class Reconciler:
         self._log = log
         self._patience = patience
         self._timeout = timeout
+        self._denial_span = denial_span
         self._denied: dict[ClientOrderId, tuple[int, float]] = {}
         self._unclear_since: dict[ClientOrderId, float] = {}
         self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
@@ -82,6 +85,8 @@ class Reconciler:
         order = self._core.orders.orders.get(client_id)
         if order is None or order.is_closed:
             return False
+        if client_id in self._gateway.sending:
+            return True
         venue = self._venues[venue_of(order.instrument)]
         try:
             shown = await asyncio.wait_for(venue.order_status(client_id), self._timeout)
@@ -112,7 +117,7 @@ class Reconciler:
         count, first = self._denied.get(order.client_id, (0, now))
         count += 1
         self._denied[order.client_id] = (count, first)
-        if count < _DENIALS or now - first < _DENIAL_SPAN:
+        if count < _DENIALS or now - first < self._denial_span:
             return True
         del self._denied[order.client_id]
         ts = self._clock.now()
@@ -176,6 +181,8 @@ class Reconciler:
         since = min((order.created_at for order in open_orders), default=self._clock.now())
         await self._fetch_fills(venue, since - SECOND)
         for order in open_orders:
+            if order.client_id in self._gateway.sending:
+                continue
             if order.state is OrderState.INITIALIZED:
                 event = OrderUnknown(client_id=order.client_id, ts=self._clock.now(), reason="the desk stopped before")
                 self._gateway.report(venue.name, event)

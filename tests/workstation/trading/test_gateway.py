@@ -257,3 +257,31 @@ async def test_a_draft_that_risk_refuses_is_denied_with_a_sentence_and_kept(tmp_
         assert "spot cannot be sold short" in denied.reason
     async with demo_desk(tmp_path, start=START + 60 * SECOND) as desk:
         assert [order.reason for order in desk.engine.orders()] == [denied.reason]
+
+
+async def test_reconciliation_leaves_an_order_alone_while_it_is_being_sent(tmp_path: Path) -> None:
+    """Neither while its intent is being stored nor while the request is on its way may anything be concluded."""
+    gate = asyncio.Event()
+
+    class Slow(FaultyVenue):
+        async def submit(self, order: Order) -> None:
+            await gate.wait()
+            await super().submit(order)
+
+    async with demo_desk(tmp_path, wrap=lambda venue: Slow(venue, venue._clock), answer_timeout=5.0) as desk:
+        reconciler, nova = desk.engine._reconciler, desk.engine.venues["NOVA"]
+        task = asyncio.create_task(desk.limit(PERP, Side.BUY, "0.1", away=300))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        [order] = desk.engine.open_orders()
+        assert order.state is OrderState.INITIALIZED
+        await reconciler.venue(nova)
+        await desk.settle(lambda: desk.engine.open_orders()[0].state is OrderState.SUBMITTED)
+        for _ in range(5):
+            await reconciler.venue(nova)
+            assert await reconciler.ask(order.client_id), "its fate is not clear yet"
+            await asyncio.sleep(0.8)
+        gate.set()
+        assert (await task).state is OrderState.ACCEPTED
+        kinds = [type(event) for event in desk.engine.order_events(order.client_id)]
+        assert kinds == [e.OrderInitialized, e.OrderSubmitted, e.OrderAccepted]
