@@ -279,6 +279,8 @@ class Engine(DeskView):
         self._day_start = None
 
     def _keep_log(self, entry: LogEntry) -> None:
+        if entry.source == "order":
+            return  # the journal has it already
         if self._store is not None and self._store.failure is None:
             self._store.save_log(entry.ts, entry.level, entry.source, entry.text)
 

@@ -140,8 +140,9 @@ def test_trade_page_and_four_books_at_a_thousand_updates_a_second(tmp_path: Path
             print(
                 f"{title}: {share:.1%} of a core, {share - feed:.1%} beyond the feed (aim: 50 %), {kilobytes:.0f} kB/s"
             )
-            for name, key, pattern in (("stage a bid", b"b", rb"send|Esc d"), ("command line", b":", rb"Esc leaves")):
-                print(f"{title}: {name}, key to painted reaction {reactions(terminal, key, pattern)}")
+            if title == "Trade page":
+                print(f"{title}: key to a painted staged bid {reactions(terminal, b'b', b'send|Esc d')}")
+            print(f"{title}: key to the painted command line {reactions(terminal, b':', b'Esc leaves')}")
 
 
 def reactions(terminal: Terminal, key: bytes, pattern: bytes, count: int = 60) -> str:
