@@ -20,6 +20,7 @@ def test_the_table_is_there():
     assert len(ROWS) >= 50
 
 
+@pytest.mark.slow
 def test_the_simulation_gives_the_stated_figures(demo):
     wrong = {r.name: (r.demo, demo[r.name]) for r in ROWS if demo[r.name] != pytest.approx(r.demo, rel=0.2, abs=0.03)}
     assert not wrong
