@@ -26,6 +26,7 @@ def test_the_simulation_gives_the_stated_figures(demo):
     assert not wrong
 
 
+@pytest.mark.slow
 def test_the_simulation_stays_within_the_stated_distance_of_the_recordings(demo):
     far = {
         r.name: (r.recording, demo[r.name])
