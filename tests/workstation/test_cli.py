@@ -45,7 +45,8 @@ def test_help_and_version_load_next_to_nothing(tmp_path: Path) -> None:
 def test_the_engine_starts_without_screen_and_heavy_libraries() -> None:
     code = (
         "import sys; import workstation.assembly, workstation.market.demo, workstation.settings;"
-        "heavy = {'textual', 'rich', 'sqlmodel', 'sqlalchemy', 'numpy', 'pandas', 'pyarrow', 'ccxt', 'zstandard'};"
+        "heavy = {'textual', 'rich', 'sqlmodel', 'sqlalchemy', 'numpy', 'pandas', 'pyarrow', 'ccxt', 'zstandard',"
+        " 'numba', 'scipy', 'pandas_ta', 'backtesting', 'bokeh', 'optuna'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
