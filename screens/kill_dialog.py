@@ -14,7 +14,7 @@ from screens.bars import age
 from screens.dialog import Dialog, Line, Lines
 from workstation.domain.events import TradingState
 from workstation.engine import Engine
-from workstation.trading.kill import KillItem, KillOutcome, KillPhase
+from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase
 
 
 class KillDialog(Dialog[None]):

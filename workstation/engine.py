@@ -33,7 +33,8 @@ from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.exits import Exits
 from workstation.trading.gateway import OrderGateway
-from workstation.trading.kill import KillStatus, KillSwitch
+from workstation.trading.kill import KillSwitch
+from workstation.trading.kill_status import KillStatus
 from workstation.trading.limits import RiskLimits
 from workstation.trading.order_ids import random_order_id
 from workstation.trading.reconcile import Reconciler

@@ -7,7 +7,7 @@ import pytest
 from screens.finder import Finder
 from screens.kill_dialog import KillDialog
 from workstation.domain.events import TradingState
-from workstation.trading.kill import KillPhase
+from workstation.trading.kill_status import KillPhase
 
 
 async def typed(pilot, line: str) -> None:

@@ -11,76 +11,27 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import Future
 from datetime import UTC, datetime
-from decimal import Decimal
-from enum import StrEnum
 
 import msgspec
 
 from workstation.clock import SECOND, Clock
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
-from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ZERO, floor_to, multiply, plain
-from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.numbers import plain
+from workstation.domain.order import Order, OrderDraft, OrderState, Side
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.kill_flatten import Flattener
+from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
 from workstation.venues.contract import Venue, VenueOrder
 
 
-class KillPhase(StrEnum):
-    IDLE = "idle"
-    CANCELLING = "cancelling"  # HALTED; working orders are being pulled
-    FLATTENING = "flattening"  # positions are being closed
-    DONE = "done"  # the venues show what was asked for
-
-
-class KillOutcome(StrEnum):
-    PENDING = "pending"
-    DONE = "done"
-    FAILED = "failed"  # refused or unanswered so far; it is tried again unless `detail` says that it cannot be done
-
-
-@dataclass(slots=True)
-class KillItem:
-    """One order or position that the kill switch works on."""
-
-    kind: str  # "order" or "position"
-    label: str  # "BUY 0.5 @ 64,200", "LONG 1.25"
-    instrument: InstrumentId
-    state: KillOutcome = KillOutcome.PENDING
-    detail: str = ""  # the venue's last words
-    attempts: int = 0
-
-
-@dataclass(slots=True)
-class KillStatus:
-    """What the kill switch has done so far; times are UTC ns."""
-
-    phase: KillPhase = KillPhase.IDLE
-    flatten: bool = False
-    items: list[KillItem] = field(default_factory=list)
-    reason: str = ""
-    started: int = 0
-    finished: int | None = None
-    receipt: str = ""
-    venues: dict[str, str] = field(default_factory=dict)  # venue → what it last showed, or why it cannot be asked
-    version: int = 0
-
-    @property
-    def accounts(self) -> tuple[str, ...]:
-        """The accounts that it acts on."""
-        return tuple(self.venues)
-
-
 class KillSwitch:
     """Engage it with `press`; watch `status`. All calls on the event loop."""
-
-    #: Share of the visible depth (within the price collar) that one closing order may take.
-    SLICE = Decimal("0.5")
 
     def __init__(
         self,
@@ -106,12 +57,12 @@ class KillSwitch:
         self._task: asyncio.Task[None] | None = None
         self._kill_id = ""
         self._stored: list[asyncio.Future[None]] = []
+        self._last_stored: Future[None] = Future()
         self._notes: list[str] = []
         self._pulled: set[str] = set()
-        self._proof: dict[str, str] = {}  # venue → what it showed of positions
         self._orders: dict[str, KillItem] = {}
-        self._positions: dict[InstrumentId, KillItem] = {}
         self.status = KillStatus()
+        self._flattener = self._new_flattener()
         #: Called at once when the desk halts: strategies and execution algorithms stop here. One that raises is logged.
         self.on_halt: list[Callable[[str], None]] = []
         self.on_change: Callable[[], None] = lambda: None
@@ -121,13 +72,21 @@ class KillSwitch:
     def running(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    def press(self, reason: str, flatten: bool = False) -> None:
-        """Halt now; with `flatten`, close every position too. Pressing again only adds what was not asked before."""
+    @property
+    def kill_id(self) -> str:
+        """Of the kill under way, or of the last one."""
+        return self._kill_id
+
+    def press(self, reason: str, flatten: bool = False, kill_id: str = "") -> Future[None]:
+        """Halt now; with `flatten`, close every position too. Pressing again only adds what was not asked before.
+
+        The future is done once the request is durable. `kill_id` is for a request that has an id already.
+        """
         if self.running and (self.status.flatten or not flatten):
-            return
+            return self._last_stored
         ts = self._clock.now()
         if not self.running:
-            self._begin(f"kill-{secrets.token_hex(8)}", reason, flatten, ts)
+            self._begin(kill_id or f"kill-{secrets.token_hex(8)}", reason, flatten, ts)
         self.status.flatten = self.status.flatten or flatten
         halted = TradingStateChanged(ts=ts, state=TradingState.HALTED, reason=reason, by=KILL)
         self._core.apply_account(halted)  # from here on no order leaves the desk
@@ -138,14 +97,18 @@ class KillSwitch:
                 self._log.error(KILL, f"A part of the desk could not be stopped cleanly: {error!r}")
         requested = KillRequested(ts=ts, kill_id=self._kill_id, flatten=flatten, reason=reason)
         self._core.apply_account(requested)
-        self._stored.append(asyncio.wrap_future(self._journal.append(halted, requested)))
+        self._last_stored = self._journal.append(halted, requested)
+        self._stored.append(asyncio.wrap_future(self._last_stored))
         self._log.warning(KILL, f"KILL SWITCH: {reason}. {'Flattening.' if flatten else 'Pulling every order.'}")
         self._start()
+        return self._last_stored
 
     def resume(self, request: KillRequested) -> None:
         """Go on with a kill that the last run of the desk left unfinished."""
         self._begin(request.kill_id, request.reason, request.flatten, request.ts)
         self._notes.append("went on after a restart of the desk")
+        self._last_stored = Future()
+        self._last_stored.set_result(None)
         self._start()
 
     async def stop(self) -> None:
@@ -156,9 +119,21 @@ class KillSwitch:
 
     def _begin(self, kill_id: str, reason: str, flatten: bool, ts: int) -> None:
         self._kill_id = kill_id
-        self._notes, self._orders, self._positions, self._proof = [], {}, {}, {}
+        self._notes, self._orders = [], {}
         venues = dict.fromkeys(self._venues, "not asked yet")
         self.status = KillStatus(phase=KillPhase.CANCELLING, flatten=flatten, reason=reason, started=ts, venues=venues)
+        self._flattener = self._new_flattener()
+
+    def _new_flattener(self) -> Flattener:
+        return Flattener(
+            self._core,
+            self._gateway,
+            self._reconciler,
+            status=self.status,
+            kill_id=self._kill_id,
+            changed=self._changed,
+            timeout=self._timeout,
+        )
 
     def _start(self) -> None:
         self._changed()
@@ -188,7 +163,7 @@ class KillSwitch:
                 return
             await asyncio.sleep(0.02)
         await self._durable()
-        await self._never_fail(venue, self._flatten)
+        await self._never_fail(venue, self._flattener.flatten)
         await self._never_fail(venue, self._pull)
 
     async def _durable(self) -> None:
@@ -234,7 +209,7 @@ class KillSwitch:
             self._list_orders(shown, ours)
             if not shown and not ours:
                 empty += 1
-                position = self._proof.get(venue.name, "")
+                position = self._flattener.proof.get(venue.name, "")
                 self.status.venues[venue.name] = f"shows no working order ({empty}× asked){position}"
                 self._changed()
                 await asyncio.sleep(0.02)
@@ -295,112 +270,6 @@ class KillSwitch:
             if item.state is not KillOutcome.DONE and gone and (known is None or known.is_closed):
                 item.state = KillOutcome.DONE
                 item.detail = known.state.replace("_", " ") if known else "gone from the venue"
-
-    # Positions.
-
-    async def _flatten(self, venue: Venue) -> None:
-        """Close until the venue, asked twice, shows no position (but what is too small for it to close)."""
-        self.status.phase = KillPhase.FLATTENING
-        empty, pause = 0, 0.02
-        while empty < 2:
-            open_positions = await self._open_positions(venue)
-            closable = {i: quantity for i, quantity in open_positions.items() if self._list_position(i, quantity)}
-            for instrument, item in self._positions.items():
-                if instrument.startswith(f"{venue.name}:") and instrument not in open_positions:
-                    item.state, item.detail = KillOutcome.DONE, "flat"
-            if not closable:
-                empty += 1
-                self._proof[venue.name] = f" and no position ({empty}× asked)"
-                self._changed()
-                await asyncio.sleep(0.02)
-                continue
-            empty = 0
-            self._proof.pop(venue.name, None)
-            self.status.venues[venue.name] = f"shows {len(closable)} positions"
-            self._changed()
-            await asyncio.gather(*(self._close(i, quantity) for i, quantity in closable.items()))
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.3, 1.0)
-
-    async def _open_positions(self, venue: Venue) -> dict[InstrumentId, Decimal]:
-        """Derivatives as the venue shows them; spot as bought on this desk, as far as the venue's balance holds it."""
-        found = {i: q for i, q in (await self._ask(venue.positions())).items() if q and i in self._core.instruments}
-        spot = [
-            (self._core.instruments[position.instrument], position.quantity)
-            for position in self._core.portfolio.open_positions()
-            if position.instrument.startswith(f"{venue.name}:") and position.quantity > 0
-        ]
-        if any(instrument.is_spot for instrument, _ in spot):
-            balances = await self._ask(venue.balances())
-            for instrument, quantity in spot:
-                if instrument.is_spot and (held := min(quantity, balances.get(instrument.base, ZERO))) > 0:
-                    found[instrument.id] = held
-        return found
-
-    def _list_position(self, instrument: InstrumentId, quantity: Decimal) -> bool:
-        """Show the position; False if it is smaller than anything the venue would trade."""
-        side = "LONG" if quantity > 0 else "SHORT"
-        item = self._positions.get(instrument)
-        if item is None:
-            item = self._positions[instrument] = KillItem("position", f"{side} {plain(abs(quantity))}", instrument)
-            self.status.items.append(item)
-        terms = self._core.instruments[instrument]
-        closable = floor_to(abs(quantity), terms.lot)
-        if closable < max(terms.lot, terms.min_quantity) or self._too_small(terms, closable):
-            item.state = KillOutcome.FAILED
-            item.detail = f"{plain(abs(quantity))} is below the venue's minimum: it cannot be closed there"
-            return False
-        return True
-
-    def _too_small(self, instrument: Instrument, quantity: Decimal) -> bool:
-        mark = self._core.market.mark(instrument.id)
-        return instrument.is_spot and mark is not None and instrument.notional(quantity, mark) < instrument.min_notional
-
-    async def _close(self, instrument: InstrumentId, quantity: Decimal) -> None:
-        item = self._positions[instrument]
-        item.attempts += 1
-        side = Side.SELL if quantity > 0 else Side.BUY
-        draft = OrderDraft(
-            instrument=instrument,
-            side=side,
-            quantity=self._slice(self._core.instruments[instrument], side, abs(quantity)),
-            type=OrderType.MARKET,
-            reduce_only=True,
-            origin=KILL,
-            note=self._kill_id,
-        )
-        order = await self._gateway.submit(draft)
-        deadline = asyncio.get_running_loop().time() + self._timeout
-        while order.is_open and asyncio.get_running_loop().time() < deadline:
-            if order.state is OrderState.UNKNOWN:
-                await self._reconciler.ask(order.client_id)
-            await asyncio.sleep(0.02)
-            order = self._core.orders.orders[order.client_id]
-        if order.is_open:  # never two closing orders at once: pull this one and make sure before the next
-            item.detail = "the closing order has not filled yet: pulled, trying again"
-            await self._gateway.cancel(order.client_id)
-            while self._core.orders.orders[order.client_id].is_open:
-                await self._reconciler.ask(order.client_id)
-                await asyncio.sleep(0.1)
-        elif order.state is OrderState.FILLED:
-            item.detail = f"closed {plain(order.filled)} at {plain(order.average_price or ZERO)}"
-        else:
-            item.state = KillOutcome.FAILED
-            item.detail = order.reason or f"the closing order was {order.state}"
-        self._changed()
-
-    def _slice(self, instrument: Instrument, side: Side, quantity: Decimal) -> Decimal:
-        """All of it where the book is deep, else a share of what is visible within the price collar."""
-        book = self._core.market.markets[instrument.id].book
-        levels = book.bid_levels(200) if side is Side.SELL else book.ask_levels(200)
-        whole = floor_to(quantity, instrument.lot)
-        if not levels:
-            return whole
-        reach = float(self._core.limits.price_collar) * levels[0][0]
-        visible = sum(lots for ticks, lots in levels if abs(ticks - levels[0][0]) <= reach)
-        share = floor_to(multiply(instrument.quantity(visible), self.SLICE), instrument.lot)
-        smallest = max(instrument.lot, floor_to(instrument.min_quantity, instrument.lot))
-        return min(whole, max(share, smallest))
 
     # The end.
 

@@ -15,7 +15,7 @@ from workstation.domain import events as e
 from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
 from workstation.trading.errors import Refused
-from workstation.trading.kill import KillOutcome, KillPhase
+from workstation.trading.kill_status import KillOutcome, KillPhase
 from workstation.venues.faulty import Fault, FaultyVenue
 from workstation.venues.simulated import SimulatedVenue
 

@@ -1,0 +1,154 @@
+"""The second half of the kill switch: every position of a venue closed, in slices where the book is thin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, floor_to, multiply, plain
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
+from workstation.trading.core import TradingCore
+from workstation.trading.gateway import OrderGateway
+from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
+from workstation.trading.reconcile import Reconciler
+from workstation.trading.risk import KILL
+from workstation.venues.contract import Venue
+
+#: Share of the visible depth (within the price collar) that one closing order may take.
+SLICE = Decimal("0.5")
+
+
+class Flattener:
+    """The closing work of one kill. What it finds and does stands in the kill's `status`."""
+
+    def __init__(
+        self,
+        core: TradingCore,
+        gateway: OrderGateway,
+        reconciler: Reconciler,
+        *,
+        status: KillStatus,
+        kill_id: str,
+        changed: Callable[[], None],
+        timeout: float,
+    ) -> None:
+        """`changed` is called whenever the status has; `timeout`: wall-clock seconds for one question to a venue."""
+        self._core = core
+        self._gateway = gateway
+        self._reconciler = reconciler
+        self._status = status
+        self._kill_id = kill_id
+        self._changed = changed
+        self._timeout = timeout
+        self._items: dict[InstrumentId, KillItem] = {}
+        #: venue → what it last showed of positions, as the end of a sentence.
+        self.proof: dict[str, str] = {}
+
+    async def flatten(self, venue: Venue) -> None:
+        """Close until the venue, asked twice, shows no position (but what is too small for it to close)."""
+        self._status.phase = KillPhase.FLATTENING
+        empty, pause = 0, 0.02
+        while empty < 2:
+            open_positions = await self._open_positions(venue)
+            closable = {i: quantity for i, quantity in open_positions.items() if self._list_position(i, quantity)}
+            for instrument, item in self._items.items():
+                if instrument.startswith(f"{venue.name}:") and instrument not in open_positions:
+                    item.state, item.detail = KillOutcome.DONE, "flat"
+            if not closable:
+                empty += 1
+                self.proof[venue.name] = f" and no position ({empty}× asked)"
+                self._changed()
+                await asyncio.sleep(0.02)
+                continue
+            empty = 0
+            self.proof.pop(venue.name, None)
+            self._status.venues[venue.name] = f"shows {len(closable)} positions"
+            self._changed()
+            await asyncio.gather(*(self._close(i, quantity) for i, quantity in closable.items()))
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, 1.0)
+
+    async def _ask[T](self, question: Awaitable[T]) -> T:
+        return await asyncio.wait_for(question, self._timeout)
+
+    async def _open_positions(self, venue: Venue) -> dict[InstrumentId, Decimal]:
+        """Derivatives as the venue shows them; spot as bought on this desk, as far as the venue's balance holds it."""
+        found = {i: q for i, q in (await self._ask(venue.positions())).items() if q and i in self._core.instruments}
+        spot = [
+            (self._core.instruments[position.instrument], position.quantity)
+            for position in self._core.portfolio.open_positions()
+            if position.instrument.startswith(f"{venue.name}:") and position.quantity > 0
+        ]
+        if any(instrument.is_spot for instrument, _ in spot):
+            balances = await self._ask(venue.balances())
+            for instrument, quantity in spot:
+                if instrument.is_spot and (held := min(quantity, balances.get(instrument.base, ZERO))) > 0:
+                    found[instrument.id] = held
+        return found
+
+    def _list_position(self, instrument: InstrumentId, quantity: Decimal) -> bool:
+        """Show the position; False if it is smaller than anything the venue would trade."""
+        side = "LONG" if quantity > 0 else "SHORT"
+        item = self._items.get(instrument)
+        if item is None:
+            item = self._items[instrument] = KillItem("position", f"{side} {plain(abs(quantity))}", instrument)
+            self._status.items.append(item)
+        terms = self._core.instruments[instrument]
+        closable = floor_to(abs(quantity), terms.lot)
+        if closable < max(terms.lot, terms.min_quantity) or self._too_small(terms, closable):
+            item.state = KillOutcome.FAILED
+            item.detail = f"{plain(abs(quantity))} is below the venue's minimum: it cannot be closed there"
+            return False
+        return True
+
+    def _too_small(self, instrument: Instrument, quantity: Decimal) -> bool:
+        mark = self._core.market.mark(instrument.id)
+        return instrument.is_spot and mark is not None and instrument.notional(quantity, mark) < instrument.min_notional
+
+    async def _close(self, instrument: InstrumentId, quantity: Decimal) -> None:
+        item = self._items[instrument]
+        item.attempts += 1
+        side = Side.SELL if quantity > 0 else Side.BUY
+        draft = OrderDraft(
+            instrument=instrument,
+            side=side,
+            quantity=self._slice(self._core.instruments[instrument], side, abs(quantity)),
+            type=OrderType.MARKET,
+            reduce_only=True,
+            origin=KILL,
+            note=self._kill_id,
+        )
+        order = await self._gateway.submit(draft)
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        while order.is_open and asyncio.get_running_loop().time() < deadline:
+            if order.state is OrderState.UNKNOWN:
+                await self._reconciler.ask(order.client_id)
+            await asyncio.sleep(0.02)
+            order = self._core.orders.orders[order.client_id]
+        if order.is_open:  # never two closing orders at once: pull this one and make sure before the next
+            item.detail = "the closing order has not filled yet: pulled, trying again"
+            await self._gateway.cancel(order.client_id)
+            while self._core.orders.orders[order.client_id].is_open:
+                await self._reconciler.ask(order.client_id)
+                await asyncio.sleep(0.1)
+        elif order.state is OrderState.FILLED:
+            item.detail = f"closed {plain(order.filled)} at {plain(order.average_price or ZERO)}"
+        else:
+            item.state = KillOutcome.FAILED
+            item.detail = order.reason or f"the closing order was {order.state}"
+        self._changed()
+
+    def _slice(self, instrument: Instrument, side: Side, quantity: Decimal) -> Decimal:
+        """All of it where the book is deep, else a share of what is visible within the price collar."""
+        book = self._core.market.markets[instrument.id].book
+        levels = book.bid_levels(200) if side is Side.SELL else book.ask_levels(200)
+        whole = floor_to(quantity, instrument.lot)
+        if not levels:
+            return whole
+        reach = float(self._core.limits.price_collar) * levels[0][0]
+        visible = sum(lots for ticks, lots in levels if abs(ticks - levels[0][0]) <= reach)
+        share = floor_to(multiply(instrument.quantity(visible), SLICE), instrument.lot)
+        smallest = max(instrument.lot, floor_to(instrument.min_quantity, instrument.lot))
+        return min(whole, max(share, smallest))

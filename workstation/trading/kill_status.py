@@ -1,0 +1,53 @@
+"""What the kill switch shows of its work: a phase, and every order and position with its outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from workstation.domain.instrument import InstrumentId
+
+
+class KillPhase(StrEnum):
+    IDLE = "idle"
+    CANCELLING = "cancelling"  # HALTED; working orders are being pulled
+    FLATTENING = "flattening"  # positions are being closed
+    DONE = "done"  # the venues show what was asked for
+
+
+class KillOutcome(StrEnum):
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"  # refused or unanswered so far; it is tried again unless `detail` says that it cannot be done
+
+
+@dataclass(slots=True)
+class KillItem:
+    """One order or position that the kill switch works on."""
+
+    kind: str  # "order" or "position"
+    label: str  # "BUY 0.5 @ 64,200", "LONG 1.25"
+    instrument: InstrumentId
+    state: KillOutcome = KillOutcome.PENDING
+    detail: str = ""  # the venue's last words
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class KillStatus:
+    """What the kill switch has done so far; times are UTC ns."""
+
+    phase: KillPhase = KillPhase.IDLE
+    flatten: bool = False
+    items: list[KillItem] = field(default_factory=list)
+    reason: str = ""
+    started: int = 0
+    finished: int | None = None
+    receipt: str = ""
+    venues: dict[str, str] = field(default_factory=dict)  # venue → what it last showed, or why it cannot be asked
+    version: int = 0
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that it acts on."""
+        return tuple(self.venues)
