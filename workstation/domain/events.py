@@ -8,6 +8,8 @@ from enum import StrEnum
 import msgspec
 
 from workstation.domain.fill import Fill
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order
 
 
@@ -169,4 +171,94 @@ class KillCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="kill_complet
     receipt: str
 
 
-type AccountEvent = BalanceAdjusted | TradingStateChanged | KillRequested | KillCompleted
+class _VenueEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Something that a venue booked by itself. `entry_id` is unique on its venue: a doubled report is harmless."""
+
+    ts: int  # UTC ns, the venue's time of the entry
+    venue: str
+    entry_id: str
+
+
+class FundingPaid(_VenueEntry, frozen=True, kw_only=True, tag="funding"):
+    """Funding of a position: `amount` is received (> 0) or paid (< 0) for `quantity` held at `ts`, the funding time.
+
+    |amount| = rate × value of the position at the mark price, in the settlement `currency`.
+    """
+
+    instrument: InstrumentId
+    currency: str
+    amount: Decimal
+    quantity: Decimal
+    mark: Decimal
+    rate: Decimal
+
+
+class InterestCharged(_VenueEntry, frozen=True, kw_only=True, tag="interest"):
+    """Interest on a debt: `amount` (< 0) = −`borrowed` × `rate` (an hour) × `hours`."""
+
+    currency: str
+    amount: Decimal
+    borrowed: Decimal
+    rate: Decimal
+    hours: int
+
+
+class PositionLiquidated(_VenueEntry, frozen=True, kw_only=True, tag="liquidated"):
+    """The venue closes a position by an order of its own, which the desk did not send; its fills follow as fills do.
+
+    `order` is that order as it works at the venue, its origin LIQUIDATION; `reason` a sentence with the figures.
+    """
+
+    order: Order
+    mark: Decimal
+    bankruptcy: Decimal | None
+    reason: str
+
+
+class InsuranceCovered(_VenueEntry, frozen=True, kw_only=True, tag="insurance"):
+    """The venue's insurance fund bore what a liquidation lost beyond its margin, because the price gapped."""
+
+    currency: str
+    amount: Decimal
+    instrument: InstrumentId | None = None
+
+
+class LeverageChanged(_VenueEntry, frozen=True, kw_only=True, tag="leverage"):
+    instrument: InstrumentId
+    leverage: Decimal
+
+
+class MarginModeChanged(_VenueEntry, frozen=True, kw_only=True, tag="margin_mode"):
+    instrument: InstrumentId
+    mode: MarginMode
+
+
+#: Origin of an order by which a venue closes a position itself.
+LIQUIDATION = "liquidation"
+
+type VenueEntry = (
+    FundingPaid | InterestCharged | PositionLiquidated | InsuranceCovered | LeverageChanged | MarginModeChanged
+)
+
+type AccountEvent = (
+    BalanceAdjusted
+    | TradingStateChanged
+    | KillRequested
+    | KillCompleted
+    | FundingPaid
+    | InterestCharged
+    | PositionLiquidated
+    | InsuranceCovered
+    | LeverageChanged
+    | MarginModeChanged
+)
+
+#: The classes of `VenueEntry`, for `isinstance` and for whoever follows them on the bus.
+VENUE_ENTRIES: tuple[type[VenueEntry], ...] = (
+    FundingPaid,
+    InterestCharged,
+    PositionLiquidated,
+    InsuranceCovered,
+    LeverageChanged,
+    MarginModeChanged,
+)

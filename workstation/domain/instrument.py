@@ -21,6 +21,18 @@ class ContractType(StrEnum):
     INVERSE = "inverse"  # sized in the quote currency, settled in the base currency (coin-margined)
 
 
+class MarginTier(msgspec.Struct, frozen=True, kw_only=True):
+    """Margin terms of positions worth up to `limit` (in the settlement currency; None: without a bound).
+
+    The least margin that keeps such a position open is `rate` × value − `amount`; see `domain.margin.tiers`.
+    """
+
+    limit: Decimal | None
+    rate: Decimal
+    leverage: Decimal  # the highest that may be set for such a position
+    amount: Decimal = ZERO
+
+
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """One instrument of one venue.
 
@@ -40,7 +52,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     min_notional: Decimal = ZERO
     maker_fee: Decimal = ZERO
     taker_fee: Decimal = ZERO
-    leverage: Decimal = ONE  # initial margin is 1 / leverage of the value; always 1 for spot
+    leverage: Decimal = ONE  # until the trader sets another: initial margin is 1 / leverage of the value; 1 for spot
+    tiers: tuple[MarginTier, ...] = ()  # smallest first; spot with tiers can be bought and sold on borrowed money
 
     def __post_init__(self) -> None:
         if self.tick <= 0 or self.lot <= 0 or self.multiplier <= 0 or self.leverage < 1:

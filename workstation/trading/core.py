@@ -9,21 +9,32 @@ from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
 
+import msgspec
+
 from workstation.domain.events import (
     AccountEvent,
     BalanceAdjusted,
+    FundingPaid,
+    InsuranceCovered,
+    InterestCharged,
     KillCompleted,
     KillRequested,
+    LeverageChanged,
+    MarginModeChanged,
+    OrderAccepted,
     OrderEvent,
     OrderFilled,
     OrderInitialized,
+    OrderSubmitted,
+    PositionLiquidated,
     TradingState,
     TradingStateChanged,
+    VenueEntry,
 )
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, subtract
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.market.data import MarketData
 from workstation.trading.limits import RiskLimits
 from workstation.trading.orders import Applied, OrderManager, Outcome
@@ -56,6 +67,7 @@ class TradingCore:
         self.last_receipt: KillCompleted | None = None
         self.fills: list[Fill] = []
         self._recent: deque[ClientOrderId] = deque(maxlen=512)
+        self._entries: dict[str, dict[str, int]] = {}  # of each venue: entry id → its time
 
     @property
     def state(self) -> TradingState:
@@ -86,6 +98,31 @@ class TradingCore:
                 self.last_receipt = event
                 if self.unfinished_kill is not None and self.unfinished_kill.kill_id == event.kill_id:
                     self.unfinished_kill = None
+            case _:
+                self.apply_entry(event)
+
+    def apply_entry(self, entry: VenueEntry) -> bool:
+        """Fold in what a venue booked by itself; False for an entry that is booked already."""
+        known = self._entries.setdefault(entry.venue, {})
+        if entry.entry_id in known:
+            return False
+        known[entry.entry_id] = entry.ts
+        if isinstance(entry, PositionLiquidated):
+            self._adopt(entry)
+        self.portfolio.apply_entry(entry)
+        return True
+
+    def _adopt(self, entry: PositionLiquidated) -> None:
+        """The venue's own order becomes one of the desk's, so that its fills find it."""
+        order, client_id, ts = entry.order, entry.order.client_id, entry.ts
+        fresh = msgspec.structs.replace(order, state=OrderState.INITIALIZED, venue_order_id=None)
+        self.orders.apply(OrderInitialized(client_id=client_id, ts=ts, order=fresh))
+        self.orders.apply(OrderSubmitted(client_id=client_id, ts=ts))
+        self.orders.apply(OrderAccepted(client_id=client_id, ts=ts, venue_order_id=order.venue_order_id or ""))
+
+    def newest_entry(self, venue: str) -> int:
+        """Time of the venue's newest entry that the desk has booked (UTC ns); 0 before the first."""
+        return max(self._entries.get(venue, {}).values(), default=0)
 
     def fold(self, journal: Iterable[OrderEvent | AccountEvent]) -> None:
         """Rebuild everything from a journal."""
@@ -93,6 +130,10 @@ class TradingCore:
             match event:
                 case BalanceAdjusted() | TradingStateChanged() | KillRequested() | KillCompleted():
                     self.apply_account(event)
+                case FundingPaid() | InterestCharged() | PositionLiquidated() | InsuranceCovered():
+                    self.apply_entry(event)
+                case LeverageChanged() | MarginModeChanged():
+                    self.apply_entry(event)
                 case _:
                     self.apply_order(event)
 

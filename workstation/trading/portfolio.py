@@ -1,4 +1,4 @@
-"""Accounts and positions of the whole desk: an exact fold over fills and balance adjustments."""
+"""Accounts and positions of the whole desk: an exact fold over fills, balance adjustments and entries of venues."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ import msgspec
 from workstation.domain import account as accounts
 from workstation.domain import position as positions
 from workstation.domain.account import Account
-from workstation.domain.events import BalanceAdjusted
+from workstation.domain.events import (
+    BalanceAdjusted,
+    FundingPaid,
+    InsuranceCovered,
+    InterestCharged,
+    LeverageChanged,
+    MarginModeChanged,
+    VenueEntry,
+)
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ZERO, add, multiply, subtract
+from workstation.domain.margin_book import MarginBook
+from workstation.domain.numbers import ZERO, add, multiply, negate, subtract
 from workstation.domain.position import Position
 
 #: Price of an instrument by which it is valued now; None where none is known.
@@ -29,10 +38,16 @@ class Equity(msgspec.Struct, frozen=True, kw_only=True):
     fees: Decimal
     by_venue: dict[str, Decimal]
     unpriced: tuple[str, ...] = ()
+    funding: Decimal = ZERO  # received less paid
+    interest: Decimal = ZERO  # paid
+    insurance: Decimal = ZERO  # losses that venues' insurance funds bore
 
 
 class Portfolio:
-    """Invariant: equity = opening money + realised + unrealised − fees, to the last digit (in each quote currency)."""
+    """Invariant, to the last digit in each quote currency:
+
+    equity = opening money + realised + unrealised − fees + funding − interest + insurance.
+    """
 
     def __init__(self, instruments: Iterable[Instrument], currency: str, at_par: Iterable[str] = ()) -> None:
         """`at_par`: currencies that are reckoned one to one with the account currency (dollar stablecoins, say)."""
@@ -41,11 +56,41 @@ class Portfolio:
         self.at_par = frozenset({currency, *at_par})
         self.accounts: dict[str, Account] = {}
         self.positions: dict[InstrumentId, Position] = {}
+        self.margin = MarginBook()
+        self.funding: dict[InstrumentId, Decimal] = {}  # received less paid, in the settlement currency
+        self.interest: dict[tuple[str, str], Decimal] = {}  # paid, by venue and currency
+        self.insurance: dict[tuple[str, str], Decimal] = {}  # borne by the venue, by venue and currency
         self.version = 0
 
     def adjust(self, event: BalanceAdjusted) -> None:
-        account = self.accounts.get(event.venue) or Account(venue=event.venue)
-        self.accounts[event.venue] = account.with_change(event.currency, event.amount)
+        self._move(event.venue, event.currency, event.amount)
+        self.version += 1
+
+    def _move(self, venue: str, currency: str, amount: Decimal) -> None:
+        account = self.accounts.get(venue) or Account(venue=venue)
+        self.accounts[venue] = account.with_change(currency, amount)
+
+    def apply_entry(self, entry: VenueEntry) -> None:
+        """Book what a venue booked by itself. An instrument that the desk does not know moves money only."""
+        match entry:
+            case FundingPaid(instrument=name, amount=amount):
+                self._move(entry.venue, entry.currency, amount)
+                self.funding[name] = add(self.funding.get(name, ZERO), amount)
+                self.margin.after_funding(name, amount)
+            case InterestCharged(amount=amount):
+                self._move(entry.venue, entry.currency, amount)
+                key = (entry.venue, entry.currency)
+                self.interest[key] = add(self.interest.get(key, ZERO), negate(amount))
+            case InsuranceCovered(amount=amount):
+                self._move(entry.venue, entry.currency, amount)
+                key = (entry.venue, entry.currency)
+                self.insurance[key] = add(self.insurance.get(key, ZERO), amount)
+            case LeverageChanged(instrument=name) if name in self.instruments:
+                self.margin.set_leverage(self.instruments[name], entry.leverage, self.position(name))
+            case MarginModeChanged(instrument=name) if name in self.instruments:
+                self.margin.set_mode(self.instruments[name], entry.mode)
+            case _:
+                pass  # a liquidation: its fills are booked as fills
         self.version += 1
 
     def apply_fill(self, fill: Fill) -> Position:
@@ -57,6 +102,7 @@ class Portfolio:
         realized = subtract(after.realized, before.realized)
         self.accounts[instrument.venue] = accounts.apply_fill(account, fill, instrument, realized)
         self.positions[fill.instrument] = after
+        self.margin.after_fill(instrument, before, after)
         self.version += 1
         return after
 
@@ -116,10 +162,18 @@ class Portfolio:
             unrealized = add(unrealized, profit)
             if not instrument.is_spot:  # a spot holding is already counted as a balance
                 by_venue[instrument.venue] = add(by_venue.get(instrument.venue, ZERO), profit)
+        funding = ZERO
+        for name, amount in self.funding.items():
+            known = self.instruments.get(name)
+            rate = None if known is None else self.rate(known.venue, known.settlement, marks)
+            funding = funding if rate is None else add(funding, multiply(amount, rate))
         total = ZERO
         for worth in by_venue.values():
             total = add(total, worth)
         return Equity(
+            funding=funding,
+            interest=self._worth(self.interest, marks),
+            insurance=self._worth(self.insurance, marks),
             total=total,
             unrealized=unrealized,
             realized=realized,
@@ -127,3 +181,11 @@ class Portfolio:
             by_venue=by_venue,
             unpriced=tuple(sorted(unpriced)),
         )
+
+    def _worth(self, amounts: dict[tuple[str, str], Decimal], marks: Marks) -> Decimal:
+        """Sum in the account currency; what has no price is in `Equity.unpriced` by its balance already."""
+        total = ZERO
+        for (venue, currency), amount in amounts.items():
+            rate = self.rate(venue, currency, marks)
+            total = total if rate is None else add(total, multiply(amount, rate))
+        return total

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -193,7 +194,7 @@ class BinanceParser(Parser):
         pair, _, contract = symbol.partition("_")
         base, quote = (info.baseAsset, info.quoteAsset) if info else _split(pair)
         steps = self._steps[symbol]
-        terms = _terms(info) if info else {"tick": steps.tick, "lot": steps.lot}
+        terms: dict[str, Any] = dict(_terms(info)) if info else {"tick": steps.tick, "lot": steps.lot}
         spot = self.venue == SPOT
         suffix = "" if spot else f"-{contract or 'PERP'}"
         multiplier = ONE
