@@ -17,6 +17,7 @@ from workstation.clock import SECOND
 from workstation.engine import Engine
 
 type Part = tuple[str, Style]
+type _PageText = tuple[int, list[Part]]
 
 
 def money(value: Decimal, places: int = 2, sign: bool = False) -> str:
@@ -54,26 +55,43 @@ class _Bar(Painted):
 
 
 class StatusBar(_Bar):
-    """Mode, armed, trading state, equity, day's profit, venues and the age of their data, replay, recording, clock.
+    """Mode, armed, trading state, pages, equity, day's profit, venues and the age of their data, replay, recording,
+    clock.
 
-    Where the line is too short the least important goes first; mode, armed and trading state stay always.
+    Where the line is too short the least important goes first; mode, armed and trading state stay always. A click on
+    a page shows it.
     """
 
-    def __init__(self, engine: Engine, armed: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        armed: Callable[[], bool],
+        pages: Callable[[], tuple[Sequence[str], int]],
+        show_page: Callable[[int], None],
+    ) -> None:
+        """`pages`: the titles of the pages and which of them shows; `show_page` is told the one that was clicked."""
         super().__init__()
         self.engine = engine
         self.armed = armed
+        self.pages = pages
+        self.show_page = show_page
+        #: Where the pages' names stand: page → (first cell, cell after the last).
+        self.page_spans: dict[int, tuple[int, int]] = {}
 
     def parts(self) -> list[Part]:
         always = self._state()
         groups = [self._money(), self._day(), self._links(True), self._replay(), self._recording()]
+        pages, narrower = self._pages()
         money_at, day, links = 0, 1, 2
         clock = self._clock()
         room = self.width - _length(always) - 1
 
         def full() -> bool:
-            return sum(_length(group) + 2 for group in groups if group) + _length(clock) > room
+            used = sum(_length(group) + 2 for group in groups if group) + _length(clock)
+            return used + sum(_length(text) for _, text in pages) + bool(pages) > room
 
+        while narrower and full():
+            pages = narrower.pop(0)
         if full():
             clock = clock[:1]  # without the zone
         if full():
@@ -88,6 +106,15 @@ class StatusBar(_Bar):
             if full():
                 groups[index] = []
         line = list(always)
+        self.page_spans = {}
+        at = _length(always)
+        if pages:
+            line.append((" ", self.ink.text))
+            at += 1
+        for page, text in pages:
+            self.page_spans[page] = (at, at + _length(text))
+            at += _length(text)
+            line += text
         for group in groups:
             if group:
                 line += [("  ", self.ink.text), *group]
@@ -109,6 +136,26 @@ class StatusBar(_Bar):
         else:
             parts.append((state.upper(), ink.dim))
         return parts
+
+    def _pages(self) -> tuple[list[_PageText], list[list[_PageText]]]:
+        """The pages by number and title, and what may stand there instead: numbers alone, the page that shows."""
+        titles, shown = self.pages()
+        ink = self.ink
+
+        def text(index: int, title: str) -> _PageText:
+            here = index == shown
+            number = (f" {index + 1} ", (ink.accent + Style(bold=True)) if here else ink.dim)
+            return index, [number, *([(f"{title} ", ink.strong if here else ink.dim)] if title else [])]
+
+        full = [text(index, title) for index, title in enumerate(titles)]
+        numbers = [text(index, title if index == shown else "") for index, title in enumerate(titles)]
+        return ([] if len(titles) < 2 else full), ([numbers, [full[shown]], []] if len(titles) > 1 else [])
+
+    def on_click(self, event: events.Click) -> None:
+        for page, (start, end) in self.page_spans.items():
+            if start <= event.x < end:
+                self.show_page(page)
+                return
 
     def _money(self) -> list[Part]:
         currency = self.engine.currency

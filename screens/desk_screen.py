@@ -68,7 +68,7 @@ class DeskScreen(Screen[None]):
         self.shell = app
         self.workspace = Workspace(app.desk, pages, classes)
         self.notices = Notices()
-        self.status = StatusBar(app.engine, lambda: app.armed)
+        self.status = StatusBar(app.engine, lambda: app.armed, self.workspace.page_titles, self._show_page)
         self.command_line = CommandLine(app.typed.meaning, app.state.values.get("commands", ()))
         self.footer = Footer(app.footer_actions, lambda: app.armed, app.run_named)
 
@@ -89,6 +89,10 @@ class DeskScreen(Screen[None]):
         slots = self.workspace.slots()
         if slots and self.focused is None:
             self.workspace.focus_slot(next((slot for slot in ("books", "chart") if slot in slots), slots[0]))
+
+    def _show_page(self, index: int) -> None:
+        self.workspace.show_page(index)
+        self.shell.refresh_bars()
 
     def _focus_moved(self, focused: Widget | None) -> None:
         self.workspace.focus_moved()

@@ -82,6 +82,10 @@ class Workspace(Painted):
         """The slots of the page in reading order, hidden tabs included."""
         return list(slots_of(self.pages[self.page].fitting(*self._space()))) if self.pages else []
 
+    def page_titles(self) -> tuple[list[str], int]:
+        """The titles of the pages, and which of them shows."""
+        return [page.title for page in self.pages], self.page
+
     def shown(self) -> list[Pane]:
         """The panes that can be seen."""
         return [pane for pane in self.panes.values() if pane.display and pane.is_attached]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugins.books.model import Ladder, row_of, step_group
 from plugins.books.own import Moved, Staged
-from screens.painted import PaintedPane
+from screens.order_entry import OrderEntryPane
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import Side
@@ -12,7 +12,7 @@ from workstation.market.book import OrderBook
 from workstation.trading.errors import Refused
 
 
-class LadderCursor(PaintedPane):
+class LadderCursor(OrderEntryPane):
     """Where the trader is in the ladder. Order entry and painting are the subclasses'."""
 
     def __init__(self, desk: Desk, slot: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -12,19 +11,12 @@ from plugins.books.model import row_of
 from plugins.books.own import Moved, Staged, is_stop, order_ticks
 from screens.figures import quantity_text
 from screens.pane import Desk
-from workstation.domain.events import OrderAmended, OrderAmendRejected, OrderCanceled, OrderCancelRejected, OrderFilled
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, add, divide, multiply, plain
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, Side
 from workstation.market.book import OrderBook
 from workstation.trading.command_run import outcome
 from workstation.trading.errors import Refused
-
-#: States in which a command of ours is under way.
-_UNANSWERED = (OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.PENDING_AMEND, OrderState.PENDING_CANCEL)
-_PATIENCE = 20.0  # wall-clock seconds; the desk gives up on an answer before that
-_REFUSALS = (OrderAmendRejected, OrderCancelRejected)
-_BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
 
 class OrderEntry(LadderCursor):
@@ -34,7 +26,6 @@ class OrderEntry(LadderCursor):
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
-        self.outcome: tuple[str, bool] = ("", False)  # the last sentence, and whether it is bad news
         self._fills_told: int | None = None  # fills that the trader knows of; None before the first look
         self._orders_version = -1
 
@@ -48,12 +39,6 @@ class OrderEntry(LadderCursor):
         if self.painted_for != instrument.id:
             raise Refused(f"Nothing was sent: the book of {instrument.symbol} is not on the screen yet.")
         return instrument, book
-
-    def say(self, text: str, bad: bool = False) -> None:
-        """Show what came of something, in the ladder, and as a notice if it is bad news."""
-        self.outcome = (text, bad)
-        if bad:
-            self.toast(text, error=True)
 
     def tell_fills(self) -> None:
         """Say what was filled since the last look: orders that rested, those of other panes, protective stops."""
@@ -173,41 +158,11 @@ class OrderEntry(LadderCursor):
         price = "" if draft.price is None else f" @ {plain(draft.price)}"
         what = f"{draft.side.capitalize()} {plain(draft.quantity)}{price}"
         self.say(f"{what}: sent.")
-        self._tell(what, await self._answered(await self.engine.submit(draft)))
+        self.tell(what, await self.answered(await self.engine.submit(draft)))
 
-    async def _answered(self, order: Order) -> Order:
-        """The order once its venue has answered, or has failed to."""
-        if order.state not in _UNANSWERED:
-            return order
-        events = self.engine.follow_orders()
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                async for event in events:
-                    now = self.engine.order(order.client_id)
-                    if event.client_id == order.client_id and now is not None and now.state not in _UNANSWERED:
-                        return now
-        except TimeoutError:  # the order shows its state in its row; it is being asked about
-            pass
-        finally:
-            events.close()
-        return self.engine.order(order.client_id) or order
-
-    def _refusal(self, order: Order) -> str:
-        """Why the last change of the order was refused; empty if it was not."""
-        for event in reversed(self.engine.order_events(order.client_id)):
-            if isinstance(event, _REFUSALS):
-                return event.reason
-            if isinstance(event, OrderAmended | OrderCanceled | OrderFilled):
-                break
-        return ""
-
-    def _tell(self, what: str, order: Order) -> None:
-        sentence, bad = f"{what}: {outcome(order)}", order.state in _BAD
-        if order.instrument != self.instrument_id:  # the ladder shows another instrument by now
-            self.toast(f"{order.instrument}: {sentence}", error=bad)
-            return
-        self.say(sentence, bad)
-        if order.filled:
+    def tell(self, what: str, order: Order) -> None:
+        super().tell(what, order)
+        if order.filled and order.instrument == self.instrument_id:
             self._fills_told = len(self.engine.fills(order.instrument))
 
     def _strike(self, side: Side) -> None:
@@ -268,9 +223,9 @@ class OrderEntry(LadderCursor):
             amended = await self.engine.amend(order.client_id, price=limit, stop_price=stop)
         else:
             amended = await self.engine.amend(order.client_id, price=add(order.price or ZERO, by))
-        amended = await self._answered(amended)
+        amended = await self.answered(amended)
         what = f"{order.side.capitalize()} {plain(order.leaves)}"
-        if reason := self._refusal(amended):
+        if reason := self.refusal(amended):
             self.say(f"{what} was not moved: {reason}", bad=True)
         elif amended.is_closed:
             self.say(f"{what}: {outcome(amended)}")
@@ -294,9 +249,9 @@ class OrderEntry(LadderCursor):
             self.spawn(self._cancel(client_id))
 
     async def _cancel(self, client_id: ClientOrderId) -> None:
-        order = await self._answered(await self.engine.cancel(client_id))
+        order = await self.answered(await self.engine.cancel(client_id))
         what = f"{order.side.capitalize()} {plain(order.quantity)}"
-        if reason := self._refusal(order):
+        if reason := self.refusal(order):
             self.say(f"{what} was not cancelled: {reason}", bad=True)
         else:
             self.say(f"{what}: {outcome(order)}")
@@ -311,12 +266,12 @@ class OrderEntry(LadderCursor):
 
     async def action_close(self) -> None:
         instrument, _ = self.market_here()
-        self._tell("Close", await self._answered(await self.engine.close_position(instrument.id)))
+        self.tell("Close", await self.answered(await self.engine.close_position(instrument.id)))
 
     async def action_reverse(self) -> None:
         instrument, _ = self.market_here()
-        self._tell("Reverse", await self._answered(await self.engine.reverse(instrument.id)))
+        self.tell("Reverse", await self.answered(await self.engine.reverse(instrument.id)))
 
     async def action_break_even(self) -> None:
         instrument, _ = self.market_here()
-        self._tell("Break-even stop", await self._answered(await self.engine.break_even(instrument.id)))
+        self.tell("Break-even stop", await self.answered(await self.engine.break_even(instrument.id)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 
 from plugins.chart.candles import ZOOMS
@@ -12,23 +11,19 @@ from plugins.chart.plot import Plot
 from plugins.chart.scale import PriceScale, round_step
 from plugins.chart.timeline import Timeline, slot_at
 from screens.figures import price_text
-from screens.painted import PaintedPane
+from screens.order_entry import OrderEntryPane
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import plain
-from workstation.domain.order import Order, OrderDraft, OrderState
+from workstation.domain.order import OrderDraft
 from workstation.domain.order import Side as OrderSide
 from workstation.market.bars import INTERVALS
-from workstation.trading.command_run import outcome
 from workstation.trading.errors import Refused
 
 _NAMES = tuple(INTERVALS)
-_UNANSWERED = (OrderState.INITIALIZED, OrderState.SUBMITTED)
-_BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
-_PATIENCE = 20.0  # wall-clock seconds; the desk gives up on an answer before that
 
 
-class ChartControl(PaintedPane):
+class ChartControl(OrderEntryPane):
     """View, crosshair and order entry of the chart. Painting is the subclass's."""
 
     ACTIONS = CHART_ACTIONS
@@ -42,7 +37,6 @@ class ChartControl(PaintedPane):
         self.bar_ts: int | None = None  # the bar under the crosshair; None is the newest
         self.hovering = False  # the crosshair follows the mouse and goes with it
         self.staged: Staged | None = None
-        self.outcome: tuple[str, bool] = ("", False)  # the last sentence, and whether it is bad news
 
     # -- settings
 
@@ -88,12 +82,6 @@ class ChartControl(PaintedPane):
         if book is not None and book.stale is not None:
             raise Refused(f"Nothing was sent: the book of {instrument.symbol} is stale ({book.stale}).")
         return instrument, plot
-
-    def say(self, text: str, bad: bool = False) -> None:
-        """Show what came of something, in the chart, and as a notice if it is bad news."""
-        self.outcome = (text, bad)
-        if bad:
-            self.toast(text, error=True)
 
     def _timeline(self) -> Timeline | None:
         if self.instrument_id is None:
@@ -291,25 +279,7 @@ class ChartControl(PaintedPane):
         self.staged = None
         what = f"{draft.side.capitalize()} {plain(draft.quantity)} @ {price_text(draft.price, instrument)}"
         self.say(f"{what}: sent.")
-        order = await self._answered(await self.engine.submit(draft))
-        self.say(f"{what}: {outcome(order)}", order.state in _BAD)
-
-    async def _answered(self, order: Order) -> Order:
-        """The order once its venue has answered, or has failed to."""
-        if order.state not in _UNANSWERED:
-            return order
-        events = self.engine.follow_orders()
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                async for event in events:
-                    now = self.engine.order(order.client_id)
-                    if event.client_id == order.client_id and now is not None and now.state not in _UNANSWERED:
-                        return now
-        except TimeoutError:  # its line shows in the chart; the desk is asking about it
-            pass
-        finally:
-            events.close()
-        return self.engine.order(order.client_id) or order
+        self.tell(what, await self.answered(await self.engine.submit(draft)))
 
     def action_smaller(self) -> None:
         self._resize(-1)
