@@ -318,3 +318,14 @@ async def test_the_record_key_records_the_market_and_the_status_bar_says_so(open
         assert "● REC" not in desk.screen_text()
         assert path.parent == tmp_path / "recordings"
         assert path.stat().st_size > 0
+
+
+async def test_the_status_bar_shows_the_pages_and_takes_a_click_on_one(open_desk):
+    async with open_desk() as (desk, pilot):
+        status = desk.app.desk_screen.status
+        assert "1 Trade  2 Books  3 Chart  4 Blotter" in status.row_text(0)
+        await pilot.click(type(status), offset=(status.page_spans[2][0] + 1, 0))
+        assert desk.app.workspace.page == 2
+        await pilot.resize_terminal(115, 30)
+        await desk.painted(pilot)
+        assert "1  2  3 Chart  4 " in status.row_text(0), "short of room, only the page that shows has its title"

@@ -1,0 +1,66 @@
+"""What every pane that sends orders needs: saying what came of something, and waiting for the venue's answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from screens.painted import PaintedPane
+from screens.pane import Desk
+from workstation.domain.events import OrderAmended, OrderAmendRejected, OrderCanceled, OrderCancelRejected, OrderFilled
+from workstation.domain.order import Order, OrderState
+from workstation.trading.command_run import outcome
+
+#: States in which a command of ours is under way.
+UNANSWERED = (OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.PENDING_AMEND, OrderState.PENDING_CANCEL)
+#: Ends that a trader must be told of.
+BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
+_PATIENCE = 20.0  # wall-clock seconds; the desk gives up on an answer before that
+_REFUSALS = (OrderAmendRejected, OrderCancelRejected)
+
+
+class OrderEntryPane(PaintedPane):
+    """A painted pane with hands: it sends orders and tells in a sentence what became of them."""
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__(desk, slot)
+        self.outcome: tuple[str, bool] = ("", False)  # the last sentence, and whether it is bad news
+
+    def say(self, text: str, bad: bool = False) -> None:
+        """Show what came of something, in the pane, and as a notice if it is bad news."""
+        self.outcome = (text, bad)
+        if bad:
+            self.toast(text, error=True)
+
+    async def answered(self, order: Order) -> Order:
+        """The order once its venue has answered, or has failed to."""
+        if order.state not in UNANSWERED:
+            return order
+        events = self.engine.follow_orders()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                async for event in events:
+                    now = self.engine.order(order.client_id)
+                    if event.client_id == order.client_id and now is not None and now.state not in UNANSWERED:
+                        return now
+        except TimeoutError:  # the order shows its state in its pane; it is being asked about
+            pass
+        finally:
+            events.close()
+        return self.engine.order(order.client_id) or order
+
+    def refusal(self, order: Order) -> str:
+        """Why the last change of the order was refused; empty if it was not."""
+        for event in reversed(self.engine.order_events(order.client_id)):
+            if isinstance(event, _REFUSALS):
+                return event.reason
+            if isinstance(event, OrderAmended | OrderCanceled | OrderFilled):
+                break
+        return ""
+
+    def tell(self, what: str, order: Order) -> None:
+        """Say what became of an order; in a notice if the pane shows another instrument by now."""
+        sentence, bad = f"{what}: {outcome(order)}", order.state in BAD
+        if order.instrument != self.instrument_id:
+            self.toast(f"{order.instrument}: {sentence}", error=bad)
+        else:
+            self.say(sentence, bad)
