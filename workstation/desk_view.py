@@ -14,6 +14,7 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import Trade
 from workstation.domain.order import ClientOrderId, Order, OrderDraft
+from workstation.domain.plan import Plan, PlanId
 from workstation.domain.position import Position
 from workstation.market.bars import BarSeries
 from workstation.market.book import OrderBook
@@ -74,6 +75,21 @@ class DeskView:
 
     def order_events(self, client_id: ClientOrderId) -> list[OrderEvent]:
         return self.core.orders.history(client_id)
+
+    def plans(self, instrument: InstrumentId | None = None) -> list[Plan]:
+        """Plans of contingent orders that want something or whose orders still work, oldest first."""
+        return self.core.plans.unsettled(instrument)
+
+    def plan(self, plan_id: PlanId) -> Plan | None:
+        return self.core.plans.plans.get(plan_id)
+
+    def plan_of(self, order: Order) -> Plan | None:
+        """The plan that keeps the order."""
+        return self.core.plans.plan_of(order)
+
+    def plan_orders(self, plan: Plan) -> list[Order]:
+        """The plan's orders, closed ones too, oldest first."""
+        return self.core.plans.children(plan)
 
     @property
     def orders_version(self) -> int:

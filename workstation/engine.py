@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET, UnsetType
+
 from workstation.bus import Bus
 from workstation.clock import SECOND, Clock
 from workstation.desk_view import DeskView
@@ -26,6 +28,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent
 from workstation.domain.numbers import ZERO, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, Side
+from workstation.domain.plan import Plan, PlanId, Trail
 from workstation.log import DeskLog, LogEntry
 from workstation.market.data import MarketData
 from workstation.recorder import Recorder
@@ -37,6 +40,8 @@ from workstation.trading.kill import KillSwitch
 from workstation.trading.kill_status import KillStatus
 from workstation.trading.limits import RiskLimits
 from workstation.trading.order_ids import random_order_id
+from workstation.trading.plan_desk import PlanDesk
+from workstation.trading.plan_runner import PlanRunner
 from workstation.trading.reconcile import Reconciler
 from workstation.venues.contract import Venue
 
@@ -132,7 +137,17 @@ class Engine(DeskView):
             timeout=min(3.0, answer_timeout),
         )
         self._kill.on_receipt = self._keep_receipt
-        self._exits = Exits(self.core, self.gateway)
+        self._plan_runner = PlanRunner(
+            core=self.core,
+            gateway=self.gateway,
+            venues=self.venues,
+            journal=self,
+            clock=clock,
+            bus=self.bus,
+            log=self.log,
+        )
+        self._plans = PlanDesk(self.core, self.gateway, self._plan_runner, clock, next_id)
+        self._exits = Exits(self.core, self.gateway, self._plans)
 
     # Life.
 
@@ -176,6 +191,7 @@ class Engine(DeskView):
         self.ready = True
         self._tasks += [
             asyncio.create_task(self._reconciler.run(), name="reconciliation"),
+            asyncio.create_task(self._plan_runner.run(), name="plans"),
             asyncio.create_task(self._keep_equity(), name="equity snapshots"),
             asyncio.create_task(self._tell_notices(), name="notices of the source"),
         ]
@@ -226,6 +242,7 @@ class Engine(DeskView):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._plan_runner.close()
         await self._reconciler.close()
         await self.gateway.drain()
         self.stop_recording()
@@ -244,6 +261,7 @@ class Engine(DeskView):
 
     def _on_market(self, event: MarketEvent) -> None:
         self._market.apply(event)
+        self._plan_runner.market_moved(event.instrument)
         self.bus.publish(event)
         if self._recorder.write is not None:
             self._recorder.write(event)
@@ -338,6 +356,7 @@ class Engine(DeskView):
             core.orders.version,
             core.portfolio.version,
             core.state_change,
+            core.plans.version,
             self.log.version,
             self._kill.status.version,
             self.ready,
@@ -372,15 +391,59 @@ class Engine(DeskView):
     ) -> Order:
         """Change an order's terms; `quantity` is the new total. Raises `Refused`."""
         self._open_for_orders()
+        order = self.order(client_id)
+        if order is not None and (moved := await self._plans.amend_leg(order, quantity, price, stop_price)) is not None:
+            return moved
         return await self.gateway.amend(client_id, quantity, price, stop_price)
 
     async def cancel(self, client_id: ClientOrderId) -> Order:
+        """Pull an order. An exit of a plan is taken out of the plan too."""
         self._open_for_orders()
+        order = self.order(client_id)
+        if order is not None and await self._plans.drop_leg(order) and (after := self.core.orders.orders[client_id]):
+            order = after
+            if order.is_closed:
+                return order
         return await self.gateway.cancel(client_id)
 
     async def cancel_all(self, instrument: InstrumentId | None = None, side: Side | None = None) -> list[Order]:
+        """Pull every working order (of an instrument, of a side); plans that keep such orders end or do without."""
         self._open_for_orders()
+        if side is None:
+            self._plans.end_all(instrument, "all orders were cancelled by the trader")
+        else:
+            await self._plans.drop_side(instrument, side)
         return await self.gateway.cancel_all(instrument, side)
+
+    async def start_plan(self, plan: Plan) -> Plan:
+        """Begin a plan made by `trading.plans.terms` (bracket, exits, scale, chase). Raises `Refused`."""
+        self._open_for_orders()
+        return await self._plans.start(plan)
+
+    async def amend_plan(
+        self,
+        plan_id: PlanId,
+        *,
+        stop: Decimal | UnsetType | None = UNSET,
+        target: Decimal | UnsetType | None = UNSET,
+        trail: Trail | UnsetType | None = UNSET,
+    ) -> Plan:
+        """Move a plan's exits, or drop one (None). Their sizes follow by themselves. Raises `Refused`."""
+        self._open_for_orders()
+        return await self._plans.amend(plan_id, stop=stop, target=target, trail=trail)
+
+    async def cancel_plan(self, plan_id: PlanId) -> Plan:
+        """End a plan and pull its orders, exits too. Raises `Refused`."""
+        self._open_for_orders()
+        return await self._plans.cancel(plan_id)
+
+    async def chase(self, client_id: ClientOrderId, bound: Decimal) -> Plan:
+        """Let a working limit order follow the best price up to `bound`. Raises `Refused`."""
+        self._open_for_orders()
+        order = self.order(client_id)
+        if order is None:
+            raise Refused(f"There is no order {client_id}.")
+        return await self._plans.start(self._plans.chasing(order, bound))
 
     async def close_position(self, instrument: InstrumentId) -> Order:
         self._open_for_orders()

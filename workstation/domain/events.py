@@ -11,6 +11,7 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order
+from workstation.domain.plan import Plan, PlanId, PlanState
 
 
 class _OrderEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -171,6 +172,36 @@ class KillCompleted(msgspec.Struct, frozen=True, kw_only=True, tag="kill_complet
     receipt: str
 
 
+class PlanStarted(msgspec.Struct, frozen=True, kw_only=True, tag="plan_started"):
+    """A plan of contingent orders begins. It is durable before the first of its orders is."""
+
+    ts: int
+    plan: Plan
+
+
+class PlanChanged(msgspec.Struct, frozen=True, kw_only=True, tag="plan_changed"):
+    """The plan's terms from now on; an ended plan becomes what `plan.state` says."""
+
+    ts: int
+    plan: Plan
+    reason: str = ""
+
+
+class PlanEnded(msgspec.Struct, frozen=True, kw_only=True, tag="plan_ended"):
+    """The plan wants nothing any more: what of its orders still works is cancelled. HALTED ends every plan too."""
+
+    ts: int
+    plan_id: PlanId
+    state: PlanState
+    reason: str
+
+
+type PlanEvent = PlanStarted | PlanChanged | PlanEnded
+
+#: Topics of the bus for whoever follows plans.
+PLAN_EVENTS: tuple[type[PlanEvent], ...] = (PlanStarted, PlanChanged, PlanEnded)
+
+
 class _VenueEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """Something that a venue booked by itself. `entry_id` is unique on its venue: a doubled report is harmless."""
 
@@ -240,11 +271,15 @@ type VenueEntry = (
     FundingPaid | InterestCharged | PositionLiquidated | InsuranceCovered | LeverageChanged | MarginModeChanged
 )
 
+#: All that is in the journal beside the events of single orders.
 type AccountEvent = (
     BalanceAdjusted
     | TradingStateChanged
     | KillRequested
     | KillCompleted
+    | PlanStarted
+    | PlanChanged
+    | PlanEnded
     | FundingPaid
     | InterestCharged
     | PositionLiquidated

@@ -65,7 +65,11 @@ CLOSED_STATES = frozenset(
 
 
 class OrderDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as wanted, before risk, ids and venues. `origin` names who wants it ("manual", "kill", a strategy)."""
+    """An order as wanted, before risk, ids and venues. `origin` names who wants it ("manual", "kill", a strategy).
+
+    `plan` is the id of the plan (`domain.plan`) that keeps the order and `leg` its part in it; both empty for an order
+    that stands alone.
+    """
 
     instrument: InstrumentId
     side: Side
@@ -79,6 +83,8 @@ class OrderDraft(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
     origin: str = "manual"
     note: str = ""
+    plan: str = ""
+    leg: str = ""
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +118,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     pending_price: Decimal | None = None
     pending_stop_price: Decimal | None = None
     reason: str = ""
+    plan: str = ""
+    leg: str = ""
 
     @classmethod
     def from_draft(cls, draft: OrderDraft, client_id: ClientOrderId, ts: int) -> Order:
@@ -129,6 +137,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             reduce_only=draft.reduce_only,
             origin=draft.origin,
             note=draft.note,
+            plan=draft.plan,
+            leg=draft.leg,
             created_at=ts,
             updated_at=ts,
         )

@@ -26,6 +26,9 @@ from workstation.domain.events import (
     OrderFilled,
     OrderInitialized,
     OrderSubmitted,
+    PlanChanged,
+    PlanEnded,
+    PlanStarted,
     PositionLiquidated,
     TradingState,
     TradingStateChanged,
@@ -38,6 +41,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.market.data import MarketData
 from workstation.trading.limits import RiskLimits
 from workstation.trading.orders import Applied, OrderManager, Outcome
+from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
 from workstation.trading.risk import PositionRisk, Question, Verdict, judge
 
@@ -62,6 +66,7 @@ class TradingCore:
         self.limits = limits
         self.orders = OrderManager()
         self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
+        self.plans = PlanBook(self.orders.orders)
         self.state_change = _FIRST
         self.unfinished_kill: KillRequested | None = None
         self.last_receipt: KillCompleted | None = None
@@ -84,6 +89,9 @@ class TradingCore:
                 self.fills.append(event.fill)
             elif isinstance(event, OrderInitialized):
                 self._recent.append(event.client_id)
+                self.plans.took(event.order)
+            if applied.order is not None:
+                self.plans.touched(applied.order)
         return applied
 
     def apply_account(self, event: AccountEvent) -> None:
@@ -92,6 +100,10 @@ class TradingCore:
                 self.portfolio.adjust(event)
             case TradingStateChanged():
                 self.state_change = event
+                if event.state is TradingState.HALTED:
+                    self.plans.halt(event.ts, event.reason)
+            case PlanStarted() | PlanChanged() | PlanEnded():
+                self.plans.apply(event)
             case KillRequested():
                 self.unfinished_kill = event
             case KillCompleted():
@@ -128,7 +140,15 @@ class TradingCore:
         """Rebuild everything from a journal."""
         for event in journal:
             match event:
-                case BalanceAdjusted() | TradingStateChanged() | KillRequested() | KillCompleted():
+                case (
+                    BalanceAdjusted()
+                    | TradingStateChanged()
+                    | KillRequested()
+                    | KillCompleted()
+                    | PlanStarted()
+                    | PlanChanged()
+                    | PlanEnded()
+                ):
                     self.apply_account(event)
                 case FundingPaid() | InterestCharged() | PositionLiquidated() | InsuranceCovered():
                     self.apply_entry(event)
@@ -136,6 +156,10 @@ class TradingCore:
                     self.apply_entry(event)
                 case _:
                     self.apply_order(event)
+
+    def orders_within(self, nanoseconds: int, now: int) -> int:
+        """How many orders were made in the last `nanoseconds`."""
+        return sum(self.orders.orders[client_id].created_at > now - nanoseconds for client_id in self._recent)
 
     # What risk needs to know.
 

@@ -12,6 +12,7 @@ from workstation.domain.position import Position
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import OrderGateway
+from workstation.trading.plan_desk import PlanDesk
 
 #: Wall-clock seconds that working orders get to be gone before the position is touched.
 _PULL_TIMEOUT = 3.0
@@ -20,9 +21,10 @@ _PULL_TIMEOUT = 3.0
 class Exits:
     """Commands on whole positions. Each raises `Refused` with a sentence."""
 
-    def __init__(self, core: TradingCore, gateway: OrderGateway) -> None:
+    def __init__(self, core: TradingCore, gateway: OrderGateway, plans: PlanDesk) -> None:
         self._core = core
         self._gateway = gateway
+        self._plans = plans
 
     async def close(self, instrument: InstrumentId, origin: str = "manual") -> Order:
         """Cancel the instrument's orders, then close its position by a reduce-only market order."""
@@ -106,6 +108,7 @@ class Exits:
         )
 
     async def _pull(self, instrument: InstrumentId) -> None:
+        self._plans.end_all(instrument, "the position is being closed")
         await self._gateway.cancel_all(instrument)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PULL_TIMEOUT

@@ -16,6 +16,7 @@ from workstation.domain.events import TradingState
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ONE, ZERO, add, divide, is_multiple, multiply, plain, subtract
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
+from workstation.domain.plan import EXIT_LEGS
 from workstation.domain.position import Position
 from workstation.trading.limits import RiskLimits
 
@@ -82,6 +83,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     def reduces(self) -> bool:
         """Whether the order can only shrink the position, whatever else is working on the same side."""
         quantity = self.held if self.instrument.is_spot else self.position.quantity
+        if self.draft.reduce_only and not self.instrument.is_spot:  # the venue sees to it
+            return quantity != 0 and (quantity > 0) is (self.draft.side is Side.SELL)
         if self.draft.side is Side.SELL:
             return quantity > 0 and add(self.draft.quantity, self.others.sells) <= quantity
         return quantity < 0 and add(self.draft.quantity, self.others.buys) <= -quantity
@@ -281,8 +284,8 @@ def _buying_power(q: Question) -> str | None:
 
 
 def _rate(q: Question) -> str | None:
-    """Orders a second."""
-    if q.draft.origin == KILL:
+    """Orders a second (a plan's exits never wait)."""
+    if q.draft.origin == KILL or q.draft.leg in EXIT_LEGS:
         return None
     last_second = sum(order.created_at > q.now - 1_000_000_000 for order in q.recent)
     if last_second >= q.limits.max_orders_per_second:
@@ -293,7 +296,7 @@ def _rate(q: Question) -> str | None:
 def _duplicate(q: Question) -> str | None:
     """The same order was not entered a moment ago (a key that bounced)."""
     d = q.draft
-    if d.origin != "manual":
+    if d.origin != "manual" or d.leg in EXIT_LEGS:
         return None
     since = q.now - q.limits.duplicate_window_ms * 1_000_000
     for order in q.recent:

@@ -46,6 +46,8 @@ _ids = itertools.count()
 def values_of(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of an annotated type of the domain."""
     kind = getattr(kind, "__value__", kind)
+    if typing.get_origin(kind) is tuple:
+        return st.lists(values_of(get_args(kind)[0]), max_size=2).map(tuple)
     if isinstance(kind, types.UnionType):
         return st.one_of([values_of(one) for one in get_args(kind)])
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):

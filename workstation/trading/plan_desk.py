@@ -1,0 +1,202 @@
+"""Commands on plans: start one, change its exits, cancel it. Each raises `Refused` with a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from workstation.clock import Clock
+from workstation.domain.events import PlanChanged, PlanEnded, PlanStarted
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import ZERO, floor_to
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
+from workstation.domain.plan import ENTRY_LEG, STOP_LEG, TARGET_LEG, Plan, PlanId, PlanKind, PlanState, Trail
+from workstation.trading.core import TradingCore
+from workstation.trading.errors import Refused
+from workstation.trading.gateway import OrderGateway
+from workstation.trading.plan_runner import PlanRunner
+from workstation.trading.plans.terms import problem
+
+
+class PlanDesk:
+    """What a trader can do with plans."""
+
+    def __init__(
+        self,
+        core: TradingCore,
+        gateway: OrderGateway,
+        runner: PlanRunner,
+        clock: Clock,
+        next_id: Callable[[], ClientOrderId],
+    ) -> None:
+        self._core = core
+        self._gateway = gateway
+        self._runner = runner
+        self._clock = clock
+        self._next_id = next_id
+
+    async def start(self, plan: Plan) -> Plan:
+        """Begin a plan made by `trading.plans.terms`; it comes back with its id, durable, its entries on their way."""
+        core = self._core
+        terms = core.instruments.get(plan.instrument)
+        if terms is None:
+            raise Refused(f"There is no instrument {plan.instrument}.")
+        if not plan.entries and not plan.adopted:
+            plan = self._covering(plan)
+        market = core.market.markets[plan.instrument].mid()
+        held = bool(plan.covers)
+        if sentence := problem(plan, terms, self._entry_price(plan, market), market if held else None):
+            raise Refused(sentence)
+        for draft in plan.entries:
+            self._judge(draft)
+        now = self._clock.now()
+        plan = msgspec.structs.replace(
+            plan, plan_id=f"p{self._next_id()}", created_at=now, updated_at=now, state=PlanState.ACTIVE
+        )
+        stored = self._runner.record(PlanStarted(ts=now, plan=plan))
+        try:
+            await asyncio.wrap_future(stored)
+        except Exception as error:
+            raise Refused(f"The store did not take the plan: {error}") from error
+        return self._core.plans.plans[plan.plan_id]
+
+    def _judge(self, draft: OrderDraft) -> None:
+        verdicts = self._core.judge(draft, self._clock.now(), self._gateway.link_up(draft.instrument))
+        for verdict in verdicts:
+            if not verdict.ok:
+                raise Refused(verdict.sentence)
+
+    def _covering(self, plan: Plan) -> Plan:
+        """The plan over the part of the position that no other plan protects."""
+        terms = self._core.instruments[plan.instrument]
+        position = self._core.portfolio.position(plan.instrument)
+        if position.is_flat or (position.quantity > 0) is not (plan.side is Side.BUY):
+            raise Refused(f"There is no position in {terms.symbol} that these exits could close.")
+        if not plan.has_exits:
+            raise Refused("Exits need a stop, a target or a trail.")
+        free = floor_to(self._core.plans.available(plan, position.quantity), terms.lot)
+        if free <= 0:
+            raise Refused(f"Plans protect the whole position in {terms.symbol} already: change or cancel them.")
+        if plan.covers > free:
+            raise Refused(f"Only {free} of the position in {terms.symbol} are without exits.")
+        return msgspec.structs.replace(plan, covers=plan.covers or free, reference=position.average_price(terms))
+
+    def _entry_price(self, plan: Plan, market: Decimal | None) -> Decimal | None:
+        """The entry that is nearest to the stop: where all fill only there the exits must still be on their sides."""
+        prices = [d.price or d.stop_price if d.type is not OrderType.MARKET else market for d in plan.entries]
+        known = [price for price in prices if price is not None]
+        if not known:
+            return plan.reference
+        return min(known) if plan.side is Side.BUY else max(known)
+
+    async def amend(
+        self,
+        plan_id: PlanId,
+        *,
+        stop: Decimal | UnsetType | None = UNSET,
+        target: Decimal | UnsetType | None = UNSET,
+        trail: Trail | UnsetType | None = UNSET,
+    ) -> Plan:
+        """Move or drop exits (None drops one); what is not given stays. Their sizes follow by themselves."""
+        plan = self._active(plan_id)
+        wanted = {"stop": stop, "target": target, "trail": trail}
+        changes: dict[str, object] = {name: value for name, value in wanted.items() if value is not UNSET}
+        if trail is not UNSET:
+            changes["trailing"] = False
+        after = msgspec.structs.replace(plan, **changes, updated_at=self._clock.now())
+        tally = self._core.plans.tally(plan)
+        market = self._core.market.markets[plan.instrument].mid()
+        entry = tally.entry_price or self._entry_price(plan, market)
+        terms = self._core.instruments[plan.instrument]
+        if sentence := problem(after, terms, entry, market if tally.open else None):
+            raise Refused(sentence)
+        unprotected = bool(tally.open) and after.stop is None and after.trail is None and plan.stop is not None
+        reason = "the stop was taken away: the position is NOT PROTECTED" if unprotected else "by the trader"
+        await self._stored(PlanChanged(ts=self._clock.now(), plan=after, reason=reason), loud=unprotected)
+        return self._core.plans.plans[plan_id]
+
+    async def cancel(self, plan_id: PlanId, reason: str = "by the trader") -> Plan:
+        """End a plan: its working orders are cancelled, exits too. A position that it held stays, without them."""
+        plan = self._active(plan_id)
+        held = self._core.plans.tally(plan).open if plan.has_exits else ZERO
+        words = f"{reason}; the position stays without its exits" if held else reason
+        await self._stored(
+            PlanEnded(ts=self._clock.now(), plan_id=plan_id, state=PlanState.CANCELED, reason=words), loud=bool(held)
+        )
+        return self._core.plans.plans[plan_id]
+
+    def end_all(self, instrument: InstrumentId | None, reason: str) -> None:
+        """End every active plan (of an instrument) at once, before its orders are pulled."""
+        for plan in self._core.plans.active(instrument):
+            event = PlanEnded(ts=self._clock.now(), plan_id=plan.plan_id, state=PlanState.CANCELED, reason=reason)
+            self._runner.record(event)
+
+    async def _stored(self, event: PlanChanged | PlanEnded, loud: bool) -> None:
+        try:
+            await asyncio.wrap_future(self._runner.record(event, loud))
+        except Exception as error:
+            raise Refused(f"The store did not take it: {error}") from error
+
+    def _active(self, plan_id: PlanId) -> Plan:
+        plan = self._core.plans.plans.get(plan_id)
+        if plan is None:
+            raise Refused(f"There is no plan {plan_id}.")
+        if not plan.is_active:
+            raise Refused(f"The plan is {plan.state} already{f': {plan.reason}' if plan.reason else ''}.")
+        return plan
+
+    # A plan's orders, when the trader handles them one by one.
+
+    async def amend_leg(
+        self, order: Order, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
+    ) -> Order | None:
+        """The trader changes an exit order of a plan: the plan's terms move. None: the order is none of these."""
+        plan = self._core.plans.plan_of(order)
+        if plan is None or not plan.is_active or order.leg not in (STOP_LEG, TARGET_LEG):
+            return None
+        if quantity is not None and quantity != order.quantity:
+            raise Refused(f"The size of this {order.leg} follows what the plan holds: move its price, or cancel it.")
+        if order.leg == STOP_LEG and stop_price is not None:
+            await self.amend(plan.plan_id, stop=stop_price)
+        elif order.leg == TARGET_LEG and price is not None:
+            await self.amend(plan.plan_id, target=price)
+        return self._core.orders.orders[order.client_id]
+
+    async def drop_leg(self, order: Order) -> bool:
+        """The trader cancels an exit order of a plan: the plan does without that exit. False: it is none of these."""
+        plan = self._core.plans.plan_of(order)
+        if plan is None or not plan.is_active or order.leg not in (STOP_LEG, TARGET_LEG):
+            return False
+        if order.leg == STOP_LEG:
+            await self.amend(plan.plan_id, stop=None, trail=None)
+        else:
+            await self.amend(plan.plan_id, target=None)
+        return True
+
+    async def drop_side(self, instrument: InstrumentId | None, side: Side) -> None:
+        """The trader cancels all orders of a side: plans do without their exits or entries of that side."""
+        for plan in self._core.plans.active(instrument):
+            if plan.side is not side and plan.has_exits:
+                await self.amend(plan.plan_id, stop=None, target=None, trail=None)
+            elif plan.side is side and not self._core.plans.tally(plan).open:
+                await self.cancel(plan.plan_id, "its entries were cancelled by the trader")
+
+    def chasing(self, order: Order, bound: Decimal) -> Plan:
+        """A plan that lets a working limit order follow the best price. Raises `Refused`."""
+        if order.is_closed or order.type is not OrderType.LIMIT or order.price is None:
+            raise Refused("Only a working limit order can chase the best price.")
+        if self._core.plans.plan_of(order) is not None:
+            raise Refused(f"The order belongs to a plan already ({order.leg or ENTRY_LEG}).")
+        return Plan(
+            plan_id="",
+            kind=PlanKind.CHASE,
+            instrument=order.instrument,
+            side=order.side,
+            adopted=order.client_id,
+            chase_to=bound,
+            origin=order.origin,
+        )

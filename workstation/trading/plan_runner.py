@@ -1,0 +1,241 @@
+"""Keeps the plans: looks at each whenever something happened to it, and carries what its rule wants to the gateway.
+
+It is woken by order events, by moves of the best prices of instruments that have plans, and by timers. All that it
+knows beside the journal is which legs are being handed over at this moment: a crash loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import Future
+
+from workstation.bus import Bus
+from workstation.clock import SECOND, Clock, Timer
+from workstation.domain.events import ORDER_EVENTS, OrderInitialized, PlanChanged, PlanEnded, PlanEvent
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.order import ClientOrderId, OrderDraft, OrderType
+from workstation.domain.plan import Plan, PlanId
+from workstation.log import DeskLog
+from workstation.trading.core import TradingCore
+from workstation.trading.errors import Refused
+from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.orders import venue_of
+from workstation.trading.plans.decide import decide
+from workstation.trading.plans.intents import Amend, Change, End, Pull, Send, Situation, Wake
+from workstation.trading.plans.words import in_words
+from workstation.venues.contract import Venue
+
+#: How often a plan is looked at without pause before the runner lets others have a turn.
+_LOOKS = 20
+#: Pause after a change or cancel was refused by the desk before it is tried again.
+_QUIET = SECOND
+
+
+class PlanRunner:
+    """One task for all plans; each hand-over to the gateway is a task of its own that is followed to its end."""
+
+    def __init__(
+        self,
+        *,
+        core: TradingCore,
+        gateway: OrderGateway,
+        venues: Mapping[str, Venue],
+        journal: Journal,
+        clock: Clock,
+        bus: Bus,
+        log: DeskLog,
+    ) -> None:
+        self._core = core
+        self._gateway = gateway
+        self._venues = venues
+        self._journal = journal
+        self._clock = clock
+        self._bus = bus
+        self._log = log
+        self._wake = asyncio.Event()
+        self._orders = bus.subscribe(*ORDER_EVENTS)
+        self._busy: dict[PlanId, set[str]] = {}
+        self._quiet: dict[ClientOrderId, int] = {}  # order → UTC ns until which it is left alone
+        self._told: dict[ClientOrderId, str] = {}
+        self._timer: tuple[int, Timer] | None = None
+        self._seen: dict[InstrumentId, tuple[int | None, int | None]] = {}
+        self._watched: set[InstrumentId] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def market_moved(self, instrument: InstrumentId) -> None:
+        """A market event came: cheap where no plan of the instrument waits, or the best prices are what they were."""
+        if instrument not in self._watched:
+            return
+        book = self._core.market.markets[instrument].book
+        best = (book.best_bid, book.best_ask)
+        if self._seen.get(instrument) != best:
+            self._seen[instrument] = best
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Look at every plan soon."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. A plan that raises is logged and the others go on."""
+        follow = asyncio.create_task(self._follow_orders(), name="plans: order events")
+        try:
+            self._wake.set()
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                self._look()
+                await asyncio.sleep(0)
+        finally:
+            follow.cancel()
+
+    async def _follow_orders(self) -> None:
+        async for event in self._orders:
+            if isinstance(event, OrderInitialized) and event.order.plan:
+                self._handed_over(event.order.plan, event.order.leg)  # from here on the order speaks for itself
+            self._wake.set()
+
+    def close(self) -> None:
+        self._orders.close()
+        if self._timer is not None:
+            self._timer[1].cancel()
+
+    # One look.
+
+    def _look(self) -> None:
+        plans = self._core.plans.unsettled()
+        self._watched = {plan.instrument for plan in plans}
+        wakes: list[int] = []
+        for plan in plans:
+            try:
+                self._keep(plan.plan_id, wakes)
+            except Exception as error:
+                self._log.error("plans", f"The plan {plan.kind} of {plan.instrument} could not be kept: {error!r}")
+                wakes.append(self._clock.now() + SECOND)
+        self._set_timer(min(wakes, default=None))
+
+    def _keep(self, plan_id: PlanId, wakes: list[int]) -> None:
+        """Carry out what the plan wants; changed terms are looked at again at once."""
+        for _ in range(_LOOKS):
+            plan = self._core.plans.plans[plan_id]
+            again = False
+            for intent in decide(self.situation(plan)):
+                match intent:
+                    case Change(plan=changed, reason=reason, loud=loud):
+                        self.record(PlanChanged(ts=self._clock.now(), plan=changed, reason=reason), loud)
+                        again = True
+                    case End(plan_id=ended, state=state, reason=reason, loud=loud):
+                        event = PlanEnded(ts=self._clock.now(), plan_id=ended, state=state, reason=reason)
+                        self.record(event, loud)
+                        again = True
+                    case Wake(at=at):
+                        wakes.append(at)
+                    case Send(draft=draft):
+                        self._begin(draft)
+                    case Amend(client_id=client_id) | Pull(client_id=client_id):
+                        quiet = self._quiet.get(client_id, 0)
+                        if quiet > self._clock.now():
+                            wakes.append(quiet)
+                        else:
+                            self._quiet[client_id] = self._clock.now() + _QUIET // 10
+                            self._task(self._change(intent))
+            if not again:
+                return
+        self._wake.set()
+
+    def situation(self, plan: Plan) -> Situation:
+        """All that the plan's rule looks at, now."""
+        core = self._core
+        venue = self._venues[venue_of(plan.instrument)]
+        terms = core.instruments[plan.instrument]
+        book = core.market.markets[plan.instrument].book
+        bid, ask = (None, None) if book.stale is not None else (book.best_bid, book.best_ask)
+        now = self._clock.now()
+        position = core.portfolio.position(plan.instrument).quantity
+        return Situation(
+            plan=plan,
+            tally=core.plans.tally(plan),
+            instrument=terms,
+            available=core.plans.available(plan, position),
+            now=now,
+            bid=None if bid is None else terms.price(bid),
+            ask=None if ask is None else terms.price(ask),
+            state=core.state,
+            busy=frozenset(self._busy.get(plan.plan_id, ())),
+            room=core.limits.max_orders_per_second - core.orders_within(SECOND, now) - self._handing_over(),
+            rests_stops=OrderType.STOP in venue.capabilities.order_types,
+            rests_both=venue.capabilities.reduce_only and not terms.is_spot,
+            amends=venue.capabilities.amend,
+        )
+
+    def _handing_over(self) -> int:
+        return sum(len(legs) for legs in self._busy.values())
+
+    # Carrying out.
+
+    def _begin(self, draft: OrderDraft) -> None:
+        self._busy.setdefault(draft.plan, set()).add(draft.leg)
+        self._task(self._send(draft))
+
+    async def _send(self, draft: OrderDraft) -> None:
+        try:
+            await self._gateway.submit(draft)
+        finally:
+            self._handed_over(draft.plan, draft.leg)
+
+    def _handed_over(self, plan_id: PlanId, leg: str) -> None:
+        legs = self._busy.get(plan_id, set())
+        legs.discard(leg)
+        if not legs:
+            self._busy.pop(plan_id, None)
+
+    async def _change(self, intent: Amend | Pull) -> None:
+        client_id = intent.client_id
+        try:
+            if isinstance(intent, Amend):
+                await self._gateway.amend(client_id, intent.quantity, intent.price, intent.stop_price)
+            else:
+                await self._gateway.cancel(client_id)
+            self._told.pop(client_id, None)
+        except Refused as refused:
+            self._quiet[client_id] = self._clock.now() + _QUIET
+            order = self._core.orders.orders[client_id]
+            if order.is_open and self._told.get(client_id) != str(refused):
+                self._told[client_id] = str(refused)
+                self._log.warning("plans", f"The {order.leg or 'order'} of a plan was not changed: {refused}")
+
+    def _task(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name="an order of a plan")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("plans", f"An order of a plan could not be handed over: {error!r}")
+        self._wake.set()
+
+    def record(self, event: PlanEvent, loud: bool = False) -> Future[None]:
+        """Fold, journal, publish and log one event of a plan; the future is done once it is durable."""
+        self._core.apply_account(event)
+        stored = self._journal.append(event)
+        self._bus.publish(event)
+        say = self._log.warning if loud else self._log.info
+        plan_id = event.plan_id if isinstance(event, PlanEnded) else event.plan.plan_id
+        say("plans", in_words(event, self._core.plans.plans[plan_id]))
+        self._wake.set()
+        return stored
+
+    def _set_timer(self, at: int | None) -> None:
+        if self._timer is not None:
+            if at is not None and self._timer[0] == at:
+                return
+            self._timer[1].cancel()
+            self._timer = None
+        if at is not None:
+            self._timer = (at, self._clock.call_at(at, self._due))
+
+    def _due(self) -> None:
+        self._timer = None
+        self._wake.set()

@@ -1,0 +1,117 @@
+"""What a rule is asked (`Situation`) and what it answers (intents). The runner carries intents to the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from workstation.clock import SECOND
+from workstation.domain.events import TradingState
+from workstation.domain.instrument import Instrument
+from workstation.domain.numbers import add, divide
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
+from workstation.domain.plan import Plan, PlanId, PlanState
+from workstation.trading.plans.tally import Tally
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Send an order of the plan; the draft names plan and leg."""
+
+    draft: OrderDraft
+
+
+class Amend(msgspec.Struct, frozen=True, kw_only=True):
+    """Change a working order of the plan; None leaves a term as it is, `quantity` is the new total."""
+
+    client_id: ClientOrderId
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+class Pull(msgspec.Struct, frozen=True):
+    """Cancel a working order of the plan."""
+
+    client_id: ClientOrderId
+
+
+class Change(msgspec.Struct, frozen=True):
+    """The plan's terms become these. `loud`: the trader must see why."""
+
+    plan: Plan
+    reason: str = ""
+    loud: bool = False
+
+
+class End(msgspec.Struct, frozen=True):
+    plan_id: PlanId
+    state: PlanState
+    reason: str
+    loud: bool = False
+
+
+class Wake(msgspec.Struct, frozen=True):
+    """Ask again at `at` (UTC ns) even if nothing happens until then."""
+
+    at: int
+
+
+type Intent = Send | Amend | Pull | Change | End | Wake
+
+
+class Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a rule may look at, all at one instant. Prices are None where the book is stale or one-sided.
+
+    `available`: what of the position is there for this plan's exits (≥ 0). `busy`: legs of which an order is being
+    handed over at this moment, so that nothing may be concluded about them. `room`: entries that may be sent now (the
+    order-rate limit). `rests_stops`: the venue takes stop orders. `rests_both`: it enforces reduce-only, so that stop
+    and target may both rest there. `amends`: it can change orders.
+    """
+
+    plan: Plan
+    tally: Tally
+    instrument: Instrument
+    available: Decimal
+    now: int
+    bid: Decimal | None
+    ask: Decimal | None
+    state: TradingState = TradingState.ACTIVE
+    busy: frozenset[str] = frozenset()
+    room: int = 1_000
+    rests_stops: bool = True
+    rests_both: bool = True
+    amends: bool = True
+
+    @property
+    def mid(self) -> Decimal | None:
+        return None if self.bid is None or self.ask is None else divide(add(self.bid, self.ask), Decimal(2))
+
+    @property
+    def exit_side(self) -> Side:
+        return self.plan.side.opposite
+
+    @property
+    def exit_price(self) -> Decimal | None:
+        """The best price at which the position could be closed now."""
+        return self.bid if self.plan.side is Side.BUY else self.ask
+
+    def better(self, a: Decimal, b: Decimal) -> bool:
+        """Whether price `a` is a better one than `b` for who holds the plan's position."""
+        return a > b if self.plan.side is Side.BUY else a < b
+
+
+#: Pause after a venue has refused to cancel an order before it is asked again.
+_CANCEL_AGAIN = SECOND // 2
+
+
+def pull(s: Situation, orders: Sequence[Order]) -> list[Intent]:
+    """Cancel those of the orders that are open and not being cancelled already."""
+    intents: list[Intent] = []
+    for order in orders:
+        if order.is_closed or order.state is OrderState.PENDING_CANCEL:
+            continue
+        again = order.updated_at + _CANCEL_AGAIN
+        intents.append(Wake(again) if order.reason and again > s.now else Pull(order.client_id))
+    return intents
