@@ -289,8 +289,8 @@ _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("risk.price_collar_resting", _fraction, "must be a fraction between 0 and 1 (0.3 is 30 %)"),
     *(
         (f"risk.{name}", _positive, "must be above 0")
-        for name in RiskLimits.__struct_fields__
-        if not name.startswith("price_collar") and name != "duplicate_window_ms"
+        for name, value in msgspec.structs.asdict(RiskLimits()).items()
+        if isinstance(value, int | Decimal) and not name.startswith("price_collar") and name != "duplicate_window_ms"
     ),
     ("risk.duplicate_window_ms", lambda value: value >= 0, "must be 0 (off) or above"),
     (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from plugins.books.cursor import LadderCursor
 from plugins.books.keys import LADDER_ACTIONS
 from plugins.books.model import row_of
@@ -151,8 +153,13 @@ class OrderEntry(LadderCursor):
             self.spawn(self._amend(order, instrument.price(staged.ticks)))
 
     def send(self, draft: OrderDraft) -> None:
-        """Send an order and tell what came of it."""
-        self.spawn(self._send(draft))
+        """Send an order and tell what came of it. It says how old the book is that the trader saw."""
+        self.spawn(self._send(replace(draft, seen_at=self._seen_at())))
+
+    def _seen_at(self) -> int:
+        """UTC ns up to which the painted book was true: now, as long as nothing of it has changed since."""
+        book = self.book
+        return self._now() if book is not None and book.version == self.painted_version else self.painted_at
 
     async def _send(self, draft: OrderDraft) -> None:
         price = "" if draft.price is None else f" @ {plain(draft.price)}"

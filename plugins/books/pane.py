@@ -136,6 +136,7 @@ class LadderPane(OrderEntry):
             self.ladder.cursor, self.ladder.side, self.ladder.top, self.ladder.group, self.staged, self.has_focus,
             flash, told and self.outcome, preview, engine.mark(instrument.id), self.desk.size(instrument.id),
         )  # fmt: skip
+        self.painted_at, self.painted_version = now, book.version
         if state == self._painted:
             return
         self._painted = state

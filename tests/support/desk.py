@@ -105,7 +105,12 @@ GENEROUS = RiskLimits(
     max_order_value=Decimal(10_000_000),
     max_position_value=Decimal(10_000_000),
     max_exposure=Decimal(100_000_000),
+    max_leverage=Decimal(1_000),
+    max_instrument_leverage=Decimal(1_000),
+    max_working_orders=100_000,
+    max_working_orders_per_instrument=100_000,
     max_orders_per_second=1_000,
+    max_orders_per_day=10_000_000,
     duplicate_window_ms=0,
 )
 

@@ -68,7 +68,7 @@ class OrderDraft(msgspec.Struct, frozen=True, kw_only=True):
     """An order as wanted, before risk, ids and venues. `origin` names who wants it ("manual", "kill", a strategy).
 
     `plan` is the id of the plan (`domain.plan`) that keeps the order and `leg` its part in it; both empty for an order
-    that stands alone.
+    that stands alone. `seen_at` is UTC ns up to which the book on the trader's screen was true, where he acted on one.
     """
 
     instrument: InstrumentId
@@ -85,6 +85,7 @@ class OrderDraft(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     plan: str = ""
     leg: str = ""
+    seen_at: int | None = None
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ Live, a journal read back at start, a property test and an event backtest all dr
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -22,6 +22,7 @@ from workstation.domain.events import (
     LeverageChanged,
     MarginModeChanged,
     OrderAccepted,
+    OrderDenied,
     OrderEvent,
     OrderFilled,
     OrderInitialized,
@@ -39,13 +40,14 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.market.data import MarketData
-from workstation.trading.limits import RiskLimits
+from workstation.trading.limits import RiskLimits, sign_in
 from workstation.trading.orders import Applied, OrderManager, Outcome
 from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
-from workstation.trading.risk import PositionRisk, Question, Verdict, judge
+from workstation.trading.risk import KILL, GroupRisk, OwnerRisk, PositionRisk, Question, Verdict, judge
 
 _SECOND = 1_000_000_000
+_DAY = 86_400 * _SECOND
 #: What the trading state may be before a journal says otherwise.
 _FIRST = TradingStateChanged(ts=0, state=TradingState.ACTIVE, reason="first start", by="start")
 
@@ -73,6 +75,9 @@ class TradingCore:
         self.fills: list[Fill] = []
         self._recent: deque[ClientOrderId] = deque(maxlen=512)
         self._entries: dict[str, dict[str, int]] = {}  # of each venue: entry id → its time
+        self._sent: Counter[str] = Counter()  # orders of the UTC day `_sent_day` by origin, denied ones left out
+        self._sent_day = 0
+        self._held_by: dict[tuple[str, InstrumentId], Decimal] = {}  # signed quantity by (origin, instrument)
 
     @property
     def state(self) -> TradingState:
@@ -87,12 +92,36 @@ class TradingCore:
             if isinstance(event, OrderFilled):
                 self.portfolio.apply_fill(event.fill)
                 self.fills.append(event.fill)
+                if applied.order is not None:
+                    self._book_origin(applied.order.origin, event.fill)
             elif isinstance(event, OrderInitialized):
                 self._recent.append(event.client_id)
+                self._count(event.order, 1)
                 self.plans.took(event.order)
+            elif isinstance(event, OrderDenied) and applied.order is not None:
+                self._count(applied.order, -1)
             if applied.order is not None:
                 self.plans.touched(applied.order)
         return applied
+
+    def _book_origin(self, origin: str, fill: Fill) -> None:
+        key = (origin, fill.instrument)
+        signed = multiply(fill.quantity, Decimal(fill.side.sign))
+        self._held_by[key] = add(self._held_by.get(key, ZERO), signed)
+
+    def _count(self, order: Order, by: int) -> None:
+        day = order.created_at // _DAY
+        if day > self._sent_day:
+            self._sent_day = day
+            self._sent.clear()
+        if day == self._sent_day and order.origin != KILL:
+            self._sent[order.origin] += by
+
+    def sent_on(self, now: int, origin: str | None = None) -> int:
+        """Orders of the UTC day of `now` that were not denied: of one origin or of all."""
+        if now // _DAY != self._sent_day:
+            return 0
+        return self._sent.total() if origin is None else self._sent[origin]
 
     def apply_account(self, event: AccountEvent) -> None:
         match event:
@@ -194,6 +223,42 @@ class TradingCore:
         unit = ZERO if mark is None or rate is None else multiply(instrument.notional(ONE, mark), rate)
         return PositionRisk(self.portfolio.position(instrument.id).quantity, buys, sells, unit)
 
+    def group_risks(self, instrument: InstrumentId, but: ClientOrderId | None = None) -> list[GroupRisk]:
+        """The groups that count as one bet and hold the instrument."""
+        found = []
+        for name, group in self.limits.groups.items():
+            sign = sign_in(group, instrument)
+            if not sign:
+                continue
+            net = up = down = ZERO
+            for member in self.instruments.values():
+                if not (way := sign_in(group, member.id)):
+                    continue
+                risk = self.position_risk(member, but)
+                net = add(net, multiply(multiply(risk.quantity, risk.unit_value), Decimal(way)))
+                rises, falls = (risk.buys, risk.sells) if way > 0 else (risk.sells, risk.buys)
+                up = add(up, multiply(rises, risk.unit_value))
+                down = add(down, multiply(falls, risk.unit_value))
+            found.append(GroupRisk(name, group.max_exposure, net, up, down, sign))
+        return found
+
+    def _owner_risk(
+        self, origin: str, instrument: Instrument, unit: Decimal, now: int, but: ClientOrderId | None
+    ) -> OwnerRisk:
+        buys = sells = ZERO
+        working = 0
+        for order in self.orders.open_orders():
+            if order.origin != origin or order.client_id == but:
+                continue
+            working += 1
+            if order.instrument == instrument.id:
+                if order.side is Side.BUY:
+                    buys = add(buys, order.worst_quantity)
+                else:
+                    sells = add(sells, order.worst_quantity)
+        held = self._held_by.get((origin, instrument.id), ZERO)
+        return OwnerRisk(origin, PositionRisk(held, buys, sells, unit), working, self.sent_on(now, origin))
+
     def exposure(self, without: InstrumentId | None = None) -> Decimal:
         """Worst-case value of all positions and working orders, in the account currency."""
         busy = {order.instrument for order in self.orders.open_orders()}
@@ -250,6 +315,10 @@ class TradingCore:
         opposite = book.best_ask if draft.side is Side.BUY else book.best_bid
         recent = [self.orders.orders[client_id] for client_id in self._recent]
         window = max(_SECOND, self.limits.duplicate_window_ms * 1_000_000)
+        working = [order for order in self.orders.open_orders() if order.client_id != but]
+        here = [order for order in working if order.instrument == draft.instrument]
+        others = self.position_risk(instrument, but)
+        owner = draft.origin if but is None else self.orders.orders[but].origin
         return Question(
             draft=draft,
             instrument=instrument,
@@ -264,12 +333,20 @@ class TradingCore:
             position=self.portfolio.position(draft.instrument),
             held=self.held(instrument),
             rate=self.portfolio.rate(instrument.venue, instrument.settlement, self.market.mark),
-            others=self.position_risk(instrument, but),
+            others=others,
             exposure_elsewhere=self.exposure(without=draft.instrument),
             free_quote=self.free_funds(instrument.venue, instrument.settlement, but),
             free_base=self.free_base(instrument, but) if instrument.is_spot else ZERO,
             recent=[order for order in recent if order.created_at > now - window],
             link_up=link_up,
+            amends=but is not None,
+            opposite=[order for order in here if order.side is not draft.side],
+            equity=self.portfolio.equity(self.market.mark).total,
+            working=len(working),
+            working_here=len(here),
+            sent_today=self.sent_on(now),
+            owner=self._owner_risk(owner, instrument, others.unit_value, now, but),
+            groups=self.group_risks(draft.instrument, but),
         )
 
     def judge(

@@ -2,115 +2,33 @@
 
 Every check is a pure function of a `Question`; it returns None when it is content, else the sentence that says why not.
 The ticket's preview, the denial of an order and the documentation are all read from `CHECKS`. An order that can only
-shrink a position (`Question.reduces`) is never stopped by a limit, only by what a venue could not execute.
+shrink a position (`Question.shrinks`) is never stopped by a limit (`LIMITS`), only by what cannot be executed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 
-import msgspec
-
 from workstation.domain.events import TradingState
-from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ONE, ZERO, add, divide, is_multiple, multiply, plain, subtract
-from workstation.domain.order import Order, OrderDraft, OrderType, Side
+from workstation.domain.order import OrderType, Side
 from workstation.domain.plan import EXIT_LEGS
-from workstation.domain.position import Position
-from workstation.trading.limits import RiskLimits
+from workstation.trading.risk_counts import orders_per_day, origin_orders, painted_book, rate, working_orders
+from workstation.trading.risk_exposure import (
+    allowed,
+    correlated,
+    instrument_leverage,
+    leverage,
+    origin_value,
+    self_trade,
+)
+from workstation.trading.risk_question import KILL, GroupRisk, OwnerRisk, PositionRisk, Question, Verdict, money
 
-#: Origin of the kill switch's own orders.
-KILL = "kill"
-
-
-class PositionRisk(msgspec.Struct, frozen=True):
-    """One instrument's share of the risk: signed quantity, open buys and sells at their worst, value of one unit."""
-
-    quantity: Decimal
-    buys: Decimal
-    sells: Decimal
-    unit_value: Decimal  # of one unit of quantity, in the account currency
-
-    @property
-    def worst(self) -> Decimal:
-        """The largest unsigned quantity that working orders can lead to."""
-        return max(abs(add(self.quantity, self.buys)), abs(subtract(self.quantity, self.sells)), abs(self.quantity))
-
-    @property
-    def exposure(self) -> Decimal:
-        return multiply(self.worst, self.unit_value)
-
-
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a check may look at: the draft, its market and the desk's state, all at one instant.
-
-    `bid`, `ask`, `mid`, `sweep` (price down to which a market order of this size would take) are in quote currency;
-    `price_age` in ns (None: no price at all); `available` is free money for this order in `funds_currency`.
-    """
-
-    draft: OrderDraft
-    instrument: Instrument
-    limits: RiskLimits
-    now: int
-    state: TradingState
-    mid: Decimal | None
-    best_opposite: Decimal | None
-    sweep: Decimal | None
-    stale: str | None
-    price_age: int | None
-    position: Position
-    held: Decimal  # spot: base currency that is there; derivatives: the signed position
-    rate: Decimal | None  # settlement currency → account currency
-    others: PositionRisk  # this instrument without the draft
-    exposure_elsewhere: Decimal  # account currency, all other instruments at their worst
-    free_quote: Decimal  # spot: quote currency not bound by working buys; derivatives: free margin
-    free_base: Decimal  # spot: base currency not bound by working sells
-    recent: Sequence[Order]  # orders entered within the last second or the duplicate window
-    link_up: bool = True
-
-    @property
-    def price(self) -> Decimal | None:
-        """The worst price at which the order can trade, as far as it is known."""
-        draft = self.draft
-        if draft.type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
-            return draft.price
-        if draft.type is OrderType.STOP:
-            return draft.stop_price
-        return self.sweep or self.best_opposite or self.mid
-
-    @property
-    def reduces(self) -> bool:
-        """Whether the order can only shrink the position, whatever else is working on the same side."""
-        quantity = self.held if self.instrument.is_spot else self.position.quantity
-        if self.draft.reduce_only and not self.instrument.is_spot:  # the venue sees to it
-            return quantity != 0 and (quantity > 0) is (self.draft.side is Side.SELL)
-        if self.draft.side is Side.SELL:
-            return quantity > 0 and add(self.draft.quantity, self.others.sells) <= quantity
-        return quantity < 0 and add(self.draft.quantity, self.others.buys) <= -quantity
-
-    @property
-    def value(self) -> Decimal | None:
-        """The order's value in the account currency."""
-        price = self.price
-        if price is None or price <= 0 or self.rate is None:
-            return None
-        return multiply(self.instrument.notional(self.draft.quantity, price), self.rate)
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What one check says: `sentence` is empty when it is content."""
-
-    check: str
-    sentence: str
-
-    @property
-    def ok(self) -> bool:
-        return not self.sentence
-
-
-def _money(value: Decimal) -> str:
-    return f"{value:,.2f}"
+__all__ = [
+    "CHECKS", "IMPOSSIBLE", "KILL", "KILL_CHECKS", "LIMITS", "GroupRisk", "OwnerRisk", "PositionRisk", "Question",
+    "Verdict", "judge",
+]  # fmt: skip
 
 
 def _terms(q: Question) -> str | None:
@@ -160,7 +78,7 @@ def _min_notional(q: Question) -> str | None:
     value = q.instrument.notional(q.draft.quantity, price)
     if value < q.instrument.min_notional:
         minimum = f"{plain(q.instrument.min_notional)} {q.instrument.settlement}"
-        return f"The order's value {_money(value)} is below the venue's minimum of {minimum}."
+        return f"The order's value {money(value)} is below the venue's minimum of {minimum}."
     return None
 
 
@@ -170,7 +88,7 @@ def _state(q: Question) -> str | None:
         return None
     if q.state is TradingState.HALTED:
         return "The desk is HALTED: no order may be sent until you type rearm."
-    return None if q.reduces else "The desk is REDUCING: only orders that shrink a position may be sent."
+    return None if q.shrinks else "The desk is REDUCING: only orders that shrink a position may be sent."
 
 
 def _price_known(q: Question) -> str | None:
@@ -224,36 +142,30 @@ def _order_value(q: Question) -> str | None:
     """Value of one order."""
     value = q.value
     if value is None:
-        return None if q.reduces else f"The order cannot be valued: there is no price of {q.instrument.settlement}."
-    if value > q.limits.max_order_value and not q.reduces:
-        return f"The order's value {_money(value)} is above your limit of {_money(q.limits.max_order_value)} an order."
+        return f"The order cannot be valued: there is no price of {q.instrument.settlement}."
+    if value > q.limits.max_order_value:
+        return f"The order's value {money(value)} is above your limit of {money(q.limits.max_order_value)} an order."
     return None
-
-
-def _after(q: Question) -> PositionRisk:
-    buys = add(q.others.buys, q.draft.quantity) if q.draft.side is Side.BUY else q.others.buys
-    sells = add(q.others.sells, q.draft.quantity) if q.draft.side is Side.SELL else q.others.sells
-    return PositionRisk(q.others.quantity, buys, sells, q.others.unit_value)
 
 
 def _position_value(q: Question) -> str | None:
     """Value of the instrument's position if everything working fills."""
-    exposure = _after(q).exposure
-    if exposure > q.limits.max_position_value and not q.reduces:
+    exposure = q.after.exposure
+    if exposure > q.limits.max_position_value:
         return (
-            f"The position in {q.instrument.symbol} could grow to {_money(exposure)}: "
-            f"above your limit of {_money(q.limits.max_position_value)}."
+            f"The position in {q.instrument.symbol} could grow to {money(exposure)}: "
+            f"above your limit of {money(q.limits.max_position_value)}."
         )
     return None
 
 
 def _exposure(q: Question) -> str | None:
     """Value of all positions if everything working fills."""
-    exposure = add(_after(q).exposure, q.exposure_elsewhere)
-    if exposure > q.limits.max_exposure and not q.reduces:
+    exposure = add(q.after.exposure, q.exposure_elsewhere)
+    if exposure > q.limits.max_exposure:
         return (
-            f"All positions together could grow to {_money(exposure)}: "
-            f"above your limit of {_money(q.limits.max_exposure)}."
+            f"All positions together could grow to {money(exposure)}: "
+            f"above your limit of {money(q.limits.max_exposure)}."
         )
     return None
 
@@ -269,7 +181,7 @@ def _buying_power(q: Question) -> str | None:
             )
         return None
     price = q.price
-    if price is None or price <= 0 or (q.reduces and not i.is_spot):
+    if price is None or price <= 0:
         return None
     notional = i.notional(d.quantity, price)
     fee = multiply(notional, max(i.taker_fee, i.maker_fee, ZERO))
@@ -277,19 +189,9 @@ def _buying_power(q: Question) -> str | None:
     if needed > q.free_quote:
         what = "costs" if i.is_spot else "needs a margin of"
         return (
-            f"The order {what} {_money(needed)} {i.settlement} with its fee; "
-            f"{_money(max(q.free_quote, ZERO))} are free at {i.venue}."
+            f"The order {what} {money(needed)} {i.settlement} with its fee; "
+            f"{money(max(q.free_quote, ZERO))} are free at {i.venue}."
         )
-    return None
-
-
-def _rate(q: Question) -> str | None:
-    """Orders a second (a plan's exits never wait)."""
-    if q.draft.origin == KILL or q.draft.leg in EXIT_LEGS:
-        return None
-    last_second = sum(order.created_at > q.now - 1_000_000_000 for order in q.recent)
-    if last_second >= q.limits.max_orders_per_second:
-        return f"{last_second} orders within a second: your limit is {q.limits.max_orders_per_second}."
     return None
 
 
@@ -325,16 +227,26 @@ CHECKS: dict[str, Callable[[Question], str | None]] = {
     "link": _link,
     "tick": _tick,
     "lot": _lot,
+    "allowed": allowed,
     "price known": _price_known,
+    "painted book": painted_book,
     "minimum value": _min_notional,
     "price collar": _collar,
     "stop side": _stop_side,
     "reduce only": _reduce_only,
+    "self-trade": self_trade,
     "order value": _order_value,
     "position value": _position_value,
     "total exposure": _exposure,
+    "correlated exposure": correlated,
+    "leverage": leverage,
+    "instrument leverage": instrument_leverage,
+    "strategy value": origin_value,
     "buying power": _buying_power,
-    "order rate": _rate,
+    "working orders": working_orders,
+    "strategy orders": origin_orders,
+    "order rate": rate,
+    "orders per day": orders_per_day,
     "duplicate": _duplicate,
 }
 
@@ -342,14 +254,23 @@ CHECKS: dict[str, Callable[[Question], str | None]] = {
 #: The checks that bind the kill switch's own orders: what a venue could not execute. Nothing else may stop a flatten.
 KILL_CHECKS = frozenset({"terms", "state", "tick", "lot"})
 
+#: What is not a limit: an order that makes no sense, that no venue would execute or that was never meant. Nothing else
+#: may stop an order that only shrinks a position.
+IMPOSSIBLE = frozenset(
+    {"terms", "state", "link", "tick", "lot", "minimum value", "stop side", "reduce only", "self-trade", "duplicate"}
+)
+LIMITS = frozenset(CHECKS) - IMPOSSIBLE
+
 
 def judge(question: Question) -> list[Verdict]:
     """Every check's verdict, in the table's order. With incomplete terms the rest is not asked."""
     verdicts = []
+    shrinks = question.shrinks
     for name, check in CHECKS.items():
         if question.draft.origin == KILL and name not in KILL_CHECKS:
             continue
-        verdict = Verdict(name, check(question) or "")
+        exempt = shrinks and name in LIMITS
+        verdict = Verdict(name, "" if exempt else check(question) or "")
         verdicts.append(verdict)
         if name == "terms" and not verdict.ok:
             break

@@ -124,7 +124,7 @@ def test_exposure_counts_working_orders_at_their_worst() -> None:
     core = desk("1000000", max_position_value=D(50_000), max_exposure=D(70_000))
     working(core, order(quantity="4.5"))
     assert "position value" in objections(core, order(quantity="1"))
-    assert objections(core, order(Side.SELL, quantity="1")) == {}
+    assert objections(core, order(Side.SELL, quantity="1", price="10010")) == {}
     assert "total exposure" in objections(core, order(quantity="3", instrument=SPOT.id))
     assert objections(core, order(quantity="2", instrument=SPOT.id)) == {}
 
@@ -157,6 +157,7 @@ def test_what_only_shrinks_a_position_is_stopped_by_no_limit() -> None:
     core = desk("100000", max_order_value=D(1), max_position_value=D(1), max_exposure=D(1))
     position(core, "5")
     assert objections(core, order(Side.SELL, "5", price=None, type=OrderType.MARKET)) == {}
+    assert objections(core, order(Side.SELL, "9", price=None, type=OrderType.MARKET, reduce_only=True)) == {}
     working(core, order(Side.SELL, "2", "10100"), "s")
     assert "order value" in objections(core, order(Side.SELL, "4", price=None, type=OrderType.MARKET)), "2 + 4 > 5"
 
