@@ -30,6 +30,7 @@ from screens.keys import display
 from screens.layout import pages_for, pane_of
 from screens.pane import Pane
 from screens.plugins import PaneInfo, list_plugins
+from screens.prompt import PromptScreen
 from screens.state import DeskState
 from screens.theme import COLOURS, DARK, INKS, LIGHT, Ink, textual_theme
 from screens.typed import TypedLines
@@ -198,8 +199,12 @@ class TwsApp(App[None]):
     # -- keys and actions
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded and self.keyboard.take(event):
-            return
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            taken = self.keyboard.take(event)
+            if isinstance(self.screen, PromptScreen):
+                self.screen.prompt()
+            if taken:
+                return
         await super().on_event(event)
 
     def run_named(self, name: str) -> None:

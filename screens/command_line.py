@@ -83,9 +83,13 @@ class CommandLine(Vertical):
     class Left(Message):
         """The line was left without a command."""
 
-    def __init__(self, meaning: Callable[[str], Meaning], history: Sequence[str] = ()) -> None:
+    def __init__(
+        self, meaning: Callable[[str], Meaning], questions: Callable[[str], bool], history: Sequence[str] = ()
+    ) -> None:
+        """`questions(line)`: whether Enter shows a question first instead of doing what the line says."""
         super().__init__()
         self.meaning = meaning
+        self.questions = questions
         self.history = list(history)
         self._at = 0
 
@@ -102,7 +106,7 @@ class CommandLine(Vertical):
         field.value = text
         field.cursor_position = len(text)
         self._say(text)
-        field.focus()
+        self.screen.set_focus(field)  # at once: a blur that is still on its way must find the focus here
 
     def close(self) -> None:
         self.display = False
@@ -123,6 +127,9 @@ class CommandLine(Vertical):
         line = event.value.strip()
         if not line:
             self.action_leave()
+            return
+        if self.questions(line):
+            self._say(line)
             return
         if self.history[-1:] != [line]:
             self.history = [*self.history, line][-_KEPT:]

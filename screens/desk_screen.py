@@ -9,7 +9,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.geometry import Size
-from textual.screen import Screen
 from textual.widget import Widget
 
 from screens.bars import Footer, StatusBar
@@ -18,6 +17,7 @@ from screens.layout import Page
 from screens.notices import Notices
 from screens.painted import Painted
 from screens.pane import Pane
+from screens.prompt import PromptScreen
 from screens.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class TooSmall(Painted):
         self.flush()
 
 
-class DeskScreen(Screen[None]):
+class DeskScreen(PromptScreen[None]):
     """Everything but dialogs."""
 
     DEFAULT_CSS = """
@@ -69,7 +69,7 @@ class DeskScreen(Screen[None]):
         self.workspace = Workspace(app.desk, pages, classes)
         self.notices = Notices()
         self.status = StatusBar(app.engine, lambda: app.armed, self.workspace.page_titles, self._show_page)
-        self.command_line = CommandLine(app.typed.meaning, app.state.values.get("commands", ()))
+        self.command_line = CommandLine(app.typed.meaning, app.typed.questions, app.state.values.get("commands", ()))
         self.footer = Footer(app.footer_actions, lambda: app.armed, app.run_named)
 
     def compose(self) -> ComposeResult:
@@ -95,9 +95,11 @@ class DeskScreen(Screen[None]):
         self.shell.refresh_bars()
 
     def _focus_moved(self, focused: Widget | None) -> None:
+        before = self.workspace.current
         self.workspace.focus_moved()
-        for pane in self.workspace.shown():
-            self.workspace.guard(pane, pane.repaint)
+        for slot in {before, self.workspace.current}:
+            if (pane := self.workspace.panes.get(slot or "")) is not None:
+                self.workspace.guard(pane, pane.repaint)
         self.shell.refresh_bars()
 
     def on_resize(self, event: events.Resize) -> None:

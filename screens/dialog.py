@@ -17,11 +17,12 @@ from textual.message import Message
 from textual.screen import ModalScreen
 
 from screens.painted import Painted
+from screens.prompt import PromptScreen
 
 type Part = tuple[str, Style]
 
 
-class Dialog[Result](ModalScreen[Result]):
+class Dialog[Result](PromptScreen[Result], ModalScreen[Result]):
     """A box over the desk; Esc closes it. The kill key and its like work in it: the shell sees keys first."""
 
     DEFAULT_CSS = """

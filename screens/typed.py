@@ -80,6 +80,16 @@ class TypedLines:
             return Meaning(f"{command.question} {again} {sentence}", False)
         return Meaning(sentence)
 
+    def questions(self, line: str) -> bool:
+        """Whether Enter is to be pressed again: an order that looks wrong is sent only when its question was seen."""
+        try:
+            command = parse(line, self._context())
+        except CommandError:
+            return False
+        asks = isinstance(command, PlaceOrder) and bool(command.question) and self._app.armed and line != self._asked
+        self._asked = line if asks else ""
+        return asks
+
     def _arm_key(self) -> str:
         arm = self._app.table.get("arm")
         return display(arm.keys[0]) if arm is not None and arm.keys else "arm it"
@@ -91,11 +101,6 @@ class TypedLines:
             command = parse(line, self._context())
             if isinstance(command, _SENDS) and not app.armed:
                 raise Refused(f"DISARMED: nothing was sent. {self._arm_key()} arms the desk.")
-            if isinstance(command, PlaceOrder) and command.question and line != self._asked:
-                self._asked = line
-                app.desk_screen.command_line.open(line)
-                return
-            self._asked = ""
             await self._do(command)
         except (Refused, VenueError) as refusal:
             app.toast(str(refusal), error=True)

@@ -129,7 +129,7 @@ def _engine(
     notices: Sequence[str] = (),
     on_close: Callable[[], None] = lambda: None,
 ) -> Engine:
-    market = MarketData(source.instruments, source.history, settings.market.tape_length)
+    market = MarketData(source.instruments, source.history, settings.market.tape_length, settings.market.bars_kept)
     return Engine(
         mode=mode,
         clock=clock,

@@ -71,7 +71,7 @@ class MarketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     stale_after_ms: Count = 5_000
     #: Trades that the tape keeps of each instrument.
     tape_length: Count = 2_000
-    #: Candles that are kept of each instrument and interval.
+    #: Candles that are kept of each instrument and interval; of intervals under a minute never more than 2½ hours.
     bars_kept: Count = 5_000
     #: How many times a second the screen is painted at most.
     frame_rate: Annotated[int, Meta(ge=1, le=60)] = 20

@@ -329,3 +329,19 @@ async def test_the_status_bar_shows_the_pages_and_takes_a_click_on_one(open_desk
         await pilot.resize_terminal(115, 30)
         await desk.painted(pilot)
         assert "1  2  3 Chart  4 " in status.row_text(0), "short of room, only the page that shows has its title"
+
+
+async def test_a_command_line_opened_again_at_once_keeps_the_focus(open_desk):
+    """The word that it was hidden comes when it is on the screen again."""
+    async with open_desk() as (desk, pilot):
+        for _ in range(3):
+            desk.app.run_named("command")
+            await pilot.pause()
+            line = desk.app.desk_screen.command_line
+            line.close()
+            desk.app.desk_screen._refresh_layout()
+            desk.app.run_named("command")
+            await pilot.pause()
+            await pilot.press("4", "2")
+            assert line.query_one(Input).value == "42"
+            await pilot.press("escape")

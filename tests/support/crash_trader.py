@@ -1,6 +1,7 @@
 """A script for `tws run --script`: trades at random until it is killed, and prints what it was promised.
 
-Lines: `order CLIENT_ID` once a submit has returned (so its intent is durable), `state NAME` once a change is durable.
+Lines: `order CLIENT_ID` once a submit has returned (so its intent is durable), `wants STATE` before a change of the
+trading state is asked for, `state STATE` once it is durable.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ def say(*words: object) -> None:
 async def main(engine: Engine) -> None:
     chance = random.Random(os.environ["CRASH_SEED"])
     if engine.trading_state != "active" and not engine._kill.running:
+        say("wants", "active")
         await engine.rearm("demo")
-        say("state", engine.trading_state)
+    say("state", engine.trading_state)
     say("ready")
     while True:
         instrument = chance.choice(engine.instruments())
@@ -56,13 +58,17 @@ async def main(engine: Engine) -> None:
                     await engine.cancel_all(instrument_id)
             elif what < 0.985:
                 reducing = engine.trading_state == "active"
+                wanted = "reducing" if reducing else "active"
+                say("wants", wanted)
                 await engine.set_reducing(reducing)
-                say("state", "reducing" if reducing else "active")
+                say("state", wanted)
             else:
+                say("wants", "halted")
                 engine.kill("the script")
                 while engine._kill.running:
                     await asyncio.sleep(0.01)
                 await asyncio.sleep(0.05)
+                say("wants", "active")
                 await engine.rearm("demo")
                 say("state", "active")
         except Refused:

@@ -140,18 +140,23 @@ class Candles:
     """All intervals of one instrument. A series starts when it is first asked for, and knows what went before.
 
     Every trade goes into one series of 5 s, 1 min and 1 h each; a series that is asked for late is made of the
-    longest of them that divides it, and so has the same bars as if it had been there from the start.
+    longest of them that divides it, and so has the same bars, as far back as that reaches, as if it had been there from
+    the start.
     """
 
     BASE = 5 * SECOND
+    #: Intervals that are no whole minutes keep bars of this span only: a desk that is open all day must not grow.
+    SHORT_SPAN = 9_000 * SECOND
     #: What a series gets of the history at once: a day of minutes, and more than a screen is wide of the others.
     FIRST_BARS = 600
     FIRST_MINUTES = 1_500
 
-    def __init__(self, history: Callable[[int, int], Sequence[Bar]]) -> None:
-        """`history(interval, count)` gives bars that end before the first trade here, oldest first."""
+    def __init__(self, history: Callable[[int, int], Sequence[Bar]], kept: int = 5_000) -> None:
+        """`history(interval, count)` gives bars that end before the first trade here, oldest first; `kept`: how many
+        bars each series keeps."""
         self._history = history
-        self._ladder = _ladder()
+        self._kept = kept
+        self._ladder = self._new_ladder()
         self._series: dict[int, BarSeries] = {}
         self._asked: dict[int, int] = {}  # bars of history asked for so far
 
@@ -187,7 +192,7 @@ class Candles:
         """The history, and of the interval in which it ends what shorter intervals tell."""
         self._asked[interval] = self.FIRST_MINUTES if interval == INTERVALS["1m"] else self.FIRST_BARS
         bars = self._history(interval, self._asked[interval])
-        series = BarSeries(interval, bars)
+        series = BarSeries(interval, bars, self._limit(interval, self._kept))
         if not bars or not bars[-1].closed:
             return series
         covered = bars[-1].ts + interval
@@ -201,11 +206,16 @@ class Candles:
 
     def reset(self) -> None:
         """Forget everything (the market jumped to another time)."""
-        self._ladder = _ladder()
+        self._ladder = self._new_ladder()
         self._series.clear()
         self._asked.clear()
 
+    def _new_ladder(self) -> tuple[BarSeries, ...]:
+        """The series that are always there, the shortest interval first: they hold 2½ h, 13 d and 2 years."""
+        return tuple(
+            BarSeries(interval, limit=self._limit(interval, 20_000))
+            for interval in (self.BASE, INTERVALS["1m"], INTERVALS["1h"])
+        )
 
-def _ladder() -> tuple[BarSeries, ...]:
-    """The series that are always there, the shortest interval first; they hold 27 h, 13 d and 2 years."""
-    return tuple(BarSeries(INTERVALS[name], limit=20_000) for name in ("5s", "1m", "1h"))
+    def _limit(self, interval: int, kept: int) -> int:
+        return min(kept, self.SHORT_SPAN // interval) if interval % INTERVALS["1m"] else kept

@@ -20,7 +20,9 @@ _MINUTE = INTERVALS["1m"]
 class InstrumentMarket:
     """What is known of one instrument now. Read it; only the market data path writes it."""
 
-    def __init__(self, instrument: Instrument, history: Callable[[int, int], Sequence[Bar]], tape_size: int) -> None:
+    def __init__(
+        self, instrument: Instrument, history: Callable[[int, int], Sequence[Bar]], tape_size: int, bars_kept: int
+    ) -> None:
         self.instrument = instrument
         self.book = OrderBook(instrument.id)
         self.tape: deque[Trade] = deque(maxlen=tape_size)
@@ -28,7 +30,7 @@ class InstrumentMarket:
         self.last: Trade | None = None
         self.mark: MarkPrice | None = None
         self.quote: Quote | None = None
-        self.candles = Candles(history)
+        self.candles = Candles(history, bars_kept)
         self.updated_at = 0  # UTC ns of the newest event
         self._tick = float(instrument.tick)
         self._lot = float(instrument.lot)
@@ -97,11 +99,12 @@ class MarketData:
         instruments: Iterable[Instrument],
         history: Callable[[InstrumentId, int, int], Sequence[Bar]] | None = None,
         tape_size: int = 1_000,
+        bars_kept: int = 5_000,
     ) -> None:
         self.markets: dict[InstrumentId, InstrumentMarket] = {}
         for instrument in instruments:
             past = _no_history if history is None else _history_of(history, instrument.id)
-            self.markets[instrument.id] = InstrumentMarket(instrument, past, tape_size)
+            self.markets[instrument.id] = InstrumentMarket(instrument, past, tape_size, bars_kept)
         self.events = 0
 
     def apply(self, event: MarketEvent) -> None:

@@ -254,6 +254,20 @@ class TestCandles:
         assert [bar.ts for bar in bars] == [NOON - n * HOUR for n in range(1_500, 0, -1)]
         assert asked == [600, 1_200, 2_400, 4_800]
 
+    def test_a_series_keeps_as_many_bars_as_it_is_told(self) -> None:
+        candles = Candles(lambda interval, count: [minute(-n, 10.0) for n in range(count, 0, -1)], kept=100)
+        assert len(candles.series(MINUTE).closed) == 100
+
+    def test_intervals_under_a_minute_keep_two_and_a_half_hours_and_longer_ones_lose_nothing_by_it(self) -> None:
+        candles = Candles(no_history)
+        live = {seconds: candles.series(seconds * SECOND) for seconds in (5, 15)}
+        for number in range(5 * 720):  # five hours
+            candles.add(NOON + number * 5 * SECOND, 10.0, 1.0)
+        for seconds, series in live.items():
+            span = len(series.closed) * seconds
+            assert 9_000 <= span <= 9_000 * 1.25 + seconds, "a quarter more at most, between two cuts"
+        assert sum(bar.volume for bar in candles.series(5 * MINUTE).last(999)) == 5 * 720
+
     def test_a_seek_forgets_all_bars_and_starts_anew(self) -> None:
         candles = Candles(no_history)
         before = candles.series(MINUTE)
