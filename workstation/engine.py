@@ -84,7 +84,14 @@ class Engine(DeskView):
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
         """`notices`: what the market's source has to say, a list that may grow; `on_close`: lets the source go."""
-        core = TradingCore([i for venue in venues for i in venue.instruments()], market, limits, currency, at_par)
+        core = TradingCore(
+            [i for venue in venues for i in venue.instruments()],
+            market,
+            limits,
+            currency,
+            at_par,
+            capabilities={venue.name: venue.capabilities for venue in venues},
+        )
         super().__init__(core, market, {venue.name: venue for venue in venues}, clock)
         self.mode = mode
         self.settings = settings
@@ -114,6 +121,7 @@ class Engine(DeskView):
             log=self.log,
             next_id=next_id,
             answer_timeout=answer_timeout,
+            session_ends=0 if settings is None else settings.session_ends_ns,
         )
         self._reconciler = Reconciler(
             core=self.core,

@@ -89,6 +89,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     size_presets: Annotated[tuple[Decimal, ...], Meta(min_length=1)] = tuple(
         Decimal(value) for value in (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
     )
+    #: Time of day (UTC) at which orders of the time in force DAY end, as "HH:MM".
+    session_end: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "00:00"
     account: AccountSettings = AccountSettings()
     risk: RiskLimits = RiskLimits()
     demo: DemoSettings = DemoSettings()
@@ -97,6 +99,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     market: MarketSettings = MarketSettings()
     #: Keys by action: one key or a list of keys in place of the action's own, for example `orders.cancel = "d"`.
     keys: dict[str, str | list[str]] = field(default_factory=dict)
+
+    @property
+    def session_ends_ns(self) -> int:
+        """`session_end` in ns after midnight UTC."""
+        hours, minutes = self.session_end.split(":")
+        return (int(hours) * 60 + int(minutes)) * 60_000_000_000
 
 
 class SettingHelp(Struct, frozen=True):

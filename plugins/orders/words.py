@@ -5,6 +5,7 @@ from __future__ import annotations
 from screens.figures import price_text, quantity_text, small_money_text
 from workstation.domain import events as e
 from workstation.domain.instrument import Instrument
+from workstation.domain.numbers import plain
 from workstation.domain.order import Order, OrderState, OrderType, TimeInForce
 from workstation.trading.commands import span
 
@@ -29,6 +30,9 @@ TYPES = {
     OrderType.LIMIT: "limit",
     OrderType.STOP: "stop",
     OrderType.STOP_LIMIT: "stop-lmt",
+    OrderType.TAKE_PROFIT: "target",
+    OrderType.TAKE_PROFIT_LIMIT: "tgt-lmt",
+    OrderType.TRAILING_STOP: "trail",
 }
 
 
@@ -37,6 +41,14 @@ def terms(order: Order) -> str:
     words = [order.tif.value]
     if order.tif is TimeInForce.GTD and order.expire_at is not None:
         words.append(span(order.expire_at - order.created_at))
+    if order.trail is not None:
+        words.append(f"by {plain(order.trail)}")
+    if order.trail_bps is not None:
+        words.append(f"by {plain(order.trail_bps.scaleb(-2))}%")
+    if order.activation_price is not None:
+        words.append(f"from {plain(order.activation_price)}")
+    if order.display is not None:
+        words.append(f"shows {plain(order.display)}")
     if order.post_only:
         words.append("post")
     if order.reduce_only:
@@ -75,7 +87,9 @@ def event_text(event: e.OrderEvent, instrument: Instrument) -> str:
         case e.OrderRejected(reason=reason):
             return f"Rejected by the venue: {reason}"
         case e.OrderTriggered():
-            return "Triggered: the stop's price was reached"
+            return "Triggered: its price was reached"
+        case e.OrderTrailed(stop_price=stop_price):
+            return f"Followed the market: stop {price_text(stop_price, instrument)}"
         case e.OrderFilled(fill=fill):
             size, price = quantity_text(fill.quantity, instrument), price_text(fill.price, instrument)
             return f"Filled {size} @ {price} as {fill.liquidity}, fee {small_money_text(fill.fee)} {fill.fee_currency}"

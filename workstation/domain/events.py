@@ -47,6 +47,12 @@ class OrderTriggered(_OrderEvent, frozen=True, kw_only=True, tag="triggered"):
     """A stop's price was reached: it now works as a market or limit order."""
 
 
+class OrderTrailed(_OrderEvent, frozen=True, kw_only=True, tag="trailed"):
+    """A trailing stop followed the market: its trigger now stands at `stop_price`."""
+
+    stop_price: Decimal
+
+
 class OrderFilled(_OrderEvent, frozen=True, kw_only=True, tag="filled"):
     fill: Fill
 
@@ -100,6 +106,7 @@ type OrderEvent = (
     | OrderAccepted
     | OrderRejected
     | OrderTriggered
+    | OrderTrailed
     | OrderFilled
     | OrderPendingCancel
     | OrderCanceled
@@ -120,6 +127,7 @@ ORDER_EVENTS: tuple[type[OrderEvent], ...] = (
     OrderAccepted,
     OrderRejected,
     OrderTriggered,
+    OrderTrailed,
     OrderFilled,
     OrderPendingCancel,
     OrderCanceled,

@@ -30,8 +30,26 @@ class Side(StrEnum):
 class OrderType(StrEnum):
     MARKET = "market"
     LIMIT = "limit"
-    STOP = "stop"  # becomes a market order when the market trades at or through `stop_price`
+    STOP = "stop"  # becomes a market order when the market trades at `stop_price` or worse for the order's side
     STOP_LIMIT = "stop_limit"  # becomes a limit order at `price`
+    TAKE_PROFIT = "take_profit"  # as a stop, but when the market trades at `stop_price` or better (market if touched)
+    TAKE_PROFIT_LIMIT = "take_profit_limit"  # becomes a limit order at `price` (limit if touched)
+    TRAILING_STOP = "trailing_stop"  # a stop that follows the best price at a distance and never goes back
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether it trades at `price` or better only."""
+        return self in (OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT)
+
+    @property
+    def has_trigger(self) -> bool:
+        """Whether it sleeps until the market reaches a price."""
+        return self not in (OrderType.MARKET, OrderType.LIMIT)
+
+    @property
+    def takes_profit(self) -> bool:
+        """Whether its trigger lies where the market moves in favour of who holds the other side."""
+        return self in (OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
 
 
 class TimeInForce(StrEnum):
@@ -39,6 +57,11 @@ class TimeInForce(StrEnum):
     IOC = "IOC"
     FOK = "FOK"
     GTD = "GTD"
+    DAY = "DAY"  # until the end of the session: the end of the UTC day, unless the desk's setting says otherwise
+
+    @property
+    def may_rest(self) -> bool:
+        return self not in (TimeInForce.IOC, TimeInForce.FOK)
 
 
 class OrderState(StrEnum):
@@ -67,6 +90,9 @@ CLOSED_STATES = frozenset(
 class OrderDraft(msgspec.Struct, frozen=True, kw_only=True):
     """An order as wanted, before risk, ids and venues. `origin` names who wants it ("manual", "kill", a strategy).
 
+    `stop_price` is the trigger of stops and take-profits. A trailing stop has none: it follows at `trail` (in price) or
+    `trail_bps` (basis points of the price it follows), from the market as it is or once `activation_price` is reached.
+    `display` is how much of a limit order shows at a time (an iceberg); None shows all.
     `plan` is the id of the plan (`domain.plan`) that keeps the order and `leg` its part in it; both empty for an order
     that stands alone. `seen_at` is UTC ns up to which the book on the trader's screen was true, where he acted on one.
     """
@@ -78,7 +104,7 @@ class OrderDraft(msgspec.Struct, frozen=True, kw_only=True):
     price: Decimal | None = None
     stop_price: Decimal | None = None
     tif: TimeInForce = TimeInForce.GTC
-    expire_at: int | None = None  # UTC ns, for GTD
+    expire_at: int | None = None  # UTC ns, for GTD; for DAY the desk fills it in
     post_only: bool = False
     reduce_only: bool = False
     origin: str = "manual"
@@ -86,12 +112,17 @@ class OrderDraft(msgspec.Struct, frozen=True, kw_only=True):
     plan: str = ""
     leg: str = ""
     seen_at: int | None = None
+    display: Decimal | None = None
+    trail: Decimal | None = None
+    trail_bps: Decimal | None = None
+    activation_price: Decimal | None = None
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the desk knows it: the draft's terms (amended terms replace them) and its life so far.
 
-    Times are UTC ns. `filled_value` is Σ fill quantity × fill price, exactly.
+    Times are UTC ns. `filled_value` is Σ fill quantity × fill price, exactly. The `stop_price` of a trailing stop is
+    where the venue says that it stands, None until it has begun to follow.
     """
 
     client_id: ClientOrderId
@@ -121,6 +152,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     plan: str = ""
     leg: str = ""
+    display: Decimal | None = None
+    trail: Decimal | None = None
+    trail_bps: Decimal | None = None
+    activation_price: Decimal | None = None
 
     @classmethod
     def from_draft(cls, draft: OrderDraft, client_id: ClientOrderId, ts: int) -> Order:
@@ -142,6 +177,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             leg=draft.leg,
             created_at=ts,
             updated_at=ts,
+            display=draft.display,
+            trail=draft.trail,
+            trail_bps=draft.trail_bps,
+            activation_price=draft.activation_price,
         )
 
     @property

@@ -101,6 +101,10 @@ def order_row(order: Order) -> Row:
         order.reason,
         order.created_at,
         order.updated_at,
+        _maybe_text(order.display),
+        _maybe_text(order.trail),
+        _maybe_text(order.trail_bps),
+        _maybe_text(order.activation_price),
     )
 
 

@@ -95,7 +95,7 @@ TABLES: dict[str, _Table] = {
         _columns(
             "client_id venue_order_id instrument side type tif state quantity price stop_price filled filled_value "
             "fees post_only:boolean reduce_only:boolean expire_at:time origin note reason created_at:time "
-            "updated_at:time"
+            "updated_at:time display trail trail_bps activation_price"
         ),
         "created_at, client_id",
     ),

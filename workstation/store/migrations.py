@@ -66,8 +66,13 @@ _M0001 = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
+#: Icebergs and trailing stops.
+_M0002 = tuple(
+    f"ALTER TABLE orders ADD COLUMN {column} TEXT" for column in ("display", "trail", "trail_bps", "activation_price")
+)
+
 #: MIGRATIONS[n - 1] brings a file from version n - 1 to version n.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_M0001,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_M0001, _M0002)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

@@ -109,6 +109,10 @@ class OrderRow(SQLModel, table=True):
     reason: str = _text()
     created_at: int
     updated_at: int
+    display: Decimal | None = _maybe_decimal()
+    trail: Decimal | None = _maybe_decimal()
+    trail_bps: Decimal | None = _maybe_decimal()
+    activation_price: Decimal | None = _maybe_decimal()
 
 
 class EquityRow(SQLModel, table=True):

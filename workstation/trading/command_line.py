@@ -1,6 +1,7 @@
 """The `:` language: a line of text and what it refers to → a command, a sentence that says what it will do, or why not.
 
     buy 0.5 @ 64200 · sell 100$ market · buy 2% @ bid po · buy 0.1 at -0.5% gtd 30m · sell stop 0.2 @ 63000 limit 62900
+    sell tp 0.2 @ 66000 · sell trail 0.2 by 0.5% from 65000 · buy 5 show 0.5 @ 63000 day
     buy risk 1% stop 63000 market · cancel all · cancel bids · close · reverse · flatten · kill · rearm demo
     theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
 

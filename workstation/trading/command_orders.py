@@ -8,7 +8,16 @@ from decimal import Decimal
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import floor_to, is_multiple, multiply, plain
 from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
-from workstation.trading.command_words import Amount, CommandError, Token, amount, duration, price, suggestion
+from workstation.trading.command_words import (
+    Amount,
+    CommandError,
+    Token,
+    amount,
+    distance,
+    duration,
+    price,
+    suggestion,
+)
 from workstation.trading.commands import Context, PlaceOrder, grouped, quote_value
 from workstation.trading.sizing import Basis, SizeError, SizeUnit, quantity_for, unit_name
 
@@ -16,8 +25,12 @@ _AT = ("@", "at")
 _MARKET = ("market", "mkt")
 _POST_ONLY = ("po", "post", "post-only")
 _REDUCE_ONLY = ("ro", "reduce", "reduce-only")
-_TIF = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
-_WORDS = (*_AT, *_MARKET, *_POST_ONLY, *_REDUCE_ONLY, *_TIF, "gtd", "stop", "limit", "risk", "tp")
+_TIF = {"gtc": TimeInForce.GTC, "day": TimeInForce.DAY, "ioc": TimeInForce.IOC, "fok": TimeInForce.FOK}
+#: Kinds of order that a word before the size names, with an example of the rest of the line.
+_KINDS = {"stop": "stop {} @ 63000", "tp": "tp {} @ 66000", "trail": "trail {} by 0.5%"}
+_WORDS = (
+    *_AT, *_MARKET, *_POST_ONLY, *_REDUCE_ONLY, *_TIF, *_KINDS, "gtd", "limit", "risk", "by", "from", "show",
+)  # fmt: skip
 
 #: A bare number from here on is questioned: units are meant, or money?
 QUESTIONED = Decimal(100)
@@ -57,7 +70,11 @@ class _Order:
         self.at: tuple[Token, Token] | None = None  # the word and its price
         self.limit: Token | None = None
         self.stop: Token | None = None  # price of a stop named after the size
-        self.is_stop = self.market = self.risk = self.post_only = self.reduce_only = False
+        self.kind = ""  # a word of _KINDS
+        self.by: Token | None = None  # a trailing stop's distance
+        self.start: Token | None = None  # the price from which it follows
+        self.show: Token | None = None  # how much of an iceberg is seen
+        self.market = self.risk = self.post_only = self.reduce_only = False
         self.tif = TimeInForce.GTC
         self.expire_at: int | None = None
 
@@ -91,9 +108,18 @@ class _Order:
         elif text in _MARKET:
             self._once(self.at is None and not self.market, word)
             self.market = True
-        elif text == "stop" and self.size is None and not self.risk:
-            self._once(not self.is_stop, word)
-            self.is_stop = True
+        elif text in _KINDS and self.size is None and not self.risk:
+            self._once(not self.kind, word)
+            self.kind = text
+        elif text == "by":
+            self._once(self.by is None, word)
+            self.by = self._next("a distance: 150, 0.5% or 50bp", word)
+        elif text == "from":
+            self._once(self.start is None, word)
+            self.start = self._next("the price from which the stop follows", word)
+        elif text == "show":
+            self._once(self.show is None, word)
+            self.show = self._next("how much of the order is seen: 0.5", word)
         elif text == "stop":
             self._once(self.stop is None, word)
             self.stop = self._next("the price of the stop", word)
@@ -149,6 +175,7 @@ class _Order:
         risk_stop = self._risk_stop(size, word)
         entry = limit or stop or self.prices.to_take(side)
         quantity = self._quantity(size, word, entry, risk_stop)
+        trail, trail_bps = (None, None) if self.by is None else distance(self.by, instrument)
         draft = OrderDraft(
             instrument=instrument.id,
             side=side,
@@ -160,6 +187,10 @@ class _Order:
             expire_at=self.expire_at,
             post_only=self.post_only,
             reduce_only=self.reduce_only,
+            display=self._display(quantity),
+            trail=trail,
+            trail_bps=trail_bps,
+            activation_price=None if self.start is None else self._price(self.start),
         )
         note = ""
         if risk_stop is not None:
@@ -168,11 +199,29 @@ class _Order:
 
     def _terms(self, word: Token) -> tuple[OrderType, Decimal | None, Decimal | None]:
         """Type, limit price, stop price."""
-        if self.is_stop:
+        if self.kind == "trail":
+            if self.by is None:
+                example = _KINDS["trail"].format(word.raw)
+                raise CommandError(f"At which distance does the stop follow? {self.side} {example}.", self.end)
+            if (wrong := self.limit or (self.at and self.at[0])) is not None:
+                raise CommandError("A trailing stop follows the market: it takes by and from, no price.", wrong.at)
+            return OrderType.TRAILING_STOP, None, None
+        if (wrong := self.by or self.start) is not None:
+            raise CommandError(
+                f"by and from belong to a trailing stop: {self.side} trail {word.raw} by 0.5%.", wrong.at
+            )
+        if self.kind:
             if self.at is None:
-                raise CommandError(f"At which price is the stop? {self.side} stop {word.raw} @ 63000.", self.end)
+                what = "stop" if self.kind == "stop" else "target"
+                example = _KINDS[self.kind].format(word.raw)
+                raise CommandError(f"At which price is the {what}? {self.side} {example}.", self.end)
             limit = None if self.limit is None else self._price(self.limit)
-            return (OrderType.STOP_LIMIT if limit else OrderType.STOP), limit, self._price(self.at[1])
+            plain_type, limited = (
+                (OrderType.STOP, OrderType.STOP_LIMIT)
+                if self.kind == "stop"
+                else (OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT)
+            )
+            return (limited if limit else plain_type), limit, self._price(self.at[1])
         if self.at is not None and self.limit is not None:
             raise CommandError("Two prices: use @ or limit, not both.", self.limit.at)
         at = self.limit if self.at is None else self.at[1]
@@ -185,6 +234,21 @@ class _Order:
                 self._protective(self.stop)
             raise CommandError(f"At which price? Add @ 64200, @ bid or market to {self.side} {word.raw}.", self.end)
         return OrderType.LIMIT, self._price(at), None
+
+    def _display(self, quantity: Decimal) -> Decimal | None:
+        if self.show is None:
+            return None
+        size = amount(self.show.text, self.instrument)
+        if size is None or size.size.unit is not SizeUnit.UNITS:
+            raise CommandError(f"{self.show.raw} is not a quantity to show: type 0.5.", self.show.at)
+        shown = size.size.amount
+        if not is_multiple(shown, self.instrument.lot) or not 0 < shown <= quantity:
+            raise CommandError(
+                f"An iceberg shows a multiple of the lot {plain(self.instrument.lot)}, and no more than the order's "
+                f"{plain(quantity)}.",
+                self.show.at,
+            )
+        return shown
 
     def _protective(self, stop: Token) -> None:
         raise CommandError(

@@ -112,6 +112,23 @@ def price(token: Token, side: Side, instrument: Instrument, prices: Prices) -> D
     raise CommandError(f"{token.raw} is not a price: type 64200, bid, ask, mid or -0.5%.", token.at)
 
 
+def distance(token: Token, instrument: Instrument) -> tuple[Decimal | None, Decimal | None]:
+    """How far a trailing stop follows: 150 in price, or 0.5% or 50bp in basis points. Raises `CommandError`."""
+    text = token.text
+    for ending, factor in (("%", Decimal(100)), ("bps", Decimal(1)), ("bp", Decimal(1))):
+        if text.endswith(ending):
+            share = number(text.removesuffix(ending))
+            bps = None if share is None else multiply(share, factor)
+            if bps is None or not 0 < bps < 10_000 or not is_multiple(bps, Decimal("0.01")):
+                raise CommandError(f"{token.raw} is not a distance: type 0.5%, 50bp or 150.", token.at)
+            return None, bps
+    value = number(text)
+    if value is None or value <= 0 or not is_multiple(value, instrument.tick):
+        what = f"a multiple of the tick {plain(instrument.tick)}"
+        raise CommandError(f"{token.raw} is not a distance: type {what}, 0.5% or 50bp.", token.at)
+    return value, None
+
+
 def _known(value: Decimal | None, instrument: Instrument, token: Token) -> Decimal:
     if value is None:
         raise CommandError(f"There is no price of {instrument.symbol} now: type one.", token.at)

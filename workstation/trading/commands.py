@@ -158,13 +158,20 @@ def order_text(draft: OrderDraft, context: Context) -> str:
     """The order as a sentence: Buy 0.5 BTC-USDT at 64,200 limit on NOVA, good till cancelled, ≈ 32,100 USDT."""
     venue, _, symbol = draft.instrument.partition(":")
     words = [f"{draft.side.capitalize()} {grouped(draft.quantity)} {symbol}"]
-    if draft.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and draft.price is not None:
+    if draft.type.has_limit and draft.price is not None:
         words.append(f"at {grouped(draft.price)} limit")
     else:
         words.append("at market")
     if draft.stop_price is not None:
-        beyond = "higher" if draft.side is Side.BUY else "lower"
-        words.append(f"once it trades at {grouped(draft.stop_price)} or {beyond}")
+        rises = (draft.side is Side.BUY) is not draft.type.takes_profit
+        words.append(f"once it trades at {grouped(draft.stop_price)} or {'higher' if rises else 'lower'}")
+    if draft.type is OrderType.TRAILING_STOP:
+        low_high = "above the lowest" if draft.side is Side.BUY else "below the highest"
+        words.append(f"once it trades {_distance(draft)} {low_high} price")
+        if draft.activation_price is not None:
+            words.append(f"from {grouped(draft.activation_price)} on")
+    if draft.display is not None:
+        words.append(f"showing {grouped(draft.display)} at a time")
     words.append(f"on {venue}")
     parts = [" ".join(words)]
     if draft.tif is TimeInForce.IOC:
@@ -173,6 +180,8 @@ def order_text(draft: OrderDraft, context: Context) -> str:
         parts.append("all at once or nothing")
     elif draft.tif is TimeInForce.GTD and draft.expire_at is not None:
         parts.append(f"good for {span(draft.expire_at - context.now)}")
+    elif draft.tif is TimeInForce.DAY:
+        parts.append("good till the end of the session")
     elif draft.type is not OrderType.MARKET:
         parts.append("good till cancelled")
     if draft.post_only:
@@ -187,13 +196,26 @@ def order_text(draft: OrderDraft, context: Context) -> str:
     return ", ".join(parts)
 
 
+def _distance(draft: OrderDraft | Order) -> str:
+    """A trailing stop's distance as it is typed: 150 or 0.5%."""
+    if draft.trail is not None:
+        return plain(draft.trail)
+    return "" if draft.trail_bps is None else f"{plain(draft.trail_bps.scaleb(-2))}%"
+
+
 def spell(draft: OrderDraft | Order, now: int) -> str:
     """The line that a trader would type for the order; typed at `now` it gives the same draft again."""
-    stops = draft.type in (OrderType.STOP, OrderType.STOP_LIMIT)
-    words = [draft.side.value, *(["stop"] if stops else []), plain(draft.quantity), draft.instrument]
-    if stops and draft.stop_price is not None:
+    kind = {OrderType.STOP: "stop", OrderType.STOP_LIMIT: "stop", OrderType.TRAILING_STOP: "trail"}.get(draft.type)
+    if draft.type.takes_profit:
+        kind = "tp"
+    words = [draft.side.value, *([kind] if kind else []), plain(draft.quantity), draft.instrument]
+    if draft.type is OrderType.TRAILING_STOP:
+        words += ["by", _distance(draft)]
+        if draft.activation_price is not None:
+            words += ["from", plain(draft.activation_price)]
+    elif kind and draft.stop_price is not None:
         words += ["@", plain(draft.stop_price)]
-        if draft.type is OrderType.STOP_LIMIT and draft.price is not None:
+        if draft.type.has_limit and draft.price is not None:
             words += ["limit", plain(draft.price)]
     elif draft.type is OrderType.LIMIT and draft.price is not None:
         words += ["@", plain(draft.price)]
@@ -203,6 +225,8 @@ def spell(draft: OrderDraft | Order, now: int) -> str:
         words += ["gtd", span(draft.expire_at - now)]
     elif draft.tif is not TimeInForce.GTC:
         words.append(draft.tif.value.lower())
+    if draft.display is not None:
+        words += ["show", plain(draft.display)]
     if draft.post_only:
         words.append("po")
     if draft.reduce_only:

@@ -6,7 +6,7 @@ Live, a journal read back at start, a property test and an event backtest all dr
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -39,12 +39,14 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.trailing import expected_stop
 from workstation.market.data import MarketData
 from workstation.trading.limits import RiskLimits, sign_in
 from workstation.trading.orders import Applied, OrderManager, Outcome
 from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
 from workstation.trading.risk import KILL, GroupRisk, OwnerRisk, PositionRisk, Question, Verdict, judge
+from workstation.venues.contract import Capabilities
 
 _SECOND = 1_000_000_000
 _DAY = 86_400 * _SECOND
@@ -62,10 +64,13 @@ class TradingCore:
         limits: RiskLimits,
         currency: str = "USDT",
         at_par: Iterable[str] = (),
+        capabilities: Mapping[str, Capabilities] | None = None,
     ) -> None:
+        """`capabilities`: what each venue can do, by its name; a venue that is not named can do everything."""
         self.instruments = {instrument.id: instrument for instrument in instruments}
         self.market = market
         self.limits = limits
+        self._capabilities = capabilities or {}
         self.orders = OrderManager()
         self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
         self.plans = PlanBook(self.orders.orders)
@@ -193,14 +198,15 @@ class TradingCore:
     # What risk needs to know.
 
     def worst_price(self, order: Order) -> Decimal | None:
-        """The price at which an open order binds money: its limit or stop, else the market's."""
-        if order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+        """The price at which an open order binds money: its limit or trigger, else the market's."""
+        if order.type.has_limit:
             if order.pending_price is not None and order.price is not None:
                 return max(order.price, order.pending_price)
             return order.price
-        if order.type is OrderType.STOP:
-            return order.stop_price
-        return self.market.mark(order.instrument)
+        mark = self.market.mark(order.instrument)
+        if order.type.has_trigger:
+            return expected_stop(order, mark) or mark
+        return mark
 
     def held(self, instrument: Instrument) -> Decimal:
         """Spot: the base currency that is there. Derivatives: the signed position."""
@@ -347,6 +353,7 @@ class TradingCore:
             sent_today=self.sent_on(now),
             owner=self._owner_risk(owner, instrument, others.unit_value, now, but),
             groups=self.group_risks(draft.instrument, but),
+            venue=self._capabilities.get(instrument.venue),
         )
 
     def judge(

@@ -12,6 +12,8 @@ from concurrent.futures import Future
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
+
 from workstation.bus import Bus
 from workstation.clock import Clock
 from workstation.domain.events import (
@@ -26,12 +28,14 @@ from workstation.domain.events import (
     OrderPendingCancel,
     OrderRejected,
     OrderSubmitted,
+    OrderTrailed,
     OrderUnknown,
     TradingState,
 )
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import plain
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side, TimeInForce
+from workstation.domain.session import session_end
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -76,8 +80,11 @@ class OrderGateway:
         log: DeskLog,
         next_id: Callable[[], ClientOrderId],
         answer_timeout: float = 5.0,
+        session_ends: int = 0,
     ) -> None:
-        """`answer_timeout`: wall-clock seconds after which a command counts as unanswered."""
+        """`answer_timeout`: wall-clock seconds after which a command counts as unanswered; `session_ends`: time of day,
+        in ns after midnight UTC, at which DAY orders end.
+        """
         self.core = core
         self.venues = venues
         self._journal = journal
@@ -86,6 +93,7 @@ class OrderGateway:
         self._log = log
         self._next_id = next_id
         self._answer_timeout = answer_timeout
+        self._session_ends = session_ends
         self._tasks: set[asyncio.Task[object]] = set()
         #: Orders whose intent is being stored or whose request is on its way: nothing may be concluded about them.
         self.sending: set[ClientOrderId] = set()
@@ -106,6 +114,8 @@ class OrderGateway:
 
     async def _submit(self, draft: OrderDraft) -> Order:
         now = self._clock.now()
+        if draft.tif is TimeInForce.DAY and draft.expire_at is None:
+            draft = msgspec.structs.replace(draft, expire_at=session_end(now, self._session_ends))
         verdicts = self.core.judge(draft, now, self.link_up(draft.instrument))
         order = Order.from_draft(draft, self._next_id(), now)
         client_id = order.client_id
@@ -211,10 +221,11 @@ class OrderGateway:
         self, order: Order, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
     ) -> None:
         """Only what the change makes riskier is judged: the amended rest of the order, as if it were new."""
+        left = (quantity if quantity is not None else order.quantity) - order.filled
         draft = OrderDraft(
             instrument=order.instrument,
             side=order.side,
-            quantity=(quantity if quantity is not None else order.quantity) - order.filled,
+            quantity=left,
             type=order.type,
             price=price if price is not None else order.price,
             stop_price=None if order.triggered else stop_price if stop_price is not None else order.stop_price,
@@ -223,6 +234,10 @@ class OrderGateway:
             post_only=order.post_only,
             reduce_only=order.reduce_only,
             origin=f"amend of {order.client_id}",
+            display=None if order.display is None else min(order.display, left),
+            trail=order.trail,
+            trail_bps=order.trail_bps,
+            activation_price=order.activation_price,
         )
         for verdict in self.core.judge(draft, self._clock.now(), self.link_up(order.instrument), order.client_id):
             if not verdict.ok and not (order.triggered and verdict.check == "terms"):
@@ -297,6 +312,8 @@ class OrderGateway:
 
     def _tell(self, event: OrderEvent, order: Order) -> None:
         self._bus.publish(event)
+        if isinstance(event, OrderTrailed):
+            return  # many, and the order's own stop price says it
         say = self._log.warning if isinstance(event, _BAD_NEWS) else self._log.info
         say("order", in_words(event, order))
 

@@ -14,6 +14,7 @@ from workstation.domain import events as e
 from workstation.domain.numbers import add, multiply
 from workstation.domain.order import Order
 from workstation.domain.order import OrderState as S
+from workstation.domain.trailing import tighter
 
 _RESTING = frozenset({S.ACCEPTED, S.TRIGGERED, S.PARTIALLY_FILLED})
 _AT_VENUE = _RESTING | {S.SUBMITTED, S.PENDING_CANCEL, S.PENDING_AMEND, S.UNKNOWN}
@@ -26,6 +27,7 @@ LEGAL: dict[type[e.OrderEvent], frozenset[S]] = {
     e.OrderRejected: frozenset({S.SUBMITTED, S.UNKNOWN, S.PENDING_CANCEL}),
     e.OrderUnknown: frozenset({S.INITIALIZED, S.SUBMITTED}),
     e.OrderTriggered: _AT_VENUE,
+    e.OrderTrailed: _AT_VENUE,
     e.OrderFilled: _AT_VENUE | {S.CANCELED, S.EXPIRED},
     e.OrderPendingCancel: _RESTING | {S.SUBMITTED, S.UNKNOWN, S.PENDING_AMEND},
     e.OrderCancelRejected: frozenset({S.PENDING_CANCEL}),
@@ -70,6 +72,9 @@ def apply(order: Order, event: e.OrderEvent) -> Order:
         case e.OrderTriggered():
             pending = order.state in (S.PENDING_CANCEL, S.PENDING_AMEND)
             changes |= {"state": order.state if pending else S.TRIGGERED, "triggered": True}
+        case e.OrderTrailed(stop_price=stop_price):
+            if tighter(order.side, stop_price, order.stop_price):  # a report that was overtaken loosens nothing
+                changes |= {"stop_price": stop_price}
         case e.OrderFilled(fill=fill):
             filled = add(order.filled, fill.quantity)
             if filled > order.quantity:

@@ -19,10 +19,12 @@ from workstation.domain.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    OrderTrailed,
     OrderTriggered,
     OrderUnknown,
 )
-from workstation.domain.order import ClientOrderId, Order, OrderState
+from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType
+from workstation.domain.trailing import tighter
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
@@ -141,10 +143,16 @@ class Reconciler:
             events.append(OrderAccepted(client_id=client_id, ts=ts, venue_order_id=shown.venue_order_id))
         if shown.state is OrderState.TRIGGERED and not order.triggered:
             events.append(OrderTriggered(client_id=client_id, ts=ts))
+        if order.type is OrderType.TRAILING_STOP and tighter(order.side, shown.stop_price, order.stop_price):
+            assert shown.stop_price is not None
+            events.append(OrderTrailed(client_id=client_id, ts=ts, stop_price=shown.stop_price))
         if order.state is OrderState.PENDING_AMEND:
             wanted = (order.pending_quantity, order.pending_price, order.pending_stop_price)
             have = (shown.quantity, shown.price, shown.stop_price)
-            if all(want is None or want == has for want, has in zip(wanted, have, strict=True)):
+            done = all(want is None or want == has for want, has in zip(wanted, have, strict=True))
+            if order.type is OrderType.TRAILING_STOP and order.pending_stop_price is not None:  # it may have gone on
+                done = not tighter(order.side, order.pending_stop_price, shown.stop_price)
+            if done:
                 events.append(
                     OrderAmended(
                         client_id=client_id,

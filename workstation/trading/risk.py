@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from workstation.domain.events import TradingState
 from workstation.domain.numbers import ONE, ZERO, add, divide, is_multiple, multiply, plain, subtract
-from workstation.domain.order import OrderType, Side
+from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.plan import EXIT_LEGS
 from workstation.trading.risk_counts import orders_per_day, origin_orders, painted_book, rate, working_orders
 from workstation.trading.risk_exposure import (
@@ -24,6 +24,7 @@ from workstation.trading.risk_exposure import (
     self_trade,
 )
 from workstation.trading.risk_question import KILL, GroupRisk, OwnerRisk, PositionRisk, Question, Verdict, money
+from workstation.venues.matching.rules import bad_display, bad_trail
 
 __all__ = [
     "CHECKS", "IMPOSSIBLE", "KILL", "KILL_CHECKS", "LIMITS", "GroupRisk", "OwnerRisk", "PositionRisk", "Question",
@@ -36,14 +37,42 @@ def _terms(q: Question) -> str | None:
     d = q.draft
     if d.quantity <= 0:
         return "The quantity must be above zero."
-    if d.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and (d.price is None or d.price <= 0):
+    if d.type.has_limit and (d.price is None or d.price <= 0):
         return f"A {d.type.replace('_', '-')} order needs a price above zero."
-    if d.type in (OrderType.STOP, OrderType.STOP_LIMIT) and (d.stop_price is None or d.stop_price <= 0):
-        return "A stop order needs a stop price above zero."
-    if d.post_only and d.type in (OrderType.MARKET, OrderType.STOP):
+    if d.type is OrderType.TRAILING_STOP:
+        if (problem := bad_trail(q.instrument, d)) is not None:
+            return problem
+    elif d.trail is not None or d.trail_bps is not None or d.activation_price is not None:
+        return "Only a trailing stop has a distance at which it follows and a price from which it does."
+    elif d.type.has_trigger and (d.stop_price is None or d.stop_price <= 0):
+        what = "take-profit order needs a trigger price" if d.type.takes_profit else "stop order needs a stop price"
+        return f"A {what} above zero."
+    if (problem := bad_display(q.instrument, d)) is not None:
+        return problem
+    if d.post_only and not d.type.has_limit:
         return "Post-only needs a limit price: a market order always takes."
     if d.tif == "GTD" and (d.expire_at is None or d.expire_at <= q.now):
         return "A good-till-date order needs a time of expiry that is still to come."
+    if d.tif == "DAY" and d.expire_at is not None and d.expire_at <= q.now:
+        return "The session of this day order is over."
+    return None
+
+
+def _venue(q: Question) -> str | None:
+    """The venue knows this kind of order."""
+    can, name = q.venue, q.instrument.venue
+    if can is None:
+        return None
+    if q.draft.type not in can.order_types:
+        return f"{name} has no {q.draft.type.replace('_', '-')} orders."
+    if q.draft.tif not in can.tifs:
+        return f"{name} has no {q.draft.tif} orders."
+    if q.draft.post_only and not can.post_only:
+        return f"{name} has no post-only orders."
+    if q.draft.reduce_only and not can.reduce_only:
+        return f"{name} has no reduce-only orders."
+    if q.draft.display is not None and not can.iceberg:
+        return f"{name} cannot hide a part of an order: the word iceberg has the desk send it in slices."
     return None
 
 
@@ -106,7 +135,8 @@ def _price_known(q: Question) -> str | None:
 
 def _collar(q: Question) -> str | None:
     """Fat finger: no order reaches further through the market, or rests further from it, than the collars allow."""
-    if q.mid is None or q.mid <= 0 or q.draft.type is OrderType.STOP:
+    triggered = q.draft.type.has_trigger
+    if q.mid is None or q.mid <= 0 or (triggered and not q.draft.type.has_limit):
         return None
     price = q.price
     if price is None:
@@ -114,7 +144,7 @@ def _collar(q: Question) -> str | None:
     distance = divide(multiply(subtract(price, q.mid), Decimal(q.draft.side.sign)), q.mid)
     where = "above" if price > q.mid else "below"
     what = "This market order would trade down the book to" if q.draft.type is OrderType.MARKET else "The price"
-    if distance > q.limits.price_collar and q.draft.type is not OrderType.STOP_LIMIT:
+    if distance > q.limits.price_collar and not triggered:
         return (
             f"{what} {plain(price)}, {distance:.1%} {where} the middle of {plain(q.mid)}: "
             f"more than your collar of {q.limits.price_collar:.1%}."
@@ -128,13 +158,16 @@ def _collar(q: Question) -> str | None:
 
 
 def _stop_side(q: Question) -> str | None:
-    """A stop stands on the far side of the market: a buy stop above it, a sell stop below."""
+    """A trigger is still ahead: a buy stop and a sell take-profit above the market, the other two below it."""
     stop = q.draft.stop_price
-    if q.mid is None or stop is None or q.draft.type not in (OrderType.STOP, OrderType.STOP_LIMIT):
+    if q.mid is None or stop is None or not q.draft.type.has_trigger:
         return None
-    if multiply(subtract(stop, q.mid), Decimal(q.draft.side.sign)) <= 0:
-        side, where = ("buy", "above") if q.draft.side is Side.BUY else ("sell", "below")
-        return f"A {side} stop must be {where} the market ({plain(q.mid)}): this one would trigger at once."
+    profit = q.draft.type.takes_profit
+    above = (q.draft.side is Side.BUY) is not profit
+    if stop <= q.mid if above else stop >= q.mid:
+        what = f"{q.draft.side} {'take-profit' if profit else 'stop'}"
+        where = "above" if above else "below"
+        return f"A {what} must be {where} the market ({plain(q.mid)}): this one would trigger at once."
     return None
 
 
@@ -202,12 +235,19 @@ def _duplicate(q: Question) -> str | None:
         return None
     since = q.now - q.limits.duplicate_window_ms * 1_000_000
     for order in q.recent:
-        same = (order.instrument, order.side, order.type, order.quantity, order.price, order.stop_price) == (
-            d.instrument, d.side, d.type, d.quantity, d.price, d.stop_price,
-        )  # fmt: skip
+        same = _what(order) == _what(d)
         if same and order.created_at > since and not order.reason:
             return f"The same order was entered {(q.now - order.created_at) / 1e6:.0f} ms ago: taken for a bounced key."
     return None
+
+
+def _what(order: Order | OrderDraft) -> tuple[object, ...]:
+    """The terms by which an order is the same as another."""
+    return (
+        order.instrument, order.side, order.type, order.quantity, order.price,
+        None if order.type is OrderType.TRAILING_STOP else order.stop_price,
+        order.trail, order.trail_bps, order.activation_price,
+    )  # fmt: skip
 
 
 def _reduce_only(q: Question) -> str | None:
@@ -225,6 +265,7 @@ CHECKS: dict[str, Callable[[Question], str | None]] = {
     "terms": _terms,
     "state": _state,
     "link": _link,
+    "venue": _venue,
     "tick": _tick,
     "lot": _lot,
     "allowed": allowed,
@@ -252,12 +293,24 @@ CHECKS: dict[str, Callable[[Question], str | None]] = {
 
 
 #: The checks that bind the kill switch's own orders: what a venue could not execute. Nothing else may stop a flatten.
-KILL_CHECKS = frozenset({"terms", "state", "tick", "lot"})
+KILL_CHECKS = frozenset({"terms", "state", "venue", "tick", "lot"})
 
 #: What is not a limit: an order that makes no sense, that no venue would execute or that was never meant. Nothing else
 #: may stop an order that only shrinks a position.
 IMPOSSIBLE = frozenset(
-    {"terms", "state", "link", "tick", "lot", "minimum value", "stop side", "reduce only", "self-trade", "duplicate"}
+    {
+        "terms",
+        "state",
+        "link",
+        "venue",
+        "tick",
+        "lot",
+        "minimum value",
+        "stop side",
+        "reduce only",
+        "self-trade",
+        "duplicate",
+    }
 )
 LIMITS = frozenset(CHECKS) - IMPOSSIBLE
 

@@ -10,9 +10,11 @@ import msgspec
 from workstation.domain.events import TradingState
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, add, multiply, subtract
-from workstation.domain.order import Order, OrderDraft, OrderType, Side
+from workstation.domain.order import Order, OrderDraft, Side
 from workstation.domain.position import Position
+from workstation.domain.trailing import expected_stop
 from workstation.trading.limits import RiskLimits
+from workstation.venues.contract import Capabilities
 
 #: Origin of the kill switch's own orders.
 KILL = "kill"
@@ -105,15 +107,16 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     sent_today: int = 0  # orders of this UTC day that were not denied
     owner: OwnerRisk = OwnerRisk()
     groups: Sequence[GroupRisk] = ()
+    venue: Capabilities | None = None  # what the venue can do; None: everything
 
     @property
     def price(self) -> Decimal | None:
         """The worst price at which the order can trade, as far as it is known."""
         draft = self.draft
-        if draft.type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+        if draft.type.has_limit:
             return draft.price
-        if draft.type is OrderType.STOP:
-            return draft.stop_price
+        if draft.type.has_trigger:
+            return expected_stop(draft, self.mid) or self.mid
         return self.sweep or self.best_opposite or self.mid
 
     @property

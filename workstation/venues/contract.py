@@ -45,6 +45,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     post_only: bool = True
     reduce_only: bool = True
     amend: bool = True
+    iceberg: bool = True
     simulated_money: bool = True
 
 

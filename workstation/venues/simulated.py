@@ -20,6 +20,7 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import MarketEvent
 from workstation.domain.order import ClientOrderId, Order, OrderType, TimeInForce
+from workstation.domain.session import expiry
 from workstation.market.book import OrderBook
 from workstation.venues.contract import (
     Capabilities,
@@ -265,9 +266,10 @@ class SimulatedVenue:
             self._order_sink(event if event.ts == now else msgspec.structs.replace(event, ts=now))
 
     def _schedule_expiry(self, order: Order) -> None:
-        if order.tif is TimeInForce.GTD and order.expire_at is not None:
+        ends = expiry(order)
+        if ends is not None:
             expire = partial(self._exchange.expire, order.client_id)
-            self._agenda.at(order.expire_at, partial(self._execute, expire), travels=False)
+            self._agenda.at(ends, partial(self._execute, expire), travels=False)
 
     def _fail(self, error: LedgerError) -> None:
         """What the ledger does not hold did not happen: no report goes out, and the venue is gone until a restart."""

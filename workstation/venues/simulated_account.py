@@ -13,6 +13,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multiply, plain, subtract
 from workstation.domain.order import Order, Side
 from workstation.domain.position import Position
+from workstation.domain.trailing import expected_stop
 from workstation.venues.matching.models import FeeModel
 
 #: Present price of an instrument, None where there is none yet.
@@ -99,7 +100,7 @@ class SimulatedAccount:
         free = self.state.balance(currency)
         orders: dict[InstrumentId, list[tuple[Order, Decimal]]] = {}
         for order in working:
-            price = order.price if order.price is not None else order.stop_price
+            price = order.price if order.price is not None else expected_stop(order, self._mark(order.instrument))
             if price is not None:
                 orders.setdefault(order.instrument, []).append((order, price))
         if extra is not None:

@@ -20,7 +20,8 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import BookStale, MarketEvent
 from workstation.domain.numbers import QUANTUM, ZERO, add, divide, multiply
 from workstation.domain.order import ClientOrderId, Order, OrderType
-from workstation.venues.matching import models, rules
+from workstation.domain.trailing import expected_stop
+from workstation.venues.matching import models
 from workstation.venues.matching.engine import MatchingEngine
 from workstation.venues.matching.working import WorkingOrder
 from workstation.venues.simulated_account import SimulatedAccount
@@ -227,11 +228,10 @@ class SimulatedExchange:
             return None
         return self.account.shortage(order, self._reckoned(engine, order), self.open.values())
 
-    @staticmethod
-    def _reckoned(engine: MatchingEngine, order: Order) -> Decimal | None:
+    def _reckoned(self, engine: MatchingEngine, order: Order) -> Decimal | None:
         """The price at which an order's cost is reckoned before it is taken; None if there is nothing to take."""
         if order.type is not OrderType.MARKET:
-            return order.price if order.type in rules.LIMITS else order.stop_price
+            return order.price if order.type.has_limit else expected_stop(order, self.mid(order.instrument))
         takes = engine.preview(order)
         if not takes:
             return None

@@ -6,7 +6,7 @@ import msgspec
 
 from workstation.domain import events as e
 from workstation.domain.numbers import ZERO, add, multiply
-from workstation.domain.order import Order
+from workstation.domain.order import Order, OrderType
 from workstation.domain.order import OrderState as S
 from workstation.venues.contract import VenueOrder
 
@@ -21,6 +21,7 @@ def taken(order: Order) -> Order:
         filled_value=ZERO,
         fees=ZERO,
         triggered=False,
+        stop_price=None if order.type is OrderType.TRAILING_STOP else order.stop_price,
         pending_quantity=None,
         pending_price=None,
         pending_stop_price=None,
@@ -38,6 +39,8 @@ def after(order: Order, event: e.OrderEvent) -> Order:
             changes |= {"state": S.REJECTED, "reason": reason}
         case e.OrderTriggered():
             changes |= {"state": S.TRIGGERED, "triggered": True}
+        case e.OrderTrailed(stop_price=stop_price):
+            changes |= {"stop_price": stop_price}
         case e.OrderFilled(fill=fill):
             filled = add(order.filled, fill.quantity)
             changes |= {

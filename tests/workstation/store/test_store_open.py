@@ -18,6 +18,7 @@ from store_samples import intent, open_store
 
 import workstation.store
 from workstation.store import Store, StoreError
+from workstation.store.migrations import SCHEMA_VERSION
 
 ROOT = Path(workstation.store.__file__).parents[2]
 NOBODY = 65534
@@ -96,7 +97,7 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 7")
     connection.close()
-    assert "was written by a newer tws (schema 7; this one knows 1): update tws" in refusal(path)
+    assert f"was written by a newer tws (schema 7; this one knows {SCHEMA_VERSION}): update tws" in refusal(path)
 
 
 def test_a_database_of_another_program_is_refused(path: Path) -> None:

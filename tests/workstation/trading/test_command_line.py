@@ -326,14 +326,21 @@ def drafts(make: st.DrawFn) -> OrderDraft:
     type_ = make(st.sampled_from(OrderType))
     tif = make(st.sampled_from(TimeInForce))
     ticks = st.integers(1, 10**9).map(instrument.price)
-    limits = type_ in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+    limits, trails = type_.has_limit, type_ is OrderType.TRAILING_STOP
+    quantity = make(st.integers(1, 10**9))
+    by_price = make(st.booleans())
+    hidden = limits and tif.may_rest and make(st.booleans())
     return OrderDraft(
         instrument=instrument.id,
         side=make(st.sampled_from(Side)),
-        quantity=instrument.quantity(make(st.integers(1, 10**9))),
+        quantity=instrument.quantity(quantity),
         type=type_,
         price=make(ticks) if limits else None,
-        stop_price=make(ticks) if type_ in (OrderType.STOP, OrderType.STOP_LIMIT) else None,
+        stop_price=make(ticks) if type_.has_trigger and not trails else None,
+        display=instrument.quantity(make(st.integers(1, quantity))) if hidden else None,
+        trail=make(ticks) if trails and by_price else None,
+        trail_bps=make(st.integers(1, 999_999).map(D).map(D.normalize)) / 100 if trails and not by_price else None,
+        activation_price=make(st.none() | ticks) if trails else None,
         tif=tif,
         expire_at=NOW + make(st.integers(1, 10**6)) * SECOND if tif is TimeInForce.GTD else None,
         post_only=limits and make(st.booleans()),
@@ -350,6 +357,7 @@ def test_every_order_spelled_out_reads_back_as_itself(wanted: OrderDraft) -> Non
 
 
 WORDS = """
+    by from show day 50bp trail
     buy sell stop limit market @ at 0.5 64200 100$ 2% -0.5% bid+1 po ro gtd 30m ioc risk tp cancel all bids seek speed
     theme rearm close 99999999999999999999 0 . , $ % 1e5 -1 ∞ ½ ٣ BTC-USDT NOVA:BTC-USDT zoom : + 9999-99-99 24:61
 """

@@ -6,8 +6,8 @@ The recorded or simulated market does not know of our orders, so what we do lies
 - A resting order knows the quantity ahead of it. A trade at its price first reduces that, then fills it; each trade's
   quantity is used once, first in first out over our orders. A trade beyond its price, or the opposite side of the
   book reaching it, fills it at its own price as far as that trade or that depth goes.
-- A stop triggers on a trade at or through its price, or when the whole book quotes beyond it (a sell stop: the best
-  ask is at or below it), and at once if the last trade has already passed it.
+- An iceberg shows one slice at a time; each further one goes to the back of the queue.
+- Stops, take-profits and trailing stops sleep until the market reaches them (the rules stand in `triggers`).
 - Reduce-only orders shrink and go with the position. Our own orders never trade with each other.
 
 Everything is in whole ticks and lots; results leave through `emit` as order events, exact decimals again.
@@ -16,7 +16,7 @@ Everything is in whole ticks and lots; results leave through `emit` as order eve
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from workstation.domain import events as e
@@ -28,7 +28,8 @@ from workstation.domain.order import ClientOrderId, Order, OrderType, TimeInForc
 from workstation.venues.matching import models, rules
 from workstation.venues.matching.depth import VisibleDepth
 from workstation.venues.matching.resting import RestingOrders
-from workstation.venues.matching.working import PriceQueues, WorkingOrder
+from workstation.venues.matching.triggers import Triggers
+from workstation.venues.matching.working import WorkingOrder
 
 type Emit = Callable[[e.OrderEvent], None]
 #: Lots of the order's next taker fill of `lots` at `ticks` that its owner can pay for: (order, ticks, lots) → lots.
@@ -57,7 +58,6 @@ class MatchingEngine:
         self.instrument = instrument
         self._depth = VisibleDepth(instrument.id)
         self.book = self._depth.book
-        self.last: int | None = None  # ticks of the last trade
         self.position = 0
         self.orders: dict[ClientOrderId, WorkingOrder] = {}
         self._emit = emit
@@ -67,8 +67,7 @@ class MatchingEngine:
         self._affordable = affordable
         self._trade_ids = trade_ids or (str(n) for n in itertools.count(1))
         self._resting = RestingOrders(self._depth, queue or models.RiskAverseQueue(), self._fill_maker)
-        self._buy_stops = PriceQueues(highest_first=False)
-        self._sell_stops = PriceQueues(highest_first=True)
+        self._triggers = Triggers(self._depth, self._trigger, self._trailed)
         self._reduce_only: dict[ClientOrderId, WorkingOrder] = {}
 
     # The market
@@ -102,31 +101,17 @@ class MatchingEngine:
 
     def _match_book(self, now: int) -> None:
         self._resting.on_book(now)
-        ask, bid = self.book.best_ask, self.book.best_bid
-        if ask is not None and ask <= self._sell_stops.best:
-            self._trigger_reached(self._sell_stops, ask, now)
-        if bid is not None and bid >= self._buy_stops.best:
-            self._trigger_reached(self._buy_stops, bid, now)
+        self._triggers.on_book(now)
 
     def _on_trade(self, trade: Trade) -> None:
-        price = self.last = trade.price
-        if not self.orders:
-            return
-        self._resting.on_trade(trade)
-        if price >= self._buy_stops.best:
-            self._trigger_reached(self._buy_stops, price, trade.ts)
-        if price <= self._sell_stops.best:
-            self._trigger_reached(self._sell_stops, price, trade.ts)
+        if self.orders:
+            self._resting.on_trade(trade)
+        self._triggers.on_trade(trade.price, trade.ts)
 
-    def _trigger_reached(self, stops: PriceQueues, price: int, ts: int) -> None:
-        buy = stops is self._buy_stops
-        for stop in stops.prices():
-            if stop > price if buy else stop < price:
-                break
-            for order in list(stops.levels.get(stop, ())):
-                if order.open:
-                    stops.remove(stop, order)
-                    self._trigger(order, ts)
+    @property
+    def last(self) -> int | None:
+        """Ticks of the last trade."""
+        return self._triggers.last
 
     def rejoin(self) -> None:
         """Send every resting order to the back of its queue, as of the next snapshot (a seek)."""
@@ -157,17 +142,14 @@ class MatchingEngine:
             self._shrink(working, now)
         if not working.open:
             return
-        if working.waits:
-            self._wait(working, now)
-        else:
-            self._work(working, now)
+        self._begin(working, now)
 
     def restore(self, order: Order, order_id: str) -> None:
         """Take back an order that was working before a restart, at the back of its queue; nothing is emitted."""
         working = WorkingOrder(order, order_id, self.instrument)
         self._register(working)
         if working.waits:
-            self._stops(working).add(working.stop or 0, working)
+            self._triggers.restore(working)
         else:
             self._resting.add(working.price or 0, working)
 
@@ -230,10 +212,7 @@ class MatchingEngine:
         if order.reduce_only:
             self._shrink(order, now)
         if moves and order.open:
-            if order.waits:
-                self._wait(order, now)
-            else:
-                self._work(order, now)
+            self._begin(order, now)
 
     def cancel(self, client_id: ClientOrderId, now: int, reason: str = "") -> None:
         order = self.orders.get(client_id)
@@ -244,11 +223,11 @@ class MatchingEngine:
             self._cancel(order, reason, now)
 
     def expire(self, client_id: ClientOrderId, now: int) -> None:
-        """End a GTD order whose time has come; nothing happens if it is no longer working."""
+        """End an order whose time has come; nothing happens if it is no longer working."""
         order = self.orders.get(client_id)
         if order is not None:
             self._close(order)
-            self._emit(e.OrderExpired(client_id=client_id, ts=now, reason="The order's time has come (GTD)."))
+            self._emit(e.OrderExpired(client_id=client_id, ts=now, reason=f"The order's time has come ({order.tif})."))
 
     def enforce_reduce_only(self, now: int) -> None:
         """Shrink or cancel reduce-only orders after the position changed by anything but this engine's fills."""
@@ -269,22 +248,20 @@ class MatchingEngine:
 
     # An order's ways through the engine
 
-    def _wait(self, order: WorkingOrder, now: int) -> None:
-        assert order.stop is not None
-        bid, ask, last = self.book.best_bid, self.book.best_ask, self.last
-        if self.book.stale is not None:
-            bid = ask = None
-        seen: Iterable[int | None] = (last, bid) if order.is_buy else (last, ask)
-        if any(p is not None and (p >= order.stop if order.is_buy else p <= order.stop) for p in seen):
-            self._trigger(order, now)
+    def _begin(self, order: WorkingOrder, now: int) -> None:
+        if order.waits:
+            self._triggers.add(order, now)
         else:
-            self._stops(order).add(order.stop, order)
+            self._work(order, now)
+
+    def _trailed(self, order: WorkingOrder, now: int) -> None:
+        stop = self.instrument.price(order.stop or 0)
+        self._emit(e.OrderTrailed(client_id=order.client_id, ts=now, stop_price=stop))
 
     def _trigger(self, order: WorkingOrder, now: int) -> None:
-        order.waits = False
         self._emit(e.OrderTriggered(client_id=order.client_id, ts=now))
         if order.post_only and self._depth.can_take(order.is_buy, order.price):
-            self._cancel(order, "Post-only: when the stop was reached the order would have traded at once.", now)
+            self._cancel(order, "Post-only: when its trigger was reached the order would have traded at once.", now)
         else:
             self._work(order, now)
 
@@ -330,6 +307,7 @@ class MatchingEngine:
 
     def _fill(self, order: WorkingOrder, ticks: int, lots: int, liquidity: Liquidity, now: int) -> None:
         order.filled += lots
+        order.slice -= lots
         self.position += lots if order.is_buy else -lots
         instrument = self.instrument
         quantity, price = instrument.quantity(lots), instrument.price(ticks)
@@ -377,12 +355,9 @@ class MatchingEngine:
 
     def _leave_queue(self, order: WorkingOrder) -> None:
         if order.waits:
-            self._stops(order).remove(order.stop or 0, order)
+            self._triggers.remove(order)
         elif order.price is not None:
             self._resting.remove(order.price, order)
-
-    def _stops(self, order: WorkingOrder) -> PriceQueues:
-        return self._buy_stops if order.is_buy else self._sell_stops
 
     def _reducible(self, order: WorkingOrder) -> int:
         return -self._held() if order.is_buy else self._held()

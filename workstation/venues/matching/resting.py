@@ -28,6 +28,8 @@ class RestingOrders:
 
     def add(self, price: int, order: WorkingOrder) -> None:
         """To the back of the queue; where that is shows the next snapshot, if the book cannot be trusted now."""
+        if order.display is not None:
+            order.slice = order.display
         self._side(order).add(price, order)
         self._join(price, order)
         if self._depth.book.stale is not None:
@@ -57,6 +59,20 @@ class RestingOrders:
         # Whoever comes later never stands before us, though the level may have shrunk since we came.
         order.ahead = max(ahead, level[place - 1].ahead) if place else ahead
         order.traded = 0
+
+    def _refresh(self, price: int, order: WorkingOrder, used: int) -> bool:
+        """Show an iceberg's next slice once the last is used up: at the back, behind all that the book shows now.
+
+        `used` is what the trade under way has taken from strangers so far: the whole queue has yet to subtract it.
+        """
+        if order.display is None or order.slice or not order.open:
+            return False
+        traded = order.traded
+        self.remove(price, order)
+        self.add(price, order)
+        order.ahead += used
+        order.traded = traded - used
+        return True
 
     # What the market gives
 
@@ -95,7 +111,8 @@ class RestingOrders:
             if not through and not (at_price and price == trade.price):
                 break
             used = 0  # what the trade took from the strangers in this level
-            for order in list(side.levels.get(price, ())):
+            queue = list(side.levels.get(price, ()))
+            for order in queue:
                 if not order.open:
                     continue
                 if through:
@@ -107,9 +124,11 @@ class RestingOrders:
                     order.ahead -= used
                     order.traded += used
                 if left and not order.ahead:
-                    lots = min(left, order.leaves)
+                    lots = min(left, order.shown)
                     left -= lots
                     self._fill(order, price, lots, trade.ts)
+                    if self._refresh(price, order, used):
+                        queue.append(order)
         return left
 
     def on_book(self, now: int) -> None:
@@ -123,14 +142,17 @@ class RestingOrders:
 
     def _cross(self, side: PriceQueues, now: int) -> None:
         for price in side.prices():
-            for order in list(side.levels.get(price, ())):
+            queue = list(side.levels.get(price, ()))
+            for order in queue:
                 for level, visible in self._depth.available(order.is_buy, price):
-                    if not order.open:
+                    if not order.open or not order.shown:
                         break
                     order.ahead = 0
-                    lots = min(visible, order.leaves)
+                    lots = min(visible, order.shown)
                     self._depth.take(order.is_buy, level, lots)
                     self._fill(order, price, lots, now)
+                if self._refresh(price, order, 0):
+                    queue.append(order)
 
     def _side(self, order: WorkingOrder) -> PriceQueues:
         return self._bids if order.is_buy else self._asks

@@ -6,12 +6,8 @@ from decimal import Decimal
 
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import is_multiple, plain
-from workstation.domain.order import Order, OrderType, TimeInForce
+from workstation.domain.order import Order, OrderDraft, OrderType, TimeInForce
 from workstation.venues.matching.working import WorkingOrder
-
-LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
-STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
-_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
 def bad_price(instrument: Instrument, price: Decimal | None, name: str) -> str | None:
@@ -46,17 +42,22 @@ def too_small(instrument: Instrument, quantity: Decimal, price: Decimal) -> str 
 def malformed(order: Order, instrument: Instrument, now: int) -> str | None:
     """Why the venue does not take this order, as a sentence; None if its form is right."""
     problem = bad_quantity(instrument, order.quantity)
-    if problem is None and order.type in LIMITS:
+    limited = order.type.has_limit
+    if problem is None and limited:
         problem = bad_price(instrument, order.price, "limit price")
-    if problem is None and order.type in STOPS:
+    if problem is None and order.type is OrderType.TRAILING_STOP:
+        problem = bad_trail(instrument, order)
+    elif problem is None and order.type.has_trigger:
         problem = bad_price(instrument, order.stop_price, "stop price")
+    if problem is None and order.display is not None:
+        problem = bad_display(instrument, order)
     if problem is not None:
         return problem
-    reference = order.price if order.type in LIMITS else order.stop_price
+    reference = order.price if limited else order.stop_price
     # Closing what is left of a position is allowed however small it is.
     if reference is not None and not order.reduce_only:
         problem = too_small(instrument, order.quantity, reference)
-    if problem is None and order.post_only and (order.type not in LIMITS or order.tif in _AT_ONCE):
+    if problem is None and order.post_only and not (limited and order.tif.may_rest):
         problem = "Post-only needs a limit order that may rest: not a market order, not IOC, not FOK."
     if problem is None and order.tif is TimeInForce.GTD:
         if order.expire_at is None:
@@ -64,6 +65,39 @@ def malformed(order: Order, instrument: Instrument, now: int) -> str | None:
         elif order.expire_at <= now:
             problem = "The GTD order's time has already passed."
     return problem
+
+
+def bad_trail(instrument: Instrument, order: Order | OrderDraft) -> str | None:
+    """Why a trailing stop cannot follow at this distance or from this price, or None."""
+    if (order.trail is None) == (order.trail_bps is None):
+        return "A trailing stop needs one distance: an amount of price, or basis points."
+    problem = None
+    if order.trail is not None:
+        problem = bad_price(instrument, order.trail, "trailing distance")
+    elif order.trail_bps is not None:
+        if not order.trail_bps.is_finite() or not 0 < order.trail_bps < 10_000:
+            problem = "The trailing distance must be above 0 and below 10,000 basis points (100 %)."
+        elif not is_multiple(order.trail_bps, Decimal("0.01")):
+            problem = f"The trailing distance of {plain(order.trail_bps)} basis points is finer than 0.01."
+    if problem is None and order.activation_price is not None:
+        problem = bad_price(instrument, order.activation_price, "activation price")
+    return problem
+
+
+def bad_display(instrument: Instrument, order: Order | OrderDraft) -> str | None:
+    """Why an order cannot show this much of itself at a time, or None."""
+    display = order.display
+    if display is None:
+        return None
+    if not order.type.has_limit or not order.tif.may_rest:
+        return "Only a limit order that may rest can show a part of itself: no market order, not IOC, not FOK."
+    if not display.is_finite() or not 0 < display <= order.quantity:
+        return "What an iceberg shows must be above zero and no more than the order."
+    if not is_multiple(display, instrument.lot):
+        return f"The shown quantity {plain(display)} is not a multiple of the lot {plain(instrument.lot)}."
+    if display < instrument.min_quantity:
+        return f"The shown quantity {plain(display)} is below the minimum of {plain(instrument.min_quantity)}."
+    return None
 
 
 def bad_amendment(
@@ -82,7 +116,7 @@ def bad_amendment(
     if problem is None and stop_price is not None:
         if not order.waits:
             return "The order has no stop price that is still to be reached."
-        problem = bad_price(instrument, stop_price, "stop price")
+        problem = bad_price(instrument, stop_price, "stop price") or _loosened(order, instrument, stop_price)
     if problem is None and not order.reduce_only and (quantity is not None or price is not None):
         total = instrument.quantity(order.quantity) if quantity is None else quantity
         ticks = order.stop if order.price is None else order.price
@@ -90,3 +124,15 @@ def bad_amendment(
         if reference is not None:
             problem = too_small(instrument, total, reference)
     return problem
+
+
+def _loosened(order: WorkingOrder, instrument: Instrument, stop_price: Decimal) -> str | None:
+    """The sentence for a trailing stop that would be moved away from the market."""
+    if not order.follows:
+        return None
+    if order.stop is None:
+        return "The trailing stop has not begun to follow yet: it has no stop price to change."
+    stop = instrument.to_ticks(stop_price)
+    if stop > order.stop if order.rises else stop < order.stop:
+        return f"A trailing stop is never loosened: it stands at {plain(instrument.price(order.stop))}."
+    return None

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from decimal import Decimal
 
 from workstation.domain.instrument import Instrument
+from workstation.domain.numbers import is_multiple, multiply
 from workstation.domain.order import Order, OrderType, Side, TimeInForce
 
 #: Above every price: where no order waits on a side whose best price is the lowest.
 NO_HIGH = 1 << 62
 #: Below every price: where no order waits on a side whose best price is the highest.
 NO_LOW = -1
+#: Trailing distances are kept in millionths of the price: hundredths of a basis point.
+_MILLION = 1_000_000
 
 
 class WorkingOrder:
-    """One order of ours that the venue holds. `price` is None for market orders and plain stops."""
+    """One order of ours that the venue holds. `price` is None for market orders and what becomes one."""
 
     __slots__ = (
+        "activation",
         "ahead",
         "client_id",
+        "display",
         "filled",
+        "follows",
         "instrument",
         "is_buy",
         "open",
@@ -29,15 +36,19 @@ class WorkingOrder:
         "quantity",
         "reduce_only",
         "rejoins",
+        "rises",
         "side",
+        "slice",
         "stop",
         "tif",
         "traded",
+        "trail",
+        "trail_rate",
         "waits",
     )
 
     def __init__(self, order: Order, order_id: str, instrument: Instrument) -> None:
-        """Raises ValueError if price, stop price or quantity is off its tick or lot."""
+        """Raises ValueError if a price, a distance or a quantity is off its tick or lot."""
         self.client_id = order.client_id
         self.order_id = order_id
         self.instrument = order.instrument
@@ -45,12 +56,22 @@ class WorkingOrder:
         self.is_buy = order.side is Side.BUY
         self.quantity = instrument.to_lots(order.quantity)
         self.filled = instrument.to_lots(order.filled)
-        limit = order.price if order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) else None
-        self.price = None if limit is None else instrument.to_ticks(limit)
-        stop = order.stop_price if order.type in (OrderType.STOP, OrderType.STOP_LIMIT) else None
-        self.stop = None if stop is None else instrument.to_ticks(stop)
-        #: A stop whose price has not been reached.
-        self.waits = self.stop is not None and not order.triggered
+        self.price = instrument.to_ticks(order.price) if order.type.has_limit and order.price is not None else None
+        triggers = order.type.has_trigger
+        #: The trigger; None for a trailing stop that does not follow yet.
+        self.stop = instrument.to_ticks(order.stop_price) if triggers and order.stop_price is not None else None
+        #: Whether the market must come up to the trigger; else it must come down.
+        self.rises = self.is_buy is not order.type.takes_profit
+        #: Its trigger has not been reached.
+        self.waits = triggers and not order.triggered
+        self.follows = order.type is OrderType.TRAILING_STOP
+        self.trail = instrument.to_ticks(order.trail) if order.trail is not None else 0
+        self.trail_rate = millionths(order.trail_bps) if order.trail_bps is not None else 0
+        activation = order.activation_price
+        self.activation = None if activation is None else instrument.to_ticks(activation)
+        #: Lots of an iceberg that show at a time, and what is left of those that show now.
+        self.display = None if order.display is None else instrument.to_lots(order.display)
+        self.slice = 0
         self.tif: TimeInForce = order.tif
         self.post_only = order.post_only
         self.reduce_only = order.reduce_only
@@ -64,6 +85,24 @@ class WorkingOrder:
     @property
     def leaves(self) -> int:
         return self.quantity - self.filled
+
+    @property
+    def shown(self) -> int:
+        """Lots that stand in the queue for all to see: all that is left, or the slice of an iceberg."""
+        left = self.quantity - self.filled
+        return left if self.display is None else min(left, self.slice)
+
+    def stop_behind(self, price: int) -> int:
+        """Where a trailing stop that follows `price` stands; not above zero if there is no room for it."""
+        distance = self.trail or max(1, -(-price * self.trail_rate // _MILLION))
+        return price + distance if self.rises else price - distance
+
+
+def millionths(bps: Decimal) -> int:
+    """Basis points → millionths. Raises ValueError for what is finer than a hundredth of a basis point."""
+    if not is_multiple(bps, Decimal("0.01")):
+        raise ValueError(f"{bps} basis points are finer than 0.01")
+    return int(multiply(bps, Decimal(100)))
 
 
 class PriceQueues:

@@ -26,10 +26,18 @@ UNIT = Instrument(
 
 
 def order(side: Side, quantity: int, price: int | None = None, **terms: Any) -> Order:
-    """A limit order with a price, a market order without one, a stop (limit) with `stop`."""
-    stop = terms.pop("stop", None)
-    kind = (OrderType.STOP if price is None else OrderType.STOP_LIMIT) if stop else None
-    kind = kind or (OrderType.MARKET if price is None else OrderType.LIMIT)
+    """A limit order with a price, a market order without one, a stop (limit) with `stop`, a take-profit (limit) with
+    `touch`, a trailing stop with `trail` (and `activation`)."""
+    stop, touch, trail = (terms.pop(name, None) for name in ("stop", "touch", "trail"))
+    activation, display = terms.pop("activation", None), terms.pop("display", None)
+    kind = OrderType.MARKET if price is None else OrderType.LIMIT
+    if stop:
+        kind = OrderType.STOP if price is None else OrderType.STOP_LIMIT
+    elif touch:
+        kind = OrderType.TAKE_PROFIT if price is None else OrderType.TAKE_PROFIT_LIMIT
+    elif trail:
+        kind, price = OrderType.TRAILING_STOP, None
+    trigger = stop or touch
     client_id = terms.pop("client_id", None) or f"o{next(_numbers)}"
     draft = OrderDraft(
         instrument=terms.pop("instrument", UNIT.id),
@@ -37,7 +45,10 @@ def order(side: Side, quantity: int, price: int | None = None, **terms: Any) -> 
         quantity=Decimal(quantity),
         type=kind,
         price=None if price is None else Decimal(price),
-        stop_price=None if stop is None else Decimal(stop),
+        stop_price=Decimal(trigger) if trigger else None,
+        trail=Decimal(trail) if trail else None,
+        activation_price=Decimal(activation) if activation else None,
+        display=Decimal(display) if display and kind.has_limit else None,
         **terms,
     )
     return Order.from_draft(draft, client_id, 0)

@@ -13,6 +13,7 @@ from matching_desk import FOK, GTC, IOC, UNIT, Bench, order
 from workstation.domain import events as e
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.order import Order, OrderState, OrderType, Side
+from workstation.domain.trailing import tighter
 from workstation.trading import order_state
 from workstation.venues.matching import ProbabilisticQueue, RiskAverseQueue
 
@@ -34,7 +35,12 @@ ORDERS = st.tuples(
             "side": SIDES,
             "quantity": SIZES,
             "price": st.none() | PRICES,
-            "stop": st.none() | st.none() | PRICES,
+            "trigger": st.none()
+            | st.none()
+            | st.fixed_dictionaries({"stop": PRICES})
+            | st.fixed_dictionaries({"touch": PRICES})
+            | st.fixed_dictionaries({"trail": st.integers(1, 4), "activation": st.none() | PRICES}),
+            "display": st.none() | st.none() | st.integers(1, 4),
             "tif": st.sampled_from([GTC, GTC, GTC, IOC, FOK]),
             "post_only": st.sampled_from([False, False, True]),
             "reduce_only": st.sampled_from([False, False, True]),
@@ -53,6 +59,9 @@ class Auditor:
         self.bench = Bench(queue=queue, emit=self.audit)
         self.orders: dict[str, Order] = {}
         self.place: dict[str, int] = {}  # time priority
+        self.slices: dict[str, int] = {}  # what is left of the slice that an iceberg shows
+        self.last: int | None = None
+        self.followed: dict[str, list[int]] = {}  # trades that a trailing stop has to follow
         self.places = 0
         self.depth: dict[bool, dict[int, int]] = {True: {}, False: {}}  # what a buyer / a seller may still take
         self.shown: dict[bool, dict[int, int]] = {True: {}, False: {}}
@@ -90,14 +99,30 @@ class Auditor:
 
     def trade(self, _: int, price: int, quantity: int, buyer: bool) -> None:
         self.trade_left = quantity
+        self.last = price
+        for client_id, trades in self.followed.items():
+            trades.append(price)
+            if len(trades) == 1 and not self.reached(self.orders[client_id], price):
+                trades.clear()
         (self.bench.bought if buyer else self.bench.sold)(quantity, price)
 
+    @staticmethod
+    def reached(wanted: Order, price: int) -> bool:
+        """Whether a trade at the price lets the trailing stop begin."""
+        start = wanted.activation_price
+        return start is None or (price <= start if wanted.side is Side.BUY else price >= start)
+
     def order(self, number: int, terms: dict[str, Any]) -> None:
-        wanted = order(**terms, client_id=f"o{number}")
+        trigger = terms["trigger"] or {}
+        plain = {name: term for name, term in terms.items() if name != "trigger"}
+        wanted = order(**trigger, **plain, client_id=f"o{number}")
+        if wanted.type is OrderType.TRAILING_STOP:
+            begins = self.last is not None and self.reached(wanted, self.last)
+            self.followed[wanted.client_id] = [self.last] if begins and self.last is not None else []
         self.orders[wanted.client_id] = order_state.apply(wanted, e.OrderSubmitted(client_id=wanted.client_id, ts=0))
         self.bench.ts += 1
         self.bench.engine.submit(wanted, f"v{number}", self.bench.ts)
-        if wanted.type is OrderType.MARKET or (wanted.tif is not GTC and wanted.stop_price is None):
+        if wanted.type is OrderType.MARKET or (wanted.tif is not GTC and not wanted.type.has_trigger):
             assert self.orders[wanted.client_id].is_closed
 
     def amend(self, _: int, which: int, quantity: int | None, price: int | None, stop: int | None) -> None:
@@ -122,6 +147,8 @@ class Auditor:
         before = self.orders[event.client_id]
         if isinstance(event, e.OrderFilled):
             self.audit_fill(before, event.fill)
+        if isinstance(event, e.OrderTrailed):
+            assert tighter(before.side, event.stop_price, before.stop_price), "a trailing stop was loosened"
         # Every report is legal, and no fill goes beyond the quantity: the order state machine raises otherwise.
         now = self.orders[event.client_id] = order_state.apply(before, event)
         if isinstance(event, e.OrderCanceled) and before.tif is FOK:
@@ -130,8 +157,17 @@ class Auditor:
             now.price != before.price or now.stop_price != before.stop_price or now.quantity > before.quantity
         )
         if isinstance(event, e.OrderAccepted | e.OrderTriggered) or dearer:
-            self.places += 1
-            self.place[event.client_id] = self.places
+            self.to_the_back(event.client_id)
+        slice_used_up = isinstance(event, e.OrderFilled) and self.slices.get(event.client_id) == 0
+        if slice_used_up:
+            self.to_the_back(event.client_id)
+
+    def to_the_back(self, client_id: str) -> None:
+        self.places += 1
+        self.place[client_id] = self.places
+        display = self.orders[client_id].display
+        if display is not None:
+            self.slices[client_id] = int(display)
 
     def audit_fill(self, before: Order, fill: Fill) -> None:
         lots, price = int(fill.quantity), int(fill.price)
@@ -145,6 +181,9 @@ class Auditor:
             assert fill.price == before.price, "a maker fills at his own price"
             rivals = [o for o in self.orders.values() if self.rests_with(o, before)]
             assert all(self.place[o.client_id] > self.place[before.client_id] for o in rivals), "not first in first out"
+            if before.display is not None:
+                self.slices[before.client_id] -= lots
+                assert self.slices[before.client_id] >= 0, "an iceberg filled more than it showed"
             if self.trade_left is not None:
                 self.trade_left -= lots
                 assert self.trade_left >= 0, "a trade was used twice"
@@ -162,7 +201,7 @@ class Auditor:
 
     @staticmethod
     def rests_with(other: Order, one: Order) -> bool:
-        waits = other.type is OrderType.STOP_LIMIT and not other.triggered
+        waits = other.type.has_trigger and not other.triggered
         same_level = other.side is one.side and other.price == one.price and not waits
         return same_level and other.is_open and other.client_id != one.client_id
 
@@ -190,7 +229,18 @@ class Auditor:
             if here.reduce_only:
                 assert 0 < here.leaves <= abs(self.position)
             assert (engine.queue_ahead(client_id) or 0) >= 0
+            if wanted.display is not None:
+                assert 0 <= here.shown <= wanted.display, "an iceberg shows more than its display"
+            if client_id in self.followed and not wanted.triggered:
+                self.check_trail(wanted)
         assert self.cash == -sum(o.filled_value * o.side.sign + o.fees for o in self.orders.values())
+
+    def check_trail(self, wanted: Order) -> None:
+        """A waiting trailing stop is no looser than its distance behind the best trade that it has seen."""
+        assert wanted.trail is not None
+        for price in self.followed[wanted.client_id]:
+            behind = price + wanted.trail if wanted.side is Side.BUY else price - wanted.trail
+            assert not tighter(wanted.side, behind, wanted.stop_price), "a trailing stop did not follow"
 
 
 @pytest.mark.parametrize("queue", [RiskAverseQueue(), ProbabilisticQueue()], ids=["risk-averse", "probabilistic"])
@@ -198,7 +248,8 @@ class Auditor:
 @given(life=LIVES)
 def test_whatever_happens(queue: Any, life: list[tuple[Any, ...]]) -> None:
     """Quantity and cash are conserved, no fill goes beyond limit or quantity, levels are first in first out, depth and
-    trades are used once, reduce-only never adds or flips, IOC never rests, FOK is all or nothing, reports are legal."""
+    trades are used once, reduce-only never adds or flips, IOC never rests, FOK is all or nothing, reports are legal,
+    a trailing stop follows and never loosens, an iceberg never shows or fills more than its slice."""
     Auditor(queue).run(life)
 
 
