@@ -23,6 +23,7 @@ from workstation.settings import Settings
 from workstation.venues.matching.models import ConstantLatency, JitterLatency, LatencyModel
 from workstation.venues.pump import MarketPump
 from workstation.venues.simulated import SimulatedVenue
+from workstation.watch.requests import Doors
 
 if TYPE_CHECKING:
     from workstation.store.store import Store
@@ -32,8 +33,10 @@ _DOLLARS = ("USDT", "USD", "USDC")
 _HOUR = 3_600 * SECOND
 
 
-def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None) -> Engine:
+def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None, store: Path | None = None) -> Engine:
     """The desk on the demo market. Its venues remember orders, money and last prices in files of their own.
+
+    `store` is another file in place of the demo desk's own.
 
     Raises `StoreError` if another desk has them open, `LedgerError` if a venue's file cannot be opened.
     """
@@ -46,7 +49,8 @@ def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None) -> E
     for listing in LISTINGS:
         by_venue.setdefault(listing.instrument.venue, []).append(listing.instrument)
     paths.data.mkdir(parents=True, exist_ok=True)
-    DeskLock(paths.store("demo")).release()  # another desk is named before its venues' files are touched
+    store = store or paths.store("demo")
+    DeskLock(store).release()  # another desk is named before its venues' files are touched
     venues = [
         SimulatedVenue(
             name,
@@ -66,7 +70,8 @@ def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None) -> E
                 prices.setdefault(instrument.symbol, float(last))
     seed = settings.demo.seed + (clock.now() // _HOUR if prices else 0)  # a market that goes on is another one
     source = DemoMarket(seed, clock.now(), prices, rate=settings.demo.rate)
-    return _engine("demo", settings, clock, venues, source, lambda: open_store(paths.store("demo"), "demo", clock))
+    doors = Doors.of(store, paths.state)
+    return _engine("demo", settings, clock, venues, source, lambda: open_store(store, "demo", clock), doors)
 
 
 def replay_desk(
@@ -99,6 +104,7 @@ def replay_desk(
         venues,
         source,
         lambda: open_store(path, "replay", clock),
+        Doors.of(path, paths.state),
         currency,
         _DOLLARS if currency in _DOLLARS else (),
         source.notices,
@@ -124,6 +130,7 @@ def _engine(
     venues: Sequence[SimulatedVenue],
     source: MarketSource,
     opener: Callable[[], Store],
+    doors: Doors,
     currency: str | None = None,
     at_par: Sequence[str] = (),
     notices: Sequence[str] = (),
@@ -144,6 +151,7 @@ def _engine(
         pump=MarketPump(source, clock, {venue.name: venue for venue in venues}),
         notices=notices,
         on_close=on_close,
+        doors=doors,
     )
 
 

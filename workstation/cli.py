@@ -26,6 +26,7 @@ desk:
 commands:
   run                            the engine without a screen (--script FILE trades on it)
   record                         record the running market into a file
+  kill [--flatten]               the kill switch from outside: a desk that lives, hangs or is gone
   export TABLE                   orders, fills, positions, equity, events or log as csv, json or parquet
   plugins                        the panes that are installed, and where from
   doctor                         what is wrong here, and how to mend it
@@ -72,6 +73,7 @@ def _run(words: list[str]) -> int:
         "desk": _desk,
         "run": _headless,
         "record": _record,
+        "kill": _kill,
         "export": _export,
         "plugins": _plugins,
         "doctor": _doctor,
@@ -96,7 +98,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
         parser.add_argument("--replay", nargs="+", type=Path, metavar="PATH", help="recordings in place of the demo")
         parser.add_argument("--speed", type=float, default=1.0, help="replay speed, 0.1 to 100")
         parser.add_argument("--loop", action="store_true", help="begin the replay again at its end")
-    if command in ("desk", "run", "record", "export", "doctor"):
+    if command in ("desk", "run", "record", "kill", "export", "doctor"):
         parser.add_argument("--profile", help="profile of the config file")
         parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE", help="override a setting")
     match command:
@@ -107,14 +109,28 @@ def _parser(command: str) -> argparse.ArgumentParser:
             parser.description = "Record the running market until it is interrupted."
             parser.add_argument("--out", type=Path, help="the file; a new one in the data folder otherwise")
             parser.add_argument("--seconds", type=float, help="stop after this long")
+        case "kill":
+            from workstation.paths import MODES
+
+            parser.description = (
+                "Halts the desk, pulls every working order and, with --flatten, closes every position: through the "
+                "running desk, round its event loop if that is blocked, or by itself if no desk runs. Exit codes: 0 "
+                "the venues have confirmed it; 1 it failed; 3 halted, but not everything is confirmed yet; 4 a desk "
+                "hangs: the request waits beside its store."
+            )
+            parser.add_argument("--flatten", action="store_true", help="close every position too")
+            parser.add_argument("--mode", choices=MODES, help="whose desk; that of the settings otherwise")
+            parser.add_argument("--wait", type=float, default=30.0, metavar="SECONDS", help="for the confirmation; 30")
+            parser.add_argument("--json", action="store_true", help="one JSON list of what came of it, at the end")
         case "export":
+            from workstation.paths import MODES
             from workstation.store.export import TABLES, Format
 
             parser.description = "Write a table of the store; works beside a running desk."
             parser.add_argument("table", choices=list(TABLES))
             parser.add_argument("--format", choices=list(Format), default="csv")
             parser.add_argument("--out", type=Path, help="the file; standard output otherwise")
-            parser.add_argument("--mode", choices=("demo", "replay", "paper", "live"), default="demo")
+            parser.add_argument("--mode", choices=MODES, default="demo")
             parser.add_argument("--store", type=Path, help="a store's file in place of that of the mode")
         case "plugins":
             parser.description = "The panes that are installed, and where from."
@@ -179,6 +195,36 @@ def _record(options: argparse.Namespace) -> int:
 
     engine, paths = _engine(options)
     return asyncio.run(run_recorder(engine, options.out or paths.recordings, options.seconds))
+
+
+def _kill(options: argparse.Namespace) -> int:
+    import msgspec
+
+    from workstation.outside import OutsideKill, exit_code, stores_of
+    from workstation.paths import Paths
+    from workstation.settings import Settings, SettingsError
+
+    try:
+        settings, paths = _settings(options)
+    except SettingsError as error:  # no mistake in a file may keep the kill switch from working
+        print(f"tws: {error} The kill goes on with the settings that come with tws.", file=sys.stderr)
+        settings, paths = Settings(), Paths.of()
+    mode = options.mode or settings.mode
+
+    def say(sentence: str) -> None:
+        print(sentence, file=sys.stderr if options.json else sys.stdout, flush=True)
+
+    reports = [
+        OutsideKill(settings, paths, mode, store, flatten=options.flatten, wait=options.wait, say=say).run()
+        for store in stores_of(mode, paths)
+    ]
+    if options.json:
+        print(msgspec.json.encode(reports).decode())
+    elif not reports:
+        print(f"No {mode} desk runs.")
+    for report in () if options.json else reports:
+        print(report.text)
+    return exit_code(reports)
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ from workstation.trading.orders import venue_of
 from workstation.trading.portfolio import Equity
 from workstation.trading.preview import Preview, preview
 from workstation.venues.contract import LinkState, ShowsQueue, Venue
+from workstation.watch.stalls import Stall
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -42,6 +43,8 @@ class DeskView:
         self.clock = clock
         self.venues = venues
         self._market = market
+        #: Times at which the event loop stood still for more than a second, oldest first.
+        self.stalls: deque[Stall] = deque(maxlen=1_000)
 
     def instruments(self) -> tuple[Instrument, ...]:
         return tuple(self.core.instruments.values())

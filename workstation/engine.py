@@ -44,6 +44,9 @@ from workstation.trading.plan_desk import PlanDesk
 from workstation.trading.plan_runner import PlanRunner
 from workstation.trading.reconcile import Reconciler
 from workstation.venues.contract import Venue
+from workstation.watch.desk import EngineDoor
+from workstation.watch.requests import Doors
+from workstation.watch.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from workstation.store.store import Store
@@ -82,8 +85,10 @@ class Engine(DeskView):
         answer_timeout: float = 5.0,
         notices: Sequence[str] = (),
         on_close: Callable[[], None] = lambda: None,
+        doors: Doors | None = None,
     ) -> None:
-        """`notices`: what the market's source has to say, a list that may grow; `on_close`: lets the source go."""
+        """`notices`: what the market's source has to say, a list that may grow; `on_close`: lets the source go;
+        `doors`: where the desk can be stopped from outside (none: nowhere)."""
         core = TradingCore(
             [i for venue in venues for i in venue.instruments()],
             market,
@@ -105,7 +110,8 @@ class Engine(DeskView):
         self._open_store = open_store
         self._store: Store | None = None
         self._early: deque[tuple[str, OrderEvent]] = deque()  # reports that came before the store was open
-        self._early_kill: tuple[str, bool] | None = None
+        self._early_kill: tuple[str, bool, str] | None = None
+        self._early_stored: Future[None] = Future()
         self._opening: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._day_start: tuple[int, Decimal] | None = None
@@ -156,6 +162,21 @@ class Engine(DeskView):
         )
         self._plans = PlanDesk(self.core, self.gateway, self._plan_runner, clock, next_id)
         self._exits = Exits(self.core, self.gateway, self._plans)
+        self._watchdog: Watchdog | None = None
+        if doors is not None:
+            self._door = EngineDoor(
+                core=self.core,
+                kill=self._kill,
+                press=self._press,
+                journal=self,
+                venues=self.venues,
+                clock=clock,
+                log=self.log,
+                keep_log=self._keep_line,
+                stalls=self.stalls,
+            )
+            self._watchdog = Watchdog(self._door, doors)
+            self.gateway.barred = self._watchdog.barred
 
     # Life.
 
@@ -163,6 +184,9 @@ class Engine(DeskView):
         """Connect the venues, let the market run and begin to open the store (once `open_after` is done: a screen has
         painted, say). Raises what a venue's connect raises.
         """
+        if self._watchdog is not None:
+            self._door.loop = asyncio.get_running_loop()
+            self._watchdog.start()
         for name, venue in self.venues.items():
             await venue.connect(self._on_market, self._reporter(name))
         if self.pump is not None:
@@ -191,7 +215,10 @@ class Engine(DeskView):
         while self._early:
             self.gateway.report(*self._early.popleft())
         if early_kill is not None:
-            self._kill.press(*early_kill)
+            reason, flatten, kill_id = early_kill
+            unfinished = self.core.unfinished_kill
+            stored = self._kill.press(reason, flatten or (unfinished is not None and unfinished.flatten), kill_id)
+            stored.add_done_callback(lambda done: _pass_on(done, self._early_stored))
         elif self.core.unfinished_kill is not None:
             self._kill.resume(self.core.unfinished_kill)
         for venue in self.venues.values():
@@ -244,6 +271,8 @@ class Engine(DeskView):
 
     async def close(self) -> None:
         """Let commands under way end, disconnect, and close the store. Working orders stay at their venues."""
+        if self._watchdog is not None:
+            await asyncio.to_thread(self._watchdog.stop)
         if self._opening is not None and not self._opening.done():
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._kill.stop()
@@ -308,8 +337,11 @@ class Engine(DeskView):
     def _keep_log(self, entry: LogEntry) -> None:
         if entry.source == "order":
             return  # the journal has it already
+        self._keep_line(entry.level, entry.source, entry.text, entry.ts)
+
+    def _keep_line(self, level: str, source: str, text: str, ts: int | None = None) -> None:
         if self._store is not None and self._store.failure is None:
-            self._store.save_log(entry.ts, entry.level, entry.source, entry.text)
+            self._store.save_log(self.clock.now() if ts is None else ts, level, source, text)
 
     def _keep_receipt(self, completed: KillCompleted, status: KillStatus) -> None:
         if self._store is not None and self._store.failure is None:
@@ -473,13 +505,16 @@ class Engine(DeskView):
         """As `kill`, and every position is closed."""
         self._press(reason, flatten=True)
 
-    def _press(self, reason: str, flatten: bool) -> None:
+    def _press(self, reason: str, flatten: bool, kill_id: str = "") -> Future[None]:
         if self._store is None:  # the store opens this instant: halted in memory now, the rest as soon as it is open
             halted = TradingStateChanged(ts=self.clock.now(), state=TradingState.HALTED, reason=reason, by="kill")
             self.core.apply_account(halted)
-            self._early_kill = (reason, flatten)
-            return
-        self._kill.press(reason, flatten)
+            if self._early_kill is not None:
+                reason, before, kill_id = self._early_kill
+                flatten = flatten or before
+            self._early_kill = (reason, flatten, kill_id)
+            return self._early_stored
+        return self._kill.press(reason, flatten, kill_id)
 
     async def rearm(self, account_name: str) -> None:
         """Back to ACTIVE, on purpose: by the account's name, and only after the kill switch has finished."""
@@ -493,8 +528,7 @@ class Engine(DeskView):
         event = TradingStateChanged(
             ts=self.clock.now(), state=TradingState.ACTIVE, reason="re-armed by the trader", by="trader"
         )
-        await self._durable(event)
-        self.core.apply_account(event)
+        await self._change_state(event)
         self.log.warning("desk", "Re-armed: the desk is ACTIVE.")
 
     async def set_reducing(self, reducing: bool) -> None:
@@ -504,7 +538,13 @@ class Engine(DeskView):
             raise Refused(f"The desk is HALTED: type rearm {self.account_name} first.")
         state = TradingState.REDUCING if reducing else TradingState.ACTIVE
         event = TradingStateChanged(ts=self.clock.now(), state=state, reason="set by the trader", by="trader")
+        await self._change_state(event)
+
+    async def _change_state(self, event: TradingStateChanged) -> None:
+        before = self.core.state_change
         await self._durable(event)
+        if self.core.state_change is not before:  # a halt while this was being stored stands after it in the journal
+            raise Refused(f"The desk was halted meanwhile: {self.state_reason}.")
         self.core.apply_account(event)
 
     async def _durable(self, event: AccountEvent) -> None:
@@ -538,6 +578,13 @@ class Engine(DeskView):
     def follow_orders(self) -> Any:
         """A lossless subscription to every order event."""
         return self.bus.subscribe(*ORDER_EVENTS)
+
+
+def _pass_on(done: Future[None], to: Future[None]) -> None:
+    if (error := done.exception()) is not None:
+        to.set_exception(error)
+    else:
+        to.set_result(None)
 
 
 def _elsewhere(loop: asyncio.AbstractEventLoop, handle: Callable[[str], None]) -> Callable[[Exception], None]:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+#: No two of them share a store.
+MODES = ("demo", "replay", "paper", "live")
+
 
 class Paths(msgspec.Struct, frozen=True):
     """The three folders of `tws`; whoever writes into one makes it."""

@@ -51,3 +51,22 @@ class DeskLock:
             os.ftruncate(self._fd, 0)
             os.close(self._fd)
         self._fd = -1
+
+
+def holder(store: Path) -> int | None:
+    """The pid of the process that has the store open (0 if it cannot be read), or None if nobody has."""
+    path = store.with_name(store.name + ".lock")
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise sentence(store, error) from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        text = os.read(fd, 32).decode("ascii", "replace").strip()
+        return int(text) if text.isdigit() else 0
+    finally:
+        os.close(fd)
+    return None

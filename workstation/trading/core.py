@@ -136,10 +136,14 @@ class TradingCore:
                 self.state_change = event
                 if event.state is TradingState.HALTED:
                     self.plans.halt(event.ts, event.reason)
+                if event.state is TradingState.ACTIVE:
+                    self.unfinished_kill = None  # re-armed on purpose: no older kill may touch what is traded from here
             case PlanStarted() | PlanChanged() | PlanEnded():
                 self.plans.apply(event)
             case KillRequested():
-                self.unfinished_kill = event
+                before = self.unfinished_kill
+                flatten = event.flatten or (before is not None and before.flatten)
+                self.unfinished_kill = msgspec.structs.replace(event, flatten=flatten)
             case KillCompleted():
                 self.last_receipt = event
                 if self.unfinished_kill is not None and self.unfinished_kill.kill_id == event.kill_id:

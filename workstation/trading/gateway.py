@@ -99,6 +99,8 @@ class OrderGateway:
         self.sending: set[ClientOrderId] = set()
         self._withdrawn: set[ClientOrderId] = set()  # cancelled while their intent was being stored
         self.on_unanswered: Callable[[ClientOrderId], None] = lambda _: None
+        #: Why nothing may leave the desk, or None: a halt from outside that the event loop has not taken yet.
+        self.barred: Callable[[], str | None] = lambda: None
 
     # Out to the venue.
 
@@ -122,6 +124,8 @@ class OrderGateway:
         initialized = OrderInitialized(client_id=client_id, ts=now, order=order)
         self._fold(initialized)
         refusal = next((verdict.sentence for verdict in verdicts if not verdict.ok), None)
+        if refusal is None and draft.origin != KILL and (bar := self.barred()) is not None:
+            refusal = f"The desk is being halted: {bar}."
         if refusal is not None:
             denied = OrderDenied(client_id=client_id, ts=now, reason=refusal)
             order = self._fold(denied)
@@ -141,7 +145,7 @@ class OrderGateway:
             await asyncio.wrap_future(self._journal.append(initialized, orders=(order,)))
         except Exception as error:
             return self._fold(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=f"Not sent: {error}"))
-        if client_id in self._withdrawn or (self.core.state is TradingState.HALTED and order.origin != KILL):
+        if client_id in self._withdrawn or (self._halted() and order.origin != KILL):
             self._withdrawn.discard(client_id)
             reason = "Withdrawn before it was sent."
             return self._record(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=reason))
@@ -159,6 +163,9 @@ class OrderGateway:
             self._log.error("orders", f"Sending order {client_id} failed in an unforeseen way: {error!r}")
             self._unanswered(client_id, f"sending failed: {error!r}")
         return self.core.orders.orders[client_id]
+
+    def _halted(self) -> bool:
+        return self.core.state is TradingState.HALTED or self.barred() is not None
 
     def _settle_send(self, client_id: ClientOrderId, event: OrderEvent) -> None:
         if self.core.orders.orders[client_id].state in (OrderState.SUBMITTED, OrderState.PENDING_CANCEL):
@@ -204,7 +211,7 @@ class OrderGateway:
             raise Refused(f"The change was not sent: {error}") from error
         if self.core.orders.orders[client_id].state is not OrderState.PENDING_AMEND:
             return self.core.orders.orders[client_id]  # filled, cancelled or killed meanwhile
-        if self.core.state is TradingState.HALTED:
+        if self._halted():
             reason = "Withdrawn before it was sent: the desk is HALTED."
             return self._record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=reason))
         try:

@@ -113,8 +113,8 @@ def _min_notional(q: Question) -> str | None:
 
 def _state(q: Question) -> str | None:
     """The trading state allows the order: HALTED none, REDUCING only what shrinks a position."""
-    if q.state is TradingState.ACTIVE or (q.draft.origin == KILL and q.reduces):
-        return None
+    if q.state is TradingState.ACTIVE or (q.draft.origin == KILL and q.shrinks):
+        return None  # the kill closes what the venue shows, also what this desk never knew of
     if q.state is TradingState.HALTED:
         return "The desk is HALTED: no order may be sent until you type rearm."
     return None if q.shrinks else "The desk is REDUCING: only orders that shrink a position may be sent."

@@ -113,6 +113,20 @@ class Venue(Protocol):
 
 
 @runtime_checkable
+class PullsFromThread(Protocol):
+    """A venue that can be told to cancel everything while the event loop does not answer.
+
+    The watchdog calls it from its own thread when a kill was asked for and the loop stands still. It must use neither
+    the loop nor anything that belongs to it (its own connection, its own signing), send no order, and return within
+    `timeout` seconds. Reports come the usual way once the loop goes on, and the kill switch asks the venue again.
+    """
+
+    def cancel_all_from_thread(self, timeout: float) -> str:
+        """What the venue answered, as the rest of a sentence ("took cancel-all, 3 orders"). Raises VenueError."""
+        ...
+
+
+@runtime_checkable
 class ShowsQueue(Protocol):
     """A venue that can tell how much stands in front of a resting order (simulated ones can)."""
 

@@ -1,0 +1,354 @@
+"""`tws kill`: the kill switch from another shell, whether the desk lives, hangs or is gone.
+
+First a halt request is made durable beside the store: whatever happens from here on, the desk that has the store, or
+the next one that opens it, honours it. Then, in this order: a desk that answers carries it out (its watchdog does what
+it can if its event loop stands still); where no desk has the store, this process opens it, leaves it HALTED, and pulls
+and closes on the venues itself; a desk that has the store and answers nothing is named, with what to do about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from workstation.paths import Paths
+from workstation.settings import Settings
+from workstation.store import StoreError
+from workstation.store.lock import holder
+from workstation.trading.kill_status import KillPhase
+from workstation.venues.contract import VenueError
+from workstation.watch.control import progress
+from workstation.watch.requests import Doors, HaltRequest, HaltRequests, new_request
+
+#: Seconds without any answer after which a desk that has the store counts as hung.
+PATIENCE = 4.0
+_CONNECT = 1.0
+_PAUSE = 0.1
+
+
+class Outcome(StrEnum):
+    DONE = "done"  # the venues themselves have confirmed it
+    HALTED = "halted"  # no order leaves the desk, but not everything is confirmed yet
+    LEFT = "left"  # a desk hangs: the durable request is all that could be done
+    FAILED = "failed"
+
+
+#: Exit codes of `tws kill`; 2 is wrong usage.
+EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: 1, Outcome.HALTED: 3, Outcome.LEFT: 4}
+_WORST = (Outcome.FAILED, Outcome.LEFT, Outcome.HALTED, Outcome.DONE)
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one kill. `pid` is the desk's process, where one runs."""
+
+    outcome: Outcome
+    text: str
+    store: str
+    kill_id: str
+    pid: int | None = None
+    receipt: str = ""
+
+
+def stores_of(mode: str, paths: Paths) -> list[Path]:
+    """The stores that a kill of the mode is for: of replays those that are being played."""
+    if mode != "replay":
+        return [paths.store(mode)]
+    return [store for store in sorted((paths.data / "replays").glob("*.sqlite")) if holder(store) is not None]
+
+
+def exit_code(reports: list[Report]) -> int:
+    outcomes = {report.outcome for report in reports}
+    return next((EXIT_CODES[outcome] for outcome in _WORST if outcome in outcomes), 0)
+
+
+class OutsideKill:
+    """One kill of one store. `say` gets a sentence whenever there is news."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        paths: Paths,
+        mode: str,
+        store: Path,
+        *,
+        flatten: bool,
+        wait: float,
+        say: Callable[[str], None],
+    ) -> None:
+        """`wait`: seconds in which everything should be confirmed."""
+        self._settings = settings
+        self._paths = paths
+        self._mode = mode
+        self._store = store
+        self._doors = Doors.of(store, paths.state)
+        self._requests = HaltRequests(store)
+        self._request = new_request(flatten, f"tws kill by {_user()} (process {os.getpid()})")
+        self._asked = time.time_ns()
+        self._wait = wait
+        self._say = say
+        self._heard = time.monotonic()  # when a desk last gave a sign of life, or there was none
+        self._deadline = self._heard + wait
+        self._pid: int | None = None
+        self._written = False
+        self._told: object = None
+        self._last: Mapping[str, Any] = {}
+        self._problem = ""
+
+    def run(self) -> Report:
+        """Never raises what the system or the store may say: a report comes of everything."""
+        try:
+            return self._run()
+        except (OSError, StoreError, VenueError) as error:
+            return self._report(Outcome.FAILED, str(error))
+
+    def _run(self) -> Report:
+        self._paths.state.mkdir(parents=True, exist_ok=True)
+        try:
+            self._requests.write(self._request)
+            self._written = True
+        except OSError as error:
+            self._say(f"No halt request can be written beside the store ({error}): trying the desk itself.")
+        while True:
+            report = self._ask_desk()
+            if report is not None:
+                return report
+            self._pid = holder(self._store)
+            report = self._act() if self._pid is None else self._by_file(self._pid)
+            if report is not None:
+                return report
+            time.sleep(_PAUSE)
+
+    def _report(self, outcome: Outcome, text: str, receipt: str = "") -> Report:
+        if outcome is Outcome.FAILED and self._written and self._requests.path(self._request.id).exists():
+            text += " The halt request stays beside the store: the next desk that opens it halts at once."
+        return Report(
+            outcome=outcome,
+            text=text,
+            store=str(self._store),
+            kill_id=self._request.id,
+            pid=self._pid,
+            receipt=receipt,
+        )
+
+    # A desk that answers.
+
+    def _ask_desk(self) -> Report | None:
+        """Have the running desk do it; None if there is none that answers (any more)."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as desk:
+            desk.settimeout(_CONNECT)
+            try:
+                desk.connect(os.fspath(self._doors.socket))
+                question = {"ask": "kill", "request": self._request}
+                desk.sendall(msgspec.json.encode(question) + b"\n")
+                for answer in _answers(desk):
+                    self._heard = time.monotonic()
+                    if (report := self._hear(answer)) is not None:
+                        return report
+            except PermissionError as error:
+                return self._report(Outcome.FAILED, f"The desk's control socket is another user's: {error}.")
+            except (OSError, msgspec.MsgspecError):  # gone, hung or never there: whoever has the store is asked next
+                return None
+        return None
+
+    def _hear(self, answer: Mapping[str, Any]) -> Report | None:
+        match answer.get("event"):
+            case "heard":
+                self._pid = answer["pid"]
+                self._tell(f"The {self._mode} desk (process {self._pid}) has the request.")
+            case "blocked":
+                self._last = answer
+                self._tell(f"Its event loop does not answer. {answer['text']}")
+            case "progress":
+                self._progress(answer)
+            case "done":
+                return self._done(answer["receipt"], bool(answer["durable"]))
+            case "closing":
+                self._tell("That desk is closing.")
+            case "error":
+                return self._report(Outcome.FAILED, str(answer["text"]))
+        return self._late(f"the desk (process {self._pid}) goes on by itself") if self._over() else None
+
+    def _over(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def _progress(self, answer: Mapping[str, Any]) -> None:
+        self._last = answer
+        done, positions = answer["orders"] - answer["orders_left"], answer["positions"] - answer["positions_left"]
+        words = f"HALTED; {done} of {_count(answer['orders'], 'working order')} gone"
+        if self._request.flatten:
+            words += f", {positions} of {_count(answer['positions'], 'position')} closed"
+        self._tell(f"{words}.")
+
+    def _tell(self, sentence: str) -> None:
+        if sentence != self._told:
+            self._told = sentence
+            self._say(sentence)
+
+    def _done(self, receipt: str, durable: bool) -> Report:
+        if durable:
+            return self._report(Outcome.DONE, receipt, receipt)
+        return self._report(Outcome.HALTED, f"{receipt} HALTED could not be stored: see the desk's log.", receipt)
+
+    def _late(self, goes_on: str) -> Report:
+        venues: Mapping[str, str] = self._last.get("venues", {})
+        shown = self._last.get("text") or "; ".join(f"{venue} {words}" for venue, words in venues.items())
+        durable = self._last.get("durable", False)
+        head = "HALTED" if durable else "Halted, but HALTED is not stored yet"
+        return self._report(
+            Outcome.HALTED if self._last else Outcome.LEFT,
+            f"{head}; not everything is confirmed after {self._wait:g} s; {goes_on}. {shown}".strip(),
+        )
+
+    # A desk that has the store and does not answer.
+
+    def _by_file(self, pid: int) -> Report | None:
+        """Somebody has the store and no socket answers: the request's file may still be honoured."""
+        if self._written and not self._requests.path(self._request.id).exists():
+            self._heard = time.monotonic()
+            self._last = {"durable": True}
+            self._tell(f"The {self._mode} desk (process {pid}) has taken the request: HALTED is in its store.")
+            if (receipt := self._receipt()) is not None:
+                return self._report(Outcome.DONE, receipt, receipt)
+            return self._late(f"the desk (process {pid}) goes on by itself") if self._over() else None
+        if time.monotonic() - self._heard < PATIENCE:
+            return None
+        what = f"The {self._mode} desk (process {pid}) has the store and does not answer{_stopped(pid)}."
+        if not self._written:
+            return self._report(Outcome.FAILED, f"{what} No request could be left: end it with `kill -9 {pid}`.")
+        return self._report(
+            Outcome.LEFT,
+            f"{what} A halt request is durable beside the store: no order leaves that desk when it runs again, and the "
+            f"next start begins HALTED. Working orders stand until then: to pull them now, end the desk with "
+            f"`kill -9 {pid}` and repeat this command.",
+        )
+
+    def _receipt(self) -> str | None:
+        from workstation.store import reader
+
+        for kept in reversed(reader.receipts(self._store)):
+            if kept.ts >= self._asked:
+                return str(kept.body["receipt"])
+        return None
+
+    # No desk: act from here.
+
+    def _act(self) -> Report | None:
+        """Open the store, be the desk until the kill is done; None if another process came first."""
+        if self._mode == "replay":
+            self._requests.remove(self._request.id)
+            return self._report(Outcome.DONE, "The replay has ended, and its simulated orders with it.")
+        if self._mode != "demo":
+            return self._store_alone()
+        try:
+            return asyncio.run(self._as_desk(self._store))
+        except StoreError as error:
+            if holder(self._store) is not None:
+                return None
+            return self._without_store(error)
+        except VenueError as error:  # its ledger is another process's: a desk that just starts, say
+            self._problem = str(error)
+            if time.monotonic() - self._heard < PATIENCE:
+                return None
+            return self._report(Outcome.FAILED, self._problem)
+
+    async def _as_desk(self, store: Path) -> Report:
+        from workstation.assembly import demo_desk
+
+        self._tell(f"No {self._mode} desk runs: this process stops everything itself.")
+        engine = demo_desk(self._settings, self._paths, store=store)
+        try:
+            if not self._written:
+                engine.kill(self._request.reason) if not self._request.flatten else engine.flatten(self._request.reason)
+            await engine.start()
+            await engine.wait_ready()
+            told = -1
+            while engine.kill_status.phase is not KillPhase.DONE and not self._over():
+                if engine.kill_status.version != told and engine.kill_status.phase is not KillPhase.IDLE:
+                    told = engine.kill_status.version
+                    self._progress(progress(engine.kill_status, True))
+                await asyncio.sleep(0.02)
+            if engine.kill_status.phase is KillPhase.DONE:
+                return self._report(Outcome.DONE, engine.kill_status.receipt, engine.kill_status.receipt)
+        finally:
+            await engine.close()
+        return self._late("the next start of the desk or of this command goes on")
+
+    def _without_store(self, error: StoreError) -> Report:
+        """The store cannot be used: pull what the venues show, with a store that is thrown away after."""
+        self._tell(f"{error} Pulling what the venues show without it.")
+        with tempfile.TemporaryDirectory(prefix="tws-kill-") as folder:
+            store = Path(folder) / "demo.sqlite"
+            HaltRequests(store).write(self._request)
+            report = asyncio.run(self._as_desk(store))
+        text = f"{report.text} {error} Spot bought there may be left: look at the venue."
+        if self._written:
+            text += " The halt request stays beside the store."
+        return self._report(Outcome.HALTED, text, report.receipt)
+
+    def _store_alone(self) -> Report:
+        """A mode whose venues this version cannot reach."""
+        from workstation.domain.events import KillRequested, TradingState, TradingStateChanged
+        from workstation.store.store import Store
+
+        if not self._store.exists():
+            self._requests.remove(self._request.id)
+            return self._report(Outcome.FAILED, f"There is no {self._mode} desk here: no store {self._store}.")
+        ts = time.time_ns()
+        request: HaltRequest = self._request
+        store = Store.open(self._store, self._mode, clock_now=time.time_ns)
+        try:
+            store.append(
+                TradingStateChanged(ts=ts, state=TradingState.HALTED, reason=request.reason, by="kill"),
+                KillRequested(ts=ts, kill_id=request.id, flatten=request.flatten, reason=request.reason),
+            ).result()
+        finally:
+            store.close()
+        self._requests.remove(request.id)
+        return self._report(
+            Outcome.HALTED,
+            f"The {self._mode} store is HALTED and its next desk goes on with the kill. This version cannot reach "
+            f"{self._mode} venues: pull the orders there.",
+        )
+
+
+def _answers(desk: socket.socket) -> Iterator[Mapping[str, Any]]:
+    """The desk's lines until it hangs up. Raises TimeoutError if it is silent for `PATIENCE` seconds."""
+    desk.settimeout(PATIENCE)
+    data = b""
+    while True:
+        more = desk.recv(65_536)
+        if not more:
+            return
+        *lines, data = (data + more).split(b"\n")
+        for line in lines:
+            yield msgspec.json.decode(line)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+def _stopped(pid: int) -> str:
+    """Whether the process is stopped, where the system tells."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
+    return ": it is stopped (`kill -CONT` lets it go on)" if state in "Tt" else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""The desk watched and stopped from outside its event loop: stalls, halt requests, the control socket."""

@@ -1,0 +1,102 @@
+"""Halt requests: small files beside a store that say "stop", written by `tws kill` before it tries anything else.
+
+Whoever has the store honours them: a desk that starts at once, a desk that runs within a quarter of a second, also when
+the process that asked has long gone. A request goes when HALTED and the kill stand in the store's journal, which keeps
+them from then on.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+#: What the address of a local socket may hold on every system that the desk runs on.
+_LONGEST_ADDRESS = 100
+
+
+class HaltRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Stop everything; with `flatten`, close every position too. `id` becomes the id of the kill in the journal."""
+
+    id: str
+    flatten: bool
+    reason: str
+
+
+def new_request(flatten: bool, reason: str) -> HaltRequest:
+    return HaltRequest(id=f"kill-{secrets.token_hex(8)}", flatten=flatten, reason=reason)
+
+
+class HaltRequests:
+    """The requests of one store."""
+
+    def __init__(self, store: Path) -> None:
+        self._folder = store.parent
+        self._prefix = f"{store.name}.halt-"
+
+    def path(self, request_id: str) -> Path:
+        return self._folder / f"{self._prefix}{request_id}"
+
+    def write(self, request: HaltRequest) -> Path:
+        """Durable when this returns: the file's content and its name. Raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self.path(request.id)
+        unready = self._folder / f".{path.name}"
+        fd = os.open(unready, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, msgspec.json.encode(request))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        unready.rename(path)
+        self._flush_folder()
+        return path
+
+    def pending(self) -> list[HaltRequest]:
+        """What waits, whole or not: a file that cannot be read still says stop. Raises OSError."""
+        try:
+            with os.scandir(self._folder) as entries:
+                names = sorted(entry.name for entry in entries if entry.name.startswith(self._prefix))
+        except FileNotFoundError:
+            return []
+        return [self._read(name) for name in names]
+
+    def _read(self, name: str) -> HaltRequest:
+        request_id = name.removeprefix(self._prefix)
+        try:
+            request = msgspec.json.decode((self._folder / name).read_bytes(), type=HaltRequest)
+        except (OSError, msgspec.MsgspecError):
+            return HaltRequest(id=request_id, flatten=False, reason=f"a halt request that cannot be read ({name})")
+        return msgspec.structs.replace(request, id=request_id)
+
+    def remove(self, request_id: str) -> None:
+        """The request is in the journal now. Raises OSError if the file cannot be removed."""
+        self.path(request_id).unlink(missing_ok=True)
+
+    def _flush_folder(self) -> None:
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class Doors(msgspec.Struct, frozen=True):
+    """Where a desk can be reached from outside, and where it writes what its loop was doing in a stall."""
+
+    store: Path
+    socket: Path
+    stall_log: Path
+
+    @classmethod
+    def of(cls, store: Path, state: Path) -> Doors:
+        """The doors of the desk on a store; every process of this user finds the same ones."""
+        store = store.absolute()
+        mark = blake2b(os.fsencode(store), digest_size=6).hexdigest()
+        socket = state / f"{store.stem}-{mark}.sock"
+        if len(os.fsencode(socket)) > _LONGEST_ADDRESS:
+            socket = Path("/tmp") / f"tws-{os.getuid()}" / f"{mark}.sock"  # checked to be ours alone
+        return cls(store, socket, state / f"stalls-{store.stem}.log")
