@@ -43,6 +43,7 @@ from workstation.trading.order_ids import random_order_id
 from workstation.trading.plan_desk import PlanDesk
 from workstation.trading.plan_runner import PlanRunner
 from workstation.trading.reconcile import Reconciler
+from workstation.trading.risk_desk import RiskDesk
 from workstation.venues.contract import Venue
 from workstation.watch.desk import EngineDoor
 from workstation.watch.requests import Doors
@@ -161,6 +162,14 @@ class Engine(DeskView):
             log=self.log,
         )
         self._plans = PlanDesk(self.core, self.gateway, self._plan_runner, clock, next_id)
+        self.risk = RiskDesk(
+            core=self.core,
+            gateway=self.gateway,
+            journal=self,
+            clock=clock,
+            log=self.log,
+            flatten=lambda reason: self._press(reason, flatten=True),
+        )
         self._exits = Exits(self.core, self.gateway, self._plans)
         self._watchdog: Watchdog | None = None
         if doors is not None:
@@ -224,6 +233,7 @@ class Engine(DeskView):
         for venue in self.venues.values():
             await self._compare(venue)
         self.ready = True
+        self.risk.start()
         self._tasks += [
             asyncio.create_task(self._reconciler.run(), name="reconciliation"),
             asyncio.create_task(self._plan_runner.run(), name="plans"),
@@ -280,6 +290,7 @@ class Engine(DeskView):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._plan_runner.close()
+        await self.risk.close()
         await self._reconciler.close()
         await self.gateway.drain()
         self.stop_recording()
@@ -299,6 +310,7 @@ class Engine(DeskView):
     def _on_market(self, event: MarketEvent) -> None:
         self._market.apply(event)
         self._plan_runner.market_moved(event.instrument)
+        self.risk.look(event.ts)
         self.bus.publish(event)
         if self._recorder.write is not None:
             self._recorder.write(event)
@@ -332,6 +344,7 @@ class Engine(DeskView):
         """The market jumped to another time (a seek): candles and tapes of before are void, a recording ends."""
         self.stop_recording()
         self._market.reset()
+        self.risk.market_jumped()
         self._day_start = None
 
     def _keep_log(self, entry: LogEntry) -> None:
@@ -396,6 +409,7 @@ class Engine(DeskView):
             core.orders.version,
             core.portfolio.version,
             core.state_change,
+            self.risk.version,
             core.plans.version,
             self.log.version,
             self._kill.status.version,

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct, field
 
-from workstation.trading.limits import RiskLimits
+from workstation.trading.limits import RiskLimits, limit_fields, limit_problem, limit_value
 
 type Mode = Literal["demo", "replay", "paper", "live"]
 type Positive = Annotated[float, Meta(gt=0)]
@@ -279,28 +279,15 @@ def _check(layer: Mapping[str, Any], where: str, paths: Mapping[str, Any]) -> No
         except msgspec.ValidationError as error:
             raise SettingsError(f"{where}: {path} {_expected(str(error))}, not {_toml(value)}.") from error
     settings = msgspec.convert(layer, Settings)
+    for name, _ in limit_fields():
+        if problem := limit_problem(name, limit_value(settings.risk, name)):
+            raise SettingsError(f"{where}: risk.{name} {problem}.")
     for path, rule, sentence in _RULES:
         if not rule(_get(settings, path)):
             raise SettingsError(f"{where}: {path} {sentence}.")
 
 
-def _positive(value: Any) -> bool:
-    return bool(value > 0)
-
-
-def _fraction(value: Any) -> bool:
-    return bool(0 < value < 1)
-
-
 _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    ("risk.price_collar", _fraction, "must be a fraction between 0 and 1 (0.02 is 2 %)"),
-    ("risk.price_collar_resting", _fraction, "must be a fraction between 0 and 1 (0.3 is 30 %)"),
-    *(
-        (f"risk.{name}", _positive, "must be above 0")
-        for name, value in msgspec.structs.asdict(RiskLimits()).items()
-        if isinstance(value, int | Decimal) and not name.startswith("price_collar") and name != "duplicate_window_ms"
-    ),
-    ("risk.duplicate_window_ms", lambda value: value >= 0, "must be 0 (off) or above"),
     (
         "size_presets",
         lambda sizes: sizes[0] > 0 and all(a < b for a, b in itertools.pairwise(sizes)),

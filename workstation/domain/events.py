@@ -210,6 +210,64 @@ type PlanEvent = PlanStarted | PlanChanged | PlanEnded
 PLAN_EVENTS: tuple[type[PlanEvent], ...] = (PlanStarted, PlanChanged, PlanEnded)
 
 
+class EquityMarked(msgspec.Struct, frozen=True, kw_only=True, tag="equity_marked"):
+    """What losses are measured against from now on, in the account currency: the peak of the equity, and the equity
+    with which UTC day `day` (days since 1970) began. Deposits and withdrawals before it are settled in it."""
+
+    ts: int
+    peak: Decimal
+    day: int
+    day_start: Decimal
+    reason: str
+
+
+class BreakerTripped(msgspec.Struct, frozen=True, kw_only=True, tag="breaker_tripped"):
+    """A circuit breaker stops new positions until `until` (UTC ns; None: until it is reset). `subject` is the venue or
+    instrument that it is about, empty for the desk; `again_at` the loss at which it would trip afresh."""
+
+    ts: int
+    name: str
+    value: Decimal
+    until: int | None
+    reason: str
+    subject: str = ""
+    again_at: Decimal | None = None
+
+
+class BreakerReset(msgspec.Struct, frozen=True, kw_only=True, tag="breaker_reset"):
+    """A tripped breaker was ended on purpose; `by` says from where."""
+
+    ts: int
+    name: str
+    value: Decimal
+    by: str
+    subject: str = ""
+    again_at: Decimal | None = None
+
+
+class BreakerRearmed(msgspec.Struct, frozen=True, kw_only=True, tag="breaker_rearmed"):
+    """The loss that had tripped a breaker is well below its threshold again: it trips at the threshold as at first."""
+
+    ts: int
+    name: str
+
+
+class LimitsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="limits_changed"):
+    """The trader changed a limit on the desk: the audit row. Values are text as in the config file; `configured` is
+    what the config file said then. The change holds as long as the config says so still; `new` equal to `configured`
+    takes an earlier change back."""
+
+    ts: int
+    who: str
+    field: str
+    old: str
+    new: str
+    configured: str
+
+
+type BreakerEvent = EquityMarked | BreakerTripped | BreakerReset | BreakerRearmed
+
+
 class _VenueEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """Something that a venue booked by itself. `entry_id` is unique on its venue: a doubled report is harmless."""
 
@@ -294,6 +352,11 @@ type AccountEvent = (
     | InsuranceCovered
     | LeverageChanged
     | MarginModeChanged
+    | EquityMarked
+    | BreakerTripped
+    | BreakerReset
+    | BreakerRearmed
+    | LimitsChanged
 )
 
 #: The classes of `VenueEntry`, for `isinstance` and for whoever follows them on the bus.

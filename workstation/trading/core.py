@@ -14,12 +14,17 @@ import msgspec
 from workstation.domain.events import (
     AccountEvent,
     BalanceAdjusted,
+    BreakerRearmed,
+    BreakerReset,
+    BreakerTripped,
+    EquityMarked,
     FundingPaid,
     InsuranceCovered,
     InterestCharged,
     KillCompleted,
     KillRequested,
     LeverageChanged,
+    LimitsChanged,
     MarginModeChanged,
     OrderAccepted,
     OrderDenied,
@@ -41,7 +46,9 @@ from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, subtrac
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.trailing import expected_stop
 from workstation.market.data import MarketData
+from workstation.trading.breakers import Breakers
 from workstation.trading.limits import RiskLimits, sign_in
+from workstation.trading.limits_book import LimitsBook
 from workstation.trading.orders import Applied, OrderManager, Outcome
 from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
@@ -69,8 +76,9 @@ class TradingCore:
         """`capabilities`: what each venue can do, by its name; a venue that is not named can do everything."""
         self.instruments = {instrument.id: instrument for instrument in instruments}
         self.market = market
-        self.limits = limits
         self._capabilities = capabilities or {}
+        self.limits_book = LimitsBook(limits)
+        self.breakers = Breakers(limits.breakers)
         self.orders = OrderManager()
         self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
         self.plans = PlanBook(self.orders.orders)
@@ -83,6 +91,11 @@ class TradingCore:
         self._sent: Counter[str] = Counter()  # orders of the UTC day `_sent_day` by origin, denied ones left out
         self._sent_day = 0
         self._held_by: dict[tuple[str, InstrumentId], Decimal] = {}  # signed quantity by (origin, instrument)
+
+    @property
+    def limits(self) -> RiskLimits:
+        """The limits in force."""
+        return self.limits_book.limits
 
     @property
     def state(self) -> TradingState:
@@ -132,6 +145,12 @@ class TradingCore:
         match event:
             case BalanceAdjusted():
                 self.portfolio.adjust(event)
+                self.breakers.apply(event)
+            case EquityMarked() | BreakerTripped() | BreakerReset() | BreakerRearmed():
+                self.breakers.apply(event)
+            case LimitsChanged():
+                self.limits_book.apply(event)
+                self.breakers.limits = self.limits.breakers
             case TradingStateChanged():
                 self.state_change = event
                 if event.state is TradingState.HALTED:
@@ -187,6 +206,8 @@ class TradingCore:
                     | PlanChanged()
                     | PlanEnded()
                 ):
+                    self.apply_account(event)
+                case EquityMarked() | BreakerTripped() | BreakerReset() | BreakerRearmed() | LimitsChanged():
                     self.apply_account(event)
                 case FundingPaid() | InterestCharged() | PositionLiquidated() | InsuranceCovered():
                     self.apply_entry(event)
@@ -358,6 +379,8 @@ class TradingCore:
             owner=self._owner_risk(owner, instrument, others.unit_value, now, but),
             groups=self.group_risks(draft.instrument, but),
             venue=self._capabilities.get(instrument.venue),
+            stopping=self.breakers.stopping(draft.instrument, now),
+            size_scale=self.breakers.size_scale,
         )
 
     def judge(

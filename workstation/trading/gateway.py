@@ -98,6 +98,8 @@ class OrderGateway:
         #: Orders whose intent is being stored or whose request is on its way: nothing may be concluded about them.
         self.sending: set[ClientOrderId] = set()
         self._withdrawn: set[ClientOrderId] = set()  # cancelled while their intent was being stored
+        #: Told of a venue that could not be reached, gave no answer or failed.
+        self.on_venue_error: Callable[[str], None] = lambda _: None
         self.on_unanswered: Callable[[ClientOrderId], None] = lambda _: None
         #: Why nothing may leave the desk, or None: a halt from outside that the event loop has not taken yet.
         self.barred: Callable[[], str | None] = lambda: None
@@ -154,12 +156,16 @@ class OrderGateway:
         try:
             await asyncio.wait_for(venue.submit(order), self._answer_timeout)
         except VenueUnreachable as error:
+            self.on_venue_error(venue.name)
             self._settle_send(client_id, OrderRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
         except (NoAnswer, TimeoutError) as error:
+            self.on_venue_error(venue.name)
             self._unanswered(client_id, str(error) or f"{venue.name} gave no answer")
         except VenueError as error:
+            self.on_venue_error(venue.name)
             self._settle_send(client_id, OrderRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
         except Exception as error:
+            self.on_venue_error(venue.name)
             self._log.error("orders", f"Sending order {client_id} failed in an unforeseen way: {error!r}")
             self._unanswered(client_id, f"sending failed: {error!r}")
         return self.core.orders.orders[client_id]
@@ -217,9 +223,12 @@ class OrderGateway:
         try:
             await asyncio.wait_for(venue.amend(after, quantity, price, stop_price), self._answer_timeout)
         except (NoAnswer, TimeoutError):
+            self.on_venue_error(venue.name)
             self._log.warning("orders", f"No answer on the change of order {client_id}: asking {venue.name}.")
             self.on_unanswered(client_id)
         except VenueError as error:
+            if isinstance(error, VenueUnreachable):
+                self.on_venue_error(venue.name)
             if self.core.orders.orders[client_id].state is OrderState.PENDING_AMEND:
                 self._record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
         return self.core.orders.orders[client_id]
@@ -266,9 +275,12 @@ class OrderGateway:
         try:
             await asyncio.wait_for(venue.cancel(order), self._answer_timeout)
         except (NoAnswer, TimeoutError):
+            self.on_venue_error(venue.name)
             self._log.warning("orders", f"No answer on the cancel of order {client_id}: asking {venue.name}.")
             self.on_unanswered(client_id)
         except VenueError as error:
+            if isinstance(error, VenueUnreachable):
+                self.on_venue_error(venue.name)
             if self.core.orders.orders[client_id].state is OrderState.PENDING_CANCEL:
                 self._record(OrderCancelRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
             self.on_unanswered(client_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from typing import Any
 
 import msgspec
 
@@ -22,6 +24,31 @@ class StrategyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_position_value: Decimal | None = None
     max_working_orders: int | None = None
     max_orders_per_day: int | None = None
+
+
+class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Thresholds of the circuit breakers; see `workstation.trading.breakers`."""
+
+    #: Loss since the UTC day began, as a fraction, above which no new position is opened.
+    daily_loss: Decimal = Decimal("0.05")
+    #: For how many minutes.
+    daily_loss_minutes: int = 60
+    #: Fall of the equity from its peak, as a fraction, above which no new position is opened.
+    drawdown: Decimal = Decimal("0.10")
+    #: For how many minutes.
+    drawdown_minutes: int = 1_440
+    #: Fall from the peak at which the size limits, which shrink from `drawdown` on, reach zero.
+    drawdown_zero_size: Decimal = Decimal("0.15")
+    #: Fall from the peak above which everything is flattened and the desk halts.
+    drawdown_kill: Decimal = Decimal("0.20")
+    #: Errors of one venue within a minute above which it gets no order that opens a position.
+    venue_errors_per_minute: int = 10
+    #: For how many minutes.
+    venue_pause_minutes: int = 5
+    #: Move of a price within a minute, as a fraction, above which the instrument's working orders are pulled.
+    price_move: Decimal = Decimal("0.10")
+    #: For how many minutes no position is opened in it then.
+    price_move_minutes: int = 5
 
 
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,6 +86,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     allow_instruments: tuple[str, ...] = ()
     #: Instruments that may not be traded, as "VENUE:SYMBOL" with * and ? as wildcards.
     deny_instruments: tuple[str, ...] = ()
+    breakers: BreakerLimits = BreakerLimits()
     #: Groups of instruments that count as one bet, longs against shorts, by name: members and max_exposure.
     groups: dict[str, RiskGroup] = msgspec.field(default_factory=dict)
     #: Limits of single strategies by their name (* and ? as wildcards; the first that fits counts): max_order_value,
@@ -82,3 +110,79 @@ def sign_in(group: RiskGroup, instrument: str) -> int:
         if matches(member.removeprefix("-"), instrument):
             return -1 if member.startswith("-") else 1
     return 0
+
+
+#: Fields whose value must be a fraction between 0 and 1.
+_FRACTIONS = frozenset(
+    {"price_collar", "price_collar_resting", "breakers.daily_loss", "breakers.drawdown", "breakers.drawdown_zero_size",
+     "breakers.drawdown_kill", "breakers.price_move"}
+)  # fmt: skip
+
+
+def limit_fields() -> Iterator[tuple[str, type]]:
+    """(path, type) of every limit that can be changed on the desk: "max_order_value", "breakers.daily_loss"."""
+    for prefix, struct in (("", RiskLimits()), ("breakers.", BreakerLimits())):
+        for name, default in msgspec.structs.asdict(struct).items():
+            if isinstance(default, int | Decimal | tuple):
+                yield prefix + name, type(default)
+
+
+def limit_problem(field: str, value: Any) -> str | None:
+    """What is wrong with a limit's value, as the end of a sentence: "must be above 0"."""
+    if isinstance(value, tuple):
+        return None
+    if field in _FRACTIONS:
+        return None if 0 < value < 1 else "must be a fraction between 0 and 1 (0.02 is 2 %)"
+    if field == "duplicate_window_ms":
+        return None if value >= 0 else "must be 0 (off) or above"
+    return None if value > 0 else "must be above 0"
+
+
+def limit_value(limits: RiskLimits, field: str) -> Any:
+    """The value of a limit by its path. Raises KeyError for an unknown one."""
+    if field not in dict(limit_fields()):
+        raise KeyError(field)
+    section, _, name = field.rpartition(".")
+    return getattr(limits.breakers if section else limits, name)
+
+
+def limit_text(value: Any) -> str:
+    """A limit's value as text that `limit_from_text` reads: 50000, 0.05, or a list by commas."""
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def limit_from_text(field: str, text: str) -> Any:
+    """The value that a text means for a limit: 50000, 50,000, 5 % of a fraction, a list by commas.
+
+    Raises ValueError with a sentence.
+    """
+    kind = dict(limit_fields()).get(field)
+    if kind is None:
+        raise ValueError(f"There is no limit {field}.")
+    if kind is tuple:
+        return tuple(part for part in (part.strip() for part in text.split(",")) if part)
+    share = text.strip().endswith("%")
+    try:
+        number = Decimal(text.strip().removesuffix("%").strip().replace(",", "").replace("_", ""))
+        value: Any = int(number) if kind is int else number
+    except (ArithmeticError, ValueError):
+        raise ValueError(f"{text.strip() or 'nothing'} is not a number for {field}.") from None
+    if not number.is_finite() or value != number or len(number.as_tuple().digits) > 20 or abs(number.adjusted()) > 15:
+        raise ValueError(f"{field} must be a {'whole ' if kind is int else ''}number, not {text.strip()}.")
+    if share:
+        if field not in _FRACTIONS:
+            raise ValueError(f"{field} is not a share: give a number without %.")
+        value = number.scaleb(-2)
+    if problem := limit_problem(field, value):
+        raise ValueError(f"{field} {problem}, not {text.strip()}.")
+    return value
+
+
+def with_limit(limits: RiskLimits, field: str, value: Any) -> RiskLimits:
+    """The limits with one of them changed."""
+    section, _, name = field.rpartition(".")
+    if section:
+        return msgspec.structs.replace(limits, breakers=msgspec.structs.replace(limits.breakers, **{name: value}))
+    return msgspec.structs.replace(limits, **{name: value})

@@ -14,6 +14,7 @@ from workstation.domain.events import TradingState
 from workstation.domain.numbers import ONE, ZERO, add, divide, is_multiple, multiply, plain, subtract
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.plan import EXIT_LEGS
+from workstation.trading.risk_breakers import breaker, drawdown_size
 from workstation.trading.risk_counts import orders_per_day, origin_orders, painted_book, rate, working_orders
 from workstation.trading.risk_exposure import (
     allowed,
@@ -264,6 +265,7 @@ def _reduce_only(q: Question) -> str | None:
 CHECKS: dict[str, Callable[[Question], str | None]] = {
     "terms": _terms,
     "state": _state,
+    "breaker": breaker,
     "link": _link,
     "venue": _venue,
     "tick": _tick,
@@ -278,6 +280,7 @@ CHECKS: dict[str, Callable[[Question], str | None]] = {
     "self-trade": self_trade,
     "order value": _order_value,
     "position value": _position_value,
+    "drawdown size": drawdown_size,
     "total exposure": _exposure,
     "correlated exposure": correlated,
     "leverage": leverage,

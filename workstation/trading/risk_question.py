@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import msgspec
 
-from workstation.domain.events import TradingState
+from workstation.domain.events import BreakerTripped, TradingState
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import ZERO, add, multiply, subtract
+from workstation.domain.numbers import ONE, ZERO, add, multiply, subtract
 from workstation.domain.order import Order, OrderDraft, Side
 from workstation.domain.position import Position
 from workstation.domain.trailing import expected_stop
@@ -108,6 +108,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     owner: OwnerRisk = OwnerRisk()
     groups: Sequence[GroupRisk] = ()
     venue: Capabilities | None = None  # what the venue can do; None: everything
+    stopping: Sequence[BreakerTripped] = ()  # circuit breakers that stop new positions here
+    size_scale: Decimal = ONE  # share of the size limits that the drawdown leaves
 
     @property
     def price(self) -> Decimal | None:

@@ -188,7 +188,7 @@ def test_no_limit_stops_an_order_that_only_shrinks_a_position(
     position(core, str(held))
     closed(core, 1, NOW - SECOND // 2)
     closed(core, 2, NOW - SECOND // 2)
-    core.limits = TIGHTEST
+    core.limits_book.limits = TIGHTEST
     side = Side.SELL if held > 0 else Side.BUY
     quantity = abs(held) * share if not flagged else Decimal(12)
     draft = order(

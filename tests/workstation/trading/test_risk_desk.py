@@ -1,0 +1,217 @@
+"""Breakers and limits on a real desk: they stop orders, pull them, kill, survive a restart, and leave an audit."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.support.desk import BTC, GENEROUS, OTHER_PERP, PERP, START, TestDesk, demo_desk
+from workstation.clock import SECOND
+from workstation.domain.events import BreakerTripped, TradingState
+from workstation.domain.market import BookSnapshot, MarkPrice
+from workstation.domain.order import OrderState, Side
+from workstation.trading.errors import Refused
+from workstation.trading.kill import KillPhase
+from workstation.trading.limits_book import LimitsBook
+from workstation.venues.faulty import Fault, FaultyVenue
+from workstation.venues.simulated import SimulatedVenue
+
+HOUR = 3_600 * SECOND
+
+
+def mark(desk: TestDesk, share: str) -> None:
+    """The perpetual's mark goes to a share of what it is; the desk sees it a second later."""
+    now = desk.engine.mark(PERP)
+    assert now is not None
+    desk.clock.advance(SECOND)
+    ts = desk.clock.now()
+    tick = desk.engine.instrument(PERP).tick
+    price = (now * D(share) / tick).to_integral_value() * tick
+    desk.engine._on_market(MarkPrice(PERP, ts, price, D(0), ts + HOUR))
+    desk.engine.risk.look(ts + SECOND)
+
+
+def book(desk: TestDesk, share: str, instrument: str = PERP) -> None:
+    """The whole book goes to a share of where it is, ten seconds later."""
+    live = desk.engine.book(instrument)
+    assert live.best_bid is not None
+    middle = int(live.best_bid * D(share))
+    desk.clock.advance(10 * SECOND)
+    ts = desk.clock.now()
+    bids = tuple((middle - n, 1_000) for n in range(20))
+    asks = tuple((middle + 1 + n, 1_000) for n in range(20))
+    desk.engine._on_market(BookSnapshot(instrument, ts, live.sequence + 1, bids, asks))
+
+
+def names(desk: TestDesk) -> list[str]:
+    return [trip.name for trip in desk.engine.risk.tripped()]
+
+
+async def test_a_loss_of_the_day_stops_entries_and_lets_the_trader_out(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        equity = desk.engine.equity()
+        await desk.market(PERP, Side.BUY, "5")
+        await desk.run(2)
+        price = desk.engine.mark(PERP)
+        assert price is not None
+        mark(desk, str(1 - equity * D("0.055") / (5 * price)))
+        assert names(desk) == ["daily_loss"]
+        denied = await desk.market(PERP, Side.BUY, "1")
+        assert denied.state is OrderState.DENIED
+        assert "breaker reset daily_loss" in denied.reason
+        out = await desk.market(PERP, Side.SELL, "5")
+        assert out.state is not OrderState.DENIED
+
+
+async def test_a_trip_and_the_peak_survive_a_restart_and_the_reset_does_too(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.BUY, "5")
+        await desk.run(2)
+        price = desk.engine.mark(PERP)
+        assert price is not None
+        mark(desk, str(1 - desk.engine.equity() * D("0.055") / (5 * price)))
+        marks = desk.engine.core.breakers.marks
+        assert names(desk) == ["daily_loss"]
+    async with demo_desk(tmp_path, start=START + 60 * SECOND, seed=2) as desk:
+        assert names(desk) == ["daily_loss"]
+        kept = desk.engine.core.breakers.marks
+        assert marks is not None
+        assert kept is not None
+        assert kept.peak >= marks.peak
+        await desk.engine.risk.reset_breaker("daily_loss")
+        assert names(desk) == []
+    async with demo_desk(tmp_path, start=START + 120 * SECOND, seed=3) as desk:
+        assert names(desk) == []
+        with pytest.raises(Refused, match="not tripped"):
+            await desk.engine.risk.reset_breaker("daily_loss")
+
+
+async def test_a_drawdown_above_twenty_percent_flattens_and_halts(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.BUY, "9")
+        await desk.run(2)
+        resting = await desk.limit(BTC, Side.BUY, "0.1", away=200)
+        price = desk.engine.mark(PERP)
+        assert price is not None
+        mark(desk, str(1 - desk.engine.equity() * D("0.21") / (9 * price)))
+        assert desk.engine.trading_state is TradingState.HALTED
+        assert "drawdown" in desk.engine.state_reason
+        async with desk.ticking(20):
+            await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        assert desk.engine.position(PERP).is_flat
+        assert not desk.engine.core.orders.orders[resting.client_id].is_open
+
+
+async def test_a_desk_that_died_between_the_breaker_and_the_kill_switch_kills_at_the_next_start(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        trip = BreakerTripped(ts=desk.clock.now(), name="drawdown_kill", value=D("0.21"), until=None, reason="a test")
+        desk.engine.append(trip)
+    async with demo_desk(tmp_path, start=START + 60 * SECOND) as desk:
+        assert desk.engine.trading_state is TradingState.HALTED
+        assert desk.engine.kill_status.flatten
+        async with desk.ticking(20):
+            await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        await desk.engine.rearm("demo")
+    async with demo_desk(tmp_path, start=START + 120 * SECOND) as desk:
+        assert desk.engine.trading_state is TradingState.ACTIVE, "once re-armed on purpose it does not kill again"
+        assert names(desk) == ["drawdown_kill"], "but no new position before the breaker itself is reset"
+        assert (await desk.limit(PERP, Side.BUY, "0.1", away=50)).state is OrderState.DENIED
+
+
+async def test_a_price_that_jumps_pulls_the_entries_of_its_instrument_and_keeps_the_stop(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.BUY, "1")
+        await desk.run(1)
+        entry = await desk.limit(PERP, Side.BUY, "0.5", away=100)
+        target = await desk.limit(PERP, Side.SELL, "1", away=1_000, reduce_only=True)
+        other = await desk.limit(OTHER_PERP, Side.BUY, "0.5", away=100)
+        await desk.run(1)
+        orders = desk.engine.core.orders.orders
+        assert orders[entry.client_id].is_open
+        book(desk, "1.00")
+        book(desk, "0.89")
+        assert names(desk) == ["price_move"]
+        async with desk.ticking(1):
+            await desk.settle(lambda: orders[entry.client_id].state is OrderState.CANCELED)
+        assert orders[target.client_id].is_open
+        assert orders[other.client_id].is_open
+        assert desk.engine.core.breakers.stopping(PERP, desk.clock.now())
+
+
+async def test_a_venue_that_cannot_be_reached_is_paused(tmp_path: Path) -> None:
+    venues: dict[str, FaultyVenue] = {}
+
+    def wrap(venue: SimulatedVenue) -> FaultyVenue:
+        venues[venue.name] = FaultyVenue(venue, venue._clock)
+        return venues[venue.name]
+
+    async with demo_desk(tmp_path, wrap=wrap) as desk:
+        venues["NOVA"].faults.add("submit", Fault.UNREACHABLE, times=None)
+        for number in range(11):
+            assert names(desk) == []
+            assert (await desk.limit(PERP, Side.BUY, "0.1", away=50 + number)).state is OrderState.REJECTED
+        assert names(desk) == ["venue_errors"]
+        venues["NOVA"].faults.clear()
+        assert (await desk.limit(PERP, Side.BUY, "0.1", away=50)).state is OrderState.DENIED
+        assert (await desk.limit(OTHER_PERP, Side.BUY, "0.1", away=50)).state is not OrderState.DENIED
+
+
+async def test_a_deposit_is_neither_profit_nor_loss(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.run(2)
+        desk.engine._adjust("NOVA", "USDT", D(-600_000), "withdrawal")
+        await desk.run(3)
+        assert names(desk) == []
+        assert desk.engine.core.breakers.drawdown == 0
+        marks = desk.engine.core.breakers.marks
+        assert marks is not None
+        assert marks.peak == desk.engine.equity()
+
+
+# Limits changed on the desk.
+
+
+async def test_a_changed_limit_counts_at_once_is_audited_and_survives_a_restart(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.engine.risk.change_limit("max_order_value", "1,000", "a test")
+        assert (await desk.market(PERP, Side.BUY, "1")).state is OrderState.DENIED
+        await desk.engine.risk.change_limit("breakers.daily_loss", "3%", "a test")
+        assert desk.engine.core.breakers.limits.daily_loss == D("0.03")
+    async with demo_desk(tmp_path, start=START + HOUR) as desk:
+        assert desk.engine.risk.limits.max_order_value == 1_000
+        assert desk.engine.core.breakers.limits.daily_loss == D("0.03")
+        audit = [(row.who, row.field, row.old, row.new) for row in desk.engine.risk.changes]
+        assert audit[0] == ("a test", "max_order_value", "10000000", "1000")
+        await desk.engine.risk.change_limit("max_order_value", "")
+        assert desk.engine.risk.limits.max_order_value == GENEROUS.max_order_value
+
+
+async def test_the_config_file_wins_again_once_it_says_something_else(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.engine.risk.change_limit("max_order_value", "1000")
+    edited = msgspec.structs.replace(GENEROUS, max_order_value=D(77_000))
+    async with demo_desk(tmp_path, start=START + HOUR, limits=edited) as desk:
+        assert desk.engine.risk.limits.max_order_value == 77_000
+        assert len(desk.engine.risk.changes) == 1, "the audit keeps what was changed before"
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "sentence"),
+    [
+        ("max_profit", "5", "There is no limit max_profit"),
+        ("max_order_value", "much", "not a number"),
+        ("max_order_value", "0", "must be above 0"),
+        ("max_order_value", "5%", "not a share"),
+        ("price_collar", "2", "fraction between 0 and 1"),
+        ("max_working_orders", "2.5", "whole number"),
+        ("max_order_value", "10000000", "already"),
+        ("max_order_value", "NaN", "number"),
+        ("max_order_value", "1e99", "number"),
+    ],
+)
+def test_what_a_limit_cannot_be_is_refused(field: str, text: str, sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence):
+        LimitsBook(GENEROUS).change(START, field, text, "a test")
