@@ -14,6 +14,7 @@ from workstation.trading.command_run import context_of, outcome, perform
 from workstation.trading.command_words import CommandError
 from workstation.trading.commands import (
     BreakEven,
+    ChaseOrder,
     ClosePosition,
     Command,
     Context,
@@ -24,6 +25,7 @@ from workstation.trading.commands import (
     RunAction,
     SelectInstrument,
     SetTheme,
+    StartPlan,
     describe,
 )
 from workstation.trading.errors import Refused
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from screens.app import TwsApp
 
 #: Typed commands that send orders: they need the desk ARMED, as keys do.
-_SENDS = (PlaceOrder, ClosePosition, ReversePosition, BreakEven)
+_SENDS = (PlaceOrder, StartPlan, ChaseOrder, ClosePosition, ReversePosition, BreakEven)
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
 
@@ -75,7 +77,7 @@ class TypedLines:
         sentence = describe(command, context)
         if isinstance(command, _SENDS) and not self._app.armed:
             return Meaning(f"{sentence} The desk is DISARMED: {self._arm_key()} first.", False)
-        if isinstance(command, PlaceOrder) and command.question:
+        if isinstance(command, PlaceOrder | StartPlan) and command.question:
             again = "Enter again sends it." if line == self._asked else ""
             return Meaning(f"{command.question} {again} {sentence}", False)
         return Meaning(sentence)
@@ -86,7 +88,8 @@ class TypedLines:
             command = parse(line, self._context())
         except CommandError:
             return False
-        asks = isinstance(command, PlaceOrder) and bool(command.question) and self._app.armed and line != self._asked
+        questioned = isinstance(command, PlaceOrder | StartPlan) and bool(command.question)
+        asks = questioned and self._app.armed and line != self._asked
         self._asked = line if asks else ""
         return asks
 

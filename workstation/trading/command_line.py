@@ -2,8 +2,9 @@
 
     buy 0.5 @ 64200 · sell 100$ market · buy 2% @ bid po · buy 0.1 at -0.5% gtd 30m · sell stop 0.2 @ 63000 limit 62900
     sell tp 0.2 @ 66000 · sell trail 0.2 by 0.5% from 65000 · buy 5 show 0.5 @ 63000 day
-    buy risk 1% stop 63000 market · cancel all · cancel bids · close · reverse · flatten · kill · rearm demo
-    theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
+    buy 2% stop 63000 tp 66000 · buy risk 1% stop 63000 market · sell 0.5 trail 200 after 300 · oco 63000 66000
+    scale 5 0.1 63000 64000 stop 62000 · chase 64500 · cancel all · cancel bids · close · reverse
+    flatten · kill · rearm demo · theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
 
 Pure: nothing here sends or changes anything.
 """
@@ -18,6 +19,7 @@ from workstation.clock import SECOND
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
 from workstation.trading.command_orders import instrument_named, parse_order, venues_of
+from workstation.trading.command_plans import parse_chase, parse_exits, parse_scale
 from workstation.trading.command_words import CommandError, Token, duration, number, suggestion, tokens
 from workstation.trading.commands import (
     BreakEven,
@@ -35,16 +37,15 @@ from workstation.trading.commands import (
     SelectInstrument,
     SetSpeed,
     SetTheme,
+    StartPlan,
     describe,
 )
 
 #: What an empty line answers.
-EXAMPLES = "buy 0.5 @ 64200 · sell 100$ market · buy 2% @ bid po · sell stop 0.2 @ 63000 · cancel all · close · rearm"
+EXAMPLES = "buy 0.5 @ 64200 · sell 100$ market · buy 2% stop 63000 tp 66000 · cancel all · close · rearm"
 
 #: Words of the language that trading desks know and this one cannot do yet.
 _NOT_YET = {
-    "chase": "Chasing the best price",
-    "scale": "Scaling into a range",
     "twap": "TWAP",
     "vwap": "VWAP",
     "iceberg": "An iceberg order",
@@ -82,7 +83,7 @@ def hint(text: str, context: Context) -> str:
     except CommandError as error:
         return str(error)
     sentence = describe(command, context)
-    if isinstance(command, PlaceOrder) and command.question:
+    if isinstance(command, PlaceOrder | StartPlan) and command.question:
         return f"{command.question} {sentence}"  # first what must not be missed
     return sentence
 
@@ -133,6 +134,34 @@ def _reverse(word: Token, rest: Sequence[Token], end: int, context: Context) -> 
 
 def _break_even(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
     return BreakEven(_target(word, rest, end, context).id)
+
+
+def _instrument_in(word: Token, rest: Sequence[Token], end: int, context: Context) -> tuple[Instrument, list[Token]]:
+    """The instrument that is named anywhere among the words, else the selected one, and the other words."""
+    for index, token in enumerate(rest):
+        if instrument_named(token.text, context) is not None or venues_of(token.text, context):
+            return _target(word, [token], end, context), [*rest[:index], *rest[index + 1 :]]
+    return _target(word, [], end, context), list(rest)
+
+
+def _oco(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    instrument, words = _instrument_in(word, rest, end, context)
+    return parse_exits(instrument, words, end, context)
+
+
+def _exit(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    instrument, words = _instrument_in(word, rest, end, context)
+    return parse_exits(instrument, [word, *words], end, context)
+
+
+def _scale(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    instrument, words = _instrument_in(word, rest, end, context)
+    return parse_scale(instrument, words, end, context)
+
+
+def _chase(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    instrument, words = _instrument_in(word, rest, end, context)
+    return parse_chase(instrument, words, context)
 
 
 def _kill(_word: Token, rest: Sequence[Token], _end: int, _context: Context) -> Command:
@@ -222,6 +251,12 @@ _COMMANDS: dict[str, _Handler] = {
     "close": _close,
     "reverse": _reverse,
     "breakeven": _break_even,
+    "oco": _oco,
+    "stop": _exit,
+    "tp": _exit,
+    "trail": _exit,
+    "scale": _scale,
+    "chase": _chase,
     "flatten": _flatten,
     "kill": _kill,
     "rearm": _rearm,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import floor_to, is_multiple, multiply, plain
 from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
+from workstation.trading.command_plans import CHASE, STOP, TARGET, TRAIL, ExitWords, chase_bound, is_bound
 from workstation.trading.command_words import (
     Amount,
     CommandError,
@@ -18,7 +19,8 @@ from workstation.trading.command_words import (
     price,
     suggestion,
 )
-from workstation.trading.commands import Context, PlaceOrder, grouped, quote_value
+from workstation.trading.commands import Context, PlaceOrder, StartPlan, grouped, quote_value
+from workstation.trading.plans import terms
 from workstation.trading.sizing import Basis, SizeError, SizeUnit, quantity_for, unit_name
 
 _AT = ("@", "at")
@@ -30,6 +32,7 @@ _TIF = {"gtc": TimeInForce.GTC, "day": TimeInForce.DAY, "ioc": TimeInForce.IOC, 
 _KINDS = {"stop": "stop {} @ 63000", "tp": "tp {} @ 66000", "trail": "trail {} by 0.5%"}
 _WORDS = (
     *_AT, *_MARKET, *_POST_ONLY, *_REDUCE_ONLY, *_TIF, *_KINDS, "gtd", "limit", "risk", "by", "from", "show",
+    *STOP, *TARGET, *TRAIL, *CHASE,
 )  # fmt: skip
 
 #: A bare number from here on is questioned: units are meant, or money?
@@ -53,7 +56,7 @@ def venues_of(text: str, context: Context) -> list[InstrumentId]:
     return [instrument.id for instrument in context.instruments if instrument.symbol.upper() == text.upper()]
 
 
-def parse_order(side: Side, words: Sequence[Token], end: int, context: Context) -> PlaceOrder:
+def parse_order(side: Side, words: Sequence[Token], end: int, context: Context) -> PlaceOrder | StartPlan:
     """The words after buy or sell; `end` is where the line ends. Raises `CommandError`."""
     return _Order(side, words, end, context).parse()
 
@@ -69,7 +72,9 @@ class _Order:
         self.size: tuple[Amount, Token] | None = None
         self.at: tuple[Token, Token] | None = None  # the word and its price
         self.limit: Token | None = None
-        self.stop: Token | None = None  # price of a stop named after the size
+        self.exits = ExitWords()  # what is named after the size
+        self.chase: Token | None = None
+        self.bound: Token | None = None
         self.kind = ""  # a word of _KINDS
         self.by: Token | None = None  # a trailing stop's distance
         self.start: Token | None = None  # the price from which it follows
@@ -90,7 +95,7 @@ class _Order:
             raise CommandError("Select an instrument first, or name it: buy 0.5 NOVA:BTC-USDT @ 64200.", self.end)
         return self.context.instrument
 
-    def parse(self) -> PlaceOrder:
+    def parse(self) -> PlaceOrder | StartPlan:
         while self.words:
             self._word(self.words.pop(0))
         return self._result()
@@ -120,9 +125,13 @@ class _Order:
         elif text == "show":
             self._once(self.show is None, word)
             self.show = self._next("how much of the order is seen: 0.5", word)
-        elif text == "stop":
-            self._once(self.stop is None, word)
-            self.stop = self._next("the price of the stop", word)
+        elif self.exits.take(word, self.words, self.end):
+            return
+        elif text in CHASE:
+            self._once(self.at is None and not self.market and self.chase is None, word)
+            self.chase = word
+            if self.words and is_bound(self.words[0]):
+                self.bound = self.words.pop(0)
         elif text == "limit":
             self._once(self.limit is None, word)
             self.limit = self._next("the limit price", word)
@@ -141,12 +150,6 @@ class _Order:
             if nanoseconds is None:
                 raise CommandError(f"{length.raw} is not a length of time: type 30m, 1h30m or 45s.", length.at)
             self.tif, self.expire_at = TimeInForce.GTD, self.context.now + nanoseconds
-        elif text == "tp":
-            raise CommandError(
-                "A target together with the entry cannot be sent yet: send the entry, then a limit order on the "
-                "other side with ro (reduce only).",
-                word.at,
-            )
         elif (size := amount(text, self.instrument)) is not None:
             if self.size is not None:
                 raise CommandError(f"{word.raw} is a second size: put @ before a price.", word.at)
@@ -164,7 +167,7 @@ class _Order:
     def _price(self, token: Token) -> Decimal:
         return price(token, self.side, self.instrument, self.prices)
 
-    def _result(self) -> PlaceOrder:
+    def _result(self) -> PlaceOrder | StartPlan:
         side, instrument = self.side, self.instrument
         if self.size is None:
             raise CommandError(f"How much? Type {side} 0.5, {side} 100$ or {side} 2% and a price.", self.end)
@@ -192,10 +195,15 @@ class _Order:
             trail_bps=trail_bps,
             activation_price=None if self.start is None else self._price(self.start),
         )
-        note = ""
-        if risk_stop is not None:
-            note = f"The stop at {grouped(risk_stop)} sizes it and is not sent with it."
-        return PlaceOrder(draft=draft, question=self._question(size, quantity, entry), note=note)
+        question = self._question(size, quantity, entry)
+        if not self.exits and self.chase is None:
+            return PlaceOrder(draft=draft, question=question)
+        if self.reduce_only:
+            raise CommandError("A reduce-only order closes a position: it takes no exits and does not chase.", word.at)
+        plan = terms.bracket(draft)
+        if self.chase is not None:
+            plan = terms.chase(draft, chase_bound(self.bound, side, instrument, self.prices))
+        return StartPlan(plan=self.exits.on(plan, instrument, self.prices, entry), question=question)
 
     def _terms(self, word: Token) -> tuple[OrderType, Decimal | None, Decimal | None]:
         """Type, limit price, stop price."""
@@ -229,9 +237,13 @@ class _Order:
             if at is not None:
                 raise CommandError("Market or a price, not both.", at.at)
             return OrderType.MARKET, None, None
+        if self.chase is not None:
+            if at is not None:
+                raise CommandError("Chase or a price, not both: a chase begins at the best price.", at.at)
+            return OrderType.LIMIT, self._best(self.chase), None
         if at is None:
-            if self.stop is not None and not self.risk:
-                self._protective(self.stop)
+            if self.exits and not self.risk:
+                return OrderType.MARKET, None, None  # an entry with exits and no price is one at market
             raise CommandError(f"At which price? Add @ 64200, @ bid or market to {self.side} {word.raw}.", self.end)
         return OrderType.LIMIT, self._price(at), None
 
@@ -250,23 +262,20 @@ class _Order:
             )
         return shown
 
-    def _protective(self, stop: Token) -> None:
-        raise CommandError(
-            f"A stop together with the entry cannot be sent yet: send the entry, then {self.side.opposite} stop … "
-            f"@ {stop.raw}; or size by the risk to it: {self.side} risk 1% stop {stop.raw} market.",
-            stop.at,
-        )
+    def _best(self, word: Token) -> Decimal:
+        best = self.prices.bid if self.side is Side.BUY else self.prices.ask
+        if best is None:
+            raise CommandError(f"There is no price of {self.instrument.symbol} now to chase.", word.at)
+        return best
 
     def _risk_stop(self, size: Amount, word: Token) -> Decimal | None:
         if not self.risk:
-            if self.stop is not None:
-                self._protective(self.stop)
             return None
         if size.size.unit is not SizeUnit.EQUITY:
             raise CommandError(f"Risk is a percent of equity: risk 1%, not {word.raw}.", word.at)
-        if self.stop is None:
+        if self.exits.stop is None:
             raise CommandError(f"Risk to which stop? {self.side} risk {word.raw} stop 63000.", self.end)
-        return self._price(self.stop)
+        return price(self.exits.stop, self.side.opposite, self.instrument, self.prices)
 
     def _quantity(self, size: Amount, word: Token, entry: Decimal | None, risk_stop: Decimal | None) -> Decimal:
         instrument, wanted = self.instrument, size.size

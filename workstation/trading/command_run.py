@@ -9,11 +9,16 @@ from typing import Any, Protocol
 
 from workstation.clock import Clock
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.order import Order, OrderDraft, OrderState, Side
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.plan import Plan, PlanKind
+from workstation.domain.position import Position
 from workstation.market.book import OrderBook
+from workstation.trading.command_plans import chase_bound
+from workstation.trading.command_words import Token
 from workstation.trading.commands import (
     BreakEven,
     CancelOrders,
+    ChaseOrder,
     ClosePosition,
     Command,
     Context,
@@ -25,8 +30,11 @@ from workstation.trading.commands import (
     ReversePosition,
     Seek,
     SetSpeed,
+    StartPlan,
+    exits_in_words,
     grouped,
 )
+from workstation.trading.errors import Refused
 from workstation.trading.sizing import settlement_rate
 
 
@@ -41,7 +49,12 @@ class CommandDesk(Protocol):
     def book(self, instrument: InstrumentId, /) -> OrderBook: ...
     def mark(self, instrument: InstrumentId, /) -> Decimal | None: ...
     def equity(self) -> Decimal: ...
+    def position(self, instrument: InstrumentId, /) -> Position: ...
+    def open_orders(self, instrument: InstrumentId | None = None, /) -> Sequence[Order]: ...
+    def plan_of(self, order: Order, /) -> Plan | None: ...
     def submit(self, draft: OrderDraft, /) -> Awaitable[Order]: ...
+    def start_plan(self, plan: Plan, /) -> Awaitable[Plan]: ...
+    def chase(self, client_id: ClientOrderId, bound: Decimal, /) -> Awaitable[Plan]: ...
     def cancel_all(
         self, instrument: InstrumentId | None = None, side: Side | None = None
     ) -> Awaitable[Sequence[Order]]: ...
@@ -94,6 +107,7 @@ def context_of(
         themes=themes,
         recording=None if replay is None else (replay.start, replay.end),
         zone=zone,
+        position=lambda name: desk.position(name).quantity,
     )
 
 
@@ -105,6 +119,10 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
     match command:
         case PlaceOrder(draft=draft):
             return outcome(await desk.submit(draft))
+        case StartPlan(plan=plan):
+            return started(await desk.start_plan(plan))
+        case ChaseOrder():
+            return started(await _chase(command, desk))
         case CancelOrders(instrument=instrument, side=side):
             return cancelled(await desk.cancel_all(instrument, side))
         case ClosePosition(instrument=instrument):
@@ -126,6 +144,34 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
         case _:
             raise TypeError(f"{type(command).__name__} is not the engine's to do")
     return None
+
+
+async def _chase(command: ChaseOrder, desk: CommandDesk) -> Plan:
+    terms = desk.instrument(command.instrument)
+    working = [
+        order
+        for order in desk.open_orders(command.instrument)
+        if order.type is OrderType.LIMIT and desk.plan_of(order) is None
+    ]
+    if not working:
+        raise Refused(f"There is no working limit order of {terms.symbol} to chase with: buy 0.5 chase sends one.")
+    order = working[-1]
+    bound = command.bound
+    if bound is None:
+        share = f"{command.percent}%"
+        bound = chase_bound(Token(share, share, 0), order.side, terms, prices_of(desk, terms))
+    return await desk.chase(order.client_id, bound)
+
+
+def started(plan: Plan) -> str:
+    """What a plan that was just started will do, as a sentence."""
+    exits = exits_in_words(plan)
+    if plan.kind is PlanKind.EXIT:
+        return f"{grouped(plan.covers)} protected: {exits}."
+    entries = f"{len(plan.entries)} entries are" if len(plan.entries) > 1 else "The entry is"
+    if plan.chase_to is not None:
+        entries = f"The order chases the best price to {grouped(plan.chase_to)} and is"
+    return f"{entries} on the way{f'; then {exits}' if exits else ''}."
 
 
 def cancelled(orders: Sequence[Order]) -> str:

@@ -12,6 +12,8 @@ from workstation.clock import SECOND
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, multiply, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
+from workstation.domain.plan import Plan, PlanKind
+from workstation.trading.plans.words import distance_text
 
 
 class Prices(msgspec.Struct, frozen=True):
@@ -46,6 +48,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     themes: Sequence[str] = ()
     recording: tuple[int, int] | None = None
     zone: datetime.tzinfo = datetime.UTC
+    position: Callable[[InstrumentId], Decimal] = lambda _: ZERO  # signed
 
     def named(self, instrument: InstrumentId) -> Instrument | None:
         return next((one for one in self.instruments if one.id == instrument), None)
@@ -58,6 +61,21 @@ class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     draft: OrderDraft
     question: str = ""
     note: str = ""
+
+
+class StartPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Begin a plan of contingent orders; `question` as for `PlaceOrder`."""
+
+    plan: Plan
+    question: str = ""
+
+
+class ChaseOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Let the newest working limit order follow the best price: to `bound`, or `percent` from where it is now."""
+
+    instrument: InstrumentId
+    bound: Decimal | None = None
+    percent: Decimal | None = None
 
 
 class CancelOrders(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +133,8 @@ class RunAction(msgspec.Struct, frozen=True):
 
 type Command = (
     PlaceOrder
+    | StartPlan
+    | ChaseOrder
     | CancelOrders
     | ClosePosition
     | ReversePosition
@@ -203,6 +223,41 @@ def _distance(draft: OrderDraft | Order) -> str:
     return "" if draft.trail_bps is None else f"{plain(draft.trail_bps.scaleb(-2))}%"
 
 
+def exits_in_words(plan: Plan) -> str:
+    """stop at 63,000, target at 66,000, trailing by 1% once 300 beyond the entry."""
+    parts = []
+    if plan.stop is not None:
+        parts.append(f"stop at {grouped(plan.stop)}")
+    if plan.target is not None:
+        parts.append(f"target at {grouped(plan.target)}")
+    if plan.trail is not None:
+        after = f" once {distance_text(plan.trail.after)} beyond the entry" if plan.trail.after.amount else ""
+        parts.append(f"a stop that trails by {distance_text(plan.trail.distance)}{after}")
+    return ", ".join(parts)
+
+
+def plan_sentence(plan: Plan, context: Context) -> str:
+    """What a plan will do, as a sentence."""
+    exits = exits_in_words(plan)
+    symbol = plan.instrument.partition(":")[2]
+    if not plan.entries:
+        pair = "; one cancels the other" if plan.target is not None and (plan.stop or plan.trail) else ""
+        return f"Exits of the position in {symbol}: {exits}{pair}."
+    first = plan.entries[0]
+    if plan.kind is PlanKind.SCALE:
+        prices = [draft.price for draft in plan.entries if draft.price is not None]
+        total = sum((draft.quantity for draft in plan.entries), ZERO)
+        count = f"{len(plan.entries)} {'buys' if plan.side is Side.BUY else 'sells'} of {grouped(first.quantity)}"
+        span_ = f"from {grouped(prices[0])} to {grouped(prices[-1])}"
+        maker = ", post-only" if first.post_only else ""
+        text = f"{count} {symbol} {span_} on {plan.instrument.partition(':')[0]}, {grouped(total)} in all{maker}"
+    else:
+        text = order_text(first, context)
+    if plan.chase_to is not None:
+        text += f"; it follows the best price to {grouped(plan.chase_to)}"
+    return f"{text}. Then for what fills: {exits}." if exits else f"{text}."
+
+
 def spell(draft: OrderDraft | Order, now: int) -> str:
     """The line that a trader would type for the order; typed at `now` it gives the same draft again."""
     kind = {OrderType.STOP: "stop", OrderType.STOP_LIMIT: "stop", OrderType.TRAILING_STOP: "trail"}.get(draft.type)
@@ -239,6 +294,11 @@ def describe(command: Command, context: Context) -> str:
     match command:
         case PlaceOrder(draft=draft, note=note):
             return f"{order_text(draft, context)}.{' ' + note if note else ''}"
+        case StartPlan(plan=plan):
+            return plan_sentence(plan, context)
+        case ChaseOrder(instrument=instrument, bound=bound, percent=percent):
+            far = f"to {grouped(bound)}" if bound is not None else f"for {plain(percent or ZERO)}% at most"
+            return f"Let the newest working limit order of {instrument} follow the best price, {far}."
         case CancelOrders(instrument=instrument, side=side):
             what = "order" if side is None else f"{side} order"
             where = "of every instrument" if instrument is None else f"of {instrument}"

@@ -8,6 +8,7 @@ from decimal import Decimal
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import floor_to, multiply, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
+from workstation.domain.plan import STOP_LEG, PlanId
 from workstation.domain.position import Position
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -52,7 +53,10 @@ class Exits:
         return await self._gateway.submit(draft)
 
     async def break_even(self, instrument: InstrumentId, origin: str = "manual") -> Order:
-        """A reduce-only stop at the price where closing pays entry and both fees; an older one of ours is replaced."""
+        """A reduce-only stop at the price where closing pays entry and both fees; an older one of ours is replaced.
+
+        Plans that hold the position move their stops there (never back); a stop of its own protects what they do not.
+        """
         position = self._position(instrument)
         terms = self._core.instruments[instrument]
         average = position.average_price(terms)
@@ -70,13 +74,17 @@ class Exits:
                 f"The market ({plain(mark)}) has not passed break-even with fees ({plain(stop)}) yet: "
                 "a stop there would close the position at once."
             )
+        kept = await self._move_plans(instrument, stop, long)
+        rest = floor_to(self._core.plans.unclaimed(instrument, position.quantity), terms.lot)
+        if kept and rest < max(terms.lot, terms.min_quantity):
+            return await self._stop_of(kept[0])
         for order in self._core.orders.open_orders(instrument):
             if order.note == "break-even" and order.reduce_only:
                 await self._gateway.cancel(order.client_id)
         draft = OrderDraft(
             instrument=instrument,
             side=Side.SELL if long else Side.BUY,
-            quantity=floor_to(abs(position.quantity), terms.lot),
+            quantity=rest,
             type=OrderType.STOP,
             stop_price=stop,
             reduce_only=True,
@@ -84,6 +92,29 @@ class Exits:
             note="break-even",
         )
         return await self._gateway.submit(draft)
+
+    async def _move_plans(self, instrument: InstrumentId, stop: Decimal, long: bool) -> list[PlanId]:
+        """Move the stops of the plans that hold the position; the plans' ids, oldest first."""
+        kept = []
+        for plan in self._core.plans.active(instrument):
+            if not plan.has_exits or not self._core.plans.tally(plan).open or (plan.side is Side.BUY) is not long:
+                continue
+            kept.append(plan.plan_id)
+            if plan.stop is None or (stop > plan.stop if long else stop < plan.stop):
+                await self._plans.amend(plan.plan_id, stop=stop)
+        return kept
+
+    async def _stop_of(self, plan_id: PlanId) -> Order:
+        """The plan's stop order once it stands where the plan wants it."""
+        plan = self._core.plans.plans[plan_id]
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _PULL_TIMEOUT
+        while loop.time() <= deadline:
+            for order in self._core.plans.tally(plan).live(STOP_LEG):
+                if order.stop_price == plan.stop and order.venue_order_id is not None:
+                    return order
+            await asyncio.sleep(0.01)
+        raise Refused("The plan's stop is to move to break-even, but its venue has not confirmed it yet: look again.")
 
     def _position(self, instrument: InstrumentId) -> Position:
         position = self._core.portfolio.position(instrument)

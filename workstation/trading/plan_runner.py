@@ -56,6 +56,7 @@ class PlanRunner:
         self._wake = asyncio.Event()
         self._orders = bus.subscribe(*ORDER_EVENTS)
         self._busy: dict[PlanId, set[str]] = {}
+        self._changing: set[ClientOrderId] = set()  # orders whose change or cancel is being handed over
         self._quiet: dict[ClientOrderId, int] = {}  # order → UTC ns until which it is left alone
         self._told: dict[ClientOrderId, str] = {}
         self._timer: tuple[int, Timer] | None = None
@@ -137,8 +138,8 @@ class PlanRunner:
                         quiet = self._quiet.get(client_id, 0)
                         if quiet > self._clock.now():
                             wakes.append(quiet)
-                        else:
-                            self._quiet[client_id] = self._clock.now() + _QUIET // 10
+                        elif client_id not in self._changing:
+                            self._changing.add(client_id)
                             self._task(self._change(intent))
             if not again:
                 return
@@ -198,12 +199,15 @@ class PlanRunner:
             else:
                 await self._gateway.cancel(client_id)
             self._told.pop(client_id, None)
+            self._quiet.pop(client_id, None)
         except Refused as refused:
             self._quiet[client_id] = self._clock.now() + _QUIET
             order = self._core.orders.orders[client_id]
             if order.is_open and self._told.get(client_id) != str(refused):
                 self._told[client_id] = str(refused)
                 self._log.warning("plans", f"The {order.leg or 'order'} of a plan was not changed: {refused}")
+        finally:
+            self._changing.discard(client_id)
 
     def _task(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work, name="an order of a plan")

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from workstation.clock import SECOND
 from workstation.domain.instrument import ContractType, Instrument
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side, TimeInForce
+from workstation.domain.plan import Distance, Plan, PlanKind, Trail
 from workstation.trading.command_line import EXAMPLES, hint, parse
 from workstation.trading.command_run import cancelled, outcome
 from workstation.trading.command_words import CommandError
 from workstation.trading.commands import (
     BreakEven,
     CancelOrders,
+    ChaseOrder,
     ClosePosition,
     Command,
     Context,
@@ -34,6 +36,7 @@ from workstation.trading.commands import (
     SelectInstrument,
     SetSpeed,
     SetTheme,
+    StartPlan,
     describe,
     span,
     spell,
@@ -90,8 +93,16 @@ def context(selected: Instrument | None = BTC, **changes: Any) -> Context:
 
 def draft(text: str, selected: Instrument | None = BTC) -> OrderDraft:
     command = parse(text, context(selected))
+    if isinstance(command, StartPlan):
+        return msgspec.structs.replace(command.plan.entries[0], leg="")
     assert isinstance(command, PlaceOrder)
     return command.draft
+
+
+def plan(text: str, held: str = "0") -> Plan:
+    command = parse(text, context(position=lambda _: D(held)))
+    assert isinstance(command, StartPlan)
+    return command.plan
 
 
 def refusal(text: str, where: Context | None = None) -> str:
@@ -156,6 +167,9 @@ def test_an_order_is_read(text: str, expected: OrderDraft) -> None:
         ("close btc-usdt-perp", ClosePosition(PERP.id)),
         ("reverse", ReversePosition(BTC.id)),
         ("breakeven", BreakEven(BTC.id)),
+        ("chase", ChaseOrder(instrument=BTC.id, percent=D("0.5"))),
+        ("chase eth-usdt 3250", ChaseOrder(instrument=ETH.id, bound=D(3250))),
+        ("chase 0.2%", ChaseOrder(instrument=BTC.id, percent=D("0.2"))),
         ("flatten", Flatten()),
         ("kill", Kill()),
         ("rearm My Account", Rearm("My Account")),
@@ -176,6 +190,44 @@ def test_an_order_is_read(text: str, expected: OrderDraft) -> None:
 )
 def test_a_command_is_read(text: str, expected: Command) -> None:
     assert parse(text, context()) == expected
+
+
+def test_exits_after_an_order_make_a_bracket_of_it() -> None:
+    wanted = plan("buy 0.5 @ 64000 stop 63000 tp 66000 trail 1% after 300")
+    assert wanted.kind is PlanKind.BRACKET
+    assert (wanted.stop, wanted.target) == (D(63000), D(66000))
+    assert wanted.trail == Trail(Distance(D(1), percent=True), Distance(D(300)))
+    assert [(d.leg, d.quantity, d.price) for d in wanted.entries] == [("entry", D("0.5"), D(64000))]
+
+
+def test_a_stop_that_sizes_an_order_protects_it_too() -> None:
+    assert plan("buy risk 1% stop 63000 market").stop == D(63000)
+
+
+@pytest.mark.parametrize(("held", "stop", "target"), [("0.5", 63000, 66000), ("-0.5", 66000, 63000)])
+def test_two_prices_after_oco_are_the_exits_of_the_position_whichever_way_round(
+    held: str, stop: int, target: int
+) -> None:
+    for text in ("oco 63000 66000", "oco 66000 63000", f"oco stop {stop} tp {target}", f"stop {stop} tp {target}"):
+        wanted = plan(text, held)
+        assert (wanted.kind, wanted.stop, wanted.target) == (PlanKind.EXIT, D(stop), D(target))
+        assert wanted.side is (Side.BUY if D(held) > 0 else Side.SELL)
+
+
+def test_scale_lays_orders_of_one_size_evenly_on_ticks() -> None:
+    wanted = plan("scale 5 0.1 63000 63800 stop 62000 tp 66000")
+    assert [(d.price, d.quantity, d.leg) for d in wanted.entries] == [
+        (D(63000 + 200 * n), D("0.1"), f"entry {n + 1}") for n in range(5)
+    ]
+    assert {d.side for d in wanted.entries} == {Side.BUY}
+    assert {d.side for d in plan("scale 3 1% 64100 64500").entries} == {Side.SELL}
+    assert {d.side for d in plan("scale buy 3 0.1 63000 64500").entries} == {Side.BUY}
+
+
+def test_chase_begins_at_the_best_price_and_is_bounded_without_being_told() -> None:
+    assert (plan("buy 0.5 chase").entries[0].price, plan("buy 0.5 chase").chase_to) == (D("63999.99"), D("64319.98"))
+    assert plan("sell 0.5 chase 63500").chase_to == D(63500)
+    assert plan("sell 0.5 chase 1%").chase_to == D("63360.00")
 
 
 def test_seek_reads_the_time_of_day_in_the_desks_zone() -> None:
@@ -203,16 +255,28 @@ def test_seek_reads_the_time_of_day_in_the_desks_zone() -> None:
         ("buy 0.5 @ 64200 gtd soon", "soon is not a length of time: type 30m, 1h30m or 45s."),
         ("buy 0.5 @ 64200 maker", "maker is not understood. Did you mean market?"),
         ("sell stop 0.2", "At which price is the stop? sell stop 0.2 @ 63000."),
+        ("buy 2% stop 65000", "The stop 65000 must be below the entry (64000.01)."),
+        ("buy 2% stop 63000 tp 62000", "The stop 63000 must be below the target 62000."),
+        ("buy 2% stop 63000 tp 64000", "The target 64000 must be above the entry (64000.01)."),
+        ("buy 2% stop", "After stop comes the price of the stop."),
+        ("buy 2% stop 63000 sl 62000", "sl is there twice."),
+        ("buy 2% trail 0", "0 is not a distance: type 200 or 1%."),
+        ("buy 2% trail 200 after", "After after comes how far the market must go first: 300 or 0.5%."),
+        ("buy 2% ro stop 63000", "A reduce-only order closes a position: it takes no exits and does not chase."),
+        ("buy 0.5 chase @ 64200", "Chase or a price, not both: a chase begins at the best price."),
+        ("oco 63000 66000", "There is no position in BTC-USDT that exits could close."),
+        ("trail 1%", "There is no position in BTC-USDT that exits could close."),
         (
-            "buy 2% stop 63000 tp 66000",
-            "A target together with the entry cannot be sent yet: send the entry, then a limit order on the "
-            "other side with ro (reduce only).",
+            "scale 5 0.1",
+            "Scale how? scale 5 0.1 63000 64000 (five orders of 0.1 each), then stop, tp or trail if you like.",
         ),
+        ("scale 1 0.1 63000 63500", "A ladder has 2 to 50 orders, not 1."),
         (
-            "buy 2% stop 63000",
-            "A stop together with the entry cannot be sent yet: send the entry, then sell stop … @ 63000; "
-            "or size by the risk to it: buy risk 1% stop 63000 market.",
+            "scale 5 0.1 63500 64500",
+            "Buy or sell? The range does not lie on one side of the market: scale buy 5 …",
         ),
+        ("scale 5 0.1 63000 63000.02", "5 orders have no room between these prices."),
+        ("scale 5 0.1 63000 63500 stop 63200", "The stop 63200 must be below the entry (63000)."),
         ("buy risk 1% market", "Risk to which stop? buy risk 1% stop 63000."),
         ("buy risk 0.5 stop 63000 market", "Risk is a percent of equity: risk 1%, not 0.5."),
         (
@@ -228,7 +292,6 @@ def test_seek_reads_the_time_of_day_in_the_desks_zone() -> None:
         ("theme green", "There is no theme green: tws-dark, tws-light."),
         ("speed 1000", "A recording plays at 0.1 to 100 times its speed, not at 1000."),
         ("seek 20:00", "The recording goes from 2024-05-01 13:00:00 to 2024-05-01 15:00:00."),
-        ("chase", "Chasing the best price cannot be done yet: enter the orders one by one."),
         ("twap buy 2 over 30m", "TWAP cannot be done yet: enter the orders one by one."),
         ("flaten", "flaten is not a command. Did you mean flatten?"),
         ("zom", "zom is not a command. Did you mean zoom?"),
@@ -305,8 +368,30 @@ def test_a_large_bare_number_is_questioned(text: str, selected: Instrument, ques
         (
             "sell risk 1% stop 64500 @ 64000 po",
             "Sell 2 BTC-USDT at 64,000 limit on NOVA, good till cancelled, post-only, ≈ 128,000 USDT. "
-            "The stop at 64,500 sizes it and is not sent with it.",
+            "Then for what fills: stop at 64,500.",
         ),
+        (
+            "buy 2% stop 63000 tp 66000",
+            "Buy 0.03124 BTC-USDT at market on NOVA, ≈ 1,999.36 USDT. "
+            "Then for what fills: stop at 63,000, target at 66,000.",
+        ),
+        (
+            "sell 0.5 @ 64200 trail 200 after 0.5%",
+            "Sell 0.5 BTC-USDT at 64,200 limit on NOVA, good till cancelled, ≈ 32,100 USDT. "
+            "Then for what fills: a stop that trails by 200 once 0.5% beyond the entry.",
+        ),
+        (
+            "buy 0.5 chase 64100 stop 63000",
+            "Buy 0.5 BTC-USDT at 63,999.99 limit on NOVA, good till cancelled, ≈ 32,000 USDT; "
+            "it follows the best price to 64,100. Then for what fills: stop at 63,000.",
+        ),
+        (
+            "scale 5 0.1 63000 63800 stop 62000 po",
+            "5 buys of 0.1 BTC-USDT from 63,000 to 63,800 on NOVA, 0.5 in all, post-only. "
+            "Then for what fills: stop at 62,000.",
+        ),
+        ("chase", "Let the newest working limit order of NOVA:BTC-USDT follow the best price, for 0.5% at most."),
+        ("chase 64500", "Let the newest working limit order of NOVA:BTC-USDT follow the best price, to 64,500."),
         ("cancel all", "Cancel every working order of every instrument, protective stops too."),
         ("cancel bids", "Cancel every working buy order of NOVA:BTC-USDT, protective stops too."),
         ("close", "Cancel the orders of NOVA:BTC-USDT and close its position at market."),
@@ -357,8 +442,9 @@ def test_every_order_spelled_out_reads_back_as_itself(wanted: OrderDraft) -> Non
 
 
 WORDS = """
-    by from show day 50bp trail
-    buy sell stop limit market @ at 0.5 64200 100$ 2% -0.5% bid+1 po ro gtd 30m ioc risk tp cancel all bids seek speed
+    by from show day 50bp
+    buy sell stop limit market @ at 0.5 64200 100$ 2% -0.5% bid+1 po ro gtd 30m ioc risk tp trail
+    after chase scale oco cancel all bids seek speed
     theme rearm close 99999999999999999999 0 . , $ % 1e5 -1 ∞ ½ ٣ BTC-USDT NOVA:BTC-USDT zoom : + 9999-99-99 24:61
 """
 words = st.sampled_from(WORDS.split())

@@ -10,7 +10,7 @@ import msgspec
 from workstation.domain.events import PlanChanged, PlanEnded, PlanEvent, PlanStarted
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, subtract
-from workstation.domain.order import ClientOrderId, Order
+from workstation.domain.order import ClientOrderId, Order, Side
 from workstation.domain.plan import Plan, PlanId, PlanState
 from workstation.trading.plans.tally import Tally
 
@@ -98,6 +98,14 @@ class PlanBook:
                 break
             if older.side is plan.side and older.has_exits:
                 left = subtract(left, self.tally(older).open)
+        return max(ZERO, left)
+
+    def unclaimed(self, instrument: InstrumentId, position: Decimal) -> Decimal:
+        """What of the signed position no plan protects, unsigned."""
+        left = abs(position)
+        for plan in self.active(instrument):
+            if plan.has_exits and (plan.side is Side.BUY) is (position > 0):
+                left = subtract(left, self.tally(plan).open)
         return max(ZERO, left)
 
     @classmethod
