@@ -7,6 +7,7 @@ A send without an answer makes the order UNKNOWN; the reconciler asks, and nothi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from decimal import Decimal
@@ -131,7 +132,9 @@ class OrderGateway:
         if refusal is not None:
             denied = OrderDenied(client_id=client_id, ts=now, reason=refusal)
             order = self._fold(denied)
-            self._journal.append(initialized, denied, orders=(order,))
+            stored = self._journal.append(initialized, denied, orders=(order,))
+            with contextlib.suppress(Exception):  # a store that fails says so itself; the answer stays no
+                await asyncio.wrap_future(stored)
             return order
         self.sending.add(client_id)
         try:

@@ -12,6 +12,7 @@ import pytest
 from tests.support.desk import BTC, PERP, START, TestDesk, demo_desk
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain import events as e
+from workstation.domain.events import OrderDenied
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.trading.errors import Refused
 from workstation.venues.faulty import Fault, FaultyVenue
@@ -255,6 +256,9 @@ async def test_a_draft_that_risk_refuses_is_denied_with_a_sentence_and_kept(tmp_
         denied = await desk.engine.submit(draft)
         assert denied.state is OrderState.DENIED
         assert "spot cannot be sold short" in denied.reason
+        assert desk.engine._store is not None
+        kept = [event.client_id for event in desk.engine._store.journal() if isinstance(event, OrderDenied)]
+        assert kept == [denied.client_id], "what the trader was told is in the store already"
     async with demo_desk(tmp_path, start=START + 60 * SECOND) as desk:
         assert [order.reason for order in desk.engine.orders()] == [denied.reason]
 
