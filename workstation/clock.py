@@ -93,3 +93,14 @@ class SimClock:
     def jump_to(self, when: int) -> None:
         """Set the time without running timers, backwards too (seek in a replay). Timers keep their times."""
         self._now = when
+
+
+def span(nanoseconds: int) -> str:
+    """A duration as it is typed, to the nearest second: 30m, 1h30m, 45s."""
+    seconds = max(0, round(nanoseconds / SECOND))
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"

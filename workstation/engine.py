@@ -486,6 +486,16 @@ class Engine(DeskView):
         self._open_for_orders()
         return await self._plans.amend(plan_id, stop=stop, target=target, trail=trail)
 
+    async def pause_plan(self, plan_id: PlanId) -> Plan:
+        """Pull the slice of an execution algorithm and send none until it is resumed. Raises `Refused`."""
+        self._open_for_orders()
+        return await self._plans.pause(plan_id)
+
+    async def resume_plan(self, plan_id: PlanId) -> Plan:
+        """Let a paused execution algorithm go on. Raises `Refused`."""
+        self._open_for_orders()
+        return await self._plans.resume(plan_id)
+
     async def cancel_plan(self, plan_id: PlanId) -> Plan:
         """End a plan and pull its orders, exits too. Raises `Refused`."""
         self._open_for_orders()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from screens.figures import price_text, quantity_text, small_money_text
+from workstation.clock import span
 from workstation.domain import events as e
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import plain
 from workstation.domain.order import Order, OrderState, OrderType, TimeInForce
-from workstation.trading.commands import span
 
 STATES = {
     OrderState.INITIALIZED: "new",

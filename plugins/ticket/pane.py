@@ -15,12 +15,12 @@ from plugins.ticket.keys import ACTIONS
 from plugins.ticket.report import Line, button, figures, touch, verdicts, wrapped
 from screens.number_field import NumberField
 from screens.pane import Desk, Pane
-from workstation.clock import SECOND
+from workstation.clock import SECOND, span
 from workstation.domain.numbers import is_multiple, plain
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderState, OrderType, Side, TimeInForce
 from workstation.trading.command_run import outcome, prices_of
 from workstation.trading.command_words import number
-from workstation.trading.commands import Prices, span
+from workstation.trading.commands import Prices
 from workstation.trading.errors import Refused
 from workstation.trading.preview import Preview
 from workstation.trading.sizing import SizeUnit, settlement_rate

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from workstation.domain.execution import Execution
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, multiply
 from workstation.domain.order import ClientOrderId, OrderDraft, Side
@@ -31,6 +32,10 @@ class PlanKind(StrEnum):
     EXIT = "exit"  # exits of a position that is there: OCO, take-profit, stop, trailing stop
     SCALE = "scale"  # a ladder of entries, with exits for the whole or without
     CHASE = "chase"  # a limit that follows the best price, with exits or without
+    TWAP = "twap"  # these four work one quantity in slices (`Plan.execution`)
+    VWAP = "vwap"
+    POV = "pov"
+    ICEBERG = "iceberg"
 
 
 class PlanState(StrEnum):
@@ -78,6 +83,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     trail: Trail | None = None
     trailing: bool = False  # the trail has begun
     chase_to: Decimal | None = None  # the worst price that a chase may follow to
+    execution: Execution | None = None  # an algorithm that works one quantity in slices; such a plan has no exits
     given_up: Decimal = ZERO
     origin: str = "manual"
     note: str = ""

@@ -26,6 +26,7 @@ class InstrumentMarket:
         self.instrument = instrument
         self.book = OrderBook(instrument.id)
         self.tape: deque[Trade] = deque(maxlen=tape_size)
+        self.volume = 0  # lots that traded since the desk was opened
         self.trades = 0  # how many trades there were: grows by one with each
         self.last: Trade | None = None
         self.mark: MarkPrice | None = None
@@ -42,6 +43,7 @@ class InstrumentMarket:
         elif isinstance(event, Trade):
             self.last = event
             self.trades += 1
+            self.volume += event.quantity
             self.tape.append(event)
             self.candles.add(event.ts, event.price * self._tick, event.quantity * self._lot)
         elif isinstance(event, MarkPrice):

@@ -4,6 +4,7 @@
     sell tp 0.2 @ 66000 · sell trail 0.2 by 0.5% from 65000 · buy 5 show 0.5 @ 63000 day
     buy 2% stop 63000 tp 66000 · buy risk 1% stop 63000 market · sell 0.5 trail 200 after 300 · oco 63000 66000
     scale 5 0.1 63000 64000 stop 62000 · chase 64500 · cancel all · cancel bids · close · reverse
+    twap buy 2 over 30m · vwap sell 3 over 2h @ 63000 · pov sell 3 10% · iceberg buy 5 show 0.5 @ 63000 · pause · resume
     flatten · kill · rearm demo · theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
 
 Pure: nothing here sends or changes anything.
@@ -18,6 +19,7 @@ from decimal import Decimal
 from workstation.clock import SECOND
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
+from workstation.trading.command_execution import parse_execution, parse_pause
 from workstation.trading.command_orders import instrument_named, parse_order, venues_of
 from workstation.trading.command_plans import parse_chase, parse_exits, parse_scale
 from workstation.trading.command_words import CommandError, Token, duration, number, suggestion, tokens
@@ -44,13 +46,6 @@ from workstation.trading.commands import (
 #: What an empty line answers.
 EXAMPLES = "buy 0.5 @ 64200 · sell 100$ market · buy 2% stop 63000 tp 66000 · cancel all · close · rearm"
 
-#: Words of the language that trading desks know and this one cannot do yet.
-_NOT_YET = {
-    "twap": "TWAP",
-    "vwap": "VWAP",
-    "iceberg": "An iceberg order",
-}
-
 
 def parse(text: str, context: Context) -> Command:
     """What the line asks for. Raises `CommandError`, and nothing else, for whatever cannot be understood or done."""
@@ -64,8 +59,6 @@ def parse(text: str, context: Context) -> Command:
         return parse_order(Side(first.text), rest, end, context)
     if (handler := _COMMANDS.get(first.text)) is not None:
         return handler(first, rest, end, context)
-    if first.text in _NOT_YET:
-        raise CommandError(f"{_NOT_YET[first.text]} cannot be done yet: enter the orders one by one.", first.at)
     if first.text in context.actions and not rest:
         return RunAction(first.text)
     if not rest and (instrument := instrument_named(first.text, context)) is not None:
@@ -261,6 +254,12 @@ _COMMANDS: dict[str, _Handler] = {
     "kill": _kill,
     "rearm": _rearm,
     "theme": _theme,
+    "twap": parse_execution,
+    "vwap": parse_execution,
+    "pov": parse_execution,
+    "iceberg": parse_execution,
+    "pause": parse_pause,
+    "resume": parse_pause,
     "speed": _speed,
     "seek": _seek,
 }

@@ -13,6 +13,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.domain.plan import Plan, PlanKind
 from workstation.domain.position import Position
 from workstation.market.book import OrderBook
+from workstation.trading.command_execution import ExecutionDesk, execute, pause
 from workstation.trading.command_plans import chase_bound
 from workstation.trading.command_words import Token
 from workstation.trading.commands import (
@@ -22,8 +23,10 @@ from workstation.trading.commands import (
     ClosePosition,
     Command,
     Context,
+    Execute,
     Flatten,
     Kill,
+    PauseExecution,
     PlaceOrder,
     Prices,
     Rearm,
@@ -38,7 +41,7 @@ from workstation.trading.errors import Refused
 from workstation.trading.sizing import settlement_rate
 
 
-class CommandDesk(Protocol):
+class CommandDesk(ExecutionDesk, Protocol):
     """What the command line needs of the engine."""
 
     clock: Clock
@@ -123,6 +126,11 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
             return started(await desk.start_plan(plan))
         case ChaseOrder():
             return started(await _chase(command, desk))
+        case Execute():
+            done = await execute(command, desk)
+            return outcome(done) if isinstance(done, Order) else done
+        case PauseExecution():
+            return await pause(command, desk)
         case CancelOrders(instrument=instrument, side=side):
             return cancelled(await desk.cancel_all(instrument, side))
         case ClosePosition(instrument=instrument):

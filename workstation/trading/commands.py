@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from workstation.clock import SECOND
+from workstation.clock import SECOND, span
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, multiply, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
@@ -78,6 +78,28 @@ class ChaseOrder(msgspec.Struct, frozen=True, kw_only=True):
     percent: Decimal | None = None
 
 
+class Execute(msgspec.Struct, frozen=True, kw_only=True):
+    """Work one quantity by an execution algorithm. Times in ns, `share` a fraction; what the kind has not is None."""
+
+    kind: PlanKind
+    instrument: InstrumentId
+    side: Side
+    quantity: Decimal
+    length: int | None = None
+    every: int | None = None
+    share: Decimal | None = None
+    show: Decimal | None = None
+    limit: Decimal | None = None
+    reduce_only: bool = False
+
+
+class PauseExecution(msgspec.Struct, frozen=True):
+    """Pause the execution algorithms of an instrument, or let them go on."""
+
+    instrument: InstrumentId
+    resume: bool = False
+
+
 class CancelOrders(msgspec.Struct, frozen=True, kw_only=True):
     """Cancel working orders; None means every instrument, or both sides."""
 
@@ -135,6 +157,8 @@ type Command = (
     PlaceOrder
     | StartPlan
     | ChaseOrder
+    | Execute
+    | PauseExecution
     | CancelOrders
     | ClosePosition
     | ReversePosition
@@ -161,17 +185,6 @@ def quote_value(instrument: Instrument, quantity: Decimal, price: Decimal) -> De
     if instrument.is_inverse:
         return multiply(quantity, instrument.multiplier)
     return instrument.notional(quantity, price)
-
-
-def span(nanoseconds: int) -> str:
-    """A duration as it is typed, to the nearest second: 30m, 1h30m, 45s."""
-    seconds = max(0, round(nanoseconds / SECOND))
-    parts = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
 
 
 def order_text(draft: OrderDraft, context: Context) -> str:
@@ -289,6 +302,33 @@ def spell(draft: OrderDraft | Order, now: int) -> str:
     return " ".join(words)
 
 
+def _execute_text(command: Execute) -> str:
+    """What Enter will do."""
+    venue, _, symbol = command.instrument.partition(":")
+    words = [f"{command.side.capitalize()} {grouped(command.quantity)} {symbol} on {venue}"]
+    if command.kind is PlanKind.TWAP:
+        words.append("evenly")
+    if command.kind is PlanKind.VWAP:
+        words.append("along the usual volume")
+    if command.length is not None:
+        words.append(f"over {span(command.length)}")
+    if command.every is not None:
+        words.append(f"with a slice every {span(command.every)}")
+    if command.share is not None:
+        words.append(f"as {plain(command.share.scaleb(2))}% of what trades")
+    if command.show is not None:
+        words.append(f"showing {grouped(command.show)} at a time")
+    if command.limit is not None:
+        words.append(f"at {grouped(command.limit)} or better")
+    return f"{' '.join(words)}{', reduce-only' if command.reduce_only else ''}."
+
+
+def _pause_text(command: PauseExecution) -> str:
+    if command.resume:
+        return f"Let the paused execution algorithms of {command.instrument} go on."
+    return f"Pause the execution algorithms of {command.instrument}: their slices are pulled."
+
+
 def describe(command: Command, context: Context) -> str:
     """What Enter will do, in plain words."""
     match command:
@@ -299,6 +339,10 @@ def describe(command: Command, context: Context) -> str:
         case ChaseOrder(instrument=instrument, bound=bound, percent=percent):
             far = f"to {grouped(bound)}" if bound is not None else f"for {plain(percent or ZERO)}% at most"
             return f"Let the newest working limit order of {instrument} follow the best price, {far}."
+        case Execute():
+            return _execute_text(command)
+        case PauseExecution():
+            return _pause_text(command)
         case CancelOrders(instrument=instrument, side=side):
             what = "order" if side is None else f"{side} order"
             where = "of every instrument" if instrument is None else f"of {instrument}"

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from workstation.clock import Clock
 from workstation.domain.events import PlanChanged, PlanEnded, PlanStarted
+from workstation.domain.execution import Execution
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, floor_to
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
@@ -45,7 +46,7 @@ class PlanDesk:
         terms = core.instruments.get(plan.instrument)
         if terms is None:
             raise Refused(f"There is no instrument {plan.instrument}.")
-        if not plan.entries and not plan.adopted:
+        if plan.execution is None and not plan.entries and not plan.adopted:
             plan = self._covering(plan)
         market = core.market.markets[plan.instrument].mid()
         held = bool(plan.covers)
@@ -54,6 +55,9 @@ class PlanDesk:
         for draft in plan.entries:
             self._judge(draft)
         now = self._clock.now()
+        if plan.execution is not None:
+            for draft in self._runner.first_orders(msgspec.structs.replace(plan, created_at=now)):
+                self._judge(draft)
         plan = msgspec.structs.replace(
             plan, plan_id=f"p{self._next_id()}", created_at=now, updated_at=now, state=PlanState.ACTIVE
         )
@@ -129,6 +133,33 @@ class PlanDesk:
         )
         return self._core.plans.plans[plan_id]
 
+    async def pause(self, plan_id: PlanId) -> Plan:
+        """An execution algorithm's slice is pulled and none follows until `resume`."""
+        plan, execution = self._executing(plan_id)
+        if execution.paused_at is not None:
+            raise Refused(f"The {plan.kind} is paused already.")
+        return await self._with(plan, msgspec.structs.replace(execution, paused_at=self._clock.now()), "paused")
+
+    async def resume(self, plan_id: PlanId) -> Plan:
+        """A paused execution algorithm goes on where it stood; its time ends that much later."""
+        plan, execution = self._executing(plan_id)
+        if execution.paused_at is None:
+            raise Refused(f"The {plan.kind} is not paused.")
+        shift = execution.shift + self._clock.now() - execution.paused_at
+        return await self._with(plan, msgspec.structs.replace(execution, paused_at=None, shift=shift), "resumed")
+
+    def _executing(self, plan_id: PlanId) -> tuple[Plan, Execution]:
+        plan = self._active(plan_id)
+        if plan.execution is None:
+            raise Refused(f"A {plan.kind} cannot be paused: cancel it, or change its exits.")
+        return plan, plan.execution
+
+    async def _with(self, plan: Plan, execution: Execution, reason: str) -> Plan:
+        now = self._clock.now()
+        after = msgspec.structs.replace(plan, execution=execution, updated_at=now)
+        await self._stored(PlanChanged(ts=now, plan=after, reason=reason), loud=False)
+        return self._core.plans.plans[plan.plan_id]
+
     def end_all(self, instrument: InstrumentId | None, reason: str) -> None:
         """End every active plan (of an instrument) at once, before its orders are pulled."""
         for plan in self._core.plans.active(instrument):
@@ -167,8 +198,14 @@ class PlanDesk:
         return self._core.orders.orders[order.client_id]
 
     async def drop_leg(self, order: Order) -> bool:
-        """The trader cancels an exit order of a plan: the plan does without that exit. False: it is none of these."""
+        """The trader cancels an exit order of a plan: the plan does without that exit; a slice: the plan ends.
+
+        False: it is none of these.
+        """
         plan = self._core.plans.plan_of(order)
+        if plan is not None and plan.is_active and plan.execution is not None:
+            await self.cancel(plan.plan_id, "its slice was cancelled by the trader")
+            return True
         if plan is None or not plan.is_active or order.leg not in (STOP_LEG, TARGET_LEG):
             return False
         if order.leg == STOP_LEG:
@@ -182,7 +219,7 @@ class PlanDesk:
         for plan in self._core.plans.active(instrument):
             if plan.side is not side and plan.has_exits:
                 await self.amend(plan.plan_id, stop=None, target=None, trail=None)
-            elif plan.side is side and not self._core.plans.tally(plan).open:
+            elif plan.side is side and (plan.execution is not None or not self._core.plans.tally(plan).open):
                 await self.cancel(plan.plan_id, "its entries were cancelled by the trader")
 
     def chasing(self, order: Order, bound: Decimal) -> Plan:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
+from decimal import Decimal
 
 from workstation.bus import Bus
 from workstation.clock import SECOND, Clock, Timer
 from workstation.domain.events import ORDER_EVENTS, OrderInitialized, PlanChanged, PlanEnded, PlanEvent
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import ZERO
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderType
 from workstation.domain.plan import Plan, PlanId
 from workstation.log import DeskLog
@@ -23,6 +25,7 @@ from workstation.trading.gateway import Journal, OrderGateway
 from workstation.trading.orders import venue_of
 from workstation.trading.plans.decide import decide
 from workstation.trading.plans.intents import Amend, Change, End, Pull, Send, Situation, Wake
+from workstation.trading.plans.tally import Tally
 from workstation.trading.plans.words import in_words
 from workstation.venues.contract import Venue
 
@@ -62,6 +65,7 @@ class PlanRunner:
         self._timer: tuple[int, Timer] | None = None
         self._seen: dict[InstrumentId, tuple[int | None, int | None]] = {}
         self._watched: set[InstrumentId] = set()
+        self._since: dict[PlanId, tuple[int, Decimal]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def market_moved(self, instrument: InstrumentId) -> None:
@@ -107,6 +111,8 @@ class PlanRunner:
     def _look(self) -> None:
         plans = self._core.plans.unsettled()
         self._watched = {plan.instrument for plan in plans}
+        alive = {plan.plan_id for plan in plans}
+        self._since = {plan_id: since for plan_id, since in self._since.items() if plan_id in alive}
         wakes: list[int] = []
         for plan in plans:
             try:
@@ -154,9 +160,11 @@ class PlanRunner:
         bid, ask = (None, None) if book.stale is not None else (book.best_bid, book.best_ask)
         now = self._clock.now()
         position = core.portfolio.position(plan.instrument).quantity
+        tally = core.plans.tally(plan)
+        seen, entered = self._watched_since(plan, tally)
         return Situation(
             plan=plan,
-            tally=core.plans.tally(plan),
+            tally=tally,
             instrument=terms,
             available=core.plans.available(plan, position),
             now=now,
@@ -168,7 +176,23 @@ class PlanRunner:
             rests_stops=OrderType.STOP in venue.capabilities.order_types,
             rests_both=venue.capabilities.reduce_only and not terms.is_spot,
             amends=venue.capabilities.amend,
+            volume=terms.quantity(core.market.markets[plan.instrument].volume - seen),
+            entered_before=entered,
         )
+
+    def _watched_since(self, plan: Plan, tally: Tally) -> tuple[int, Decimal]:
+        """The market's volume and the plan's filled quantity when the desk began to watch it, or it was resumed."""
+        volume = self._core.market.markets[plan.instrument].volume
+        paused = plan.execution is not None and plan.execution.paused_at is not None
+        if plan.execution is None or plan.execution.share is None:
+            return volume, ZERO
+        if paused or plan.plan_id not in self._since:
+            self._since[plan.plan_id] = (volume, tally.entered)
+        return self._since[plan.plan_id]
+
+    def first_orders(self, plan: Plan) -> list[OrderDraft]:
+        """The orders that a plan which has not begun would send at once."""
+        return [intent.draft for intent in decide(self.situation(plan)) if isinstance(intent, Send)]
 
     def _handing_over(self) -> int:
         return sum(len(legs) for legs in self._busy.values())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workstation.clock import SECOND
+from workstation.clock import SECOND, span
 from workstation.domain.instrument import ContractType, Instrument
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side, TimeInForce
 from workstation.domain.plan import Distance, Plan, PlanKind, Trail
@@ -38,7 +38,6 @@ from workstation.trading.commands import (
     SetTheme,
     StartPlan,
     describe,
-    span,
     spell,
 )
 
@@ -292,7 +291,6 @@ def test_seek_reads_the_time_of_day_in_the_desks_zone() -> None:
         ("theme green", "There is no theme green: tws-dark, tws-light."),
         ("speed 1000", "A recording plays at 0.1 to 100 times its speed, not at 1000."),
         ("seek 20:00", "The recording goes from 2024-05-01 13:00:00 to 2024-05-01 15:00:00."),
-        ("twap buy 2 over 30m", "TWAP cannot be done yet: enter the orders one by one."),
         ("flaten", "flaten is not a command. Did you mean flatten?"),
         ("zom", "zom is not a command. Did you mean zoom?"),
         ("xyzzy", "xyzzy is not a command."),
@@ -442,7 +440,7 @@ def test_every_order_spelled_out_reads_back_as_itself(wanted: OrderDraft) -> Non
 
 
 WORDS = """
-    by from show day 50bp
+    by from show day 50bp twap vwap pov iceberg over every pause resume
     buy sell stop limit market @ at 0.5 64200 100$ 2% -0.5% bid+1 po ro gtd 30m ioc risk tp trail
     after chase scale oco cancel all bids seek speed
     theme rearm close 99999999999999999999 0 . , $ % 1e5 -1 ∞ ½ ٣ BTC-USDT NOVA:BTC-USDT zoom : + 9999-99-99 24:61

@@ -10,6 +10,7 @@ from workstation.domain.events import TradingState
 from workstation.domain.numbers import ZERO, add, plain, subtract
 from workstation.domain.order import Order
 from workstation.domain.plan import EXIT_LEGS, PlanKind, PlanState
+from workstation.trading.execution.slicing import decide_execution
 from workstation.trading.plans.chase import decide_chase
 from workstation.trading.plans.entries import decide_entries, waits_for_entries
 from workstation.trading.plans.exits import decide_exits, exit_quantity
@@ -43,6 +44,10 @@ RULES: dict[PlanKind, Callable[[Situation], list[Intent]]] = {
     PlanKind.EXIT: _entries_and_exits,
     PlanKind.SCALE: _entries_and_exits,
     PlanKind.CHASE: _entries_and_exits,
+    PlanKind.TWAP: decide_execution,
+    PlanKind.VWAP: decide_execution,
+    PlanKind.POV: decide_execution,
+    PlanKind.ICEBERG: decide_execution,
 }
 
 

@@ -10,7 +10,7 @@ import msgspec
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import add, divide
+from workstation.domain.numbers import ZERO, add, divide
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
 from workstation.domain.plan import Plan, PlanId, PlanState
 from workstation.trading.plans.tally import Tally
@@ -67,7 +67,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     `available`: what of the position is there for this plan's exits (≥ 0). `busy`: legs of which an order is being
     handed over at this moment, so that nothing may be concluded about them. `room`: entries that may be sent now (the
     order-rate limit). `rests_stops`: the venue takes stop orders. `rests_both`: it enforces reduce-only, so that stop
-    and target may both rest there. `amends`: it can change orders.
+    and target may both rest there. `amends`: it can change orders. `volume`: what has traded in the market since the
+    desk began to watch the plan (or it was resumed), `entered_before` what the plan had filled then.
     """
 
     plan: Plan
@@ -83,6 +84,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     rests_stops: bool = True
     rests_both: bool = True
     amends: bool = True
+    volume: Decimal = ZERO
+    entered_before: Decimal = ZERO
 
     @property
     def mid(self) -> Decimal | None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from workstation.clock import span
 from workstation.domain.events import PlanEnded, PlanEvent, PlanStarted
+from workstation.domain.execution import Execution
 from workstation.domain.numbers import ZERO, add, plain
 from workstation.domain.plan import Distance, Plan, Trail
 
@@ -29,8 +33,39 @@ def exits_text(plan: Plan) -> str:
     return " ".join(parts)
 
 
+def execution_text(execution: Execution) -> str:
+    """The terms of an execution algorithm as they are typed: "2 over 30m @ 64000"."""
+    words = [plain(execution.quantity)]
+    if execution.length is not None:
+        words += ["over", span(execution.length)]
+    if execution.share is not None:
+        words.append(f"{plain(execution.share.scaleb(2))}%")
+    elif execution.slice:
+        words += ["show", plain(execution.slice)]
+    if execution.limit is not None:
+        words += ["@", plain(execution.limit)]
+    if execution.reduce_only:
+        words.append("ro")
+    return " ".join(words)
+
+
+def progress_text(plan: Plan, filled: Decimal, now: int) -> str:
+    """How far an execution algorithm is: "1.2 of 2 filled (60%), 12m left"; empty for other plans."""
+    execution = plan.execution
+    if execution is None:
+        return ""
+    parts = [f"{plain(filled)} of {plain(execution.quantity)} filled ({int(filled * 100 / execution.quantity)}%)"]
+    if execution.paused_at is not None:
+        parts.append("PAUSED")
+    elif execution.length is not None and plan.is_active:
+        parts.append(f"{span(max(0, plan.created_at + execution.shift + execution.length - now))} left")
+    return ", ".join(parts)
+
+
 def plan_text(plan: Plan) -> str:
     """The plan in a line: "bracket buy 0.5 NOVA:BTC-USDT, stop 63000 tp 66000"."""
+    if plan.execution is not None:
+        return f"{plan.kind} {plan.side} {execution_text(plan.execution)} {plan.instrument}"
     quantity = plan.covers
     for draft in plan.entries:
         quantity = add(quantity, draft.quantity)
