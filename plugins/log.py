@@ -39,6 +39,7 @@ class LogPane(TablePane[LogRow]):
     PANE = "log"
     TITLE = "Log"
     DEFAULT_KEY = "l"
+    LEAST = (30, 4)
     FOLLOWS = False
     EMPTY = "No entries. Esc drops the text filter, v changes the level."
     ACTIONS = (

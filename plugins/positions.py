@@ -76,6 +76,7 @@ class PositionsPane(TablePane[Row]):
     PANE = "positions"
     TITLE = "Positions"
     DEFAULT_KEY = "s"
+    LEAST = (40, 5)
     FOLLOWS = False
     EMPTY = "No open positions. v shows the balances."
     COLUMNS: ClassVar[tuple[Column, ...]] = _POSITIONS
@@ -273,7 +274,7 @@ class PositionsPane(TablePane[Row]):
 
     def action_choose(self) -> None:
         if isinstance(row := self.selected_row, Holding):
-            self.desk.select(row.instrument)
+            self.select_instrument(row.instrument)
 
     def chosen(self, row: Row) -> None:
         self.action_choose()

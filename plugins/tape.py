@@ -118,6 +118,7 @@ class TapePane(PaintedPane):
     PANE = "tape"
     TITLE = "Tape"
     DEFAULT_KEY = "p"
+    LEAST = (24, 5)
     PACE = 2
     ACTIONS = (
         Action("pause", "Hold / go on", "Holds the tape still, or lets it run again.", ("space",), footer=80,

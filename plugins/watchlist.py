@@ -184,16 +184,16 @@ class WatchlistPane(TablePane[Watched]):
 
     def action_choose(self) -> None:
         if self.selected_row is not None:
-            self.desk.select(self.selected_row.instrument.id)
+            self.select_instrument(self.selected_row.instrument.id)
 
     def chosen(self, row: Watched) -> None:
-        self.desk.select(row.instrument.id)
+        self.select_instrument(row.instrument.id)
 
     def on_click(self, event: events.Click) -> None:
         """A click selects, as in every watchlist."""
         super().on_click(event)
         if (row := self.row_at(event.y)) is not None:
-            self.desk.select(row.instrument.id)
+            self.select_instrument(row.instrument.id)
 
     # -- figures
 

@@ -31,6 +31,8 @@ class Action:
     group: str = ""
     context: str = DESK
     palette: bool = True
+    #: False while there is nothing that it could do: a page that does not exist. Its key is kept.
+    exists: bool = True
 
     @property
     def verb(self) -> str:
@@ -96,13 +98,17 @@ class ActionTable:
         return None
 
     def __iter__(self) -> Iterator[Action]:
-        return iter(self._actions.values())
+        return (action for action in self._actions.values() if action.exists)
+
+    def retitle(self, action: Action) -> None:
+        """Give an action of this name another title and help; its keys stay as they are."""
+        self._put(replace(action, keys=self._actions[action.name].keys))
 
     def get(self, name: str) -> Action | None:
         return self._actions.get(name)
 
     def of(self, context: str) -> list[Action]:
-        return [action for action in self._actions.values() if action.context == context]
+        return [action for action in self if action.context == context]
 
     def for_key(self, key: str, context: str) -> Action | None:
         return self._keys.get((context, key))
@@ -182,7 +188,7 @@ DESK_ACTIONS: tuple[Action, ...] = (
            ("/",), footer=50, short="Find", group="Find"),
     Action("command", "Command line", "Orders and commands by typing: buy 0.5 @ 64200, cancel all, close, rearm.",
            (":",), footer=55, short="Command", group="Find"),
-    Action("jump", "Jump to a pane", "Shows a letter on each pane; press it to go there.", ("ctrl+o",),
+    Action("jump", "Jump", "Shows a letter on each pane, page and control; press it to go there.", ("ctrl+o",),
            group="Panes", context=EVERYWHERE),
     Action("ticket", "Order ticket", "Opens the order ticket for the selected instrument.", ("o",), footer=70,
            short="Ticket", group="Trade"),
@@ -194,6 +200,8 @@ DESK_ACTIONS: tuple[Action, ...] = (
     Action("pane_next", "Next pane", "Moves the focus to the next pane.", ("]",), group="Panes"),
     Action("zoom", "Maximise pane", "Gives the focused pane the whole page; again to go back.", ("z",), footer=30,
            short="Zoom", group="Panes"),
+    Action("layout", "Layout mode", "Splits, moves, resizes, opens and closes panes; pages and saved layouts.",
+           ("ctrl+w",), footer=35, short="Layout", group="Panes"),
     Action("theme", "Dark / light theme", "Switches between the dark and the light theme and remembers it.", (),
            group="Desk"),
     Action("restart_pane", "Restart the failed pane", "Starts the focused pane again after an error.", ("ctrl+r",),
@@ -216,14 +224,15 @@ REPLAY_ACTIONS: tuple[Action, ...] = (
 
 
 def page_actions(titles: Sequence[str]) -> tuple[Action, ...]:
-    """One action for each page that exists: keys 1 … 9."""
+    """One action for each of nine pages: keys 1 … 9. Those without a page wait for one."""
     return tuple(
         Action(
             f"page_{number}",
-            f"Page {number}: {title}",
-            f"Shows the {title} page.",
+            f"Page {number}: {titles[number - 1]}" if number <= len(titles) else f"Page {number}",
+            f"Shows the {titles[number - 1]} page." if number <= len(titles) else "Shows a page of your own.",
             (str(number),),
             group="Panes",
+            exists=number <= len(titles),
         )
-        for number, title in enumerate(titles, 1)
+        for number in range(1, 10)
     )

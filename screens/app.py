@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual._context import active_message_pump
@@ -25,9 +25,14 @@ from screens.command_line import CommandLine
 from screens.commands import DeskCommands
 from screens.desk import ShellDesk
 from screens.desk_screen import DeskScreen
+from screens.jump import Jump
 from screens.keyboard import Keyboard
 from screens.keys import display
-from screens.layout import pages_for, pane_of
+from screens.layout import pane_of
+from screens.layout_actions import LAYOUT, LAYOUT_ACTIONS
+from screens.layout_commands import LayoutCommands
+from screens.layout_mouse import LayoutMouse
+from screens.layouts import Layouts
 from screens.pane import Pane
 from screens.plugins import PaneInfo, list_plugins
 from screens.prompt import PromptScreen
@@ -42,10 +47,15 @@ from workstation.store import StoreError
 from workstation.trading.errors import Refused
 from workstation.venues.contract import VenueError
 
+if TYPE_CHECKING:
+    from screens.finder import Entry
+
 #: Beneath a dialog the panes go on, at this fraction of the frame rate.
 _COVERED = 4
 #: No pane's `PACE` is larger.
 _SLOWEST = 4
+#: So many of the palette's entries are remembered as used lately.
+_RECENT = 10
 #: The status bar is painted this many times a second.
 _STATUS_RATE = 5
 
@@ -66,9 +76,11 @@ class TwsApp(App[None]):
         state_file: Path | None = None,
         start: Callable[[], Awaitable[None]] | None = None,
         recordings: Path | None = None,
+        layouts: Path | None = None,
     ) -> None:
         """`panes`: what `list_plugins` found; `state_file`: where the desk's looks are kept; `start`: run beside the
-        first frame (the engine's `start`); `recordings`: the folder of what is recorded here."""
+        first frame (the engine's `start`); `recordings`, `layouts`: the folders of what is recorded here and of
+        layouts as files."""
         super().__init__()
         self.engine = engine
         self.desk_settings: Settings = engine.settings or Settings()
@@ -82,11 +94,17 @@ class TwsApp(App[None]):
         if self.state.problem:
             self.problems.append(self.state.problem)
         classes = {info.name: info.cls for info in panes if info.cls is not None}
-        pages = pages_for(frozenset(classes))
+        self.layouts = Layouts(self, classes, layouts)
+        pages, page = self.layouts.first()
+        self.problems += self.layouts.problems
         self.table = self._action_table(classes, [page.title for page in pages])
         self.commands = DeskCommands(self)
+        self.layout_commands = LayoutCommands(self)
+        self.jump = Jump(self)
         self.typed = TypedLines(self)
         self.desk_screen = DeskScreen(self, pages, classes)
+        self.workspace.page = page
+        self.workspace.mouse = LayoutMouse(self.workspace, self.layouts)
         self.keyboard = Keyboard(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._frames = 0
@@ -107,7 +125,11 @@ class TwsApp(App[None]):
 
     def _action_table(self, classes: dict[str, type[Pane]], pages: Sequence[str]) -> ActionTable:
         table = ActionTable(DESK_ACTIONS)
-        for action in (*page_actions(pages), *(REPLAY_ACTIONS if self.engine.replay is not None else ())):
+        for action in (
+            *page_actions(pages),
+            *LAYOUT_ACTIONS,
+            *(REPLAY_ACTIONS if self.engine.replay is not None else ()),
+        ):
             table.add(action)
         for name, cls in classes.items():
             self.problems += table.add_pane(name, cls.ACTIONS)
@@ -124,6 +146,7 @@ class TwsApp(App[None]):
     async def _start(self, start: Callable[[], Awaitable[None]]) -> None:
         try:
             await start()
+            self.layouts.store_opened()
         except Exception as error:
             self.engine.log.error("desk", f"The desk could not start whole: {error}")
             self.toast(f"The desk could not start whole: {error}", error=True)
@@ -215,12 +238,15 @@ class TwsApp(App[None]):
         elif action.context in (DESK, EVERYWHERE):
             self.commands.run(action)
             self.refresh_bars()
+        elif action.context == LAYOUT:
+            self.layout_commands.run(action)
+            self.refresh_bars()
         else:
             slot = self.workspace.current
             if slot is None or pane_of(slot) != action.context:
-                slot = self.workspace.slot_for(action.context)
+                slot = self.layouts.bring(action.context)
             if slot is None:
-                self.toast(f"No page has the pane of {action.title!r}.", error=True)
+                self.toast(f"There is no pane for {action.title!r}.", error=True)
                 return
             self.workspace.focus_slot(slot)
             self.run_in_pane(self.workspace.panes[slot], action)
@@ -246,18 +272,39 @@ class TwsApp(App[None]):
             self.workspace.guard(pane, pane.repaint)
         self.refresh_bars()
 
+    def mode_word(self) -> str:
+        """What the footer says of the mode in which keys are taken."""
+        return "JUMP" if self.jump.active else "LAYOUT" if self.layout_commands.active else ""
+
     def footer_actions(self) -> list[Action]:
         """The actions that matter where the focus is: the pane's, then the desk's."""
+        if self.layout_commands.active:
+            return self.table.of(LAYOUT)
         pane = self.workspace.focused_pane
         own = self.table.of(pane.PANE) if pane is not None else []
         return [*own, *self.table.of(DESK), *self.table.of(EVERYWHERE)]
 
-    def finish_jump(self, key: str) -> None:
-        slot = self.workspace.letters.get(key)
-        self.workspace.letters = {}
-        self.desk_screen.footer.jumping = False
-        if slot is not None:
-            self.workspace.focus_slot(slot)
+    def find(self, title: str, placeholder: str, entries: Sequence[Entry], empty: str) -> None:
+        """Open a list to choose from by typing; what was chosen lately comes first."""
+        from screens.finder import Finder
+
+        found = self.state.values.get("recent")
+        recent = [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
+
+        def run(entry: Entry | None) -> None:
+            if entry is None:
+                return
+            if entry.id:
+                self.state.values["recent"] = [entry.id, *(one for one in recent if one != entry.id)][:_RECENT]
+                self.state.dirty = True
+            entry.run()
+
+        self.push_screen(Finder(title, placeholder, entries, empty, recent), run)
+
+    def pages_changed(self) -> None:
+        """The pages have other titles or another order: their actions are called by them."""
+        for action in page_actions([page.title for page in self.workspace.pages]):
+            self.table.retitle(action)
         self.refresh_bars()
 
     @on(CommandLine.Entered)
@@ -354,6 +401,7 @@ def run_desk(engine: Engine, paths: Paths) -> int:
         state_file=paths.state / f"desk-{engine.mode}.json",
         start=start,
         recordings=paths.recordings,
+        layouts=paths.layouts,
     )
 
     async def run() -> None:

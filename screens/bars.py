@@ -212,22 +212,28 @@ class Footer(_Bar):
     """The keys that matter where the focus is: the pane's own first, then the desk's, as many as fit."""
 
     def __init__(
-        self, actions: Callable[[], Sequence[Action]], armed: Callable[[], bool], run: Callable[[str], None]
+        self,
+        actions: Callable[[], Sequence[Action]],
+        armed: Callable[[], bool],
+        run: Callable[[str], None],
+        mode: Callable[[], str],
     ) -> None:
+        """`mode`: the word for what the keys do now, "" where they do what they always do."""
         super().__init__()
         self.actions = actions
         self.armed = armed
         self.run = run
-        self.jumping = False
+        self.mode = mode
         self._hits: list[tuple[int, int, str]] = []
 
     def parts(self) -> list[Part]:
         ink = self.ink
         self._hits = []
-        if self.jumping:
-            return [(" Press the letter of a pane, Esc to stay ", ink.own)]
+        mode = self.mode()
+        if mode == "JUMP":
+            return [(f" {mode} ", ink.badges["paper"]), ("  Press a letter to go there, Esc to stay", ink.own)]
         hints = [action for action in self.actions() if action.footer and action.keys]
-        room = self.width
+        room = self.width - (cell_len(mode) + 3 if mode else 0)
         chosen: set[str] = set()
         for action in sorted(hints, key=lambda one: -one.footer):
             length = cell_len(self._key(action)) + cell_len(action.label) + 3
@@ -236,6 +242,9 @@ class Footer(_Bar):
                 chosen.add(action.name)
         parts: list[Part] = []
         x = 0
+        if mode:
+            parts += [(f" {mode} ", ink.badges["paper"]), (" ", ink.text)]
+            x = cell_len(mode) + 3
         for action in hints:
             if action.name not in chosen:
                 continue

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from screens.actions import DESK, EVERYWHERE, Action
 from screens.keys import display
+from screens.layout_actions import LAYOUT
 from workstation.clock import SECOND
+from workstation.domain.instrument import InstrumentId
 from workstation.trading.errors import Refused
 
 if TYPE_CHECKING:
@@ -25,10 +28,16 @@ class DeskCommands:
         self.app = app
         self._killed_at: float | None = None  # monotonic seconds of the first press: the trader's time, not a replay's
         self._kill_failure = ""
+        #: More entries of the palette, asked for whenever it opens.
+        self.palette_sources: list[Callable[[], Sequence[Entry]]] = []
 
     def run(self, action: Action) -> None:
         if action.name.startswith("page_"):
-            self.app.workspace.show_page(int(action.name.removeprefix("page_")) - 1)
+            page = int(action.name.removeprefix("page_")) - 1
+            if page >= len(self.app.workspace.pages):
+                self.app.toast(f"There is no page {page + 1} yet: n in the layout mode makes one.", error=True)
+            else:
+                self.app.workspace.show_page(page)
             return
         try:
             getattr(self, f"do_{action.name}")()
@@ -88,7 +97,7 @@ class DeskCommands:
     # -- finding
 
     def do_palette(self) -> None:
-        from screens.finder import Entry, Finder, action_entries
+        from screens.finder import Entry, action_entries
         from screens.theme import COLOURS
 
         if self._in_dialog():
@@ -100,22 +109,22 @@ class DeskCommands:
         actions = sorted(app.table, key=lambda one: (one.context != here, one.context not in (DESK, EVERYWHERE)))
         entries = action_entries(actions, titles, app.run_named)
         entries += [
-            Entry("Pane", title, lambda slot=slot: app.workspace.focus_slot(slot), words=f"go to pane {slot}")  # type: ignore[misc]
+            Entry("Pane", title, partial(app.workspace.focus_slot, slot), words=f"go to pane {slot}", id=f"pane {slot}")
             for slot, title in app.workspace.every_slot()
         ]
+        entries += app.layout_commands.open_entries()
         entries += self._instruments()
+        entries += app.layout_commands.layout_entries()
         entries += [
-            Entry("Theme", name, lambda name=name: app.use_theme(name), words="theme colours")  # type: ignore[misc]
+            Entry("Theme", name, partial(app.use_theme, name), words="theme colours", id=f"theme {name}")
             for name in COLOURS
         ]
-        dialog = Finder("Command palette", "Type an action, a pane, an instrument …", entries, " Nothing of that name.")
-        app.push_screen(dialog, _run_entry)
+        for source in self.palette_sources:
+            entries += source()
+        app.find("Command palette", "Type an action, a pane, an instrument …", entries, " Nothing of that name.")
 
     def do_search(self) -> None:
-        from screens.finder import Finder
-
-        dialog = Finder("Instrument", "Type a venue or a symbol …", self._instruments(), " No such instrument.")
-        self.app.push_screen(dialog, _run_entry)
+        self.app.find("Instrument", "Type a venue or a symbol …", self._instruments(), " No such instrument.")
 
     def _instruments(self) -> list[Entry]:
         from screens.finder import Entry
@@ -129,13 +138,22 @@ class DeskCommands:
                 Entry(
                     instrument.venue[:10],
                     instrument.symbol,
-                    lambda one=instrument.id: app.desk.select(one),  # type: ignore[misc]
+                    partial(self._select, instrument.id),
                     terms,
                     price,
                     f"{instrument.id} instrument {instrument.base} {instrument.quote}",
+                    f"instrument {instrument.id}",
                 )
             )
         return found
+
+    def _select(self, instrument: InstrumentId) -> None:
+        """For the focused pane's link group if it is in one, else for the desk."""
+        pane = self.app.workspace.focused_pane
+        if pane is None:
+            self.app.desk.select(instrument)
+        else:
+            pane.select_instrument(instrument)
 
     def do_help(self) -> None:
         from screens.finder import Help
@@ -147,6 +165,9 @@ class DeskCommands:
             return
         pane = app.workspace.focused_pane
         own = app.table.of(pane.PANE) if pane is not None else []
+        title = pane.TITLE if pane is not None else None
+        if app.layout_commands.active:
+            own, title = app.table.of(LAYOUT), "Layout mode"
         desk = [action for action in app.table if action.context in (DESK, EVERYWHERE)]
         desk.sort(key=lambda action: _GROUPS.index(action.group) if action.group in _GROUPS else len(_GROUPS))
         arm = display(self._keys("arm")[0]) if self._keys("arm") else "the palette"
@@ -154,7 +175,7 @@ class DeskCommands:
             f"‡ trades: acts only in the focused pane and while the desk is ARMED ({arm}). In a text field letters "
             f"are letters. The kill switch ({display(self._keys('kill')[0])}) works everywhere, always."
         )
-        app.push_screen(Help(pane.TITLE if pane is not None else None, own, desk, note))
+        app.push_screen(Help(title, own, desk, note))
 
     def do_help_here(self) -> None:
         self.do_help()
@@ -163,7 +184,7 @@ class DeskCommands:
         self.app.desk_screen.command_line.open()
 
     def do_ticket(self) -> None:
-        slot = self.app.workspace.slot_for("ticket")
+        slot = self.app.layouts.bring("ticket")
         if slot is None:
             raise Refused("There is no order ticket on this desk.")
         self.app.workspace.focus_slot(slot)
@@ -172,14 +193,20 @@ class DeskCommands:
 
     def do_jump(self) -> None:
         if not self._in_dialog():
-            self.app.workspace.start_jump()
-            self.app.desk_screen.footer.jumping = True
+            if self.app.jump.active:
+                self.app.jump.stop()
+            else:
+                self.app.jump.start()
 
     def do_focus_next(self) -> None:
         self.app.desk_screen.focus_next()
 
     def do_focus_previous(self) -> None:
         self.app.desk_screen.focus_previous()
+
+    def do_layout(self) -> None:
+        if not self._in_dialog():
+            self.app.layout_commands.enter()
 
     def do_pane_next(self) -> None:
         self.app.workspace.step(1)
@@ -279,8 +306,3 @@ class DeskCommands:
 
 
 _GROUPS = ["Safety", "Trade", "Find", "Panes", "Replay", "Desk"]
-
-
-def _run_entry(entry: Entry | None) -> None:
-    if entry is not None:
-        entry.run()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, MutableMapping
+from collections.abc import Callable, Coroutine, MutableMapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from screens.links import link_of
 from screens.pane import Pane
 from screens.sizes import Sizes
 from screens.theme import Ink
@@ -49,26 +50,93 @@ class ShellDesk:
         if instrument == self._selected:
             return
         self.engine.instrument(instrument)  # KeyError for one that does not exist
+
+        def change() -> None:
+            self._selected = instrument
+            self._app.state.values["instrument"] = instrument
+
+        self._changing(change)
+
+    def _changing(self, change: Callable[[], None]) -> None:
+        """Change what panes show, and tell those whose instrument is another one now."""
         workspace = self._app.workspace
         before = {pane: pane.instrument_id for pane in workspace.panes.values()}
-        self._selected = instrument
-        self._app.state.values["instrument"] = instrument
+        change()
         self._app.state.dirty = True
         for pane, old in before.items():
             if pane.instrument_id != old:
                 workspace.guard(pane, pane.changed)
         self._app.refresh_bars()
 
+    # -- link groups and instruments of single panes
+
+    def _links(self) -> dict[str, Any]:
+        links = self._app.state.values.setdefault("links", {})
+        if not isinstance(links, dict):  # a damaged file
+            links = self._app.state.values["links"] = {}
+        return links
+
+    def instrument_in(self, slot: str) -> InstrumentId | None:
+        settings = self.pane_settings(slot)
+        if (link := link_of(settings)) is not None:
+            linked = self._links().get(link)
+            return linked if self._known(linked) else self._selected
+        return settings.get("instrument") or self._selected
+
+    def _known(self, instrument: object) -> bool:
+        try:
+            return isinstance(instrument, str) and self.engine.instrument(instrument) is not None
+        except KeyError:
+            return False
+
+    def select_in(self, slot: str, instrument: InstrumentId) -> None:
+        link = link_of(self.pane_settings(slot))
+        if link is None:
+            self.select(instrument)
+            return
+        self.engine.instrument(instrument)  # KeyError for one that does not exist
+        self._changing(lambda: self._links().update({link: instrument}))
+
+    def link(self, slot: str, link: str | None) -> None:
+        """Put a slot's pane into a link group, or with None into none. A group without an instrument takes the pane's;
+        a pane that leaves its group follows the desk."""
+        instrument = self.instrument_in(slot)
+
+        def change() -> None:
+            settings = self.pane_settings(slot)
+            settings["instrument"] = None
+            if link is None:
+                settings.pop("link", None)
+            else:
+                settings["link"] = link
+                if not self._known(self._links().get(link)):
+                    self._links()[link] = instrument
+
+        self._changing(change)
+
+    def show_in(self, slot: str, instrument: InstrumentId | None) -> None:
+        """Give a slot's pane an instrument of its own, or with None let it follow the desk."""
+
+        def change() -> None:
+            settings = self.pane_settings(slot)
+            settings.pop("link", None)
+            settings["instrument"] = instrument
+
+        self._changing(change)
+
     def toast(self, text: str, *, error: bool = False) -> None:
         self._app.toast(text, error=error)
 
     def offer_draft(self, draft: OrderDraft) -> None:
-        self.select(draft.instrument)
         workspace = self._app.workspace
-        slot = workspace.slot_for("ticket")
+        slot = self._app.layouts.bring("ticket")
         if slot is None:
             self.toast("There is no order ticket on this desk.", error=True)
             return
+        if self.pane_settings(slot).get("instrument"):  # a ticket of one instrument shows the draft's from now on
+            self.show_in(slot, draft.instrument)
+        else:
+            self.select_in(slot, draft.instrument)
         workspace.focus_slot(slot)
         pane = workspace.panes[slot]
         workspace.guard(pane, lambda: pane.take_draft(draft))

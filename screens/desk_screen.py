@@ -58,7 +58,8 @@ class DeskScreen(PromptScreen[None]):
     """Everything but dialogs."""
 
     DEFAULT_CSS = """
-    DeskScreen { layers: base typed notices cover; layout: vertical; overflow: hidden; background: $background; }
+    DeskScreen { layers: base typed notices letters cover; layout: vertical; overflow: hidden;
+                 background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
     AUTO_FOCUS = ""
@@ -70,7 +71,7 @@ class DeskScreen(PromptScreen[None]):
         self.notices = Notices()
         self.status = StatusBar(app.engine, lambda: app.armed, self.workspace.page_titles, self._show_page)
         self.command_line = CommandLine(app.typed.meaning, app.typed.questions, app.state.values.get("commands", ()))
-        self.footer = Footer(app.footer_actions, lambda: app.armed, app.run_named)
+        self.footer = Footer(app.footer_actions, lambda: app.armed, app.run_named, app.mode_word)
 
     def compose(self) -> ComposeResult:
         yield self.status
@@ -97,6 +98,7 @@ class DeskScreen(PromptScreen[None]):
     def _focus_moved(self, focused: Widget | None) -> None:
         before = self.workspace.current
         self.workspace.focus_moved()
+        self.shell.layouts.page_shown(self.workspace.page)
         for slot in {before, self.workspace.current}:
             if (pane := self.workspace.panes.get(slot or "")) is not None:
                 self.workspace.guard(pane, pane.repaint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -13,10 +14,11 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from screens.actions import DESK, EVERYWHERE, Action
+from screens.actions import Action
 from screens.dialog import Dialog, Line, Lines
 from screens.field import Field
 from screens.fuzzy import score
+from screens.layout_actions import LAYOUT
 from screens.theme import Ink
 
 _MOST = 200
@@ -24,7 +26,8 @@ _MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something to find and run. `kind` stands before it, `keys` at the right end; `words` help to find it."""
+    """Something to find and run. `kind` stands before it, `keys` at the right end; `words` help to find it. An entry
+    with an `id` is remembered when it is run."""
 
     kind: str
     title: str
@@ -32,6 +35,7 @@ class Entry:
     detail: str = ""
     keys: str = ""
     words: str = ""
+    id: str = ""
 
 
 class Finder(Dialog[Entry]):
@@ -49,8 +53,12 @@ class Finder(Dialog[Entry]):
         ("ctrl+n", "move(1)", "Down"),
     ]
 
-    def __init__(self, title: str, placeholder: str, entries: Sequence[Entry], empty: str) -> None:
+    def __init__(
+        self, title: str, placeholder: str, entries: Sequence[Entry], empty: str, recent: Sequence[str] = ()
+    ) -> None:
+        """`recent`: ids of the entries that were run last, the newest first; they stand before the others."""
         super().__init__()
+        self.recent = {id_: place for place, id_ in enumerate(recent)}
         self.heading = title
         self.placeholder = placeholder
         self.entries = entries
@@ -73,16 +81,26 @@ class Finder(Dialog[Entry]):
 
     def narrow(self, query: str) -> None:
         if query.strip():
-            ranked = [(score(query, entry.title, entry.words), entry) for entry in self.entries]
+            ranked = [(self._rank(query, entry), entry) for entry in self.entries]
             self.found = [entry for rank, entry in sorted(ranked, key=lambda one: -one[0]) if rank > 0][:_MOST]
         else:
-            self.found = list(self.entries)[:_MOST]
+            known = len(self.recent)
+            self.found = sorted(self.entries, key=lambda entry: self.recent.get(entry.id, known))[:_MOST]
         lines = self.query_one(Lines)
         lines.show([self._line(entry, lines.ink) for entry in self.found])
 
-    @staticmethod
-    def _line(entry: Entry, ink: Ink) -> Line:
-        left = [(f" {entry.kind:<11}", ink.dim), (entry.title, ink.text)]
+    def _rank(self, query: str, entry: Entry) -> float:
+        """How well the entry fits: by its words, its own key, and a little by how lately it was run."""
+        rank = score(query, entry.title, entry.words)
+        if query.strip() in entry.keys.split():
+            rank += 300
+        if rank > 0 and entry.id in self.recent:
+            rank += max(4, 24 - 2 * self.recent[entry.id])
+        return rank
+
+    def _line(self, entry: Entry, ink: Ink) -> Line:
+        style = ink.own if entry.id in self.recent else ink.dim
+        left = [(f" {entry.kind:<11}", style), (entry.title, ink.text)]
         if entry.detail:
             left.append((f"  {entry.detail}", ink.dim))
         return Line(tuple(left), ((entry.keys, ink.accent),) if entry.keys else ())
@@ -202,9 +220,7 @@ def action_entries(actions: Sequence[Action], titles: dict[str, str], run: Calla
     entries = []
     for action in actions:
         if action.palette:
-            kind = "Desk" if action.context in (DESK, EVERYWHERE) else titles.get(action.context, action.context)
-            name = action.name
-            entries.append(
-                Entry(kind[:10], action.title, lambda name=name: run(name), "", action.shown_keys, f"{kind} {name}")  # type: ignore[misc]
-            )
+            kind = "Layout" if action.context == LAYOUT else titles.get(action.context, "Desk")
+            words, name = f"{kind} {action.name}", action.name
+            entries.append(Entry(kind[:10], action.title, partial(run, name), "", action.shown_keys, words, name))
     return entries

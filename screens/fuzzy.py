@@ -5,11 +5,12 @@ from __future__ import annotations
 
 def score(query: str, title: str, words: str = "") -> float:
     """0 for no match; higher is better. Case does not matter; the beginning of a word of the title counts most, then
-    what stands inside it, then the other `words`, then a title that has the letters in this order."""
+    what stands inside it, the first letters of its words, the other `words`, and last a title that has the letters in
+    this order."""
     title, words = title.lower(), words.lower()
     total = 0.0
     for word in query.lower().split():
-        one = _word(word, title) or (50.0 if word in words else 0.0) or _letters(word, title)
+        one = _word(word, title) or _initials(word, title) or (50.0 if word in words else 0.0) or _letters(word, title)
         if one == 0:
             return 0.0
         total += one
@@ -22,6 +23,12 @@ def _word(word: str, title: str) -> float:
         return 0.0
     start = at == 0 or not title[at - 1].isalnum()
     return 100 + (50 if start else 0) + 20 * len(word) / len(title) - min(at, 40) / 4
+
+
+def _initials(word: str, title: str) -> float:
+    """The mnemonic of a title: the first letters of its words, "ot" for "Order ticket"."""
+    initials = "".join(part[0] for part in title.replace("/", " ").split() if part[0].isalnum())
+    return 90.0 + 20 * len(word) / len(initials) if len(word) > 1 and initials.startswith(word) else 0.0
 
 
 def _letters(word: str, title: str) -> float:

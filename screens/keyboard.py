@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from screens.actions import DESK, EVERYWHERE
+from screens.layout_actions import LAYOUT
 
 if TYPE_CHECKING:
     from screens.app import TwsApp
@@ -49,6 +50,17 @@ class Keyboard:
         now = get_time()
         return now - event.time > STALE_SECONDS or now < self._settled_at
 
+    def _layout_key(self, event: events.Key) -> bool:
+        """In the layout mode no key reaches a pane: a slip must not trade. Pages and the help still have theirs."""
+        app = self._app
+        action = app.table.for_key(event.key, LAYOUT)
+        if action is None:
+            action = app.table.for_key(event.key, DESK)
+            if action is None or not (action.name.startswith("page_") or action.name == "help_here"):
+                return True
+        app.run_named(action.name)
+        return True
+
     def take(self, event: events.Key) -> bool:
         """Act on a key; False if it is Textual's to handle."""
         app = self._app
@@ -58,9 +70,12 @@ class Keyboard:
             return True
         if app.screen is not app.desk_screen:
             return False
-        if app.workspace.letters:
-            app.finish_jump(event.key)
+        if app.jump.active:
+            app.jump.press(event.character if event.is_printable and event.character else event.key)
+            app.refresh_bars()
             return True
+        if app.layout_commands.active:
+            return self._layout_key(event)
         focused = app.focused
         pane = app.workspace.pane_with(focused)
         if focused is not None and focused is not pane and _wants(focused, pane, event):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from textual.geometry import Region
@@ -28,10 +28,12 @@ type Node = Tabs | Split
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page's layouts, the roomiest first, each with the least width and height that it needs."""
+    """A page's layouts, the roomiest first, each with the least width and height that it needs. `origin` is the
+    built-in page that it was made from, "" if the trader made it."""
 
     title: str
     variants: tuple[tuple[int, int, Node], ...]
+    origin: str = ""
 
     def fitting(self, width: int, height: int) -> Node:
         """The roomiest layout that fits; the last one fits always."""
@@ -76,12 +78,12 @@ def slots_of(node: Node) -> Iterator[str]:
             yield from slots_of(part)
 
 
-def only(node: Node, panes: frozenset[str]) -> Node | None:
-    """The layout without the panes that are not installed; None if nothing is left."""
+def without(node: Node, gone: Callable[[str], bool]) -> Node | None:
+    """The layout without some slots; None if nothing is left."""
     if isinstance(node, Tabs):
-        slots = tuple(slot for slot in node.slots if pane_of(slot) in panes)
+        slots = tuple(slot for slot in node.slots if not gone(slot))
         return Tabs(slots) if slots else None
-    parts = tuple((size, kept) for size, part in node.parts if (kept := only(part, panes)) is not None)
+    parts = tuple((size, kept) for size, part in node.parts if (kept := without(part, gone)) is not None)
     if len(parts) == 1:
         return parts[0][1]
     if parts and not any(isinstance(size, str) for size, _ in parts):
@@ -89,12 +91,17 @@ def only(node: Node, panes: frozenset[str]) -> Node | None:
     return Split(node.across, parts) if parts else None
 
 
+def only(node: Node, panes: frozenset[str]) -> Node | None:
+    """The layout without the panes that are not installed; None if nothing is left."""
+    return without(node, lambda slot: pane_of(slot) not in panes)
+
+
 def place(node: Node, region: Region) -> list[Place]:
     """The places of a layout in `region`. Between parts that stand side by side one column is left for the rule."""
     if isinstance(node, Tabs):
         x, y, width, height = region
         return [Place(node, Region(x, y, width, min(1, height)), Region(x, y + 1, width, max(0, height - 1)))]
-    sizes = _divide(
+    sizes = divide(
         [size for size, _ in node.parts],
         region.width - (len(node.parts) - 1) if node.across else region.height,
     )
@@ -110,7 +117,7 @@ def place(node: Node, region: Region) -> list[Place]:
     return places
 
 
-def _divide(sizes: Sequence[int | str], total: int) -> list[int]:
+def divide(sizes: Sequence[int | str], total: int) -> list[int]:
     """Whole cells for each size: fixed ones first, the rest by share; nothing is lost to rounding."""
     fixed = sum(size for size in sizes if isinstance(size, int))
     shares = [0.0 if isinstance(size, int) else float(size.removesuffix("fr")) for size in sizes]
@@ -223,8 +230,8 @@ def pages_for(panes: frozenset[str], pages: Sequence[Page] = PAGES) -> list[Page
             (width, height, node) for width, height, full in page.variants if (node := only(full, panes)) is not None
         )
         if kept:
-            result.append(Page(page.title, kept))
+            result.append(Page(page.title, kept, page.title))
     placed = {pane_of(slot) for page in result for *_, node in page.variants for slot in slots_of(node)}
     if others := sorted(panes - placed):
-        result.append(Page("More", ((0, 0, Tabs(tuple(others))),)))
+        result.append(Page("More", ((0, 0, Tabs(tuple(others))),), "More"))
     return result

@@ -12,14 +12,18 @@ from textual.widgets import Input
 NUMBER = r"[\d.,]{0,18}"
 
 
-def _not_enter(bindings: Sequence[BindingType]) -> list[BindingType]:
-    return [one for one in bindings if (one.key if isinstance(one, Binding) else one[0]) != "enter"]
+#: Enter is the pane's; ctrl+w, which deletes words elsewhere, the desk's: a number is no word.
+_NOT_OURS = ("enter", "ctrl+w")
+
+
+def _ours(bindings: Sequence[BindingType]) -> list[BindingType]:
+    return [one for one in bindings if (one.key if isinstance(one, Binding) else one[0]) not in _NOT_OURS]
 
 
 class NumberField(Input, inherit_bindings=False):
     """One line to type a number into. Enter is left to the pane, whose action knows whether the desk is armed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = _not_enter(Input.BINDINGS)
+    BINDINGS: ClassVar[list[BindingType]] = _ours(Input.BINDINGS)
     DEFAULT_CSS = """
     NumberField, NumberField:focus { border: none; height: 1; padding: 0; width: 1fr; background: $surface; }
     NumberField:focus { background: $cursor-row; }

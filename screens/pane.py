@@ -6,7 +6,7 @@ belongs to the screen.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, MutableMapping
+from collections.abc import Callable, Coroutine, MutableMapping
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol
 
@@ -59,6 +59,14 @@ class Desk(Protocol):
         """Go to the next larger (+1) or smaller (−1) preset and return it."""
         ...
 
+    def instrument_in(self, slot: str) -> InstrumentId | None:
+        """The instrument of a slot: its link group's, its own, or the desk's selected one."""
+        ...
+
+    def select_in(self, slot: str, instrument: InstrumentId) -> None:
+        """Select an instrument from a slot's pane: for its link group if it is in one, else for the desk."""
+        ...
+
     def restart(self, slot: str) -> None:
         """Start the pane of a slot afresh."""
         ...
@@ -85,6 +93,8 @@ class Pane(Widget):
     #: Painted at every n-th frame; 1 for what a trader acts on, more for what he only follows. At most 4.
     PACE: ClassVar[int] = 1
     FOLLOWS: ClassVar[bool] = True
+    #: Least width and height in cells in which the pane is of use: with less room it becomes a tab of its neighbour.
+    LEAST: ClassVar[tuple[int, int]] = (24, 5)
 
     can_focus = True
 
@@ -115,8 +125,8 @@ class Pane(Widget):
 
     @property
     def instrument_id(self) -> InstrumentId | None:
-        """The pinned instrument, or the one selected on the desk."""
-        return self.settings.get("instrument") or self.desk.selected
+        """The instrument of the pane's link group, the pinned one, or the one selected on the desk."""
+        return self.desk.instrument_in(self.slot)
 
     @property
     def instrument(self) -> Instrument | None:
@@ -126,10 +136,15 @@ class Pane(Widget):
     def book(self) -> OrderBook | None:
         return None if self.instrument_id is None else self.engine.book(self.instrument_id)
 
+    def select_instrument(self, instrument: InstrumentId) -> None:
+        """Select an instrument for the panes of this one's link group, or for all that follow the desk."""
+        self.desk.select_in(self.slot, instrument)
+
     def pin(self, instrument: InstrumentId | None) -> None:
-        """Stay with one instrument, or with None follow the desk again."""
+        """Stay with one instrument, or with None follow the desk again; the pane leaves its link group."""
         before = self.instrument_id
         self.settings["instrument"] = instrument
+        self.settings.pop("link", None)
         self.save_settings()
         if self.instrument_id != before:
             self.changed()
@@ -158,6 +173,14 @@ class Pane(Widget):
 
     def theme_changed(self) -> None:
         """The inks changed; `paint` follows."""
+
+    def jump_targets(self) -> list[tuple[int, int, Callable[[], object]]]:
+        """The pane's controls for the jump mode: where in the pane the letter stands (x, y), and what it does."""
+        found: list[tuple[int, int, Callable[[], object]]] = []
+        for node in self.query("*").results(Widget):
+            if node.focusable and node.region:
+                found.append((node.region.x - self.region.x, node.region.y - self.region.y, node.focus))
+        return found
 
     def take_draft(self, draft: OrderDraft) -> bool:
         """Show a draft for sending (the order ticket does); True if this pane takes drafts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -238,6 +239,15 @@ class TablePane[R](PaintedPane):
     def action_sort_turn(self) -> None:
         self.sort_by(self.sort_key, not self.sort_down)
 
+    def jump_targets(self) -> list[tuple[int, int, Callable[[], object]]]:
+        headers = [(column, x) for column, x, _ in self._layout if column.sort is not None]
+        return [(x, 0, partial(self._sort_or_turn, column)) for column, x in headers]
+
+    def _sort_or_turn(self, column: Column) -> None:
+        """Sort by the column; the other way round if it is sorted by it already."""
+        self.sort_by(column.key, not self.sort_down if column.key == self.sort_key else False)
+        self.repaint()
+
     def column_at(self, x: int) -> Column | None:
         return next((column for column, start, width in self._layout if start <= x < start + width + self.GAP), None)
 
@@ -253,7 +263,7 @@ class TablePane[R](PaintedPane):
             if event.chain == 2:
                 self.chosen(row)
         elif event.y == 0 and (column := self.column_at(event.x)) is not None and column.sort is not None:
-            self.sort_by(column.key, not self.sort_down if column.key == self.sort_key else False)
+            self._sort_or_turn(column)
         self.repaint()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:

@@ -157,7 +157,14 @@ class FrozenDesk:
             pane if isinstance(pane, PaneInfo) else PaneInfo(pane.PANE, pane.TITLE, "test", "", None, pane)
             for pane in panes
         ]
-        self.app = TwsApp(self.engine, infos, state_file=state_file, start=self.start, recordings=folder / "recordings")
+        self.app = TwsApp(
+            self.engine,
+            infos,
+            state_file=state_file,
+            start=self.start,
+            recordings=folder / "recordings",
+            layouts=folder / "layouts",
+        )
 
     async def start(self) -> None:
         """Start the engine and give it the market: books, the trades of the last minute, the perpetual's mark."""

@@ -1,24 +1,22 @@
-"""The place where the panes stand: pages, tabs, focus, maximise, title bars, and the containment of what fails."""
+"""The place where the panes stand: pages, tabs, focus, maximise, and the containment of what fails."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from rich.cells import cell_len, set_cell_size
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
 from textual.layout import ArrangeResult, Layout, WidgetPlacement
 from textual.widget import Widget
 
+from screens.arrangement import Gap, fitted, gaps
 from screens.error_card import ErrorCard
 from screens.layout import PINNED, Node, Page, Place, Tabs, pane_of, place, slots_of
+from screens.layout_mouse import LayoutMouse
 from screens.painted import Painted
 from screens.pane import Desk, Pane
-
-_LETTERS = "asdfghjklqwertyuiopzxcvbnm"
+from screens.title_bars import TitleBars
 
 
 class _DeskLayout(Layout):
@@ -53,9 +51,10 @@ class Workspace(Painted):
         self.panes: dict[str, Pane] = {}
         self.zoomed: str | None = None
         self.current: str | None = None  # the slot that has, or last had, the focus
-        self.letters: dict[str, str] = {}  # jump mode: letter → slot
+        self.titles = TitleBars(self)
+        self.mouse: LayoutMouse | None = None  # what dragging borders and tabs does
+        self._fitted: dict[tuple[Node, int, int], Node] = {}
         self._recent: list[str] = []  # slots in the order in which they were brought to the front, newest last
-        self._hits: list[tuple[Region, str]] = []
 
     # -- what stands where
 
@@ -66,7 +65,29 @@ class Workspace(Painted):
     def node_for(self, size: Size) -> Node:
         if self.zoomed is not None:
             return Tabs((self.zoomed,))
-        return self.pages[self.page].fitting(size.width, size.height)
+        key = (self.pages[self.page].fitting(size.width, size.height), size.width, size.height)
+        if key not in self._fitted:
+            if len(self._fitted) > 50:
+                self._fitted.clear()
+            self._fitted[key] = fitted(*key, self.least)
+        return self._fitted[key]
+
+    def least(self, slot: str) -> tuple[int, int]:
+        """The least cells, width and height, in which the slot's pane is of use."""
+        return self.pane_classes[pane_of(slot)].LEAST
+
+    def gaps(self) -> list[Gap]:
+        """The borders between the panes that show."""
+        size = self.space
+        return gaps(self.node_for(size), Region(0, 0, size.width, size.height), self.least) if self.pages else []
+
+    def places(self) -> list[Place]:
+        """The places that show."""
+        return self.places_in(self.space)
+
+    def place_of(self, slot: str) -> Place | None:
+        """Where a slot's place shows on this page."""
+        return next((spot for spot in self.places() if slot in spot.tabs.slots), None)
 
     def places_in(self, size: Size) -> list[Place]:
         return place(self.node_for(size), Region(0, 0, size.width, size.height)) if self.pages else []
@@ -80,7 +101,7 @@ class Workspace(Painted):
 
     def slots(self) -> list[str]:
         """The slots of the page in reading order, hidden tabs included."""
-        return list(slots_of(self.pages[self.page].fitting(*self._space()))) if self.pages else []
+        return list(slots_of(self.pages[self.page].fitting(*self.space))) if self.pages else []
 
     def page_titles(self) -> tuple[list[str], int]:
         """The titles of the pages, and which of them shows."""
@@ -90,7 +111,8 @@ class Workspace(Painted):
         """The panes that can be seen."""
         return [pane for pane in self.panes.values() if pane.display and pane.is_attached]
 
-    def _space(self) -> Size:
+    @property
+    def space(self) -> Size:
         """Our size; before the first layout, what the screen will leave us."""
         return self.size or Size(self.app.size.width, max(0, self.app.size.height - 2))
 
@@ -110,7 +132,7 @@ class Workspace(Painted):
     # -- bringing panes up
 
     def compose(self) -> Iterable[Widget]:
-        return [self._pane(self.front_of(spot.tabs)) for spot in self.places_in(self._space())]
+        return [self._pane(self.front_of(spot.tabs)) for spot in self.places_in(self.space)]
 
     def _pane(self, slot: str) -> Pane:
         if slot not in self.panes:
@@ -123,8 +145,10 @@ class Workspace(Painted):
         try:
             settings = self.desk.pane_settings(slot)
             known = self.desk.engine.instruments()
-            if "instrument" not in settings and slot in PINNED and known:
+            if "instrument" not in settings and "link" not in settings and slot in PINNED and known:
                 settings["instrument"] = known[PINNED[slot] % len(known)].id
+            if known and settings.get("instrument") not in {None, *(one.id for one in known)}:
+                settings["instrument"] = None  # of another venue or mode: the pane follows the desk
             return cls(self.desk, slot)
         except Exception as error:
             self._report(cls.TITLE, error)
@@ -132,8 +156,7 @@ class Workspace(Painted):
 
     def sync(self) -> None:
         """Show what the page, the tabs and the size ask for."""
-        self.letters = {}
-        fronts = [self.front_of(spot.tabs) for spot in self.places_in(self._space())]
+        fronts = [self.front_of(spot.tabs) for spot in self.places_in(self.space)]
         missing = [self._pane(slot) for slot in fronts if slot not in self.panes or not self.panes[slot].is_attached]
         for slot, pane in self.panes.items():
             pane.display = slot in fronts
@@ -157,9 +180,10 @@ class Workspace(Painted):
     def focus_slot(self, slot: str) -> None:
         """Bring a slot's pane to the front and give it the focus, on whichever page it stands."""
         if slot not in self.slots():
-            for index, page in enumerate(self.pages):
-                if slot in slots_of(page.fitting(*self._space())):
-                    self.page, self.zoomed = index, None
+            home = self.page_of(slot)
+            if home is None:
+                return
+            self.page, self.zoomed = home, None
         if self.zoomed is not None and self.zoomed != slot:
             self.zoomed = slot
         if slot in self._recent:
@@ -176,13 +200,42 @@ class Workspace(Painted):
             first = next((node for node in pane.query("*").results(Widget) if node.focusable), None)
             self.screen.set_focus(first)
 
+    def page_of(self, slot: str) -> int | None:
+        """The page on which a slot stands at this size of the terminal."""
+        fits = (slot in slots_of(page.fitting(*self.space)) for page in self.pages)
+        return next((index for index, found in enumerate(fits) if found), None)
+
+    def set_pages(self, pages: Sequence[Page], page: int, focus: str | None = None) -> None:
+        """Show other pages or layouts. Panes that stand on none any more are closed."""
+        self.pages, self.page, self.zoomed = list(pages), max(0, min(page, len(pages) - 1)), None
+        alive = {slot for one in pages for *_, node in one.variants for slot in slots_of(node)}
+        for slot in [slot for slot in self.panes if slot not in alive]:
+            self._close(slot)
+        self._recent = [slot for slot in self._recent if slot in alive]
+        slots = self.slots()
+        wanted = focus if focus in slots else self.current if self.current in slots else self._remembered()
+        self.focus_slot(wanted)
+
+    def start_afresh(self) -> None:
+        """Close every pane: what shows next is made anew from its settings."""
+        for slot in list(self.panes):
+            self._close(slot)
+
+    def _close(self, slot: str) -> None:
+        pane = self.panes.pop(slot)
+        if self.focused_pane is pane:
+            self.screen.set_focus(None)  # or Textual would give the focus to whatever comes next
+        pane.display = False
+        if pane.is_attached:
+            _take_off(pane)
+
     def slot_for(self, pane_name: str) -> str | None:
         """The slot of a pane of this kind: on this page if there is one, else on the first page that has one."""
         for slot in self.slots():
             if pane_of(slot) == pane_name:
                 return slot
         for page in self.pages:
-            for slot in slots_of(page.fitting(*self._space())):
+            for slot in slots_of(page.fitting(*self.space)):
                 if pane_of(slot) == pane_name:
                     return slot
         return None
@@ -227,36 +280,20 @@ class Workspace(Painted):
             return ""
         known = self.desk.engine.instruments()
         settings = self.desk.pane_settings(slot)
-        default = self.desk.selected
-        if "instrument" not in settings and slot in PINNED and known:
-            default = known[PINNED[slot] % len(known)].id
-        return str(settings.get("instrument") or default or "").partition(":")[2]
+        instrument = self.desk.instrument_in(slot)
+        if "instrument" not in settings and "link" not in settings and slot in PINNED and known:
+            instrument = known[PINNED[slot] % len(known)].id
+        return str(instrument or "").partition(":")[2]
 
     def every_slot(self) -> list[tuple[str, str]]:
         """(slot, words that tell it from the others) of every pane on every page."""
         found: dict[str, str] = {}
         for page in self.pages:
-            for slot in slots_of(page.fitting(*self._space())):
+            for slot in slots_of(page.fitting(*self.space)):
                 title = self.pane_classes[pane_of(slot)].TITLE
                 words = [title, self.symbol_of(slot), f"({page.title})"]
                 found.setdefault(slot, " ".join(word for word in words if word))
         return list(found.items())
-
-    def start_jump(self) -> None:
-        """Show a letter on each pane of the page; the pane's own default key where it is free."""
-        taken: dict[str, str] = {}
-        waiting = []
-        for slot in self.slots():
-            letter = self.pane_classes[pane_of(slot)].DEFAULT_KEY
-            if letter and letter not in taken:
-                taken[letter] = slot
-            else:
-                waiting.append(slot)
-        for slot in waiting:
-            letter = next(one for one in _LETTERS if one not in taken)
-            taken[letter] = slot
-        self.letters = taken
-        self.repaint()
 
     # -- what fails
 
@@ -298,87 +335,9 @@ class Workspace(Painted):
         journal = self.desk.engine.log
         journal.error("desk", text, "".join(traceback.format_exception(error)))
 
-    # -- title bars and rules
-
     def repaint(self) -> None:
-        if not self._row_keys:
-            return
-        rows: dict[int, list[tuple[int, list[tuple[str, Style]]]]] = {}
-        self._hits = []
-        spots = self.places_in(self.size)
-        for spot in spots:
-            rows.setdefault(spot.title.y, []).append((spot.title.x, self._title(spot)))
-        rules = {spot.title.right for spot in spots if spot.title.right < self.width}
-        for y in range(self.height):
-            parts = list(rows.get(y, ()))
-            for x in rules:
-                if any(s.title.right == x and s.title.y <= y < s.body.bottom for s in spots):
-                    beside = any(s.title.y == y and x in (s.title.right, s.title.x - 1) for s in spots)
-                    parts.append((x, [("│", self.ink.line + self.ink.on_bar if beside else self.ink.line)]))
-            parts.sort(key=lambda part: part[0])
-            key = tuple((x, tuple(texts)) for x, texts in parts)
-            self.put(y, key, lambda parts=parts: self._strip(parts))  # type: ignore[misc]
-        self.flush()
-
-    def _strip(self, parts: list[tuple[int, list[tuple[str, Style]]]]) -> list[Segment]:
-        segments: list[Segment] = []
-        at = 0
-        for x, texts in parts:
-            segments.append(Segment(" " * (x - at)))
-            segments += [Segment(text, style) for text, style in texts]
-            at = x + sum(cell_len(text) for text, _ in texts)
-        return segments
-
-    def _title(self, spot: Place) -> list[tuple[str, Style]]:
-        """Tabs, subtitle, and at the right the state; exactly as wide as the place."""
-        ink, width = self.ink, spot.title.width
-        front = self.front_of(spot.tabs)
-        focused = self.current == front and self.screen.focused is not None
-        pane = self.panes.get(front)
-        letters = {slot: letter for letter, slot in self.letters.items()}
-        parts: list[tuple[str, Style]] = []
-        used = 0
-        for slot in spot.tabs.slots:
-            title = self.title_of(slot, spot.tabs)
-            if slot == front:
-                style = ink.on_accent + Style(bold=True) if focused else ink.bar + Style(bold=True)
-            else:
-                style = ink.dim + ink.on_bar
-            if slot in letters:
-                parts.append((f" {letters[slot]} ", ink.badges["paper"]))
-                used += 3
-            text = f" {title} "
-            self._hits.append((Region(spot.title.x + used, spot.title.y, cell_len(text), 1), slot))
-            parts.append((text, style))
-            used += cell_len(text)
-        right: list[tuple[str, Style]] = []
-        subtitle = ""
-        if pane is not None and pane.is_attached:
-            self.guard(pane, lambda: right.extend(self._state(pane)))
-            texts: list[str] = []
-            self.guard(pane, lambda: texts.append(pane.subtitle()))
-            subtitle = texts[0] if texts else ""
-
-        spare = width - used - sum(cell_len(text) for text, _ in right)
-        if spare < 0:
-            right, spare = [], width - used
-        if subtitle and spare > 3:
-            text = f" {subtitle}"
-            if cell_len(text) > spare:
-                text = set_cell_size(text, spare - 1) + "…"
-            parts.append((text, (ink.text if focused else ink.dim) + ink.on_bar))
-            spare -= cell_len(text)
-        parts.append((" " * max(0, spare), ink.bar))
-        parts += right
-        return _cut(parts, width)
-
-    def _state(self, pane: Pane) -> list[tuple[str, Style]]:
-        ink = self.ink
-        if pane.stale() is not None:
-            return [(" STALE ", ink.warning + ink.on_bar + Style(bold=True))]
-        status = pane.status()
-        zoomed = [(" zoomed ", ink.accent + ink.on_bar)] if self.zoomed is not None else []
-        return [(f" {status} ", ink.dim + ink.on_bar), *zoomed] if status else zoomed
+        if self._row_keys:
+            self.titles.paint()
 
     # -- events
 
@@ -386,15 +345,29 @@ class Workspace(Painted):
         self.call_next(self.sync)
 
     def on_click(self, event: events.Click) -> None:
-        for region, slot in self._hits:
-            if region.contains(event.x, event.y):
-                self.focus_slot(slot)
-                if event.chain == 2:
-                    self.zoom()
-                return
+        if self.mouse is not None and self.mouse.swallow_click():
+            return
+        slot = self.titles.tab_at(event.x, event.y)
+        if slot is not None:
+            self.focus_slot(slot)
+            if event.chain == 2:
+                self.zoom()
+            return
         for spot in self.places_in(self.size):
             if spot.title.contains(event.x, event.y):
                 self.focus_slot(self.front_of(spot.tabs))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        if self.mouse is not None:
+            self.mouse.down(event)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self.mouse is not None:
+            self.mouse.move(event)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        if self.mouse is not None:
+            self.mouse.up(event)
 
 
 def _take_off(pane: Pane) -> None:
@@ -408,14 +381,3 @@ def _take_off(pane: Pane) -> None:
 async def _end(pane: Pane) -> None:
     await pane._mounted_event.wait()
     await pane._message_loop_exit()
-
-
-def _cut(parts: list[tuple[str, Style]], width: int) -> list[tuple[str, Style]]:
-    """The parts in exactly `width` cells at most."""
-    result, left = [], width
-    for text, style in parts:
-        kept = text if cell_len(text) <= left else set_cell_size(text, left)
-        if kept:
-            result.append((kept, style))
-        left -= cell_len(kept)
-    return result

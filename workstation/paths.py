@@ -40,6 +40,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.config / "plugins"
 
     @property
+    def layouts(self) -> Path:
+        """Layouts of the screen as files, to be shared."""
+        return self.config / "layouts"
+
+    @property
     def strategies(self) -> Path:
         """Drop-in strategies."""
         return self.config / "strategies"

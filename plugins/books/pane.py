@@ -45,6 +45,7 @@ class LadderPane(OrderEntry):
     PANE = "books"
     TITLE = "Ladder"
     DEFAULT_KEY = "b"
+    LEAST = (30, 8)
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)

@@ -49,6 +49,7 @@ class ChartPane(ChartControl):
     PANE = "chart"
     TITLE = "Chart"
     DEFAULT_KEY = "c"
+    LEAST = (30, 8)
     PACE = 2
 
     def __init__(self, desk: Desk, slot: str) -> None:

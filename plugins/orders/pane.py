@@ -41,6 +41,7 @@ class OrdersPane(TablePane[Order]):
     PANE = "orders"
     TITLE = "Orders"
     DEFAULT_KEY = "r"
+    LEAST = (40, 5)
     FOLLOWS = False
     EMPTY = "No orders to show. o opens the ticket."
     ACTIONS = (
@@ -324,7 +325,7 @@ class OrdersPane(TablePane[Order]):
 
     def action_choose(self) -> None:
         if (order := self.selected_row) is not None:
-            self.desk.select(order.instrument)
+            self.select_instrument(order.instrument)
 
     def action_copy(self) -> None:
         if (order := self.selected_row) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -147,7 +148,9 @@ class TicketLines(Painted):
 
 
 class SendButton(TicketLines):
-    """The line that sends when it is clicked; Enter does the same from every field."""
+    """The line that sends when it is clicked; Enter does the same from every field and from here."""
+
+    can_focus = True
 
     DEFAULT_CSS = """
     SendButton { height: 1; }
@@ -155,6 +158,17 @@ class SendButton(TicketLines):
 
     class Pressed(Message):
         pass
+
+    def repaint(self) -> None:
+        focused = Style(reverse=True) if self.has_focus else Style()
+        for y, line in enumerate(self.lines):
+            segments = [Segment(text, style + focused) for text, style in line]
+            self.put(y, (line, self.has_focus), partial(list, segments))
+        self.flush()
+
+    def watch_has_focus(self, value: bool) -> None:
+        super().watch_has_focus(value)
+        self.repaint()
 
     def on_click(self) -> None:
         self.post_message(self.Pressed())

@@ -44,6 +44,7 @@ class TicketPane(Pane):
     PANE = "ticket"
     TITLE = "Ticket"
     DEFAULT_KEY = "t"
+    LEAST = (32, 9)
     PACE = 2
     can_focus = False
     ACTIONS = ACTIONS

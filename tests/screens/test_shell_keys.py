@@ -130,7 +130,7 @@ async def test_jump_mode_shows_letters_and_goes_there(open_desk):
     async with open_desk() as (desk, pilot):
         await pilot.press("ctrl+o")
         await desk.painted(pilot)
-        assert " w  Watchlist" in desk.screen_text()
+        assert "wWatchlist" in desk.screen_text()
         await pilot.press("w")
         assert current(desk) == "watchlist"
         await pilot.press("ctrl+o", "escape")

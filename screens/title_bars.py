@@ -1,0 +1,122 @@
+"""The title bars of the panes, with their tabs, and the rules between columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+
+from screens.layout import Place
+from screens.links import link_of, link_style
+from screens.pane import Pane
+
+if TYPE_CHECKING:
+    from screens.workspace import Workspace
+
+
+class TitleBars:
+    """Paints into the workspace what stands around its panes."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        #: Where the tabs stand, by what was painted last: (region in the workspace, slot).
+        self.hits: list[tuple[Region, str]] = []
+
+    def tab_at(self, x: int, y: int) -> str | None:
+        """The slot whose tab stands there."""
+        return next((slot for region, slot in self.hits if region.contains(x, y)), None)
+
+    def paint(self) -> None:
+        workspace = self._workspace
+        ink = workspace.ink
+        rows: dict[int, list[tuple[int, list[tuple[str, Style]]]]] = {}
+        self.hits = []
+        spots = workspace.places_in(workspace.size)
+        for spot in spots:
+            rows.setdefault(spot.title.y, []).append((spot.title.x, self._title(spot)))
+        rules = {spot.title.right for spot in spots if spot.title.right < workspace.width}
+        for y in range(workspace.height):
+            parts = list(rows.get(y, ()))
+            for x in rules:
+                if any(s.title.right == x and s.title.y <= y < s.body.bottom for s in spots):
+                    beside = any(s.title.y == y and x in (s.title.right, s.title.x - 1) for s in spots)
+                    parts.append((x, [("│", ink.line + ink.on_bar if beside else ink.line)]))
+            parts.sort(key=lambda part: part[0])
+            key = tuple((x, tuple(texts)) for x, texts in parts)
+            workspace.put(y, key, lambda parts=parts: self._strip(parts))  # type: ignore[misc]
+        workspace.flush()
+
+    def _strip(self, parts: list[tuple[int, list[tuple[str, Style]]]]) -> list[Segment]:
+        segments: list[Segment] = []
+        at = 0
+        for x, texts in parts:
+            segments.append(Segment(" " * (x - at)))
+            segments += [Segment(text, style) for text, style in texts]
+            at = x + sum(cell_len(text) for text, _ in texts)
+        return segments
+
+    def _title(self, spot: Place) -> list[tuple[str, Style]]:
+        """Tabs, subtitle, and at the right the state; exactly as wide as the place."""
+        workspace = self._workspace
+        ink, width = workspace.ink, spot.title.width
+        front = workspace.front_of(spot.tabs)
+        focused = workspace.current == front and workspace.screen.focused is not None
+        pane = workspace.panes.get(front)
+        parts: list[tuple[str, Style]] = []
+        used = 0
+        for slot in spot.tabs.slots:
+            title = workspace.title_of(slot, spot.tabs)
+            if slot == front:
+                style = ink.on_accent + Style(bold=True) if focused else ink.bar + Style(bold=True)
+            else:
+                style = ink.dim + ink.on_bar
+            link = link_of(workspace.desk.pane_settings(slot))
+            if link and (slot == front or len(spot.tabs.slots) > 1):
+                parts.append((f" {link} ", link_style(ink, link)))
+                used += 3
+            text = f" {title} "
+            self.hits.append((Region(spot.title.x + used, spot.title.y, cell_len(text), 1), slot))
+            parts.append((text, style))
+            used += cell_len(text)
+        right: list[tuple[str, Style]] = []
+        subtitle = ""
+        if pane is not None and pane.is_attached:
+            workspace.guard(pane, lambda: right.extend(self._state(pane)))
+            texts: list[str] = []
+            workspace.guard(pane, lambda: texts.append(pane.subtitle()))
+            subtitle = texts[0] if texts else ""
+
+        spare = width - used - sum(cell_len(text) for text, _ in right)
+        if spare < 0:
+            right, spare = [], width - used
+        if subtitle and spare > 3:
+            text = f" {subtitle}"
+            if cell_len(text) > spare:
+                text = set_cell_size(text, spare - 1) + "…"
+            parts.append((text, (ink.text if focused else ink.dim) + ink.on_bar))
+            spare -= cell_len(text)
+        parts.append((" " * max(0, spare), ink.bar))
+        parts += right
+        return _cut(parts, width)
+
+    def _state(self, pane: Pane) -> list[tuple[str, Style]]:
+        ink = self._workspace.ink
+        if pane.stale() is not None:
+            return [(" STALE ", ink.warning + ink.on_bar + Style(bold=True))]
+        status = pane.status()
+        zoomed = [(" zoomed ", ink.accent + ink.on_bar)] if self._workspace.zoomed is not None else []
+        return [(f" {status} ", ink.dim + ink.on_bar), *zoomed] if status else zoomed
+
+
+def _cut(parts: list[tuple[str, Style]], width: int) -> list[tuple[str, Style]]:
+    """The parts in exactly `width` cells at most."""
+    result, left = [], width
+    for text, style in parts:
+        kept = text if cell_len(text) <= left else set_cell_size(text, left)
+        if kept:
+            result.append((kept, style))
+        left -= cell_len(kept)
+    return result
