@@ -201,7 +201,7 @@ DESK_ACTIONS: tuple[Action, ...] = (
     Action("zoom", "Maximise pane", "Gives the focused pane the whole page; again to go back.", ("z",), footer=30,
            short="Zoom", group="Panes"),
     Action("layout", "Layout mode", "Splits, moves, resizes, opens and closes panes; pages and saved layouts.",
-           ("ctrl+w",), footer=35, short="Layout", group="Panes"),
+           ("ctrl+w",), short="Layout", group="Panes"),
     Action("theme", "Dark / light theme", "Switches between the dark and the light theme and remembers it.", (),
            group="Desk"),
     Action("restart_pane", "Restart the failed pane", "Starts the focused pane again after an error.", ("ctrl+r",),
