@@ -268,7 +268,7 @@ class LimitsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="limits_chang
 type BreakerEvent = EquityMarked | BreakerTripped | BreakerReset | BreakerRearmed
 
 
-class _VenueEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+class VenueBooked(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """Something that a venue booked by itself. `entry_id` is unique on its venue: a doubled report is harmless."""
 
     ts: int  # UTC ns, the venue's time of the entry
@@ -276,7 +276,7 @@ class _VenueEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     entry_id: str
 
 
-class FundingPaid(_VenueEntry, frozen=True, kw_only=True, tag="funding"):
+class FundingPaid(VenueBooked, frozen=True, kw_only=True, tag="funding"):
     """Funding of a position: `amount` is received (> 0) or paid (< 0) for `quantity` held at `ts`, the funding time.
 
     |amount| = rate × value of the position at the mark price, in the settlement `currency`.
@@ -290,17 +290,22 @@ class FundingPaid(_VenueEntry, frozen=True, kw_only=True, tag="funding"):
     rate: Decimal
 
 
-class InterestCharged(_VenueEntry, frozen=True, kw_only=True, tag="interest"):
-    """Interest on a debt: `amount` (< 0) = −`borrowed` × `rate` (an hour) × `hours`."""
+class InterestCharged(VenueBooked, frozen=True, kw_only=True, tag="interest"):
+    """Interest on spot sold short: `amount` (< 0) = −`borrowed` × `rate` (an hour) × `hours`, owed in base too.
 
+    The debt grows as by a sale for nothing; its cost is that quantity at `mark`, in the settlement currency.
+    """
+
+    instrument: InstrumentId
     currency: str
     amount: Decimal
     borrowed: Decimal
     rate: Decimal
     hours: int
+    mark: Decimal
 
 
-class PositionLiquidated(_VenueEntry, frozen=True, kw_only=True, tag="liquidated"):
+class PositionLiquidated(VenueBooked, frozen=True, kw_only=True, tag="liquidated"):
     """The venue closes a position by an order of its own, which the desk did not send; its fills follow as fills do.
 
     `order` is that order as it works at the venue, its origin LIQUIDATION; `reason` a sentence with the figures.
@@ -312,7 +317,7 @@ class PositionLiquidated(_VenueEntry, frozen=True, kw_only=True, tag="liquidated
     reason: str
 
 
-class InsuranceCovered(_VenueEntry, frozen=True, kw_only=True, tag="insurance"):
+class InsuranceCovered(VenueBooked, frozen=True, kw_only=True, tag="insurance"):
     """The venue's insurance fund bore what a liquidation lost beyond its margin, because the price gapped."""
 
     currency: str
@@ -320,12 +325,12 @@ class InsuranceCovered(_VenueEntry, frozen=True, kw_only=True, tag="insurance"):
     instrument: InstrumentId | None = None
 
 
-class LeverageChanged(_VenueEntry, frozen=True, kw_only=True, tag="leverage"):
+class LeverageChanged(VenueBooked, frozen=True, kw_only=True, tag="leverage"):
     instrument: InstrumentId
     leverage: Decimal
 
 
-class MarginModeChanged(_VenueEntry, frozen=True, kw_only=True, tag="margin_mode"):
+class MarginModeChanged(VenueBooked, frozen=True, kw_only=True, tag="margin_mode"):
     instrument: InstrumentId
     mode: MarginMode
 

@@ -35,6 +35,10 @@ class MarginBook:
     def leverage(self, instrument: Instrument) -> Decimal:
         return self.setting(instrument).leverage
 
+    def can_short(self, instrument: Instrument) -> bool:
+        """Whether more can be sold than is held: always for derivatives, for spot on a margin account."""
+        return not instrument.is_spot or (bool(instrument.tiers) and self.leverage(instrument) > 1)
+
     def is_isolated(self, instrument: Instrument) -> bool:
         return not instrument.is_spot and self.setting(instrument).mode is MarginMode.ISOLATED
 
@@ -87,8 +91,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return add(subtract(self.balance, self.isolated), self.unrealized)
 
 
+def short_spot(instrument: Instrument, balance: Decimal) -> Position:
+    """Borrowed base as a position: what is owed is worth what buying it back costs. Flat without a debt."""
+    return Position(instrument=instrument.id, quantity=min(balance, ZERO))
+
+
 def standing(book: MarginBook, balance: Decimal, held: Iterable[tuple[Instrument, Position]], mark: Mark) -> Standing:
-    """Of one currency's balance and the derivative positions `held` that settle in it."""
+    """Of one currency's balance and what is `held` that settles in it: derivatives, and spot that is owed."""
     isolated = unrealized = initial = maintenance = ZERO
     unpriced: list[InstrumentId] = []
     for instrument, position in held:

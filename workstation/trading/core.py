@@ -18,14 +18,9 @@ from workstation.domain.events import (
     BreakerReset,
     BreakerTripped,
     EquityMarked,
-    FundingPaid,
-    InsuranceCovered,
-    InterestCharged,
     KillCompleted,
     KillRequested,
-    LeverageChanged,
     LimitsChanged,
-    MarginModeChanged,
     OrderAccepted,
     OrderDenied,
     OrderEvent,
@@ -38,6 +33,7 @@ from workstation.domain.events import (
     PositionLiquidated,
     TradingState,
     TradingStateChanged,
+    VenueBooked,
     VenueEntry,
 )
 from workstation.domain.fill import Fill
@@ -209,9 +205,7 @@ class TradingCore:
                     self.apply_account(event)
                 case EquityMarked() | BreakerTripped() | BreakerReset() | BreakerRearmed() | LimitsChanged():
                     self.apply_account(event)
-                case FundingPaid() | InterestCharged() | PositionLiquidated() | InsuranceCovered():
-                    self.apply_entry(event)
-                case LeverageChanged() | MarginModeChanged():
+                case VenueBooked():
                     self.apply_entry(event)
                 case _:
                     self.apply_order(event)

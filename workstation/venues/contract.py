@@ -9,14 +9,16 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from workstation.domain.events import OrderEvent
+from workstation.domain.events import OrderEvent, VenueEntry
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
 
 type MarketSink = Callable[[MarketEvent], None]
 type OrderSink = Callable[[OrderEvent], None]
+type EntrySink = Callable[[VenueEntry], None]
 
 
 class VenueError(Exception):
@@ -131,3 +133,21 @@ class ShowsQueue(Protocol):
     """A venue that can tell how much stands in front of a resting order (simulated ones can)."""
 
     def queue_ahead(self, client_id: ClientOrderId) -> Decimal | None: ...
+
+
+@runtime_checkable
+class KeepsMargin(Protocol):
+    """A venue with leveraged positions. What it books by itself goes to `on_entry`, in one order with order reports.
+
+    Changes are awaited until the venue has made them; they arrive as entries. Raises as the other commands do.
+    """
+
+    on_entry: EntrySink | None
+
+    async def entries_since(self, ts: int) -> Sequence[VenueEntry]:
+        """Every entry at or after `ts` (UTC ns), in the order in which it was booked."""
+        ...
+
+    async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None: ...
+
+    async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None: ...

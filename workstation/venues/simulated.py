@@ -18,12 +18,14 @@ from workstation.clock import Clock
 from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent
 from workstation.domain.order import ClientOrderId, Order, OrderType, TimeInForce
 from workstation.domain.session import expiry
 from workstation.market.book import OrderBook
 from workstation.venues.contract import (
     Capabilities,
+    EntrySink,
     LinkState,
     MarketSink,
     NoAnswer,
@@ -34,7 +36,7 @@ from workstation.venues.contract import (
 )
 from workstation.venues.matching import models
 from workstation.venues.simulated_agenda import Agenda
-from workstation.venues.simulated_exchange import Reports, SimulatedExchange
+from workstation.venues.simulated_exchange import Report, Reports, SimulatedExchange
 from workstation.venues.simulated_ledger import Ledger, LedgerError, SqliteLedger
 from workstation.venues.simulated_record import shown
 
@@ -84,10 +86,11 @@ class SimulatedVenue:
         self._agenda = Agenda(clock)
         self._in_flight: set[ClientOrderId] = set()
         self._last_arrival = self._last_report = 0
-        self._outbox: deque[e.OrderEvent] = deque()
+        self._outbox: deque[Report] = deque()
         self._delivering = False
         self._market_sink: MarketSink | None = None
         self._order_sink: OrderSink | None = None
+        self.on_entry: EntrySink | None = None
         self._link = LinkState.DOWN
         self._failure: str | None = None
         for order in self._exchange.open.values():
@@ -155,7 +158,7 @@ class SimulatedVenue:
             self._agenda.stop()
             self.ledger.close()
         self._link = LinkState.DOWN
-        self._market_sink = self._order_sink = None
+        self._market_sink = self._order_sink = self.on_entry = None
 
     def instruments(self) -> Sequence[Instrument]:
         return list(self._exchange.instruments.values())
@@ -204,6 +207,30 @@ class SimulatedVenue:
     async def fills_since(self, ts: int) -> Sequence[Fill]:
         self._check_link()
         return self.ledger.fills_since(ts)
+
+    async def entries_since(self, ts: int) -> Sequence[e.VenueEntry]:
+        self._check_link()
+        return self.ledger.entries_since(ts)
+
+    async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
+        """Changes of margin are made at once, whatever the latency. Raises `VenueError` where the venue refuses."""
+        self._check_link()
+        self._change(partial(self._exchange.set_leverage, instrument, leverage))
+
+    async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None:
+        self._check_link()
+        self._change(partial(self._exchange.set_margin_mode, instrument, mode))
+
+    def _change(self, command: Command) -> None:
+        now = self._clock.now()
+        self._agenda.run_until(now)
+        self._check_link()
+        try:
+            reports = command(now)
+        except LedgerError as error:
+            self._fail(error)
+            raise NoAnswer(str(error)) from error
+        self._report(reports, now)
 
     async def balances(self) -> dict[str, Decimal]:
         self._check_link()
@@ -260,9 +287,12 @@ class SimulatedVenue:
         finally:
             self._delivering = False
 
-    def _deliver(self, event: e.OrderEvent, now: int) -> None:
+    def _deliver(self, event: Report, now: int) -> None:
         """Without a desk that listens the report is lost; a desk that comes back asks."""
-        if self._order_sink is not None:
+        if isinstance(event, e.VenueBooked):
+            if self.on_entry is not None:
+                self.on_entry(event)
+        elif self._order_sink is not None:
             self._order_sink(event if event.ts == now else msgspec.structs.replace(event, ts=now))
 
     def _schedule_expiry(self, order: Order) -> None:

@@ -1,7 +1,8 @@
 """The inside of the simulated venue: matching engines, one account, one ledger. Synchronous; time is an input.
 
-`(state, command or market event) → reports`: each call returns the order events that follow from it, in order, after
-the ledger holds them. Event backtests drive this directly; `SimulatedVenue` puts the venue contract around it.
+`(state, command or market event) → reports`: each call returns the order events and the venue's own entries that follow
+from it, in order, after the ledger holds them. Event backtests drive this directly; `SimulatedVenue` puts the venue
+contract around it.
 """
 
 from __future__ import annotations
@@ -15,23 +16,28 @@ import msgspec
 
 from workstation.clock import SECOND
 from workstation.domain import events as e
-from workstation.domain.fill import Fill
+from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.market import BookStale, MarketEvent
+from workstation.domain.margin import MarginMode, MarginSetting
+from workstation.domain.market import BookStale, MarketEvent, MarkPrice
 from workstation.domain.numbers import QUANTUM, ZERO, add, divide, multiply
 from workstation.domain.order import ClientOrderId, Order, OrderType
 from workstation.domain.trailing import expected_stop
+from workstation.venues.contract import VenueError
 from workstation.venues.matching import models
 from workstation.venues.matching.engine import MatchingEngine
 from workstation.venues.matching.working import WorkingOrder
 from workstation.venues.simulated_account import SimulatedAccount
+from workstation.venues.simulated_clearing import Clearing
 from workstation.venues.simulated_ledger import Ledger, MemoryLedger
+from workstation.venues.simulated_margin import leverage_refusal, mode_refusal
 from workstation.venues.simulated_record import after, taken
 
 #: How often the last mid prices go to the ledger, in ns of market time.
 _MIDS_EVERY = SECOND
 
-type Reports = Sequence[e.OrderEvent]
+type Report = e.OrderEvent | e.VenueEntry
+type Reports = Sequence[Report]
 
 
 class SimulatedExchange:
@@ -61,16 +67,17 @@ class SimulatedExchange:
         self.instruments = {instrument.id: instrument for instrument in instruments}
         self.ledger = ledger or MemoryLedger()
         self.open: dict[ClientOrderId, Order] = {}
-        fees = fees or models.InstrumentFees()
+        self._fees = fees = fees or models.InstrumentFees()
         number = self.ledger.session()
         session = session or (str(number) if number else secrets.token_hex(4))
         self._ids: Iterator[str] = (f"{session}-{n}" for n in itertools.count(1))
-        self.account = SimulatedAccount(name, self.instruments.values(), fees, self.mid)
+        self.account = SimulatedAccount(name, self.instruments.values(), fees, self.mark)
         # What the ledger has yet to be told, and the desk after it.
         self._changed: dict[ClientOrderId, Order] = {}
         self._new_fills: list[Fill] = []
         self._moved: set[str] = set()
-        self._reports: list[e.OrderEvent] = []
+        self._margined: set[InstrumentId] = set()
+        self._reports: list[Report] = []
         self._next_mids = 0
         self.engines = {
             instrument.id: MatchingEngine(
@@ -87,6 +94,16 @@ class SimulatedExchange:
         }
         self._open_account(balances)
         self._restore_orders()
+        self.clearing = Clearing(
+            name,
+            self.instruments.values(),
+            self.account,
+            self.ledger,
+            self._ids,
+            book=self._book,
+            liquidate=self._liquidate,
+            pull=self._pull,
+        )
 
     def _open_account(self, balances: Mapping[str, Decimal]) -> None:
         kept = self.ledger.balances()
@@ -96,6 +113,12 @@ class SimulatedExchange:
             for currency, amount in balances.items():
                 self.ledger.set_balance(currency, amount)
             self.ledger.commit()
+        for name in self.instruments:
+            if (margin := self.ledger.get(f"margin:{name}")) is not None:
+                leverage, mode, isolated = margin.split()
+                self.account.margin.settings[name] = MarginSetting(Decimal(leverage), MarginMode(mode))
+                if Decimal(isolated):
+                    self.account.margin.isolated[name] = Decimal(isolated)
 
     def _restore_orders(self) -> None:
         for order in self.ledger.open_orders():
@@ -107,16 +130,23 @@ class SimulatedExchange:
     # The market
 
     def on_market(self, event: MarketEvent) -> Reports:
+        if event.ts > self.clearing.next_due:
+            self.clearing.advance(event.ts)
         engine = self.engines.get(event.instrument)
         if engine is not None:
             engine.on_market(event)
+            if type(event) is MarkPrice:
+                self.clearing.on_mark(event)
         if event.ts >= self._next_mids:
             self._keep_mids(event.ts)
-        return self._settle(event.ts) if self._reports else ()
+        elif not self._reports:
+            return ()
+        return self._settle(event.ts)
 
     def jump_to(self, ts: int) -> None:
         """The market goes on at another time: every resting order to the back of its queue, every book untrusted."""
         self._next_mids = 0
+        self.clearing.jump_to(ts)
         for instrument, engine in self.engines.items():
             engine.on_market(BookStale(instrument, ts, "the market has been moved to another time"))
             engine.rejoin()
@@ -136,13 +166,19 @@ class SimulatedExchange:
             return None
         return multiply(self.instruments[instrument].price(bid + ask), Decimal("0.5"))
 
+    def mark(self, instrument: InstrumentId) -> Decimal | None:
+        """What positions are valued at: the mark price, the middle of the book where none is published."""
+        mark = self.clearing.marks.get(instrument)
+        return self.mid(instrument) if mark is None else mark.price
+
     def _keep_mids(self, ts: int) -> None:
         self._next_mids = ts + _MIDS_EVERY
+        self.clearing.keep()
+        self.clearing.check(ts)
         for instrument in self.engines:
             mid = self.mid(instrument)
             if mid is not None:
                 self.ledger.put(f"mid:{instrument}", str(mid))
-        self.ledger.commit()
 
     # Commands, as they arrive
 
@@ -157,6 +193,7 @@ class SimulatedExchange:
         """Raises ValueError for a client id that was taken before."""
         if self.knows(order.client_id):
             raise ValueError(f"{self.name} has had order {order.client_id} before")
+        self._begin(now)
         order = taken(order)
         self.open[order.client_id] = order
         engine = self.engines.get(order.instrument)
@@ -178,6 +215,7 @@ class SimulatedExchange:
         stop_price: Decimal | None,
         now: int,
     ) -> Reports:
+        self._begin(now)
         known = self.open.get(client_id)
         if known is None:
             self._on_event(e.OrderAmendRejected(client_id=client_id, ts=now, reason=self._not_working(client_id)))
@@ -217,6 +255,38 @@ class SimulatedExchange:
         if known is not None:
             self.engines[known.instrument].expire(client_id, now)
         return self._settle(now)
+
+    def _begin(self, now: int) -> None:
+        """What is due before a command comes before it."""
+        if now > self.clearing.next_due:
+            self.clearing.advance(now)
+
+    def set_leverage(self, instrument: InstrumentId, leverage: Decimal, now: int) -> Reports:
+        """Raises `VenueError` where the venue refuses."""
+        terms, working = self._margined_at(instrument, now)
+        if (refusal := leverage_refusal(self.account, terms, leverage, working)) is not None:
+            raise VenueError(refusal)
+        self.account.margin.set_leverage(terms, leverage, self.account.held_of(terms))
+        entry = next(self._ids)
+        self._book(e.LeverageChanged(ts=now, venue=self.name, entry_id=entry, instrument=instrument, leverage=leverage))
+        return self._settle(now)
+
+    def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode, now: int) -> Reports:
+        """Raises `VenueError` where the venue refuses."""
+        terms, working = self._margined_at(instrument, now)
+        if (refusal := mode_refusal(self.account, terms, mode, working)) is not None:
+            raise VenueError(refusal)
+        self.account.margin.set_mode(terms, mode)
+        entry = next(self._ids)
+        self._book(e.MarginModeChanged(ts=now, venue=self.name, entry_id=entry, instrument=instrument, mode=mode))
+        return self._settle(now)
+
+    def _margined_at(self, instrument: InstrumentId, now: int) -> tuple[Instrument, list[Order]]:
+        self._begin(now)
+        terms = self.instruments.get(instrument)
+        if terms is None:
+            raise VenueError(f"{self.name} does not trade {instrument}.")
+        return terms, list(self.open.values())
 
     def _not_working(self, client_id: ClientOrderId) -> str:
         return f"{self.name} has no working order {client_id}."
@@ -268,8 +338,44 @@ class SimulatedExchange:
                 del self.open[order.client_id]
         if isinstance(event, e.OrderFilled):
             self._moved |= self.account.apply(event.fill)
+            self._margined.add(event.fill.instrument)
             self._new_fills.append(event.fill)
         self._reports.append(event)
+
+    # What the venue does by itself
+
+    def _book(self, entry: e.VenueEntry) -> None:
+        """Move the money of an entry, keep it, report it."""
+        if isinstance(entry, e.FundingPaid | e.InterestCharged | e.InsuranceCovered):
+            self.account.book(entry)
+            self._moved.add(entry.currency)
+        if isinstance(entry, e.FundingPaid | e.InterestCharged | e.LeverageChanged | e.MarginModeChanged):
+            self._margined.add(entry.instrument)
+        self.ledger.add_entry(entry)
+        self._reports.append(entry)
+
+    def _liquidate(self, entry: e.PositionLiquidated, price: Decimal) -> None:
+        order, instrument = entry.order, self.instruments[entry.order.instrument]
+        self.open[order.client_id] = order
+        self._book(entry)
+        fill = Fill(
+            trade_id=next(self._ids),
+            client_id=order.client_id,
+            instrument=order.instrument,
+            side=order.side,
+            quantity=order.quantity,
+            price=price,
+            fee=self._fees.fee(instrument, order.quantity, price, Liquidity.TAKER),
+            fee_currency=instrument.settlement,
+            liquidity=Liquidity.TAKER,
+            ts=entry.ts,
+        )
+        self._on_event(e.OrderFilled(client_id=order.client_id, ts=entry.ts, fill=fill))
+
+    def _pull(self, instrument: InstrumentId, reason: str, now: int) -> None:
+        for order in list(self.open.values()):
+            if order.instrument == instrument:
+                self.engines[instrument].cancel(order.client_id, now, reason)
 
     def _settle(self, now: int) -> Reports:
         """The end of each step: reduce-only orders follow the account, the ledger is written, the reports may go."""
@@ -280,11 +386,16 @@ class SimulatedExchange:
             ledger.save_order(order)
         for fill in self._new_fills:
             ledger.add_fill(fill)
-        for instrument in {fill.instrument for fill in self._new_fills}:
-            ledger.set_position(account.positions[instrument])
         for currency in self._moved:
             ledger.set_balance(currency, account.state.balance(currency))
+        for name in self._margined:
+            ledger.set_position(account.position(name))
+            setting = account.margin.setting(self.instruments[name])
+            isolated = account.margin.isolated.get(name, ZERO)
+            if name in account.margin.settings or isolated:
+                ledger.put(f"margin:{name}", f"{setting.leverage} {setting.mode} {isolated}")
         ledger.commit()
+        self._margined.clear()
         self._changed.clear()
         self._new_fills.clear()
         self._moved.clear()

@@ -1,4 +1,4 @@
-"""What a simulated venue remembers: orders, fills, balances, positions and a few named values.
+"""What a simulated venue remembers: orders, fills, its own entries, balances, positions and a few named values.
 
 The simulated venue is the outside world of a desk, so what it took must survive the desk's death: `SqliteLedger` keeps
 it in a small file of its own, apart from the desk's store. `MemoryLedger` is for backtests and tests.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from workstation.domain.events import VenueEntry
 from workstation.domain.fill import Fill
 from workstation.domain.order import ClientOrderId, Order
 from workstation.domain.position import Position
@@ -40,6 +41,10 @@ class Ledger(Protocol):
 
     def fills_since(self, ts: int) -> Sequence[Fill]: ...
 
+    def entries_since(self, ts: int) -> Sequence[VenueEntry]:
+        """What the venue booked by itself at or after `ts`, in the order in which it was booked."""
+        ...
+
     def balances(self) -> dict[str, Decimal]: ...
 
     def positions(self) -> Sequence[Position]: ...
@@ -51,6 +56,8 @@ class Ledger(Protocol):
     def save_order(self, order: Order) -> None: ...
 
     def add_fill(self, fill: Fill) -> None: ...
+
+    def add_entry(self, entry: VenueEntry) -> None: ...
 
     def set_balance(self, currency: str, amount: Decimal) -> None: ...
 
@@ -67,6 +74,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._orders: dict[ClientOrderId, Order] = {}
         self._fills: list[Fill] = []
+        self._entries: list[VenueEntry] = []
         self._balances: dict[str, Decimal] = {}
         self._positions: dict[str, Position] = {}
         self._values: dict[str, str] = {}
@@ -82,6 +90,9 @@ class MemoryLedger:
 
     def fills_since(self, ts: int) -> Sequence[Fill]:
         return [fill for fill in self._fills if fill.ts >= ts]
+
+    def entries_since(self, ts: int) -> Sequence[VenueEntry]:
+        return [entry for entry in self._entries if entry.ts >= ts]
 
     def balances(self) -> dict[str, Decimal]:
         return dict(self._balances)
@@ -101,6 +112,9 @@ class MemoryLedger:
     def add_fill(self, fill: Fill) -> None:
         self._fills.append(fill)
 
+    def add_entry(self, entry: VenueEntry) -> None:
+        self._entries.append(entry)
+
     def set_balance(self, currency: str, amount: Decimal) -> None:
         self._balances[currency] = amount
 
@@ -114,7 +128,12 @@ class MemoryLedger:
         pass
 
 
-_VERSION = 1
+_VERSION = 2
+#: Since version 2: what the venue booked by itself.
+_ENTRIES = """
+CREATE TABLE entries (number INTEGER PRIMARY KEY, ts INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX entries_by_time ON entries (ts);
+"""
 _SCHEMA = """
 CREATE TABLE orders (client_id TEXT PRIMARY KEY, number INTEGER NOT NULL, open INTEGER NOT NULL, body BLOB NOT NULL)
 WITHOUT ROWID;
@@ -165,8 +184,8 @@ class SqliteLedger:
                 f"this one reads version {_VERSION}."
             )
         db.execute("BEGIN IMMEDIATE")
-        if version == 0:
-            for statement in _SCHEMA.split(";\n"):
+        if version < _VERSION:
+            for statement in f"{_SCHEMA if version == 0 else ''}{_ENTRIES}".split(";\n"):
                 db.execute(statement)
             db.execute(f"PRAGMA user_version={_VERSION}")
         self._number = db.execute("SELECT coalesce(max(number), 0) FROM orders").fetchone()[0]
@@ -190,6 +209,10 @@ class SqliteLedger:
     def fills_since(self, ts: int) -> Sequence[Fill]:
         rows = self._db.execute("SELECT body FROM fills WHERE ts >= ? ORDER BY ts, rowid", (ts,))
         return [msgspec.json.decode(body, type=Fill) for (body,) in rows]
+
+    def entries_since(self, ts: int) -> Sequence[VenueEntry]:
+        rows = self._db.execute("SELECT body FROM entries WHERE ts >= ? ORDER BY number", (ts,))
+        return [_decode_entry(body) for (body,) in rows]
 
     def balances(self) -> dict[str, Decimal]:
         rows = self._db.execute("SELECT currency, amount FROM balances")
@@ -216,6 +239,9 @@ class SqliteLedger:
 
     def add_fill(self, fill: Fill) -> None:
         self._write("INSERT INTO fills VALUES (?, ?, ?)", (fill.trade_id, fill.ts, msgspec.json.encode(fill)))
+
+    def add_entry(self, entry: VenueEntry) -> None:
+        self._write("INSERT INTO entries (ts, body) VALUES (?, ?)", (entry.ts, msgspec.json.encode(entry)))
 
     def set_balance(self, currency: str, amount: Decimal) -> None:
         self._write("INSERT OR REPLACE INTO balances VALUES (?, ?)", (currency, str(amount)))
@@ -250,3 +276,8 @@ class SqliteLedger:
             self.commit()
         finally:
             self._db.close()
+
+
+def _decode_entry(body: bytes) -> VenueEntry:
+    entry: VenueEntry = msgspec.json.decode(body, type=VenueEntry)
+    return entry

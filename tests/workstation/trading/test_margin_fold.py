@@ -121,15 +121,10 @@ def test_a_liquidation_is_neither_a_stranger_nor_a_correction(core: TradingCore)
     assert core.portfolio.balance("NOVA", "USDT") == 10_000 - 2_900 - 4
 
 
-def test_the_books_balance_with_funding_interest_and_insurance(core: TradingCore) -> None:
+def test_the_books_balance_with_funding_and_insurance(core: TradingCore) -> None:
     buy(core, "1", "30000")
     core.apply_entry(funding())
-    core.apply_entry(
-        e.InterestCharged(
-            ts=11, venue="NOVA", entry_id="i1", currency="USDT", amount=D("-0.5"), borrowed=D(5), rate=D("0.1"), hours=1
-        )
-    )
     core.apply_entry(e.InsuranceCovered(ts=12, venue="NOVA", entry_id="s1", currency="USDT", amount=D(7)))
     equity = core.portfolio.equity(lambda _: D(31_000))
-    assert (equity.funding, equity.interest, equity.insurance) == (-3, D("0.5"), 7)
-    assert equity.total == 10_000 + equity.realized + equity.unrealized - equity.fees - 3 - D("0.5") + 7
+    assert (equity.funding, equity.interest, equity.insurance) == (-3, 0, 7)
+    assert equity.total == 10_000 + equity.realized + equity.unrealized - equity.fees - 3 + 7
