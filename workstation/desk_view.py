@@ -20,6 +20,7 @@ from workstation.market.bars import BarSeries
 from workstation.market.book import OrderBook
 from workstation.market.data import InstrumentMarket, MarketData
 from workstation.trading.core import TradingCore
+from workstation.trading.margin import AccountMargin, InstrumentMargin, account_margin, instrument_margin
 from workstation.trading.orders import venue_of
 from workstation.trading.portfolio import Equity
 from workstation.trading.preview import Preview, preview
@@ -135,6 +136,14 @@ class DeskView:
     def free_base(self, instrument: InstrumentId) -> Decimal:
         """Spot holding that no working sell binds."""
         return self.core.free_base(self.core.instruments[instrument])
+
+    def margin(self, instrument: InstrumentId) -> InstrumentMargin:
+        """Leverage, mode, liquidation price and its distance, funding, and the account behind it. Raises KeyError."""
+        return instrument_margin(self.core, self.core.instruments[instrument])
+
+    def account_margin(self, venue: str, currency: str) -> AccountMargin:
+        """Equity, used, maintenance and free margin of a settlement currency at a venue."""
+        return account_margin(self.core, venue, currency)
 
     @property
     def trading_state(self) -> TradingState:

@@ -23,8 +23,11 @@ from workstation.domain.events import (
     OrderEvent,
     TradingState,
     TradingStateChanged,
+    VenueBooked,
+    VenueEntry,
 )
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent
 from workstation.domain.numbers import ZERO, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, Side
@@ -44,7 +47,8 @@ from workstation.trading.plan_desk import PlanDesk
 from workstation.trading.plan_runner import PlanRunner
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk_desk import RiskDesk
-from workstation.venues.contract import Venue
+from workstation.trading.venue_entries import VenueEntries
+from workstation.venues.contract import KeepsMargin, Venue, VenueError
 from workstation.watch.desk import EngineDoor
 from workstation.watch.requests import Doors
 from workstation.watch.watchdog import Watchdog
@@ -110,7 +114,7 @@ class Engine(DeskView):
         self.ready = False
         self._open_store = open_store
         self._store: Store | None = None
-        self._early: deque[tuple[str, OrderEvent]] = deque()  # reports that came before the store was open
+        self._early: deque[tuple[str, OrderEvent | VenueEntry]] = deque()  # reports that came before the store was open
         self._early_kill: tuple[str, bool, str] | None = None
         self._early_stored: Future[None] = Future()
         self._opening: asyncio.Task[None] | None = None
@@ -130,9 +134,12 @@ class Engine(DeskView):
             answer_timeout=answer_timeout,
             session_ends=0 if settings is None else settings.session_ends_ns,
         )
+        self._entries = VenueEntries(self.core, self, self.bus, self.log)
+        self._answer_timeout = answer_timeout
         self._reconciler = Reconciler(
             core=self.core,
             gateway=self.gateway,
+            entries=self._entries,
             venues=self.venues,
             clock=clock,
             log=self.log,
@@ -197,6 +204,8 @@ class Engine(DeskView):
             self._door.loop = asyncio.get_running_loop()
             self._watchdog.start()
         for name, venue in self.venues.items():
+            if isinstance(venue, KeepsMargin):
+                venue.on_entry = self._reporter(name)
             await venue.connect(self._on_market, self._reporter(name))
         if self.pump is not None:
             self.pump.on_failure = self._market_failed
@@ -222,7 +231,7 @@ class Engine(DeskView):
         store.save_instruments(self.core.instruments.values())
         self.log.on_entry = self._keep_log
         while self._early:
-            self.gateway.report(*self._early.popleft())
+            self._report(*self._early.popleft())
         if early_kill is not None:
             reason, flatten, kill_id = early_kill
             unfinished = self.core.unfinished_kill
@@ -315,14 +324,20 @@ class Engine(DeskView):
         if self._recorder.write is not None:
             self._recorder.write(event)
 
-    def _reporter(self, venue: str) -> Callable[[OrderEvent], None]:
-        def report(event: OrderEvent) -> None:
+    def _reporter(self, venue: str) -> Callable[[OrderEvent | VenueEntry], None]:
+        def report(event: OrderEvent | VenueEntry) -> None:
             if self._store is None:
                 self._early.append((venue, event))
             else:
-                self.gateway.report(venue, event)
+                self._report(venue, event)
 
         return report
+
+    def _report(self, venue: str, event: OrderEvent | VenueEntry) -> None:
+        if isinstance(event, VenueBooked):
+            self._entries.report(venue, event)
+        else:
+            self.gateway.report(venue, event)
 
     def append(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Future[None]:
         """Make events durable, in order: the journal of the gateway and the kill switch."""
@@ -520,6 +535,26 @@ class Engine(DeskView):
     async def break_even(self, instrument: InstrumentId) -> Order:
         self._open_for_orders()
         return await self._exits.break_even(instrument)
+
+    async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
+        """At the venue; spot above 1 can be sold short. Raises `Refused`."""
+        await self._margined(instrument, lambda venue: venue.set_leverage(instrument, leverage))
+
+    async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None:
+        """At the venue, without position and working orders only. Raises `Refused`."""
+        await self._margined(instrument, lambda venue: venue.set_margin_mode(instrument, mode))
+
+    async def _margined(self, instrument: InstrumentId, change: Callable[[KeepsMargin], Awaitable[None]]) -> None:
+        self._open_for_orders()
+        venue = self.venues[self.instrument(instrument).venue]
+        if not isinstance(venue, KeepsMargin):
+            raise Refused(f"The margin of {venue.name} cannot be changed from here: change it at the venue.")
+        try:
+            await asyncio.wait_for(change(venue), self._answer_timeout)
+        except (VenueError, TimeoutError) as error:
+            raise Refused(
+                str(error) or f"{venue.name} gave no answer: look at the leverage before you trade."
+            ) from error
 
     def kill(self, reason: str = "the trader pressed the kill switch") -> None:
         """HALTED at once; every working order of every venue is pulled; strategies stop. See `kill_status`."""

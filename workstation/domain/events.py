@@ -291,10 +291,7 @@ class FundingPaid(VenueBooked, frozen=True, kw_only=True, tag="funding"):
 
 
 class InterestCharged(VenueBooked, frozen=True, kw_only=True, tag="interest"):
-    """Interest on spot sold short: `amount` (< 0) = −`borrowed` × `rate` (an hour) × `hours`, owed in base too.
-
-    The debt grows as by a sale for nothing; its cost is that quantity at `mark`, in the settlement currency.
-    """
+    """Cost of spot sold short: `amount` (< 0) = −`borrowed` × `mark` × `rate` (an hour) × `hours`, paid in quote."""
 
     instrument: InstrumentId
     currency: str

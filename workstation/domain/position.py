@@ -80,16 +80,3 @@ def apply_fill(position: Position, fill: Fill, instrument: Instrument) -> Positi
         opened_at=opened,
         updated_at=fill.ts,
     )
-
-
-def charge(position: Position, quantity: Decimal, price: Decimal, instrument: Instrument) -> Position:
-    """The position after `quantity` (signed) of what it holds was charged, reckoned at `price`.
-
-    As if that had been traded at `price` without getting or paying the money for it: neither profit nor average price
-    of the rest move; what is gone is an expense (|quantity| × price) that is reckoned apart.
-    """
-    return msgspec.structs.replace(
-        position,
-        quantity=add(position.quantity, quantity),
-        cost=add(position.cost, instrument.value(quantity, price)),
-    )

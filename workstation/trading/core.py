@@ -38,13 +38,15 @@ from workstation.domain.events import (
 )
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, subtract
+from workstation.domain.margin import initial
+from workstation.domain.numbers import ONE, ZERO, add, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.trailing import expected_stop
 from workstation.market.data import MarketData
 from workstation.trading.breakers import Breakers
 from workstation.trading.limits import RiskLimits, sign_in
 from workstation.trading.limits_book import LimitsBook
+from workstation.trading.margin import standing_of
 from workstation.trading.orders import Applied, OrderManager, Outcome
 from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
@@ -295,32 +297,28 @@ class TradingCore:
 
     def free_funds(self, venue: str, currency: str, but: ClientOrderId | None = None) -> Decimal:
         """Money at the venue that nothing binds: neither working orders nor the margin of positions."""
-        free = self.portfolio.balance(venue, currency)
-        for position in self.portfolio.open_positions():
-            instrument = self.instruments[position.instrument]
-            if instrument.venue == venue and not instrument.is_spot and instrument.settlement == currency:
-                mark = self.market.mark(position.instrument)
-                if mark is not None:
-                    margin = divide(instrument.notional(position.quantity, mark), instrument.leverage)
-                    free = subtract(add(free, position.unrealized(instrument, mark)), margin)
+        whole, book = standing_of(self, venue, currency), self.portfolio.margin
+        free = subtract(whole.equity, whole.initial)
         for order in self.orders.open_at(venue):
             instrument = self.instruments[order.instrument]
-            if instrument.settlement != currency or (instrument.is_spot and order.side is Side.SELL):
+            shorts = instrument.is_spot and order.side is Side.SELL
+            if instrument.settlement != currency or (shorts and not book.can_short(instrument)):
                 continue
             price = self.worst_price(order)
             if price is None or order.reduce_only or order.client_id == but:
                 continue
             quantity = order.worst_quantity
-            if not instrument.is_spot:
+            if shorts or not instrument.is_spot:
                 quantity = self._beyond_position(order, instrument)
             notional = instrument.notional(quantity, price)
             fee = multiply(notional, max(instrument.taker_fee, instrument.maker_fee, ZERO))
-            free = subtract(free, add(divide(notional, instrument.leverage), fee))
+            leverage = ONE if instrument.is_spot and not shorts else book.leverage(instrument)
+            free = subtract(free, add(initial(notional, leverage), fee))
         return free
 
     def _beyond_position(self, order: Order, instrument: Instrument) -> Decimal:
-        """The part of a derivative order that would grow a position rather than close one."""
-        held = self.portfolio.position(instrument.id).quantity
+        """The part of an order that would grow a position (of spot: a debt) rather than close one."""
+        held = self.held(instrument)
         closes = max(ZERO, multiply(held, Decimal(-order.side.sign)))
         return max(ZERO, subtract(order.worst_quantity, closes))
 
@@ -362,6 +360,8 @@ class TradingCore:
             exposure_elsewhere=self.exposure(without=draft.instrument),
             free_quote=self.free_funds(instrument.venue, instrument.settlement, but),
             free_base=self.free_base(instrument, but) if instrument.is_spot else ZERO,
+            leverage=self.portfolio.margin.leverage(instrument),
+            can_short=self.portfolio.margin.can_short(instrument),
             recent=[order for order in recent if order.created_at > now - window],
             link_up=link_up,
             amends=but is not None,

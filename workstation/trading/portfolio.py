@@ -22,7 +22,7 @@ from workstation.domain.events import (
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin_book import MarginBook
-from workstation.domain.numbers import ZERO, add, multiply, subtract
+from workstation.domain.numbers import ZERO, add, multiply, negate, subtract
 from workstation.domain.position import Position
 
 #: Price of an instrument by which it is valued now; None where none is known.
@@ -77,12 +77,10 @@ class Portfolio:
                 self._move(entry.venue, entry.currency, amount)
                 self.funding[name] = add(self.funding.get(name, ZERO), amount)
                 self.margin.after_funding(name, amount)
-            case InterestCharged(instrument=name, amount=amount):
+            case InterestCharged(amount=amount):
                 self._move(entry.venue, entry.currency, amount)
-                if (terms := self.instruments.get(name)) is not None:
-                    self.positions[name] = positions.charge(self.position(name), amount, entry.mark, terms)
-                    key = (entry.venue, terms.settlement)
-                    self.interest[key] = add(self.interest.get(key, ZERO), terms.notional(amount, entry.mark))
+                key = (entry.venue, entry.currency)
+                self.interest[key] = add(self.interest.get(key, ZERO), negate(amount))
             case InsuranceCovered(amount=amount):
                 self._move(entry.venue, entry.currency, amount)
                 key = (entry.venue, entry.currency)

@@ -8,10 +8,12 @@ from decimal import Decimal
 import msgspec
 
 from workstation.domain.fill import Fill, Liquidity
-from workstation.domain.numbers import ZERO, divide, multiply
+from workstation.domain.margin import initial
+from workstation.domain.numbers import multiply
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.domain.position import apply_fill
 from workstation.trading.core import TradingCore
+from workstation.trading.margin import liquidation_after
 from workstation.trading.risk import Verdict, judge
 
 
@@ -19,7 +21,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """Money in the instrument's settlement currency; None where there is no price to reckon with.
 
     `price` is the worst at which the order would trade; `fee` at the maker's rate if the order would rest, else the
-    taker's; `margin` what it binds (spot: its whole value); `queue` the quantity in front of it at its price.
+    taker's; `margin` what it binds (spot: its whole value); `queue` the quantity in front of it at its price;
+    `liquidation_after` the mark price at which the position would be liquidated once the order has filled.
     """
 
     verdicts: Sequence[Verdict]
@@ -31,6 +34,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     position_after: Decimal
     average_after: Decimal | None
     queue: Decimal | None
+    liquidation_after: Decimal | None = None
 
     @property
     def ok(self) -> bool:
@@ -66,7 +70,7 @@ def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True
         side=draft.side,
         quantity=draft.quantity,
         price=price,
-        fee=ZERO,
+        fee=fee,
         fee_currency=instrument.settlement,
         liquidity=Liquidity.MAKER if rests else Liquidity.TAKER,
         ts=now,
@@ -78,10 +82,11 @@ def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True
         value=notional,
         fee=fee,
         fee_currency=instrument.settlement,
-        margin=divide(notional, instrument.leverage),
+        margin=notional if instrument.is_spot and draft.side is Side.BUY else initial(notional, question.leverage),
         position_after=after.quantity,
         average_after=after.average_price(instrument),
         queue=_queue(core, draft, price) if rests else None,
+        liquidation_after=liquidation_after(core, instrument, fill),
     )
 
 

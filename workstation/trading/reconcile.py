@@ -29,12 +29,15 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.orders import venue_of
-from workstation.venues.contract import LinkState, Venue, VenueError, VenueOrder
+from workstation.trading.venue_entries import VenueEntries
+from workstation.venues.contract import KeepsMargin, LinkState, Venue, VenueError, VenueOrder
 
 _UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND})
 #: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it: the
 #: request may still have been on its way at the first answers.
 _DENIALS = 3
+#: How far behind the newest known entry a venue's own entries are asked for: one that was missed lies behind it.
+_ENTRIES_BACK = 7 * 86_400 * SECOND
 
 
 class Reconciler:
@@ -45,6 +48,7 @@ class Reconciler:
         *,
         core: TradingCore,
         gateway: OrderGateway,
+        entries: VenueEntries,
         venues: Mapping[str, Venue],
         clock: Clock,
         log: DeskLog,
@@ -57,6 +61,8 @@ class Reconciler:
         """
         self._core = core
         self._gateway = gateway
+        self._entries = entries
+        self._entries_seen: dict[str, int] = {}  # time of the newest entry at the last comparison, by venue
         self._venues = venues
         self._clock = clock
         self._log = log
@@ -183,8 +189,20 @@ class Reconciler:
                 event = OrderFilled(client_id=fill.client_id, ts=self._clock.now(), fill=fill)
                 self._gateway.report(venue.name, event)
 
+    async def _fetch_entries(self, venue: Venue) -> None:
+        """What the venue booked by itself and the desk has not heard of. A liquidation's order is ours from then on."""
+        if not isinstance(venue, KeepsMargin):
+            return
+        newest = self._core.newest_entry(venue.name)
+        since = max(0, self._entries_seen.get(venue.name, newest) - _ENTRIES_BACK)
+        for entry in await asyncio.wait_for(venue.entries_since(since), self._timeout):
+            self._entries.report(venue.name, entry)
+        self._entries_seen[venue.name] = newest
+
     async def venue(self, venue: Venue) -> None:
-        """Bring the desk to what the venue shows: missed fills, then every open order. Raises what look-ups raise."""
+        """Bring the desk to what the venue shows: its own entries, missed fills, then every open order. Raises what
+        look-ups raise."""
+        await self._fetch_entries(venue)
         open_orders = self._core.orders.open_at(venue.name)
         since = min((order.created_at for order in open_orders), default=self._clock.now())
         await self._fetch_fills(venue, since - SECOND)

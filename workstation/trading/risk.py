@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from workstation.domain.events import TradingState
+from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, divide, is_multiple, multiply, plain, subtract
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.plan import EXIT_LEGS
@@ -207,21 +208,26 @@ def _exposure(q: Question) -> str | None:
 def _buying_power(q: Question) -> str | None:
     """Money (or, selling spot, the asset) for the order and its fee is there, beside what working orders bind."""
     i, d = q.instrument, q.draft
+    quantity, times = d.quantity, q.leverage
     if i.is_spot and d.side is Side.SELL:
-        if d.quantity > q.free_base:
+        quantity = max(ZERO, subtract(d.quantity, max(q.free_base, ZERO)))  # what has to be borrowed
+        if quantity > 0 and not q.can_short:
+            why = "spot cannot be sold short"
+            why = f"{why} at a leverage of 1 (leverage {i.symbol} 2 allows it)" if i.tiers else why
             return (
                 f"You have {plain(max(q.free_base, ZERO))} {i.base} free to sell at {i.venue}, "
-                f"not {plain(d.quantity)}: spot cannot be sold short."
+                f"not {plain(d.quantity)}: {why}."
             )
-        return None
+    elif i.is_spot:
+        times = ONE
     price = q.price
-    if price is None or price <= 0:
+    if price is None or price <= 0 or quantity == 0:
         return None
-    notional = i.notional(d.quantity, price)
+    notional = i.notional(quantity, price)
     fee = multiply(notional, max(i.taker_fee, i.maker_fee, ZERO))
-    needed = add(notional if i.leverage == ONE else divide(notional, i.leverage), fee)
+    needed = add(initial(notional, times), fee)
     if needed > q.free_quote:
-        what = "costs" if i.is_spot else "needs a margin of"
+        what = "costs" if i.is_spot and d.side is Side.BUY else "needs a margin of"
         return (
             f"The order {what} {money(needed)} {i.settlement} with its fee; "
             f"{money(max(q.free_quote, ZERO))} are free at {i.venue}."

@@ -99,6 +99,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     free_base: Decimal  # spot: base currency not bound by working sells
     recent: Sequence[Order]  # orders entered within the last second or the duplicate window
     link_up: bool = True
+    leverage: Decimal = ONE  # as set for the instrument
+    can_short: bool = True  # more may be sold than is held
     amends: bool = False  # the draft stands for new terms of an order that works already
     opposite: Sequence[Order] = ()  # our own working orders of the other side
     equity: Decimal = ZERO  # account currency

@@ -6,7 +6,8 @@
     venue.faults.add("report", Fault.DROP, of=OrderFilled)     # the next fill is not reported
     FaultyVenue(inner, clock, SeededFaults(7, {"cancel": {Fault.LOST: 0.2}, "report": {Fault.DOUBLE: 0.1}}))
 
-Calls are named as the methods of the venue contract; "*" is any of them, "report" an order event on its way back.
+Calls are named as the methods of the venue contract; "*" is any of them, "report" an order event or one of the venue's
+own entries on its way back.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from workstation.clock import SECOND, Clock
 from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order
 from workstation.venues.contract import (
     Capabilities,
+    EntrySink,
+    KeepsMargin,
     LinkState,
     MarketSink,
     NoAnswer,
@@ -54,7 +58,9 @@ _OF_CALLS = frozenset(Fault) - {Fault.DROP, Fault.DOUBLE}
 
 
 class FaultPlan(Protocol):
-    def fault(self, call: str, client_id: ClientOrderId | None, event: e.OrderEvent | None) -> Fault | None:
+    def fault(
+        self, call: str, client_id: ClientOrderId | None, event: e.OrderEvent | e.VenueEntry | None
+    ) -> Fault | None:
         """What befalls this call or report, if anything."""
         ...
 
@@ -72,7 +78,7 @@ class ScriptedFaults:
         *,
         times: int | None = 1,
         client_id: ClientOrderId | None = None,
-        of: type[e.OrderEvent] | None = None,
+        of: type[e.OrderEvent | e.VenueEntry] | None = None,
     ) -> None:
         """`of` narrows reports to one class of events. Raises ValueError for a fault that cannot befall the call."""
         if fault not in (_OF_REPORTS if call == "report" else _OF_CALLS):
@@ -83,7 +89,9 @@ class ScriptedFaults:
         """From now on all goes well."""
         self._rules.clear()
 
-    def fault(self, call: str, client_id: ClientOrderId | None, event: e.OrderEvent | None) -> Fault | None:
+    def fault(
+        self, call: str, client_id: ClientOrderId | None, event: e.OrderEvent | e.VenueEntry | None
+    ) -> Fault | None:
         for rule in self._rules:
             if rule.fits(call, client_id, event):
                 if rule.times is not None:
@@ -99,11 +107,11 @@ class _Rule:
         fault: Fault,
         times: int | None,
         client_id: ClientOrderId | None,
-        of: type[e.OrderEvent] | None,
+        of: type[e.OrderEvent | e.VenueEntry] | None,
     ) -> None:
         self.call, self.fault, self.times, self.client_id, self.of = call, fault, times, client_id, of
 
-    def fits(self, call: str, client_id: ClientOrderId | None, event: e.OrderEvent | None) -> bool:
+    def fits(self, call: str, client_id: ClientOrderId | None, event: e.OrderEvent | e.VenueEntry | None) -> bool:
         return (
             self.times != 0
             and (self.call == call or (self.call == "*" and call != "report"))
@@ -119,7 +127,9 @@ class SeededFaults:
         self._random = random.Random(seed)
         self._rates = rates
 
-    def fault(self, call: str, client_id: ClientOrderId | None, event: e.OrderEvent | None) -> Fault | None:
+    def fault(
+        self, call: str, client_id: ClientOrderId | None, event: e.OrderEvent | e.VenueEntry | None
+    ) -> Fault | None:
         rates = self._rates.get(call) or (self._rates.get("*", {}) if call != "report" else {})
         drawn = self._random.random()
         for fault, probability in rates.items():
@@ -147,6 +157,9 @@ class FaultyVenue:
         self._clock = clock
         self._delay = delay
         self._sink: OrderSink | None = None
+        self.on_entry: EntrySink | None = None
+        if isinstance(inner, KeepsMargin):
+            inner.on_entry = self._on_report
 
     @property
     def name(self) -> str:
@@ -200,6 +213,25 @@ class FaultyVenue:
     async def fills_since(self, ts: int) -> Sequence[Fill]:
         return await self._call("fills_since", None, lambda: self.inner.fills_since(ts), [])
 
+    async def entries_since(self, ts: int) -> Sequence[e.VenueEntry]:
+        inner = self.inner
+        if not isinstance(inner, KeepsMargin):
+            return []
+        return await self._call("entries_since", None, lambda: inner.entries_since(ts), [])
+
+    async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
+        inner = self._margin()
+        await self._call("set_leverage", None, lambda: inner.set_leverage(instrument, leverage), None)
+
+    async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None:
+        inner = self._margin()
+        await self._call("set_margin_mode", None, lambda: inner.set_margin_mode(instrument, mode), None)
+
+    def _margin(self) -> KeepsMargin:
+        if not isinstance(self.inner, KeepsMargin):
+            raise VenueError(f"{self.name} has no margin trading.")
+        return self.inner
+
     async def balances(self) -> dict[str, Decimal]:
         return await self._call("balances", None, self.inner.balances, {})
 
@@ -210,7 +242,9 @@ class FaultyVenue:
     def _refusal(self) -> str:
         return f"{self.name} refuses this for no reason that it gives."
 
-    def _strikes(self, call: str, client_id: ClientOrderId | None, event: e.OrderEvent | None = None) -> Fault | None:
+    def _strikes(
+        self, call: str, client_id: ClientOrderId | None, event: e.OrderEvent | e.VenueEntry | None = None
+    ) -> Fault | None:
         fault = self.faults.fault(call, client_id, event)
         if fault is None and self.plan is not None:
             fault = self.plan.fault(call, client_id, event)
@@ -258,8 +292,8 @@ class FaultyVenue:
         )
         await arrived
 
-    def _on_report(self, event: e.OrderEvent) -> None:
-        fault = self._strikes("report", event.client_id, event)
+    def _on_report(self, event: e.OrderEvent | e.VenueEntry) -> None:
+        fault = self._strikes("report", None if isinstance(event, e.VenueBooked) else event.client_id, event)
         if fault is Fault.DROP:
             return
         if fault is Fault.LATE:
@@ -269,6 +303,9 @@ class FaultyVenue:
         if fault is Fault.DOUBLE:
             self._deliver(event)
 
-    def _deliver(self, event: e.OrderEvent) -> None:
-        if self._sink is not None:
+    def _deliver(self, event: e.OrderEvent | e.VenueEntry) -> None:
+        if isinstance(event, e.VenueBooked):
+            if self.on_entry is not None:
+                self.on_entry(event)
+        elif self._sink is not None:
             self._sink(event)

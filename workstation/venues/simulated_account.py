@@ -59,10 +59,6 @@ class SimulatedAccount:
         self.state = self.state.with_change(entry.currency, entry.amount)
         if isinstance(entry, FundingPaid):
             self.margin.after_funding(entry.instrument, entry.amount)
-        elif isinstance(entry, InterestCharged):
-            terms = self._instruments[entry.instrument]
-            charged = positions.charge(self.position(entry.instrument), entry.amount, entry.mark, terms)
-            self.positions[entry.instrument] = charged
 
     def position(self, instrument: InstrumentId) -> Position:
         return self.positions.get(instrument) or Position(instrument=instrument)
@@ -92,8 +88,8 @@ class SimulatedAccount:
         }
 
     def reducible(self, instrument: Instrument, working: Iterable[Order]) -> int:
-        """Signed lots that reduce-only orders may reduce: a derivative's position, or spot that nothing has locked; of
-        spot that is owed the last begun lot too."""
+        """Signed lots that reduce-only orders may reduce: a derivative's position, spot that nothing has locked, or spot
+        that is owed."""
         if not instrument.is_spot:
             position = self.positions.get(instrument.id)
             return 0 if position is None else instrument.to_lots(position.quantity)
@@ -103,9 +99,8 @@ class SimulatedAccount:
         return int(floor_to(free, instrument.lot) / instrument.lot)
 
     def covers(self, instrument: Instrument, quantity: Decimal) -> bool:
-        """Whether a purchase only buys back spot that is owed (to the last begun lot): its money is set aside."""
-        owed = self.owed(instrument)
-        return owed > 0 and subtract(quantity, instrument.lot) < owed
+        """Whether a purchase only buys back spot that is owed: its money is set aside."""
+        return quantity <= self.owed(instrument)
 
     def affordable(self, instrument: Instrument, price: Decimal, quantity: Decimal, free: Decimal) -> Decimal:
         """How much of a spot purchase of `quantity` at `price` the `free` quote balance pays, fee included."""
@@ -166,7 +161,7 @@ class SimulatedAccount:
         free = self.state.balance(currency)
         orders: dict[InstrumentId, list[tuple[Order, Decimal]]] = {}
         for order in working:
-            price = order.price if order.price is not None else expected_stop(order, self._mark(order.instrument))
+            price = order.price if order.price is not None else expected_stop(order, self.mark(order.instrument))
             if price is not None:
                 orders.setdefault(order.instrument, []).append((order, price))
         if extra is not None:

@@ -114,7 +114,7 @@ class Clearing:
 
     def _due(self, name: InstrumentId) -> int | None:
         mark = self.marks.get(name)
-        if mark is None or mark.funding_rate is None or mark.next_funding is None:
+        if mark is None or mark.funding_rate is None or mark.next_funding is None or self._instruments[name].is_spot:
             return None
         return mark.next_funding if mark.next_funding > self._funded.get(name, 0) else None
 
@@ -153,10 +153,12 @@ class Clearing:
             self._hour = hour
             self._ledger.put("interest-hour", str(hour))
         for instrument in self._instruments.values() if hours > 0 else ():
-            owed = self._account.owed(instrument)
-            amount = divide(multiply(multiply(owed, instrument.borrow_rate), Decimal(hours)), ONE)
-            mark = self._account.mark(instrument.id)
-            if amount and mark is not None:
+            owed, mark = self._account.owed(instrument), self._account.mark(instrument.id)
+            if not owed or mark is None:
+                continue
+            rate = multiply(instrument.borrow_rate, Decimal(hours))
+            amount = divide(multiply(instrument.notional(owed, mark), rate), ONE)
+            if amount:
                 self._book(
                     e.InterestCharged(
                         ts=hour * _HOUR,
@@ -164,7 +166,7 @@ class Clearing:
                         entry_id=next(self._ids),
                         instrument=instrument.id,
                         mark=mark,
-                        currency=instrument.base,
+                        currency=instrument.settlement,
                         amount=negate(amount),
                         borrowed=owed,
                         rate=instrument.borrow_rate,

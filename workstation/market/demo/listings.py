@@ -7,6 +7,23 @@ from decimal import Decimal
 import msgspec
 
 from workstation.domain.instrument import ContractType, Instrument
+from workstation.domain.margin import tiers
+
+#: (value up to, maintenance rate, highest leverage), as Binance's brackets of BTCUSDT were in 2024.
+PERP_TIERS = tiers(
+    [
+        (Decimal(50_000), Decimal("0.004"), Decimal(125)),
+        (Decimal(600_000), Decimal("0.005"), Decimal(100)),
+        (Decimal(3_000_000), Decimal("0.0065"), Decimal(75)),
+        (Decimal(12_000_000), Decimal("0.01"), Decimal(50)),
+        (Decimal(70_000_000), Decimal("0.02"), Decimal(25)),
+        (None, Decimal("0.05"), Decimal(10)),
+    ]
+)
+#: What is sold short on margin: liquidated at assets of 1.1 times the debt, as on Binance's margin accounts.
+SPOT_TIERS = tiers([(None, Decimal("0.1"), Decimal(5))])
+#: Interest an hour on borrowed coins: 3.5 % a year.
+BORROW_RATE = Decimal("0.000004")
 
 SECOND = 1_000_000_000  # as in workstation.clock, which loads asyncio: too slow for the first frame
 ASSETS = ("BTC", "ETH", "SOL")
@@ -96,6 +113,8 @@ def _spot(venue: str, asset: str, tick: str, lot: str, temper: Temper) -> Listin
             min_notional=Decimal(minimum),
             maker_fee=Decimal(maker),
             taker_fee=Decimal(taker),
+            tiers=SPOT_TIERS,
+            borrow_rate=BORROW_RATE,
         ),
         temper,
     )
@@ -117,6 +136,7 @@ def _perpetual(venue: str, tick: str, temper: Temper) -> Listing:
             maker_fee=Decimal(maker),
             taker_fee=Decimal(taker),
             leverage=Decimal(10),
+            tiers=PERP_TIERS,
         ),
         temper,
     )
