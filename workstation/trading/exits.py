@@ -37,7 +37,7 @@ class Exits:
     async def reverse(self, instrument: InstrumentId, origin: str = "manual") -> Order:
         """Cancel the instrument's orders, then trade twice the position: long becomes short of the same size."""
         terms = self._core.instruments[instrument]
-        if terms.is_spot:
+        if not self._core.portfolio.margin.can_short(terms):
             raise Refused(f"{terms.symbol} is spot and cannot be sold short: close it, or trade the perpetual.")
         self._position(instrument)
         await self._pull(instrument)

@@ -74,17 +74,20 @@ class Flattener:
         return await asyncio.wait_for(question, self._timeout)
 
     async def _open_positions(self, venue: Venue) -> dict[InstrumentId, Decimal]:
-        """Derivatives as the venue shows them; spot as bought on this desk, as far as the venue's balance holds it."""
+        """Derivatives as the venue shows them; spot as bought or sold short on this desk, as far as the venue's balance
+        holds or owes it."""
         found = {i: q for i, q in (await self._ask(venue.positions())).items() if q and i in self._core.instruments}
         spot = [
             (self._core.instruments[position.instrument], position.quantity)
             for position in self._core.portfolio.open_positions()
-            if position.instrument.startswith(f"{venue.name}:") and position.quantity > 0
+            if position.instrument.startswith(f"{venue.name}:")
         ]
         if any(instrument.is_spot for instrument, _ in spot):
             balances = await self._ask(venue.balances())
             for instrument, quantity in spot:
-                if instrument.is_spot and (held := min(quantity, balances.get(instrument.base, ZERO))) > 0:
+                balance = balances.get(instrument.base, ZERO)
+                held = min(quantity, balance) if quantity > 0 else max(quantity, balance)
+                if instrument.is_spot and held and (held > 0) == (quantity > 0):
                     found[instrument.id] = held
         return found
 

@@ -88,7 +88,7 @@ class SimulatedAccount:
         }
 
     def reducible(self, instrument: Instrument, working: Iterable[Order]) -> int:
-        """Signed lots that reduce-only orders may reduce: a derivative's position, spot that nothing has locked, or spot
+        """Signed lots that reduce-only orders may reduce: a derivative's position, or spot that nothing has locked or
         that is owed."""
         if not instrument.is_spot:
             position = self.positions.get(instrument.id)
