@@ -13,7 +13,7 @@ from workstation.domain.events import OrderEvent, TradingState
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import Trade
-from workstation.domain.order import ClientOrderId, Order, OrderDraft
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType
 from workstation.domain.plan import Plan, PlanId
 from workstation.domain.position import Position
 from workstation.market.bars import BarSeries
@@ -22,6 +22,7 @@ from workstation.market.data import InstrumentMarket, MarketData
 from workstation.trading.core import TradingCore
 from workstation.trading.margin import AccountMargin, InstrumentMargin, account_margin, instrument_margin
 from workstation.trading.orders import venue_of
+from workstation.trading.plans import rows
 from workstation.trading.portfolio import Equity
 from workstation.trading.preview import Preview, preview
 from workstation.venues.contract import LinkState, ShowsQueue, Venue
@@ -75,7 +76,13 @@ class DeskView:
         return self.core.orders.open_orders(instrument)
 
     def order(self, client_id: ClientOrderId) -> Order | None:
-        return self.core.orders.orders.get(client_id)
+        """An order, or the row of a plan by that id (see `plan_rows`)."""
+        return self.core.orders.orders.get(client_id) or self._plan_row(client_id)
+
+    def _plan_row(self, client_id: ClientOrderId) -> Order | None:
+        plan = self.plan(client_id.partition("/")[0])
+        rows_ = [] if plan is None else self.plan_rows(plan)
+        return next((row for row in rows_ if row.client_id == client_id), None)
 
     def order_events(self, client_id: ClientOrderId) -> list[OrderEvent]:
         return self.core.orders.history(client_id)
@@ -94,6 +101,32 @@ class DeskView:
     def plan_orders(self, plan: Plan) -> list[Order]:
         """The plan's orders, closed ones too, oldest first."""
         return self.core.plans.children(plan)
+
+    def working(self, instrument: InstrumentId) -> list[Order]:
+        """What works in an instrument: open orders, and the exits that the desk keeps for its plans."""
+        return [*self.core.orders.open_orders(instrument), *self.kept_exits(instrument)]
+
+    def kept_exits(self, instrument: InstrumentId | None = None) -> list[Order]:
+        """Exits that the desk keeps and no venue has now, as orders that were never sent (see `plans.rows`)."""
+        plans = self.core.plans
+        return [row for plan in plans.active(instrument) for row in self._kept(plan)]
+
+    def _kept(self, plan: Plan) -> list[Order]:
+        return rows.kept(plan, self.core.plans.tally(plan), self._rests_stops(plan))
+
+    def _rests_stops(self, plan: Plan) -> bool:
+        return OrderType.STOP in self.venues[venue_of(plan.instrument)].capabilities.order_types
+
+    def plan_rows(self, plan: Plan) -> list[Order]:
+        """The plan among the orders: its head, its working orders, and the exits that the desk keeps."""
+        tally = self.core.plans.tally(plan)
+        working = [order for order in tally.orders if order.is_open]
+        return [rows.head(plan, tally, self._rests_stops(plan)), *working, *self._kept(plan)]
+
+    @property
+    def plans_version(self) -> int:
+        """Grows with everything that happens to a plan or to an order of one."""
+        return self.core.plans.version
 
     @property
     def orders_version(self) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from workstation.bus import Bus
 from workstation.clock import SECOND, Clock
@@ -30,7 +31,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent
 from workstation.domain.numbers import ZERO, subtract
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, Side
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
 from workstation.domain.plan import Plan, PlanId, Trail
 from workstation.log import DeskLog, LogEntry
 from workstation.market.data import MarketData
@@ -460,14 +461,21 @@ class Engine(DeskView):
     ) -> Order:
         """Change an order's terms; `quantity` is the new total. Raises `Refused`."""
         self._open_for_orders()
+        if (plan := self._plans.kept(client_id)) is not None:
+            await self._plans.amend_kept(client_id, quantity, price, stop_price)
+            return self.order(client_id) or self.plan_rows(self.core.plans.plans[plan.plan_id])[0]
         order = self.order(client_id)
         if order is not None and (moved := await self._plans.amend_leg(order, quantity, price, stop_price)) is not None:
             return moved
         return await self.gateway.amend(client_id, quantity, price, stop_price)
 
     async def cancel(self, client_id: ClientOrderId) -> Order:
-        """Pull an order. An exit of a plan is taken out of the plan too."""
+        """Pull an order. An exit of a plan is taken out of the plan too; a plan's own id ends the plan."""
         self._open_for_orders()
+        if (plan := self._plans.kept(client_id)) is not None:
+            row = self.order(client_id) or self.plan_rows(plan)[0]
+            await self._plans.cancel_kept(client_id)
+            return replace(row, state=OrderState.CANCELED, reason="")
         order = self.order(client_id)
         if order is not None and await self._plans.drop_leg(order) and (after := self.core.orders.orders[client_id]):
             order = after

@@ -71,7 +71,7 @@ class OrderEntry(LadderCursor):
         if instrument is None:
             return []
         found = []
-        for order in self.engine.open_orders(instrument.id):
+        for order in self.engine.working(instrument.id):
             ticks = order_ticks(order, instrument)
             if ticks is not None and row_of(ticks, order.side, self.ladder.group) == row and side in (None, order.side):
                 found.append(order)

@@ -11,6 +11,7 @@ from plugins.books.model import row_of
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, add, divide
 from workstation.domain.order import Order, OrderState, Side
+from workstation.trading.plans.rows import is_kept
 
 _ON_THEIR_WAY = frozenset(
     {OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND}
@@ -36,13 +37,13 @@ class OwnCell:
     quantity: Decimal
     count: int
     ahead: Decimal | None
-    state: str  # "working", "sent" (no answer yet), "unknown"
+    state: str  # "working", "sent" (no answer yet), "unknown", "kept" (an exit that the desk keeps)
     stop: bool
 
     def text(self, width: int, places: int) -> str:
         """`0.5/2 ▸3.2`: quantity, of how many orders, and what is ahead in the queue, as far as there is room."""
         mark = "?" if self.state == "unknown" else "…" if self.state == "sent" else ""
-        tail = mark + (" stp" if self.stop else "")
+        tail = mark + (" kept" if self.state == "kept" else " stp" if self.stop else "")
         text = own_text(self.quantity, max(1, width - len(tail))) + tail
         count = f"/{self.count}" if self.count > 1 else ""
         if self.ahead is not None and not mark:
@@ -78,6 +79,8 @@ def _cell(side: Side, orders: list[Order], ahead: Callable[[str], Decimal | None
         quantity = add(quantity, order.leaves)
     states = {order.state for order in orders}
     state = "unknown" if OrderState.UNKNOWN in states else "sent" if states & _ON_THEIR_WAY else "working"
+    if all(map(is_kept, orders)):
+        state = "kept"
     queues = [queue for order in orders if not is_stop(order) and (queue := ahead(order.client_id)) is not None]
     return OwnCell(side, quantity, len(orders), min(queues, default=None), state, all(map(is_stop, orders)))
 

@@ -193,7 +193,7 @@ class LadderPane(OrderEntry):
         ladder, painter, columns = self.ladder, self._painter, self._columns
         assert painter is not None
         assert columns is not None
-        orders = self.engine.open_orders(instrument.id)
+        orders = self.engine.working(instrument.id)
         own = cells_of(orders, instrument, ladder.group, self.engine.queue_ahead)
         if len(self._prices) > _PRICES_KEPT:
             self._prices.clear()

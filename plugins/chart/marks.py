@@ -15,6 +15,7 @@ from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, add, plain
 from workstation.domain.order import Order, Side
 from workstation.domain.position import Position
+from workstation.trading.plans.rows import is_kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +46,30 @@ def order_price(order: Order) -> Decimal | None:
 
 def order_levels(orders: Iterable[Order]) -> list[Level]:
     """One line for all orders of one side and kind at one price."""
-    grouped: dict[tuple[Decimal, Side, bool], list[Order]] = {}
+    grouped: dict[tuple[Decimal, Side, bool, bool], list[Order]] = {}
     for order in orders:
         price = order_price(order)
         if price is not None:
             stop = order.stop_price is not None and not order.triggered
-            grouped.setdefault((price, order.side, stop), []).append(order)
+            grouped.setdefault((price, order.side, stop, is_kept(order)), []).append(order)
     levels = []
-    for (price, side, stop), some in grouped.items():
+    for (price, side, stop, kept), some in grouped.items():
         quantity = ZERO
         for order in some:
             quantity = add(quantity, order.leaves)
         kind = " stop" if stop else ""
+        by_desk = " kept" if kept else ""
         count = f" ({len(some)} orders)" if len(some) > 1 else ""
         name = side.capitalize()
         buy = side is Side.BUY
         levels.append(
             Level(
                 price,
-                f" {name}{kind} {plain(quantity)} @ {plain(price)}{count} ",
-                f" {name[0]}{' stp' if stop else ''} {plain(quantity)} ",
+                f" {name}{kind} {plain(quantity)} @ {plain(price)}{count}{by_desk} ",
+                f" {name[0]}{' stp' if stop else ''} {plain(quantity)}{by_desk} ",
                 Paint.BUY_LINE if buy else Paint.SELL_LINE,
                 Paint.BUY_LABEL if buy else Paint.SELL_LABEL,
-                "╌" if stop else "─",
+                "┈" if kept else "╌" if stop else "─",
             )
         )
     return levels

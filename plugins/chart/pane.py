@@ -152,7 +152,7 @@ class ChartPane(ChartControl):
 
     def _ours(self, instrument: Instrument) -> _Ours:
         engine = self.engine
-        orders = engine.open_orders(instrument.id)
+        orders = engine.working(instrument.id)
         version = (instrument.id, engine.portfolio_version)
         if self._fills[0] != version:
             self._fills = (version, engine.fills(instrument.id))

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 
 from plugins.orders.amend import AmendBar
 from plugins.orders.history import History
-from plugins.orders.words import STATES, TYPES, terms
+from plugins.orders.words import STATES, TYPES, kind, terms
 from screens.actions import Action
 from screens.figures import local_time, name_text, price_text, quantity_text
 from screens.pane import Desk
@@ -20,6 +20,7 @@ from workstation.domain.order import Order, OrderState, OrderType, Side
 from workstation.trading.command_run import cancelled
 from workstation.trading.commands import spell
 from workstation.trading.errors import Refused
+from workstation.trading.plans.rows import NO_STOP, is_head, is_kept
 
 SHOWN = ("all", "working", "done")
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
@@ -53,8 +54,8 @@ class OrdersPane(TablePane[Order]):
                trades=True, footer=70, short="Up", group="Trade"),
         Action("discard", "Discard the change", "Leaves the order as it is.", ("escape",), group="Trade",
                palette=False),
-        Action("cancel", "Cancel the order", "Cancels the order under the cursor.", ("x",), trades=True, footer=84,
-               short="Cancel", group="Trade"),
+        Action("cancel", "Cancel the order", "Cancels the order under the cursor; on a plan's own row the plan.",
+               ("x",), trades=True, footer=84, short="Cancel", group="Trade"),
         Action("cancel_all", "Cancel all of this instrument",
                "Cancels every working order of the instrument under the cursor, protective stops too.", ("X",),
                trades=True, footer=82, short="Cancel all", group="Trade"),
@@ -75,7 +76,7 @@ class OrdersPane(TablePane[Order]):
         Column("time", "Time", 8, keep=6, sort=lambda order: order.created_at),
         Column("instrument", "Instrument", 13, keep=11, flex=True, sort=lambda order: order.instrument),
         Column("side", "Side", 4, keep=8, sort=lambda order: order.side),
-        Column("type", "Type", 8, keep=5, sort=lambda order: order.type),
+        Column("type", "Type", 8, keep=5, sort=kind),
         Column("quantity", "Qty", 9, right=True, keep=12, sort=lambda order: order.quantity),
         Column("filled", "Filled", 8, right=True, keep=7, sort=lambda order: order.filled),
         Column("price", "Price", 10, right=True, keep=10, sort=_price),
@@ -103,20 +104,26 @@ class OrdersPane(TablePane[Order]):
 
     def rows(self) -> Sequence[Order]:
         wanted = self.desk.selected if self.here_only else None
-        key = (self.engine.orders_version, self.shown_states, wanted)
+        key = (self.engine.orders_version, self.engine.plans_version, self.shown_states, wanted)
         if key != self._rows_key:
             self._rows_key = key
             orders = [order for order in reversed(self.engine.orders()) if wanted in (None, order.instrument)]
-            working = [order for order in orders if order.is_open]
+            working = self._grouped([order for order in orders if order.is_open], wanted)
             done = [order for order in orders if order.is_closed]
             self._rows = {"working": working, "done": done}.get(self.shown_states, working + done)
         return self._rows
+
+    def _grouped(self, orders: Sequence[Order], instrument: str | None) -> list[Order]:
+        """Each plan with its legs under it, the newest plan first, then the orders that stand alone."""
+        rows = [row for plan in reversed(self.engine.plans(instrument)) for row in self.engine.plan_rows(plan)]
+        kept = {row.client_id for row in rows}
+        return rows + [order for order in orders if order.client_id not in kept]
 
     def row_id(self, row: Order) -> Hashable:
         return row.client_id
 
     def row_style(self, row: Order) -> Style | None:
-        return self.ink.on_ask if row.state is OrderState.UNKNOWN else None
+        return self.ink.on_ask if row.state is OrderState.UNKNOWN or row.note == NO_STOP else None
 
     def cell(self, row: Order, column: str) -> tuple[str, Style]:
         ink, instrument = self.ink, self.engine.instrument(row.instrument)
@@ -125,12 +132,14 @@ class OrdersPane(TablePane[Order]):
             case "time":
                 return local_time(row.created_at), ink.dim
             case "instrument":
+                if row.leg and row.is_open and not self._shows("type"):
+                    return f" {kind(row)}", text  # the plan's own row above names the instrument
                 return name_text(instrument, self._width_of(column)), text
             case "side":
                 colour = ink.bid if row.side is Side.BUY else ink.ask
                 return row.side.upper(), colour if row.is_open or row.filled else ink.dim
             case "type":
-                return TYPES[row.type], text
+                return kind(row), ink.strong if is_head(row) else text
             case "quantity":
                 size = quantity_text(row.quantity, instrument)
                 if self._shows("side"):
@@ -143,15 +152,18 @@ class OrdersPane(TablePane[Order]):
                 if row.type is OrderType.STOP and not self._shows("stop"):
                     stop = price_text(row.stop_price, instrument)
                     return (f"s {stop}" if len(stop) + 2 <= self._width_of(column) else stop), text
+                if is_head(row):
+                    return ("" if self._shows("type") else kind(row)), ink.strong
                 return ("market" if row.price is None else price_text(row.price, instrument)), text
             case "stop":
                 return price_text(row.stop_price, instrument), text
             case "average":
                 return price_text(row.average_price, instrument), text
             case "state":
-                return STATES[row.state], self._state_style(row)
+                words = row.note if is_head(row) or is_kept(row) else STATES[row.state]
+                return words, self._state_style(row)
             case "terms":
-                return terms(row), ink.dim
+                return ("kept" if is_kept(row) else "" if is_head(row) else terms(row)), ink.dim
             case _:
                 return row.reason, ink.error if row.state in _BAD else ink.dim
 
@@ -163,7 +175,7 @@ class OrdersPane(TablePane[Order]):
 
     def _state_style(self, order: Order) -> Style:
         ink = self.ink
-        if order.state is OrderState.UNKNOWN:
+        if order.state is OrderState.UNKNOWN or order.note == NO_STOP:
             return ink.error + Style(bold=True)
         if order.state in _BAD:
             return ink.error
@@ -178,6 +190,10 @@ class OrdersPane(TablePane[Order]):
         if order is None:
             return [("", ink.dim)]
         words = []
+        if is_head(order):
+            return [(f" {kind(order)} · {order.note} · {order.reason}", ink.dim)]
+        if is_kept(order):
+            return [(f" {order.leg} kept by the desk · {order.note}", ink.dim)]
         if not self._shows("terms"):
             words.append(f"{TYPES[order.type]} {terms(order)}")
         if not self._shows("stop") and order.type is OrderType.STOP_LIMIT:
@@ -250,6 +266,8 @@ class OrdersPane(TablePane[Order]):
         order = self.selected_row
         if order is None:
             raise Refused("There is no order under the cursor.")
+        if is_head(order):
+            raise Refused("Move the plan's stop or target in its own row below.")
         if order.is_closed:
             raise Refused(f"The order is {STATES[order.state]}: it cannot be amended.")
         if order.type is OrderType.MARKET:
@@ -307,8 +325,15 @@ class OrdersPane(TablePane[Order]):
         self.toast(f"{instrument}: {cancelled(await self.engine.cancel_all(instrument))}")
 
     def action_history(self) -> None:
-        if (order := self.selected_row) is not None:
+        if (order := self._sent_order()) is not None:
             self.app.push_screen(History(self.engine, order.client_id, self.ink))
+
+    def _sent_order(self) -> Order | None:
+        """The order under the cursor. Raises `Refused` for a plan's own row, which no venue has seen."""
+        order = self.selected_row
+        if order is not None and (is_head(order) or is_kept(order)):
+            raise Refused("This row is the plan itself: what happened to it is in the log.")
+        return order
 
     def chosen(self, row: Order) -> None:
         self.action_history()
@@ -333,7 +358,7 @@ class OrdersPane(TablePane[Order]):
             self.toast("The row was copied.")
 
     def action_copy_line(self) -> None:
-        if (order := self.selected_row) is not None:
+        if (order := self._sent_order()) is not None:
             line = spell(order, order.created_at)
             self.app.copy_to_clipboard(line)
             self.toast(f"Copied: {line}")

@@ -8,6 +8,8 @@ from workstation.domain import events as e
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import plain
 from workstation.domain.order import Order, OrderState, OrderType, TimeInForce
+from workstation.domain.plan import ENTRY_LEG, PlanKind
+from workstation.trading.plans.rows import is_head
 
 STATES = {
     OrderState.INITIALIZED: "new",
@@ -34,6 +36,15 @@ TYPES = {
     OrderType.TAKE_PROFIT_LIMIT: "tgt-lmt",
     OrderType.TRAILING_STOP: "trail",
 }
+
+
+def kind(order: Order) -> str:
+    """What the order is: its type; of a plan its kind, and of a plan's leg the leg."""
+    if is_head(order):
+        return "exits" if order.origin == PlanKind.EXIT else order.origin
+    if order.leg:
+        return f"└{'in' + order.leg.removeprefix(ENTRY_LEG) if order.leg.startswith(ENTRY_LEG) else order.leg}"
+    return TYPES[order.type]
 
 
 def terms(order: Order) -> str:

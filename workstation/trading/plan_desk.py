@@ -195,6 +195,15 @@ class PlanDesk:
             await self.amend(plan.plan_id, stop=stop_price)
         elif order.leg == TARGET_LEG and price is not None:
             await self.amend(plan.plan_id, target=price)
+        return await self._under_way(order)
+
+    async def _under_way(self, order: Order) -> Order:
+        """The order once its change has been handed over, or has had time enough to be."""
+        for _ in range(100):
+            now = self._core.orders.orders[order.client_id]
+            if now.updated_at != order.updated_at or now.state is not order.state or now.is_closed:
+                return now
+            await asyncio.sleep(0.01)
         return self._core.orders.orders[order.client_id]
 
     async def drop_leg(self, order: Order) -> bool:
@@ -213,6 +222,34 @@ class PlanDesk:
         else:
             await self.amend(plan.plan_id, target=None)
         return True
+
+    def kept(self, client_id: ClientOrderId) -> Plan | None:
+        """The plan whose row this is: the plan's own, or that of an exit which the desk keeps."""
+        return self._core.plans.plans.get(client_id.partition("/")[0])
+
+    async def amend_kept(
+        self, client_id: ClientOrderId, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
+    ) -> None:
+        """Move an exit that the desk keeps."""
+        plan_id, _, leg = client_id.partition("/")
+        if quantity is not None:
+            raise Refused("The size of a plan's exits follows what it holds: move the price, or cancel it.")
+        if leg == STOP_LEG and stop_price is not None:
+            await self.amend(plan_id, stop=stop_price)
+        elif leg == TARGET_LEG and price is not None:
+            await self.amend(plan_id, target=price)
+        else:
+            raise Refused("Move the stop or the target of the plan, in its own row.")
+
+    async def cancel_kept(self, client_id: ClientOrderId) -> None:
+        """Take an exit that the desk keeps out of its plan; the plan's own id ends the plan."""
+        plan_id, _, leg = client_id.partition("/")
+        if leg == STOP_LEG:
+            await self.amend(plan_id, stop=None, trail=None)
+        elif leg == TARGET_LEG:
+            await self.amend(plan_id, target=None)
+        else:
+            await self.cancel(plan_id)
 
     async def drop_side(self, instrument: InstrumentId | None, side: Side) -> None:
         """The trader cancels all orders of a side: plans do without their exits or entries of that side."""

@@ -15,9 +15,9 @@ from workstation.bus import Bus
 from workstation.clock import SECOND, Clock, Timer
 from workstation.domain.events import ORDER_EVENTS, OrderInitialized, PlanChanged, PlanEnded, PlanEvent
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.numbers import ZERO
+from workstation.domain.numbers import ZERO, plain
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderType
-from workstation.domain.plan import Plan, PlanId
+from workstation.domain.plan import STOP_LEG, Plan, PlanId
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -25,6 +25,7 @@ from workstation.trading.gateway import Journal, OrderGateway
 from workstation.trading.orders import venue_of
 from workstation.trading.plans.decide import decide
 from workstation.trading.plans.intents import Amend, Change, End, Pull, Send, Situation, Wake
+from workstation.trading.plans.rows import is_unprotected
 from workstation.trading.plans.tally import Tally
 from workstation.trading.plans.words import in_words
 from workstation.venues.contract import Venue
@@ -148,8 +149,19 @@ class PlanRunner:
                             self._changing.add(client_id)
                             self._task(self._change(intent))
             if not again:
+                self._alarm(plan)
                 return
         self._wake.set()
+
+    def _alarm(self, plan: Plan) -> None:
+        """A position whose stop was refused is an error that the trader must see, once for each refusal."""
+        tally = self._core.plans.tally(plan)
+        refused = tally.refusals(STOP_LEG)
+        if not refused or not is_unprotected(plan, tally) or self._told.get(plan.plan_id) == refused[-1].client_id:
+            return
+        self._told[plan.plan_id] = refused[-1].client_id
+        what = f"{plain(tally.open)} {plan.instrument} are NOT PROTECTED"
+        self._log.error("plans", f"{what}: the stop was {refused[-1].state}, {refused[-1].reason} It is tried again.")
 
     def situation(self, plan: Plan) -> Situation:
         """All that the plan's rule looks at, now."""

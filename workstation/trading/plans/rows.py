@@ -1,0 +1,151 @@
+"""Plans as rows among the orders: a head for each plan, and what the desk keeps for it that no venue has yet.
+
+Such a row is an `Order` that was never sent: its client id is the plan's id (the head) or "PLAN/LEG" (a kept exit). The
+engine takes these ids for amend and cancel as it takes those of orders, so a screen need not tell them apart.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from workstation.domain.numbers import ZERO, add
+from workstation.domain.order import Order, OrderState, OrderType, Side, TimeInForce
+from workstation.domain.plan import EXIT_LEGS, STOP_LEG, TARGET_LEG, Plan, PlanKind
+from workstation.trading.plans.tally import Tally
+from workstation.trading.plans.words import execution_text, exits_text
+
+HELD = "held"  # by the desk: it acts when the market is there
+WAITS = "waits"  # for an entry to fill
+NO_STOP = "NO STOP"  # what is open has no stop at the venue, and the plan wants one
+
+
+def kept_id(plan: Plan, leg: str) -> str:
+    return f"{plan.plan_id}/{leg}"
+
+
+def is_head(order: Order) -> bool:
+    """Whether the row stands for a whole plan."""
+    return bool(order.plan) and order.client_id == order.plan
+
+
+def is_kept(order: Order) -> bool:
+    """Whether the row is an exit that the desk keeps and no venue has."""
+    return bool(order.plan) and order.client_id == f"{order.plan}/{order.leg}"
+
+
+def is_unprotected(plan: Plan, tally: Tally) -> bool:
+    """What is open should have a stop and has none that works, nor an exit on its way."""
+    return bool(plan.is_active and plan.stop is not None and tally.open) and not any(
+        tally.live(leg) for leg in EXIT_LEGS
+    )
+
+
+def status(plan: Plan, tally: Tally, rests_stops: bool = True) -> str:
+    """The plan's state in a word or two."""
+    if not plan.is_active:
+        return "ending"
+    if plan.execution is not None:
+        return "PAUSED" if plan.execution.paused_at is not None else "working"
+    if not tally.open:
+        return "chasing" if plan.chase_to is not None else WAITS if plan.has_exits else "working"
+    if is_unprotected(plan, tally):
+        return NO_STOP if rests_stops else HELD
+    if any(order.type is OrderType.MARKET or order.tif is TimeInForce.IOC for order in _live_exits(tally)):
+        return "closing"
+    return "protected" if tally.live(STOP_LEG) else "trails" if plan.trail is not None else "open"
+
+
+def _live_exits(tally: Tally) -> list[Order]:
+    return [order for leg in EXIT_LEGS for order in tally.live(leg)]
+
+
+def wanted_quantity(plan: Plan) -> Decimal:
+    """What the plan would hold if every entry filled."""
+    total = plan.covers if plan.execution is None else plan.execution.quantity
+    for draft in plan.entries:
+        total = add(total, draft.quantity)
+    return total
+
+
+def head(plan: Plan, tally: Tally, rests_stops: bool = True) -> Order:
+    """`filled` is what was entered, `origin` the kind, `note` the state, `reason` the exits as they are typed."""
+    adopted = [order.quantity for order in tally.orders if order.client_id == plan.adopted]
+    execution = "" if plan.execution is None else execution_text(plan.execution)
+    bound = "" if plan.chase_to is None else f"chase {plan.chase_to:f} "
+    return _row(
+        plan,
+        plan.plan_id,
+        "",
+        side=plan.side if not plan.covers else plan.side.opposite,
+        quantity=add(wanted_quantity(plan), sum(adopted, ZERO)),
+        filled=add(tally.entered, plan.covers) if plan.kind is not PlanKind.EXIT else tally.exited,
+        note=status(plan, tally, rests_stops),
+        reason=f"{execution}{bound}{exits_text(plan)}",
+        origin=str(plan.kind),
+    )
+
+
+def kept(plan: Plan, tally: Tally, rests_stops: bool = True) -> list[Order]:
+    """The exits with a price that no order stands for now."""
+    if not plan.is_active:
+        return []
+    quantity = tally.open or wanted_quantity(plan)
+    rows = []
+    for leg, price in ((STOP_LEG, plan.stop), (TARGET_LEG, plan.target)):
+        if price is None or tally.live(leg):
+            continue
+        note = WAITS if not tally.open else HELD if leg == TARGET_LEG or not rests_stops else NO_STOP
+        stops = leg == STOP_LEG
+        rows.append(
+            _row(
+                plan,
+                kept_id(plan, leg),
+                leg,
+                side=plan.side.opposite,
+                quantity=quantity,
+                note=note,
+                type_=OrderType.STOP if stops else OrderType.LIMIT,
+                stop_price=price if stops else None,
+                price=None if stops else price,
+            )
+        )
+    return rows
+
+
+def _row(
+    plan: Plan,
+    client_id: str,
+    leg: str,
+    *,
+    side: Side,
+    quantity: Decimal,
+    note: str,
+    filled: Decimal = ZERO,
+    type_: OrderType = OrderType.MARKET,
+    price: Decimal | None = None,
+    stop_price: Decimal | None = None,
+    reason: str = "",
+    origin: str = "",
+) -> Order:
+    return Order(
+        client_id=client_id,
+        instrument=plan.instrument,
+        side=side,
+        type=type_,
+        quantity=quantity,
+        price=price,
+        stop_price=stop_price,
+        tif=TimeInForce.GTC,
+        expire_at=None,
+        post_only=False,
+        reduce_only=bool(leg),
+        origin=origin or plan.origin,
+        note=note,
+        created_at=plan.created_at,
+        updated_at=plan.updated_at,
+        state=OrderState.ACCEPTED,
+        filled=filled,
+        reason=reason,
+        plan=plan.plan_id,
+        leg=leg,
+    )
