@@ -178,6 +178,8 @@ DESK_ACTIONS: tuple[Action, ...] = (
         group="Safety",
         context=EVERYWHERE,
     ),
+    Action("reducing", "Only reduce / trade again",
+           "REDUCING: only orders that shrink a position may be sent, until it is turned off.", (), group="Safety"),
     Action("palette", "Command palette", "Finds and runs any action, instrument, pane or theme by its name.",
            ("ctrl+p",), footer=40, short="Palette", group="Find", context=EVERYWHERE, palette=False),
     Action("help", "Help for where you are", "Shows every key of the focused pane and of the desk; type to search.",

@@ -15,6 +15,7 @@ from screens.actions import Action
 from screens.painted import Painted
 from workstation.clock import SECOND
 from workstation.engine import Engine
+from workstation.trading.risk_breakers import time_left
 
 type Part = tuple[str, Style]
 type _PageText = tuple[int, list[Part]]
@@ -135,7 +136,19 @@ class StatusBar(_Bar):
             parts.append((" REDUCING ", ink.badges["paper"]))
         else:
             parts.append((state.upper(), ink.dim))
-        return parts
+        return [*parts, *self._breakers()]
+
+    def _breakers(self) -> list[Part]:
+        """The tripped breaker that lasts longest with its time left, and how many there are."""
+        tripped = self.engine.risk.tripped()
+        if not tripped:
+            return []
+        now = self.engine.clock.now()
+        last = max(tripped, key=lambda trip: float("inf") if trip.until is None else trip.until)
+        left = "" if last.until is None else f" {time_left(last.until - now)}"
+        more = f" +{len(tripped) - 1}" if len(tripped) > 1 else ""
+        text = f" {last.name.upper().replace('_', ' ')}{left}{more} "
+        return [(" ", self.ink.text), (text, self.ink.badges["live"])]
 
     def _pages(self) -> tuple[list[_PageText], list[list[_PageText]]]:
         """The pages by number and title, and what may stand there instead: numbers alone, the page that shows."""

@@ -13,6 +13,7 @@ from screens.actions import DESK, EVERYWHERE, Action
 from screens.keys import display
 from screens.layout_actions import LAYOUT
 from workstation.clock import SECOND
+from workstation.domain.events import TradingState
 from workstation.domain.instrument import InstrumentId
 from workstation.trading.errors import Refused
 
@@ -93,6 +94,22 @@ class DeskCommands:
     def do_arm(self) -> None:
         self.app.armed = not self.app.armed
         self.app.toast("ARMED: trading keys send orders." if self.app.armed else "DISARMED: trading keys do nothing.")
+
+    def do_reducing(self) -> None:
+        """REDUCING, or back to ACTIVE."""
+        self.app.run_apart(self._turn_reducing())
+
+    async def _turn_reducing(self) -> None:
+        engine = self.app.engine
+        on = engine.trading_state is not TradingState.REDUCING
+        try:
+            await engine.set_reducing(on)
+        except Refused as refusal:
+            self.app.toast(str(refusal), error=True)
+            return
+        what = "REDUCING: only orders that shrink a position may be sent." if on else "ACTIVE: all orders may be sent."
+        self.app.toast(what)
+        self.app.refresh_bars()
 
     # -- finding
 

@@ -216,10 +216,11 @@ BLOTTER = Page(
         (0, 0, tabs("orders:2", "positions:2", "log:2")),
     ),
 )
+RISK = Page("Risk", ((0, 0, tabs("risk")),))
 #: Slots that start with an instrument of their own: which of the desk's, counted from 0.
 PINNED = {"books:2": 1, "books:3": 0, "books:4": 1, "books:5": 2, "books:6": 3}
 
-PAGES = (TRADE, BOOKS, CHART, BLOTTER)
+PAGES = (TRADE, BOOKS, CHART, BLOTTER, RISK)
 
 
 def pages_for(panes: frozenset[str], pages: Sequence[Page] = PAGES) -> list[Page]:

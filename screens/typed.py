@@ -55,7 +55,7 @@ class TypedLines:
             app.desk.selected,
             currency=app.engine.currency,
             account_name=app.engine.account_name,
-            max_order_value=app.desk_settings.risk.max_order_value,
+            max_order_value=app.engine.risk.limits.max_order_value,
             actions={action.name: action.title for action in app.table},
             themes=tuple(COLOURS),
             zone=zone,

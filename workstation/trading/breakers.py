@@ -66,6 +66,8 @@ class _Window:
     def __init__(self) -> None:
         self._lows: deque[tuple[int, Decimal]] = deque()
         self._highs: deque[tuple[int, Decimal]] = deque()
+        self.move = ZERO
+        self.seen = 0
 
     def add(self, now: int, price: Decimal) -> Decimal:
         """Take a price in; the fraction by which it stands off the minute's far extreme (above 0 for a rise)."""
@@ -80,7 +82,9 @@ class _Window:
         self._highs.append((now, price))
         low, high = self._lows[0][1], self._highs[0][1]
         rise, fall = divide(subtract(price, low), low), divide(subtract(price, high), high)
-        return rise if rise >= -fall else fall
+        self.seen = now
+        self.move = rise if rise >= -fall else fall
+        return self.move
 
 
 class Breakers:
@@ -159,6 +163,10 @@ class Breakers:
     def errors_of(self, venue: str, now: int) -> int:
         """Errors of a venue within the last minute."""
         return sum(ts > now - _MINUTE for ts in self._errors.get(venue, ()))
+
+    def moves(self, now: int) -> dict[InstrumentId, Decimal]:
+        """How far each price stands off the far extreme of its last minute, as a fraction."""
+        return {name: window.move for name, window in self._prices.items() if window.seen > now - _MINUTE}
 
     # The inputs.
 

@@ -5,6 +5,7 @@
     buy 2% stop 63000 tp 66000 · buy risk 1% stop 63000 market · sell 0.5 trail 200 after 300 · oco 63000 66000
     scale 5 0.1 63000 64000 stop 62000 · chase 64500 · cancel all · cancel bids · close · reverse
     twap buy 2 over 30m · vwap sell 3 over 2h @ 63000 · pov sell 3 10% · iceberg buy 5 show 0.5 @ 63000 · pause · resume
+    reducing on · limit max_order_value 50000 · breaker reset daily_loss
     flatten · kill · rearm demo · theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
 
 Pure: nothing here sends or changes anything.
@@ -22,6 +23,7 @@ from workstation.domain.order import Side
 from workstation.trading.command_execution import parse_execution, parse_pause
 from workstation.trading.command_orders import instrument_named, parse_order, venues_of
 from workstation.trading.command_plans import parse_chase, parse_exits, parse_scale
+from workstation.trading.command_risk import parse_breaker, parse_limit, parse_reducing
 from workstation.trading.command_words import CommandError, Token, duration, number, suggestion, tokens
 from workstation.trading.commands import (
     BreakEven,
@@ -253,6 +255,9 @@ _COMMANDS: dict[str, _Handler] = {
     "flatten": _flatten,
     "kill": _kill,
     "rearm": _rearm,
+    "reducing": parse_reducing,
+    "limit": parse_limit,
+    "breaker": parse_breaker,
     "theme": _theme,
     "twap": parse_execution,
     "vwap": parse_execution,

@@ -19,6 +19,7 @@ from workstation.trading.command_words import Token
 from workstation.trading.commands import (
     BreakEven,
     CancelOrders,
+    ChangeLimit,
     ChaseOrder,
     ClosePosition,
     Command,
@@ -30,14 +31,17 @@ from workstation.trading.commands import (
     PlaceOrder,
     Prices,
     Rearm,
+    ResetBreaker,
     ReversePosition,
     Seek,
+    SetReducing,
     SetSpeed,
     StartPlan,
     exits_in_words,
     grouped,
 )
 from workstation.trading.errors import Refused
+from workstation.trading.risk_desk import RiskDesk
 from workstation.trading.sizing import settlement_rate
 
 
@@ -46,6 +50,7 @@ class CommandDesk(ExecutionDesk, Protocol):
 
     clock: Clock
     replay: Any
+    risk: RiskDesk
 
     def instruments(self) -> Sequence[Instrument]: ...
     def instrument(self, instrument: InstrumentId, /) -> Instrument: ...
@@ -67,6 +72,7 @@ class CommandDesk(ExecutionDesk, Protocol):
     def kill(self, reason: str = ..., /) -> Any: ...
     def flatten(self) -> Any: ...
     def rearm(self, account_name: str, /) -> Awaitable[None]: ...
+    def set_reducing(self, reducing: bool, /) -> Awaitable[None]: ...
 
 
 def prices_of(desk: CommandDesk, instrument: Instrument) -> Prices:
@@ -145,6 +151,14 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
             desk.flatten()
         case Rearm(account=account):
             await desk.rearm(account)
+        case SetReducing(on=on):
+            await desk.set_reducing(on)
+        case ChangeLimit(field=field, text=text):
+            changed = await desk.risk.change_limit(field, text, "command line")
+            return f"{field} is {changed.new} now, it was {changed.old}."
+        case ResetBreaker(name=name, subject=subject):
+            await desk.risk.reset_breaker(name, subject, "command line")
+            return f"The breaker {name} was reset."
         case SetSpeed(factor=factor):
             desk.replay.set_speed(factor)
         case Seek(to=to):

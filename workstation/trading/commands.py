@@ -131,6 +131,22 @@ class Rearm(msgspec.Struct, frozen=True):
     account: str
 
 
+class SetReducing(msgspec.Struct, frozen=True):
+    on: bool
+
+
+class ChangeLimit(msgspec.Struct, frozen=True):
+    """An empty `text` takes the config file's value."""
+
+    field: str
+    text: str
+
+
+class ResetBreaker(msgspec.Struct, frozen=True):
+    name: str
+    subject: str = ""
+
+
 class SetTheme(msgspec.Struct, frozen=True):
     name: str
 
@@ -166,6 +182,9 @@ type Command = (
     | Kill
     | Flatten
     | Rearm
+    | SetReducing
+    | ChangeLimit
+    | ResetBreaker
     | SetTheme
     | SetSpeed
     | Seek
@@ -359,6 +378,17 @@ def describe(command: Command, context: Context) -> str:
             return "Halt trading, cancel every working order and close every position at market."
         case Rearm(account=account):
             return f"Re-arm the account {account}: orders may be sent again."
+        case SetReducing(on=on):
+            if on:
+                return "REDUCING: from now on only orders that shrink a position may be sent."
+            return "ACTIVE: orders that open positions may be sent again."
+        case ChangeLimit(field=field, text=text):
+            value = text or "what the config file says"
+            return f"Change the limit {field} to {value}, until the config file says something else of it."
+        case ResetBreaker(name=name, subject=subject):
+            of = f" of {subject}" if subject else ""
+            peak = ", with the present equity as the new peak" if name.startswith("drawdown") else ""
+            return f"End the breaker {name}{of} before its time{peak}."
         case SetTheme(name=name):
             return f"Use the theme {name}."
         case SetSpeed(factor=factor):

@@ -44,7 +44,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.domain.trailing import expected_stop
 from workstation.market.data import MarketData
 from workstation.trading.breakers import Breakers
-from workstation.trading.limits import RiskLimits, sign_in
+from workstation.trading.limits import RiskGroup, RiskLimits, sign_in
 from workstation.trading.limits_book import LimitsBook
 from workstation.trading.margin import standing_of
 from workstation.trading.orders import Applied, OrderManager, Outcome
@@ -138,6 +138,10 @@ class TradingCore:
         if now // _DAY != self._sent_day:
             return 0
         return self._sent.total() if origin is None else self._sent[origin]
+
+    def entered_since(self, ts: int) -> int:
+        """Orders entered after `ts` (UTC ns, at most a moment ago)."""
+        return sum(self.orders.orders[client_id].created_at > ts for client_id in self._recent)
 
     def apply_account(self, event: AccountEvent) -> None:
         match event:
@@ -252,22 +256,27 @@ class TradingCore:
 
     def group_risks(self, instrument: InstrumentId, but: ClientOrderId | None = None) -> list[GroupRisk]:
         """The groups that count as one bet and hold the instrument."""
-        found = []
-        for name, group in self.limits.groups.items():
-            sign = sign_in(group, instrument)
-            if not sign:
+        return [
+            self._group_risk(name, group, sign, but)
+            for name, group in self.limits.groups.items()
+            if (sign := sign_in(group, instrument))
+        ]
+
+    def group_worst(self, name: str) -> Decimal:
+        """The largest unsigned bet that working orders can lead to in a group, in the account currency."""
+        return self._group_risk(name, self.limits.groups[name], 1, None).worst()
+
+    def _group_risk(self, name: str, group: RiskGroup, sign: int, but: ClientOrderId | None) -> GroupRisk:
+        net = up = down = ZERO
+        for member in self.instruments.values():
+            if not (way := sign_in(group, member.id)):
                 continue
-            net = up = down = ZERO
-            for member in self.instruments.values():
-                if not (way := sign_in(group, member.id)):
-                    continue
-                risk = self.position_risk(member, but)
-                net = add(net, multiply(multiply(risk.quantity, risk.unit_value), Decimal(way)))
-                rises, falls = (risk.buys, risk.sells) if way > 0 else (risk.sells, risk.buys)
-                up = add(up, multiply(rises, risk.unit_value))
-                down = add(down, multiply(falls, risk.unit_value))
-            found.append(GroupRisk(name, group.max_exposure, net, up, down, sign))
-        return found
+            risk = self.position_risk(member, but)
+            net = add(net, multiply(multiply(risk.quantity, risk.unit_value), Decimal(way)))
+            rises, falls = (risk.buys, risk.sells) if way > 0 else (risk.sells, risk.buys)
+            up = add(up, multiply(rises, risk.unit_value))
+            down = add(down, multiply(falls, risk.unit_value))
+        return GroupRisk(name, group.max_exposure, net, up, down, sign)
 
     def _owner_risk(
         self, origin: str, instrument: Instrument, unit: Decimal, now: int, but: ClientOrderId | None

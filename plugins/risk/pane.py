@@ -1,0 +1,237 @@
+"""The risk pane: a gauge of every limit, the circuit breakers with their time left, the audit; edited in place."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from functools import cache
+from typing import ClassVar
+
+from rich.style import Style
+
+from plugins.risk.dialog import TypedDialog
+from plugins.risk.rows import AuditLine, BreakerLine, Heading, LimitLine, lines_of, value_text
+from plugins.risk.rows import Line as Row
+from screens.actions import Action
+from screens.pane import Desk
+from screens.table import TABLE_ACTIONS, Column, TablePane
+from workstation.clock import SECOND
+from workstation.domain.events import TradingState
+from workstation.settings import describe
+from workstation.trading.errors import Refused
+from workstation.trading.limits import limit_text, limit_value
+from workstation.trading.risk_use import Use
+
+_GAUGE = 10  # cells
+_NEAR = 0.8  # from here on a gauge warns
+
+
+@cache
+def _helps() -> dict[str, str]:
+    """What each limit means, by its path."""
+    return {one.path.removeprefix("risk."): one.help for one in describe() if one.path.startswith("risk.")}
+
+
+class RiskPane(TablePane[Row]):
+    """Breakers, limits and changes in one table. Nothing here sends an order."""
+
+    PANE = "risk"
+    TITLE = "Risk"
+    DEFAULT_KEY = "r"
+    FOLLOWS = False
+    PACE = 2
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column("name", "Limit", 33, keep=12),
+        Column("used", "Used", 12, right=True, keep=8),
+        Column("limit", "Of", 12, right=True, keep=11),
+        Column("gauge", "", _GAUGE, keep=6),
+        Column("share", "%", 5, right=True, keep=9),
+        Column("note", "", 21, keep=10, flex=True),
+    )
+    ACTIONS = (
+        Action("edit", "Change the limit", "Asks for the limit's new value; it is kept and stands in the changes.",
+               ("enter", "e"), footer=85, short="Change", group="Risk"),
+        Action("reset", "Reset the tripped breaker", "Ends a tripped breaker before its time: type its name.", ("R",),
+               footer=80, short="Reset breaker", group="Risk"),
+        Action("default", "Back to the config file's value", "Takes a change of the limit back.", ("D",), footer=70,
+               short="Default", group="Risk"),
+        *(one for one in TABLE_ACTIONS if one.group == "Move"),
+    )  # fmt: skip
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__(desk, slot)
+        self._rows: Sequence[Row] = ()
+        self._key: Hashable = None
+        self._cursor = 1  # below the first heading
+
+    # -- the table
+
+    def rows(self) -> Sequence[Row]:
+        return self._rows
+
+    def row_id(self, row: Row) -> Hashable:
+        match row:
+            case Heading(text=text):
+                return text
+            case BreakerLine(name=name, trip=trip):
+                return name, trip.subject if trip is not None else ""
+            case LimitLine(field=field):
+                return field
+            case AuditLine(number=number):
+                return number
+
+    def whole_row(self, row: Row) -> tuple[str, Style] | None:
+        if isinstance(row, Heading):
+            return row.text, self.ink.accent
+        return (row.text, self.ink.dim) if isinstance(row, AuditLine) else None
+
+    def cell(self, row: Row, column: str) -> tuple[str, Style]:
+        if isinstance(row, BreakerLine):
+            return self._breaker_cell(row, column)
+        if isinstance(row, LimitLine):
+            return self._limit_cell(row, column)
+        return "", self.ink.text
+
+    def _breaker_cell(self, row: BreakerLine, column: str) -> tuple[str, Style]:
+        ink, trip = self.ink, row.trip
+        match column:
+            case "name":
+                of = f" {trip.subject}" if trip is not None and trip.subject else ""
+                return f"{row.name}{of}", ink.text if trip is None else ink.error + Style(bold=True)
+            case "note" if trip is None:
+                return row.use.where or _helps().get(row.field, ""), ink.dim
+            case "note" if trip is not None:
+                return f"TRIPPED {row.left} left" if trip.until is not None else "TRIPPED until reset", ink.error
+            case _:
+                return self._gauge_cell(row.field, row.use, column)
+
+    def _limit_cell(self, row: LimitLine, column: str) -> tuple[str, Style]:
+        ink = self.ink
+        match column:
+            case "name":
+                return row.field.removeprefix("breakers."), ink.text
+            case "note":
+                where = row.use.where if row.use is not None else ""
+                return ("changed here", ink.own) if row.changed else (where or _helps().get(row.field, ""), ink.dim)
+            case "limit" if row.use is None:
+                return value_text(row.field, row.value), ink.own if row.changed else ink.text
+            case _ if row.use is None:
+                return "", ink.text
+            case _:
+                return self._gauge_cell(row.field, row.use, column)
+
+    def _gauge_cell(self, field: str, use: Use, column: str) -> tuple[str, Style]:
+        ink, share = self.ink, float(use.share)
+        colour = ink.error if share >= 1 else ink.warning if share >= _NEAR else ink.bid
+        match column:
+            case "used":
+                return value_text(field, use.used), ink.text
+            case "limit":
+                return value_text(field, use.limit), ink.text
+            case "gauge":
+                full = min(_GAUGE, round(share * _GAUGE))
+                return "━" * full + "─" * (_GAUGE - full), colour if full else ink.faint
+            case _:
+                return f"{min(share, 9.99):.0%}", colour if share >= _NEAR else ink.dim
+
+    def footer(self) -> Sequence[tuple[str, Style]] | None:
+        ink, engine = self.ink, self.engine
+        breakers = engine.core.breakers
+        parts = [(" ", ink.dim)]
+        if engine.trading_state is not TradingState.ACTIVE:
+            parts.append((f" {engine.trading_state.upper()} ", ink.badges["paper"]))
+            parts.append((f" {engine.state_reason} ", ink.text))
+        if breakers.marks is not None:
+            parts += [(" Peak ", ink.dim), (f"{breakers.marks.peak:,.2f}", ink.text)]
+            parts += [("  day began with ", ink.dim), (f"{breakers.marks.day_start:,.2f}", ink.text)]
+        if breakers.size_scale != 1:
+            parts.append((f"  sizes at {breakers.size_scale:.0%}", ink.warning))
+        return parts
+
+    def paint(self, now: int) -> None:
+        engine = self.engine
+        key = (
+            now // SECOND, engine.risk.version, engine.orders_version, engine.portfolio_version, engine.trading_state,
+            self.has_focus, self._cursor, self.top, self.size, engine.ready,
+        )  # fmt: skip
+        if key == self._key:
+            return
+        self._rows = lines_of(engine, now)
+        super().paint(now)
+        self._key = (*key[:6], self._cursor, self.top, *key[8:])
+
+    def invalidate(self) -> None:
+        self._key = None
+        super().invalidate()
+
+    def resized(self) -> None:
+        self._key = None
+        super().resized()
+
+    def status(self) -> str:
+        count = len(self.engine.risk.tripped())
+        return f"{count} tripped" if count else ""
+
+    # -- keys
+
+    def chosen(self, row: Row) -> None:
+        self.action_edit()
+
+    def _field_here(self) -> str:
+        row = self.selected_row
+        if isinstance(row, LimitLine) and not row.editable:
+            raise Refused(f"{row.field} is set in the config file, under risk.groups.")
+        if not isinstance(row, LimitLine | BreakerLine):
+            raise Refused("There is no limit under the cursor.")
+        return row.field
+
+    def action_edit(self) -> None:
+        field = self._field_here()
+        book = self.engine.core.limits_book
+        value = limit_value(self.engine.risk.limits, field)
+        meaning = _helps().get(field, "")
+        configured = limit_text(limit_value(book.configured, field)) or "empty"
+        text = f"{meaning}\nNow {limit_text(value) or 'empty'}; the config file says {configured}."
+
+        def judge(typed: str) -> tuple[str, bool]:
+            if typed.strip() == limit_text(value):
+                return "Type the new value.", False
+            try:
+                event = book.change(self.engine.clock.now(), field, typed, "risk page")
+            except Refused as refusal:
+                return str(refusal), False
+            return f"{field}: {event.old or 'empty'} → {event.new or 'empty'}.", True
+
+        def done(typed: str | None) -> None:
+            if typed is not None:
+                self.spawn(self._change(field, typed))
+
+        self.app.push_screen(TypedDialog(field, text, limit_text(value), judge, confirm=True), done)
+
+    async def _change(self, field: str, text: str) -> None:
+        changed = await self.engine.risk.change_limit(field, text, "risk page")
+        self.toast(f"{field} is {changed.new or 'empty'} now, it was {changed.old or 'empty'}.")
+
+    def action_default(self) -> None:
+        self.spawn(self._change(self._field_here(), ""))
+
+    def action_reset(self) -> None:
+        row = self.selected_row
+        if not isinstance(row, BreakerLine) or row.trip is None:
+            raise Refused("No tripped breaker is under the cursor.")
+        name, trip = row.name, row.trip
+        peak = "\nThe present equity becomes the new peak." if name.startswith("drawdown") else ""
+        text = f"{trip.reason}.\nType {name} to end this breaker before its time.{peak}"
+
+        def judge(typed: str) -> tuple[str, bool]:
+            fine = typed.strip() == name
+            return ("Enter resets it." if fine else f"Type {name}."), fine
+
+        def done(typed: str | None) -> None:
+            if typed is not None:
+                self.spawn(self._reset(name, trip.subject))
+
+        self.app.push_screen(TypedDialog(f"Reset {name}", text, "", judge, confirm=False), done)
+
+    async def _reset(self, name: str, subject: str) -> None:
+        await self.engine.risk.reset_breaker(name, subject, "risk page")
+        self.toast(f"The breaker {name} was reset.")

@@ -1,0 +1,115 @@
+"""The lines of the risk pane: breakers, limits, and the audit of their changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from screens.figures import local_time
+from workstation.domain.events import BreakerTripped
+from workstation.engine import Engine
+from workstation.trading.breakers import Breaker
+from workstation.trading.limits import limit_fields, limit_text, limit_value
+from workstation.trading.risk_breakers import time_left
+from workstation.trading.risk_use import Use, breaker_uses, limit_uses
+
+_AUDITED = 50
+#: Which limit is a breaker's threshold.
+THRESHOLDS = {
+    Breaker.DAILY_LOSS: "breakers.daily_loss",
+    Breaker.DRAWDOWN: "breakers.drawdown",
+    Breaker.DRAWDOWN_KILL: "breakers.drawdown_kill",
+    Breaker.VENUE_ERRORS: "breakers.venue_errors_per_minute",
+    Breaker.PRICE_MOVE: "breakers.price_move",
+}
+_UNITS = {"ms": " ms", "minutes": " min"}
+
+
+class Heading(msgspec.Struct, frozen=True):
+    text: str
+
+
+class BreakerLine(msgspec.Struct, frozen=True):
+    """One breaker; `trip` and `left` where it is tripped (one line for each venue or instrument)."""
+
+    name: str
+    use: Use
+    trip: BreakerTripped | None = None
+    left: str = ""
+
+    @property
+    def field(self) -> str:
+        return THRESHOLDS[Breaker(self.name)]
+
+
+class LimitLine(msgspec.Struct, frozen=True):
+    """One limit; `use` where it fills up, `changed` where it is not what the config file says."""
+
+    field: str
+    value: Any
+    use: Use | None = None
+    changed: bool = False
+    editable: bool = True
+
+
+class AuditLine(msgspec.Struct, frozen=True):
+    number: int
+    text: str
+
+
+type Line = Heading | BreakerLine | LimitLine | AuditLine
+
+
+def lines_of(engine: Engine, now: int) -> Sequence[Line]:
+    """All lines as the desk stands."""
+    core = engine.core
+    book = core.limits_book
+    lines: list[Line] = [Heading("Circuit breakers")]
+    tripped = engine.risk.tripped()
+    for name, use in breaker_uses(core, now).items():
+        trips = [trip for trip in tripped if trip.name == name]
+        for trip in trips:
+            left = "until reset" if trip.until is None else time_left(trip.until - now)
+            lines.append(BreakerLine(name, use, trip, left))
+        if not trips:
+            lines.append(BreakerLine(name, use))
+    lines.append(Heading("Limits"))
+    uses = limit_uses(core, now)
+    thresholds = set(THRESHOLDS.values())
+    for field, _ in limit_fields():
+        if field not in thresholds:
+            value = limit_value(core.limits, field)
+            lines.append(LimitLine(field, value, uses.get(field), field in book.changed))
+    for field, use in uses.items():
+        if field.startswith("groups."):
+            lines.append(LimitLine(field, use.limit, use, editable=False))
+    lines.append(Heading("Changes"))
+    for number in range(len(book.changes) - 1, max(-1, len(book.changes) - 1 - _AUDITED), -1):
+        row = book.changes[number]
+        text = f"{local_time(row.ts)}  {row.field}: {row.old or '–'} → {row.new or '–'}  by {row.who}"
+        lines.append(AuditLine(number, text))
+    if not book.changes:
+        lines.append(AuditLine(-1, "No limit was ever changed on this desk."))
+    return lines
+
+
+def is_fraction(field: str) -> bool:
+    """Whether the limit is shown in percent."""
+    return field in ("price_collar", "price_collar_resting") or (
+        field.startswith("breakers.") and not field.endswith(("minutes", "minute"))
+    )
+
+
+def value_text(field: str, value: Any) -> str:
+    """A limit's value as the pane shows it: 50,000 · 5 % · 250 ms · 60 min · 5×."""
+    if isinstance(value, tuple):
+        return limit_text(value) or "none" if field.startswith("deny") else limit_text(value) or "all"
+    if is_fraction(field):
+        return f"{Decimal(value) * 100:.2f}".rstrip("0").rstrip(".") + " %"
+    if "leverage" in field:
+        return f"{Decimal(value):.2f}".rstrip("0").rstrip(".") + "×"
+    text = f"{Decimal(value):,.0f}" if Decimal(value) == int(value) or abs(value) > 1_000 else f"{value:,.2f}"
+    return text + _UNITS.get(field.rpartition("_")[2], "")

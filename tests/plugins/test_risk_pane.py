@@ -1,0 +1,147 @@
+"""The risk page: gauges that follow, breakers with their time left, limits changed and breakers reset by typing."""
+
+from __future__ import annotations
+
+import pytest
+from trading_scene import BTC, Scene, scene
+
+from plugins.books import LadderPane
+from plugins.risk import RiskPane
+from workstation.clock import SECOND
+from workstation.domain.events import TradingState
+from workstation.domain.order import OrderState, Side
+
+SIZES = [(160, 48), (100, 30), (80, 24)]
+
+
+def pane_of(desk) -> RiskPane:
+    return desk.app.workspace.panes["risk"]
+
+
+def line(desk, name: str) -> str:
+    pane = pane_of(desk)
+    return next(pane.row_text(y) for y in range(pane.height) if pane.row_text(y).strip().startswith(name))
+
+
+async def go_to(desk, pilot, name: str) -> None:
+    pane = pane_of(desk)
+    pane.focus()
+    pane.move_to([getattr(row, "name", getattr(row, "field", "")) for row in pane._shown].index(name))
+    await desk.painted(pilot)
+
+
+def trip(desk, venue: str = "NOVA") -> None:
+    for _ in range(11):
+        desk.engine.gateway.on_venue_error(venue)
+
+
+async def test_a_gauge_shows_what_is_used_of_its_limit(tmp_path):
+    async with scene(tmp_path, RiskPane) as (desk, _pilot):
+        exposure = desk.engine.core.exposure()
+        assert f"{exposure:,.0f}" in line(desk, "max_exposure").replace(".00", "") or f"{exposure:,.2f}" in line(
+            desk, "max_exposure"
+        )
+        assert "500,000" in line(desk, "max_exposure")
+        assert "━" in line(desk, "max_exposure")
+        assert f"{len(desk.engine.open_orders())} " in line(desk, "max_working_orders ")
+
+
+async def test_a_limit_is_changed_by_typing_it_and_confirming(tmp_path):
+    async with scene(tmp_path, RiskPane) as (desk, pilot):
+        await go_to(desk, pilot, "max_order_value")
+        await pilot.press("enter", "ctrl+u", *"9000", "enter")
+        assert desk.engine.risk.limits.max_order_value == 100_000, "it asks once more"
+        await pilot.press("enter")
+        for _ in range(50):
+            await pilot.pause(0.01)
+            if desk.engine.risk.changes:
+                break
+        await desk.painted(pilot)
+        assert desk.engine.risk.limits.max_order_value == 9_000
+        assert "9,000" in line(desk, "max_order_value")
+        assert "changed here" in line(desk, "max_order_value")
+        pane = pane_of(desk)
+        assert any("100000 → 9000  by risk page" in pane.row_text(y) for y in range(pane.height))
+        await pilot.press("D")
+        for _ in range(50):
+            await pilot.pause(0.01)
+            if len(desk.engine.risk.changes) == 2:
+                break
+        assert desk.engine.risk.limits.max_order_value == 100_000
+
+
+async def test_what_is_no_limit_is_not_taken(tmp_path):
+    async with scene(tmp_path, RiskPane) as (desk, pilot):
+        await go_to(desk, pilot, "price_collar")
+        await pilot.press("enter", "ctrl+u", *"7", "enter", "enter")
+        assert "must be a fraction between 0 and 1" in desk.screen_text()
+        await pilot.press("escape")
+        assert not desk.engine.risk.changes
+
+
+async def test_a_tripped_breaker_counts_down_and_is_reset_by_its_name_alone(tmp_path):
+    async with scene(tmp_path, RiskPane) as (desk, pilot):
+        trip(desk)
+        await desk.painted(pilot)
+        assert "TRIPPED 5m 00s left" in line(desk, "venue_errors NOVA")
+        assert "VENUE ERRORS 5m 00s" in desk.screen_text().splitlines()[0]
+        desk.clock.advance(61 * SECOND)
+        await desk.painted(pilot)
+        assert "TRIPPED 3m 59s left" in line(desk, "venue_errors NOVA")
+        await go_to(desk, pilot, "venue_errors")
+        await pilot.press("R", *"venue", "enter")
+        assert desk.engine.risk.tripped()
+        await pilot.press(*"_errors", "enter")
+        await desk.painted(pilot)
+        assert not desk.engine.risk.tripped()
+        assert "VENUE ERRORS" not in desk.screen_text().splitlines()[0]
+
+
+async def test_reducing_is_an_action_with_a_badge(tmp_path):
+    async with scene(tmp_path, RiskPane) as (desk, pilot):
+        desk.app.run_named("reducing")
+        for _ in range(50):
+            await pilot.pause(0.01)
+            if desk.engine.trading_state is TradingState.REDUCING:
+                break
+        await desk.painted(pilot)
+        assert " REDUCING " in desk.screen_text().splitlines()[0]
+        assert desk.app.table.get("reducing").help
+
+
+async def test_the_ladder_sends_nothing_on_a_book_that_was_painted_too_long_ago(tmp_path):
+    async with scene(tmp_path, LadderPane, traded=False) as (desk, pilot):
+        pane = desk.app.workspace.panes["books"]
+        pane.focus()
+        await desk.painted(pilot)
+        pane.paint = lambda now: None  # the screen stands still …
+        desk.tick(3)  # … while the market goes on
+        pane.action_take()
+        await pilot.pause()
+        denied = desk.engine.orders()[-1]
+        assert denied.state is OrderState.DENIED
+        assert "on the screen is 3.0 s old" in denied.reason
+        assert (denied.instrument, denied.side) == (BTC.id, Side.BUY)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_it_can_be_used_at_every_size(tmp_path, size):
+    async with scene(tmp_path, RiskPane, size=size) as (desk, pilot):
+        trip(desk)
+        await desk.painted(pilot)
+        for part in ("venue_errors NOVA", "5m 00s left"):
+            assert part in desk.screen_text()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_picture_with_a_tripped_breaker_and_a_changed_limit(snap_compare, tmp_path, size):
+    desk = Scene(tmp_path, [RiskPane])
+
+    async def before(pilot):
+        await desk.ready(pilot)
+        await desk.trade()
+        await desk.engine.risk.change_limit("max_exposure", "20000", "command line")
+        trip(desk)
+        await desk.painted(pilot)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=before)
