@@ -27,6 +27,8 @@ commands:
   run                            the engine without a screen (--script FILE trades on it)
   record                         record the running market into a file
   kill [--flatten]               the kill switch from outside: a desk that lives, hangs or is gone
+  backtest STRATEGY              one backtest (--candles PATH --param fast=10 --fee 0.001 --json)
+  sweep STRATEGY                 a parameter sweep (--candles PATH --grid fast=5:50:5 --rank sharpe)
   export TABLE                   orders, fills, positions, equity, events or log as csv, json or parquet
   plugins                        the panes that are installed, and where from
   doctor                         what is wrong here, and how to mend it
@@ -75,6 +77,8 @@ def _run(words: list[str]) -> int:
         "record": _record,
         "kill": _kill,
         "export": _export,
+        "backtest": _backtest,
+        "sweep": _sweep,
         "plugins": _plugins,
         "doctor": _doctor,
     }
@@ -132,6 +136,10 @@ def _parser(command: str) -> argparse.ArgumentParser:
             parser.add_argument("--out", type=Path, help="the file; standard output otherwise")
             parser.add_argument("--mode", choices=MODES, default="demo")
             parser.add_argument("--store", type=Path, help="a store's file in place of that of the mode")
+        case "backtest" | "sweep":
+            from workstation.research.command_line import add_arguments
+
+            add_arguments(parser, command)
         case "plugins":
             parser.description = "The panes that are installed, and where from."
             parser.add_argument("--json", action="store_true")
@@ -238,6 +246,20 @@ def _export(options: argparse.Namespace) -> int:
     with options.out.open("wb") as out:
         export(store, options.table, options.format, out)
     return 0
+
+
+def _backtest(options: argparse.Namespace) -> int:
+    from workstation.paths import Paths
+    from workstation.research.command_line import backtest
+
+    return backtest(options, Paths.of().strategies, sys.stdout.write)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from workstation.paths import Paths
+    from workstation.research.command_line import sweep
+
+    return sweep(options, Paths.of().strategies, sys.stdout.write)
 
 
 def _plugins(options: argparse.Namespace) -> int:

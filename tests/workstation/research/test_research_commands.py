@@ -1,0 +1,224 @@
+"""`tws backtest` and `tws sweep` as a user types them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.bars import random_walk
+from workstation.cli import main
+from workstation.research.engine import Costs, engine
+from workstation.strategies.shipped.sma_cross import SmaCross
+
+NATIVE = """
+from backtesting import Strategy
+from backtesting.lib import crossover
+
+def average(values, n):
+    import pandas as pd
+    return pd.Series(values).rolling(n).mean()
+
+class Cross(Strategy):
+    fast = 5
+    slow = 20
+
+    def init(self):
+        self.one = self.I(average, self.data.Close, self.fast)
+        self.two = self.I(average, self.data.Close, self.slow)
+
+    def next(self):
+        if crossover(self.one, self.two):
+            self.position.close()
+            self.buy()
+        elif crossover(self.two, self.one):
+            self.position.close()
+            self.sell()
+"""
+
+OWN = '''
+"""A dip."""
+from workstation.strategies.contract import Signals, SignalStrategy
+from workstation.strategies.indicators import crossed_above, crossed_below, sma
+from workstation.strategies.parameters import Int
+
+class Dip(SignalStrategy):
+    length = Int(20, low=2, high=200, help="Bars of the average")
+
+    def signals(self, candles):
+        mean = sma(candles, self.length)
+        return Signals(long_entry=crossed_below(candles.close, mean), long_exit=crossed_above(candles.close, mean))
+'''
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TWS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    walk, file = random_walk(800), tmp_path / "walk.csv"
+    columns = (walk.time // 1_000_000, walk.open, walk.high, walk.low, walk.close, walk.volume)
+    rows = [",".join(repr(v.item()) for v in row) for row in zip(*columns, strict=True)]
+    file.write_text("\n".join(["Timestamp,Open,HIGH,low,Close,volume", *rows]))
+    return file
+
+
+def tws(capsys: pytest.CaptureFixture[str], *words: object) -> Any:
+    code = main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    assert code == 0, err
+    return json.loads(out)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    assert main([str(word) for word in words]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    [line] = err.splitlines()
+    return line
+
+
+def test_a_backtest_as_json(capsys: pytest.CaptureFixture[str], csv: Path) -> None:
+    words = ("--param", "fast=5", "--param", "slow=20", "--fee", "0.001", "--slippage", "0.0005", "--cash", "5000")
+    answer = tws(capsys, "backtest", "sma_cross", "--candles", csv, *words, "--json")
+    expected = engine("fast").run(SmaCross(fast=5, slow=20), random_walk(800), Costs(5_000, 0.001, 0.0005))
+    assert answer["strategy"] == "sma_cross"
+    assert answer["params"] == {"fast": 5, "slow": 20, "direction": "long"}
+    assert (answer["engine"], answer["bars"]) == ("fast", 800)
+    assert (answer["start"], answer["end"]) == ("2020-09-13T12:26:40Z", "2020-10-16T19:26:40Z")
+    assert answer["initial_equity"] == 5_000
+    assert answer["final_equity"] == pytest.approx(expected.equity[-1])
+    assert answer["n_trades"] == len(expected.trades) == len(answer["trades"])
+    keys = "return_pct max_drawdown_pct sharpe sortino calmar win_rate_pct profit_factor sqn fees_paid"
+    assert all(isinstance(answer[key], float) for key in keys.split())
+    first = answer["trades"][0]
+    assert set(first) == {
+        "entry_time", "exit_time", "side", "size", "entry_price", "exit_price", "pnl", "fees", "tag",
+    }  # fmt: skip
+    assert answer["final_equity"] == pytest.approx(5_000 + sum(trade["pnl"] for trade in answer["trades"]))
+    again = tws(capsys, "backtest", "sma_cross", "--candles", csv, *words, "--json", "--engine", "backtesting")
+    assert again["engine"] == "backtesting"
+    assert again["final_equity"] == pytest.approx(answer["final_equity"], abs=0.005)
+
+
+def test_a_strategy_for_backtesting_py_gives_what_backtesting_py_gives(
+    capsys: pytest.CaptureFixture[str], csv: Path, tmp_path: Path
+) -> None:
+    from backtesting import Backtest
+
+    from workstation.market.candle_files import load_candles
+    from workstation.research.backtesting_engine import frame
+    from workstation.strategies.library import find_strategy
+
+    file = tmp_path / "cross.py"
+    file.write_text(NATIVE)
+    words = ("--cash", "20000", "--fee", "0.002", "--param", "fast=7", "--json")
+    answer = tws(capsys, "backtest", file, "--candles", csv, *words)
+    cls = find_strategy(str(file)).cls
+    assert cls is not None
+    test = Backtest(frame(load_candles(csv)), cls, cash=20_000, commission=0.002, finalize_trades=True)
+    stats = test.run(fast=7)
+    capsys.readouterr()
+    assert (answer["strategy"], answer["engine"]) == ("cross", "backtesting")
+    assert answer["params"] == {"fast": 7, "slow": 20}
+    assert answer["n_trades"] == stats["# Trades"] > 5
+    for ours, theirs in {
+        "final_equity": "Equity Final [$]",
+        "return_pct": "Return [%]",
+        "max_drawdown_pct": "Max. Drawdown [%]",
+        "sharpe": "Sharpe Ratio",
+        "sortino": "Sortino Ratio",
+        "calmar": "Calmar Ratio",
+        "win_rate_pct": "Win Rate [%]",
+        "profit_factor": "Profit Factor",
+        "sqn": "SQN",
+        "fees_paid": "Commissions [$]",
+    }.items():
+        assert answer[ours] == stats[theirs], ours
+    table = stats["_trades"]
+    assert [trade["pnl"] for trade in answer["trades"]] == list(table["PnL"])
+    assert [trade["size"] for trade in answer["trades"]] == [abs(size) for size in table["Size"]]
+    assert "only --engine backtesting" in refused(capsys, "backtest", file, "--candles", csv, "--engine", "fast")
+
+
+def test_a_dropped_in_strategy_runs_by_its_name(capsys: pytest.CaptureFixture[str], csv: Path, home: Path) -> None:
+    folder = home / "strategies"
+    folder.mkdir(parents=True)
+    (folder / "dip.py").write_text(OWN)
+    (folder / "broken.py").write_text("def oops(:\n")
+    answer = tws(capsys, "backtest", "dip", "--candles", csv, "--exit", "stop=0.02", "--size", "equity=0.5", "--json")
+    assert answer["n_trades"] > 3
+    assert {trade["tag"] for trade in answer["trades"]} >= {"signal", "stop"}
+    line = refused(capsys, "backtest", "broken", "--candles", csv)
+    assert "broken.py, line 1:" in line
+
+
+def test_a_sweep_as_json_has_the_same_figures_as_single_runs(capsys: pytest.CaptureFixture[str], csv: Path) -> None:
+    words = ("--grid", "fast=4:12:4", "--grid", "slow=20,30", "--fee", "0.001", "--rank", "final_equity", "--json")
+    answer = tws(capsys, "sweep", "sma_cross", "--candles", csv, *words)
+    assert answer["combos"] == len(answer["rows"]) == 6
+    assert answer["seconds"] > 0
+    assert [row["params"] for row in answer["rows"]][:3] == [
+        {"fast": 4, "slow": 20},
+        {"fast": 4, "slow": 30},
+        {"fast": 8, "slow": 20},
+    ]
+    best = max(answer["rows"], key=lambda row: row["metrics"]["final_equity"])
+    assert answer["best"] == {"params": best["params"], "metrics": best["metrics"]}
+    for row in answer["rows"][:2]:
+        single = engine("fast").run(SmaCross(**row["params"]), random_walk(800), Costs(fee=0.001))
+        for name, value in row["metrics"].items():
+            assert value == pytest.approx(single.metrics[name], rel=1e-9), name
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("backtest", "sma_cros", "--candles", "CSV"), "did you mean 'sma_cross'?"),
+        (("backtest", "sma_cross", "--candles", "nowhere.csv"), "There is no file nowhere.csv."),
+        (("backtest", "sma_cross", "--candles", "nova:BTC/USDT:1h"), "candles of a venue are not in this version"),
+        (("backtest", "sma_cross", "--candles", "CSV", "--param", "fst=3"), "has no parameter 'fst'"),
+        (("backtest", "sma_cross", "--candles", "CSV", "--param", "fast=3.5"), "fast must be a whole number"),
+        (("backtest", "sma_cross", "--candles", "CSV", "--fee", "5"), "The fee is a fraction"),
+        (("backtest", "sma_cross", "--candles", "CSV", "--engine", "event"), "event engine is not in this version"),
+        (("backtest", "sma_cross", "--candles", "CSV", "--exit", "stp=1"), "There is no exit 'stp'"),
+        (("sweep", "sma_cross", "--candles", "CSV", "--grid", "fast=9:5:1"), "is empty"),
+        (("sweep", "sma_cross", "--candles", "CSV", "--grid", "fast=5:9:1", "--rank", "luck"), "no figure 'luck'"),
+    ],
+)
+def test_errors_are_one_sentence(
+    capsys: pytest.CaptureFixture[str], csv: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in refused(capsys, *(str(csv) if word == "CSV" else word for word in words))
+
+
+def test_a_strategy_that_raises_is_named_with_its_line(
+    capsys: pytest.CaptureFixture[str], csv: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "bad.py"
+    file.write_text(OWN.replace("mean = sma(candles, self.length)", "mean = 1 / 0"))
+    line = refused(capsys, "backtest", file, "--candles", csv)
+    assert "dip raised ZeroDivisionError: division by zero" in line
+    assert "bad.py, line 11" in line
+
+
+def test_the_help_of_the_commands_loads_no_research_library() -> None:
+    code = (
+        "import sys\nfrom workstation.cli import main\n"
+        "try: main(['backtest', '--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'numpy', 'pandas', 'numba', 'backtesting', 'pandas_ta'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_walk_of_these_tests_is_no_flat_line() -> None:
+    assert np.ptp(random_walk(800).close) > 10

@@ -1,0 +1,129 @@
+"""Candles from a file: CSV, Parquet, Feather or JSON, with a time column and open, high, low, close, volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workstation.market.candles import BadCandles, Candles, Floats, Ints
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TIME = ("timestamp", "datetime", "date", "time", "open_time")
+_PRICES = ("open", "high", "low", "close")
+
+
+def load_candles(path: Path | str, name: str = "") -> Candles:
+    """The candles of a file. Raises `BadCandles` (missing columns, bad values, unsorted rows, an unknown format) and
+    `OSError`.
+
+    The time column is `timestamp` (ms, s, us or ns since 1970, told apart by their size, or ISO), `date` or
+    `datetime`, in any letter case; an unnamed first column or a named index of times does as well. Times without a
+    zone are UTC. A file without volume has volume 0.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise BadCandles(f"There is no file {path}.")
+    return from_frame(_read(path), name or path.name)
+
+
+def from_frame(frame: pd.DataFrame, name: str = "candles") -> Candles:
+    """The candles of a pandas frame with the columns (or index) that `load_candles` describes. Raises `BadCandles`."""
+    import numpy as np
+    import pandas as pd
+
+    if len(frame) == 0:
+        raise BadCandles(f"{name}: there is no row.")
+    columns = {str(column).strip().lower(): frame[column] for column in frame.columns}
+    missing = [column for column in _PRICES if column not in columns]
+    if missing:
+        raise BadCandles(f"{name} has no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}.")
+    times = next((columns[column] for column in _TIME if column in columns), None)
+    if times is None:
+        if isinstance(frame.index, pd.DatetimeIndex) or (str(frame.index.name or "").lower() in _TIME):
+            times = frame.index.to_series()
+        elif next(iter(columns)).startswith("unnamed"):
+            times = next(iter(columns.values()))
+        else:
+            raise BadCandles(f"{name} has no time column (timestamp, date or datetime); it has {', '.join(columns)}.")
+
+    def floats(column: str) -> Floats:
+        try:
+            values = pd.to_numeric(columns[column], errors="raise")
+        except (ValueError, TypeError) as error:
+            raise BadCandles(f"{name}: {column} has a value that is not a number ({error}).") from None
+        return np.ascontiguousarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+
+    return Candles(
+        time=_nanoseconds(times, name),
+        open=floats("open"),
+        high=floats("high"),
+        low=floats("low"),
+        close=floats("close"),
+        volume=floats("volume") if "volume" in columns else np.zeros(len(frame)),
+        name=name,
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    suffix = path.name.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
+    try:
+        match suffix:
+            case "csv" | "txt" | "tsv":
+                return pd.read_csv(path, sep=None, engine="python") if suffix != "csv" else pd.read_csv(path)
+            case "parquet" | "pq":
+                return pd.read_parquet(path)
+            case "feather" | "ftr":
+                return pd.read_feather(path)
+            case "json":
+                return _json(path)
+    except (ValueError, UnicodeDecodeError, KeyError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise BadCandles(f"{path.name} cannot be read: {reason}.") from None
+    raise BadCandles(f"{path.name} is of no known kind: candles come as .csv, .parquet, .feather or .json.")
+
+
+def _json(path: Path) -> pd.DataFrame:
+    """A list of objects or an object of lists with the column names, or rows [time, open, high, low, close, volume]."""
+    import json
+
+    import pandas as pd
+
+    rows = json.loads(path.read_bytes())
+    if isinstance(rows, list) and rows and isinstance(rows[0], list):
+        names = ["timestamp", *_PRICES, "volume"]
+        return pd.DataFrame([row[: len(names)] for row in rows], columns=names[: len(rows[0])])
+    return pd.DataFrame(rows)
+
+
+def _nanoseconds(times: pd.Series, name: str) -> Ints:
+    import numpy as np
+    import pandas as pd
+
+    values = times
+    if not pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_datetime64_any_dtype(values):
+        numbers = pd.to_numeric(values, errors="coerce")
+        values = numbers if numbers.notna().all() else values
+    if pd.api.types.is_numeric_dtype(values):
+        if bool(pd.isna(values).any()):
+            raise BadCandles(f"{name}: a time is missing in row {int(np.argmax(pd.isna(values))) + 1:,}.")
+        numbers = values.to_numpy()
+        size = float(np.median(np.abs(numbers)))
+        if size < 1e8:
+            raise BadCandles(f"{name}: the times are no dates (they begin with {numbers[0]:g}).")
+        scale = 10**9 if size < 1e11 else 10**6 if size < 1e14 else 10**3 if size < 1e17 else 1
+        whole = np.asarray(numbers, dtype=np.int64) if numbers.dtype.kind in "iu" else None
+        return whole * scale if whole is not None else np.round(numbers * float(scale)).astype(np.int64)
+    try:
+        stamps = pd.to_datetime(values, utc=True, format=None if values.dtype.kind == "M" else "ISO8601")
+    except (ValueError, TypeError):
+        try:
+            stamps = pd.to_datetime(values, utc=True)
+        except (ValueError, TypeError) as error:
+            raise BadCandles(f"{name}: a time cannot be read ({str(error).splitlines()[0]}).") from None
+    if bool(stamps.isna().any()):
+        raise BadCandles(f"{name}: a time is missing in row {int(np.argmax(stamps.isna().to_numpy())) + 1:,}.")
+    return np.asarray(stamps.dt.tz_localize(None).to_numpy().astype("datetime64[ns]"), dtype=np.int64)

@@ -1,0 +1,69 @@
+"""The fast engine: a signal strategy through the compiled kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from workstation.market.candles import Candles, Floats, Ints
+from workstation.research import kernel
+from workstation.research.engine import BacktestError, Costs, Result, Trades
+from workstation.strategies.contract import SignalStrategy, Strategy, strategy_name
+
+
+class FastEngine:
+    """`SignalStrategy` only: an event strategy needs an engine that shows it one bar after another."""
+
+    name = "fast"
+
+    def run(self, strategy: Strategy, candles: Candles, costs: Costs) -> Result:
+        """One backtest. Raises `BacktestError` for fewer than 2 bars or a strategy without signals."""
+        if not isinstance(strategy, SignalStrategy):
+            raise BacktestError(
+                f"{strategy_name(type(strategy))} lives on events: the fast engine runs strategies with signals only."
+            )
+        whole, real, equity = simulate(strategy, candles, costs)
+        name = strategy_name(type(strategy))
+        return Result(name, strategy.params, self.name, candles, costs, Trades.of(whole, real), equity)
+
+
+def simulate(strategy: SignalStrategy, candles: Candles, costs: Costs) -> tuple[Ints, Floats, Floats]:
+    """The kernel's raw answer (see `kernel.walk`). Raises `BacktestError` for fewer than 2 bars."""
+    if len(candles) < 2:
+        raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
+    plan = strategy.sizing.plan(candles)
+    whole, real, equity = kernel.walk(  # every number a float: another type would compile another kernel
+        candles.open,
+        candles.high,
+        candles.low,
+        candles.close,
+        strategy.codes(candles),
+        strategy.exits.atr(candles),
+        int(plan.kind),
+        plan.amount,
+        np.array([plan.fraction, plan.cap, float(plan.least_trades)]),
+        strategy.exits.numbers,
+        strategy.exits.roi_table,
+        strategy.protections.numbers,
+        costs.funding_rates(candles),
+        float(costs.cash),
+        float(costs.fee),
+        float(costs.slippage),
+        float(costs.leverage),
+        float(costs.maintenance),
+        bool(costs.close_at_end),
+        int(costs.path),
+    )
+    return whole, real, equity
+
+
+def is_compiled() -> bool:
+    """Whether the kernel's machine code is in memory or cached on the disk; without it the first run takes seconds."""
+    return bool(kernel.walk.signatures or kernel.cache_files())
+
+
+def announce_compiling(say: Callable[[str], object]) -> None:
+    """Says through `say` that the next run compiles, if it does."""
+    if not is_compiled():
+        say("Compiling the backtest kernel: only the first run after an installation takes these seconds.")

@@ -1,0 +1,169 @@
+"""Parameter sweeps on the kernel: a grid or a random sample of it, over all cores, results as they come.
+
+    for row in sweep(SmaCross, candles, grid(SmaCross, {"fast": [5, 10], "slow": [20, 30]}), Costs(fee=0.001)):
+        ...
+
+Indicators are worked out once for each of their own parameters and shared by all combinations of a process.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from workstation.market.candles import Candles
+from workstation.research.engine import BacktestError, Costs
+from workstation.strategies.contract import SignalStrategy, strategy_name
+from workstation.strategies.parameters import Float, Int, ParameterError, parameters_of
+
+#: Combinations of one task: few enough that rows stream, many enough that a task costs more than its sending.
+CHUNK = 16
+
+#: Figures of which less is better; of the others more is.
+_LESS_IS_BETTER = frozenset({"fees_paid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One combination: its place in the list, its parameters, and its figures, or why it cannot be run."""
+
+    index: int
+    params: dict[str, Any]
+    metrics: dict[str, float]
+    error: str | None = None
+
+
+def parse_grid(cls: type[SignalStrategy], words: Sequence[str]) -> dict[str, list[Any]]:
+    """`name=lo:hi:step`, `name=lo:hi` (the parameter's own step) or `name=a,b,c` → the values of each parameter.
+
+    Raises `ParameterError`.
+    """
+    known, found = parameters_of(cls), dict[str, list[Any]]()
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not text:
+            raise ParameterError(f"A grid is name=low:high:step or name=a,b,c, not {word!r}.")
+        if name not in known:
+            raise ParameterError(f"{strategy_name(cls)} has no parameter {name!r}; it has {', '.join(known)}.")
+        parameter = known[name]
+        if ":" not in text:
+            found[name] = [parameter.parse(part.strip()) for part in text.split(",")]
+            continue
+        if not isinstance(parameter, Int | Float):
+            raise ParameterError(f"{name} is no number: give its values as {name}=a,b.")
+        parts = text.split(":")
+        try:
+            low, high, *step = (float(part) for part in parts)
+        except ValueError:
+            raise ParameterError(f"A range is low:high:step in numbers, not {text!r}.") from None
+        by = step[0] if step else float(parameter.step)
+        if len(step) > 1 or by <= 0 or high < low:
+            raise ParameterError(f"The range {text!r} of {name} is empty: it is low:high:step, upwards.")
+        count = int((high - low) / by + 1e-9) + 1
+        found[name] = [parameter.parse(round(low + by * i, 12)) for i in range(count)]
+    return found
+
+
+def grid(cls: type[SignalStrategy], values: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Every combination, the last parameter fastest. Raises `ParameterError` for a parameter that it does not have."""
+    known = parameters_of(cls)
+    for name in values:
+        if name not in known:
+            raise ParameterError(f"{strategy_name(cls)} has no parameter {name!r}; it has {', '.join(known)}.")
+    names = list(values)
+    return [dict(zip(names, combination, strict=True)) for combination in itertools.product(*values.values())]
+
+
+def sample(combinations: Sequence[dict[str, Any]], count: int, seed: int) -> list[dict[str, Any]]:
+    """A random part of a grid, each combination at most once; the same seed gives the same part."""
+    return random.Random(seed).sample(list(combinations), min(count, len(combinations)))
+
+
+def sweep(
+    cls: type[SignalStrategy],
+    candles: Candles,
+    combinations: Sequence[Mapping[str, Any]],
+    costs: Costs,
+    *,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Row]:
+    """The rows, in the order in which they come; a combination that cannot be run is a row with an error.
+
+    Without an `executor` a pool of threads on all cores (`workers`) is used: the kernel holds no lock. A process pool
+    or a Dask client's executor does as well; the class must then be importable there. Ends when `cancelled` says so
+    or the iterator is closed; tasks that have not begun are dropped. Raises `BacktestError` for fewer than 2 bars.
+    """
+    if len(candles) < 2:
+        raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
+    if executor is not None:
+        yield from _stream(executor, cls, candles, combinations, costs, (workers or os.cpu_count() or 1) + 1, cancelled)
+        return
+    count = workers or os.cpu_count() or 1
+    with ThreadPoolExecutor(count, thread_name_prefix="sweep") as pool:
+        yield from _stream(pool, cls, candles, combinations, costs, count + 1, cancelled)
+
+
+def run_chunk(
+    cls: type[SignalStrategy], candles: Candles, first: int, chunk: Sequence[Mapping[str, Any]], costs: Costs
+) -> list[Row]:
+    """What one task does: the rows of some combinations."""
+    return [run_one(cls, candles, first + i, params, costs) for i, params in enumerate(chunk)]
+
+
+def run_one(cls: type[SignalStrategy], candles: Candles, index: int, params: Mapping[str, Any], costs: Costs) -> Row:
+    """One combination."""
+    from workstation.research.fast import simulate
+    from workstation.research.metrics import period_ends, periods_per_year
+    from workstation.research.summary import FIGURES, summarise
+
+    try:
+        whole, real, equity = simulate(cls(**params), candles, costs)
+    except (ParameterError, BacktestError) as error:
+        return Row(index, dict(params), {}, str(error))
+    numbers = summarise(whole, real, equity, period_ends(candles), periods_per_year(candles), float(costs.cash))
+    return Row(index, dict(params), dict(zip(FIGURES, numbers.tolist(), strict=True)))
+
+
+def best_row(rows: Sequence[Row], rank: str) -> Row | None:
+    """The row that is best by a figure; None where no row knows it. Raises `BacktestError` for an unknown figure."""
+    from workstation.research.summary import FIGURES
+
+    if rank not in FIGURES:
+        raise BacktestError(f"There is no figure {rank!r} to rank by: {', '.join(FIGURES)}.")
+    sign = -1 if rank in _LESS_IS_BETTER else 1
+    known = [row for row in rows if rank in row.metrics and row.metrics[rank] == row.metrics[rank]]
+    return max(known, key=lambda row: (sign * row.metrics[rank], -row.index), default=None)
+
+
+def _stream(
+    pool: Executor,
+    cls: type[SignalStrategy],
+    candles: Candles,
+    combinations: Sequence[Mapping[str, Any]],
+    costs: Costs,
+    ahead: int,
+    cancelled: Callable[[], bool],
+) -> Iterator[Row]:
+    """Keeps a few tasks under way, so that a cancel has little to wait for and memory stays flat."""
+    starts = iter(range(0, len(combinations), CHUNK))
+    under_way: set[Future[list[Row]]] = set()
+    try:
+        while True:
+            for start in itertools.islice(starts, ahead - len(under_way)):
+                chunk = list(combinations[start : start + CHUNK])
+                under_way.add(pool.submit(run_chunk, cls, candles, start, chunk, costs))
+            if not under_way or cancelled():
+                return
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield from future.result()
+    finally:
+        for future in under_way:
+            future.cancel()

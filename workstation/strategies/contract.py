@@ -1,0 +1,192 @@
+"""What a strategy is: `Strategy` (events) and `SignalStrategy` (signals on bars). One class for backtest and desk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from workstation.market.candles import Bools, Candles
+from workstation.strategies.exits import Exits
+from workstation.strategies.parameters import Choice, ParameterError, parameters_of
+from workstation.strategies.protections import Protections
+from workstation.strategies.sizing import Sizing
+
+if TYPE_CHECKING:
+    from workstation.domain.bar import Bar
+    from workstation.domain.fill import Fill
+    from workstation.domain.instrument import Instrument
+    from workstation.domain.market import BookSnapshot, Trade
+    from workstation.domain.order import Side
+
+
+class StrategyError(Exception):
+    """A strategy cannot be used or has done what it may not; the text says what."""
+
+
+class Trader(Protocol):
+    """What a running strategy trades through: of one instrument, with the desk's risk checks behind it.
+
+    Orders name their client order id; they raise the desk's `Refused` with a sentence. Nothing is sent while the desk
+    is halted.
+    """
+
+    @property
+    def instrument(self) -> Instrument: ...
+    @property
+    def now(self) -> int:
+        """UTC ns, simulated or real."""
+
+    @property
+    def position(self) -> Decimal:
+        """Signed quantity that this strategy holds."""
+
+    @property
+    def equity(self) -> Decimal:
+        """The capital allocated to this strategy with its profit and loss, in the account currency."""
+
+    def order(
+        self,
+        side: Side,
+        quantity: Decimal,
+        *,
+        limit: Decimal | None = None,
+        stop: Decimal | None = None,
+        reduce_only: bool = False,
+        post_only: bool = False,
+        tag: str = "",
+    ) -> str: ...
+    def cancel(self, client_id: str) -> None: ...
+    def cancel_all(self) -> None: ...
+    def close(self, tag: str = "") -> None:
+        """Cancel this strategy's orders and close its position at the market."""
+
+    def timer(self, seconds: float, name: str = "") -> None:
+        """`on_timer(name)` after so long, once."""
+
+
+class Strategy:
+    """A strategy that lives on events. Parameters are class attributes (see `parameters`), set by keyword.
+
+    Override what you need; `self.trader` is there from `on_start` on. Keep no clock and no randomness of your own:
+    the time is `self.trader.now`.
+    """
+
+    NAME = ""  # snake_case; the file's or class's name if empty
+    TITLE = ""
+    trader: Trader
+
+    def __init__(self, **params: Any) -> None:
+        known = parameters_of(type(self))
+        for name, value in params.items():
+            if name not in known:
+                raise ParameterError(
+                    f"{strategy_name(type(self))} has no parameter {name!r}; it has {', '.join(known) or 'none'}."
+                )
+            setattr(self, name, value)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Every parameter with its value, in order of declaration."""
+        return {name: getattr(self, name) for name in parameters_of(type(self))}
+
+    def on_start(self) -> None:
+        """The strategy has been started (or restarted: `self.trader.position` may not be flat)."""
+
+    def on_bar(self, bar: Bar) -> None:
+        """A bar has closed."""
+
+    def on_book(self, book: BookSnapshot) -> None:
+        """The book has changed (conflated)."""
+
+    def on_trade(self, trade: Trade) -> None:
+        """A public trade."""
+
+    def on_fill(self, fill: Fill) -> None:
+        """An order of this strategy was executed."""
+
+    def on_timer(self, name: str) -> None:
+        """A timer that `self.trader.timer` set has run out."""
+
+    def on_stop(self) -> None:
+        """The strategy is being stopped; its orders are pulled after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """One bool a bar for each decision, made on that bar's close with nothing later; None is never.
+
+    Entries are acted on while flat (or in the other direction: the position is reversed), exits while in the trade. An
+    entry that comes with its own exit, or a long with a short entry, is no entry.
+    """
+
+    long_entry: Bools | None = None
+    long_exit: Bools | None = None
+    short_entry: Bools | None = None
+    short_exit: Bools | None = None
+
+    def columns(self) -> Mapping[str, Bools]:
+        """Those that are there, by name."""
+        names = ("long_entry", "long_exit", "short_entry", "short_exit")
+        return {name: column for name in names if (column := getattr(self, name)) is not None}
+
+
+class SignalStrategy(Strategy):
+    """A strategy that decides on closed bars, all at once: `signals(candles)`.
+
+    The same method feeds single runs, sweeps, event backtests and the desk. Signals of bar t may use nothing after t's
+    close. `sizing`, `exits` and `protections` may be set on the class or on an instance; `direction` is a parameter of
+    every signal strategy.
+    """
+
+    direction = Choice("long", ("long", "short", "both"), help="Trades long, short, or both ways")
+    sizing: Sizing = Sizing()
+    exits: Exits = Exits()
+    protections: Protections = Protections()
+    NEEDS_PEER = False  # whether it reads candles.peer, a second instrument
+
+    def signals(self, candles: Candles) -> Signals:
+        """The decisions, one a bar. Raises `ParameterError` for parameters that do not go together."""
+        raise NotImplementedError
+
+    def codes(self, candles: Candles) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """The signals in the wanted direction, one byte a bar: 1 long entry, 2 long exit, 4 short entry, 8 short exit.
+
+        Raises `StrategyError` where the signals do not fit the candles.
+        """
+        if self.NEEDS_PEER and candles.peer is None:
+            raise StrategyError(f"{strategy_name(type(self))} needs the candles of a second instrument (--peer).")
+        codes = np.zeros(len(candles), dtype=np.uint8)
+        for name, column in self.signals(candles).columns().items():
+            found = np.asarray(column)
+            if found.shape != codes.shape or found.dtype != np.bool_:
+                raise StrategyError(
+                    f"{strategy_name(type(self))}: {name} must be one bool a bar ({len(codes)}), "
+                    f"not {found.dtype} of shape {found.shape}."
+                )
+            if _wanted(self.direction, name):
+                codes |= found.view(np.uint8) * np.uint8(_BITS[name])
+        return codes
+
+
+_BITS = {"long_entry": 1, "long_exit": 2, "short_entry": 4, "short_exit": 8}
+
+
+def _wanted(direction: str, column: str) -> bool:
+    return direction == "both" or column.startswith(direction)
+
+
+def strategy_name(cls: type) -> str:
+    """The name on the command line: `NAME`, or the class's name in snake_case (SmaCross → sma_cross)."""
+    if name := getattr(cls, "NAME", ""):
+        return str(name)
+    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in cls.__name__)
+    return words.strip("_")
+
+
+def strategy_title(cls: type) -> str:
+    """The name on the screen."""
+    return getattr(cls, "TITLE", "") or strategy_name(cls).replace("_", " ")
