@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,7 +122,9 @@ def _nanoseconds(times: pd.Series, name: str) -> Ints:
         stamps = pd.to_datetime(values, utc=True, format=None if values.dtype.kind == "M" else "ISO8601")
     except (ValueError, TypeError):
         try:
-            stamps = pd.to_datetime(values, utc=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that a form had to be guessed
+                stamps = pd.to_datetime(values, utc=True)
         except (ValueError, TypeError) as error:
             raise BadCandles(f"{name}: a time cannot be read ({str(error).splitlines()[0]}).") from None
     if bool(stamps.isna().any()):

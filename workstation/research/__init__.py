@@ -8,8 +8,8 @@
     result = engine("fast").run(cls(fast=10, slow=30), load_candles("BTC.parquet"), Costs(fee=0.001))
     result.metrics["sharpe"], result.equity, list(result.rows())
 
-`engine`: Costs, Result, Trades and the Engine protocol. `fast` and `kernel`: the compiled engine; `rules`: the
-arithmetic of sizes, exits and protections, one source for all engines. `backtesting_engine`: backtesting.py behind its adapter.
-`metrics` and `summary`: the figures. `sweep`: many parameters, results as they come. `command_line`: `tws backtest`,
+`engine`: Costs, Result, Trades and the Engine protocol. `fast`, `kernel`: the compiled engine. `backtesting_engine`:
+backtesting.py behind its adapter. `rules`: the arithmetic of sizes, exits and protections, one source for all engines.
+`metrics`, `summary`: the figures. `sweep`: many parameters, results as they come. `command_line`: `tws backtest`,
 `tws sweep`.
 """

@@ -182,10 +182,10 @@ def session_mean(price: Floats, volume: Floats, session: Ints) -> tuple[Floats, 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def rolling_line(y: Floats, x: Floats, length: int) -> tuple[Floats, Floats, Floats]:
-    """Ordinary least squares y = a + b·x over each window: a, b and the t-statistic of a Dickey-Fuller test (no
-    constant, no lags) of its residuals, as in the second step of Engle and Granger (1987)."""
+    """Ordinary least squares y = a + b·x over each window: the last residual in units of their deviation, b, and the
+    t-statistic of a Dickey-Fuller test (no constant, no lags) of the residuals (Engle and Granger, 1987)."""
     n = len(y)
-    intercept, slope, statistic = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    distance, slope, statistic = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
     for i in range(length - 1, n):
         first = i - length + 1
         mean_x, mean_y = 0.0, 0.0
@@ -202,7 +202,7 @@ def rolling_line(y: Floats, x: Floats, length: int) -> tuple[Floats, Floats, Flo
             continue
         b = xy / xx
         a = mean_y - b * mean_x
-        intercept[i], slope[i] = a, b
+        slope[i] = b
         before, lagged, moved = y[first] - a - b * x[first], 0.0, 0.0
         for j in range(first + 1, i + 1):
             now = y[j] - a - b * x[j]
@@ -211,6 +211,7 @@ def rolling_line(y: Floats, x: Floats, length: int) -> tuple[Floats, Floats, Flo
             before = now
         if lagged <= 0:
             continue
+        distance[i] = before / np.sqrt((lagged + before * before) / (length - 2))
         rho, before, squares = moved / lagged, y[first] - a - b * x[first], 0.0
         for j in range(first + 1, i + 1):
             now = y[j] - a - b * x[j]
@@ -219,4 +220,4 @@ def rolling_line(y: Floats, x: Floats, length: int) -> tuple[Floats, Floats, Flo
         error = np.sqrt(squares / (length - 2) / lagged)
         if error > 0:
             statistic[i] = rho / error
-    return intercept, slope, statistic
+    return distance, slope, statistic

@@ -191,14 +191,15 @@ def bar_strength(candles: Candles) -> Floats:
 
 
 def cointegration(candles: Candles, length: int) -> tuple[Floats, Floats, Floats]:
-    """Of log closes on those of the peer, rolling: the residual, the hedge ratio and Engle-Granger's statistic."""
+    """Of log closes on those of the peer, rolling: the residual in deviations, the hedge ratio, and Engle and Granger's
+    statistic."""
     if candles.peer is None:
         raise IndicatorError("Cointegration needs the candles of a second instrument.")
     y, x = np.log(candles.close), np.log(candles.peer.close)
 
     def work() -> tuple[Floats, Floats, Floats]:
-        intercept, slope, statistic = loops.rolling_line(y, x, length)
-        return y - intercept - slope * x, slope, statistic
+        distance, slope, statistic = loops.rolling_line(y, x, length)
+        return distance, slope, statistic
 
     return candles.memo.get(("cointegration", length), work)
 

@@ -3,8 +3,8 @@
 Idea: a trend is on while the short average stands above the long one.
 Rules: long on the close where `fast` crosses above `slow`; out where it crosses below. Short is the mirror image.
 Parameters: `fast`, `slow` in bars.
-Source: R. D. Donchian's moving average system; W. Brock, J. Lakonishok, B. LeBaron, Simple Technical Trading Rules and
-the Stochastic Properties of Stock Returns, Journal of Finance 47 (1992).
+Source: R. D. Donchian's moving average system; W. Brock, J. Lakonishok, B. LeBaron, Simple Technical Trading Rules
+and the Stochastic Properties of Stock Returns, Journal of Finance 47 (1992).
 """
 
 from __future__ import annotations
