@@ -17,7 +17,8 @@ class Action:
     """One thing to do.
 
     In a pane's own table `name` is the verb ("recentre") and runs the pane's method `action_recentre`; in the desk's
-    table it is "<pane>.recentre". `trades`: acts only while the desk is ARMED. `footer`: rank among the footer's
+    table it is "<pane>.recentre". `trades`: acts only while the desk is ARMED, and never on a key or click that waited
+    through a stall of the desk, unless it only `pulls` orders. `footer`: rank among the footer's
     hints, higher first, 0 for not shown. `short` is the footer's word for it. `group` heads it in the help.
     """
 
@@ -26,6 +27,7 @@ class Action:
     help: str
     keys: tuple[str, ...] = ()
     trades: bool = False
+    pulls: bool = False
     footer: int = 0
     short: str = ""
     group: str = ""

@@ -156,9 +156,13 @@ class TwsApp(App[None]):
 
     def on_mount(self) -> None:
         self.set_interval(1 / self.desk_settings.market.frame_rate, self.frame, name="frame")
+        self.engine.on_kill_from_outside = self._killed_from_outside
         for problem in self.problems:
             self.engine.log.warning("desk", problem)
             self.toast(problem, error=True)
+
+    def _killed_from_outside(self) -> None:
+        self.call_later(self.commands.show_kill)
 
     # -- the one timer
 
@@ -228,6 +232,8 @@ class TwsApp(App[None]):
                 self.screen.prompt()
             if taken:
                 return
+        if isinstance(event, (events.MouseDown, events.MouseUp)) and self.keyboard.take_mouse(event):
+            return
         await super().on_event(event)
 
     def run_named(self, name: str) -> None:
@@ -257,6 +263,9 @@ class TwsApp(App[None]):
             arm = self.table.get("arm")
             key = display(arm.keys[0]) if arm is not None and arm.keys else "the palette"
             self.toast(f"DISARMED: nothing was sent. {key} arms the desk.", error=True)
+            return
+        if action.trades and not action.pulls and self.keyboard.input_late:
+            self.keyboard.drop(action.title)
             return
         try:
             result = getattr(pane, f"action_{action.verb}")()

@@ -18,6 +18,9 @@ from workstation.engine import Engine
 from workstation.trading.risk_breakers import time_left
 
 type Part = tuple[str, Style]
+
+#: How long (ns) the status bar shows that the desk stood still.
+_STALL_SHOWN = 60 * SECOND
 type _PageText = tuple[int, list[Part]]
 
 
@@ -81,9 +84,9 @@ class StatusBar(_Bar):
 
     def parts(self) -> list[Part]:
         always = self._state()
-        groups = [self._money(), self._day(), self._links(True), self._replay(), self._recording()]
+        groups = [self._money(), self._day(), self._links(True), self._replay(), self._recording(), self._stall(True)]
         pages, narrower = self._pages()
-        money_at, day, links = 0, 1, 2
+        money_at, day, links, stall = 0, 1, 2, 5
         clock = self._clock()
         room = self.width - _length(always) - 1
 
@@ -97,6 +100,8 @@ class StatusBar(_Bar):
             clock = clock[:1]  # without the zone
         if full():
             groups[links] = self._links(False)
+        if full():
+            groups[stall] = self._stall(False)
         if full():
             groups[money_at] = groups[money_at][:2]  # without the currency
         if full():
@@ -213,6 +218,17 @@ class StatusBar(_Bar):
 
     def _recording(self) -> list[Part]:
         return [("● REC", self.ink.error)] if self.engine.recording is not None else []
+
+    def _stall(self, words: bool) -> list[Part]:
+        """For a minute after the desk stood still: for how long, and how often so far."""
+        stalls = self.engine.stalls
+        if not stalls or self.engine.clock.now() - stalls[-1].ended > _STALL_SHOWN:
+            return []
+        often = f" ×{len(stalls)}" if len(stalls) > 1 else ""
+        return [
+            ("‼ ", self.ink.error),
+            (f"{'stood still ' if words else ''}{stalls[-1].seconds:.1f}s{often}", self.ink.warning),
+        ]
 
     def _clock(self) -> list[Part]:
         if self.engine.replay is not None:

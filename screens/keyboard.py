@@ -32,6 +32,8 @@ class Keyboard:
         self._app = app
         self._last_tick = get_time()
         self._settled_at = 0.0
+        #: Whether the key or click that is being handled was pressed before or during a stall.
+        self.input_late = False
 
     def tick(self) -> None:
         """The screen's timer ran: the desk is alive."""
@@ -44,11 +46,31 @@ class Keyboard:
             self._settled_at = now + SETTLE_SECONDS
             self._last_tick = now
 
-    def is_late(self, event: events.Key) -> bool:
-        """Whether the key was pressed before, or queued up during, a stall of the desk."""
+    def is_late(self, event: events.InputEvent) -> bool:
+        """Whether the key was pressed before, or queued up during, a stall of the desk.
+
+        An event carries the time at which the terminal's thread read it, and that thread reads on while the event loop
+        stands still. Where it could not (the whole process was stopped), what was typed meanwhile is read in one go
+        when it goes on, within the time to settle.
+        """
         self._note_stall()
-        now = get_time()
-        return now - event.time > STALE_SECONDS or now < self._settled_at
+        return get_time() - event.time > STALE_SECONDS or event.time < self._settled_at
+
+    def drop(self, what: str) -> None:
+        """Say that something was not done because it came late."""
+        sentence = f"{what} was dropped: it was pressed while the desk stood still. Nothing was sent."
+        self._app.engine.log.warning("keys", sentence)
+        self._app.toast(sentence, error=True)
+
+    def take_mouse(self, event: events.MouseDown | events.MouseUp) -> bool:
+        """Drop a late click on what stood there before a stall; the footer's actions look after themselves."""
+        app = self._app
+        self.input_late = self.is_late(event)
+        if not self.input_late or app.screen is not app.desk_screen or event.y == app.size.height - 1:
+            return False
+        if isinstance(event, events.MouseDown):
+            self.drop("A click")
+        return True
 
     def _layout_key(self, event: events.Key) -> bool:
         """In the layout mode no key reaches a pane: a slip must not trade. Pages and the help still have theirs."""
@@ -64,6 +86,7 @@ class Keyboard:
     def take(self, event: events.Key) -> bool:
         """Act on a key; False if it is Textual's to handle."""
         app = self._app
+        self.input_late = self.is_late(event)
         action = app.table.for_key(event.key, EVERYWHERE)
         if action is not None:
             app.run_named(action.name)
@@ -79,17 +102,14 @@ class Keyboard:
         focused = app.focused
         pane = app.workspace.pane_with(focused)
         if focused is not None and focused is not pane and _wants(focused, pane, event):
-            if event.key == "enter" and self.is_late(event):  # it would send what was typed, at another market
-                app.toast("Enter was dropped: the key was pressed while the desk was busy.", error=True)
+            if event.key == "enter" and self.input_late and not app.typed.only_stops(focused):
+                self.drop("Enter")  # it would send what was typed, at another market
                 return True
             return False
         if pane is not None:
             action = app.table.for_key(event.key, pane.PANE)
             if action is not None:
-                if action.trades and self.is_late(event):
-                    app.toast(f"{action.title} was dropped: the key was pressed while the desk was busy.", error=True)
-                else:
-                    app.run_in_pane(pane, action)
+                app.run_in_pane(pane, action)
                 return True
         action = app.table.for_key(event.key, DESK)
         if action is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from textual.widget import Widget
+from textual.widgets import Input
+
 from screens.command_line import Meaning
 from screens.keys import display
 from screens.theme import COLOURS
@@ -14,6 +17,7 @@ from workstation.trading.command_run import context_of, outcome, perform
 from workstation.trading.command_words import CommandError
 from workstation.trading.commands import (
     BreakEven,
+    CancelOrders,
     ChaseOrder,
     ClosePosition,
     Command,
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Typed commands that send orders: they need the desk ARMED, as keys do.
 _SENDS = (PlaceOrder, StartPlan, ChaseOrder, ClosePosition, ReversePosition, BreakEven)
+#: Typed commands that only stop: they are never too late.
+_STOPS = (CancelOrders, Kill, Flatten)
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
 
@@ -92,6 +98,15 @@ class TypedLines:
         asks = questioned and self._app.armed and line != self._asked
         self._asked = line if asks else ""
         return asks
+
+    def only_stops(self, field: Widget) -> bool:
+        """Whether Enter in this field would do nothing but stop: cancel, kill or flatten. That is never too late."""
+        if not isinstance(field, Input) or field not in self._app.desk_screen.command_line.walk_children():
+            return False
+        try:
+            return isinstance(parse(field.value, self._context()), _STOPS)
+        except CommandError:
+            return False
 
     def _arm_key(self) -> str:
         arm = self._app.table.get("arm")

@@ -179,6 +179,8 @@ class Engine(DeskView):
             flatten=lambda reason: self._press(reason, flatten=True),
         )
         self._exits = Exits(self.core, self.gateway, self._plans)
+        #: Called after a kill that another process asked for (a screen shows it).
+        self.on_kill_from_outside: Callable[[], None] = lambda: None
         self._watchdog: Watchdog | None = None
         if doors is not None:
             self._door = EngineDoor(
@@ -191,6 +193,8 @@ class Engine(DeskView):
                 log=self.log,
                 keep_log=self._keep_line,
                 stalls=self.stalls,
+                on_request=self._killed_from_outside,
+                ready=lambda: self.ready,
             )
             self._watchdog = Watchdog(self._door, doors)
             self.gateway.barred = self._watchdog.barred
@@ -571,6 +575,9 @@ class Engine(DeskView):
     def flatten(self, reason: str = "the trader pressed flatten") -> None:
         """As `kill`, and every position is closed."""
         self._press(reason, flatten=True)
+
+    def _killed_from_outside(self) -> None:
+        self.on_kill_from_outside()
 
     def _press(self, reason: str, flatten: bool, kill_id: str = "") -> Future[None]:
         if self._store is None:  # the store opens this instant: halted in memory now, the rest as soon as it is open

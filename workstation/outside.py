@@ -102,7 +102,6 @@ class OutsideKill:
         self._written = False
         self._told: object = None
         self._last: Mapping[str, Any] = {}
-        self._problem = ""
 
     def run(self) -> Report:
         """Never raises what the system or the store may say: a report comes of everything."""
@@ -256,10 +255,7 @@ class OutsideKill:
                 return None
             return self._without_store(error)
         except VenueError as error:  # its ledger is another process's: a desk that just starts, say
-            self._problem = str(error)
-            if time.monotonic() - self._heard < PATIENCE:
-                return None
-            return self._report(Outcome.FAILED, self._problem)
+            return self._report(Outcome.FAILED, str(error)) if self._over() else None
 
     async def _as_desk(self, store: Path) -> Report:
         from workstation.assembly import demo_desk

@@ -38,10 +38,10 @@ _TRADE = (
            "Enter sends the amendment.", ("J",), trades=True, footer=71, short="Tick down", group="Trade"),
     Action("move_up", "Move the order a tick up", "Moves the order at the cursor (or what is staged) a tick up; Enter "
            "sends the amendment.", ("K",), trades=True, footer=70, short="Tick up", group="Trade"),
-    Action("cancel", "Cancel at the cursor", "Cancels your orders in the cursor's row.", ("x",), trades=True, footer=88,
-           short="Cancel", group="Trade"),
+    Action("cancel", "Cancel at the cursor", "Cancels your orders in the cursor's row.", ("x",), trades=True,
+           pulls=True, footer=88, short="Cancel", group="Trade"),
     Action("cancel_all", "Cancel all of this instrument", "Cancels every working order of this instrument, protective "
-           "stops included.", ("X",), trades=True, footer=87, short="Cancel all", group="Trade"),
+           "stops included.", ("X",), trades=True, pulls=True, footer=87, short="Cancel all", group="Trade"),
     Action("close", "Close the position", "Cancels this instrument's orders and closes its position at the market.",
            ("C",), trades=True, footer=78, short="Close", group="Trade"),
     Action("reverse", "Reverse the position", "Turns the position round at the market: long becomes short.", ("R",),

@@ -43,9 +43,12 @@ class EngineDoor:
         log: DeskLog,
         keep_log: Callable[[str, str, str], None],
         stalls: deque[Stall],
+        on_request: Callable[[], None],
+        ready: Callable[[], bool],
     ) -> None:
         """`press`: the engine's way to the kill switch; `keep_log(level, source, text)`: to the store's log from any
-        thread; `stalls`: where ended stalls are kept."""
+        thread; `stalls`: where ended stalls are kept; `on_request`: called on the loop after a request's press;
+        `ready`: whether the desk has started."""
         self._core = core
         self._kill = kill
         self._press = press
@@ -55,16 +58,23 @@ class EngineDoor:
         self._log = log
         self._keep_log = keep_log
         self._stalls = stalls
+        self._on_request = on_request
+        self._ready = ready
         self.loop: asyncio.AbstractEventLoop | None = None
 
     # On the loop.
 
     def take_request(self, request: HaltRequest) -> Future[None]:
-        return self._press(request.reason, request.flatten, request.id)
+        durable = self._press(request.reason, request.flatten, request.id)
+        self._on_request()
+        return durable
 
     def stood_still(self, stall: Stall) -> None:
-        self._stalls.append(stall)
-        self._log.warning("stall", stall.sentence, stall.stack)
+        if self._ready():
+            self._stalls.append(stall)
+            self._log.warning("stall", stall.sentence, stall.stack)
+        else:
+            self._log.info("desk", f"While it started: {stall.sentence}")
 
     # On the watchdog's thread.
 

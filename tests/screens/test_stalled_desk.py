@@ -1,0 +1,107 @@
+"""The whole desk on a real terminal, its event loop blocked on purpose: keys that queue up trade nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.terminal import Terminal
+from workstation.domain import events as e
+from workstation.store import StoreError, reader
+
+PANE = Path(__file__).parent.parent / "support" / "sleeping_pane.py"
+TWS = [sys.executable, "-m", "workstation.cli"]
+
+
+class Desk:
+    """`tws` on a terminal, with the pane that blocks."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.store = home / "data" / "demo.sqlite"
+        (home / "plugins").mkdir()
+        shutil.copy(PANE, home / "plugins" / "sleeping.py")
+        self.env = {**os.environ, "TWS_HOME": str(home), "TERM": "xterm-256color"}
+        self.terminal = Terminal(TWS, self.env)
+
+    def logged(self, words: str) -> bool:
+        try:
+            return any(words in entry.message for entry in reader.log(self.store, 10_000))
+        except StoreError:
+            return False
+
+    def journal(self) -> list[object]:
+        return list(reader.journal(self.store, 0))
+
+    def orders(self) -> int:
+        return sum(isinstance(event, e.OrderInitialized) for event in self.journal())
+
+    def block(self, seconds: float) -> None:
+        (self.home / "woke").unlink(missing_ok=True)
+        (self.home / "blocked").unlink(missing_ok=True)
+        (self.home / "block.new").write_text(str(seconds))
+        (self.home / "block.new").rename(self.home / "block")
+        self.terminal.wait_for((self.home / "blocked").exists)
+
+    @property
+    def woke(self) -> bool:
+        return (self.home / "woke").exists()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    running = Desk(tmp_path)
+    try:
+        terminal = running.terminal
+        terminal.wait_for(lambda: running.logged("Ready"))
+        terminal.type("5")
+        terminal.wait_for((tmp_path / "mounted").exists)
+        terminal.type("1")
+        terminal.wait_for(lambda: b"Ladder" in terminal.written)
+        yield running
+    finally:
+        running.terminal.close()
+
+
+def test_keys_of_a_stall_trade_nothing_and_a_kill_from_outside_needs_no_loop(desk: Desk) -> None:
+    terminal = desk.terminal
+    terminal.type(":buy 0.01 at -0.5%\r")
+    terminal.wait_for(lambda: desk.orders() == 1)
+    terminal.type("B")  # at the ask: the ladder has the focus and its keys trade
+    terminal.wait_for(lambda: desk.orders() == 2)
+
+    desk.block(2.0)
+    terminal.type("BSb\r:buy 0.02 at -0.5%\rB")
+    assert not desk.woke, "typed while the desk stood still"
+    terminal.wait_for(lambda: desk.logged("was dropped: it was pressed while the desk stood still"))
+    terminal.wait_for(lambda: desk.logged("The desk stood still for"))
+    assert desk.logged("sleeping.py line"), "the log says where the loop stood"
+    assert desk.orders() == 2
+    terminal.wait_for(lambda: b"stood still" in terminal.written)
+    terminal.type("\x1b")
+    terminal.wait_for(lambda: not (desk.home / "block").exists())
+
+    desk.block(6.0)
+    terminal.type("BS")
+    kill = subprocess.Popen(
+        [*TWS, "kill", "--flatten"], env=desk.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert kill.stdout is not None
+    assert f"process {terminal.pid}" in kill.stdout.readline()
+    assert "HALTED is in the store" in kill.stdout.readline()
+    states = [event.state for event in desk.journal() if isinstance(event, e.TradingStateChanged)]
+    assert states[-1] is e.TradingState.HALTED
+    assert not desk.woke, "HALTED is durable while the loop is still blocked"
+    receipt = kill.communicate(timeout=60)[0].splitlines()[-1]
+    assert kill.returncode == 0, receipt
+    assert "1 working order gone; 1 position closed" in receipt
+    events = desk.journal()
+    by_hand = [event for event in events if isinstance(event, e.OrderInitialized) and event.order.origin != "kill"]
+    assert len(by_hand) == 2, "nothing that was typed in either stall became an order"
+    terminal.wait_for(lambda: b"KILL SWITCH" in terminal.written)  # the screen shows what another shell did

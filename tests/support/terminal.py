@@ -1,0 +1,53 @@
+"""A real terminal for tests: a command on a pty, what it wrote, and keys for it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from fcntl import ioctl
+
+
+class Terminal:
+    """Runs a command on a pseudo-terminal until `close`; `written` is everything that it wrote."""
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], size: tuple[int, int] = (160, 48)) -> None:
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.execvpe(command[0], list(command), dict(env))
+        ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self.written = b""
+        self._ended = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while not self._ended.is_set():
+            if select.select([self._fd], [], [], 0.1)[0]:
+                try:
+                    self.written += os.read(self._fd, 65_536)
+                except OSError:  # the command has ended
+                    return
+
+    def type(self, keys: str) -> None:
+        os.write(self._fd, keys.encode())
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+        """Until the condition holds; AssertionError with the end of what was written otherwise."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, self.written[-2_000:]
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        self._ended.set()
+        self._reader.join(2.0)
+        os.close(self._fd)
