@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import pty
 import select
-import signal
 import struct
+import subprocess
 import termios
 import threading
 import time
@@ -18,10 +18,13 @@ class Terminal:
     """Runs a command on a pseudo-terminal until `close`; `written` is everything that it wrote."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], size: tuple[int, int] = (160, 48)) -> None:
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.execvpe(command[0], list(command), dict(env))
+        self._fd, end = pty.openpty()
         ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self._process = subprocess.Popen(
+            list(command), env=dict(env), stdin=end, stdout=end, stderr=end, start_new_session=True
+        )
+        os.close(end)
+        self.pid = self._process.pid
         self.written = b""
         self._ended = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -46,8 +49,8 @@ class Terminal:
             time.sleep(0.02)
 
     def close(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        self._process.kill()
+        self._process.wait()
         self._ended.set()
         self._reader.join(2.0)
         os.close(self._fd)
