@@ -27,12 +27,12 @@ class Action:
     help: str
     keys: tuple[str, ...] = ()
     trades: bool = False
-    pulls: bool = False
     footer: int = 0
     short: str = ""
     group: str = ""
     context: str = DESK
     palette: bool = True
+    pulls: bool = False
     #: False while there is nothing that it could do: a page that does not exist. Its key is kept.
     exists: bool = True
 

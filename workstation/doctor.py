@@ -27,6 +27,7 @@ def examine(settings: Settings, paths: Paths) -> list[Finding]:
     words = f"{free / 1e9:.1f} GB are free where the stores live"
     findings.append(Finding(enough, words if enough else f"only {words}: a full disk halts the desk"))
     findings.append(_store(paths.store(settings.mode), settings.mode))
+    findings += _stalls(paths.store(settings.mode), paths.state)
     findings.append(_terminal())
     findings += _panes(paths)
     return findings
@@ -62,6 +63,23 @@ def _store(path: Path, mode: str) -> Finding:
     finally:
         store.close()
     return Finding(True, f"the {mode} store {path} is whole: {count} events")
+
+
+def _stalls(store: Path, state: Path) -> list[Finding]:
+    """Whether the desk stood still lately, by its log; works beside a running desk."""
+    from workstation.store import StoreError, reader
+    from workstation.watch.requests import Doors
+
+    try:
+        told = [entry for entry in reader.log(store, 20_000) if entry.source == "stall"] if store.exists() else []
+    except StoreError:
+        return []  # the finding about the store says what is wrong with it
+    ended = [entry.message for entry in told if entry.message.startswith("The desk stood still")]
+    if not ended:
+        return [Finding(True, "the desk has not stood still, as far as its log goes back")]
+    times = "once" if len(ended) == 1 else f"{len(ended)} times"
+    where = Doors.of(store, state).stall_log
+    return [Finding(True, f"the desk stood still {times}; at last: {ended[-1]} {where} shows what it was doing")]
 
 
 def _terminal() -> Finding:
