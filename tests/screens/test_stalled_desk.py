@@ -60,7 +60,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     try:
         terminal = running.terminal
         terminal.wait_for(lambda: running.logged("Ready"))
-        terminal.type("5")
+        terminal.type("56789")  # the last page is that of panes which stand on no other
         terminal.wait_for((tmp_path / "mounted").exists)
         terminal.type("1")
         terminal.wait_for(lambda: b"Ladder" in terminal.written)
