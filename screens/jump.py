@@ -123,6 +123,8 @@ class Jump:
         self.stop()
         if spot is not None:
             spot.run()
+        elif key.isdigit() and int(key) in range(1, len(self._app.workspace.pages) + 1):
+            self._app.workspace.show_page(int(key) - 1)  # a narrow status bar does not show the pages
 
     def stop(self) -> None:
         self._spots, self._typed = {}, ""

@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from screens.command_line import Meaning
 from screens.keys import display
+from screens.layout_words import WordsError, layout_line
 from screens.theme import COLOURS
 from workstation.domain.order import OrderState
 from workstation.trading.command_line import EXAMPLES, parse
@@ -75,6 +76,11 @@ class TypedLines:
         """What Enter would do now, or why it would do nothing."""
         if not line:
             return Meaning(EXAMPLES)
+        try:
+            if (asked := layout_line(line, self._app)) is not None:
+                return Meaning(asked.sentence)
+        except WordsError as error:
+            return Meaning(str(error), False)
         context = self._context()
         try:
             command = parse(line, context)
@@ -116,11 +122,15 @@ class TypedLines:
         """Do what was typed; what came of it is said in a notice."""
         app = self._app
         try:
+            if (asked := layout_line(line, app)) is not None:
+                asked.run()
+                app.refresh_bars()
+                return
             command = parse(line, self._context())
             if isinstance(command, _SENDS) and not app.armed:
                 raise Refused(f"DISARMED: nothing was sent. {self._arm_key()} arms the desk.")
             await self._do(command)
-        except (Refused, VenueError) as refusal:
+        except (Refused, VenueError, WordsError) as refusal:
             app.toast(str(refusal), error=True)
         except Exception as error:
             app.engine.log.error("desk", f"The command {line!r} failed: {error!r}")

@@ -163,6 +163,7 @@ class Workspace(Painted):
         if missing:
             self.mount(*[pane for pane in missing if pane.parent is None])
         self.invalidate()
+        self._clear_arrangement_cache()  # Textual keeps an arrangement as long as the same children show
         self.refresh(layout=True)
         self.repaint()
 

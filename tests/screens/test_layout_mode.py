@@ -24,10 +24,19 @@ def place(desk, slot):
     return desk.app.workspace.place_of(slot)
 
 
+def assert_stands_where_the_layout_has_it(desk):
+    """The panes on the screen are where the layout says, and those alone."""
+    workspace = desk.app.workspace
+    wanted = {workspace.front_of(spot.tabs): spot.body.translate((0, 1)) for spot in workspace.places()}
+    assert {pane.slot: pane.region for pane in workspace.shown()} == wanted
+
+
 async def keys(desk, pilot, *press):
     for key in press:
         await pilot.press(key)
     await desk.painted(pilot)
+    if desk.app.screen is desk.app.desk_screen:
+        assert_stands_where_the_layout_has_it(desk)
 
 
 async def test_a_split_opens_the_pane_that_was_chosen_and_close_takes_it_away(open_desk):
@@ -101,6 +110,7 @@ async def test_a_border_is_dragged_by_the_mouse_and_one_undo_takes_it_back(open_
             await pilot.hover(Workspace, offset=Offset(at, 10))
         await pilot.mouse_up(Workspace, offset=Offset(x - 5, 10))
         await desk.painted(pilot)
+        assert_stands_where_the_layout_has_it(desk)
         assert place(desk, "books").body.width == books.body.width + 5
         assert place(desk, "chart").body.width == chart.body.width - 5
         await keys(desk, pilot, "ctrl+w", "u")
