@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from workstation.clock import span
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, is_multiple, plain
 from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
-from workstation.trading.command_words import duration, number
+from workstation.domain.plan import Plan, Trail
+from workstation.trading.command_plans import distance_of
+from workstation.trading.command_words import Token, duration, number
 from workstation.trading.commands import Prices
 from workstation.trading.errors import Refused
+from workstation.trading.plans import terms
 from workstation.trading.sizing import Basis, Size, SizeUnit, quantity_for
 
 WITH_PRICE = (OrderType.LIMIT, OrderType.STOP_LIMIT)
@@ -39,6 +43,9 @@ class Form:
     good_for: str = "30m"
     post_only: bool = False
     reduce_only: bool = False
+    exit_stop: str = ""
+    exit_target: str = ""
+    exit_trail: str = ""
 
     @property
     def has_price(self) -> bool:
@@ -46,15 +53,44 @@ class Form:
 
     @property
     def has_stop(self) -> bool:
-        """A stop order has a stop price; sizing by risk needs one too, which is not sent."""
+        """A stop order has a stop price; sizing by risk needs one too, which then protects what fills."""
         return self.type in WITH_STOP or self.unit is SizeUnit.RISK
 
     def key(self) -> tuple[object, ...]:
         """Everything that the order depends on."""
         return (
             self.side, self.type, self.unit, self.amount, self.price, self.stop, self.tif, self.good_for,
-            self.post_only, self.reduce_only,
+            self.post_only, self.reduce_only, self.exit_stop, self.exit_target, self.exit_trail,
         )  # fmt: skip
+
+    def take(self, draft: OrderDraft, places: int, now: int) -> None:
+        """Fill the fields with an order; prices with so many `places`, its time from `now` (UTC ns)."""
+        self.side, self.type, self.unit = draft.side, draft.type, SizeUnit.UNITS
+        self.amount = plain(draft.quantity)
+        self.price = "" if draft.price is None else f"{draft.price:.{places}f}"
+        self.stop = "" if draft.stop_price is None else f"{draft.stop_price:.{places}f}"
+        self.tif = draft.tif
+        if draft.expire_at is not None:
+            self.good_for = span(draft.expire_at - now)
+        self.post_only, self.reduce_only = draft.post_only, draft.reduce_only
+        self.exit_stop = self.exit_target = self.exit_trail = ""
+
+    def plan(self, draft: OrderDraft, instrument: Instrument, prices: Prices) -> Plan | None:
+        """The order with its exits; None if it has none. Raises `Refused` for exits that cannot stand."""
+        stop = _price("stop of the exits", self.exit_stop) if self.exit_stop else None
+        if stop is None and self.unit is SizeUnit.RISK:
+            stop = _price("stop price", self.stop)
+        target = _price("target", self.exit_target) if self.exit_target else None
+        trail = Trail(distance_of(Token(self.exit_trail, self.exit_trail, 0))) if self.exit_trail else None
+        if stop is None and target is None and trail is None:
+            return None
+        if draft.reduce_only:
+            raise Refused("A reduce-only order closes a position: it takes no exits.")
+        plan = terms.bracket(draft, stop=stop, target=target, trail=trail)
+        entry = draft.price or draft.stop_price or prices.to_take(draft.side)
+        if sentence := terms.problem(plan, instrument, entry, None):
+            raise Refused(sentence)
+        return plan
 
     def draft(self, instrument: Instrument, prices: Prices, money: Money, now: int) -> OrderDraft:
         """The order that the fields come to. Raises `Refused` with a sentence for what is missing or wrong."""

@@ -12,13 +12,14 @@ from textual.widgets import Input, Static
 from plugins.ticket.fields import Choice, SendButton, SideChoice, Switch, TicketLines
 from plugins.ticket.form import Form, Money
 from plugins.ticket.keys import ACTIONS
-from plugins.ticket.report import Line, button, figures, touch, verdicts, wrapped
+from plugins.ticket.report import Line, button, fate, figures, touch, verdicts, wrapped
 from screens.number_field import NumberField
 from screens.pane import Desk, Pane
-from workstation.clock import SECOND, span
+from workstation.clock import SECOND
 from workstation.domain.numbers import is_multiple, plain
-from workstation.domain.order import ClientOrderId, OrderDraft, OrderState, OrderType, Side, TimeInForce
-from workstation.trading.command_run import outcome, prices_of
+from workstation.domain.order import ClientOrderId, OrderDraft, OrderType, Side, TimeInForce
+from workstation.domain.plan import Plan
+from workstation.trading.command_run import prices_of, started
 from workstation.trading.command_words import number
 from workstation.trading.commands import Prices
 from workstation.trading.errors import Refused
@@ -29,7 +30,6 @@ SIDES = (Side.BUY, Side.SELL)
 TYPES = (OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT)
 UNITS = (SizeUnit.UNITS, SizeUnit.VALUE, SizeUnit.EQUITY, SizeUnit.RISK)
 TIFS = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD)
-_BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
 _WIDEST, _SIDE = 72, 12  # cells of a line and of the sides' choice, as in the style sheet below
 
@@ -44,7 +44,7 @@ class TicketPane(Pane):
     PANE = "ticket"
     TITLE = "Ticket"
     DEFAULT_KEY = "t"
-    LEAST = (32, 9)
+    LEAST = (32, 10)
     PACE = 2
     can_focus = False
     ACTIONS = ACTIONS
@@ -58,6 +58,7 @@ class TicketPane(Pane):
     TicketPane #unit { width: 9; }
     TicketPane #tif { width: 5; }
     TicketPane #good_for { width: 1fr; margin: 0 0 0 1; }
+    TicketPane #exit_target, TicketPane #exit_trail { margin: 0 0 0 1; }
     TicketPane #post { width: 5; }
     TicketPane #reduce { width: 8; }
     """
@@ -92,6 +93,11 @@ class TicketPane(Pane):
             yield Switch("post", id="post")
             yield Static("", id="gap")
             yield Switch("reduce", id="reduce")
+        with Horizontal():
+            yield Static("Exits")
+            yield NumberField(id="exit_stop", placeholder="stop")
+            yield NumberField(id="exit_target", placeholder="target")
+            yield NumberField(id="exit_trail", restrict=r"[\d.,]*%?", placeholder="trail")
         yield TicketLines(id="report")
         yield TicketLines(id="outcome")
         yield SendButton(id="button")
@@ -106,7 +112,7 @@ class TicketPane(Pane):
     def _start(self) -> None:
         """The fields as they are at first: side, type, unit and time in force stay, the rest is the market's."""
         form = self.form
-        form.price = form.stop = ""
+        form.price = form.stop = form.exit_stop = form.exit_target = form.exit_trail = ""
         form.post_only = form.reduce_only = False
         form.amount = self._preset() if form.unit is SizeUnit.UNITS else ""
         self._price_typed = False
@@ -121,6 +127,7 @@ class TicketPane(Pane):
         form = self.form
         for name, text in (
             ("amount", form.amount), ("price", form.price), ("stop", form.stop), ("good_for", form.good_for),
+            ("exit_stop", form.exit_stop), ("exit_target", form.exit_target), ("exit_trail", form.exit_trail),
         ):  # fmt: skip
             self._field(name).put(text)
         self._choice("side").choose(SIDES.index(form.side), tell=False)
@@ -173,16 +180,7 @@ class TicketPane(Pane):
         self._field("price").put(self.form.price)
 
     def take_draft(self, draft: OrderDraft) -> bool:
-        form = self.form
-        form.side, form.type, form.unit = draft.side, draft.type, SizeUnit.UNITS
-        form.amount = plain(draft.quantity)
-        places = self.engine.instrument(draft.instrument).price_places
-        form.price = "" if draft.price is None else f"{draft.price:.{places}f}"
-        form.stop = "" if draft.stop_price is None else f"{draft.stop_price:.{places}f}"
-        form.tif = draft.tif
-        if draft.expire_at is not None:
-            form.good_for = span(draft.expire_at - self.engine.clock.now())
-        form.post_only, form.reduce_only = draft.post_only, draft.reduce_only
+        self.form.take(draft, self.engine.instrument(draft.instrument).price_places, self.engine.clock.now())
         self._price_typed = draft.price is not None
         self.sent, self.said = None, None
         self._write()
@@ -275,7 +273,7 @@ class TicketPane(Pane):
             focused.action_step(-by)
         elif isinstance(focused, NumberField) and focused.id == "amount":
             self._step_size(by)
-        elif isinstance(focused, NumberField) and focused.id in ("price", "stop"):
+        elif isinstance(focused, NumberField) and focused.id in ("price", "stop", "exit_stop", "exit_target"):
             self._step_price(focused, by)
 
     def _step_price(self, field: NumberField, by: int) -> None:
@@ -315,6 +313,9 @@ class TicketPane(Pane):
         self.sent, self.said = None, ("Sending …", False)
         self.repaint()
         try:
+            if (plan := self._plan(draft)) is not None:
+                self.said = (started(await self.engine.start_plan(plan)), False)
+                return
             order = await self.engine.submit(draft)
         except Refused as refusal:
             self.said = (str(refusal), True)
@@ -327,6 +328,10 @@ class TicketPane(Pane):
             raise Refused("Select an instrument first.")
         rate = settlement_rate(instrument, self.engine.instruments(), self.engine.currency, self.engine.mark)
         return self.form.draft(instrument, self._prices(), Money(self.engine.equity(), rate), self.engine.clock.now())
+
+    def _plan(self, draft: OrderDraft) -> Plan | None:
+        """The order with its exits, if it has any. Raises `Refused`."""
+        return self.form.plan(draft, self.engine.instrument(draft.instrument), self._prices())
 
     # -- painting
 
@@ -356,7 +361,7 @@ class TicketPane(Pane):
         outcome_lines = self._outcome(refusals)
         below = self.query_one("#outcome", TicketLines)
         below.styles.height = len(outcome_lines)
-        room = max(1, self.size.height - 7 - len(outcome_lines))
+        room = max(1, self.size.height - 8 - len(outcome_lines))
         if draft is None or preview is None:
             lines = wrapped(problem, "✗ ", self.ink.warning, self._width)
         else:
@@ -369,6 +374,7 @@ class TicketPane(Pane):
         """The order and its preview, or a sentence that says why there is none."""
         try:
             draft = self._draft()
+            self._plan(draft)
         except Refused as refusal:
             return None, None, str(refusal)
         return draft, self.engine.preview(draft), ""
@@ -377,24 +383,13 @@ class TicketPane(Pane):
         instrument = self.engine.instrument(draft.instrument)
         lines = figures(draft, preview, self.engine.position(instrument.id), instrument, self.ink, width)
         if self.form.unit is SizeUnit.RISK:
-            lines += wrapped("The stop sizes the order; it is not sent with it.", "· ", self.ink.dim, width)
+            lines += wrapped("The stop sizes the order and protects it.", "· ", self.ink.dim, width)
         return lines + verdicts(preview.verdicts, self.ink, width, max(1, room - len(lines)))
 
     def _outcome(self, told: set[str]) -> list[Line]:
         """What became of the order that was sent; a refusal that is `told` above is not told twice."""
-        width, ink = self._width, self.ink
-        if self.said is not None:
-            text, error = self.said
-            if text in told:
-                text = "Not sent."
-            return wrapped(text, "✗ " if error else "· ", ink.error if error else ink.text, width)
         order = None if self.sent is None else self.engine.order(self.sent)
-        if order is None:
-            return []
-        bad = order.state in _BAD
-        text = "Not sent." if order.state is OrderState.DENIED and order.reason in told else outcome(order)
-        style = ink.error if bad else ink.dim if order.is_closed and not order.filled else ink.own
-        return wrapped(text, "✗ " if bad else "● ", style, width)
+        return fate(self.said, order, told, self.ink, self._width)
 
     def status(self) -> str:
         order = None if self.sent is None else self.engine.order(self.sent)

@@ -12,8 +12,9 @@ from rich.style import Style
 from screens.figures import price_text, quantity_text, small_money_text
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument
-from workstation.domain.order import OrderDraft, OrderType, Side
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.position import Position
+from workstation.trading.command_run import outcome
 from workstation.trading.commands import Prices
 from workstation.trading.preview import Preview
 from workstation.trading.risk import Verdict
@@ -130,3 +131,21 @@ def button(draft: OrderDraft | None, instrument: Instrument | None, armed: bool,
     text = f" ⏎ {draft.side.upper()} {quantity_text(draft.quantity, instrument)} @ {where}"
     style = (ink.bid + ink.on_bid) if draft.side is Side.BUY else (ink.ask + ink.on_ask)
     return ((text.ljust(width), style),)
+
+
+_BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
+
+
+def fate(said: tuple[str, bool] | None, order: Order | None, told: set[str], ink: Ink, width: int) -> list[Line]:
+    """What was `said` last (a sentence, and whether it is an error), else what became of the order that was sent."""
+    if said is not None:
+        text, error = said
+        if text in told:
+            text = "Not sent."
+        return wrapped(text, "✗ " if error else "· ", ink.error if error else ink.text, width)
+    if order is None:
+        return []
+    bad = order.state in _BAD
+    text = "Not sent." if order.state is OrderState.DENIED and order.reason in told else outcome(order)
+    style = ink.error if bad else ink.dim if order.is_closed and not order.filled else ink.own
+    return wrapped(text, "✗ " if bad else "● ", style, width)

@@ -12,6 +12,7 @@ from plugins.ticket.form import Form, Money
 from screens.number_field import NumberField
 from workstation.clock import SECOND
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side, TimeInForce
+from workstation.domain.plan import Distance, Trail
 from workstation.trading.commands import Prices
 from workstation.trading.errors import Refused
 from workstation.trading.sizing import SizeUnit
@@ -156,6 +157,22 @@ async def test_time_in_force_and_flags(tmp_path):
         await pilot.press("tab", "space", "enter")
         await desk.painted(pilot)
         assert orders(desk)[-1].reduce_only
+
+
+async def test_exits_make_a_bracket_of_the_order(tmp_path):
+    async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
+        await type_into(pilot, desk, "price", "64000")
+        await type_into(pilot, desk, "exit_stop", "64500")
+        await desk.painted(pilot)
+        assert "The stop 64500 must be below the entry (64000)." in text_of(desk).replace("\n", " ")
+        await pilot.press(*["backspace"] * 5, *"63000")
+        await type_into(pilot, desk, "exit_target", "66000")
+        await type_into(pilot, desk, "exit_trail", "1%")
+        await pilot.press("enter")
+        await desk.painted(pilot)
+        (plan,) = desk.engine.plans()
+        assert (plan.stop, plan.target, plan.entries[0].price) == (D(63000), D(66000), D(64000))
+        assert plan.trail == Trail(Distance(D(1), percent=True))
 
 
 @pytest.mark.parametrize(

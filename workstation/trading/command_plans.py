@@ -80,7 +80,8 @@ def following(word: Token, words: list[Token], end: int, what: str) -> Token:
     return words.pop(0)
 
 
-def _distance(token: Token) -> Distance:
+def distance_of(token: Token) -> Distance:
+    """200 or 1% as a distance. Raises `CommandError`."""
     percent = token.text.endswith("%")
     value = number(token.text.removesuffix("%").strip("$"))
     if value is None or value <= 0 or (percent and value >= 100):
@@ -89,10 +90,12 @@ def _distance(token: Token) -> Distance:
 
 
 def _trail(word: Token, words: list[Token], end: int) -> Trail:
-    distance = _distance(following(word, words, end, "its distance: 200 or 1%"))
+    distance = distance_of(following(word, words, end, "its distance: 200 or 1%"))
     if words and words[0].text == _AFTER:
         after = words.pop(0)
-        return Trail(distance, _distance(following(after, words, end, "how far the market must go first: 300 or 0.5%")))
+        return Trail(
+            distance, distance_of(following(after, words, end, "how far the market must go first: 300 or 0.5%"))
+        )
     return Trail(distance)
 
 
@@ -133,7 +136,7 @@ def chase_bound(token: Token | None, side: Side, instrument: Instrument, prices:
     best = (prices.bid if side is Side.BUY else prices.ask) or prices.mid
     if best is None:
         raise CommandError(f"There is no price of {instrument.symbol} now to chase.", 0 if token is None else token.at)
-    share = CHASE_PERCENT if token is None else _distance(token).amount
+    share = CHASE_PERCENT if token is None else distance_of(token).amount
     far = multiply(best, share).scaleb(-2)
     return floor_to(add(best, far) if side is Side.BUY else subtract(best, far), instrument.tick)
 
@@ -145,7 +148,7 @@ def parse_chase(instrument: Instrument, words: Sequence[Token], context: Context
     if not words:
         return ChaseOrder(instrument=instrument.id, percent=CHASE_PERCENT)
     if words[0].text.endswith("%"):
-        return ChaseOrder(instrument=instrument.id, percent=_distance(words[0]).amount)
+        return ChaseOrder(instrument=instrument.id, percent=distance_of(words[0]).amount)
     bound = price(words[0], Side.BUY, instrument, context.prices(instrument.id))
     return ChaseOrder(instrument=instrument.id, bound=bound)
 
