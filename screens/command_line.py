@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from screens.field import Field
+from screens.overlay import set_present
 from screens.painted import Painted
 
 _KEPT = 200
@@ -64,7 +65,7 @@ class CommandLine(Vertical):
     """Two lines at the foot of the desk while a command is typed: the echo and the input."""
 
     DEFAULT_CSS = """
-    CommandLine { layer: typed; dock: bottom; margin-bottom: 1; height: 2; width: 100%; display: none; }
+    CommandLine { layer: typed; dock: bottom; margin-bottom: 1; height: 2; width: 100%; }
     CommandLine Horizontal { height: 1; background: $surface; }
     CommandLine Input { border: none; height: 1; padding: 0; background: $surface; width: 1fr; }
     CommandLine Input:focus { border: none; }
@@ -91,6 +92,7 @@ class CommandLine(Vertical):
         self.meaning = meaning
         self.questions = questions
         self.history = list(history)
+        self.is_open = False
         self._at = 0
 
     def compose(self) -> ComposeResult:
@@ -99,18 +101,29 @@ class CommandLine(Vertical):
             yield _Prompt()
             yield Field(placeholder="buy 0.5 @ 64200 · cancel all · close · rearm … (Esc leaves)")
 
+    def on_mount(self) -> None:
+        self.query_one(Field).can_focus = False
+        set_present(self, False)
+
     def open(self, text: str = "") -> None:
-        self.display = True
+        self.is_open = True
+        set_present(self, True)
         self._at = len(self.history)
         field = self.query_one(Input)
+        field.can_focus = True
         field.value = text
         field.cursor_position = len(text)
         self._say(text)
         self.screen.set_focus(field)  # at once: a blur that is still on its way must find the focus here
 
     def close(self) -> None:
-        self.display = False
-        self.query_one(Input).value = ""
+        self.is_open = False
+        set_present(self, False)
+        field = self.query_one(Input)
+        field.value = ""
+        if field.has_focus:
+            self.screen.set_focus(None)
+        field.can_focus = False
 
     def _say(self, text: str) -> None:
         self.query_one(_Echo).say(self.meaning(text.strip()))
@@ -118,7 +131,7 @@ class CommandLine(Vertical):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        if self.display:
+        if self.is_open:
             self._say(event.value)
 
     @on(Input.Submitted)
@@ -148,5 +161,5 @@ class CommandLine(Vertical):
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         """A click elsewhere leaves the line."""
-        if self.display and self.app.screen is self.screen and not self.query_one(Input).has_focus:
+        if self.is_open and self.app.screen is self.screen and not self.query_one(Input).has_focus:
             self.close()

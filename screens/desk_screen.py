@@ -15,6 +15,7 @@ from screens.bars import Footer, StatusBar
 from screens.command_line import CommandLine
 from screens.layout import Page
 from screens.notices import Notices
+from screens.overlay import OverlayCompositor
 from screens.painted import Painted
 from screens.pane import Pane
 from screens.prompt import PromptScreen
@@ -66,6 +67,7 @@ class DeskScreen(PromptScreen[None]):
 
     def __init__(self, app: TwsApp, pages: list[Page], classes: dict[str, type[Pane]]) -> None:
         super().__init__()
+        self._compositor = OverlayCompositor()
         self.shell = app
         self.workspace = Workspace(app.desk, pages, classes)
         self.notices = Notices()

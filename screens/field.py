@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from textual import events
 from textual.widgets import Input
 
 
@@ -14,8 +13,3 @@ class Field(Input):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.cursor_blink = False
-
-    def _on_hide(self, event: events.Hide) -> None:
-        """Word of a hiding that is over by now must not take the focus away."""
-        if all(node.display for node in self.ancestors_with_self):
-            event.prevent_default()

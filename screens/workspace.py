@@ -180,6 +180,7 @@ class Workspace(Painted):
 
     def focus_slot(self, slot: str) -> None:
         """Bring a slot's pane to the front and give it the focus, on whichever page it stands."""
+        before = (self.page, self.zoomed)
         if slot not in self.slots():
             home = self.page_of(slot)
             if home is None:
@@ -191,7 +192,9 @@ class Workspace(Painted):
             self._recent.remove(slot)
         self._recent.append(slot)
         self.current = slot
-        self.sync()
+        pane = self.panes.get(slot)
+        if pane is None or not (pane.display and pane.is_attached) or before != (self.page, self.zoomed):
+            self.sync()
         self._focus(self.panes[slot])
 
     def _focus(self, pane: Pane) -> None:

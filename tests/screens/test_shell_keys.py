@@ -225,7 +225,7 @@ async def test_command_line_shows_the_meaning_sends_and_gives_the_focus_back(ope
         await pilot.press("enter")
         await pilot.pause(0.2)
         assert [order.price for order in desk.engine.open_orders()] == [64100]
-        assert not desk.app.desk_screen.query_one(CommandLine).display
+        assert not desk.app.desk_screen.query_one(CommandLine).is_open
         assert desk.app.focused is desk.app.workspace.panes["books"]
         await pilot.press(":", "up")
         assert desk.app.desk_screen.query_one(CommandLine).query_one(Input).value == "buy 0.01 @ 64100"
@@ -250,7 +250,7 @@ async def test_a_typed_order_that_looks_wrong_is_sent_only_by_a_second_enter(ope
         await pilot.pause(0.1)
         assert desk.engine.orders() == []
         line = desk.app.desk_screen.query_one(CommandLine)
-        assert line.display
+        assert line.is_open
         await desk.painted(pilot)
         assert "Enter again" in desk.screen_text()
         await pilot.press("enter")
