@@ -101,12 +101,16 @@ class MatchingEngine:
 
     def _match_book(self, now: int) -> None:
         self._resting.on_book(now)
-        self._triggers.on_book(now)
+        if self._triggers.count:
+            self._triggers.on_book(now)
 
     def _on_trade(self, trade: Trade) -> None:
+        triggers = self._triggers
         if self.orders:
             self._resting.on_trade(trade)
-        self._triggers.on_trade(trade.price, trade.ts)
+            if triggers.count:
+                triggers.on_trade(trade.price, trade.ts)
+        triggers.last = trade.price
 
     @property
     def last(self) -> int | None:

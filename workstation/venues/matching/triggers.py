@@ -24,7 +24,7 @@ type Moved = Callable[[WorkingOrder, int], None]
 
 
 class Triggers:
-    """The sleeping orders of one instrument. True while there are any."""
+    """The sleeping orders of one instrument. While there are none (`count`) nobody needs to ask."""
 
     def __init__(self, depth: VisibleDepth, wake: Wake, moved: Moved) -> None:
         self.last: int | None = None  # ticks of the last trade
@@ -34,10 +34,7 @@ class Triggers:
         self._rising = PriceQueues(highest_first=False)  # wake when the market comes up to them
         self._falling = PriceQueues(highest_first=True)
         self._trailing: list[WorkingOrder] = []  # those that follow and those that will
-        self._count = 0
-
-    def __bool__(self) -> bool:
-        return self._count > 0
+        self.count = 0  # sleeping orders
 
     def add(self, order: WorkingOrder, now: int) -> None:
         """Let the order sleep, or wake it at once if its price has been passed already."""
@@ -49,14 +46,14 @@ class Triggers:
 
     def restore(self, order: WorkingOrder) -> None:
         """Let the order sleep without a look at the market."""
-        self._count += 1
+        self.count += 1
         if order.follows:
             self._trailing.append(order)
         if order.stop is not None:
             self._queue(order).add(order.stop, order)
 
     def remove(self, order: WorkingOrder) -> None:
-        self._count -= 1
+        self.count -= 1
         if order.follows:
             self._trailing.remove(order)
         if order.stop is not None:
@@ -64,8 +61,6 @@ class Triggers:
 
     def on_trade(self, price: int, now: int) -> None:
         self.last = price
-        if not self._count:
-            return
         if price >= self._rising.best:
             self._reach(self._rising, price, now)
         if price <= self._falling.best:
@@ -75,8 +70,6 @@ class Triggers:
                 self._follow(order, price, now)
 
     def on_book(self, now: int) -> None:
-        if not self._count:
-            return
         ask, bid = self._depth.book.best_ask, self._depth.book.best_bid
         if ask is not None and ask <= self._falling.best:
             self._reach(self._falling, ask, now)
