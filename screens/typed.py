@@ -23,8 +23,10 @@ from workstation.trading.commands import (
     ClosePosition,
     Command,
     Context,
+    Execute,
     Flatten,
     Kill,
+    PauseExecution,
     PlaceOrder,
     ReversePosition,
     RunAction,
@@ -40,10 +42,15 @@ if TYPE_CHECKING:
     from screens.app import TwsApp
 
 #: Typed commands that send orders: they need the desk ARMED, as keys do.
-_SENDS = (PlaceOrder, StartPlan, ChaseOrder, ClosePosition, ReversePosition, BreakEven)
+_SENDS = (PlaceOrder, StartPlan, ChaseOrder, Execute, PauseExecution, ClosePosition, ReversePosition, BreakEven)
 #: Typed commands that only stop: they are never too late.
 _STOPS = (CancelOrders, Kill, Flatten)
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
+
+
+def _sends(command: Command) -> bool:
+    """Pausing an algorithm only pulls its slice."""
+    return isinstance(command, _SENDS) and not (isinstance(command, PauseExecution) and not command.resume)
 
 
 class TypedLines:
@@ -87,9 +94,9 @@ class TypedLines:
         except CommandError as error:
             return Meaning(str(error), False)
         sentence = describe(command, context)
-        if isinstance(command, _SENDS) and not self._app.armed:
+        if _sends(command) and not self._app.armed:
             return Meaning(f"{sentence} The desk is DISARMED: {self._arm_key()} first.", False)
-        if isinstance(command, PlaceOrder | StartPlan) and command.question:
+        if isinstance(command, PlaceOrder | StartPlan | Execute) and command.question:
             again = "Enter again sends it." if line == self._asked else ""
             return Meaning(f"{command.question} {again} {sentence}", False)
         return Meaning(sentence)
@@ -100,7 +107,7 @@ class TypedLines:
             command = parse(line, self._context())
         except CommandError:
             return False
-        questioned = isinstance(command, PlaceOrder | StartPlan) and bool(command.question)
+        questioned = isinstance(command, PlaceOrder | StartPlan | Execute) and bool(command.question)
         asks = questioned and self._app.armed and line != self._asked
         self._asked = line if asks else ""
         return asks
@@ -127,7 +134,7 @@ class TypedLines:
                 app.refresh_bars()
                 return
             command = parse(line, self._context())
-            if isinstance(command, _SENDS) and not app.armed:
+            if _sends(command) and not app.armed:
                 raise Refused(f"DISARMED: nothing was sent. {self._arm_key()} arms the desk.")
             await self._do(command)
         except (Refused, VenueError, WordsError) as refusal:

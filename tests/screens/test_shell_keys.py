@@ -239,6 +239,9 @@ async def test_typed_orders_need_an_armed_desk_and_a_refusal_is_a_sentence(open_
         await pilot.pause(0.1)
         assert desk.engine.orders() == []
         assert any("DISARMED" in text for text in desk.toasts())
+        await pilot.press(":", *"twap buy 0.5 over 1m", "enter")
+        await pilot.pause(0.1)
+        assert desk.engine.plans() == []
         await pilot.press(":", *"bogus", "enter")
         await pilot.pause(0.1)
         assert any("bogus is not a command" in text for text in desk.toasts())

@@ -8,18 +8,20 @@ from collections.abc import Awaitable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
+import msgspec
+
 from workstation.clock import Clock
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import is_multiple, plain
+from workstation.domain.numbers import ZERO, is_multiple, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan, PlanKind
 from workstation.market.bars import INTERVALS, BarSeries
-from workstation.trading.command_orders import instrument_named, venues_of
+from workstation.trading.command_orders import bare_question, instrument_named, venues_of
 from workstation.trading.command_words import CommandError, Token, amount, duration, number, price, suggestion
-from workstation.trading.commands import Context, Execute, PauseExecution
+from workstation.trading.commands import Context, Execute, ExecutionProgress, PauseExecution
 from workstation.trading.errors import Refused
 from workstation.trading.execution import terms
-from workstation.trading.plans.words import plan_text
+from workstation.trading.plans.words import plan_text, progress_text
 from workstation.trading.sizing import Basis, SizeError, SizeUnit, quantity_for
 from workstation.venues.contract import Venue
 
@@ -46,6 +48,7 @@ class ExecutionDesk(Protocol):
     def mark(self, instrument: InstrumentId, /) -> Decimal | None: ...
     def bar_series(self, instrument: InstrumentId, interval: int, /) -> BarSeries: ...
     def plans(self, instrument: InstrumentId | None = None, /) -> Sequence[Plan]: ...
+    def plan_orders(self, plan: Plan, /) -> Sequence[Order]: ...
     def start_plan(self, plan: Plan, /) -> Awaitable[Plan]: ...
     def pause_plan(self, plan_id: str, /) -> Awaitable[Plan]: ...
     def resume_plan(self, plan_id: str, /) -> Awaitable[Plan]: ...
@@ -90,6 +93,9 @@ class _Execution:
             known = suggestion(size.text, (*_WORDS, *(one.symbol.lower() for one in self.context.instruments)))
             raise CommandError(f"{size.raw} is not understood.{known}", size.at)
         quantity = self._quantity(wanted, size, side, instrument, limit)
+        # The limit of one order does not bind a whole that is worked in slices.
+        unlimited = msgspec.structs.replace(self.context, max_order_value=None)
+        entry = limit or self.context.prices(instrument.id).to_take(side)
         show = None
         if (shown := self.given.get("show")) is not None:
             size_shown = amount(shown.text, instrument)
@@ -109,6 +115,7 @@ class _Execution:
             show=show,
             limit=limit,
             reduce_only=self.reduce_only,
+            question=bare_question(wanted, quantity, entry, instrument, unlimited),
         )
 
     def _side(self) -> Side:
@@ -246,6 +253,24 @@ async def execute(command: Execute, desk: ExecutionDesk) -> Order | str:
         )
     plan = await desk.start_plan(plan_of(command, desk))
     return f"Started: {plan_text(plan)}."
+
+
+def progress(desk: ExecutionDesk) -> str:
+    """How far each execution algorithm is, a line each. Raises `Refused` if there is none."""
+    lines = []
+    for plan in desk.plans():
+        if plan.execution is not None and plan.is_active:
+            filled = sum((order.filled for order in desk.plan_orders(plan)), ZERO)
+            lines.append(f"{plan_text(plan)}: {progress_text(plan, filled, desk.clock.now())}")
+    if not lines:
+        raise Refused("No execution algorithm is running.")
+    return "\n".join(lines)
+
+
+def parse_progress(_word: Token, rest: Sequence[Token], _end: int, _context: Context) -> ExecutionProgress:
+    if rest:
+        raise CommandError(f"{rest[0].raw} is one word too many.", rest[0].at)
+    return ExecutionProgress()
 
 
 async def pause(command: PauseExecution, desk: ExecutionDesk) -> str:

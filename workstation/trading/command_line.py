@@ -5,7 +5,7 @@
     buy 2% stop 63000 tp 66000 · buy risk 1% stop 63000 market · sell 0.5 trail 200 after 300 · oco 63000 66000
     scale 5 0.1 63000 64000 stop 62000 · chase 64500 · cancel all · cancel bids · close · reverse
     twap buy 2 over 30m · vwap sell 3 over 2h @ 63000 · pov sell 3 10% · iceberg buy 5 show 0.5 @ 63000 · pause · resume
-    reducing on · limit max_order_value 50000 · breaker reset daily_loss
+    progress · reducing on · limit max_order_value 50000 · breaker reset daily_loss
     flatten · kill · rearm demo · theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
 
 Pure: nothing here sends or changes anything.
@@ -20,7 +20,7 @@ from decimal import Decimal
 from workstation.clock import SECOND
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
-from workstation.trading.command_execution import parse_execution, parse_pause
+from workstation.trading.command_execution import parse_execution, parse_pause, parse_progress
 from workstation.trading.command_orders import instrument_named, parse_order, venues_of
 from workstation.trading.command_plans import parse_chase, parse_exits, parse_scale
 from workstation.trading.command_risk import parse_breaker, parse_limit, parse_reducing
@@ -31,6 +31,7 @@ from workstation.trading.commands import (
     ClosePosition,
     Command,
     Context,
+    Execute,
     Flatten,
     Kill,
     PlaceOrder,
@@ -78,7 +79,7 @@ def hint(text: str, context: Context) -> str:
     except CommandError as error:
         return str(error)
     sentence = describe(command, context)
-    if isinstance(command, PlaceOrder | StartPlan) and command.question:
+    if isinstance(command, PlaceOrder | StartPlan | Execute) and command.question:
         return f"{command.question} {sentence}"  # first what must not be missed
     return sentence
 
@@ -265,6 +266,7 @@ _COMMANDS: dict[str, _Handler] = {
     "iceberg": parse_execution,
     "pause": parse_pause,
     "resume": parse_pause,
+    "progress": parse_progress,
     "speed": _speed,
     "seek": _seek,
 }

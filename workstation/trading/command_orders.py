@@ -195,7 +195,7 @@ class _Order:
             trail_bps=trail_bps,
             activation_price=None if self.start is None else self._price(self.start),
         )
-        question = self._question(size, quantity, entry)
+        question = bare_question(size, quantity, entry, self.instrument, self.context)
         if not self.exits and self.chase is None:
             return PlaceOrder(draft=draft, question=question)
         if self.reduce_only:
@@ -300,23 +300,26 @@ class _Order:
         except SizeError as error:
             raise CommandError(str(error), word.at) from None
 
-    def _question(self, size: Amount, quantity: Decimal, entry: Decimal | None) -> str:
-        """A bare number that may have been meant as money is asked about, and one beyond the order-value limit.
 
-        Where a unit is worth at most two of the quote currency, units and money are nearly the same and sizes of
-        hundreds are normal: no question.
-        """
-        if not size.bare:
-            return ""
-        worth = None if entry is None else quote_value(self.instrument, quantity, entry)
-        large = quantity >= QUESTIONED and (worth is None or worth > multiply(quantity, Decimal(2)))
-        limit = self.context.max_order_value
-        rate = self.context.rate(self.instrument)
-        if worth is not None and limit is not None and rate is not None and not self.instrument.is_inverse:
-            large = large or multiply(worth, rate) > limit
-        if not large:
-            return ""
-        unit, about = unit_name(self.instrument), ""
-        if worth is not None:
-            about = f", worth {grouped(worth.quantize(Decimal(1)))} {self.instrument.quote}"
-        return f"{grouped(quantity)} {unit}{about}? Enter again sends it; for money type {grouped(quantity)}$."
+def bare_question(
+    size: Amount, quantity: Decimal, entry: Decimal | None, instrument: Instrument, context: Context
+) -> str:
+    """A bare number that may have been meant as money is asked about, and one beyond the order-value limit.
+
+    Where a unit is worth at most two of the quote currency, units and money are nearly the same and sizes of
+    hundreds are normal: no question.
+    """
+    if not size.bare:
+        return ""
+    worth = None if entry is None else quote_value(instrument, quantity, entry)
+    large = quantity >= QUESTIONED and (worth is None or worth > multiply(quantity, Decimal(2)))
+    limit = context.max_order_value
+    rate = context.rate(instrument)
+    if worth is not None and limit is not None and rate is not None and not instrument.is_inverse:
+        large = large or multiply(worth, rate) > limit
+    if not large:
+        return ""
+    unit, about = unit_name(instrument), ""
+    if worth is not None:
+        about = f", worth {grouped(worth.quantize(Decimal(1)))} {instrument.quote}"
+    return f"{grouped(quantity)} {unit}{about}? Enter again sends it; for money type {grouped(quantity)}$."

@@ -13,7 +13,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.domain.plan import Plan, PlanKind
 from workstation.domain.position import Position
 from workstation.market.book import OrderBook
-from workstation.trading.command_execution import ExecutionDesk, execute, pause
+from workstation.trading.command_execution import ExecutionDesk, execute, pause, progress
 from workstation.trading.command_plans import chase_bound
 from workstation.trading.command_words import Token
 from workstation.trading.commands import (
@@ -25,6 +25,7 @@ from workstation.trading.commands import (
     Command,
     Context,
     Execute,
+    ExecutionProgress,
     Flatten,
     Kill,
     PauseExecution,
@@ -137,6 +138,8 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
             return outcome(done) if isinstance(done, Order) else done
         case PauseExecution():
             return await pause(command, desk)
+        case ExecutionProgress():
+            return progress(desk)
         case CancelOrders(instrument=instrument, side=side):
             return cancelled(await desk.cancel_all(instrument, side))
         case ClosePosition(instrument=instrument):

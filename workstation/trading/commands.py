@@ -79,7 +79,8 @@ class ChaseOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Execute(msgspec.Struct, frozen=True, kw_only=True):
-    """Work one quantity by an execution algorithm. Times in ns, `share` a fraction; what the kind has not is None."""
+    """Work one quantity by an execution algorithm. Times in ns, `share` a fraction; what the kind has not is None.
+    `question` as for `PlaceOrder`."""
 
     kind: PlanKind
     instrument: InstrumentId
@@ -91,6 +92,11 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True):
     show: Decimal | None = None
     limit: Decimal | None = None
     reduce_only: bool = False
+    question: str = ""
+
+
+class ExecutionProgress(msgspec.Struct, frozen=True):
+    """Say how far every execution algorithm is."""
 
 
 class PauseExecution(msgspec.Struct, frozen=True):
@@ -175,6 +181,7 @@ type Command = (
     | ChaseOrder
     | Execute
     | PauseExecution
+    | ExecutionProgress
     | CancelOrders
     | ClosePosition
     | ReversePosition
@@ -362,6 +369,8 @@ def describe(command: Command, context: Context) -> str:
             return _execute_text(command)
         case PauseExecution():
             return _pause_text(command)
+        case ExecutionProgress():
+            return "Say how far every execution algorithm is."
         case CancelOrders(instrument=instrument, side=side):
             what = "order" if side is None else f"{side} order"
             where = "of every instrument" if instrument is None else f"of {instrument}"

@@ -93,6 +93,9 @@ async def test_paused_it_pulls_its_slice_and_resumed_it_goes_on(tmp_path: Path) 
         for _ in range(5):
             await desk.run(5)
         assert len(desk.engine.plan_orders(only_plan(desk))) == sent
+        said = await typed(desk, "progress", PERP)
+        assert said is not None
+        assert said.endswith("of 0.5 filled (0%), PAUSED")
         assert "PAUSED" in progress_text(only_plan(desk), D(0), desk.clock.now())
         with pytest.raises(Refused, match="No execution algorithm of NOVA:BTC-USDT-PERP is running"):
             await typed(desk, "pause", PERP)
@@ -138,6 +141,7 @@ async def test_what_the_words_mean_and_what_they_lack(tmp_path: Path) -> None:
         assert hint("vwap sell 3 over 2h @ 63000 ro", here) == (
             "Sell 3 BTC-USDT on NOVA along the usual volume over 2h at 63,000 or better, reduce-only."
         )
+        assert hint("twap buy 100 over 1h", here).startswith("100 BTC, worth ")
         assert hint("pov sell 3 10%", here) == "Sell 3 BTC-USDT on NOVA as 10% of what trades."
         for line, sentence in {
             "twap": "Buy or sell? twap buy 2 over 30m.",
