@@ -10,7 +10,7 @@ import msgspec
 from rich.style import Style
 
 from screens.actions import Action
-from screens.figures import money_text, name_text, price_text, settlement_places
+from screens.figures import money_text, name_text, price_text, settlement_places, shown
 from screens.pane import Desk
 from screens.table import TABLE_ACTIONS, Column, TablePane
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -181,7 +181,7 @@ class PositionsPane(TablePane[Row]):
                 width = next((width for column, _, width in self._layout if column.key == "instrument"), 99)
                 return name_text(instrument, width), ink.strong if row.instrument == self.desk.selected else ink.text
             case "quantity":
-                return f"{row.quantity:+,.{instrument.quantity_places}f}", ink.signed(row.quantity)
+                return shown(f"{row.quantity:+,.{instrument.quantity_places}f}"), ink.signed(row.quantity)
             case "average":
                 return price_text(row.average, instrument), ink.text
             case "mark":
@@ -294,4 +294,4 @@ class PositionsPane(TablePane[Row]):
 
 def _amount(value: Decimal, currency: str) -> str:
     """A balance: two decimals of what is worth about a dollar, eight of everything else."""
-    return f"{value:,.{2 if currency in ('USDT', 'USDC', 'USD', 'EUR') else 8}f}"
+    return shown(f"{value:,.{2 if currency in ('USDT', 'USDC', 'USD', 'EUR') else 8}f}")

@@ -14,7 +14,7 @@ from rich.style import Style
 from textual import events
 
 from screens.actions import Action
-from screens.figures import local_time
+from screens.figures import local_time, shown
 from screens.painted import PaintedPane
 from screens.pane import Desk
 from screens.sizes import presets
@@ -319,12 +319,13 @@ class TapePane(PaintedPane):
         if one.own is not None:
             side = time = ink.own
             back = ink.on_bar
-        segments = [Segment("●" if one.own is not None else " ", back + ink.own)]
+        mark = "●" if one.own is not None else "▴" if one.buy else "▾"  # the side, for who cannot see its colour
+        segments = [Segment(mark, back + side)]
         if columns.time:
             text = local_time(one.ts, milliseconds=columns.time > 8)
             segments.append(Segment(f"{text} ", back + time))
-        price = f"{instrument.price(one.price):.{instrument.price_places}f}".rjust(columns.price)
-        size = f"{instrument.quantity(one.lots):.{instrument.quantity_places}f}".rjust(columns.size)
+        price = shown(f"{instrument.price(one.price):.{instrument.price_places}f}").rjust(columns.price)
+        size = shown(f"{instrument.quantity(one.lots):.{instrument.quantity_places}f}").rjust(columns.size)
         segments.append(Segment(f"{price} ", back + side))
         segments.append(Segment(size, back + (side if level or one.own is not None else ink.text)))
         if columns.note > 1:

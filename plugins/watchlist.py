@@ -11,7 +11,7 @@ from rich.style import Style
 from textual import events
 
 from screens.actions import Action
-from screens.figures import name_text
+from screens.figures import name_text, shown
 from screens.pane import Desk
 from screens.table import TABLE_ACTIONS, Column, TablePane
 from workstation.clock import MILLISECOND, SECOND
@@ -63,7 +63,7 @@ def short_amount(value: float) -> str:
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             scaled = value / size
-            return f"{scaled:.{2 if scaled < 10 else 1 if scaled < 100 else 0}f}{unit}"
+            return shown(f"{scaled:.{2 if scaled < 10 else 1 if scaled < 100 else 0}f}{unit}")
     return f"{value:.0f}"
 
 
@@ -72,14 +72,14 @@ def change_text(change: float) -> str:
     if math.isnan(change):
         return "–"
     size = abs(change)
-    return f"{change:+.{2 if size < 0.09995 else 1 if size < 0.9995 else 0}%}"
+    return shown(f"{change:+.{2 if size < 0.09995 else 1 if size < 0.9995 else 0}%}")
 
 
 def price_in(price: float, places: int, width: int) -> str:
     """A price with the tick's decimals, fewer where they do not fit."""
     while places and len(f"{price:.{places}f}") > width:
         places -= 1
-    return f"{price:.{places}f}"
+    return shown(f"{price:.{places}f}")
 
 
 def _ordered(value: float) -> float:
@@ -271,7 +271,7 @@ class WatchlistPane(TablePane[Watched]):
             case "spread":
                 if row.ticks is None:
                     return "–", ink.dim
-                return f"{row.ticks}t {row.spread:.{2 if row.spread < 10 else 0}f}", ink.dim
+                return shown(f"{row.ticks}t {row.spread:.{2 if row.spread < 10 else 0}f}"), ink.dim
             case _:
                 closes = row.closes
                 return sparkline(closes, self._spark_width()), ink.signed(closes[-1] - closes[0] if closes else None)

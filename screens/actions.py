@@ -50,10 +50,12 @@ class Action:
 
 
 class ActionTable:
-    """All actions by name and by key. Add first, then `remap` once with the trader's own keys."""
+    """All actions by name and by key. Add first, then `rekey` with keymap and the trader's own keys, as often as those
+    change."""
 
     def __init__(self, actions: Iterable[Action] = ()) -> None:
         self._actions: dict[str, Action] = {}
+        self._own: dict[str, tuple[str, ...]] = {}  # the keys that the actions came with
         self._keys: dict[tuple[str, str], Action] = {}
         for action in actions:
             self.add(action)
@@ -66,6 +68,7 @@ class ActionTable:
         for key in action.keys:
             if other := self._rival(action, key):
                 raise ValueError(f"{display(key)} is the key of both {other.name} and {action.name}")
+        self._own[action.name] = action.keys
         self._put(action)
 
     def add_pane(self, pane: str, actions: Iterable[Action]) -> list[str]:
@@ -114,6 +117,39 @@ class ActionTable:
 
     def for_key(self, key: str, context: str) -> Action | None:
         return self._keys.get((context, key))
+
+    def rival(self, name: str, key: str) -> Action | None:
+        """Another action that has the key where the named one is to have it."""
+        return self._rival(self._actions[name], key)
+
+    def hidden(self, name: str, key: str) -> list[Action]:
+        """What the key does elsewhere, which it does no longer where the named action acts, or the other way round."""
+        action = self._actions[name]
+        if action.context == DESK:
+            others = [held for (context, one), held in self._keys.items() if one == key and context != DESK]
+        else:
+            others = [self._keys[DESK, key]] if (DESK, key) in self._keys else []
+        return [other for other in others if other.name != name and other.context != EVERYWHERE]
+
+    def own_keys(self, name: str) -> tuple[str, ...]:
+        """The keys that an action came with."""
+        return self._own[name]
+
+    def rekey(self, keymap: Mapping[str, str | Sequence[str]], own: Mapping[str, str | Sequence[str]]) -> list[str]:
+        """The actions' own keys, then a keymap's, then the trader's `own`; a sentence for each that cannot be.
+
+        A keymap may name actions of panes that are not installed.
+        """
+        self._keys.clear()
+        for action in list(self._actions.values()):
+            self._put(replace(action, keys=self._own[action.name]))
+        contexts = {action.context for action in self}
+        here = {
+            name: keys
+            for name, keys in keymap.items()
+            if name in self._actions or ("." in name and name.partition(".")[0] in contexts)
+        }
+        return [*self.remap(here), *self.remap(own)]
 
     def remap(self, keys: Mapping[str, str | Sequence[str]]) -> list[str]:
         """Give actions the trader's own keys by name; what cannot be is left out and told in a sentence."""
@@ -185,7 +221,7 @@ DESK_ACTIONS: tuple[Action, ...] = (
     Action("palette", "Command palette", "Finds and runs any action, instrument, pane or theme by its name.",
            ("ctrl+p",), footer=40, short="Palette", group="Find", context=EVERYWHERE, palette=False),
     Action("help", "Help for where you are", "Shows every key of the focused pane and of the desk; type to search.",
-           ("f1",), group="Find", context=EVERYWHERE),
+           ("f1", "ctrl+g"), group="Find", context=EVERYWHERE),
     Action("help_here", "Help", "The same as F1, outside text fields.", ("?",), footer=90, short="Help", group="Find",
            palette=False),
     Action("search", "Instrument search", "Finds an instrument and selects it for every pane that follows the desk.",
@@ -206,6 +242,9 @@ DESK_ACTIONS: tuple[Action, ...] = (
            short="Zoom", group="Panes"),
     Action("layout", "Layout mode", "Splits, moves, resizes, opens and closes panes; pages and saved layouts.",
            ("ctrl+w",), short="Layout", group="Panes"),
+    Action("settings", "Settings", "Finds, explains and changes every setting; writes the config file.", ("ctrl+s",),
+           group="Desk"),
+    Action("keys", "Key editor", "Shows the keys of every action and gives it others.", (), group="Desk"),
     Action("theme", "Dark / light theme", "Switches between the dark and the light theme and remembers it.", (),
            group="Desk"),
     Action("restart_pane", "Restart the failed pane", "Starts the focused pane again after an error.", ("ctrl+r",),

@@ -16,6 +16,7 @@ from textual import events, on
 from textual._context import active_message_pump
 from textual.app import App
 from textual.binding import BindingType
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import WorkerFailed
@@ -33,16 +34,19 @@ from screens.layout_actions import LAYOUT, LAYOUT_ACTIONS
 from screens.layout_commands import LayoutCommands
 from screens.layout_mouse import LayoutMouse
 from screens.layouts import Layouts
+from screens.live_settings import POLL_SECONDS, LiveSettings
 from screens.pane import Pane
 from screens.plugins import PaneInfo, list_plugins
 from screens.prompt import PromptScreen
 from screens.state import DeskState
-from screens.theme import COLOURS, DARK, INKS, LIGHT, Ink, textual_theme
+from screens.theme import DARK, INKS, Ink
+from screens.themes import MONO, ThemeError
 from screens.typed import TypedLines
 from screens.workspace import Workspace
 from workstation.engine import Engine
 from workstation.paths import Paths
 from workstation.settings import Settings
+from workstation.settings_book import SettingsBook
 from workstation.store import StoreError
 from workstation.trading.errors import Refused
 from workstation.venues.contract import VenueError
@@ -77,13 +81,16 @@ class TwsApp(App[None]):
         start: Callable[[], Awaitable[None]] | None = None,
         recordings: Path | None = None,
         layouts: Path | None = None,
+        book: SettingsBook | None = None,
     ) -> None:
         """`panes`: what `list_plugins` found; `state_file`: where the desk's looks are kept; `start`: run beside the
         first frame (the engine's `start`); `recordings`, `layouts`: the folders of what is recorded here and of
-        layouts as files."""
+        layouts as files; `book`: where settings come from and are written to."""
         super().__init__()
         self.engine = engine
         self.desk_settings: Settings = engine.settings or Settings()
+        self.live = LiveSettings(self, book or SettingsBook(None, settings=self.desk_settings))
+        self.live.formats()
         self.state = DeskState(state_file)
         self.start_engine = start
         self.recordings = recordings
@@ -98,6 +105,7 @@ class TwsApp(App[None]):
         pages, page = self.layouts.first()
         self.problems += self.layouts.problems
         self.table = self._action_table(classes, [page.title for page in pages])
+        self.problems += self.live.rekey()
         self.commands = DeskCommands(self)
         self.layout_commands = LayoutCommands(self)
         self.jump = Jump(self)
@@ -112,14 +120,16 @@ class TwsApp(App[None]):
         self._quiet = 0  # frames since something last happened
         #: Set once the desk has been painted for the first time: what is slow begins after it.
         self.first_frame = asyncio.Event()
-        for name in COLOURS:
-            self.register_theme(textual_theme(name))
+        self.ink: Ink = INKS[DARK]
         wanted = self.state.values.get("theme") or self.desk_settings.theme
-        if wanted not in COLOURS:
-            self.problems.append(f"theme: there is no theme {wanted!r}; the desk has {DARK} and {LIGHT}.")
-            wanted = DARK
-        self.ink: Ink = INKS[wanted]
-        self.theme = wanted
+        if self.no_color:  # https://no-color.org: nothing but what the terminal's own two colours can show
+            self._filters = [NoColor() if isinstance(one, Monochrome) else one for one in self._filters]
+            wanted = MONO
+        try:
+            self.live.put_theme(wanted)
+        except ThemeError as error:
+            self.problems.append(str(error))
+            self.live.put_theme(DARK)
 
     # -- setting up
 
@@ -133,7 +143,6 @@ class TwsApp(App[None]):
             table.add(action)
         for name, cls in classes.items():
             self.problems += table.add_pane(name, cls.ACTIONS)
-        self.problems += table.remap(self.desk_settings.keys)
         return table
 
     def get_default_screen(self) -> Screen[None]:
@@ -157,6 +166,7 @@ class TwsApp(App[None]):
     def on_mount(self) -> None:
         self.set_interval(1 / self.desk_settings.market.frame_rate, self.frame, name="frame")
         self.engine.on_kill_from_outside = self._killed_from_outside
+        self.set_interval(POLL_SECONDS, self.live.poll, name="files of theme and keymap")
         for problem in self.problems:
             self.engine.log.warning("desk", problem)
             self.toast(problem, error=True)
@@ -338,14 +348,14 @@ class TwsApp(App[None]):
 
     def use_theme(self, name: str) -> None:
         """Change the theme and remember it."""
-        self.ink = INKS[name]
-        self.theme = name
+        try:
+            self.live.put_theme(name)
+        except ThemeError as error:
+            self.toast(str(error), error=True)
+            return
         self.state.values["theme"] = name
         self.state.dirty = True
-        for pane in self.workspace.panes.values():
-            self.workspace.guard(pane, pane.themed)
-        self.desk_screen.themed()
-        self.refresh_bars()
+        self.live.repaint()
 
     # -- containment
 
@@ -393,7 +403,7 @@ def tune_interpreter() -> None:
     gc.set_threshold(10_000, 20, 100)
 
 
-def run_desk(engine: Engine, paths: Paths) -> int:
+def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> int:
     """Open the desk on a screen until the trader leaves it; the exit code."""
 
     async def start() -> None:
@@ -411,6 +421,7 @@ def run_desk(engine: Engine, paths: Paths) -> int:
         start=start,
         recordings=paths.recordings,
         layouts=paths.layouts,
+        book=book,
     )
 
     async def run() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from decimal import Decimal
 
 from rich.cells import cell_len
@@ -12,6 +11,7 @@ from rich.style import Style
 from textual import events
 
 from screens.actions import Action
+from screens.figures import moment, shown
 from screens.painted import Painted
 from workstation.clock import SECOND
 from workstation.engine import Engine
@@ -26,14 +26,14 @@ type _PageText = tuple[int, list[Part]]
 
 def money(value: Decimal, places: int = 2, sign: bool = False) -> str:
     """With thousands separators: 12,345.60 (and a + if asked)."""
-    return f"{value:+,.{places}f}" if sign else f"{value:,.{places}f}"
+    return shown(f"{value:+,.{places}f}" if sign else f"{value:,.{places}f}")
 
 
 def age(nanoseconds: int) -> str:
     """How old something is, in at most four cells: 0.2s, 15s, 3m, 2h."""
     seconds = max(0, nanoseconds) / SECOND
     if seconds < 9.95:
-        return f"{seconds:.1f}s"
+        return shown(f"{seconds:.1f}s")
     if seconds < 100:
         return f"{seconds:.0f}s"
     return f"{seconds / 60:.0f}m" if seconds < 5_400 else f"{seconds / 3_600:.0f}h"
@@ -132,7 +132,7 @@ class StatusBar(_Bar):
         state = str(engine.trading_state)
         parts = [(f" {engine.mode.upper()} ", ink.badges[engine.mode])]
         if self.armed():
-            parts.append((" ARMED ", ink.bid + Style(bold=True)))
+            parts.append((" ARMED ", ink.good + Style(bold=True)))
         else:
             parts.append((" DISARMED ", ink.warning + Style(bold=True)))
         if state == "halted":
@@ -198,22 +198,22 @@ class StatusBar(_Bar):
             elif str(link.state) != "connected" or old is None or old > stale:
                 colour = ink.warning
             else:
-                colour = ink.bid
+                colour = ink.good
             if parts:
                 parts.append((" ", ink.dim))
             parts += [("● ", colour), (link.venue, ink.text)]
             if str(link.state) != "connected":
                 parts.append((f" {link.state}", colour))
             elif ages:
-                parts.append((f" {age(old) if old is not None else '–':>4}", ink.dim if colour is ink.bid else colour))
+                parts.append((f" {age(old) if old is not None else '–':>4}", ink.dim if colour is ink.good else colour))
         return parts
 
     def _replay(self) -> list[Part]:
         replay = self.engine.replay
         if replay is None:
             return []
-        now = datetime.fromtimestamp(self.engine.clock.now() / SECOND).astimezone()
-        sign = ("‖ ", self.ink.warning) if replay.paused else ("▶ ", self.ink.bid)
+        now = moment(self.engine.clock.now())
+        sign = ("‖ ", self.ink.warning) if replay.paused else ("▶ ", self.ink.good)
         return [sign, (f"{replay.speed:g}×", self.ink.strong), (f" {now:%Y-%m-%d %H:%M:%S}", self.ink.text)]
 
     def _recording(self) -> list[Part]:
@@ -233,7 +233,7 @@ class StatusBar(_Bar):
     def _clock(self) -> list[Part]:
         if self.engine.replay is not None:
             return []
-        now = datetime.fromtimestamp(self.engine.clock.now() / SECOND).astimezone()
+        now = moment(self.engine.clock.now())
         return [(f"{now:%H:%M:%S} ", self.ink.text), (f"{now:%Z} ", self.ink.dim)]
 
 

@@ -10,11 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from screens.actions import DESK, EVERYWHERE, Action
+from screens.figures import price_text
 from screens.keys import display
 from screens.layout_actions import LAYOUT
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.instrument import InstrumentId
+from workstation.settings import SettingsError
 from workstation.trading.errors import Refused
 
 if TYPE_CHECKING:
@@ -115,7 +117,6 @@ class DeskCommands:
 
     def do_palette(self) -> None:
         from screens.finder import Entry, action_entries
-        from screens.theme import COLOURS
 
         if self._in_dialog():
             return
@@ -134,8 +135,16 @@ class DeskCommands:
         entries += app.layout_commands.layout_entries()
         entries += [
             Entry("Theme", name, partial(app.use_theme, name), words="theme colours", id=f"theme {name}")
-            for name in COLOURS
+            for name in app.live.theme_names()
         ]
+        entries += [
+            Entry("Keymap", name, partial(self.use_setting, "keymap", name), words="keymap keys", id=f"keymap {name}")
+            for name in app.live.keymap_names()
+        ]
+        for path, one in app.live.book.defaults.items():
+            show = partial(self.open_settings, path)
+            title = f"Change setting {path}"
+            entries.append(Entry("Setting", title, show, one.help, words="setting change", id=f"setting {path}"))
         for source in self.palette_sources:
             entries += source()
         app.find("Command palette", "Type an action, a pane, an instrument …", entries, " Nothing of that name.")
@@ -150,7 +159,7 @@ class DeskCommands:
         for instrument in app.engine.instruments():
             terms = f"{instrument.contract.value} · tick {instrument.tick.normalize():f}"
             mark = app.engine.mark(instrument.id)
-            price = f"{mark:,.{instrument.price_places}f}" if mark is not None else ""
+            price = price_text(mark, instrument) if mark is not None else ""
             found.append(
                 Entry(
                     instrument.venue[:10],
@@ -249,6 +258,30 @@ class DeskCommands:
         from screens.theme import DARK, LIGHT
 
         self.app.use_theme(LIGHT if self.app.theme == DARK else DARK)
+
+    def do_settings(self) -> None:
+        self.open_settings()
+
+    def open_settings(self, path: str = "") -> None:
+        """Show the settings; with a path those that it finds."""
+        from screens.settings_dialog import SettingsDialog
+
+        if not self._in_dialog():
+            self.app.push_screen(SettingsDialog(self.app.live, path))
+
+    def do_keys(self) -> None:
+        from screens.key_editor import KeyEditor
+
+        if not self._in_dialog():
+            titles = {info.name: info.title for info in self.app.pane_infos}
+            self.app.push_screen(KeyEditor(self.app.live, self.app.table, titles))
+
+    def use_setting(self, path: str, text: str) -> None:
+        """Change a setting and say what came of it."""
+        try:
+            self.app.toast(self.app.live.change(path, text))
+        except SettingsError as error:
+            self.app.toast(str(error), error=True)
 
     def do_record(self) -> None:
         """Start a recording in the desk's folder of recordings, or stop the one that runs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, MutableMapping
+from collections.abc import Callable, Coroutine, MutableMapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +149,10 @@ class ShellDesk:
 
     def step_size(self, instrument: InstrumentId, steps: int) -> Decimal:
         return self._sizes.step(self.engine.instrument(instrument), self.engine.mark(instrument), steps)
+
+    def presets_changed(self, presets: Sequence[Decimal]) -> None:
+        """The size keys step between other presets from now on; sizes that are set stay."""
+        self._sizes.use(presets)
 
     def pane_settings(self, slot: str) -> MutableMapping[str, Any]:
         return self._app.state.pane(slot)

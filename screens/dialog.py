@@ -62,8 +62,8 @@ class Lines(Painted):
             super().__init__()
             self.index = index
 
-    def __init__(self, cursor: bool = True, empty: str = "") -> None:
-        super().__init__()
+    def __init__(self, cursor: bool = True, empty: str = "", id: str | None = None) -> None:
+        super().__init__(id=id)
         self.lines: Sequence[Line] = ()
         self.has_cursor = cursor
         self.cursor = 0

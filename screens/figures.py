@@ -1,31 +1,62 @@
-"""Prices, quantities, money and times as panes show them."""
+"""Prices, quantities, money and times as the screen shows them and as the trader types them: the one place that knows
+his locale's signs and his time zone.
+
+`use` sets both for the whole screen. Everything else here formats by them; text that Python has formatted with a
+thousands comma and a decimal point gets the signs by `shown`.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from datetime import datetime, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 
 from workstation.clock import SECOND
+from workstation.domain.formats import POINT, NotANumber, NumberStyle
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import places
+from workstation.domain.numbers import places, plain
+from workstation.trading.errors import Refused
+
+_style: NumberStyle = POINT
+_zone: tzinfo | None = None
+
+
+def use(style: NumberStyle, zone: tzinfo | None) -> None:
+    """Write numbers in `style` and times in `zone` (None for the machine's) from now on."""
+    global _style, _zone
+    _style, _zone = style, zone
+
+
+def style() -> NumberStyle:
+    """The style in which numbers are written and read."""
+    return _style
+
+
+# -- numbers that are shown
+
+
+def shown(text: str) -> str:
+    """Text that Python formatted (64,200.50) with the signs of the user's locale."""
+    return _style.localised(text)
 
 
 def price_text(price: Decimal | None, instrument: Instrument) -> str:
     """With the tick's decimals and thousands separators: 64,200.50; – for none."""
-    return "–" if price is None else f"{price:,.{places(instrument.tick)}f}"
+    return "–" if price is None else shown(f"{price:,.{places(instrument.tick)}f}")
 
 
 def quantity_text(quantity: Decimal | None, instrument: Instrument) -> str:
     """With the lot's decimals: 0.0500; – for none."""
-    return "–" if quantity is None else f"{quantity:,.{places(instrument.lot)}f}"
+    return "–" if quantity is None else shown(f"{quantity:,.{places(instrument.lot)}f}")
 
 
 def money_text(value: Decimal | None, sign: bool = False, decimals: int = 2) -> str:
     """Money with fixed decimals, with a sign if asked (none for what rounds to zero); – for none."""
     if value is None:
         return "–"
-    shown = f"{value:{'+' if sign else ''},.{decimals}f}"
-    return shown if shown.strip("+-0.,") else f"{0:.{decimals}f}"
+    text = f"{value:{'+' if sign else ''},.{decimals}f}"
+    return shown(text if text.strip("+-0.,") else f"{0:.{decimals}f}")
 
 
 def small_money_text(value: Decimal | None) -> str:
@@ -47,8 +78,65 @@ def name_text(instrument: Instrument, width: int) -> str:
     return instrument.id.replace(f"-{instrument.quote}", "")
 
 
+def plain_text(value: Decimal) -> str:
+    """Without separators and trailing zeros: 0.05."""
+    return shown(plain(value))
+
+
+# -- numbers that are typed
+
+
+def field_text(value: Decimal, decimals: int | None = None) -> str:
+    """A number as it stands in a text field: without separators, in the decimals asked for or as few as it has."""
+    return plain_text(value) if decimals is None else shown(f"{value:.{decimals}f}")
+
+
+def typed_number(text: str, what: str = "number") -> Decimal:
+    """The number that the trader typed, in his locale's signs. Raises `Refused` for what is none, or could be two."""
+    try:
+        return _style.read(text)
+    except NotANumber as error:
+        raise Refused(str(error).replace("a number", f"a {what}", 1) if what != "number" else str(error)) from error
+
+
+def number_in(text: str) -> Decimal | None:
+    """As `typed_number`; None for what is no number."""
+    try:
+        return _style.read(text)
+    except NotANumber:
+        return None
+
+
+# -- times
+
+
+def zone() -> tzinfo:
+    """The user's zone; the machine's by its offset of now."""
+    here = _zone or datetime.now().astimezone().tzinfo
+    assert here is not None
+    return here
+
+
+def moment(ts: int) -> datetime:
+    """UTC ns as a moment in the user's zone, to the second."""
+    return datetime.fromtimestamp(ts // SECOND, _zone) if _zone else datetime.fromtimestamp(ts // SECOND).astimezone()
+
+
+def calendar(ts: int) -> time.struct_time:
+    """UTC ns as the calendar of the user's zone, with its `tm_gmtoff`."""
+    return time.localtime(ts // SECOND) if _zone is None else _calendar(ts // SECOND, _zone)
+
+
+@lru_cache(maxsize=4096)
+def _calendar(seconds: int, zone: tzinfo) -> time.struct_time:
+    one = datetime.fromtimestamp(seconds, zone)
+    offset = one.utcoffset()
+    assert offset is not None
+    dst = -1 if (saved := one.dst()) is None else int(bool(saved))
+    return time.struct_time((*one.timetuple()[:8], dst, one.tzname(), int(offset.total_seconds())))
+
+
 def local_time(ts: int, milliseconds: bool = False) -> str:
     """UTC ns as the time of day in the user's zone: 14:03:05 or 14:03:05.120."""
-    moment = datetime.fromtimestamp(ts // SECOND).astimezone()
-    text = f"{moment:%H:%M:%S}"
+    text = f"{moment(ts):%H:%M:%S}"
     return f"{text}.{ts % SECOND // 1_000_000:03d}" if milliseconds else text

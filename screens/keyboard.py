@@ -88,6 +88,10 @@ class Keyboard:
         app = self._app
         self.input_late = self.is_late(event)
         action = app.table.for_key(event.key, EVERYWHERE)
+        waiting = getattr(app.screen, "captured", None) if getattr(app.screen, "capturing", False) else None
+        if waiting is not None and (action is None or action.name != "kill"):
+            waiting(event)  # the key editor wants to know it, whatever it does
+            return True
         if action is not None:
             app.run_named(action.name)
             return True

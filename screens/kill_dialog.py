@@ -110,9 +110,9 @@ class KillDialog(Dialog[None]):
         done = sum(item.state is KillOutcome.DONE for item in items)
         if not items:
             return [Line(((f" {none}" if started else "", ink.dim),))]
-        all_done = ink.bid if done == len(items) else ink.warning
+        all_done = ink.good if done == len(items) else ink.warning
         lines = [Line(((f" {title}: ", ink.strong), (f"{done} of {len(items)}", all_done)))]
-        marks = {KillOutcome.DONE: ("✓", ink.bid), KillOutcome.FAILED: ("✗", ink.error)}
+        marks = {KillOutcome.DONE: ("✓", ink.good), KillOutcome.FAILED: ("✗", ink.error)}
         # what still needs eyes stands first
         for item in sorted(items, key=lambda one: _RANK[one.state]):
             mark, style = marks.get(item.state, ("…", ink.warning))

@@ -21,7 +21,6 @@ def link_of(settings: Mapping[str, Any]) -> str | None:
 
 def link_style(ink: Ink, link: str) -> Style:
     """The group's colour in the theme in force; the letter says the same where there are no colours."""
-    colours = ink.colours
-    ground = (colours.demo, colours.replay, colours.paper, colours.bid, colours.ask, colours.dim)[LINKS.index(link)]
-    letter = colours.on_badge if link in "AB" else colours.on_paper if link == "C" else colours.background
-    return Style(color=letter, bgcolor=ground, bold=True)
+    if link in "ABC":
+        return ink.badges[("demo", "replay", "paper")["ABC".index(link)]]
+    return ink.filled(("bid", "ask", "dim")["DEF".index(link)]) + Style(bold=True)

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 #: What may be typed into a field for a number.
-NUMBER = r"[\d.,]{0,18}"
+NUMBER = r"[\d.,'’\u00a0\u202f]{0,18}"
 
 
 #: Enter is the pane's; ctrl+w, which deletes words elsewhere, the desk's: a number is no word.

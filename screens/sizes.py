@@ -45,6 +45,10 @@ class Sizes:
         self._values = values
         self._chosen: dict[str, Decimal] = {}
 
+    def use(self, values: Sequence[Decimal]) -> None:
+        """Step between presets worth other `values` from now on."""
+        self._values = values
+
     def get(self, instrument: Instrument, price: Decimal | None) -> Decimal:
         if instrument.id not in self._chosen:
             steps = presets(instrument, price, self._values)

@@ -26,6 +26,7 @@ from workstation.domain.market import BookSnapshot, MarketEvent, MarkPrice, Trad
 from workstation.engine import Engine
 from workstation.market.data import MarketData
 from workstation.settings import Settings
+from workstation.settings_book import SettingsBook
 from workstation.trading.limits import RiskLimits
 from workstation.venues.simulated import SimulatedVenue
 
@@ -126,6 +127,7 @@ class FrozenDesk:
         balances: Mapping[str, Decimal] | None = None,
         venues: Sequence[Any] | None = None,
         state_file: Path | None = None,
+        book: SettingsBook | None = None,
         limits: RiskLimits | None = None,
     ) -> None:
         """`settings` are fields of `Settings`; `venues` replace the simulated ones (they need `feed`)."""
@@ -151,7 +153,9 @@ class FrozenDesk:
             market=MarketData(instruments, history),
             limits=limits or RiskLimits(),
             open_store=open_store,
-            settings=msgspec.convert({"mode": mode, **(settings or {})}, Settings),
+            settings=book.settings
+            if book is not None
+            else msgspec.convert({"mode": mode, "locale": "en", **(settings or {})}, Settings),
         )
         infos = [
             pane if isinstance(pane, PaneInfo) else PaneInfo(pane.PANE, pane.TITLE, "test", "", None, pane)
@@ -164,6 +168,7 @@ class FrozenDesk:
             start=self.start,
             recordings=folder / "recordings",
             layouts=folder / "layouts",
+            book=book,
         )
 
     async def start(self) -> None:

@@ -1,4 +1,4 @@
-"""The desk's two themes, and the inks in which panes paint.
+"""The desk's two basic themes, and the inks in which panes paint (`screens.themes` has the ones that are files).
 
 Textual's `Theme` colours the widgets; an `Ink` holds the same colours as Rich styles for Line API panes. Text colours
 keep a contrast of at least 4.5 : 1 against the desk's background (WCAG 2.1 AA), which a test checks.
@@ -6,7 +6,8 @@ keep a contrast of at least 4.5 : 1 against the desk's background (WCAG 2.1 AA),
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from rich.style import Style
 from textual.theme import Theme
@@ -17,7 +18,7 @@ LIGHT = "tws-light"
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """The palette of one theme; hex RGB."""
+    """The palette of one theme: hex RGB, or the terminal's own colours ("ansi_green") with attributes ("bold")."""
 
     background: str
     surface: str  # dialogs and text fields
@@ -42,6 +43,20 @@ class Colours:
     replay: str
     on_badge: str
     on_paper: str
+    good: str = ""  # what is in order: connected, armed; that of the bid where it has none of its own
+    dark: bool = True
+
+    @property
+    def ansi(self) -> bool:
+        """Whether the theme leaves colours to the terminal."""
+        return not self.background.startswith("#")
+
+    def rising_red(self) -> Colours:
+        """The palette with the colours of rise and fall, buy and sell exchanged."""
+        return replace(
+            self, bid=self.ask, ask=self.bid, bid_depth=self.ask_depth, ask_depth=self.bid_depth,
+            good=self.good or self.bid,
+        )  # fmt: skip
 
 
 DARK_COLOURS = Colours(
@@ -94,47 +109,66 @@ LIGHT_COLOURS = Colours(
     replay="#7444d4",
     on_badge="#ffffff",
     on_paper="#1a1200",
+    dark=False,
 )
 
 COLOURS = {DARK: DARK_COLOURS, LIGHT: LIGHT_COLOURS}
 
 
-def textual_theme(name: str) -> Theme:
-    """The Textual theme of one of our palettes. Raises KeyError for another name."""
-    colours = COLOURS[name]
+#: What may stand beside a colour.
+ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse")
+
+
+def split(colour: str) -> tuple[str | None, dict[str, Any]]:
+    """The colour proper, None for none, and the attributes beside it."""
+    words = colour.split()
+    proper = [word for word in words if word not in ATTRIBUTES]
+    return (proper[0] if proper else None), {word: True for word in words if word in ATTRIBUTES}
+
+
+def textual_theme(name: str, colours: Colours) -> Theme:
+    """The Textual theme of one of our palettes."""
+
+    def plain(key: str) -> str:
+        return split(getattr(colours, key))[0] or "ansi_default"
+
+    cursor = plain("cursor") if not colours.ansi else "ansi_bright_black"
     return Theme(
         name=name,
-        primary=colours.accent,
-        secondary=colours.dim,
-        warning=colours.warning,
-        error=colours.error,
-        success=colours.bid,
-        accent=colours.accent,
-        foreground=colours.text,
-        background=colours.background,
-        surface=colours.surface,
-        panel=colours.bar,
-        dark=name == DARK,
+        primary=plain("accent"),
+        secondary=plain("dim"),
+        warning=plain("warning"),
+        error=plain("error"),
+        success=plain("bid"),
+        accent=plain("accent"),
+        foreground=plain("text"),
+        background=plain("background"),
+        surface=plain("surface"),
+        panel=plain("bar"),
+        dark=colours.dark,
+        ansi=colours.ansi,
         variables={
-            "bar": colours.bar,
-            "line": colours.line,
-            "dim": colours.dim,
-            "faint": colours.faint,
-            "bid": colours.bid,
-            "ask": colours.ask,
-            "cursor-row": colours.cursor,
-            "block-cursor-background": colours.accent,
-            "block-cursor-foreground": colours.background,
-            "input-selection-background": colours.cursor,
-            "scrollbar": colours.line,
-            "scrollbar-hover": colours.dim,
-            "scrollbar-active": colours.accent,
-            "scrollbar-background": colours.background,
-            "scrollbar-background-hover": colours.background,
-            "scrollbar-background-active": colours.background,
-            "scrollbar-corner-color": colours.background,
-            "border": colours.accent,
-            "border-blurred": colours.line,
+            "ansi-background": plain("background"),
+            "ansi-foreground": plain("text"),
+            "bar": plain("bar"),
+            "line": plain("line"),
+            "dim": plain("dim"),
+            "faint": plain("faint"),
+            "bid": plain("bid"),
+            "ask": plain("ask"),
+            "cursor-row": cursor,
+            "block-cursor-background": plain("accent"),
+            "block-cursor-foreground": plain("background"),
+            "input-selection-background": cursor,
+            "scrollbar": plain("line"),
+            "scrollbar-hover": plain("dim"),
+            "scrollbar-active": plain("accent"),
+            "scrollbar-background": plain("background"),
+            "scrollbar-background-hover": plain("background"),
+            "scrollbar-background-active": plain("background"),
+            "scrollbar-corner-color": plain("background"),
+            "border": plain("accent"),
+            "border-blurred": plain("line"),
         },
     )
 
@@ -146,38 +180,64 @@ class Ink:
     """
 
     __slots__ = (
-        "accent", "ask", "badges", "bar", "base", "bid", "colours", "dim", "error", "faint", "line", "on_accent",
-        "on_ask", "on_bar", "on_bid", "on_cursor", "on_flash", "on_surface", "own", "strong", "text", "warning",
+        "accent", "ask", "badges", "bar", "base", "bid", "colours", "dim", "error", "faint", "good", "line",
+        "on_accent", "on_ask", "on_bar", "on_bid", "on_cursor", "on_flash", "on_surface", "own", "strong", "text",
+        "warning",
     )  # fmt: skip
 
     def __init__(self, colours: Colours) -> None:
         self.colours = colours
-        self.base = Style(color=colours.text, bgcolor=colours.background)
-        self.bar = Style(color=colours.text, bgcolor=colours.bar)
-        self.text = Style(color=colours.text)
-        self.strong = Style(color=colours.text, bold=True)
-        self.dim = Style(color=colours.dim)
-        self.faint = Style(color=colours.faint)
-        self.line = Style(color=colours.line)
-        self.bid = Style(color=colours.bid)
-        self.ask = Style(color=colours.ask)
-        self.accent = Style(color=colours.accent)
-        self.warning = Style(color=colours.warning)
-        self.error = Style(color=colours.error)
-        self.own = Style(color=colours.own)
-        self.on_bid = Style(bgcolor=colours.bid_depth)
-        self.on_ask = Style(bgcolor=colours.ask_depth)
-        self.on_cursor = Style(bgcolor=colours.cursor)
-        self.on_flash = Style(bgcolor=colours.flash)
-        self.on_bar = Style(bgcolor=colours.bar)
-        self.on_surface = Style(bgcolor=colours.surface)
-        self.on_accent = Style(color=colours.background, bgcolor=colours.accent)
+        self.base = self.over("text", "background")
+        self.bar = self.over("text", "bar")
+        self.text = self._front("text")
+        self.strong = self.text + Style(bold=True)
+        self.dim = self._front("dim")
+        self.faint = self._front("faint")
+        self.line = self._front("line")
+        self.bid = self._front("bid")
+        self.ask = self._front("ask")
+        self.good = self._front("good") if colours.good else self.bid
+        self.accent = self._front("accent")
+        self.warning = self._front("warning")
+        self.error = self._front("error")
+        self.own = self._front("own")
+        self.on_bid = self._back("bid_depth")
+        self.on_ask = self._back("ask_depth")
+        self.on_cursor = self._back("cursor")
+        self.on_flash = self._back("flash")
+        self.on_bar = self._back("bar")
+        self.on_surface = self._back("surface")
+        self.on_accent = self.filled("accent")
         self.badges = {
-            "live": Style(color=colours.on_badge, bgcolor=colours.live, bold=True),
-            "paper": Style(color=colours.on_paper, bgcolor=colours.paper, bold=True),
-            "demo": Style(color=colours.on_badge, bgcolor=colours.demo, bold=True),
-            "replay": Style(color=colours.on_badge, bgcolor=colours.replay, bold=True),
+            mode: self.over("on_paper" if mode == "paper" else "on_badge", mode) + Style(bold=True)
+            for mode in ("live", "paper", "demo", "replay")
         }
+
+    def _front(self, key: str) -> Style:
+        colour, attributes = split(getattr(self.colours, key))
+        return Style(color=_rich(colour), **attributes)
+
+    def _back(self, key: str) -> Style:
+        colour, attributes = split(getattr(self.colours, key))
+        return Style(bgcolor=_rich(colour), **attributes)
+
+    def over(self, front: str, back: str) -> Style:
+        """One colour of the palette on another, by name."""
+        return self._front(front) + self._back(back)
+
+    def filled(self, key: str) -> Style:
+        """Text in the background's colour on one of the palette's: a label, a chosen button."""
+        if self.colours.ansi:  # the terminal knows what its background is
+            return self._front(key) + Style(reverse=True)
+        return Style(color=self.colours.background, bgcolor=split(getattr(self.colours, key))[0])
+
+    def faded(self, key: str, share: float) -> Style:
+        """A colour of the palette mixed into the background: `share` of it."""
+        if self.colours.ansi:
+            return self._front(key) + (Style(dim=True) if share < 0.7 else Style())
+        colour = split(getattr(self.colours, key))[0]
+        assert colour is not None
+        return Style(color=mix(self.colours.background, colour, share))
 
     def signed(self, value: object) -> Style:
         """bid for above zero, ask for below, dim for zero or None: the colour of a change or a profit."""
@@ -186,7 +246,15 @@ class Ink:
         return self.bid if value > 0 else self.ask  # type: ignore[operator]
 
 
-INKS = {name: Ink(colours) for name, colours in COLOURS.items()}
+def _rich(colour: str | None) -> str | None:
+    """A colour as Rich names it."""
+    return None if colour is None else colour.removeprefix("ansi_")
+
+
+def mix(first: str, second: str, share: float) -> str:
+    """`share` of the second hex colour in the first."""
+    pairs = zip(*([int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in (first, second)), strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
 def contrast(first: str, second: str) -> float:
@@ -199,3 +267,6 @@ def contrast(first: str, second: str) -> float:
 
     bright, dark = sorted((luminance(first), luminance(second)), reverse=True)
     return (bright + 0.05) / (dark + 0.05)
+
+
+INKS = {name: Ink(colours) for name, colours in COLOURS.items()}

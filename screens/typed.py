@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 from textual.widgets import Input
 
+from screens import figures
 from screens.command_line import Meaning
 from screens.keys import display
 from screens.layout_words import WordsError, layout_line
-from screens.theme import COLOURS
 from workstation.domain.order import OrderState
 from workstation.trading.command_line import EXAMPLES, parse
 from workstation.trading.command_run import context_of, outcome, perform
@@ -62,8 +61,6 @@ class TypedLines:
 
     def _context(self) -> Context:
         app = self._app
-        zone = datetime.now().astimezone().tzinfo
-        assert zone is not None
         return context_of(
             app.engine,
             app.desk.selected,
@@ -71,8 +68,9 @@ class TypedLines:
             account_name=app.engine.account_name,
             max_order_value=app.engine.risk.limits.max_order_value,
             actions={action.name: action.title for action in app.table},
-            themes=tuple(COLOURS),
-            zone=zone,
+            themes=tuple(app.live.theme_names()),
+            zone=figures.zone(),
+            numbers=figures.style(),
         )
 
     def forget(self) -> None:

@@ -149,8 +149,16 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> tuple[Settings, Paths]:
+    from workstation.settings import load
+
+    paths, overrides = _overrides(options)
+    return load(paths.config_file, profile=options.profile, overrides=overrides), paths
+
+
+def _overrides(options: argparse.Namespace) -> tuple[Paths, dict[str, object]]:
+    """The user's folders, and what the command line says of the settings."""
     from workstation.paths import Paths
-    from workstation.settings import SettingsError, load
+    from workstation.settings import SettingsError
 
     paths = Paths.of()
     overrides: dict[str, object] = {}
@@ -159,7 +167,7 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, Paths]:
         if not equals:
             raise SettingsError(f"--set wants SETTING=VALUE, not {entry!r}.")
         overrides[name.strip()] = value.strip()
-    return load(paths.config_file, profile=options.profile, overrides=overrides), paths
+    return paths, overrides
 
 
 def _engine(options: argparse.Namespace) -> tuple[Engine, Paths]:
@@ -181,8 +189,11 @@ def _desk(options: argparse.Namespace) -> int:
     import importlib
 
     gc.disable()  # nothing is thrown away before the first frame; the shell switches it on again
+    from workstation.settings_book import SettingsBook
+
     engine, paths = _engine(options)
-    return int(importlib.import_module("screens.app").run_desk(engine, paths))
+    book = SettingsBook(paths.config_file, profile=options.profile, overrides=_overrides(options)[1])
+    return int(importlib.import_module("screens.app").run_desk(engine, paths, book))
 
 
 def _headless(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ desk is opened with that profile. A setting's environment variable is its path i
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,9 +19,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct, field
 
+from workstation.domain.formats import number_style, zone_named
 from workstation.trading.limits import RiskLimits, limit_fields, limit_problem, limit_value
 
 type Mode = Literal["demo", "replay", "paper", "live"]
+type Rising = Literal["green", "red"]
 type Positive = Annotated[float, Meta(gt=0)]
 type NotNegative = Annotated[float, Meta(ge=0)]
 type Count = Annotated[int, Meta(ge=1)]
@@ -81,8 +84,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: What the desk trades on: demo (a simulated market), replay (a recording), paper (a live market with simulated
     #: money) or live.
     mode: Mode = "demo"
-    #: Colours of the desk.
+    #: Colours of the desk: a theme of its own (tws-dark, tws-light, tws-contrast, tws-safe, tws-mono, tws-ansi) or a
+    #: TOML file in the themes folder beside the config file.
     theme: Annotated[str, Meta(min_length=1)] = "tws-dark"
+    #: The colour in which rising prices, bids and profits stand; falling ones have the other.
+    rising: Rising = "green"
+    #: Keymap: default, vim, superdom, or a TOML file in the keymaps folder beside the config file. `keys` goes on top.
+    keymap: Annotated[str, Meta(min_length=1)] = "default"
+    #: How numbers are written and read, as a locale (en_GB, de_DE, fr_CH …); empty for that of the environment.
+    locale: str = ""
+    #: Zone of the times on the screen, as Europe/Berlin or UTC; empty for the machine's. Inside all is UTC.
+    time_zone: str = ""
     #: Instruments on the watchlist of a new desk, as "VENUE:SYMBOL"; empty for all that the venues list.
     watchlist: tuple[str, ...] = ()
     #: Order sizes between which the size keys step, as values in the quote currency, ascending.
@@ -108,11 +120,23 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SettingHelp(Struct, frozen=True):
-    """One setting for the help: its path ("risk.max_order_value"), its default as TOML and what it means."""
+    """One setting for the help: its path ("risk.max_order_value"), its default as TOML, what it means, and the words
+    among which it chooses (empty where it is free)."""
 
     path: str
     default: str
     help: str
+    choices: tuple[str, ...] = ()
+
+
+class Loaded(Struct, frozen=True):
+    """Settings with where each comes from: "the environment variable …" by path; what is not named is a default.
+
+    An entry of a table (`keys."orders.cancel"`, `account.balances.USDT`) has a path of its own.
+    """
+
+    settings: Settings
+    sources: dict[str, str]
 
 
 def load(
@@ -127,7 +151,19 @@ def load(
 
     Raises SettingsError.
     """
-    from_file = _read(file)
+    return load_with_sources(file, profile=profile, environ=environ, overrides=overrides).settings
+
+
+def load_with_sources(
+    file: Path,
+    *,
+    text: str | None = None,
+    profile: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> Loaded:
+    """As `load`, and where every value comes from; `text` is read in place of what the file holds."""
+    from_file = _read(file, text)
     profile = profile or environ.get("TWS_PROFILE") or None
     profiles = _table(from_file.pop("profiles", {}), str(file), "profiles")
     layers: list[tuple[str, dict[str, Any]]] = [(str(file), from_file)]
@@ -149,12 +185,32 @@ def load(
             )
         )
     merged: dict[str, Any] = {}
+    sources: dict[str, str] = {}
     for where, layer in layers:
         if isinstance(keys := layer.get("keys"), dict):  # TOML reads orders.cancel = "d" as a table in a table
             layer["keys"] = {".".join(names): key for names, key in _leaves(keys)}
         _check(layer, where, paths)
+        for names, _ in _leaves(layer):
+            sources[".".join(names)] = where
         merged = _merge(merged, layer)
-    return msgspec.convert(merged, Settings)
+    return Loaded(msgspec.convert(merged, Settings), sources)
+
+
+def checked(path: str, text: str) -> str:
+    """Text typed for a setting, as TOML. Raises SettingsError with a sentence for what the setting cannot be."""
+    paths = {name: kind for name, kind, _ in _fields(Settings)}
+    if path not in paths:
+        raise SettingsError(f"There is no setting {path!r}{_nearest(path, paths)}")
+    layer = _nested(path.split("."), _parsed(text, paths[path]))
+    if path == "keys" and isinstance(layer["keys"], dict):
+        layer["keys"] = {".".join(names): key for names, key in _leaves(layer["keys"])}
+    _check(layer, "Not taken", paths)
+    return _toml(_get(msgspec.convert(layer, Settings), path))
+
+
+def value_text(settings: Settings, path: str) -> str:
+    """The value of a setting as TOML."""
+    return _toml(_get(settings, path))
 
 
 def check_keys(keys: Mapping[str, str | list[str]], actions: Iterable[str]) -> list[str]:
@@ -166,16 +222,23 @@ def check_keys(keys: Mapping[str, str | list[str]], actions: Iterable[str]) -> l
 def describe() -> list[SettingHelp]:
     """Every setting with its default and help, in the order of the file."""
     return [
-        SettingHelp(path, _toml(_get(Settings(), path)), help_text)
-        for path, _, help_text in _fields(Settings, with_help=True)
+        SettingHelp(path, _toml(_get(Settings(), path)), help_text, _choices(kind))
+        for path, kind, help_text in _fields(Settings, with_help=True)
     ]
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _choices(kind: Any) -> tuple[str, ...]:
+    kind = getattr(kind, "__value__", kind)
+    if kind is bool:
+        return ("false", "true")
+    return tuple(get_args(kind)) if get_origin(kind) is Literal else ()
+
+
+def _read(file: Path, text: str | None = None) -> dict[str, Any]:
     import tomllib
 
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)
+        table = tomllib.loads(file.read_text(encoding="utf-8") if text is None else text, parse_float=Decimal)
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:
@@ -277,7 +340,9 @@ def _check(layer: Mapping[str, Any], where: str, paths: Mapping[str, Any]) -> No
         try:  # one by one: the leaf's own path is better than msgspec's, which does not name entries of tables
             msgspec.convert(_nested(names, value), Settings)
         except msgspec.ValidationError as error:
-            raise SettingsError(f"{where}: {path} {_expected(str(error))}, not {_toml(value)}.") from error
+            raise SettingsError(
+                f"{where}: {path} {_expected(str(error), paths.get(path))}, not {_toml(value)}."
+            ) from error
     settings = msgspec.convert(layer, Settings)
     for name, _ in limit_fields():
         if problem := limit_problem(name, limit_value(settings.risk, name)):
@@ -287,12 +352,22 @@ def _check(layer: Mapping[str, Any], where: str, paths: Mapping[str, Any]) -> No
             raise SettingsError(f"{where}: {path} {sentence}.")
 
 
+def _zone_known(name: Any) -> bool:
+    return not name or zone_named(name) is not None
+
+
+def _locale_known(name: Any) -> bool:
+    return not name or number_style(name) is not None
+
+
 _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     (
         "size_presets",
         lambda sizes: sizes[0] > 0 and all(a < b for a, b in itertools.pairwise(sizes)),
         "must be values above 0 in ascending order",
     ),
+    ("time_zone", _zone_known, "must be empty or a zone that this machine knows, like Europe/Berlin or UTC"),
+    ("locale", _locale_known, "must be empty or a locale like en_GB, de_DE or fr_CH"),
     ("account.balances", lambda amounts: all(amount >= 0 for amount in amounts.values()), "must not be negative"),
 )
 
@@ -317,14 +392,14 @@ _EXPECTED = {
 }
 
 
-def _expected(message: str) -> str:
+def _expected(message: str, kind: Any) -> str:
     """What msgspec wanted, in words: "must be a whole number >= 1"."""
     message, _, place = message.partition(" - at `$")
     entries = "be a list whose every entry is" if re.search(r"\[\d+\]`", place) else "be"
     if message.startswith("Invalid decimal"):
         return f"must {entries} a number"
     if message.startswith("Invalid enum value"):
-        return f"must {entries} one of {', '.join(get_args(Mode.__value__))}"
+        return f"must {entries} one of {', '.join(_choices(kind))}"
     found = re.match(r"Expected `([^`]+)`([^,]*)", message)
     return f"must {entries} {_EXPECTED.get(found[1], found[1])}{found[2]}" if found else f"is wrong ({message})"
 
@@ -341,9 +416,11 @@ def _toml(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f'"{value}"'
+            return json.dumps(value, ensure_ascii=False)  # every JSON text is a TOML one
         case dict():
             return "{" + ", ".join(f'"{name}" = {_toml(one)}' for name, one in value.items()) + "}"
+        case Decimal():
+            return format(value, "f")
         case list() | tuple():
             return "[" + ", ".join(_toml(one) for one in value) + "]"
         case _:

@@ -111,14 +111,9 @@ class RowPainter:
             "sell": ink.ask + _BOLD,
             "waiting": ink.dim,
             "unknown": ink.warning,
-            "staged": Style(color=ink.colours.background, bgcolor=ink.colours.own, bold=True),
+            "staged": ink.filled("own") + _BOLD,
         }
-        colours = ink.colours
-        self._inverse = {
-            side: Style(color=colours.background, bgcolor=colour)
-            for side, colour in ((Side.BUY, colours.bid), (Side.SELL, colours.ask))
-        }
-
+        self._inverse = {Side.BUY: ink.filled("bid"), Side.SELL: ink.filled("ask")}
         self._depth = {
             (side, best, faded): self._depth_styles(side, best, faded)
             for side in Side

@@ -11,10 +11,10 @@ from plugins.books.cursor import LadderCursor
 from plugins.books.keys import LADDER_ACTIONS
 from plugins.books.model import row_of
 from plugins.books.own import Moved, Staged, is_stop, order_ticks
-from screens.figures import quantity_text
+from screens.figures import plain_text, quantity_text
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import ZERO, add, divide, multiply, plain
+from workstation.domain.numbers import ZERO, add, divide, multiply
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, Side
 from workstation.market.book import OrderBook
 from workstation.trading.command_run import outcome
@@ -59,7 +59,7 @@ class OrderEntry(LadderCursor):
             quantity = add(quantity, fill.quantity)
             value = add(value, multiply(fill.quantity, fill.price))
         average = divide(value, quantity, instrument.tick)
-        self.say(f"{'Bought' if newest.side is Side.BUY else 'Sold'} {plain(quantity)} at {plain(average)}.")
+        self.say(f"{'Bought' if newest.side is Side.BUY else 'Sold'} {plain_text(quantity)} at {plain_text(average)}.")
 
     def forget_fills(self) -> None:
         """The ladder shows another instrument: what was filled there is old news."""
@@ -83,7 +83,7 @@ class OrderEntry(LadderCursor):
         row = self.ladder.cursor_row(book)
         if row is not None and (orders := self.orders_at(row, self.ladder.side) or self.orders_at(row)):
             return orders
-        where = "" if row is None else f" at {plain(instrument.price(self.ladder.price(row)))}"
+        where = "" if row is None else f" at {plain_text(instrument.price(self.ladder.price(row)))}"
         raise Refused(f"You have no working order{where}: move the cursor onto one.")
 
     # -- staging and sending
@@ -162,8 +162,8 @@ class OrderEntry(LadderCursor):
         return self._now() if book is not None and book.version == self.painted_version else self.painted_at
 
     async def _send(self, draft: OrderDraft) -> None:
-        price = "" if draft.price is None else f" @ {plain(draft.price)}"
-        what = f"{draft.side.capitalize()} {plain(draft.quantity)}{price}"
+        price = "" if draft.price is None else f" @ {plain_text(draft.price)}"
+        what = f"{draft.side.capitalize()} {plain_text(draft.quantity)}{price}"
         self.say(f"{what}: sent.")
         self.tell(what, await self.answered(await self.engine.submit(draft)))
 
@@ -231,14 +231,14 @@ class OrderEntry(LadderCursor):
         else:
             amended = await self.engine.amend(order.client_id, price=add(order.price or ZERO, by))
         amended = await self.answered(amended)
-        what = f"{order.side.capitalize()} {plain(order.leaves)}"
+        what = f"{order.side.capitalize()} {plain_text(order.leaves)}"
         if reason := self.refusal(amended):
             self.say(f"{what} was not moved: {reason}", bad=True)
         elif amended.is_closed:
             self.say(f"{what}: {outcome(amended)}")
         else:
             price = (amended.stop_price if is_stop(amended) else amended.price) or ZERO
-            self.say(f"{what} moved to {plain(price)}.")
+            self.say(f"{what} moved to {plain_text(price)}.")
 
     # -- cancelling and the position
 
@@ -257,7 +257,7 @@ class OrderEntry(LadderCursor):
 
     async def _cancel(self, client_id: ClientOrderId) -> None:
         order = await self.answered(await self.engine.cancel(client_id))
-        what = f"{order.side.capitalize()} {plain(order.quantity)}"
+        what = f"{order.side.capitalize()} {plain_text(order.quantity)}"
         if reason := self.refusal(order):
             self.say(f"{what} was not cancelled: {reason}", bad=True)
         else:

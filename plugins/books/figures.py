@@ -5,15 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import lru_cache
 
+from screens.figures import plain_text, shown
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import plain
 
 _UNITS = ((1_000_000_000.0, "G"), (1_000_000.0, "M"), (1_000.0, "k"))
 
 
 def price_text(instrument: Instrument, ticks: int) -> str:
     """A price in ticks, with exactly the places of the tick and no separators."""
-    return f"{instrument.price(ticks):.{instrument.price_places}f}"
+    return shown(f"{instrument.price(ticks):.{instrument.price_places}f}")
 
 
 def places_for(scale: float, most: int) -> int:
@@ -27,12 +27,16 @@ def steady_scale(largest: int, known: int) -> int:
     return known if 0.25 * known <= largest <= known else round_up(largest)
 
 
-@lru_cache(maxsize=8192)
 def quantity_text(quantity: float, places: int, width: int) -> str:
     """A quantity in at most `width` cells: with `places` decimals, fewer where it is large, then in k, M, G.
 
     What `places` would show as zero is shown as less than the smallest step; no shortening shows a zero.
     """
+    return shown(_quantity_text(quantity, places, width))
+
+
+@lru_cache(maxsize=8192)
+def _quantity_text(quantity: float, places: int, width: int) -> str:
     if quantity <= 0:
         return ""
     if quantity < 0.5 * 10**-places:
@@ -52,7 +56,7 @@ def quantity_text(quantity: float, places: int, width: int) -> str:
 
 def own_text(quantity: Decimal, width: int) -> str:
     """One of our own quantities: exact if it fits, else shortened."""
-    text = plain(quantity)
+    text = plain_text(quantity)
     return text if len(text) <= width else quantity_text(float(quantity), 8, width)
 
 

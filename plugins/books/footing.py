@@ -9,11 +9,11 @@ from rich.segment import Segment
 
 from plugins.books.figures import price_text
 from plugins.books.own import Moved, Staged
-from screens.figures import money_text
+from screens.figures import money_text, plain_text, shown
 from screens.painted import cells
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import divide, plain
+from workstation.domain.numbers import divide
 from workstation.domain.order import Side
 from workstation.domain.position import Position
 from workstation.market.book import OrderBook
@@ -31,8 +31,8 @@ def spread_text(book: OrderBook, instrument: Instrument) -> str:
     if spread is None or not mid:
         return "no spread"
     points = spread / mid * 10_000
-    shown = f"{points:.0f}" if points >= 10 else f"{points:.2f}" if points >= 0.1 else f"{points:.3f}"
-    return f"{spread} tick{'' if spread == 1 else 's'} {shown} bp"
+    points_text = f"{points:.0f}" if points >= 10 else f"{points:.2f}" if points >= 0.1 else f"{points:.3f}"
+    return f"{spread} tick{'' if spread == 1 else 's'} {shown(points_text)} bp"
 
 
 def bid_share(book: OrderBook) -> int | None:
@@ -58,8 +58,9 @@ def position_parts(position: Position, instrument: Instrument, mark: Decimal | N
     if not position.quantity or average is None:
         return ((" flat", "dim"),)
     long = position.quantity > 0
-    shown = divide(average, Decimal(1).scaleb(-instrument.price_places), Decimal(1)).scaleb(-instrument.price_places)
-    parts = ((f" {position.quantity.normalize():+f}", "bid" if long else "ask"), (f" @ {plain(shown)}", "text"))
+    price = divide(average, Decimal(1).scaleb(-instrument.price_places), Decimal(1)).scaleb(-instrument.price_places)
+    held = shown(f" {position.quantity.normalize():+f}")
+    parts = ((held, "bid" if long else "ask"), (f" @ {plain_text(price)}", "text"))
     if mark is None:
         return parts
     profit = position.unrealized(instrument, mark)
@@ -74,11 +75,11 @@ def staged_lines(
     if isinstance(staged, Moved):
         count = f"{len(staged.orders)} orders " if len(staged.orders) > 1 else ""
         moved = f"{staged.ticks:+d} tick{'' if abs(staged.ticks) == 1 else 's'}" if staged.ticks else "not moved"
-        what = f"Move {staged.side} {plain(staged.quantity)} to {price}"
+        what = f"Move {staged.side} {plain_text(staged.quantity)} to {price}"
         return _wrapped(what, f"{count}{moved} ⏎ amend Esc leave", "own", width, lines)
     opposite = book.best_ask if staged.side is Side.BUY else book.best_bid
     crosses = opposite is not None and (staged.price - opposite) * staged.side.sign >= 0
-    what = f"{staged.side.capitalize()} {plain(staged.quantity)} @ {price}{' takes' if crosses else ''}"
+    what = f"{staged.side.capitalize()} {plain_text(staged.quantity)} @ {price}{' takes' if crosses else ''}"
     objection = None
     value = ""
     if preview is not None:

@@ -44,43 +44,33 @@ class Paint(IntEnum):
     LAST = 24
 
 
-def _mix(first: str, second: str, share: float) -> str:
-    """`share` of the second hex colour in the first."""
-    pairs = zip(
-        *([int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in (first, second)),
-        strict=True,
-    )
-    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
-
-
 def palette(ink: Ink) -> list[Style]:
     """The style of every paint, and again of every paint on the crosshair's background."""
-    colours = ink.colours
-    back = colours.background
+    bold = Style(bold=True)
     styles = {
         Paint.NONE: ink.text,
-        Paint.GRID: Style(color=_mix(back, colours.faint, 0.6)),
+        Paint.GRID: ink.faded("faint", 0.6),
         Paint.AXIS: ink.dim,
         Paint.UP: ink.bid,
         Paint.DOWN: ink.ask,
-        Paint.FLAT: Style(color=_mix(back, colours.dim, 0.7)),
-        Paint.UP_VOLUME: Style(color=_mix(back, colours.bid, 0.45)),
-        Paint.DOWN_VOLUME: Style(color=_mix(back, colours.ask, 0.45)),
-        Paint.DAY: Style(color=colours.text, bold=True),
+        Paint.FLAT: ink.faded("dim", 0.7),
+        Paint.UP_VOLUME: ink.faded("bid", 0.45),
+        Paint.DOWN_VOLUME: ink.faded("ask", 0.45),
+        Paint.DAY: ink.strong,
         Paint.TEXT: ink.text,
-        Paint.UP_LABEL: Style(color=back, bgcolor=colours.bid, bold=True),
-        Paint.DOWN_LABEL: Style(color=back, bgcolor=colours.ask, bold=True),
-        Paint.CURSOR_LABEL: Style(color=back, bgcolor=colours.dim, bold=True),
-        Paint.BUY_LINE: Style(color=_mix(back, colours.bid, 0.75)),
-        Paint.SELL_LINE: Style(color=_mix(back, colours.ask, 0.75)),
+        Paint.UP_LABEL: ink.filled("bid") + bold,
+        Paint.DOWN_LABEL: ink.filled("ask") + bold,
+        Paint.CURSOR_LABEL: ink.filled("dim") + bold,
+        Paint.BUY_LINE: ink.faded("bid", 0.75),
+        Paint.SELL_LINE: ink.faded("ask", 0.75),
         Paint.BUY_LABEL: ink.bid + ink.on_bid,
         Paint.SELL_LABEL: ink.ask + ink.on_ask,
-        Paint.OWN_LINE: Style(color=_mix(back, colours.accent, 0.75)),
-        Paint.OWN_LABEL: Style(color=colours.accent, bgcolor=colours.bar),
-        Paint.BUY_FILL: Style(color=colours.bid, bgcolor=back, bold=True),
-        Paint.SELL_FILL: Style(color=colours.ask, bgcolor=back, bold=True),
+        Paint.OWN_LINE: ink.faded("accent", 0.75),
+        Paint.OWN_LABEL: ink.over("accent", "bar"),
+        Paint.BUY_FILL: ink.over("bid", "background") + bold,
+        Paint.SELL_FILL: ink.over("ask", "background") + bold,
         Paint.STAGED: ink.own,
-        Paint.STAGED_LABEL: Style(color=back, bgcolor=colours.own, bold=True),
+        Paint.STAGED_LABEL: ink.filled("own") + bold,
         Paint.ERROR: ink.error,
         Paint.LAST: ink.dim,
     }

@@ -10,11 +10,10 @@ from plugins.chart.marks import Staged
 from plugins.chart.plot import Plot
 from plugins.chart.scale import PriceScale, round_step
 from plugins.chart.timeline import Timeline, slot_at
-from screens.figures import price_text
+from screens.figures import plain_text, price_text
 from screens.order_entry import OrderEntryPane
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import plain
 from workstation.domain.order import OrderDraft
 from workstation.domain.order import Side as OrderSide
 from workstation.market.bars import INTERVALS
@@ -277,7 +276,7 @@ class ChartControl(OrderEntryPane):
         if draft is None or draft.price is None:
             raise Refused("Nothing is staged: b stages a buy at the crosshair, s a sell.")
         self.staged = None
-        what = f"{draft.side.capitalize()} {plain(draft.quantity)} @ {price_text(draft.price, instrument)}"
+        what = f"{draft.side.capitalize()} {plain_text(draft.quantity)} @ {price_text(draft.price, instrument)}"
         self.say(f"{what}: sent.")
         self.tell(what, await self.answered(await self.engine.submit(draft)))
 
@@ -292,4 +291,4 @@ class ChartControl(OrderEntryPane):
         quantity: Decimal = self.desk.step_size(instrument.id, steps)
         if self.staged is not None:
             self.staged = Staged(self.staged.side, self.staged.ticks, quantity)
-        self.outcome = (f"Size {plain(quantity)} {instrument.base}", False)
+        self.outcome = (f"Size {plain_text(quantity)} {instrument.base}", False)

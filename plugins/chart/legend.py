@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from plugins.chart.canvas import Paint
 from plugins.chart.timeline import Kind, Slot
-from screens.figures import money_text, price_text
+from screens.figures import money_text, plain_text, price_text, shown
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import plain
 from workstation.domain.order import OrderDraft
 from workstation.trading.preview import Preview
 
@@ -19,8 +18,8 @@ def volume_text(volume: float) -> str:
     """A quantity in at most six cells: 0.125, 12.5, 3.2k, 1.5M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if volume >= size * 10 or (unit != "k" and volume >= size):
-            return f"{volume / size:.4g}{unit}"
-    return f"{volume:.4g}" if volume >= 0.001 or volume == 0 else f"{volume:.6f}".rstrip("0")
+            return shown(f"{volume / size:.4g}{unit}")
+    return shown(f"{volume:.4g}" if volume >= 0.001 or volume == 0 else f"{volume:.6f}".rstrip("0"))
 
 
 def bar_parts(slot: Slot, before: float | None, instrument: Instrument, width: int) -> Parts:
@@ -28,16 +27,16 @@ def bar_parts(slot: Slot, before: float | None, instrument: Instrument, width: i
     bar = slot.bar
     places = instrument.price_places
     if slot.kind is Kind.FOLD:
-        return [(f"No trades for a while; last {bar.close:,.{places}f}", Paint.AXIS)]
+        return [("No trades for a while; last " + shown(f"{bar.close:,.{places}f}"), Paint.AXIS)]
     base = bar.open if before is None else before
     change = (bar.close / base - 1) * 100 if base else 0.0
     paint = Paint.AXIS if abs(change) < 0.005 else Paint.UP if change > 0 else Paint.DOWN
     figures = {
-        "O": f"{bar.open:,.{places}f}",
-        "H": f"{bar.high:,.{places}f}",
-        "L": f"{bar.low:,.{places}f}",
-        "C": f"{bar.close:,.{places}f}",
-        "": f"{change:+.2f}%",
+        "O": shown(f"{bar.open:,.{places}f}"),
+        "H": shown(f"{bar.high:,.{places}f}"),
+        "L": shown(f"{bar.low:,.{places}f}"),
+        "C": shown(f"{bar.close:,.{places}f}"),
+        "": shown(f"{change:+.2f}%"),
         "V": volume_text(bar.volume),
     }
     for name in ("", "V", "O", "?"):
@@ -45,7 +44,8 @@ def bar_parts(slot: Slot, before: float | None, instrument: Instrument, width: i
         if wide <= width:
             break
         if name == "":
-            figures = {label: f"{bar.close:.{places}f}" if label == "C" else figure.replace(",", "")
+            closes = {"O": bar.open, "H": bar.high, "L": bar.low, "C": bar.close}
+            figures = {label: shown(f"{closes[label]:.{places}f}") if label in closes else figure
                        for label, figure in figures.items()}  # fmt: skip
         else:
             figures.pop(name, None)
@@ -64,7 +64,7 @@ def staged_parts(draft: OrderDraft, instrument: Instrument, preview: Preview | N
     objection = None if preview is None else next((v.sentence for v in preview.verdicts if not v.ok), None)
     if objection is not None:
         return [(objection, Paint.ERROR)]
-    what = f"{draft.side.capitalize()} {plain(draft.quantity)} @ {price_text(draft.price, instrument)}"
+    what = f"{draft.side.capitalize()} {plain_text(draft.quantity)} @ {price_text(draft.price, instrument)}"
     value = None if preview is None else preview.value
     worth = "" if value is None else f"  {money_text(value)} {instrument.settlement}"
     effect = "  ⏎ takes at once" if takes else "  ⏎ sends"

@@ -10,9 +10,10 @@ from plugins.chart.canvas import Canvas, Paint
 from plugins.chart.plot import Plot
 from plugins.chart.scale import PriceScale
 from plugins.chart.timeline import slot_at
+from screens.figures import plain_text, shown
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import ZERO, add, plain
+from workstation.domain.numbers import ZERO, add
 from workstation.domain.order import Order, Side
 from workstation.domain.position import Position
 from workstation.trading.plans.rows import is_kept
@@ -65,8 +66,8 @@ def order_levels(orders: Iterable[Order]) -> list[Level]:
         levels.append(
             Level(
                 price,
-                f" {name}{kind} {plain(quantity)} @ {plain(price)}{count}{by_desk} ",
-                f" {name[0]}{' stp' if stop else ''} {plain(quantity)}{by_desk} ",
+                f" {name}{kind} {plain_text(quantity)} @ {plain_text(price)}{count}{by_desk} ",
+                f" {name[0]}{' stp' if stop else ''} {plain_text(quantity)}{by_desk} ",
                 Paint.BUY_LINE if buy else Paint.SELL_LINE,
                 Paint.BUY_LABEL if buy else Paint.SELL_LABEL,
                 "┈" if kept else "╌" if stop else "─",
@@ -81,10 +82,10 @@ def position_level(position: Position, instrument: Instrument) -> Level | None:
     if average is None:
         return None
     side = "Long" if position.quantity > 0 else "Short"
-    quantity = plain(position.quantity.copy_abs())
-    shown = f"{average:.{instrument.price_places}f}"
+    quantity = plain_text(position.quantity.copy_abs())
+    price = shown(f"{average:.{instrument.price_places}f}")
     return Level(
-        average, f" {side} {quantity} @ {shown} ", f" {side[0]} {quantity} ", Paint.OWN_LINE, Paint.OWN_LABEL, "╌"
+        average, f" {side} {quantity} @ {price} ", f" {side[0]} {quantity} ", Paint.OWN_LINE, Paint.OWN_LABEL, "╌"
     )
 
 
@@ -92,7 +93,7 @@ def staged_level(staged: Staged, instrument: Instrument) -> Level:
     buy = staged.side is Side.BUY
     price = instrument.price(staged.ticks)
     name = staged.side.capitalize()
-    label = f" {name} {plain(staged.quantity)} ⏎ "
+    label = f" {name} {plain_text(staged.quantity)} ⏎ "
     return Level(price, label, label, Paint.BUY_LINE if buy else Paint.SELL_LINE, Paint.STAGED_LABEL, "━")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+from screens.figures import calendar
 from workstation.clock import SECOND
 from workstation.domain.bar import Bar
 from workstation.market.bars import BarSeries
@@ -117,7 +118,7 @@ class Label(NamedTuple):
 
 def time_labels(slots: Sequence[Slot], interval: int, columns: int) -> list[Label]:
     """Labels for slots of `columns` cells each, far enough apart to be read; where a day (or year) begins is marked."""
-    local = [time.localtime(slot.bar.ts // SECOND) for slot in slots]
+    local = [calendar(slot.bar.ts) for slot in slots]
     seconds = interval // SECOND
     width = 8 if seconds < 60 else 6
     least = seconds * (width + 3) / columns
@@ -154,7 +155,7 @@ def time_labels(slots: Sequence[Slot], interval: int, columns: int) -> list[Labe
 
 def moment_text(ts: int, interval: int, now: int) -> str:
     """When a bar opened: 11:32 today, 14 Jan 11:32 before, with seconds or without a time as the interval needs."""
-    one, today = time.localtime(ts // SECOND), time.localtime(now // SECOND)
+    one, today = calendar(ts), calendar(now)
     seconds = interval // SECOND
     year = f" {one.tm_year}" if one.tm_year != today.tm_year or seconds >= _DAY else ""
     if seconds >= _DAY:

@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
 
+from screens.figures import field_text, number_in, typed_number
 from screens.number_field import NumberField
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Order, OrderType
-from workstation.trading.command_words import number
 from workstation.trading.errors import Refused
 
 
@@ -67,11 +67,11 @@ class AmendBar(Horizontal):
         self.display = True
         self.query_one("#what").display = self.query_one("#keys").display = width >= 58
         self.query_one("#what", Static).update(order.side.upper())
-        self.field("quantity").put(f"{order.quantity:.{instrument.quantity_places}f}")
+        self.field("quantity").put(field_text(order.quantity, instrument.quantity_places))
         for name, price in (("price", order.price), ("stop", None if order.triggered else order.stop_price)):
             shown = price is not None
             self.field(name).display = self.query_one(f"#{name}_label").display = shown
-            self.field(name).put("" if price is None else f"{price:.{instrument.price_places}f}")
+            self.field(name).put("" if price is None else field_text(price, instrument.price_places))
         self.field(self.moved(order)).focus()
 
     def close(self) -> None:
@@ -90,10 +90,10 @@ class AmendBar(Horizontal):
         if self.order is None:
             return
         name = next((one for one in ("stop", "price") if self.field(one).has_focus), self.moved(self.order))
-        value = number(self.field(name).value)
+        value = number_in(self.field(name).value)
         if name != "quantity" and value is not None:
             ticks = max(1, int(value / instrument.tick) + by)
-            self.field(name).put(f"{instrument.price(ticks):.{instrument.price_places}f}")
+            self.field(name).put(field_text(instrument.price(ticks), instrument.price_places))
 
     def terms(self) -> Terms:
         """What the fields change. Raises `Refused` for what is no number."""
@@ -107,7 +107,7 @@ class AmendBar(Horizontal):
             field = self.field(name)
             if not field.display:
                 continue
-            value = number(field.value)
+            value = typed_number(field.value) if field.value else None
             if value is None or value <= 0:
                 raise Refused(f"The {name} must be a number above zero.")
             if value != now:

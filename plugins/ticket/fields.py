@@ -99,11 +99,10 @@ class SideChoice(Choice):
         ink = self.ink
         if index != self.index:
             return ink.dim
-        colours = ink.colours
-        colour = colours.bid if index == 0 else colours.ask
-        if self.has_focus:
-            return Style(color=colours.background, bgcolor=colour, bold=True)
-        return Style(color=colour, bgcolor=colours.bid_depth if index == 0 else colours.ask_depth, bold=True)
+        bold, name = Style(bold=True), "bid" if index == 0 else "ask"
+        if self.has_focus or ink.colours.ansi:  # few terminals have a background that would do for the choice
+            return ink.filled(name) + Style(bold=True, underline=self.has_focus and ink.colours.ansi)
+        return ink.over(name, f"{name}_depth") + bold
 
 
 class Switch(Choice):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from screens.figures import field_text, plain_text, typed_number
 from workstation.clock import span
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import ZERO, is_multiple, plain
+from workstation.domain.numbers import ZERO, is_multiple
 from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan, Trail
 from workstation.trading.command_plans import distance_of
-from workstation.trading.command_words import Token, duration, number
+from workstation.trading.command_words import Token, duration
 from workstation.trading.commands import Prices
 from workstation.trading.errors import Refused
 from workstation.trading.plans import terms
@@ -66,9 +67,9 @@ class Form:
     def take(self, draft: OrderDraft, places: int, now: int) -> None:
         """Fill the fields with an order; prices with so many `places`, its time from `now` (UTC ns)."""
         self.side, self.type, self.unit = draft.side, draft.type, SizeUnit.UNITS
-        self.amount = plain(draft.quantity)
-        self.price = "" if draft.price is None else f"{draft.price:.{places}f}"
-        self.stop = "" if draft.stop_price is None else f"{draft.stop_price:.{places}f}"
+        self.amount = field_text(draft.quantity)
+        self.price = "" if draft.price is None else field_text(draft.price, places)
+        self.stop = "" if draft.stop_price is None else field_text(draft.stop_price, places)
         self.tif = draft.tif
         if draft.expire_at is not None:
             self.good_for = span(draft.expire_at - now)
@@ -98,11 +99,12 @@ class Form:
         stop = _price("stop price", self.stop) if self.has_stop else None
         if self.unit is SizeUnit.RISK and self.type in WITH_STOP:
             raise Refused("Risk to the stop sizes a limit or a market order: choose units, value or equity.")
-        amount = number(self.amount)
-        if amount is None:
-            raise Refused("Type a quantity." if not self.amount else f"{self.amount} is not a number.")
+        if not self.amount:
+            raise Refused("Type a quantity.")
+        amount = typed_number(self.amount)
         if self.unit is SizeUnit.UNITS and not is_multiple(amount, instrument.lot):
-            raise Refused(f"The quantity {plain(amount)} is not a multiple of the lot {plain(instrument.lot)}.")
+            lot = plain_text(instrument.lot)
+            raise Refused(f"The quantity {plain_text(amount)} is not a multiple of the lot {lot}.")
         is_stop_order = self.type in WITH_STOP
         basis = Basis(
             instrument=instrument,
@@ -134,7 +136,9 @@ class Form:
 
 
 def _price(what: str, text: str) -> Decimal:
-    value = number(text)
-    if value is None or value <= 0:
-        raise Refused(f"Type a {what}." if not text else f"{text} is not a {what}.")
+    if not text:
+        raise Refused(f"Type a {what}.")
+    value = typed_number(text, what)
+    if value <= 0:
+        raise Refused(f"{text} is not a {what}.")
     return value

@@ -13,14 +13,14 @@ from plugins.ticket.fields import Choice, SendButton, SideChoice, Switch, Ticket
 from plugins.ticket.form import Form, Money
 from plugins.ticket.keys import ACTIONS
 from plugins.ticket.report import Line, button, fate, figures, touch, verdicts, wrapped
+from screens.figures import field_text, number_in
 from screens.number_field import NumberField
 from screens.pane import Desk, Pane
 from workstation.clock import SECOND
-from workstation.domain.numbers import is_multiple, plain
+from workstation.domain.numbers import is_multiple
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan
 from workstation.trading.command_run import prices_of, started
-from workstation.trading.command_words import number
 from workstation.trading.commands import Prices
 from workstation.trading.errors import Refused
 from workstation.trading.preview import Preview
@@ -120,7 +120,7 @@ class TicketPane(Pane):
         self._fill_price()
 
     def _preset(self) -> str:
-        return "" if self.instrument_id is None else plain(self.desk.size(self.instrument_id))
+        return "" if self.instrument_id is None else field_text(self.desk.size(self.instrument_id))
 
     def _write(self) -> None:
         """Show the form in the fields."""
@@ -176,7 +176,7 @@ class TicketPane(Pane):
         touch = prices.bid if self.form.side is Side.BUY else prices.ask
         if instrument is None or touch is None or self._price_typed or not self.form.has_price:
             return
-        self.form.price = f"{touch:.{instrument.price_places}f}"
+        self.form.price = field_text(touch, instrument.price_places)
         self._field("price").put(self.form.price)
 
     def take_draft(self, draft: OrderDraft) -> bool:
@@ -207,7 +207,7 @@ class TicketPane(Pane):
 
     def _share_size(self, text: str) -> None:
         """A size typed here is the size of ladder and chart too."""
-        quantity, instrument = number(text), self.instrument
+        quantity, instrument = number_in(text), self.instrument
         if instrument is not None and quantity and is_multiple(quantity, instrument.lot):
             self.desk.set_size(instrument.id, quantity)
 
@@ -258,7 +258,7 @@ class TicketPane(Pane):
         if self.instrument_id is None:
             return
         size = self.desk.step_size(self.instrument_id, by)
-        self.form.unit, self.form.amount = SizeUnit.UNITS, plain(size)
+        self.form.unit, self.form.amount = SizeUnit.UNITS, field_text(size)
         self._write()
 
     def action_step_up(self) -> None:
@@ -278,12 +278,12 @@ class TicketPane(Pane):
 
     def _step_price(self, field: NumberField, by: int) -> None:
         instrument = self.instrument
-        start = number(field.value) or self._prices().to_take(self.form.side)
+        start = number_in(field.value) or self._prices().to_take(self.form.side)
         if instrument is None or start is None:
             return
         ticks = int(start / instrument.tick) + (by if field.value else 0)
         value = instrument.price(max(1, ticks))
-        field.value = f"{value:.{instrument.price_places}f}"
+        field.value = field_text(value, instrument.price_places)
 
     def action_touch(self) -> None:
         self._price_typed = False

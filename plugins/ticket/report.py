@@ -9,7 +9,7 @@ from decimal import Decimal
 from rich.cells import cell_len
 from rich.style import Style
 
-from screens.figures import price_text, quantity_text, small_money_text
+from screens.figures import price_text, quantity_text, shown, small_money_text
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
@@ -43,7 +43,7 @@ def figures(
 def _position(before: Decimal, preview: Preview, instrument: Instrument, ink: Ink, width: int) -> list[Line]:
     """Quantity before → after @ average; the average on a line of its own where the pane is narrow."""
     after = preview.position_after
-    average = "" if preview.average_after is None else f"@ {preview.average_after:,.{instrument.price_places}f}"
+    average = "" if preview.average_after is None else shown(f"@ {preview.average_after:,.{instrument.price_places}f}")
     line: Line = (
         (" Pos    ", ink.dim),
         (quantity_text(before, instrument), ink.text),
@@ -109,7 +109,7 @@ def verdicts(found: Sequence[Verdict], ink: Ink, width: int, height: int) -> lis
     if len(rows) > room:
         what = "all" if len(passed) == len(found) else "the other"
         rows = [f" ✓ {what} {len(passed)} risk checks pass"]
-    return lines + [((row, ink.bid),) for row in rows]
+    return lines + [((row, ink.good),) for row in rows]
 
 
 def touch(prices: Prices, instrument: Instrument, ink: Ink, width: int) -> Line:

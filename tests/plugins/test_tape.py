@@ -134,7 +134,7 @@ async def test_the_newest_trade_is_on_top_with_its_time(tmp_path):
         desk.feed(trade(START + 123 * MILLISECOND, price=642_007, lots=125))
         await press()
         top = lines(pane)[0]
-        assert top.split()[:3] == ["12:00:00.123", "64200.7", "0.0125"]
+        assert top.split()[:3] == ["▴12:00:00.123", "64200.7", "0.0125"]
 
 
 async def test_merged_trades_are_counted(tmp_path):
@@ -218,7 +218,7 @@ async def test_ten_thousand_trades_between_two_frames_do_no_harm(tmp_path):
         for number in range(10_000):
             desk.feed(trade(START + number * 10 * MILLISECOND, price=642_000 + number % 7))
         await press()
-        assert lines(pane)[0].split()[0] == "12:01:39.990"
+        assert lines(pane)[0].split()[0] == "▴12:01:39.990"
 
 
 async def test_a_narrow_tape_keeps_price_and_size(tmp_path):

@@ -133,3 +133,18 @@ async def test_a_terminal_that_is_made_small_says_so_still_kills_and_comes_back(
         await pilot.resize_terminal(80, 24)
         await desk.painted(pilot)
         assert "Ladder" in desk.screen_text()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_settings(snapshot_of, size):
+    assert snapshot_of(size, "ctrl+s", *"stale")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_key_editor(snapshot_of, size):
+    assert snapshot_of(size, "ctrl+s", *"keys", "enter", *"zoom", "enter", "o")
+
+
+@pytest.mark.parametrize("theme", ["tws-contrast", "tws-safe", "tws-mono", "tws-ansi"])
+def test_themes_that_are_files(snapshot_of, theme):
+    assert snapshot_of((100, 30), settings={"theme": theme})

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from workstation.clock import SECOND
+from workstation.domain.formats import NotANumber
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
 from workstation.trading.command_execution import parse_execution, parse_pause, parse_progress
@@ -54,7 +55,7 @@ def parse(text: str, context: Context) -> Command:
     """What the line asks for. Raises `CommandError`, and nothing else, for whatever cannot be understood or done."""
     line = text.strip().removeprefix(":")
     offset = text.find(line) if line else 0
-    words = [Token(word.text, word.raw, word.at + offset) for word in tokens(line)]
+    words = [Token(_plainly(word, offset, context), word.raw, word.at + offset) for word in tokens(line)]
     if not words:
         raise CommandError(EXAMPLES, 0)
     first, rest, end = words[0], words[1:], len(text)
@@ -70,6 +71,14 @@ def parse(text: str, context: Context) -> Command:
         raise CommandError(f"{first.raw} is listed at more than one venue: {' or '.join(several)}.", first.at)
     known = ["buy", "sell", *_COMMANDS, *context.actions, *(one.symbol.lower() for one in context.instruments)]
     raise CommandError(f"{first.raw} is not a command.{suggestion(first.text, known)}", first.at)
+
+
+def _plainly(word: Token, offset: int, context: Context) -> str:
+    """The word with its number in the notation with a point, which is the only one that is understood from here on."""
+    try:
+        return context.numbers.plain_word(word.text)
+    except NotANumber as error:
+        raise CommandError(str(error), word.at + offset) from error
 
 
 def hint(text: str, context: Context) -> str:

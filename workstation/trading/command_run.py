@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from workstation.clock import Clock
+from workstation.domain.formats import POINT, NumberStyle
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.plan import Plan, PlanKind
@@ -99,6 +100,7 @@ def context_of(
     actions: Mapping[str, str] | None = None,
     themes: Sequence[str] = (),
     zone: datetime.tzinfo = datetime.UTC,
+    numbers: NumberStyle = POINT,
 ) -> Context:
     """What the words of a line refer to at this moment."""
     instruments = desk.instruments()
@@ -118,6 +120,7 @@ def context_of(
         recording=None if replay is None else (replay.start, replay.end),
         zone=zone,
         position=lambda name: desk.position(name).quantity,
+        numbers=numbers,
     )
 
 

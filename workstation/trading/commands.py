@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from workstation.clock import SECOND, span
+from workstation.domain.formats import POINT, NumberStyle
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, multiply, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
@@ -49,6 +50,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     recording: tuple[int, int] | None = None
     zone: datetime.tzinfo = datetime.UTC
     position: Callable[[InstrumentId], Decimal] = lambda _: ZERO  # signed
+    #: How the trader writes numbers.
+    numbers: NumberStyle = POINT
 
     def named(self, instrument: InstrumentId) -> Instrument | None:
         return next((one for one in self.instruments if one.id == instrument), None)

@@ -1,0 +1,207 @@
+"""Settings while the desk runs: what changes at once, and what the themes and keymaps are that it chooses from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from screens import figures, keymaps, themes
+from screens.theme import Colours, Ink, textual_theme
+from workstation.domain.formats import number_style, style_of_environment, zone_named
+from workstation.settings import SettingsError
+from workstation.settings_book import SettingsBook
+
+if TYPE_CHECKING:
+    from screens.app import TwsApp
+
+#: What takes effect as soon as it is changed; a section's name stands for all of it.
+AT_ONCE = ("theme", "rising", "keymap", "keys", "locale", "time_zone", "size_presets", "kill", "market.stale_after_ms")
+#: Files of theme and keymap are looked at this often, seconds.
+POLL_SECONDS = 0.5
+
+
+class LiveSettings:
+    """The desk's settings and looks."""
+
+    def __init__(self, app: TwsApp, book: SettingsBook) -> None:
+        self._app = app
+        self.book = book
+        folder = book.folder
+        self.themes_folder = None if folder is None else folder / "themes"
+        self.keymaps_folder = None if folder is None else folder / "keymaps"
+        self._watched: dict[str, tuple[Path, int] | None] = {"theme": None, "keymap": None}
+        self._keymap = keymaps.Keymap(keymaps.DEFAULT, "Default", "")
+
+    # -- at start
+
+    def formats(self) -> None:
+        """Numbers and times are written by the settings from now on."""
+        settings = self.book.settings
+        figures.use(
+            number_style(settings.locale) or style_of_environment(self.book.environ),
+            zone_named(settings.time_zone) if settings.time_zone else None,
+        )
+
+    def rekey(self) -> list[str]:
+        """Give the actions the keys of keymap and settings; a sentence for each that cannot be."""
+        settings, problems = self.book.settings, []
+        try:
+            self._keymap = keymaps.load(settings.keymap, self.keymaps_folder)
+        except keymaps.KeymapError as error:
+            problems.append(str(error))
+        self._watch("keymap", keymaps.files(self.keymaps_folder).get(settings.keymap))
+        return [*problems, *self._app.table.rekey(self._keymap.keys, settings.keys)]
+
+    def colours(self, name: str) -> Colours:
+        """The colours of a theme as the settings want them. Raises `ThemeError`."""
+        colours = themes.load(name, self.themes_folder)
+        return colours.rising_red() if self.book.settings.rising == "red" else colours
+
+    def theme_names(self) -> list[str]:
+        return themes.names(self.themes_folder)
+
+    def keymap_names(self) -> list[str]:
+        return list(keymaps.files(self.keymaps_folder))
+
+    def put_theme(self, name: str) -> None:
+        """Paint everything in a theme. Raises `ThemeError`; then all is as it was."""
+        app = self._app
+        colours = self.colours(name)
+        self._watch("theme", themes.files(self.themes_folder).get(name))
+        theme = textual_theme(name, colours)
+        app.ink = Ink(colours)
+        app.register_theme(theme)
+        if app.theme == name:
+            app._invalidate_css()
+            app.refresh_css(animate=False)
+        else:
+            app.theme = name
+
+    def repaint(self) -> None:
+        """Forget every cached style and paint all at once."""
+        app = self._app
+        if not app.is_running:
+            return
+        for pane in app.workspace.panes.values():
+            app.workspace.guard(pane, pane.themed)
+        app.desk_screen.themed()
+        for screen in app.screen_stack:
+            if hasattr(screen, "themed") and screen is not app.desk_screen:
+                screen.themed()
+        app.refresh_bars()
+        app.screen.refresh(layout=False)
+
+    # -- changing
+
+    def options(self, path: str) -> tuple[str, ...]:
+        """The words among which a setting chooses; empty where it is free."""
+        if path == "theme":
+            return tuple(self.theme_names())
+        if path == "keymap":
+            return tuple(self.keymap_names())
+        return self.book.defaults[path].choices
+
+    def when(self, path: str) -> str:
+        """When a change takes effect."""
+        if any(path == one or path.startswith(f"{one}.") for one in AT_ONCE):
+            return "at once"
+        if path.startswith("risk.") and any(info.name == "risk" for info in self._app.pane_infos):
+            return "at the next start; the Risk pane changes the limit in force, with a record"
+        return "at the next start"
+
+    def source(self, path: str) -> str:
+        """Where the value in force comes from; "this screen" for a theme that was chosen in the palette."""
+        if path == "theme" and self._app.state.values.get("theme"):
+            return "this screen (palette)"
+        return self.book.source(path)
+
+    def value(self, path: str) -> str:
+        """The value in force, as TOML."""
+        if path == "theme" and (chosen := self._app.state.values.get("theme")):
+            return f'"{chosen}"'
+        return self.book.value(path)
+
+    def change(self, path: str, text: str) -> str:
+        """Change a setting; the sentence that says what came of it. Raises SettingsError."""
+        options = self.options(path)
+        if path in ("theme", "keymap"):
+            self._must_load(path, text)
+        elif options and text not in options:
+            raise SettingsError(f"{path} must be one of {', '.join(options)}, not {text!r}.")
+        return self._changed(path, self.book.change(path, text))
+
+    def reset(self, path: str) -> str:
+        """Back to what the setting is without its line in the file. Raises SettingsError."""
+        return self._changed(path, self.book.reset(path))
+
+    def change_key(self, action: str, keys: list[str] | None) -> str:
+        """Give an action other keys, or those of the keymap again. Raises SettingsError."""
+        return self._changed("keys", self.book.change_key(action, keys))
+
+    def _must_load(self, path: str, name: str) -> None:
+        try:
+            if path == "theme":
+                self.colours(name)
+            else:
+                keymaps.load(name, self.keymaps_folder)
+        except (themes.ThemeError, keymaps.KeymapError) as error:
+            raise SettingsError(str(error)) from error
+
+    def _changed(self, path: str, said: str) -> str:
+        app = self._app
+        settings = self.book.settings
+        app.desk_settings = settings
+        app.engine.settings = settings
+        if path == "theme":
+            app.state.values.pop("theme", None)
+            app.state.dirty = True
+        if path in ("theme", "rising"):
+            self._show_theme(app.state.values.get("theme") or settings.theme)
+        elif path in ("keymap", "keys"):
+            for problem in self.rekey():
+                app.toast(problem, error=True)
+            app.refresh_bars()
+        elif path in ("locale", "time_zone"):
+            self.formats()
+            self.repaint()
+        elif path == "size_presets":
+            app.desk.presets_changed(settings.size_presets)
+        when = self.when(path)
+        app.engine.log.info("settings", said)
+        return said if when == "at once" else f"{said.removesuffix('.')}; it takes effect {when}."
+
+    def _show_theme(self, name: str) -> None:
+        try:
+            self.put_theme(name)
+        except themes.ThemeError as error:
+            self._app.toast(str(error), error=True)
+        else:
+            self.repaint()
+
+    # -- files that change
+
+    def _watch(self, what: str, path: Path | None) -> None:
+        self._watched[what] = None if path is None else (path, _stamp(path))
+
+    def poll(self) -> None:
+        """Take theme and keymap again where their file was saved; a broken one is told, and the old stays."""
+        for what, watched in list(self._watched.items()):
+            if watched is None or (stamp := _stamp(watched[0])) == watched[1]:
+                continue
+            self._watched[what] = (watched[0], stamp)
+            if stamp == 0:
+                continue  # an editor that writes anew takes it away for a moment
+            if what == "theme":
+                self._show_theme(self._app.theme)
+            else:
+                for problem in self.rekey():
+                    self._app.toast(problem, error=True)
+                self._app.refresh_bars()
+
+
+def _stamp(path: Path) -> int:
+    """When a file was written, 0 for one that is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
