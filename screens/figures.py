@@ -99,6 +99,14 @@ def typed_number(text: str, what: str = "number") -> Decimal:
         raise Refused(str(error).replace("a number", f"a {what}", 1) if what != "number" else str(error)) from error
 
 
+def plain_word(word: str) -> str:
+    """A word with a number in it in the plain notation, for what reads the command line's words. Raises `Refused`."""
+    try:
+        return _style.plain_word(word)
+    except NotANumber as error:
+        raise Refused(str(error)) from error
+
+
 def number_in(text: str) -> Decimal | None:
     """As `typed_number`; None for what is no number."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from screens.figures import field_text, plain_text, typed_number
+from screens.figures import field_text, plain_text, plain_word, typed_number
 from workstation.clock import span
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, is_multiple
@@ -82,7 +82,7 @@ class Form:
         if stop is None and self.unit is SizeUnit.RISK:
             stop = _price("stop price", self.stop)
         target = _price("target", self.exit_target) if self.exit_target else None
-        trail = Trail(distance_of(Token(self.exit_trail, self.exit_trail, 0))) if self.exit_trail else None
+        trail = Trail(distance_of(Token(plain_word(self.exit_trail), self.exit_trail, 0))) if self.exit_trail else None
         if stop is None and target is None and trail is None:
             return None
         if draft.reduce_only:
