@@ -34,6 +34,9 @@ class Holding(msgspec.Struct, frozen=True):
     realized: Decimal
     fees: Decimal
     currency: str
+    liquidation: Decimal | None = None
+    distance: Decimal | None = None  # to the liquidation price, in percent of the mark
+    funding: Decimal = ZERO  # received less paid
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -48,6 +51,10 @@ class Balance(msgspec.Struct, frozen=True):
 
 type Row = Holding | Balance
 
+_far = Decimal("Infinity")  # what cannot be liquidated sorts last
+#: Closer to liquidation than this many percent of the mark is shown as a warning.
+_NEAR = Decimal(10)
+
 _POSITIONS = (
     Column("instrument", "Instrument", 13, keep=12, flex=True, sort=lambda row: row.instrument),
     Column("quantity", "Qty", 8, right=True, keep=11, sort=lambda row: row.quantity),
@@ -56,8 +63,13 @@ _POSITIONS = (
     Column("value", "Value", 11, right=True, keep=4, sort=lambda row: row.value or ZERO),
     Column("unrealized", "Unreal.", 10, right=True, keep=10, sort=lambda row: row.unrealized or ZERO),
     Column("share", "%", 7, right=True, keep=6, sort=lambda row: row.share or ZERO),
+    Column("liquidation", "Liq.", 10, right=True, keep=9, sort=lambda row: row.liquidation or ZERO),
+    Column(
+        "distance", "Dist.%", 6, right=True, keep=8, sort=lambda row: _far if row.distance is None else row.distance
+    ),
     Column("realized", "Realised", 10, right=True, keep=5, sort=lambda row: row.realized),
     Column("fees", "Fees", 8, right=True, keep=3, sort=lambda row: row.fees),
+    Column("funding", "Funding", 9, right=True, keep=3, sort=lambda row: row.funding),
     Column("currency", "In", 5, keep=2),
 )
 _BALANCES = (
@@ -123,6 +135,8 @@ class PositionsPane(TablePane[Row]):
             share = None
             if unrealized is not None and position.cost:
                 share = divide(multiply(unrealized, Decimal(100)), abs(position.cost), Decimal("0.01"))
+            margin = self.engine.margin(instrument.id)
+            away = margin.distance
             found.append(
                 Holding(
                     instrument=instrument.id,
@@ -135,6 +149,9 @@ class PositionsPane(TablePane[Row]):
                     realized=position.realized,
                     fees=position.fees,
                     currency=instrument.settlement,
+                    liquidation=margin.liquidation,
+                    distance=None if away is None else multiply(away, Decimal(100)),
+                    funding=margin.funding,
                 )
             )
         return found
@@ -192,6 +209,14 @@ class PositionsPane(TablePane[Row]):
                 return money_text(row.unrealized, True, decimals), ink.signed(row.unrealized)
             case "share":
                 return money_text(row.share, True), ink.signed(row.share)
+            case "liquidation":
+                return price_text(row.liquidation, instrument), ink.text
+            case "distance":
+                near = row.distance is not None and row.distance < _NEAR
+                text = "–" if row.distance is None else f"{row.distance:,.1f}"
+                return text, ink.warning if near else ink.dim
+            case "funding":
+                return money_text(row.funding, True, decimals), ink.signed(row.funding)
             case "realized":
                 return money_text(row.realized, True, decimals), ink.signed(row.realized)
             case "fees":

@@ -37,7 +37,10 @@ def figures(
     elif instrument.is_spot:
         margin = ("Queue", quantity_text(preview.queue, instrument))
     lines.append(_pair(("Fee", small_money_text(preview.fee), ""), margin, ink, width))
-    return lines + _position(position.quantity, preview, instrument, ink, width)
+    lines += _position(position.quantity, preview, instrument, ink, width)
+    if not instrument.is_spot or preview.liquidation_after is not None:
+        lines.append(_liquidation(preview, instrument, ink, width))
+    return lines
 
 
 def _position(before: Decimal, preview: Preview, instrument: Instrument, ink: Ink, width: int) -> list[Line]:
@@ -55,6 +58,20 @@ def _position(before: Decimal, preview: Preview, instrument: Instrument, ink: In
     if sum(cell_len(text) for text, _ in line) + cell_len(average) < width:
         return [(*line, (f" {average}", ink.text))]
     return [line, ((f"        {average}", ink.text),)]
+
+
+def _liquidation(preview: Preview, instrument: Instrument, ink: Ink, width: int) -> Line:
+    """Where the position would be liquidated once the order has filled, how far that is, and the leverage."""
+    price, mark = preview.liquidation_after, preview.mark
+    if price is None:
+        return ((" Liq.   ", ink.dim), ("none" if preview.position_after else "–", ink.text))
+    away = "" if not mark else f" {abs(price / mark - 1) * 100:.1f}% away"
+    leverage = f" {preview.leverage.normalize():f}×"
+    line = [(" Liq.   ", ink.dim), (price_text(price, instrument), ink.warning)]
+    for part in (away, leverage):
+        if sum(cell_len(text) for text, _ in line) + cell_len(part) < width:
+            line.append((part, ink.dim))
+    return tuple(line)
 
 
 def _pair(left: tuple[str, str, str], right: tuple[str, str], ink: Ink, width: int) -> Line:

@@ -54,6 +54,17 @@ async def test_profit_follows_the_mark_and_nothing_is_painted_without_it(tmp_pat
         assert "-15.00" in row_of(desk, PERP)
 
 
+async def test_a_row_shows_where_it_would_be_liquidated_how_far_that_is_and_the_funding(tmp_path):
+    async with scene(tmp_path, PositionsPane) as (desk, pilot):
+        mark(desk, "64115")
+        await desk.painted(pilot)
+        margin = desk.engine.margin(PERP.id)
+        assert f"{margin.liquidation:,.1f}" in row_of(desk, PERP)
+        assert f"{margin.distance * 100:,.1f}" in row_of(desk, PERP)
+        columns = [column.key for column in PositionsPane.COLUMNS]
+        assert {"liquidation", "distance", "funding"} <= set(columns)
+
+
 async def test_the_last_line_is_the_desks_equity_and_its_parts(tmp_path):
     async with scene(tmp_path, PositionsPane) as (desk, _pilot):
         equity = desk.engine.equity_detail()

@@ -22,6 +22,7 @@ from workstation.domain.formats import NotANumber
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
 from workstation.trading.command_execution import parse_execution, parse_pause, parse_progress
+from workstation.trading.command_margin import parse_leverage, parse_margin
 from workstation.trading.command_orders import instrument_named, parse_order, venues_of
 from workstation.trading.command_plans import parse_chase, parse_exits, parse_scale
 from workstation.trading.command_risk import parse_breaker, parse_limit, parse_reducing
@@ -262,6 +263,8 @@ _COMMANDS: dict[str, _Handler] = {
     "trail": _exit,
     "scale": _scale,
     "chase": _chase,
+    "leverage": parse_leverage,
+    "margin": parse_margin,
     "flatten": _flatten,
     "kill": _kill,
     "rearm": _rearm,

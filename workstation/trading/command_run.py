@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from workstation.clock import Clock
 from workstation.domain.formats import POINT, NumberStyle
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.plan import Plan, PlanKind
 from workstation.domain.position import Position
@@ -36,6 +37,8 @@ from workstation.trading.commands import (
     ResetBreaker,
     ReversePosition,
     Seek,
+    SetLeverage,
+    SetMarginMode,
     SetReducing,
     SetSpeed,
     StartPlan,
@@ -71,6 +74,8 @@ class CommandDesk(ExecutionDesk, Protocol):
     def close_position(self, instrument: InstrumentId, /) -> Awaitable[Order]: ...
     def reverse(self, instrument: InstrumentId, /) -> Awaitable[Order]: ...
     def break_even(self, instrument: InstrumentId, /) -> Awaitable[Order]: ...
+    def set_leverage(self, instrument: InstrumentId, leverage: Decimal, /) -> Awaitable[None]: ...
+    def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode, /) -> Awaitable[None]: ...
     def kill(self, reason: str = ..., /) -> Any: ...
     def flatten(self) -> Any: ...
     def rearm(self, account_name: str, /) -> Awaitable[None]: ...
@@ -151,6 +156,12 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
             return outcome(await desk.reverse(instrument))
         case BreakEven(instrument=instrument):
             return outcome(await desk.break_even(instrument))
+        case SetLeverage(instrument=instrument, leverage=leverage):
+            await desk.set_leverage(instrument, leverage)
+            return f"The leverage of {instrument} is {leverage} now."
+        case SetMarginMode(instrument=instrument, mode=mode):
+            await desk.set_margin_mode(instrument, mode)
+            return f"{instrument} has {mode} margin now."
         case Kill():
             desk.kill("typed on the command line")
         case Flatten():

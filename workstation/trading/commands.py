@@ -11,6 +11,7 @@ import msgspec
 from workstation.clock import SECOND, span
 from workstation.domain.formats import POINT, NumberStyle
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.margin import MarginMode
 from workstation.domain.numbers import ZERO, multiply, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan, PlanKind
@@ -128,6 +129,16 @@ class BreakEven(msgspec.Struct, frozen=True):
     instrument: InstrumentId
 
 
+class SetLeverage(msgspec.Struct, frozen=True):
+    instrument: InstrumentId
+    leverage: Decimal
+
+
+class SetMarginMode(msgspec.Struct, frozen=True):
+    instrument: InstrumentId
+    mode: MarginMode
+
+
 class Kill(msgspec.Struct, frozen=True):
     pass
 
@@ -189,6 +200,8 @@ type Command = (
     | ClosePosition
     | ReversePosition
     | BreakEven
+    | SetLeverage
+    | SetMarginMode
     | Kill
     | Flatten
     | Rearm
@@ -384,6 +397,11 @@ def describe(command: Command, context: Context) -> str:
             return f"Cancel the orders of {instrument} and reverse its position at market."
         case BreakEven(instrument=instrument):
             return f"Put a reduce-only stop of {instrument} where closing pays entry and fees."
+        case SetLeverage(instrument=instrument, leverage=leverage):
+            return f"Set the leverage of {instrument} to {plain(leverage)}."
+        case SetMarginMode(instrument=instrument, mode=mode):
+            behind = "only what is set aside" if mode is MarginMode.ISOLATED else "all free money of its currency"
+            return f"Margin {instrument} {mode}: {behind} stands behind its position."
         case Kill():
             return "Kill switch: halt trading and cancel every working order, protective stops too."
         case Flatten():

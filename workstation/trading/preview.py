@@ -9,7 +9,7 @@ import msgspec
 
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.margin import initial
-from workstation.domain.numbers import multiply
+from workstation.domain.numbers import ONE, multiply
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.domain.position import apply_fill
 from workstation.trading.core import TradingCore
@@ -35,6 +35,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     average_after: Decimal | None
     queue: Decimal | None
     liquidation_after: Decimal | None = None
+    mark: Decimal | None = None
+    leverage: Decimal = ONE
 
     @property
     def ok(self) -> bool:
@@ -87,6 +89,8 @@ def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True
         average_after=after.average_price(instrument),
         queue=_queue(core, draft, price) if rests else None,
         liquidation_after=liquidation_after(core, instrument, fill),
+        mark=core.market.mark(instrument.id),
+        leverage=question.leverage,
     )
 
 

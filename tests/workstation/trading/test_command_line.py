@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from workstation.clock import SECOND, span
 from workstation.domain.instrument import ContractType, Instrument
+from workstation.domain.margin import MarginMode
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side, TimeInForce
 from workstation.domain.plan import Distance, Plan, PlanKind, Trail
 from workstation.trading.command_line import EXAMPLES, hint, parse
@@ -34,6 +35,8 @@ from workstation.trading.commands import (
     RunAction,
     Seek,
     SelectInstrument,
+    SetLeverage,
+    SetMarginMode,
     SetSpeed,
     SetTheme,
     StartPlan,
@@ -169,6 +172,11 @@ def test_an_order_is_read(text: str, expected: OrderDraft) -> None:
         ("chase", ChaseOrder(instrument=BTC.id, percent=D("0.5"))),
         ("chase eth-usdt 3250", ChaseOrder(instrument=ETH.id, bound=D(3250))),
         ("chase 0.2%", ChaseOrder(instrument=BTC.id, percent=D("0.2"))),
+        ("leverage btc-usdt-perp 5", SetLeverage(PERP.id, D(5))),
+        ("leverage 5x btc-usdt-perp", SetLeverage(PERP.id, D(5))),
+        ("leverage 1", SetLeverage(BTC.id, D(1))),
+        ("margin btc-usdt-perp isolated", SetMarginMode(PERP.id, MarginMode.ISOLATED)),
+        ("margin btc-usdt-perp cross", SetMarginMode(PERP.id, MarginMode.CROSS)),
         ("flatten", Flatten()),
         ("kill", Kill()),
         ("rearm My Account", Rearm("My Account")),
@@ -481,3 +489,20 @@ def test_the_outcome_of_an_order_is_a_sentence() -> None:
     assert cancelled([]) == "There was no working order to cancel."
     assert cancelled([done(OrderState.CANCELED)]) == "1 order cancelled."
     assert cancelled([done(OrderState.CANCELED), done(OrderState.UNKNOWN)]).startswith("1 of 2 orders cancelled so far")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("leverage", "Type leverage 5"),
+        ("leverage btc-usdt-perp 21", "a whole number from 1 to 20, not 21"),
+        ("leverage btc-usdt-perp 2.5", "a whole number from 1 to 20"),
+        ("leverage nothing 5", "There is no instrument nothing"),
+        ("leverage 5", "from 1 to 1, not 5"),
+        ("margin isolatd", "Did you mean isolated?"),
+        ("margin isolated", "its margin is always cross"),
+        ("margin btc-usdt-perp isolated now", "one word too many"),
+    ],
+)
+def test_margin_that_cannot_be_set_says_why(text: str, said: str) -> None:
+    assert said in hint(text, context())
