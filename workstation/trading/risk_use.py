@@ -29,7 +29,8 @@ class Use(msgspec.Struct, frozen=True):
 def limit_uses(core: TradingCore, now: int) -> dict[str, Use]:
     """The use of every limit that fills up, by its path; groups as "groups.NAME", strategies as "strategies.ORIGIN"."""
     limits, orders = core.limits, core.orders.open_orders()
-    busy = {order.instrument for order in orders} | {one.instrument for one in core.portfolio.open_positions()}
+    open_in = {order.instrument for order in orders} | {one.instrument for one in core.portfolio.open_positions()}
+    busy = sorted(open_in)  # of two that use as much, always the same one is named
     exposures = {name: core.position_risk(core.instruments[name]).exposure for name in busy}
     total = ZERO
     for exposure in exposures.values():
