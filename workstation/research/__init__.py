@@ -10,6 +10,6 @@
 
 `engine`: Costs, Result, Trades and the Engine protocol. `fast`, `kernel`: the compiled engine. `backtesting_engine`:
 backtesting.py behind its adapter. `rules`: the arithmetic of sizes, exits and protections, one source for all engines.
-`metrics`, `summary`: the figures. `sweep`: many parameters, results as they come. `command_line`: `tws backtest`,
-`tws sweep`.
+`metrics`, `summary`: the figures. `sweep`: many parameters, results as they come. `walk_forward`, `monte_carlo`,
+`overfitting`, `detectors`: how much of it is luck, or a mistake. `command_line`: `tws backtest`, `tws sweep`.
 """

@@ -28,17 +28,23 @@ class FastEngine:
         return Result(name, strategy.params, self.name, candles, costs, Trades.of(whole, real), equity)
 
 
-def simulate(strategy: SignalStrategy, candles: Candles, costs: Costs) -> tuple[Ints, Floats, Floats]:
-    """The kernel's raw answer (see `kernel.walk`). Raises `BacktestError` for fewer than 2 bars."""
+def simulate(
+    strategy: SignalStrategy, candles: Candles, costs: Costs, *, first: int = 0
+) -> tuple[Ints, Floats, Floats]:
+    """The kernel's raw answer (see `kernel.walk`); bars before `first` only warm the indicators up.
+
+    Raises `BacktestError` for fewer than 2 bars.
+    """
     if len(candles) < 2:
         raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
-    plan = strategy.sizing.plan(candles)
+    plan, codes = strategy.sizing.plan(candles), strategy.codes(candles)
+    codes[:first] = 0
     whole, real, equity = kernel.walk(  # every number a float: another type would compile another kernel
         candles.open,
         candles.high,
         candles.low,
         candles.close,
-        strategy.codes(candles),
+        codes,
         strategy.exits.atr(candles),
         int(plan.kind),
         plan.amount,

@@ -1,0 +1,175 @@
+"""The kernel beside a bare numba loop, the sweep beside Backtest.optimize, in one run. No assertion on time.
+
+Run with: uv run pytest -m benchmark tests/benchmarks/test_research_speed.py -s
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numba import njit
+
+from tests.support.bars import random_walk
+from workstation.market.candles import Candles, Memo
+from workstation.research import kernel
+from workstation.research.engine import Costs, engine
+from workstation.research.fast import simulate
+from workstation.research.metrics import period_ends, periods_per_year
+from workstation.research.summary import summarise
+from workstation.research.sweep import grid, sweep
+from workstation.strategies.shipped.sma_cross import SmaCross
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
+
+MINUTE = 60_000_000_000
+COSTS = Costs(cash=100_000, fee=0.0005)
+
+
+@pytest.fixture(scope="module")
+def bars() -> Candles:
+    return random_walk(100_000, seed=1, interval=MINUTE, step=0.0008)
+
+
+@njit(nogil=True)
+def bare(open_, close, fast, slow, cash, fee):  # type: ignore[no-untyped-def]
+    """The least that is a backtest: two running sums, crossings, one position, one count."""
+    sum_fast, sum_slow, units, trades, before, pending = 0.0, 0.0, 0.0, 0, 0.0, 0
+    for i in range(len(close)):
+        if pending == 1 and units == 0:
+            units = cash / (open_[i] * (1 + fee))
+            cash = 0.0
+        elif pending == -1 and units > 0:
+            cash = units * open_[i] * (1 - fee)
+            units = 0.0
+            trades += 1
+        pending = 0
+        sum_fast += close[i]
+        sum_slow += close[i]
+        if i >= fast:
+            sum_fast -= close[i - fast]
+        if i >= slow:
+            sum_slow -= close[i - slow]
+        if i >= slow - 1:
+            now = sum_fast / fast - sum_slow / slow
+            if i >= slow:
+                if now > 0 and before <= 0:
+                    pending = 1
+                elif now < 0 and before >= 0:
+                    pending = -1
+            before = now
+    if units > 0:
+        cash = units * close[-1] * (1 - fee)
+        trades += 1
+    return cash, trades
+
+
+def least(work: Callable[[], object], rounds: int = 25) -> float:
+    """CPU seconds of the quickest of some rounds."""
+    taken = []
+    for _ in range(rounds):
+        start = time.process_time()
+        work()
+        taken.append(time.process_time() - start)
+    return min(taken)
+
+
+def test_the_kernel_beside_a_bare_loop(bars: Candles) -> None:
+    n, periods, ends = len(bars), periods_per_year(bars), period_ends(bars)
+    strategy = SmaCross(fast=10, slow=30)
+
+    def run(candles: Candles) -> object:
+        whole, real, equity = simulate(strategy, candles, COSTS)
+        return summarise(whole, real, equity, ends, periods, COSTS.cash)
+
+    cash, trades = bare(bars.open, bars.close, 10, 30, COSTS.cash, COSTS.fee)
+    run(bars)
+    result = engine("fast").run(strategy, bars, COSTS)
+    assert (len(result.trades), result.equity[-1]) == (trades, pytest.approx(cash, rel=1e-9))
+    codes = strategy.codes(bars)
+    nothing = np.zeros(1)
+    plan = strategy.sizing.plan(bars)
+    exits, roi, protections = strategy.exits.numbers, strategy.exits.roi_table, strategy.protections.numbers
+
+    def walk_only() -> object:
+        whole, real, equity = kernel.walk(
+            bars.open, bars.high, bars.low, bars.close, codes, nothing, 0, plan.amount, np.array([0.0, 1.0, 0.0]),
+            exits, roi, protections, nothing, COSTS.cash, COSTS.fee, 0.0, 1.0, 0.0, True, 0,
+        )  # fmt: skip
+        return summarise(whole, real, equity, ends, periods, COSTS.cash)
+
+    walk_only()
+    loop = least(lambda: bare(bars.open, bars.close, 10, 30, COSTS.cash, COSTS.fee), 60)
+    inner = least(walk_only, 60)
+    cold = least(lambda: run(replace(bars, memo=Memo())))
+    warm = least(lambda: run(bars))
+    report = least(lambda: engine("fast").run(strategy, bars, COSTS).metrics)
+    print(f"\n{trades} trades on {n:,} bars, CPU ms (million bars a second):")
+    for label, seconds in (
+        ("bare numba loop", loop),
+        ("kernel and trade statistics", inner),
+        ("with signals, indicators kept", warm),
+        ("with signals, indicators new, candles checked", cold),
+        ("with the full metrics", report),
+    ):
+        print(f"  {label:46} {1e3 * seconds:8.3f}  ({n / seconds / 1e6:7.1f})  {seconds / loop:6.2f}× the loop")
+
+
+def test_a_sweep_of_a_thousand_beside_optimize(bars: Candles) -> None:
+    import resource
+
+    from backtesting import Backtest, Strategy
+    from backtesting.lib import crossover
+
+    from workstation.research.backtesting_engine import frame
+
+    combinations = grid(SmaCross, {"fast": list(range(5, 45)), "slow": list(range(50, 175, 5))})
+    assert len(combinations) == 1_000
+    list(sweep(SmaCross, bars.slice(0, 1_000), combinations[:20], COSTS))
+    fresh = replace(bars, memo=Memo())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start, cpu = time.perf_counter(), time.process_time()
+    first = None
+    for _ in sweep(SmaCross, fresh, combinations, COSTS):
+        first = first or time.perf_counter() - start
+    wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    start1 = time.perf_counter()
+    list(sweep(SmaCross, replace(bars, memo=Memo()), combinations, COSTS, workers=1))
+    single = time.perf_counter() - start1
+
+    def average(values: np.ndarray, length: int) -> np.ndarray:
+        sums = np.cumsum(np.insert(values, 0, 0.0))
+        return np.append(np.full(length - 1, np.nan), (sums[length:] - sums[:-length]) / length)
+
+    class Cross(Strategy):  # type: ignore[misc]
+        fast, slow = 10, 50
+
+        def init(self) -> None:
+            self.one = self.I(average, self.data.Close, self.fast)
+            self.two = self.I(average, self.data.Close, self.slow)
+
+        def next(self) -> None:
+            if crossover(self.one, self.two):
+                self.buy()
+            elif crossover(self.two, self.one):
+                self.position.close()
+
+    tried = 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        test = Backtest(frame(bars), Cross, cash=COSTS.cash, commission=COSTS.fee)
+        begin, begin_cpu = time.perf_counter(), time.process_time()
+        for fast in (10, 20):
+            test.run(fast=fast)
+        theirs, theirs_cpu = (time.perf_counter() - begin) / tried, (time.process_time() - begin_cpu) / tried
+    print(
+        f"\n1,000 combinations: {wall:.2f} s ({cpu:.2f} CPU s), first rows after {1e3 * (first or 0):.0f} ms, "
+        f"{grown:.0f} MB more, {before + 1024 * grown:,.0f} KB in all; one thread {single:.2f} s.\n"
+        f"Backtest.run (what optimize does for each): {theirs:.2f} s ({theirs_cpu:.2f} CPU s) a combination: "
+        f"{1_000 * theirs_cpu / cpu:,.0f}× the CPU time for 1,000."
+    )

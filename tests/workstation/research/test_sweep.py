@@ -1,0 +1,98 @@
+"""Sweeps: the same rows by any executor, streaming, cancelled at once, errors as rows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+from tests.support.bars import candles, random_walk
+from workstation.market.candles import Candles
+from workstation.research.engine import BacktestError, Costs
+from workstation.research.sweep import CHUNK, best_row, grid, parse_grid, sample, sweep
+from workstation.strategies.contract import Signals
+from workstation.strategies.parameters import ParameterError
+from workstation.strategies.shipped.rsi import Rsi
+from workstation.strategies.shipped.sma_cross import SmaCross
+
+WALK = random_walk(600, seed=3)
+COMBINATIONS = grid(SmaCross, {"fast": list(range(2, 12)), "slow": [20, 30, 40, 50]})
+
+
+def test_any_executor_gives_the_same_rows() -> None:
+    costs = Costs(fee=0.001, slippage=0.0005)
+    alone = sorted(sweep(SmaCross, WALK, COMBINATIONS, costs, workers=1), key=lambda row: row.index)
+    assert [row.params for row in alone] == COMBINATIONS
+    with ThreadPoolExecutor(3) as threads:
+        assert sorted(sweep(SmaCross, WALK, COMBINATIONS, costs, executor=threads), key=lambda r: r.index) == alone
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        rows = list(sweep(SmaCross, WALK, COMBINATIONS, costs, executor=processes))
+        assert sorted(rows, key=lambda row: row.index) == alone
+
+
+def test_rows_stream_and_a_cancel_drops_the_rest() -> None:
+    rows = sweep(SmaCross, WALK, COMBINATIONS * 20, Costs(), workers=1)
+    first = [next(rows) for _ in range(3)]
+    assert [row.index for row in first] == [0, 1, 2]
+    rows.close()  # type: ignore[attr-defined]
+    seen = 0
+
+    def enough() -> bool:
+        return seen >= 20
+
+    for _ in sweep(SmaCross, WALK, COMBINATIONS * 20, Costs(), workers=1, cancelled=enough):
+        seen += 1
+    assert 20 <= seen <= 20 + 3 * CHUNK
+
+
+def test_a_combination_that_cannot_be_run_is_a_row_with_its_reason() -> None:
+    rows = list(sweep(SmaCross, WALK, [{"fast": 5}, {"fast": 0}], Costs(), workers=1))
+    assert rows[0].error is None
+    assert rows[1].error is not None
+    assert "fast must be a whole number" in rows[1].error
+    assert best_row(rows, "sharpe") == rows[0]
+
+
+def test_an_indicator_is_shared_by_all_combinations(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workstation.strategies import indicators
+
+    worked = []
+    mean = indicators.loops.rolling_mean
+    monkeypatch.setattr(indicators.loops, "rolling_mean", lambda values, n: worked.append(n) or mean(values, n))
+    list(sweep(SmaCross, random_walk(600, seed=4), COMBINATIONS, Costs(), workers=1))
+    assert sorted(worked) == sorted({n for c in COMBINATIONS for n in c.values()})
+
+
+def test_grids_and_samples() -> None:
+    assert parse_grid(Rsi, ["low=20:30:5", "length=7,14"]) == {"low": [20.0, 25.0, 30.0], "length": [7, 14]}
+    assert parse_grid(SmaCross, ["fast=3:5"]) == {"fast": [3, 4, 5]}
+    assert len(grid(SmaCross, {})) == 1
+    some = sample(COMBINATIONS, 10, seed=1)
+    assert some == sample(COMBINATIONS, 10, seed=1) != sample(COMBINATIONS, 10, seed=2)
+    assert len({tuple(c.values()) for c in some}) == 10
+    for wrong in ("fast", "fist=1:2:1", "fast=1:2:0", "fast=0:5:1", "direction=1:2:1", "fast=a:b:c"):
+        with pytest.raises(ParameterError):
+            parse_grid(SmaCross, [wrong])
+
+
+def test_ranking_knows_what_less_is_better() -> None:
+    rows = list(sweep(SmaCross, WALK, COMBINATIONS, Costs(fee=0.001), workers=1))
+    cheapest = best_row(rows, "fees_paid")
+    assert cheapest is not None
+    assert cheapest.metrics["fees_paid"] == min(row.metrics["fees_paid"] for row in rows)
+    shallow = best_row(rows, "max_drawdown_pct")
+    assert shallow is not None
+    assert shallow.metrics["max_drawdown_pct"] == max(row.metrics["max_drawdown_pct"] for row in rows)
+    with pytest.raises(BacktestError, match="two bars"):
+        next(sweep(SmaCross, candles([(1, 1, 1, 1)]), COMBINATIONS, Costs()))
+
+
+class Broken(SmaCross):
+    def signals(self, candles: Candles) -> Signals:
+        raise ZeroDivisionError
+
+
+def test_what_a_strategy_raises_ends_the_sweep() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(sweep(Broken, WALK, COMBINATIONS, Costs(), workers=2))

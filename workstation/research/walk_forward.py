@@ -1,0 +1,95 @@
+"""Walk-forward: the best parameters of the past, traded on what came next, again and again; the curve out of sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from workstation.market.candles import Candles, Floats
+from workstation.research.engine import BacktestError, Costs, Trades
+from workstation.strategies.contract import SignalStrategy
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Bars [train, split) choose, bars [split, end) are traded."""
+
+    train: int
+    split: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What one fold gave: the chosen parameters, their figure in and out of sample, trades and equity of the test bars.
+
+    `params` is None where no combination had the figure: nothing was traded.
+    """
+
+    fold: Fold
+    params: dict[str, Any] | None
+    inside: float
+    outside: float
+    trades: Trades
+    equity: Floats
+
+
+def folds(bars: int, train: int, test: int, anchored: bool = False) -> list[Fold]:
+    """Windows of `train` bars, each followed by `test` bars that overlap nowhere; anchored windows all begin with the
+    first bar. The last may be shorter. Raises `BacktestError` where there is no room for one."""
+    if train < 2 or test < 2 or train + 2 > bars:
+        raise BacktestError(f"{bars:,} bars have no room for a walk of {train:,} to learn from and {test:,} to trade.")
+    splits = range(train, bars - 1, test)
+    return [Fold(0 if anchored else split - train, split, min(split + test, bars)) for split in splits]
+
+
+def walk_forward(
+    cls: type[SignalStrategy],
+    candles: Candles,
+    combinations: Sequence[Mapping[str, Any]],
+    costs: Costs,
+    *,
+    train: int,
+    test: int,
+    anchored: bool = False,
+    rank: str = "sharpe",
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Step]:
+    """Each step as it is done. Each test begins flat, with the equity that the one before left; its indicators are warm
+    from the training bars, its first decision falls on the last of them. Ends when `cancelled` says so or the money is
+    gone. Raises `BacktestError`."""
+    from workstation.research.fast import simulate
+    from workstation.research.metrics import period_ends, periods_per_year
+    from workstation.research.summary import FIGURES, summarise
+    from workstation.research.sweep import best_row, sweep
+
+    cash = costs.cash
+    for fold in folds(len(candles), train, test, anchored):
+        rows = list(
+            sweep(cls, candles.slice(fold.train, fold.split), combinations, costs, workers=1, cancelled=cancelled)
+        )
+        if cancelled() or cash <= 0:
+            return
+        best = best_row(rows, rank)
+        if best is None:
+            none = Trades.of(np.empty((0, 4), np.int64), np.empty((0, 7)))
+            yield Step(fold, None, float("nan"), float("nan"), none, np.full(fold.end - fold.split, cash))
+            continue
+        window = candles.slice(fold.train, fold.end)
+        begin = fold.split - fold.train
+        whole, real, equity = simulate(cls(**best.params), window, replace(costs, cash=cash), first=begin - 1)
+        tested = candles.slice(fold.split, fold.end)
+        whole[:, :2] -= begin
+        numbers = summarise(whole, real, equity[begin:], period_ends(tested), periods_per_year(candles), float(cash))
+        outside = float(numbers[FIGURES.index(rank)])
+        whole[:, :2] += fold.split
+        yield Step(fold, best.params, best.metrics[rank], outside, Trades.of(whole, real), equity[begin:])
+        cash = float(equity[-1])
+
+
+def stitched(steps: Sequence[Step]) -> Floats:
+    """The equity out of sample, one number a bar from the first test bar on."""
+    return np.concatenate([step.equity for step in steps]) if steps else np.empty(0)
