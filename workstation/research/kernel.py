@@ -104,9 +104,10 @@ def walk(
     timed = int(exits[6])
     targeted = exits[5] > 0 or len(roi) > 0
     levelled = moving or targeted or exits[0] > 0 or exits[1] > 0
+    funded = len(funding) > 1 or funding[0] != 0
+    calm = not levelled and not funded and timed == 0
     margined = leverage > 1 or maintenance > 0
     guarded = len(protections) > 0
-    funded = len(funding) > 1 or funding[0] != 0
     many_sizes, many_atr, many_funding = len(sizes) > 1, len(atr) > 1, len(funding) > 1
 
     count, side, pending_exit, pending_entry = 0, 0, -1, 0
@@ -122,6 +123,10 @@ def walk(
                 go_long, go_short = (code & 3) == 1, (code & 12) == 4
                 if go_long != go_short:
                     pending_entry = 1 if go_long else -1
+            continue
+
+        if calm and side != 0 and pending_exit < 0 and codes[i] == 0 and ruin == 0 and i + 1 < n:
+            equity[i] = cash + side * units * (close[i] - entry)  # the usual bar of a position without levels
             continue
 
         reason, price = -1, 0.0

@@ -35,7 +35,7 @@ def summarise(whole: Ints, real: Floats, equity: Floats, ends: Ints, periods: fl
     for i in range(n):
         if equity[i] > peak:
             peak = equity[i]
-        elif equity[i] < peak:
+        elif equity[i] < peak * (1 + deepest):  # a division only where the drawdown deepens
             deepest = min(deepest, equity[i] / peak - 1)
     m = len(ends) - 1
     mean, growth, down = 0.0, 1.0, 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from workstation.market.candles import Floats, Ints
+from workstation.market.candles import Bools, Floats, Ints
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -32,6 +32,15 @@ def rolling_mean(values: Floats, length: int) -> Floats:
                 total = t
         if i >= length - 1 and missing == 0:
             out[i] = total / length
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def crossings(a: Floats, b: Floats) -> Bools:
+    """Where `a` is above `b` and was known not to be one bar before."""
+    out = np.zeros(len(a), np.bool_)
+    for i in range(1, len(a)):
+        out[i] = a[i] > b[i] and a[i - 1] <= b[i - 1]
     return out
 
 

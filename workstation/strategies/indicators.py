@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from workstation.market.candles import DAY, Candles, Floats, Ints
+from workstation.market.candles import DAY, Bools, Candles, Floats, Ints
 from workstation.strategies import indicator_loops as loops
 
 
@@ -228,18 +228,20 @@ def resample(candles: Candles, bars: int) -> tuple[Candles, Ints]:
     return candles.memo.get(("resample", bars), work)
 
 
-def crossed_above(a: Floats, b: Floats | float) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Above now, and not above (but known) one bar before."""
-    now = a > b
-    known = ~(np.isnan(a) | np.isnan(b))
-    out = np.zeros(len(a), dtype=np.bool_)
-    out[1:] = now[1:] & ~now[:-1] & known[:-1]
-    return out
+def crossed_above(a: Floats, b: Floats | float) -> Bools:
+    """Above now, and known not to be above one bar before."""
+    found: Bools = loops.crossings(a, _level(a, b))
+    return found
 
 
-def crossed_below(a: Floats, b: Floats | float) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Below now, and not below (but known) one bar before."""
-    return crossed_above(-a, -b)
+def crossed_below(a: Floats, b: Floats | float) -> Bools:
+    """Below now, and known not to be below one bar before."""
+    found: Bools = loops.crossings(_level(a, b), a)
+    return found
+
+
+def _level(a: Floats, b: Floats | float) -> Floats:
+    return b if isinstance(b, np.ndarray) else np.full(len(a), float(b))
 
 
 def ta(candles: Candles, name: str, **arguments: Any) -> tuple[Floats, ...]:
