@@ -2,7 +2,8 @@
 
 Every check is a pure function of a `Question`; it returns None when it is content, else the sentence that says why not.
 The ticket's preview, the denial of an order and the documentation are all read from `CHECKS`. An order that can only
-shrink a position (`Question.shrinks`) is never stopped by a limit (`LIMITS`), only by what cannot be executed.
+shrink a position (`Question.shrinks`) is never stopped by a limit (`LIMITS`), only by what cannot be executed or was
+surely not meant: a slipped digit is one in an exit too, unless the order is flagged reduce-only.
 """
 
 from __future__ import annotations
@@ -136,9 +137,9 @@ def _price_known(q: Question) -> str | None:
 
 
 def _collar(q: Question) -> str | None:
-    """Fat finger: no order reaches further through the market, or rests further from it, than the collars allow."""
+    """Fat finger: no order but a reduce-only one reaches further through the market, or rests further from it."""
     triggered = q.draft.type.has_trigger
-    if q.mid is None or q.mid <= 0 or (triggered and not q.draft.type.has_limit):
+    if q.draft.reduce_only or q.mid is None or q.mid <= 0 or (triggered and not q.draft.type.has_limit):
         return None
     price = q.price
     if price is None:
@@ -315,6 +316,7 @@ IMPOSSIBLE = frozenset(
         "tick",
         "lot",
         "minimum value",
+        "price collar",
         "stop side",
         "reduce only",
         "self-trade",

@@ -195,7 +195,9 @@ def test_no_limit_stops_an_order_that_only_shrinks_a_position(
         side, str(max(D("0.001"), quantity.quantize(D("0.001")))), None if price is None else str(price),
         type=OrderType.MARKET if price is None else OrderType.LIMIT, reduce_only=flagged, origin=origin, seen_at=0,
     )  # fmt: skip
-    assert set(objections(core, draft, NOW + late * SECOND)) <= IMPOSSIBLE
+    refused = set(objections(core, draft, NOW + late * SECOND))
+    assert refused <= IMPOSSIBLE
+    assert not (flagged and "price collar" in refused), "reduce-only is meant, at whatever price"
     grows = order(side.opposite, "0.1", origin=origin, seen_at=0)
     assert set(objections(core, grows, NOW + late * SECOND)) - IMPOSSIBLE
     assert PERP.id in core.instruments
