@@ -10,30 +10,23 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET, UnsetType
-from msgspec.structs import replace
-
+from workstation.bookkeeping import Bookkeeper
 from workstation.bus import Bus
-from workstation.clock import SECOND, Clock
-from workstation.desk_view import DeskView
+from workstation.clock import Clock
+from workstation.desk_commands import DeskCommands
 from workstation.domain.events import (
     ORDER_EVENTS,
     AccountEvent,
-    BalanceAdjusted,
-    KillCompleted,
     OrderEvent,
     TradingState,
     TradingStateChanged,
     VenueBooked,
     VenueEntry,
 )
-from workstation.domain.instrument import InstrumentId
-from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent
-from workstation.domain.numbers import ZERO, subtract
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
-from workstation.domain.plan import Plan, PlanId, Trail
-from workstation.log import DeskLog, LogEntry
+from workstation.domain.numbers import ZERO
+from workstation.domain.order import ClientOrderId, Order
+from workstation.log import DeskLog
 from workstation.market.data import MarketData
 from workstation.recorder import Recorder
 from workstation.trading.core import TradingCore
@@ -49,7 +42,7 @@ from workstation.trading.plan_runner import PlanRunner
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk_desk import RiskDesk
 from workstation.trading.venue_entries import VenueEntries
-from workstation.venues.contract import KeepsMargin, Venue, VenueError
+from workstation.venues.contract import KeepsMargin, Venue
 from workstation.watch.desk import EngineDoor
 from workstation.watch.requests import Doors
 from workstation.watch.watchdog import Watchdog
@@ -59,12 +52,8 @@ if TYPE_CHECKING:
     from workstation.venues.pump import MarketPump
     from workstation.venues.replay import ReplayControl
 
-_DAY = 86_400 * SECOND
-_EQUITY_EVERY = 60.0  # seconds between equity snapshots
-_DESK = "desk"  # account name of the whole desk's equity
 
-
-class Engine(DeskView):
+class Engine(DeskCommands):
     """Owns the clock, the bus, the store, the venues, the order manager, risk and the kill switch, in one asyncio loop.
 
     `start` connects the venues and returns; the store is opened beside it. Until `ready`, the market moves and every
@@ -120,7 +109,6 @@ class Engine(DeskView):
         self._early_stored: Future[None] = Future()
         self._opening: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._day_start: tuple[int, Decimal] | None = None
         self._recorder = Recorder(self.instruments(), market, clock, self.log)
         self._on_close = on_close
         self._notices = notices
@@ -159,7 +147,15 @@ class Engine(DeskView):
             log=self.log,
             timeout=min(3.0, answer_timeout),
         )
-        self._kill.on_receipt = self._keep_receipt
+        self._books = Bookkeeper(
+            desk=self,
+            journal=self,
+            reconciler=self._reconciler,
+            log=self.log,
+            currency=currency,
+            store=lambda: self._store,
+        )
+        self._kill.on_receipt = self._books.keep_receipt
         self._plan_runner = PlanRunner(
             core=self.core,
             gateway=self.gateway,
@@ -191,7 +187,7 @@ class Engine(DeskView):
                 venues=self.venues,
                 clock=clock,
                 log=self.log,
-                keep_log=self._keep_line,
+                keep_log=self._books.keep_line,
                 stalls=self.stalls,
                 on_request=self._killed_from_outside,
                 ready=lambda: self.ready,
@@ -234,7 +230,7 @@ class Engine(DeskView):
         early_kill, self._early_kill = self._early_kill, None
         self.core.fold(journal)
         store.save_instruments(self.core.instruments.values())
-        self.log.on_entry = self._keep_log
+        self.log.on_entry = self._books.keep_log
         while self._early:
             self._report(*self._early.popleft())
         if early_kill is not None:
@@ -245,53 +241,18 @@ class Engine(DeskView):
         elif self.core.unfinished_kill is not None:
             self._kill.resume(self.core.unfinished_kill)
         for venue in self.venues.values():
-            await self._compare(venue)
+            await self._books.compare(venue)
         self.ready = True
         self.risk.start()
         self._tasks += [
             asyncio.create_task(self._reconciler.run(), name="reconciliation"),
             asyncio.create_task(self._plan_runner.run(), name="plans"),
-            asyncio.create_task(self._keep_equity(), name="equity snapshots"),
+            asyncio.create_task(self._books.keep_equity(), name="equity snapshots"),
             asyncio.create_task(self._tell_notices(), name="notices of the source"),
         ]
         if self.trading_state is not TradingState.ACTIVE:
             self.log.warning("desk", f"The desk is {self.trading_state.upper()}: {self.state_reason}.")
         self.log.info("desk", f"Ready: {len(self.open_orders())} working orders, {len(self.positions())} positions.")
-
-    async def _compare(self, venue: Venue) -> None:
-        """Bring the store to what the venue shows: orders and fills first, then money, each difference in the log."""
-        opened = venue.name in self.core.portfolio.accounts
-        try:
-            await self._reconciler.venue(venue)
-            balances = await venue.balances()
-            positions = await venue.positions()
-        except Exception as error:
-            self.log.error("orders", f"{venue.name} could not be compared with the store: {error!r}")
-            return
-        for currency in sorted({*balances, *self._known_currencies(venue.name)}):
-            shown = balances.get(currency, ZERO)
-            amount = subtract(shown, self.core.portfolio.balance(venue.name, currency))
-            if amount:
-                reason = "correction to what the venue shows" if opened else "opening balance"
-                self._adjust(venue.name, currency, amount, reason)
-        for instrument in {*positions, *(p.instrument for p in self.positions())}:
-            terms = self.core.instruments.get(instrument)
-            if terms is None or terms.is_spot or terms.venue != venue.name:
-                continue
-            shown, ours = positions.get(instrument, ZERO), self.position(instrument).quantity
-            if shown != ours:
-                self.log.error("orders", f"{venue.name} shows a position of {shown} in {instrument}, the desk {ours}.")
-
-    def _known_currencies(self, venue: str) -> set[str]:
-        account = self.core.portfolio.accounts.get(venue)
-        return set(account.balances) if account else set()
-
-    def _adjust(self, venue: str, currency: str, amount: Decimal, reason: str) -> None:
-        event = BalanceAdjusted(ts=self.clock.now(), venue=venue, currency=currency, amount=amount, reason=reason)
-        self.core.apply_account(event)
-        self.append(event)
-        say = self.log.info if reason == "opening balance" else self.log.warning
-        say("account", f"{venue}: {amount:+f} {currency}, {reason}.")
 
     async def close(self) -> None:
         """Let commands under way end, disconnect, and close the store. Working orders stay at their venues."""
@@ -315,7 +276,7 @@ class Engine(DeskView):
         self._on_close()
         if self._store is not None:
             if self.ready:
-                self._save_equity()
+                self._books.save_equity()
             self.log.on_entry = None
             await asyncio.to_thread(self._store.close)
 
@@ -365,28 +326,7 @@ class Engine(DeskView):
         self.stop_recording()
         self._market.reset()
         self.risk.market_jumped()
-        self._day_start = None
-
-    def _keep_log(self, entry: LogEntry) -> None:
-        if entry.source == "order":
-            return  # the journal has it already
-        self._keep_line(entry.level, entry.source, entry.text, entry.ts)
-
-    def _keep_line(self, level: str, source: str, text: str, ts: int | None = None) -> None:
-        if self._store is not None and self._store.failure is None:
-            self._store.save_log(self.clock.now() if ts is None else ts, level, source, text)
-
-    def _keep_receipt(self, completed: KillCompleted, status: KillStatus) -> None:
-        if self._store is not None and self._store.failure is None:
-            items = [{"kind": i.kind, "label": i.label, "state": i.state, "detail": i.detail} for i in status.items]
-            self._store.save_receipt(
-                completed.ts, {"kill_id": completed.kill_id, "receipt": completed.receipt, "items": items}
-            )
-
-    async def _keep_equity(self) -> None:
-        while True:
-            self._save_equity()
-            await asyncio.sleep(_EQUITY_EVERY)
+        self._books.forget_day()
 
     async def _tell_notices(self) -> None:
         told = 0
@@ -396,29 +336,11 @@ class Engine(DeskView):
                 told += 1
             await asyncio.sleep(2.0)
 
-    def _save_equity(self) -> None:
-        if self._store is None or self._store.failure is not None:
-            return
-        ts, equity = self.clock.now(), self.equity_detail()
-        if equity.unpriced:
-            return  # half a valuation would be a false one
-        for account, worth in {**equity.by_venue, _DESK: equity.total}.items():
-            self._store.save_equity(ts, account, worth, currency=self.currency)
-
     # Reading, beside what `DeskView` has.
 
     def day_pnl(self) -> Decimal:
         """Equity against the first known equity of this UTC day."""
-        if not self.ready:
-            return ZERO
-        now, equity = self.clock.now(), self.equity_detail()
-        day = now - now % _DAY
-        if self._day_start is None or self._day_start[0] != day:
-            if equity.unpriced:
-                return ZERO
-            known = self._store.equity(_DESK, day) if self._store is not None else []
-            self._day_start = (day, known[0].equity if known else equity.total)
-        return subtract(equity.total, self._day_start[1])
+        return self._books.day_pnl() if self.ready else ZERO
 
     @property
     def activity(self) -> tuple[object, ...]:
@@ -445,128 +367,7 @@ class Engine(DeskView):
         """Called when the desk halts; strategies and execution algorithms stop themselves here."""
         return self._kill.on_halt
 
-    # Commands.
-
-    def _open_for_orders(self) -> None:
-        if not self.ready:
-            raise Refused("The desk is still opening its store: try again in a moment.")
-
-    async def submit(self, draft: OrderDraft) -> Order:
-        """Check, store and send an order; it comes back DENIED with a reason if risk refuses it. Raises `Refused`."""
-        self._open_for_orders()
-        return await self.gateway.submit(draft)
-
-    async def amend(
-        self,
-        client_id: ClientOrderId,
-        quantity: Decimal | None = None,
-        price: Decimal | None = None,
-        stop_price: Decimal | None = None,
-    ) -> Order:
-        """Change an order's terms; `quantity` is the new total. Raises `Refused`."""
-        self._open_for_orders()
-        if (plan := self._plans.kept(client_id)) is not None:
-            await self._plans.amend_kept(client_id, quantity, price, stop_price)
-            return self.order(client_id) or self.plan_rows(self.core.plans.plans[plan.plan_id])[0]
-        order = self.order(client_id)
-        if order is not None and (moved := await self._plans.amend_leg(order, quantity, price, stop_price)) is not None:
-            return moved
-        return await self.gateway.amend(client_id, quantity, price, stop_price)
-
-    async def cancel(self, client_id: ClientOrderId) -> Order:
-        """Pull an order. An exit of a plan is taken out of the plan too; a plan's own id ends the plan."""
-        self._open_for_orders()
-        if (plan := self._plans.kept(client_id)) is not None:
-            row = self.order(client_id) or self.plan_rows(plan)[0]
-            await self._plans.cancel_kept(client_id)
-            return replace(row, state=OrderState.CANCELED, reason="")
-        order = self.order(client_id)
-        if order is not None and await self._plans.drop_leg(order) and (after := self.core.orders.orders[client_id]):
-            order = after
-            if order.is_closed:
-                return order
-        return await self.gateway.cancel(client_id)
-
-    async def cancel_all(self, instrument: InstrumentId | None = None, side: Side | None = None) -> list[Order]:
-        """Pull every working order (of an instrument, of a side); plans that keep such orders end or do without."""
-        self._open_for_orders()
-        if side is None:
-            self._plans.end_all(instrument, "all orders were cancelled by the trader")
-        else:
-            await self._plans.drop_side(instrument, side)
-        return await self.gateway.cancel_all(instrument, side)
-
-    async def start_plan(self, plan: Plan) -> Plan:
-        """Begin a plan made by `trading.plans.terms` (bracket, exits, scale, chase). Raises `Refused`."""
-        self._open_for_orders()
-        return await self._plans.start(plan)
-
-    async def amend_plan(
-        self,
-        plan_id: PlanId,
-        *,
-        stop: Decimal | UnsetType | None = UNSET,
-        target: Decimal | UnsetType | None = UNSET,
-        trail: Trail | UnsetType | None = UNSET,
-    ) -> Plan:
-        """Move a plan's exits, or drop one (None). Their sizes follow by themselves. Raises `Refused`."""
-        self._open_for_orders()
-        return await self._plans.amend(plan_id, stop=stop, target=target, trail=trail)
-
-    async def pause_plan(self, plan_id: PlanId) -> Plan:
-        """Pull the slice of an execution algorithm and send none until it is resumed. Raises `Refused`."""
-        self._open_for_orders()
-        return await self._plans.pause(plan_id)
-
-    async def resume_plan(self, plan_id: PlanId) -> Plan:
-        """Let a paused execution algorithm go on. Raises `Refused`."""
-        self._open_for_orders()
-        return await self._plans.resume(plan_id)
-
-    async def cancel_plan(self, plan_id: PlanId) -> Plan:
-        """End a plan and pull its orders, exits too. Raises `Refused`."""
-        self._open_for_orders()
-        return await self._plans.cancel(plan_id)
-
-    async def chase(self, client_id: ClientOrderId, bound: Decimal) -> Plan:
-        """Let a working limit order follow the best price up to `bound`. Raises `Refused`."""
-        self._open_for_orders()
-        order = self.order(client_id)
-        if order is None:
-            raise Refused(f"There is no order {client_id}.")
-        return await self._plans.start(self._plans.chasing(order, bound))
-
-    async def close_position(self, instrument: InstrumentId) -> Order:
-        self._open_for_orders()
-        return await self._exits.close(instrument)
-
-    async def reverse(self, instrument: InstrumentId) -> Order:
-        self._open_for_orders()
-        return await self._exits.reverse(instrument)
-
-    async def break_even(self, instrument: InstrumentId) -> Order:
-        self._open_for_orders()
-        return await self._exits.break_even(instrument)
-
-    async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
-        """At the venue; spot above 1 can be sold short. Raises `Refused`."""
-        await self._margined(instrument, lambda venue: venue.set_leverage(instrument, leverage))
-
-    async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None:
-        """At the venue, without position and working orders only. Raises `Refused`."""
-        await self._margined(instrument, lambda venue: venue.set_margin_mode(instrument, mode))
-
-    async def _margined(self, instrument: InstrumentId, change: Callable[[KeepsMargin], Awaitable[None]]) -> None:
-        self._open_for_orders()
-        venue = self.venues[self.instrument(instrument).venue]
-        if not isinstance(venue, KeepsMargin):
-            raise Refused(f"The margin of {venue.name} cannot be changed from here: change it at the venue.")
-        try:
-            await asyncio.wait_for(change(venue), self._answer_timeout)
-        except (VenueError, TimeoutError) as error:
-            raise Refused(
-                str(error) or f"{venue.name} gave no answer: look at the leverage before you trade."
-            ) from error
+    # The kill switch and the trading state.
 
     def kill(self, reason: str = "the trader pressed the kill switch") -> None:
         """HALTED at once; every working order of every venue is pulled; strategies stop. See `kill_status`."""

@@ -84,6 +84,7 @@ class TradingCore:
         self.unfinished_kill: KillRequested | None = None
         self.last_receipt: KillCompleted | None = None
         self.fills: list[Fill] = []
+        self.transfers: list[BalanceAdjusted] = []
         self._recent: deque[ClientOrderId] = deque(maxlen=512)
         self._entries: dict[str, dict[str, int]] = {}  # of each venue: entry id → its time
         self._sent: Counter[str] = Counter()  # orders of the UTC day `_sent_day` by origin, denied ones left out
@@ -147,6 +148,7 @@ class TradingCore:
         match event:
             case BalanceAdjusted():
                 self.portfolio.adjust(event)
+                self.transfers.append(event)
                 self.breakers.apply(event)
             case EquityMarked() | BreakerTripped() | BreakerReset() | BreakerRearmed():
                 self.breakers.apply(event)

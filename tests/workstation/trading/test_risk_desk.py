@@ -162,13 +162,14 @@ async def test_a_venue_that_cannot_be_reached_is_paused(tmp_path: Path) -> None:
 async def test_a_deposit_is_neither_profit_nor_loss(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await desk.run(2)
-        desk.engine._adjust("NOVA", "USDT", D(-600_000), "withdrawal")
+        desk.engine._books.adjust("NOVA", "USDT", D(-600_000), "withdrawal")
         await desk.run(3)
         assert names(desk) == []
         assert desk.engine.core.breakers.drawdown == 0
         marks = desk.engine.core.breakers.marks
         assert marks is not None
         assert marks.peak == desk.engine.equity()
+        assert desk.engine.day_pnl() == 0
 
 
 # Limits changed on the desk.

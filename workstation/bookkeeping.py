@@ -1,0 +1,151 @@
+"""The desk's own books: what is brought to what the venues show, and what the store keeps beside the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from workstation.clock import SECOND
+from workstation.desk_view import DeskView
+from workstation.domain.events import BalanceAdjusted, KillCompleted
+from workstation.domain.numbers import ZERO, add, multiply, subtract
+from workstation.log import DeskLog, LogEntry
+from workstation.trading.gateway import Journal
+from workstation.trading.kill_status import KillStatus
+from workstation.trading.reconcile import Reconciler
+from workstation.venues.contract import Venue
+
+if TYPE_CHECKING:
+    from workstation.store.store import Store
+
+_DAY = 86_400 * SECOND
+_EQUITY_EVERY = 60.0  # seconds between equity snapshots
+#: Account name of the whole desk's equity.
+DESK = "desk"
+
+
+class Bookkeeper:
+    """Compares the store with the venues, keeps equity snapshots, log and receipts, and reckons the day's profit."""
+
+    def __init__(
+        self,
+        *,
+        desk: DeskView,
+        journal: Journal,
+        reconciler: Reconciler,
+        log: DeskLog,
+        currency: str,
+        store: Callable[[], Store | None],
+    ) -> None:
+        """`store` gives the open store, None before it is open."""
+        self._desk = desk
+        self._core = desk.core
+        self._journal = journal
+        self._reconciler = reconciler
+        self._log = log
+        self._currency = currency
+        self._opened = store
+        self._day_start: tuple[int, int, Decimal] | None = None  # the day, since when, and the equity then
+
+    @property
+    def _store(self) -> Store | None:
+        """The store, if it can be written."""
+        store = self._opened()
+        return None if store is None or store.failure is not None else store
+
+    # Bringing the store to what the venues show.
+
+    async def compare(self, venue: Venue) -> None:
+        """Orders and fills first, then money, each difference in the log."""
+        core = self._core
+        opened = venue.name in core.portfolio.accounts
+        try:
+            await self._reconciler.venue(venue)
+            balances = await venue.balances()
+            positions = await venue.positions()
+        except Exception as error:
+            self._log.error("orders", f"{venue.name} could not be compared with the store: {error!r}")
+            return
+        account = core.portfolio.accounts.get(venue.name)
+        for currency in sorted({*balances, *(account.balances if account else ())}):
+            amount = subtract(balances.get(currency, ZERO), core.portfolio.balance(venue.name, currency))
+            if amount:
+                reason = "correction to what the venue shows" if opened else "opening balance"
+                self.adjust(venue.name, currency, amount, reason)
+        for instrument in {*positions, *(p.instrument for p in self._desk.positions())}:
+            terms = core.instruments.get(instrument)
+            if terms is None or terms.is_spot or terms.venue != venue.name:
+                continue
+            shown, ours = positions.get(instrument, ZERO), self._desk.position(instrument).quantity
+            if shown != ours:
+                self._log.error("orders", f"{venue.name} shows a position of {shown} in {instrument}, the desk {ours}.")
+
+    def adjust(self, venue: str, currency: str, amount: Decimal, reason: str) -> None:
+        """Book money that came or went."""
+        event = BalanceAdjusted(ts=self._desk.clock.now(), venue=venue, currency=currency, amount=amount, reason=reason)
+        self._core.apply_account(event)
+        self._journal.append(event)
+        say = self._log.info if reason == "opening balance" else self._log.warning
+        say("account", f"{venue}: {amount:+f} {currency}, {reason}.")
+
+    # Equity.
+
+    async def keep_equity(self) -> None:
+        """Store a snapshot every minute."""
+        while True:
+            self.save_equity()
+            await asyncio.sleep(_EQUITY_EVERY)
+
+    def save_equity(self) -> None:
+        if (store := self._store) is None:
+            return
+        ts, equity = self._desk.clock.now(), self._desk.equity_detail()
+        if equity.unpriced:
+            return  # half a valuation would be a false one
+        for account, worth in {**equity.by_venue, DESK: equity.total}.items():
+            store.save_equity(ts, account, worth, currency=self._currency)
+
+    def day_pnl(self) -> Decimal:
+        """Equity against the first known equity of this UTC day, without what was paid in or out since."""
+        now, equity = self._desk.clock.now(), self._desk.equity_detail()
+        day = now - now % _DAY
+        if self._day_start is None or self._day_start[0] != day:
+            if equity.unpriced:
+                return ZERO
+            store = self._opened()
+            known = store.equity(DESK, day) if store is not None else []
+            self._day_start = (day, known[0].ts, known[0].equity) if known else (day, now, equity.total)
+        _, since, start = self._day_start
+        return subtract(subtract(equity.total, start), self._paid_in(since))
+
+    def _paid_in(self, since: int) -> Decimal:
+        """Deposits less withdrawals after `since` at today's prices, in the account currency."""
+        total = ZERO
+        for event in reversed(self._core.transfers):
+            if event.ts <= since:
+                break
+            rate = self._core.portfolio.rate(event.venue, event.currency, self._core.market.mark)
+            total = add(total, ZERO if rate is None else multiply(event.amount, rate))
+        return total
+
+    def forget_day(self) -> None:
+        """The market jumped to another time: the day begins anew."""
+        self._day_start = None
+
+    # Log and receipts.
+
+    def keep_log(self, entry: LogEntry) -> None:
+        if entry.source != "order":  # those are in the journal already
+            self.keep_line(entry.level, entry.source, entry.text, entry.ts)
+
+    def keep_line(self, level: str, source: str, text: str, ts: int | None = None) -> None:
+        if (store := self._store) is not None:
+            store.save_log(self._desk.clock.now() if ts is None else ts, level, source, text)
+
+    def keep_receipt(self, completed: KillCompleted, status: KillStatus) -> None:
+        if (store := self._store) is not None:
+            items = [{"kind": i.kind, "label": i.label, "state": i.state, "detail": i.detail} for i in status.items]
+            receipt = {"kill_id": completed.kill_id, "receipt": completed.receipt, "items": items}
+            store.save_receipt(completed.ts, receipt)
