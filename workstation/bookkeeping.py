@@ -57,12 +57,16 @@ class Bookkeeper:
 
     # Bringing the store to what the venues show.
 
-    async def compare(self, venue: Venue) -> None:
-        """Orders and fills first, then money, each difference in the log."""
+    async def compare(self, venue: Venue, caught_up: Callable[[str], None]) -> None:
+        """Orders and fills first, then money, each difference in the log; `caught_up` is called in between, when what
+        the desk missed is booked, or could not be."""
         core = self._core
         opened = venue.name in core.portfolio.accounts
         try:
-            await self._reconciler.venue(venue)
+            try:
+                await self._reconciler.venue(venue)
+            finally:
+                caught_up(venue.name)
             balances = await venue.balances()
             positions = await venue.positions()
         except Exception as error:

@@ -104,7 +104,9 @@ class Engine(DeskCommands):
         self.ready = False
         self._open_store = open_store
         self._store: Store | None = None
-        self._early: deque[tuple[str, OrderEvent | VenueEntry]] = deque()  # reports that came before the store was open
+        # Reports wait until the store is open and what the desk has missed of their venue is booked: average cost, and
+        # so what a sale realises, depends on the order of fills.
+        self._early: dict[str, deque[OrderEvent | VenueEntry]] = {name: deque() for name in self.venues}
         self._early_kill: tuple[str, bool, str] | None = None
         self._early_stored: Future[None] = Future()
         self._opening: asyncio.Task[None] | None = None
@@ -231,8 +233,6 @@ class Engine(DeskCommands):
         self.core.fold(journal)
         store.save_instruments(self.core.instruments.values())
         self.log.on_entry = self._books.keep_log
-        while self._early:
-            self._report(*self._early.popleft())
         if early_kill is not None:
             reason, flatten, kill_id = early_kill
             unfinished = self.core.unfinished_kill
@@ -241,7 +241,7 @@ class Engine(DeskCommands):
         elif self.core.unfinished_kill is not None:
             self._kill.resume(self.core.unfinished_kill)
         for venue in self.venues.values():
-            await self._books.compare(venue)
+            await self._books.compare(venue, self._caught_up)
         self.ready = True
         self.risk.start()
         self._tasks += [
@@ -292,12 +292,17 @@ class Engine(DeskCommands):
 
     def _reporter(self, venue: str) -> Callable[[OrderEvent | VenueEntry], None]:
         def report(event: OrderEvent | VenueEntry) -> None:
-            if self._store is None:
-                self._early.append((venue, event))
+            if venue in self._early:
+                self._early[venue].append(event)
             else:
                 self._report(venue, event)
 
         return report
+
+    def _caught_up(self, venue: str) -> None:
+        """All that the desk missed of a venue is booked: what it has reported since comes next."""
+        for event in self._early.pop(venue, ()):
+            self._report(venue, event)
 
     def _report(self, venue: str, event: OrderEvent | VenueEntry) -> None:
         if isinstance(event, VenueBooked):

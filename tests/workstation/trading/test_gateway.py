@@ -12,9 +12,9 @@ import pytest
 from tests.support.desk import BTC, PERP, START, TestDesk, demo_desk
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain import events as e
-from workstation.domain.events import OrderDenied
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.trading.errors import Refused
+from workstation.venues.contract import MarketSink, OrderSink
 from workstation.venues.faulty import Fault, FaultyVenue
 from workstation.venues.simulated import SimulatedVenue
 
@@ -257,7 +257,7 @@ async def test_a_draft_that_risk_refuses_is_denied_with_a_sentence_and_kept(tmp_
         assert denied.state is OrderState.DENIED
         assert "spot cannot be sold short" in denied.reason
         assert desk.engine._store is not None
-        kept = [event.client_id for event in desk.engine._store.journal() if isinstance(event, OrderDenied)]
+        kept = [event.client_id for event in desk.engine._store.journal() if isinstance(event, e.OrderDenied)]
         assert kept == [denied.client_id], "what the trader was told is in the store already"
     async with demo_desk(tmp_path, start=START + 60 * SECOND) as desk:
         assert [order.reason for order in desk.engine.orders()] == [denied.reason]
@@ -289,3 +289,29 @@ async def test_reconciliation_leaves_an_order_alone_while_it_is_being_sent(tmp_p
         assert (await task).state is OrderState.ACCEPTED
         kinds = [type(event) for event in desk.engine.order_events(order.client_id)]
         assert kinds == [e.OrderInitialized, e.OrderSubmitted, e.OrderAccepted]
+
+
+async def test_a_fresh_fill_waits_at_the_start_until_the_missed_ones_are_booked(tmp_path: Path) -> None:
+    """Average cost, and so what a sale realises, depends on the order of fills: it must be the venue's."""
+
+    class Hasty(FaultyVenue):
+        """Reports its newest fill before it has been asked for those that the desk missed."""
+
+        async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None:
+            await super().connect(on_market, on_order)
+            for fill in list(await self.inner.fills_since(0))[-1:]:
+                on_order(e.OrderFilled(client_id=fill.client_id, ts=fill.ts, fill=fill))
+
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        await desk.market(PERP, Side.BUY, "0.1")
+        venues["NOVA"].faults.add("report", Fault.DROP, times=None, of=e.OrderFilled)
+        for side, quantity in ((Side.BUY, "0.02"), (Side.SELL, "0.05")):
+            await desk.run(30)
+            await desk.market(PERP, side, quantity)
+    async with demo_desk(tmp_path, start=START + 120 * SECOND, wrap=lambda venue: Hasty(venue, venue._clock)) as desk:
+        [nova] = [venue for name, venue in desk.venues.items() if name == "NOVA"]
+        theirs = [fill.trade_id for fill in await nova.fills_since(0)]
+        assert [fill.trade_id for fill in desk.engine.core.fills] == theirs
+        assert len(theirs) >= 3
+        assert not [entry.text for entry in desk.engine.log.entries if "correction" in entry.text]
