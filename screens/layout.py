@@ -216,7 +216,13 @@ BLOTTER = Page(
         (0, 0, tabs("orders:2", "positions:2", "log:2")),
     ),
 )
-RISK = Page("Risk", ((0, 0, tabs("risk")),))
+RISK = Page(
+    "Risk",
+    (
+        (200, 30, row(("1fr", tabs("risk")), (98, tabs("account")))),
+        (0, 0, tabs("risk", "account")),
+    ),
+)
 #: Slots that start with an instrument of their own: which of the desk's, counted from 0.
 PINNED = {"books:2": 1, "books:3": 0, "books:4": 1, "books:5": 2, "books:6": 3}
 

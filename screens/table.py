@@ -44,7 +44,8 @@ class Column:
 
 
 class TablePane[R](PaintedPane):
-    """A table of `rows()`. Row 0 of the pane is the header; `footer()` may give a last line (totals)."""
+    """A table of `rows()`. Its header stands in row `head` of the pane (0: nothing is above it; what is, the subclass
+    puts there); `footer()` may give a last line (totals)."""
 
     COLUMNS: ClassVar[tuple[Column, ...]] = ()
     EMPTY: ClassVar[str] = ""  # what stands there when there are no rows: say what to do
@@ -53,6 +54,7 @@ class TablePane[R](PaintedPane):
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
         self.top = 0
+        self.head = 0
         self._cursor = 0
         self._cursor_id: Hashable = None
         self._shown: Sequence[R] = ()
@@ -98,7 +100,7 @@ class TablePane[R](PaintedPane):
 
     @property
     def body_height(self) -> int:
-        return max(0, self.height - 1 - (self.footer() is not None))
+        return max(0, self.height - self.head - 1 - (self.footer() is not None))
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a shown row, counted from 0; the nearest one if there is none."""
@@ -143,19 +145,20 @@ class TablePane[R](PaintedPane):
         self._shown = rows
         self._follow_cursor()
         last_line = self.footer()
-        body = max(0, self.height - 1 - (last_line is not None))
+        body = max(0, self.height - self.head - 1 - (last_line is not None))
         self.top = max(0, min(self.top, len(rows) - body))
         if body and not self.top <= self._cursor < self.top + body:
             self.top = max(0, min(self._cursor, self._cursor - body + 1 if self._cursor >= self.top else self._cursor))
         self._paint_header()
         for y in range(body):
             index = self.top + y
+            at = self.head + 1 + y
             if index < len(rows):
-                self._paint_row(y + 1, rows[index], index == self._cursor and self.has_focus, self._thumb(y, body))
+                self._paint_row(at, rows[index], index == self._cursor and self.has_focus, self._thumb(y, body))
             elif not rows and y == 0 and self.EMPTY:
-                self.put_text(1, " " + self.EMPTY, self.ink.dim)
+                self.put_text(at, " " + self.EMPTY, self.ink.dim)
             else:
-                self.put(y + 1, None, list)
+                self.put(at, None, list)
         if last_line is not None and self.height > 1:
             self.put(self.height - 1, tuple(last_line), lambda: [Segment(text, style) for text, style in last_line])
 
@@ -179,7 +182,7 @@ class TablePane[R](PaintedPane):
                 segments.append(Segment(text + " " * self.GAP, self.ink.dim))
             return segments
 
-        self.put(0, (self.sort_key, self.sort_down, "header"), build)
+        self.put(self.head, (self.sort_key, self.sort_down, "header"), build)
 
     def _paint_row(self, y: int, row: R, cursor: bool, thumb: bool) -> None:
         whole = self.whole_row(row)
@@ -241,7 +244,7 @@ class TablePane[R](PaintedPane):
 
     def jump_targets(self) -> list[tuple[int, int, Callable[[], object]]]:
         headers = [(column, x) for column, x, _ in self._layout if column.sort is not None]
-        return [(x, 0, partial(self._sort_or_turn, column)) for column, x in headers]
+        return [(x, self.head, partial(self._sort_or_turn, column)) for column, x in headers]
 
     def _sort_or_turn(self, column: Column) -> None:
         """Sort by the column; the other way round if it is sorted by it already."""
@@ -253,16 +256,17 @@ class TablePane[R](PaintedPane):
 
     def row_at(self, y: int) -> R | None:
         """The row shown at screen row `y` of the pane, or None."""
+        y -= self.head
         index = self.top + y - 1
         return self._shown[index] if 1 <= y <= self.body_height and index < len(self._shown) else None
 
     def on_click(self, event: events.Click) -> None:
         row = self.row_at(event.y)
         if row is not None:
-            self.move_to(self.top + event.y - 1)
+            self.move_to(self.top + event.y - self.head - 1)
             if event.chain == 2:
                 self.chosen(row)
-        elif event.y == 0 and (column := self.column_at(event.x)) is not None and column.sort is not None:
+        elif event.y == self.head and (column := self.column_at(event.x)) is not None and column.sort is not None:
             self._sort_or_turn(column)
         self.repaint()
 

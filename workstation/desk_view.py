@@ -25,6 +25,7 @@ from workstation.trading.orders import venue_of
 from workstation.trading.plans import rows
 from workstation.trading.portfolio import Equity
 from workstation.trading.preview import Preview, preview
+from workstation.trading.results import DayResult, OwnerResult, day_results, owner_results
 from workstation.venues.contract import LinkState, ShowsQueue, Venue
 from workstation.watch.stalls import Stall
 
@@ -159,6 +160,27 @@ class DeskView:
     def equity(self) -> Decimal:
         """Worth of everything in the account currency."""
         return self.equity_detail().total
+
+    def balances(self) -> list[tuple[str, str, Decimal]]:
+        """(venue, currency, amount) of all that is not zero."""
+        return [
+            (account.venue, currency, amount)
+            for account in self.core.portfolio.accounts.values()
+            for currency, amount in account.balances.items()
+            if amount
+        ]
+
+    def rate(self, venue: str, currency: str) -> Decimal | None:
+        """Value of one unit of a venue's currency in the account currency now; None where no market can tell."""
+        return self.core.portfolio.rate(venue, currency, self._market.mark)
+
+    def day_results(self) -> list[DayResult]:
+        """What every UTC day brought, the newest first, in the account currency."""
+        return day_results(self.core.results, self.rate)
+
+    def owner_results(self) -> list[OwnerResult]:
+        """What every origin of orders brought, in the account currency."""
+        return owner_results(self.core.results, self.core.instruments, self.rate, self._market.mark)
 
     def balance(self, venue: str, currency: str) -> Decimal:
         return self.core.portfolio.balance(venue, currency)

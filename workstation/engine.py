@@ -347,6 +347,13 @@ class Engine(DeskCommands):
         """Equity against the first known equity of this UTC day."""
         return self._books.day_pnl() if self.ready else ZERO
 
+    async def equity_curve(self, since: int, bucket: int) -> list[tuple[int, Decimal]]:
+        """The desk's stored equity: (UTC ns, account currency) at or after `since`, the last of every `bucket` ns,
+        oldest first; read off the loop. Raises StoreError."""
+        if self._store is None:
+            return []
+        return await asyncio.to_thread(self._store.equity_curve, _DESK, since, bucket)
+
     @property
     def activity(self) -> tuple[object, ...]:
         """Differs from what it was whenever something has happened that a screen may show."""

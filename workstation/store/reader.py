@@ -124,6 +124,11 @@ def equity(path: Path, account: str | None, since: int) -> list[EquitySnapshot]:
     ]
 
 
+def equity_curve(path: Path, account: str, since: int, bucket: int) -> list[tuple[int, Decimal]]:
+    sql = """SELECT max(ts) AS ts, equity FROM equity WHERE account = ? AND ts >= ? GROUP BY ts / ? ORDER BY ts"""
+    return [(row["ts"], Decimal(row["equity"])) for row in rows(path, sql, (account, since, bucket))]
+
+
 def log(path: Path, last: int) -> list[LogEntry]:
     found = rows(path, "SELECT ts, level, source, message FROM log ORDER BY id DESC LIMIT ?", (last,))
     return [LogEntry(**row) for row in reversed(found)]

@@ -216,6 +216,10 @@ class Store:
         """Equity snapshots at or after `since` (UTC ns), oldest first; of every account if none is named."""
         return reader.equity(self.path, account, since)
 
+    def equity_curve(self, account: str, since: int, bucket: int) -> list[tuple[int, Decimal]]:
+        """(UTC ns, equity) at or after `since`, oldest first: the last snapshot of every `bucket` ns."""
+        return reader.equity_curve(self.path, account, since, bucket)
+
     def log(self, last: int = 1000) -> list[LogEntry]:
         """The newest log entries, oldest first."""
         return reader.log(self.path, last)

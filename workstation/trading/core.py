@@ -50,6 +50,7 @@ from workstation.trading.margin import standing_of
 from workstation.trading.orders import Applied, OrderManager, Outcome
 from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
+from workstation.trading.results import Results
 from workstation.trading.risk import KILL, GroupRisk, OwnerRisk, PositionRisk, Question, Verdict, judge
 from workstation.venues.contract import Capabilities
 
@@ -79,6 +80,7 @@ class TradingCore:
         self.breakers = Breakers(limits.breakers)
         self.orders = OrderManager()
         self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
+        self.results = Results(self.instruments)
         self.plans = PlanBook(self.orders.orders)
         self.state_change = _FIRST
         self.unfinished_kill: KillRequested | None = None
@@ -107,10 +109,12 @@ class TradingCore:
         applied = self.orders.apply(event)
         if applied.outcome is Outcome.APPLIED:
             if isinstance(event, OrderFilled):
-                self.portfolio.apply_fill(event.fill)
+                before = self.portfolio.position(event.fill.instrument)
+                after = self.portfolio.apply_fill(event.fill)
                 self.fills.append(event.fill)
                 if applied.order is not None:
                     self._book_origin(applied.order.origin, event.fill)
+                    self.results.on_fill(event.fill, applied.order.origin, before, after)
             elif isinstance(event, OrderInitialized):
                 self._recent.append(event.client_id)
                 self._count(event.order, 1)
@@ -149,6 +153,7 @@ class TradingCore:
             case BalanceAdjusted():
                 self.portfolio.adjust(event)
                 self.transfers.append(event)
+                self.results.on_flow(event)
                 self.breakers.apply(event)
             case EquityMarked() | BreakerTripped() | BreakerReset() | BreakerRearmed():
                 self.breakers.apply(event)
@@ -183,6 +188,7 @@ class TradingCore:
         if isinstance(entry, PositionLiquidated):
             self._adopt(entry)
         self.portfolio.apply_entry(entry)
+        self.results.on_entry(entry)
         return True
 
     def _adopt(self, entry: PositionLiquidated) -> None:

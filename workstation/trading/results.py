@@ -1,0 +1,245 @@
+"""What trading has brought, by day and by who sent the orders: an exact fold over fills, flows and venues' entries.
+
+Every amount stays in the currency in which it was booked; `day_results` and `owner_results` value it in the account
+currency at today's rates. Invariants, to the last digit in each currency: the sum over the days is what the portfolio
+holds as realised, fees, funding and interest; the sum over the owners of realised + unrealised is the portfolio's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from workstation.clock import SECOND
+from workstation.domain.events import (
+    LIQUIDATION,
+    BalanceAdjusted,
+    FundingPaid,
+    InsuranceCovered,
+    InterestCharged,
+    VenueEntry,
+)
+from workstation.domain.fill import Fill
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, add, divide, multiply, negate, subtract
+from workstation.domain.position import Position, apply_fill
+
+_DAY = 86_400 * SECOND
+#: Origins that close what others opened: their fills are booked to those.
+_CLOSERS = frozenset({"kill", LIQUIDATION})
+_HAND = "manual"
+
+#: Value of one unit of a venue's currency in the account currency; None where no market can tell.
+type Rate = Callable[[str, str], Decimal | None]
+type Marks = Callable[[InstrumentId], Decimal | None]
+
+
+class Booked(msgspec.Struct):
+    """What one day brought in one currency of one venue. `interest` is paid, `flow` deposits less withdrawals."""
+
+    realized: Decimal = ZERO
+    fees: Decimal = ZERO
+    funding: Decimal = ZERO
+    interest: Decimal = ZERO
+    insurance: Decimal = ZERO
+    flow: Decimal = ZERO
+    fills: int = 0
+
+
+class DayResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A UTC day (its beginning in UTC ns) in the account currency; `whole` is false where something has no price."""
+
+    day: int
+    realized: Decimal = ZERO
+    fees: Decimal = ZERO
+    funding: Decimal = ZERO
+    interest: Decimal = ZERO
+    insurance: Decimal = ZERO
+    flow: Decimal = ZERO
+    fills: int = 0
+    whole: bool = True
+
+    @property
+    def net(self) -> Decimal:
+        """realised − fees + funding − interest + what an insurance fund bore."""
+        gained = add(add(self.realized, self.funding), self.insurance)
+        return subtract(subtract(gained, self.fees), self.interest)
+
+
+class Owned(msgspec.Struct):
+    """What one origin did in one instrument, as if it traded alone: money in the settlement currency."""
+
+    position: Position
+    carry: Decimal = ZERO  # funding received less paid, less interest
+    fills: int = 0
+
+
+class OwnerResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One origin of orders (the trader's hand, a strategy) in the account currency."""
+
+    origin: str
+    realized: Decimal
+    unrealized: Decimal
+    fees: Decimal
+    carry: Decimal
+    fills: int
+    instruments: int  # in which it holds something
+    whole: bool
+
+    @property
+    def net(self) -> Decimal:
+        return add(subtract(add(self.realized, self.unrealized), self.fees), self.carry)
+
+
+class Results:
+    """The fold. `version` grows with everything booked."""
+
+    def __init__(self, instruments: Mapping[InstrumentId, Instrument]) -> None:
+        self._instruments = instruments
+        self.days: dict[int, dict[tuple[str, str], Booked]] = {}
+        self.owners: dict[tuple[str, InstrumentId], Owned] = {}
+        self.version = 0
+
+    def _day(self, ts: int, venue: str, currency: str) -> Booked:
+        return self.days.setdefault(ts - ts % _DAY, {}).setdefault((venue, currency), Booked())
+
+    def on_fill(self, fill: Fill, origin: str, before: Position, after: Position) -> None:
+        """Book a fill that took the desk's position from `before` to `after`."""
+        instrument = self._instruments[fill.instrument]
+        day = self._day(fill.ts, instrument.venue, instrument.settlement)
+        day.realized = add(day.realized, subtract(after.realized, before.realized))
+        day.fees = add(day.fees, subtract(after.fees, before.fees))
+        day.fills += 1
+        for owner, part in self._parts(fill, origin):
+            own = self._own(owner, fill.instrument)
+            own.position = apply_fill(own.position, part, instrument)
+            own.fills += 1
+        self.version += 1
+
+    def on_entry(self, entry: VenueEntry) -> None:
+        """Book what a venue booked by itself."""
+        match entry:
+            case FundingPaid(amount=amount):
+                day = self._day(entry.ts, entry.venue, entry.currency)
+                day.funding = add(day.funding, amount)
+                self._carry(entry.instrument, amount)
+            case InterestCharged(amount=amount):
+                day = self._day(entry.ts, entry.venue, entry.currency)
+                day.interest = add(day.interest, negate(amount))
+                self._carry(entry.instrument, amount)
+            case InsuranceCovered(amount=amount):
+                day = self._day(entry.ts, entry.venue, entry.currency)
+                day.insurance = add(day.insurance, amount)
+            case _:
+                return
+        self.version += 1
+
+    def on_flow(self, event: BalanceAdjusted) -> None:
+        """Book money that came or went other than by trading."""
+        day = self._day(event.ts, event.venue, event.currency)
+        day.flow = add(day.flow, event.amount)
+        self.version += 1
+
+    def _own(self, origin: str, instrument: InstrumentId) -> Owned:
+        key = (origin, instrument)
+        if key not in self.owners:
+            self.owners[key] = Owned(Position(instrument=instrument))
+        return self.owners[key]
+
+    def _parts(self, fill: Fill, origin: str) -> Iterator[tuple[str, Fill]]:
+        """The fill by owners: one of the kill switch or of a liquidation closes what others hold, the largest first."""
+        left, fee = fill.quantity, fill.fee
+        if origin in _CLOSERS:
+            against = sorted(
+                (abs(own.position.quantity), name)
+                for (name, instrument), own in self.owners.items()
+                if instrument == fill.instrument and own.position.quantity * fill.side.sign < 0
+            )
+            for held, name in reversed(against):
+                size = min(held, left)
+                if size:
+                    whole = size == left
+                    share = fee if whole else divide(multiply(fill.fee, size), fill.quantity)
+                    yield name, msgspec.structs.replace(fill, quantity=size, fee=share)
+                    left, fee = subtract(left, size), subtract(fee, share)
+        if left:
+            yield origin, msgspec.structs.replace(fill, quantity=left, fee=fee)
+
+    def _carry(self, instrument: InstrumentId, amount: Decimal) -> None:
+        """Share what a position cost or brought among those who hold it; what the shares' rounding leaves is the
+        last one's."""
+        holders = [
+            (name, own) for (name, held), own in self.owners.items() if held == instrument and not own.position.is_flat
+        ]
+        total = ZERO
+        for _, own in holders:
+            total = add(total, own.position.quantity)
+        if not total:
+            own = self._own(_HAND, instrument)
+            own.carry = add(own.carry, amount)
+            return
+        left = amount
+        for number, (_, own) in enumerate(holders, 1):
+            last = number == len(holders)
+            share = left if last else divide(multiply(amount, own.position.quantity), total)
+            own.carry = add(own.carry, share)
+            left = subtract(left, share)
+
+
+def day_results(results: Results, rate: Rate) -> list[DayResult]:
+    """Every day on which something was booked, the newest first."""
+    return [_day_result(day, booked, rate) for day, booked in sorted(results.days.items(), reverse=True)]
+
+
+def _day_result(day: int, booked: Mapping[tuple[str, str], Booked], rate: Rate) -> DayResult:
+    names = ("realized", "fees", "funding", "interest", "insurance", "flow")
+    sums = dict.fromkeys(names, ZERO)
+    whole, fills = True, 0
+    for (venue, currency), one in booked.items():
+        fills += one.fills
+        worth = rate(venue, currency)
+        if worth is None:
+            whole = False
+            continue
+        for name in names:
+            sums[name] = add(sums[name], multiply(getattr(one, name), worth))
+    return DayResult(day=day, fills=fills, whole=whole, **sums)
+
+
+def owner_results(
+    results: Results, instruments: Mapping[InstrumentId, Instrument], rate: Rate, marks: Marks
+) -> list[OwnerResult]:
+    """Every origin that has traded, by name."""
+    names = sorted({name for name, _ in results.owners})
+    return [_owner_result(name, results, instruments, rate, marks) for name in names]
+
+
+def _owner_result(
+    origin: str, results: Results, instruments: Mapping[InstrumentId, Instrument], rate: Rate, marks: Marks
+) -> OwnerResult:
+    realized = unrealized = fees = carry = ZERO
+    fills = held = 0
+    whole = True
+    for (name, of), own in results.owners.items():
+        if name != origin:
+            continue
+        instrument, position = instruments[of], own.position
+        fills += own.fills
+        held += not position.is_flat
+        worth = rate(instrument.venue, instrument.settlement)
+        mark = ZERO if position.is_flat else marks(of)
+        if worth is None or mark is None:
+            whole = False
+        if worth is None:
+            continue
+        realized = add(realized, multiply(position.realized, worth))
+        fees = add(fees, multiply(position.fees, worth))
+        carry = add(carry, multiply(own.carry, worth))
+        if mark:
+            unrealized = add(unrealized, multiply(position.unrealized(instrument, mark), worth))
+    return OwnerResult(
+        origin=origin, realized=realized, unrealized=unrealized, fees=fees, carry=carry, fills=fills,
+        instruments=held, whole=whole,
+    )  # fmt: skip
