@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workstation.bookkeeping import Bookkeeper
+from workstation.bookkeeping import DESK, Bookkeeper
 from workstation.bus import Bus
 from workstation.clock import Clock
 from workstation.desk_commands import DeskCommands
@@ -352,7 +352,7 @@ class Engine(DeskCommands):
         oldest first; read off the loop. Raises StoreError."""
         if self._store is None:
             return []
-        return await asyncio.to_thread(self._store.equity_curve, _DESK, since, bucket)
+        return await asyncio.to_thread(self._store.equity_curve, DESK, since, bucket)
 
     @property
     def activity(self) -> tuple[object, ...]:
