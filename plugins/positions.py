@@ -224,6 +224,9 @@ class PositionsPane(TablePane[Row]):
             case _:
                 return row.currency, ink.dim
 
+    def empty(self) -> str:
+        return self.EMPTY if self.engine.ready else "Opening: what there is is not known yet …"
+
     def footer(self) -> Sequence[tuple[str, Style]] | None:
         ink, equity = self.ink, self._equity
         if equity is None:
@@ -259,7 +262,7 @@ class PositionsPane(TablePane[Row]):
         if key == self._key:
             return
         self._rows = self._balances() if self.shows_balances else self._holdings()
-        self._equity = engine.equity_detail()
+        self._equity = engine.equity_detail() if engine.ready else None
         super().paint(now)
         self._key = (*key[:5], self._cursor, self.top, *key[7:])
 

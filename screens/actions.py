@@ -152,7 +152,11 @@ class ActionTable:
         return [*self.remap(here), *self.remap(own)]
 
     def remap(self, keys: Mapping[str, str | Sequence[str]]) -> list[str]:
-        """Give actions the trader's own keys by name; what cannot be is left out and told in a sentence."""
+        """Give actions the trader's own keys by name, and tell in a sentence each what cannot be and who lost a key.
+
+        A key that is wanted here is taken from an action that only came with it. Of two that want the same one the
+        first has it, but the kill switch before all: nothing takes a key from it, and it is never left without one.
+        """
         problems: list[str] = []
         wanted: list[Action] = []
         for name, value in keys.items():
@@ -172,19 +176,27 @@ class ActionTable:
         for action in wanted:  # the old keys of all go first, so that two actions can swap theirs
             for key in self._actions[action.name].keys:
                 self._keys.pop((action.context, key), None)
+        wanted.sort(key=lambda action: action.name != "kill")
+        asked = {action.name for action in wanted}
+        lost: dict[str, list[str]] = {}  # action → what was taken from it, each "<key> by <action>"
         for action in wanted:
             free = []
             for key in action.keys:
-                if other := self._rival(action, key):
+                while (other := self._rival(action, key)) is not None and other.name not in asked | {"kill"}:
+                    self._put(replace(other, keys=tuple(one for one in other.keys if one != key)))
+                    del self._keys[other.context, key]
+                    lost.setdefault(other.name, []).append(f"{display(key)} to {action.name}")
+                if other is not None:
                     problems.append(
                         f"keys: {display(key)} is already the key of {other.name}, so {action.name} has not got it"
                     )
                 else:
                     free.append(key)
-            kept = tuple(free)
-            if action.name == "kill" and not kept:
-                kept = self._actions["kill"].keys
-            self._put(replace(action, keys=kept))
+            self._put(replace(action, keys=tuple(free)))
+        for name, taken in lost.items():
+            left = self._actions[name].keys
+            now = f"its key is {display(left[0])} now" if left else "it has no key now, the palette runs it"
+            problems.append(f"keys: {name} has lost {' and '.join(taken)}: {now}")
         return problems
 
     def _nearest(self, name: str) -> str:

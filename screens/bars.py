@@ -177,6 +177,8 @@ class StatusBar(_Bar):
 
     def _money(self) -> list[Part]:
         currency = self.engine.currency
+        if not self.engine.ready:  # the store is being opened: what there is is not known yet
+            return [("Equity ", self.ink.dim), ("opening …", self.ink.warning)]
         return [
             ("Equity ", self.ink.dim),
             (money(self.engine.equity()), self.ink.strong),
@@ -184,6 +186,8 @@ class StatusBar(_Bar):
         ]
 
     def _day(self) -> list[Part]:
+        if not self.engine.ready:
+            return []
         profit = self.engine.day_pnl()
         return [("Day ", self.ink.dim), (money(profit, sign=True), self.ink.signed(profit))]
 

@@ -68,6 +68,31 @@ class ShellDesk:
                 workspace.guard(pane, pane.changed)
         self._app.refresh_bars()
 
+    @property
+    def instrument_at_hand(self) -> InstrumentId | None:
+        """What the trader looks at and typed lines mean: the focused pane's instrument where it shows one of its own
+        (pinned or linked), else the desk's selected one."""
+        pane = self._pane_at_hand()
+        return self._selected if pane is None else pane.instrument_id
+
+    def select_at_hand(self, instrument: InstrumentId) -> None:
+        """Select an instrument where the trader looks: for the focused pane's link group if it is in one, for itself if
+        it is pinned, else for the desk."""
+        pane = self._pane_at_hand()
+        if pane is not None and self.pane_settings(pane.slot).get("instrument"):
+            self.engine.instrument(instrument)  # KeyError for one that does not exist
+            self.show_in(pane.slot, instrument)
+        elif pane is not None:
+            self.select_in(pane.slot, instrument)
+        else:
+            self.select(instrument)
+
+    def _pane_at_hand(self) -> Pane | None:
+        """The pane that has or, while a line is typed, had the focus, if it shows one instrument."""
+        workspace = self._app.workspace
+        pane = None if workspace.current is None else workspace.panes.get(workspace.current)
+        return pane if pane is not None and pane.FOLLOWS else None
+
     # -- link groups and instruments of single panes
 
     def _links(self) -> dict[str, Any]:

@@ -84,6 +84,10 @@ class TablePane[R](PaintedPane):
         """Text and style of a row that is not divided into columns, or None."""
         return None
 
+    def empty(self) -> str:
+        """What stands there when there are no rows."""
+        return self.EMPTY
+
     def footer(self) -> Sequence[tuple[str, Style]] | None:
         """Parts of the last line, or None for no such line."""
         return None
@@ -155,8 +159,8 @@ class TablePane[R](PaintedPane):
             at = self.head + 1 + y
             if index < len(rows):
                 self._paint_row(at, rows[index], index == self._cursor and self.has_focus, self._thumb(y, body))
-            elif not rows and y == 0 and self.EMPTY:
-                self.put_text(at, " " + self.EMPTY, self.ink.dim)
+            elif not rows and y == 0 and (empty := self.empty()):
+                self.put_text(at, " " + empty, self.ink.dim)
             else:
                 self.put(at, None, list)
         if last_line is not None and self.height > 1:

@@ -63,7 +63,7 @@ class TypedLines:
         app = self._app
         return context_of(
             app.engine,
-            app.desk.selected,
+            app.desk.instrument_at_hand,
             currency=app.engine.currency,
             account_name=app.engine.account_name,
             max_order_value=app.engine.risk.limits.max_order_value,
@@ -150,7 +150,7 @@ class TypedLines:
             case SetTheme(name=name):
                 app.use_theme(name)
             case SelectInstrument(instrument=instrument):
-                app.desk.select(instrument)
+                app.desk.select_at_hand(instrument)
             case Kill():
                 app.commands.do_kill()
             case Flatten():

@@ -142,7 +142,7 @@ class ChartPane(ChartControl):
 
     def _staged_preview(self, now: int) -> Preview | None:
         draft = self.draft()
-        if draft is None:
+        if draft is None or not self.engine.ready:  # before, what there is is not known: nothing can be said of it
             self._preview = None
             return None
         known = self._preview

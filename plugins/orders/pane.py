@@ -185,6 +185,9 @@ class OrdersPane(TablePane[Order]):
             return ink.own
         return ink.text if order.state is OrderState.FILLED else ink.dim
 
+    def empty(self) -> str:
+        return self.EMPTY if self.engine.ready else "Opening: the orders are not known yet …"
+
     def footer(self) -> Sequence[tuple[str, Style]] | None:
         ink, order = self.ink, self.selected_row
         if order is None:
@@ -211,7 +214,7 @@ class OrdersPane(TablePane[Order]):
         self.rows()
         key = (
             self._rows_key, self.engine.orders_version, self._cursor, self.top, self.has_focus, self.sort_key,
-            self.sort_down, self.size,
+            self.sort_down, self.size, self.engine.ready,
         )  # fmt: skip
         if key == self._painted:
             return

@@ -372,6 +372,8 @@ class TicketPane(Pane):
 
     def _judged(self) -> tuple[OrderDraft | None, Preview | None, str]:
         """The order and its preview, or a sentence that says why there is none."""
+        if not self.engine.ready:
+            return None, None, "Opening: positions and money are not known yet, and no order can be sent …"
         try:
             draft = self._draft()
             self._plan(draft)

@@ -124,8 +124,8 @@ def verdicts(found: Sequence[Verdict], ink: Ink, width: int, height: int) -> lis
             rows.append("")
         rows[-1] += word
     if len(rows) > room:
-        what = "all" if len(passed) == len(found) else "the other"
-        rows = [f" ✓ {what} {len(passed)} risk checks pass"]
+        what = "all" if len(passed) == len(found) else "all other"
+        rows = [f" ✓ {what} risk checks pass"]
     return lines + [((row, ink.good),) for row in rows]
 
 

@@ -94,10 +94,12 @@ def test_an_action_can_be_left_without_a_key():
         ({"books.bye": "x"}, "there is no action 'books.bye'; did you mean 'books.buy'?"),
         ({"zoom": "banana"}, "'banana' is not a key"),
         ({"zoom": "f9"}, "F9 is already the key of kill"),
-        ({"books.buy": "s"}, "s is already the key of books.sell"),
-        ({"books.buy": "ctrl+p"}, "^p is already the key of palette"),
+        ({"books.buy": "s"}, "books.sell has lost s to books.buy: its key is - now"),
+        ({"books.buy": "ctrl+p"}, "palette has lost ^p to books.buy: it has no key now"),
+        ({"zoom": "m", "layout": "m"}, "m is already the key of zoom, so layout has not got it"),
         ({"kill": ""}, "the kill switch cannot be left without a key"),
-        ({"palette": "b"}, "b is already the key of books.buy"),
+        ({"palette": "b"}, "books.buy has lost b to palette"),
+        ({"kill": "ctrl+s"}, "settings has lost ^s to kill"),
     ],
 )
 def test_what_cannot_be_remapped_is_told_in_one_sentence(keys, words):
@@ -106,7 +108,27 @@ def test_what_cannot_be_remapped_is_told_in_one_sentence(keys, words):
     assert words in problems[0]
 
 
-def test_the_kill_switch_keeps_its_keys_if_the_new_one_is_taken():
+def test_a_key_that_the_trader_asks_for_is_taken_from_the_action_that_only_came_with_it():
     built = table()
-    built.remap({"kill": "ctrl+p"})
+    assert len(built.rekey({}, {"kill": "ctrl+s"})) == 1
+    assert built.for_key("ctrl+s", EVERYWHERE).name == "kill"
+    assert built.for_key("ctrl+s", DESK) is None
+    assert built.get("settings").keys == ()
+    assert built.rekey({}, {}) == []  # without the wish each has its own again
+    assert built.for_key("ctrl+s", DESK).name == "settings"
+
+
+def test_the_traders_own_key_comes_before_a_keymaps():
+    built = table()
+    problems = built.rekey({"zoom": "m"}, {"layout": "m"})
+    assert built.for_key("m", DESK).name == "layout"
+    assert problems == ["keys: zoom has lost m to layout: it has no key now, the palette runs it"]
+
+
+def test_nothing_takes_a_key_from_the_kill_switch():
+    built = table()
+    for keys in ({"arm": "f9"}, {"arm": "ctrl+s", "kill": "ctrl+s"}, {"books.buy": "ctrl+\\"}, {"kill": ["", ""]}):
+        assert built.rekey({}, keys)
+        assert built.get("kill").keys
+        assert all(built.for_key(key, EVERYWHERE).name == "kill" for key in built.get("kill").keys)
     assert built.for_key("f9", EVERYWHERE).name == "kill"

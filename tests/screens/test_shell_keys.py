@@ -348,3 +348,10 @@ async def test_a_command_line_opened_again_at_once_keeps_the_focus(open_desk):
             await pilot.press("4", "2")
             assert line.query_one(Input).value == "42"
             await pilot.press("escape")
+
+
+async def test_the_traders_own_kill_key_takes_the_key_from_settings_and_it_is_told(open_desk):
+    async with open_desk(settings={"keys": {"kill": "ctrl+s"}}) as (desk, pilot):
+        assert any("settings has lost ^s to kill" in toast for toast in desk.toasts())
+        await pilot.press("ctrl+s")
+        assert desk.engine.trading_state is TradingState.HALTED
