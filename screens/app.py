@@ -22,6 +22,7 @@ from textual.widget import Widget
 from textual.worker import WorkerFailed
 
 from screens.actions import DESK, DESK_ACTIONS, EVERYWHERE, REPLAY_ACTIONS, Action, ActionTable, page_actions
+from screens.alarm import ring
 from screens.command_line import CommandLine
 from screens.commands import DeskCommands
 from screens.desk import ShellDesk
@@ -166,6 +167,7 @@ class TwsApp(App[None]):
     def on_mount(self) -> None:
         self.set_interval(1 / self.desk_settings.market.frame_rate, self.frame, name="frame")
         self.engine.on_kill_from_outside = self._killed_from_outside
+        self.engine.alerts.on_fired = partial(ring, self)
         self.set_interval(POLL_SECONDS, self.live.poll, name="files of theme and keymap")
         for problem in self.problems:
             self.engine.log.warning("desk", problem)

@@ -215,6 +215,12 @@ class DeskCommands:
             raise Refused("There is no order ticket on this desk.")
         self.app.workspace.focus_slot(slot)
 
+    def do_alerts(self) -> None:
+        slot = self.app.layouts.bring("alerts")
+        if slot is None:
+            raise Refused("There is no alerts pane on this desk.")
+        self.app.workspace.focus_slot(slot)
+
     # -- panes
 
     def do_jump(self) -> None:

@@ -166,6 +166,9 @@ class ShellDesk:
         pane = workspace.panes[slot]
         workspace.guard(pane, lambda: pane.take_draft(draft))
 
+    def begin_line(self, line: str) -> None:
+        self._app.desk_screen.command_line.open(line)
+
     def size(self, instrument: InstrumentId) -> Decimal:
         return self._sizes.get(self.engine.instrument(instrument), self.engine.mark(instrument))
 

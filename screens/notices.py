@@ -35,8 +35,9 @@ class Notices(Painted):
         super().__init__()
         self.items: list[Notice] = []
 
-    def add(self, text: str, error: bool = False) -> None:
-        until = time.monotonic() + (_ERROR_SECONDS if error else _SECONDS)
+    def add(self, text: str, error: bool = False, stay: float | None = None) -> None:
+        """`stay`: seconds, where neither those of news nor those of errors fit."""
+        until = time.monotonic() + (stay or (_ERROR_SECONDS if error else _SECONDS))
         for item in self.items:
             if (item.text, item.error) == (text, error):
                 item.count += 1

@@ -49,6 +49,10 @@ class Desk(Protocol):
         """Open the order ticket filled with the draft. Nothing is sent."""
         ...
 
+    def begin_line(self, line: str) -> None:
+        """Open the command line with a line that the trader may finish, change or leave."""
+        ...
+
     def size(self, instrument: InstrumentId) -> Decimal:
         """The order size preset of the instrument that ladder, chart and ticket share, in its units."""
         ...

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workstation.bookkeeping import DESK, Bookkeeper
-from workstation.bus import Bus
+from workstation.bus import Bus, Subscription
 from workstation.clock import Clock
 from workstation.desk_commands import DeskCommands
 from workstation.domain.events import (
@@ -29,6 +29,7 @@ from workstation.domain.order import ClientOrderId, Order
 from workstation.log import DeskLog
 from workstation.market.data import MarketData
 from workstation.recorder import Recorder
+from workstation.trading.alert_desk import AlertDesk
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.exits import Exits
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from workstation.store.store import Store
     from workstation.venues.pump import MarketPump
     from workstation.venues.replay import ReplayControl
+
+#: The setting of the store in which the alerts stand.
+_ALERTS = "alerts"
 
 
 class Engine(DeskCommands):
@@ -176,6 +180,9 @@ class Engine(DeskCommands):
             log=self.log,
             flatten=lambda reason: self._press(reason, flatten=True),
         )
+        self.alerts = AlertDesk(
+            self.core, clock, self.log, lambda alerts: self.set_setting(_ALERTS, alerts), self.day_pnl
+        )
         self._exits = Exits(self.core, self.gateway, self._plans)
         #: Called after a kill that another process asked for (a screen shows it).
         self.on_kill_from_outside: Callable[[], None] = lambda: None
@@ -233,6 +240,8 @@ class Engine(DeskCommands):
         self.core.fold(journal)
         store.save_instruments(self.core.instruments.values())
         self.log.on_entry = self._books.keep_log
+        self.alerts.start(self.get_setting(_ALERTS))
+        self._tasks.append(asyncio.create_task(self._alert_of(self.follow_orders()), name="alerts of orders"))
         if early_kill is not None:
             reason, flatten, kill_id = early_kill
             unfinished = self.core.unfinished_kill
@@ -265,6 +274,7 @@ class Engine(DeskCommands):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._plan_runner.close()
+        self.alerts.close()
         await self.risk.close()
         await self._reconciler.close()
         await self.gateway.drain()
@@ -286,6 +296,7 @@ class Engine(DeskCommands):
         self._market.apply(event)
         self._plan_runner.market_moved(event.instrument)
         self.risk.look(event.ts)
+        self.alerts.market_moved(event)
         self.bus.publish(event)
         if self._recorder.write is not None:
             self._recorder.write(event)
@@ -331,7 +342,12 @@ class Engine(DeskCommands):
         self.stop_recording()
         self._market.reset()
         self.risk.market_jumped()
+        self.alerts.market_jumped()
         self._books.forget_day()
+
+    async def _alert_of(self, orders: Subscription[OrderEvent]) -> None:
+        async for event in orders:
+            self.alerts.order_event(event)
 
     async def _tell_notices(self) -> None:
         told = 0
@@ -366,6 +382,7 @@ class Engine(DeskCommands):
             self.risk.version,
             core.plans.version,
             self.log.version,
+            self.alerts.version,
             self._kill.status.version,
             self.ready,
         )

@@ -69,6 +69,13 @@ class KillSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     flatten_window_seconds: Positive = 3.0
 
 
+class AlertSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    #: Whether the terminal's bell rings when an alert fires.
+    bell: bool = True
+    #: Whether an alert also asks the terminal for a note of its own on the desktop (OSC 9).
+    terminal: bool = False
+
+
 class MarketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: Market data older than this many milliseconds is shown as old.
     stale_after_ms: Count = 5_000
@@ -108,6 +115,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     demo: DemoSettings = DemoSettings()
     latency: LatencySettings = LatencySettings()
     kill: KillSettings = KillSettings()
+    alerts: AlertSettings = AlertSettings()
     market: MarketSettings = MarketSettings()
     #: Keys by action: one key or a list of keys in place of the action's own, for example `orders.cancel = "d"`.
     keys: dict[str, str | list[str]] = field(default_factory=dict)

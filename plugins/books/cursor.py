@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from plugins.books.model import Ladder, row_of, step_group
 from plugins.books.own import Moved, Staged
+from screens.figures import plain_text
 from screens.order_entry import OrderEntryPane
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -110,6 +111,17 @@ class LadderCursor(OrderEntryPane):
     @property
     def one_click(self) -> bool:
         return bool(self.settings.get("one_click", False))
+
+    def action_alert(self) -> None:
+        instrument, book = self.market_here()
+        ticks = self.ladder.cursor
+        best = book.best_bid if self.ladder.side is Side.BUY else book.best_ask
+        if ticks is None:
+            ticks = best
+        if ticks is None:
+            raise Refused("There is no price to set the alert at: move the cursor to one.")
+        above = book.best_ask is not None and ticks >= book.best_ask
+        self.desk.begin_line(f"alert {instrument.id} {'>' if above else '<'} {plain_text(instrument.price(ticks))}")
 
     def action_pin(self) -> None:
         instrument, _ = self.market_here()

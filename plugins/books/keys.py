@@ -57,6 +57,8 @@ _VIEW = (
     Action("fit", "Fitting rows", "Lets the rows fit the market's range and spread again.", ("a",), group="View"),
     Action("one_click", "One-click orders on / off", "On: a click on a bid or ask sends at once. Off: it stages, and a "
            "second click sends.", ("M",), group="View"),
+    Action("alert", "Alert at the cursor", "Begins the line that sets an alert at the cursor's price; Enter sets it.",
+           ("A",), group="View"),
     Action("pin", "Pin the instrument", "Keeps this ladder on its instrument; again to follow the desk.", ("P",),
            group="View"),
 )  # fmt: skip

@@ -221,6 +221,12 @@ class ChartControl(OrderEntryPane):
     def action_fit(self) -> None:
         self.scale.reset()
 
+    def action_alert(self) -> None:
+        instrument, _ = self.here()
+        price = instrument.price(self.show_crosshair())
+        way = ">" if price >= instrument.price(self.last_ticks(instrument)) else "<"
+        self.desk.begin_line(f"alert {instrument.id} {way} {plain_text(price)}")
+
     def action_pin(self) -> None:
         instrument, _ = self.here()
         if self.settings.get("instrument"):

@@ -48,6 +48,8 @@ _VIEW = (
     Action("logarithmic", "Logarithmic scale on / off", "Equal distances are equal percentages.", ("y",),
            group="View"),
     Action("fit", "Fit the price scale", "Draws the price scale in to what shows.", ("a",), group="View"),
+    Action("alert", "Alert at the crosshair", "Begins the line that sets an alert at the crosshair's price; Enter sets "
+           "it.", ("A",), group="View"),
     Action("pin", "Pin the instrument", "Keeps this chart on its instrument; again to follow the desk.", ("P",),
            group="View"),
 )  # fmt: skip

@@ -5,6 +5,7 @@
     buy 2% stop 63000 tp 66000 · buy risk 1% stop 63000 market · sell 0.5 trail 200 after 300 · oco 63000 66000
     scale 5 0.1 63000 64000 stop 62000 · chase 64500 · cancel all · cancel bids · close · reverse
     twap buy 2 over 30m · vwap sell 3 over 2h @ 63000 · pov sell 3 10% · iceberg buy 5 show 0.5 @ 63000 · pause · resume
+    alert BTC-USDT > 65000 · alert spread > 5 · alert pnl < -500 · alert fill · alerts · snooze 10m
     progress · reducing on · limit max_order_value 50000 · breaker reset daily_loss
     flatten · kill · rearm demo · theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
 
@@ -21,6 +22,7 @@ from workstation.clock import SECOND
 from workstation.domain.formats import NotANumber
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
+from workstation.trading.command_alerts import parse_alert, parse_snooze
 from workstation.trading.command_execution import parse_execution, parse_pause, parse_progress
 from workstation.trading.command_margin import parse_leverage, parse_margin
 from workstation.trading.command_orders import instrument_named, parse_order, venues_of
@@ -279,6 +281,8 @@ _COMMANDS: dict[str, _Handler] = {
     "pause": parse_pause,
     "resume": parse_pause,
     "progress": parse_progress,
+    "alert": parse_alert,
+    "snooze": parse_snooze,
     "speed": _speed,
     "seek": _seek,
 }

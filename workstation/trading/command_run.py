@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
-from workstation.clock import Clock
+from workstation.clock import Clock, span
 from workstation.domain.formats import POINT, NumberStyle
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
@@ -15,6 +15,8 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.domain.plan import Plan, PlanKind
 from workstation.domain.position import Position
 from workstation.market.book import OrderBook
+from workstation.trading.alert_desk import AlertDesk
+from workstation.trading.alerts import sentence
 from workstation.trading.command_execution import ExecutionDesk, execute, pause, progress
 from workstation.trading.command_plans import chase_bound
 from workstation.trading.command_words import Token
@@ -37,10 +39,12 @@ from workstation.trading.commands import (
     ResetBreaker,
     ReversePosition,
     Seek,
+    SetAlert,
     SetLeverage,
     SetMarginMode,
     SetReducing,
     SetSpeed,
+    SnoozeAlerts,
     StartPlan,
     exits_in_words,
     grouped,
@@ -56,6 +60,7 @@ class CommandDesk(ExecutionDesk, Protocol):
     clock: Clock
     replay: Any
     risk: RiskDesk
+    alerts: AlertDesk
 
     def instruments(self) -> Sequence[Instrument]: ...
     def instrument(self, instrument: InstrumentId, /) -> Instrument: ...
@@ -176,6 +181,13 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
         case ResetBreaker(name=name, subject=subject):
             await desk.risk.reset_breaker(name, subject, "command line")
             return f"The breaker {name} was reset."
+        case SetAlert(alert=alert):
+            desk.alerts.add(alert)
+            return f"Alert set: {sentence(alert)}."
+        case SnoozeAlerts(length=length, every=every):
+            quiet = desk.alerts.snooze(length, every=every)
+            what = sentence(quiet[0]) if len(quiet) == 1 else f"{len(quiet)} alerts"
+            return f"Quiet for {span(length)}: {what}."
         case SetSpeed(factor=factor):
             desk.replay.set_speed(factor)
         case Seek(to=to):

@@ -15,6 +15,7 @@ from workstation.domain.margin import MarginMode
 from workstation.domain.numbers import ZERO, multiply, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan, PlanKind
+from workstation.trading.alerts import Alert, sentence
 from workstation.trading.plans.words import distance_text
 
 
@@ -179,6 +180,19 @@ class Seek(msgspec.Struct, frozen=True):
     to: int  # UTC ns
 
 
+class SetAlert(msgspec.Struct, frozen=True):
+    """Wait for something; the alert has no id yet."""
+
+    alert: Alert
+
+
+class SnoozeAlerts(msgspec.Struct, frozen=True):
+    """Keep the alert that fired last, or every one, quiet for `length` ns."""
+
+    length: int
+    every: bool = False
+
+
 class SelectInstrument(msgspec.Struct, frozen=True):
     instrument: InstrumentId
 
@@ -211,6 +225,8 @@ type Command = (
     | SetTheme
     | SetSpeed
     | Seek
+    | SetAlert
+    | SnoozeAlerts
     | SelectInstrument
     | RunAction
 )
@@ -426,6 +442,12 @@ def describe(command: Command, context: Context) -> str:
         case Seek(to=to):
             when = datetime.datetime.fromtimestamp(to / SECOND, context.zone)
             return f"Go to {when:%Y-%m-%d %H:%M:%S} in the recording."
+        case SetAlert(alert=alert):
+            often = " every time" if alert.repeat else ""
+            until = f", for {span(alert.expires - context.now)}" if alert.expires is not None else ""
+            return f"Tell{often} when {sentence(alert)}{until}."
+        case SnoozeAlerts(length=length, every=every):
+            return f"Keep {'every alert' if every else 'the alert that fired last'} quiet for {span(length)}."
         case SelectInstrument(instrument=instrument):
             return f"Show {instrument}."
         case RunAction(name=name):

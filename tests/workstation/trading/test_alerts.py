@@ -1,0 +1,244 @@
+"""Alerts: one crossing fires once, none on old data, all of them after a restart."""
+
+from __future__ import annotations
+
+import itertools
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from test_command_line import context
+
+from tests.support.desk import BTC, demo_desk
+from workstation.clock import SECOND
+from workstation.domain.market import BookStale
+from workstation.domain.order import Side
+from workstation.trading.alerts import Alert, AlertKind, Seen, Way, band, snoozed, spell, step
+from workstation.trading.command_line import parse
+from workstation.trading.command_words import CommandError
+from workstation.trading.commands import SetAlert, SnoozeAlerts, describe
+from workstation.trading.errors import Refused
+
+D = Decimal
+
+
+def price(way: Way, level: str = "100", **terms) -> Alert:
+    return Alert(alert_id="a", kind=AlertKind.PRICE, instrument=BTC, way=way, level=D(level), **terms)
+
+
+def run(alert: Alert, *values: float, margin: str = "1") -> tuple[Alert, list[int]]:
+    """The alert after a walk of values, and at which of them it fired."""
+    fired = []
+    for number, value in enumerate(values):
+        one = D(str(value))
+        alert, fires = step(alert, Seen(one, one, one), D(margin), number)
+        if fires:
+            fired.append(number)
+    return alert, fired
+
+
+def test_above_fires_once_and_is_done():
+    alert, fired = run(price(Way.ABOVE), 99, 100, 100.1, 99, 105)
+    assert fired == [2]
+    assert alert.done
+
+
+def test_a_repeated_alert_fires_again_only_after_the_value_has_come_back_beyond_the_band():
+    assert run(price(Way.ABOVE, repeat=True), 101, 99.5, 101, 99, 101)[1] == [0, 4]
+    assert run(price(Way.BELOW, repeat=True), 99, 100.5, 99, 101, 99)[1] == [0, 4]
+
+
+def test_a_crossing_needs_a_side_to_come_from():
+    assert run(price(Way.CROSS, repeat=True), 101, 102, 99, 98, 101)[1] == [2, 4]
+    assert run(price(Way.CROSS), 99, 99.9, 100)[1] == [2]
+
+
+def test_a_spike_between_two_looks_fires():
+    alert, fires = step(replace(price(Way.ABOVE), side=-1), Seen(D(98), D(101), D(99)), D(1), 5)
+    assert fires
+    assert alert.side == -1, "and it has come back already"
+
+
+def test_a_snoozed_alert_is_silent_and_fires_afterwards_if_it_still_holds():
+    alert, fired = run(price(Way.ABOVE), 101)
+    assert fired == [0]
+    alert = snoozed(alert, 10)
+    assert not alert.done
+    assert step(alert, Seen(D(101), D(101), D(101)), D(1), 9) == (alert, False)
+    assert step(alert, Seen(D(101), D(101), D(101)), D(1), 10)[1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(980, 1020), max_size=60), st.sampled_from(Way))
+def test_between_two_firings_the_value_was_on_the_other_side_of_the_level_beyond_the_band(walk, way):
+    values = [value / 10 for value in walk]
+    fired = run(price(way, repeat=True), *values)[1]
+    for first, second in itertools.pairwise(fired):
+        between = values[first : second + 1]
+        if way is Way.ABOVE:
+            assert min(between) <= 99
+        elif way is Way.BELOW:
+            assert max(between) >= 101
+        else:
+            assert min(between) <= 100 <= max(between)
+
+
+def test_the_band_is_a_tenth_of_a_percent_of_a_price_and_a_tenth_of_anything_else():
+    instrument = context().instruments[0]
+    assert band(price(Way.ABOVE, "60000"), instrument) == 60
+    assert band(Alert(alert_id="", kind=AlertKind.PNL, way=Way.BELOW, level=D(-500)), None) == 50
+
+
+LINES = [
+    ("alert NOVA:BTC-USDT > 65000", "NOVA:BTC-USDT is above 65000"),
+    ("alert >65000 repeat", "every time when NOVA:BTC-USDT is above 65000"),
+    ("alert x 65000 for 2h", "NOVA:BTC-USDT crosses 65000, for 2h"),
+    ("alert spread NOVA:BTC-USDT > 5", "the spread of NOVA:BTC-USDT is above 5"),
+    ("alert pnl < -500", "the day's profit is below -500"),
+    ("alert pnl NOVA:BTC-USDT > 250.5", "the open profit of NOVA:BTC-USDT is above 250.5"),
+    ("alert fill", "an order fills"),
+    ("alert order rejected NOVA:BTC-USDT", "an order of NOVA:BTC-USDT is rejected"),
+    ("alert funding NOVA:BTC-USDT > 0.05%", "the funding of NOVA:BTC-USDT is above 0.05%"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), LINES)
+def test_what_the_words_mean_and_that_they_are_spelled_back(line, words):
+    command = parse(line, context())
+    assert isinstance(command, SetAlert)
+    assert words in describe(command, context())
+    assert parse(spell(command.alert, context().now), context()) == command
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("alert", "Alert of what?"),
+        ("alert > ", "Type a number"),
+        ("alert BTC-USDX > 5", "no instrument"),
+        ("alert > 65000.123", "tick"),
+        ("alert order reject", "no state of an order"),
+        ("alert funding > 5", "percent"),
+        ("alert > 65000 often", "one word too many"),
+        ("snooze", "For how long?"),
+    ],
+)
+def test_what_cannot_be_understood(line, words):
+    with pytest.raises(CommandError, match=words.replace("?", r"\?")):
+        parse(line, context())
+
+
+def test_snooze():
+    assert parse("snooze 10m", context()) == SnoozeAlerts(600 * SECOND)
+    assert parse("snooze 1h all", context()) == SnoozeAlerts(3_600 * SECOND, True)
+
+
+# -- on the desk
+
+
+def said(desk) -> list[str]:
+    found: list[str] = []
+    desk.engine.alerts.on_fired = lambda alert, text: found.append(text)
+    return found
+
+
+def around(desk, ticks: int, way: Way = Way.ABOVE, **terms) -> Alert:
+    """An alert so many ticks from the best bid."""
+    tick = desk.engine.instrument(BTC).tick
+    return price(way, str(desk.best(BTC, Side.BUY) + tick * ticks), **terms)
+
+
+async def test_a_price_alert_is_told_once(tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        told = said(desk)
+        desk.engine.alerts.add(around(desk, -10))
+        await desk.run(5)
+        assert len(told) == 1
+        assert "is above" in told[0]
+        (alert,) = desk.engine.alerts.alerts()
+        assert alert.done
+        assert any("is above" in entry.text for entry in desk.engine.log.entries)
+
+
+async def test_alerts_are_there_after_a_restart_and_a_told_one_is_not_told_again(tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        told = said(desk)
+        desk.engine.alerts.add(around(desk, -10, repeat=True))
+        desk.engine.alerts.add(around(desk, 1_000_000))
+        await desk.run(2)
+        assert len(told) == 1
+    async with demo_desk(tmp_path, start=desk.clock.now(), warm_up=0.0) as desk:
+        told = said(desk)
+        await desk.run(3)
+        assert len(desk.engine.alerts.alerts()) == 2
+        assert told == [], "it is above still: that crossing was told"
+
+
+async def test_nothing_fires_on_a_stale_book_or_on_old_data(tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        told = said(desk)
+        desk.engine._on_market(BookStale(BTC, desk.clock.now(), "a gap"))
+        desk.engine.alerts.add(around(desk, -10))
+        desk.clock.advance(2 * SECOND)
+        assert told == []
+        alert = desk.engine.alerts.alerts()[0]
+        desk.engine.alerts._moved.add(BTC)
+        desk.clock.advance(10 * SECOND)
+        desk.engine.alerts._look()
+        assert desk.engine.alerts.alerts() == [alert]
+
+
+async def test_fills_and_refused_orders_are_told(tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        told = said(desk)
+        desk.engine.alerts.add(Alert(alert_id="", kind=AlertKind.FILL, repeat=True))
+        desk.engine.alerts.add(Alert(alert_id="", kind=AlertKind.ORDER, state="denied"))
+        await desk.market(BTC, Side.BUY, "0.001")
+        await desk.settle(lambda: bool(told))
+        assert told[0].startswith("Filled: Buy 0.001 NOVA:BTC-USDT @ ")
+        await desk.limit(BTC, Side.BUY, "0.00000001")
+        await desk.settle(lambda: any("is denied" in one for one in told))
+
+
+async def test_the_days_profit_is_watched(tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        told = said(desk)
+        desk.engine.alerts.add(Alert(alert_id="", kind=AlertKind.PNL, way=Way.BELOW, level=D(-5)))
+        await desk.market(BTC, Side.BUY, "0.5")
+        await desk.run_until(lambda: bool(told), 30)
+        assert told[0].startswith("The day's profit is below -5: -")
+
+
+async def test_an_alert_expires(tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        told = said(desk)
+        desk.engine.alerts.add(around(desk, 1_000_000, expires=desk.clock.now() + 10 * SECOND))
+        await desk.run(12)
+        assert desk.engine.alerts.alerts() == []
+        assert told == []
+
+
+async def test_the_one_that_fired_last_is_snoozed_and_comes_again(tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        told = said(desk)
+        with pytest.raises(Refused):
+            desk.engine.alerts.snooze(SECOND)
+        desk.engine.alerts.add(around(desk, -500))
+        await desk.run(2)
+        desk.engine.alerts.snooze(10 * SECOND)
+        await desk.run(8)
+        assert len(told) == 1
+        await desk.run(6)
+        assert len(told) == 2
+
+
+async def test_an_alert_that_the_store_cannot_read_does_not_stop_the_desk(tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        desk.engine.alerts.add(around(desk, 1_000_000))
+        kept = desk.engine.get_setting("alerts")
+        desk.engine.set_setting("alerts", [*kept, {"kind": "moon"}])
+    async with demo_desk(tmp_path, start=desk.clock.now()) as desk:
+        assert len(desk.engine.alerts.alerts()) == 1
+        assert any("was left out" in entry.text for entry in desk.engine.log.entries)
