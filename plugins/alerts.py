@@ -12,7 +12,7 @@ from screens.actions import Action
 from screens.figures import local_time, plain_text
 from screens.name_dialog import NameDialog
 from screens.pane import Desk
-from screens.table import TABLE_ACTIONS, Column, TablePane
+from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND, span
 from workstation.trading.alerts import Alert, sentence, spell
 from workstation.trading.command_line import parse
@@ -35,7 +35,7 @@ class AlertsPane(TablePane[Alert]):
     EMPTY = "No alerts. n sets one, or type :alert BTC-USDT > 65000."
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("what", "Tells when", 30, keep=12, flex=True, sort=sentence),
-        Column("state", "State", 18, keep=11, sort=lambda row: (row.done, row.snoozed_until)),
+        Column("state", "State", 16, keep=11, sort=lambda row: (row.done, row.snoozed_until)),
         Column("often", "Often", 6, keep=7, sort=lambda row: row.repeat),
         Column("fired", "Fired", 5, right=True, keep=6, sort=lambda row: row.fired),
         Column("ends", "Ends in", 8, right=True, keep=5, sort=lambda row: row.expires or 0),
@@ -51,6 +51,7 @@ class AlertsPane(TablePane[Alert]):
                group="Alerts"),
         Action("repeat", "Once / every time", "Lets the alert fire once, or at every crossing.", ("r",), footer=65,
                short="Repeat", group="Alerts"),
+        *COPY_ACTIONS,
         *TABLE_ACTIONS,
     )  # fmt: skip
 
@@ -71,7 +72,7 @@ class AlertsPane(TablePane[Alert]):
         ink = self.ink
         match column:
             case "what":
-                return sentence(row), ink.dim if row.done else ink.text
+                return sentence(row).removeprefix("the "), ink.dim if row.done else ink.text
             case "state":
                 if row.done:
                     return f"fired {local_time(row.fired_at)}", ink.own

@@ -16,7 +16,7 @@ from screens.actions import Action
 from screens.field import Field
 from screens.figures import local_time
 from screens.pane import Desk
-from screens.table import TABLE_ACTIONS, Column, TablePane
+from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.log import Level, LogEntry
 
 _LEVELS = (Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR)
@@ -54,6 +54,7 @@ class LogPane(TablePane[LogRow]):
         Action("copy", "Copy the entry", "Copies the entry and its detail to the clipboard.", ("y", "c"), footer=70,
                short="Copy", group="View"),
         Action("clear", "Drop the text filter", "Shows every entry again, closed.", ("escape",), group="View"),
+        *(action for action in COPY_ACTIONS if action.name != "copy"),
         *(action for action in TABLE_ACTIONS if not action.name.startswith("sort")),
     )  # fmt: skip
     COLUMNS: ClassVar[tuple[Column, ...]] = (

@@ -12,7 +12,7 @@ from rich.style import Style
 from screens.actions import Action
 from screens.figures import money_text, name_text, price_text, settlement_places, shown
 from screens.pane import Desk
-from screens.table import TABLE_ACTIONS, Column, TablePane
+from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, divide, multiply
 from workstation.domain.order import Order, OrderState
@@ -105,7 +105,7 @@ class PositionsPane(TablePane[Row]):
                footer=72, short="Select", group="View"),
         Action("balances", "Positions / balances", "Shows what there is of every currency, or the positions.", ("v",),
                footer=70, short="Balances", group="View"),
-        Action("copy", "Copy the row", "Copies the row, tab separated.", ("y",), group="View"),
+        *COPY_ACTIONS,
         *TABLE_ACTIONS,
     )  # fmt: skip
 
@@ -313,11 +313,6 @@ class PositionsPane(TablePane[Row]):
         self.save_settings()
         self.resized()
         self.invalidate()
-
-    def action_copy(self) -> None:
-        if (row := self.selected_row) is not None:
-            self.app.copy_to_clipboard("\t".join(self.cell(row, column.key)[0] for column in self.COLUMNS))
-            self.toast("The row was copied.")
 
 
 def _amount(value: Decimal, currency: str) -> str:

@@ -13,7 +13,7 @@ from textual import events
 from screens.actions import Action
 from screens.figures import name_text, shown
 from screens.pane import Desk
-from screens.table import TABLE_ACTIONS, Column, TablePane
+from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.market.bars import INTERVALS
@@ -103,6 +103,7 @@ class WatchlistPane(TablePane[Watched]):
                short="Add", group="View"),
         Action("remove", "Remove from the list", "Takes the instrument under the cursor off the list.",
                ("d", "delete"), footer=70, short="Remove", group="View"),
+        *COPY_ACTIONS,
         *TABLE_ACTIONS,
     )  # fmt: skip
     COLUMNS: ClassVar[tuple[Column, ...]] = (

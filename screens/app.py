@@ -82,11 +82,12 @@ class TwsApp(App[None]):
         start: Callable[[], Awaitable[None]] | None = None,
         recordings: Path | None = None,
         layouts: Path | None = None,
+        exports: Path | None = None,
         book: SettingsBook | None = None,
     ) -> None:
         """`panes`: what `list_plugins` found; `state_file`: where the desk's looks are kept; `start`: run beside the
-        first frame (the engine's `start`); `recordings`, `layouts`: the folders of what is recorded here and of
-        layouts as files; `book`: where settings come from and are written to."""
+        first frame (the engine's `start`); `recordings`, `layouts`, `exports`: the folders of what is recorded here, of
+        layouts as files and of exported tables; `book`: where settings come from and are written to."""
         super().__init__()
         self.engine = engine
         self.desk_settings: Settings = engine.settings or Settings()
@@ -95,6 +96,7 @@ class TwsApp(App[None]):
         self.state = DeskState(state_file)
         self.start_engine = start
         self.recordings = recordings
+        self.exports = exports
         self.pane_infos = panes
         self.armed = engine.mode in ("demo", "replay")
         self.desk = ShellDesk(self)
@@ -423,6 +425,7 @@ def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> 
         start=start,
         recordings=paths.recordings,
         layouts=paths.layouts,
+        exports=paths.exports,
         book=book,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, MutableMapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screens.links import link_of
@@ -165,6 +166,10 @@ class ShellDesk:
         workspace.focus_slot(slot)
         pane = workspace.panes[slot]
         workspace.guard(pane, lambda: pane.take_draft(draft))
+
+    @property
+    def exports(self) -> Path | None:
+        return self._app.exports
 
     def begin_line(self, line: str) -> None:
         self._app.desk_screen.command_line.open(line)

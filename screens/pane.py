@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, MutableMapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from textual.widget import Widget
@@ -47,6 +48,11 @@ class Desk(Protocol):
 
     def offer_draft(self, draft: OrderDraft) -> None:
         """Open the order ticket filled with the draft. Nothing is sent."""
+        ...
+
+    @property
+    def exports(self) -> Path | None:
+        """The folder into which tables are exported."""
         ...
 
     def begin_line(self, line: str) -> None:

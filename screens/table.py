@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,8 @@ from textual import events
 from screens.actions import Action
 from screens.painted import PaintedPane
 from screens.pane import Desk
+from screens.table_export import as_csv, as_json, as_tsv, write
+from workstation.trading.errors import Refused
 
 #: For a table pane's ACTIONS.
 TABLE_ACTIONS: tuple[Action, ...] = (
@@ -27,6 +30,17 @@ TABLE_ACTIONS: tuple[Action, ...] = (
     Action("sort", "Sort by the next column", "Sorts by the next column.", ("t",), group="View"),
     Action("sort_turn", "Turn the sort order", "Sorts the other way round.", ("T",), group="View"),
 )
+
+#: For a table pane's ACTIONS: taking what it shows elsewhere.
+COPY_ACTIONS: tuple[Action, ...] = (
+    Action("copy", "Copy the row", "Copies the row under the cursor, tab separated.", ("y",), group="Copy"),
+    Action("copy_table", "Copy the table", "Copies every row with the titles, tab separated.", ("ctrl+y",),
+           group="Copy"),
+    Action("export_csv", "Export the table as CSV", "Writes every row into a new file of the exports folder.", (),
+           group="Copy"),
+    Action("export_json", "Export the table as JSON", "Writes every row into a new file of the exports folder.", (),
+           group="Copy"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +259,46 @@ class TablePane[R](PaintedPane):
 
     def action_sort_turn(self) -> None:
         self.sort_by(self.sort_key, not self.sort_down)
+
+    # -- taking it elsewhere
+
+    def _texts(self, row: R) -> list[str]:
+        """The row's cells, those of columns that do not fit too."""
+        whole = self.whole_row(row)
+        if whole is not None:
+            return [whole[0], *[""] * (len(self.COLUMNS) - 1)]
+        return [self.cell(row, column.key)[0] for column in self.COLUMNS]
+
+    def _titles(self) -> list[str]:
+        return [column.title or column.key for column in self.COLUMNS]
+
+    def action_copy(self) -> None:
+        if (row := self.selected_row) is not None:
+            self.app.copy_to_clipboard(as_tsv([self._texts(row)]))
+            self.toast("The row was copied.")
+
+    def action_copy_table(self) -> None:
+        rows = [self._texts(row) for row in self._shown]
+        self.app.copy_to_clipboard(as_tsv([self._titles(), *rows]))
+        self.toast(f"{len(rows)} {'row was' if len(rows) == 1 else 'rows were'} copied.")
+
+    async def action_export_csv(self) -> None:
+        await self._export("csv", as_csv)
+
+    async def action_export_json(self) -> None:
+        await self._export("json", as_json)
+
+    async def _export(self, extension: str, written: Callable[[Sequence[str], Sequence[Sequence[str]]], str]) -> None:
+        rows = [self._texts(row) for row in self._shown]
+        folder = self.desk.exports
+        if folder is None:
+            raise Refused("This desk has no folder for exports.")
+        text, now = written(self._titles(), rows), self.engine.clock.now()
+        try:
+            path = await asyncio.to_thread(write, folder, self.PANE, extension, text, now)
+        except OSError as error:
+            raise Refused(f"The table could not be written to {folder}: {error.strerror}.") from error
+        self.toast(f"{len(rows)} rows written to {path}")
 
     def jump_targets(self) -> list[tuple[int, int, Callable[[], object]]]:
         headers = [(column, x) for column, x, _ in self._layout if column.sort is not None]

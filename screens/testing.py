@@ -168,6 +168,7 @@ class FrozenDesk:
             start=self.start,
             recordings=folder / "recordings",
             layouts=folder / "layouts",
+            exports=folder / "exports",
             book=book,
         )
 

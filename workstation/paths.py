@@ -53,6 +53,11 @@ class Paths(msgspec.Struct, frozen=True):
     def recordings(self) -> Path:
         return self.data / "recordings"
 
+    @property
+    def exports(self) -> Path:
+        """Tables that were exported from the screen."""
+        return self.data / "exports"
+
     def store(self, mode: str) -> Path:
         """The store's file of a mode ("demo", "replay", "paper", "live"): no two modes share one."""
         return self.data / f"{mode}.sqlite"

@@ -15,7 +15,7 @@ from plugins.account.rows import COLUMNS, DAY, VIEWS, Line, balance_lines, cell,
 from screens.actions import Action
 from screens.figures import moment, money_text, shown
 from screens.pane import Desk
-from screens.table import TABLE_ACTIONS, Column, TablePane
+from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND
 from workstation.store.errors import StoreError
 from workstation.trading.portfolio import Equity
@@ -54,6 +54,7 @@ class AccountPane(TablePane[Line]):
         Action("longer", "Longer curve", "The next longer stretch of the equity curve: 1h 1d 1w 1m 1y all.", ("i",),
                footer=70, short="Longer", group="View"),
         Action("shorter", "Shorter curve", "The next shorter stretch of the equity curve.", ("I",), group="View"),
+        *COPY_ACTIONS,
         *TABLE_ACTIONS,
     )  # fmt: skip
 

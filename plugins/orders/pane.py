@@ -15,7 +15,7 @@ from plugins.orders.words import STATES, TYPES, kind, terms
 from screens.actions import Action
 from screens.figures import local_time, name_text, price_text, quantity_text
 from screens.pane import Desk
-from screens.table import TABLE_ACTIONS, Column, TablePane
+from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.domain.order import Order, OrderState, OrderType, Side
 from workstation.trading.command_run import cancelled
 from workstation.trading.commands import spell
@@ -67,9 +67,9 @@ class OrdersPane(TablePane[Order]):
                group="View"),
         Action("choose", "Select its instrument", "Selects the order's instrument on the desk.", ("space",),
                group="View"),
-        Action("copy", "Copy the row", "Copies the order's row, tab separated.", ("y",), group="View"),
         Action("copy_line", "Copy as a command",
                "Copies the line that enters the same order again on the command line.", ("Y",), group="View"),
+        *COPY_ACTIONS,
         *TABLE_ACTIONS,
     )  # fmt: skip
     COLUMNS: ClassVar[tuple[Column, ...]] = (
@@ -354,11 +354,6 @@ class OrdersPane(TablePane[Order]):
     def action_choose(self) -> None:
         if (order := self.selected_row) is not None:
             self.select_instrument(order.instrument)
-
-    def action_copy(self) -> None:
-        if (order := self.selected_row) is not None:
-            self.app.copy_to_clipboard("\t".join(self.cell(order, column.key)[0] for column in self.COLUMNS))
-            self.toast("The row was copied.")
 
     def action_copy_line(self) -> None:
         if (order := self._sent_order()) is not None:

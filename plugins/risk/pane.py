@@ -13,7 +13,7 @@ from plugins.risk.rows import AuditLine, BreakerLine, Heading, LimitLine, lines_
 from plugins.risk.rows import Line as Row
 from screens.actions import Action
 from screens.pane import Desk
-from screens.table import TABLE_ACTIONS, Column, TablePane
+from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.settings import describe
@@ -54,6 +54,7 @@ class RiskPane(TablePane[Row]):
                footer=80, short="Reset breaker", group="Risk"),
         Action("default", "Back to the config file's value", "Takes a change of the limit back.", ("D",), footer=70,
                short="Default", group="Risk"),
+        *COPY_ACTIONS,
         *(one for one in TABLE_ACTIONS if one.group == "Move"),
     )  # fmt: skip
 

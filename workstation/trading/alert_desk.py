@@ -21,7 +21,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
 from workstation.domain.numbers import divide, multiply, plain, subtract
 from workstation.log import DeskLog
-from workstation.trading.alerts import Alert, AlertKind, Seen, band, fire, matches, sentence, snoozed, step
+from workstation.trading.alerts import Alert, AlertKind, Seen, Way, band, fire, matches, sentence, snoozed, step
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 
@@ -273,10 +273,8 @@ class AlertDesk:
         instrument = self._core.instruments.get(alert.instrument)
         after, fires = step(alert, seen, band(alert, instrument), self._clock.now())
         if fires:
-            value = multiply(seen.last, Decimal(100)) if alert.kind is AlertKind.FUNDING else seen.last
-            now_at = plain(value) + ("%" if alert.kind is AlertKind.FUNDING else "")
             text = sentence(alert)
-            self._fired(after, f"{text[0].upper()}{text[1:]}: {now_at} now.")
+            self._fired(after, f"{text[0].upper()}{text[1:]}: {_reached(alert, seen)}.")
         elif after is not alert:
             self._alerts[alert.alert_id] = after
             self._changed()
@@ -287,3 +285,15 @@ class AlertDesk:
         self._changed()
         self._log.warning("alerts", text)
         self.on_fired(alert, text)
+
+
+def _reached(alert: Alert, seen: Seen) -> str:
+    """The value that did it, and where it is by now if it has gone back."""
+    if alert.kind is AlertKind.FUNDING:
+        return plain(multiply(seen.last, Decimal(100))) + "%"
+    level = alert.level or Decimal(0)
+    if seen.last < level < seen.high and alert.way is not Way.BELOW:
+        return f"{plain(seen.high)}, {plain(seen.last)} by now"
+    if seen.low < level < seen.last and alert.way is not Way.ABOVE:
+        return f"{plain(seen.low)}, {plain(seen.last)} by now"
+    return plain(seen.last)
