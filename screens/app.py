@@ -42,9 +42,11 @@ from screens.prompt import PromptScreen
 from screens.state import DeskState
 from screens.theme import DARK, INKS, Ink
 from screens.themes import MONO, ThemeError
+from screens.time_travel import TimeTravel
 from screens.typed import TypedLines
 from screens.workspace import Workspace
 from workstation.engine import Engine
+from workstation.past.desk import REFUSAL
 from workstation.paths import Paths
 from workstation.settings import Settings
 from workstation.settings_book import SettingsBook
@@ -99,6 +101,7 @@ class TwsApp(App[None]):
         self.exports = exports
         self.pane_infos = panes
         self.armed = engine.mode in ("demo", "replay")
+        self.travel = TimeTravel(self)
         self.desk = ShellDesk(self)
         self.problems = [f"The pane {info.name} cannot be used: {info.error}" for info in panes if info.error]
         if self.state.problem:
@@ -176,6 +179,7 @@ class TwsApp(App[None]):
             self.toast(problem, error=True)
 
     def _killed_from_outside(self) -> None:
+        self.travel.leave()
         self.call_later(self.commands.show_kill)
 
     # -- the one timer
@@ -188,19 +192,19 @@ class TwsApp(App[None]):
         self._frames += 1
         top = self.screen
         covered = top is not self.desk_screen
-        activity = self.engine.activity
+        activity = (self.engine.activity, self.travel.version)
         self._quiet = self._quiet + 1 if activity == self._painted_activity else 0
         self._painted_activity = activity
         if not covered and self._quiet > _SLOWEST and self._frames % self.desk_settings.market.frame_rate:
             return  # nothing has happened: once a second is enough for ages and clocks
-        now = self.engine.clock.now()
+        now = self.travel.engine.clock.now()
         if not covered or self._frames % _COVERED == 0:
             for number, pane in enumerate(self.workspace.shown()):
                 if self._quiet > _SLOWEST or (self._frames + number) % pane.PACE == 0 or pane.has_focus_within:
                     self.workspace.guard(pane, partial(_paint, pane, now))
         if covered and hasattr(top, "tick"):
             try:
-                top.tick(now)
+                top.tick(self.engine.clock.now())
             except Exception as error:  # a dialog that fails goes; the desk stays
                 self.engine.log.error("desk", f"A dialog has failed: {error!r}", traceback.format_exc())
                 self.toast(f"The dialog has failed: {error!r}", error=True)
@@ -273,6 +277,9 @@ class TwsApp(App[None]):
 
     def run_in_pane(self, pane: Pane, action: Action) -> None:
         """Run a pane's action; refusals become notices, failures the pane's error card."""
+        if action.trades and self.travel.past is not None:
+            self.toast(REFUSAL, error=True)
+            return
         if action.trades and not self.armed:
             arm = self.table.get("arm")
             key = display(arm.keys[0]) if arm is not None and arm.keys else "the palette"

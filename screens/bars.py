@@ -72,10 +72,13 @@ class StatusBar(_Bar):
         armed: Callable[[], bool],
         pages: Callable[[], tuple[Sequence[str], int]],
         show_page: Callable[[int], None],
+        reads: Callable[[], Engine],
     ) -> None:
-        """`pages`: the titles of the pages and which of them shows; `show_page` is told the one that was clicked."""
+        """`pages`: the titles of the pages and which of them shows; `show_page` is told the one that was clicked;
+        `reads`: what the panes read, `engine` or a moment of its past."""
         super().__init__()
         self.engine = engine
+        self.reads = reads
         self.armed = armed
         self.pages = pages
         self.show_page = show_page
@@ -131,7 +134,12 @@ class StatusBar(_Bar):
         ink, engine = self.ink, self.engine
         state = str(engine.trading_state)
         parts = [(f" {engine.mode.upper()} ", ink.badges[engine.mode])]
-        if self.armed():
+        if self.reads() is not engine:
+            past = moment(self.reads().clock.now())
+            parts += [(f" PAST {past:%d %b %H:%M:%S} ", ink.badges["paper"]), (" ", ink.text)]
+            if state == "active":
+                return parts
+        elif self.armed():
             parts.append((" ARMED ", ink.good + Style(bold=True)))
         else:
             parts.append((" DISARMED ", ink.warning + Style(bold=True)))
@@ -181,14 +189,14 @@ class StatusBar(_Bar):
             return [("Equity ", self.ink.dim), ("opening …", self.ink.warning)]
         return [
             ("Equity ", self.ink.dim),
-            (money(self.engine.equity()), self.ink.strong),
+            (money(self.reads().equity()), self.ink.strong),
             (f" {currency}", self.ink.dim),
         ]
 
     def _day(self) -> list[Part]:
         if not self.engine.ready:
             return []
-        profit = self.engine.day_pnl()
+        profit = self.reads().day_pnl()
         return [("Day ", self.ink.dim), (money(profit, sign=True), self.ink.signed(profit))]
 
     def _links(self, ages: bool) -> list[Part]:

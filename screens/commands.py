@@ -16,6 +16,7 @@ from screens.layout_actions import LAYOUT
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.instrument import InstrumentId
+from workstation.past.desk import REFUSAL
 from workstation.settings import SettingsError
 from workstation.trading.errors import Refused
 
@@ -70,6 +71,7 @@ class DeskCommands:
             self._kill_failure = f"The kill switch itself failed: {error!r}. Pull your orders at the venue."
             self.app.engine.log.error("kill", self._kill_failure)
         self.app.desk_screen.command_line.close()
+        self.app.travel.leave()  # the kill acts on the present: that is what must be seen
         self.show_kill()
 
     def flatten_left(self) -> float:
@@ -99,6 +101,8 @@ class DeskCommands:
 
     def do_reducing(self) -> None:
         """REDUCING, or back to ACTIVE."""
+        if self.app.travel.past is not None:
+            raise Refused(REFUSAL)
         self.app.run_apart(self._turn_reducing())
 
     async def _turn_reducing(self) -> None:
@@ -150,6 +154,9 @@ class DeskCommands:
         app.find("Command palette", "Type an action, a pane, an instrument …", entries, " Nothing of that name.")
 
     def do_search(self) -> None:
+        pane = self.app.workspace.focused_pane
+        if pane is not None and pane.search():
+            return
         self.app.find("Instrument", "Type a venue or a symbol …", self._instruments(), " No such instrument.")
 
     def _instruments(self) -> list[Entry]:
@@ -257,6 +264,23 @@ class DeskCommands:
             raise Refused("No pane has failed.")
         current = self.app.workspace.current
         self.app.workspace.restart(current if current in failed else failed[0])
+
+    # -- the past
+
+    def do_now(self) -> None:
+        if self.app.travel.past is None:
+            raise Refused("The desk shows what is now.")
+        self.app.travel.leave()
+
+    def do_sessions(self) -> None:
+        from screens.finder import Entry
+
+        travel = self.app.travel
+        entries = [
+            Entry("Session", title, partial(travel.open, session), detail)
+            for session, title, detail in travel.session_words()
+        ]
+        self.app.find("Sessions", "Type a day …", entries, " No session has been kept yet.")
 
     # -- the desk
 

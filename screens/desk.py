@@ -18,6 +18,8 @@ from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
     from screens.app import TwsApp
+    from screens.time_travel import TimeTravel
+    from workstation.engine import Engine
 
 
 class ShellDesk:
@@ -25,7 +27,6 @@ class ShellDesk:
 
     def __init__(self, app: TwsApp) -> None:
         self._app = app
-        self.engine = app.engine
         self._sizes = Sizes(app.desk_settings.size_presets)
         self._selected = self._first_instrument()
 
@@ -34,6 +35,15 @@ class ShellDesk:
         known = [instrument.id for instrument in self.engine.instruments()]
         wanted = [self._app.state.values.get("instrument"), *self._app.desk_settings.watchlist]
         return next((one for one in wanted if one in known), known[0] if known else None)
+
+    @property
+    def engine(self) -> Engine:
+        return self._app.travel.engine
+
+    @property
+    def travel(self) -> TimeTravel:
+        """Through the sessions of the store."""
+        return self._app.travel
 
     @property
     def ink(self) -> Ink:

@@ -29,11 +29,13 @@ type Node = Tabs | Split
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page's layouts, the roomiest first, each with the least width and height that it needs. `origin` is the
-    built-in page that it was made from, "" if the trader made it."""
+    built-in page that it was made from, "" if the trader made it. Without the pane that it `needs` a built-in page is
+    not there."""
 
     title: str
     variants: tuple[tuple[int, int, Node], ...]
     origin: str = ""
+    needs: str = ""
 
     def fitting(self, width: int, height: int) -> Node:
         """The roomiest layout that fits; the last one fits always."""
@@ -223,10 +225,23 @@ RISK = Page(
         (0, 0, tabs("risk", "account")),
     ),
 )
+JOURNAL = Page(
+    "Journal",
+    (
+        (
+            140,
+            30,
+            column(("3fr", tabs("journal")), ("2fr", row(("1fr", tabs("orders:3")), ("1fr", tabs("positions:3"))))),
+        ),
+        (0, 20, column(("3fr", tabs("journal")), ("2fr", tabs("orders:3", "positions:3")))),
+        (0, 0, tabs("journal", "orders:3", "positions:3")),
+    ),
+    needs="journal",
+)
 #: Slots that start with an instrument of their own: which of the desk's, counted from 0.
 PINNED = {"books:2": 1, "books:3": 0, "books:4": 1, "books:5": 2, "books:6": 3}
 
-PAGES = (TRADE, BOOKS, CHART, BLOTTER, RISK)
+PAGES = (TRADE, BOOKS, CHART, BLOTTER, RISK, JOURNAL)
 
 
 def pages_for(panes: frozenset[str], pages: Sequence[Page] = PAGES) -> list[Page]:
@@ -236,7 +251,7 @@ def pages_for(panes: frozenset[str], pages: Sequence[Page] = PAGES) -> list[Page
         kept = tuple(
             (width, height, node) for width, height, full in page.variants if (node := only(full, panes)) is not None
         )
-        if kept:
+        if kept and (not page.needs or page.needs in panes):
             result.append(Page(page.title, kept, page.title))
     placed = {pane_of(slot) for page in result for *_, node in page.variants for slot in slots_of(node)}
     if others := sorted(panes - placed):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, MutableMapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from textual.widget import Widget
 
@@ -20,11 +20,22 @@ from workstation.domain.order import OrderDraft
 from workstation.engine import Engine
 from workstation.market.book import OrderBook
 
+if TYPE_CHECKING:
+    from screens.time_travel import TimeTravel
+
 
 class Desk(Protocol):
     """What a pane may ask of the shell."""
 
-    engine: Engine
+    @property
+    def engine(self) -> Engine:
+        """The engine; while the desk shows a moment of the past, what reads as the engine did then."""
+        ...
+
+    @property
+    def travel(self) -> TimeTravel:
+        """Through the sessions of the store."""
+        ...
 
     @property
     def ink(self) -> Ink: ...
@@ -116,9 +127,13 @@ class Pane(Widget):
         super().__init__()
         self.desk = desk
         self.slot = slot  # "books" or, for a second one, "books:2"
-        self.engine = desk.engine
 
     # -- what the pane may use
+
+    @property
+    def engine(self) -> Engine:
+        """What to read and to command; ask for it anew each time (see `Desk.engine`)."""
+        return self.desk.engine
 
     @property
     def ink(self) -> Ink:
@@ -202,6 +217,10 @@ class Pane(Widget):
             return ""
         pinned = " ◆" if self.settings.get("instrument") else ""
         return f"{self.instrument_id}{pinned}"
+
+    def search(self) -> bool:
+        """The search key was pressed: open a search of the pane's own; False leaves the key to the desk's."""
+        return False
 
     def status(self) -> str:
         """A few words at the right end of the title bar."""

@@ -65,6 +65,11 @@ class TablePane[R](PaintedPane):
     EMPTY: ClassVar[str] = ""  # what stands there when there are no rows: say what to do
     GAP: ClassVar[int] = 1
 
+    @property
+    def under(self) -> int:
+        """How many lines at the bottom the pane paints itself."""
+        return 0
+
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
         self.top = 0
@@ -118,7 +123,7 @@ class TablePane[R](PaintedPane):
 
     @property
     def body_height(self) -> int:
-        return max(0, self.height - self.head - 1 - (self.footer() is not None))
+        return max(0, self.height - self.head - 1 - (self.footer() is not None) - self.under)
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a shown row, counted from 0; the nearest one if there is none."""
@@ -163,7 +168,7 @@ class TablePane[R](PaintedPane):
         self._shown = rows
         self._follow_cursor()
         last_line = self.footer()
-        body = max(0, self.height - self.head - 1 - (last_line is not None))
+        body = max(0, self.height - self.head - 1 - (last_line is not None) - self.under)
         self.top = max(0, min(self.top, len(rows) - body))
         if body and not self.top <= self._cursor < self.top + body:
             self.top = max(0, min(self._cursor, self._cursor - body + 1 if self._cursor >= self.top else self._cursor))
@@ -178,7 +183,11 @@ class TablePane[R](PaintedPane):
             else:
                 self.put(at, None, list)
         if last_line is not None and self.height > 1:
-            self.put(self.height - 1, tuple(last_line), lambda: [Segment(text, style) for text, style in last_line])
+            self.put(
+                self.height - 1 - self.under,
+                tuple(last_line),
+                lambda: [Segment(text, style) for text, style in last_line],
+            )
 
     def _follow_cursor(self) -> None:
         row = self.selected_row

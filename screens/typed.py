@@ -12,6 +12,7 @@ from screens.command_line import Meaning
 from screens.keys import display
 from screens.layout_words import WordsError, layout_line
 from workstation.domain.order import OrderState
+from workstation.past.desk import REFUSAL
 from workstation.trading.command_line import EXAMPLES, parse
 from workstation.trading.command_run import context_of, outcome, perform
 from workstation.trading.command_words import CommandError
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 _SENDS = (PlaceOrder, StartPlan, ChaseOrder, Execute, PauseExecution, ClosePosition, ReversePosition, BreakEven)
 #: Typed commands that only stop: they are never too late.
 _STOPS = (CancelOrders, Kill, Flatten)
+#: What may be typed while the desk shows the past: the kill switch, and what is the screen's own.
+_IN_THE_PAST = (Kill, Flatten, RunAction, SelectInstrument, SetTheme)
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
 
@@ -92,6 +95,8 @@ class TypedLines:
         except CommandError as error:
             return Meaning(str(error), False)
         sentence = describe(command, context)
+        if self._app.travel.past is not None and not isinstance(command, _IN_THE_PAST):
+            return Meaning(REFUSAL, False)
         if _sends(command) and not self._app.armed:
             return Meaning(f"{sentence} The desk is DISARMED: {self._arm_key()} first.", False)
         if isinstance(command, PlaceOrder | StartPlan | Execute) and command.question:
@@ -132,6 +137,8 @@ class TypedLines:
                 app.refresh_bars()
                 return
             command = parse(line, self._context())
+            if app.travel.past is not None and not isinstance(command, _IN_THE_PAST):
+                raise Refused(REFUSAL)
             if _sends(command) and not app.armed:
                 raise Refused(f"DISARMED: nothing was sent. {self._arm_key()} arms the desk.")
             await self._do(command)

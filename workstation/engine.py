@@ -29,6 +29,8 @@ from workstation.domain.order import ClientOrderId, Order
 from workstation.log import DeskLog
 from workstation.market.data import MarketData
 from workstation.recorder import Recorder
+from workstation.store import sessions
+from workstation.store.sessions import Session
 from workstation.trading.alert_desk import AlertDesk
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -49,6 +51,7 @@ from workstation.watch.requests import Doors
 from workstation.watch.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from workstation.store import EquitySnapshot
     from workstation.store.store import Store
     from workstation.venues.pump import MarketPump
     from workstation.venues.replay import ReplayControl
@@ -106,6 +109,9 @@ class Engine(DeskCommands):
         self.pump = pump
         self.replay = replay
         self.ready = False
+        #: Every event of the store's journal, oldest first; it grows by what is appended.
+        self.journal: list[OrderEvent | AccountEvent] = []
+        self.opened_at = 0  # UTC ns at which this run of the desk opened its store
         self._open_store = open_store
         self._store: Store | None = None
         # Reports wait until the store is open and what the desk has missed of their venue is booked: average cost, and
@@ -238,6 +244,9 @@ class Engine(DeskCommands):
         self._store = store
         early_kill, self._early_kill = self._early_kill, None
         self.core.fold(journal)
+        self.journal = journal
+        self.opened_at = self.clock.now()
+        sessions.begin(store, len(journal), self.opened_at)
         store.save_instruments(self.core.instruments.values())
         self.log.on_entry = self._books.keep_log
         self.alerts.start(self.get_setting(_ALERTS))
@@ -287,6 +296,8 @@ class Engine(DeskCommands):
         if self._store is not None:
             if self.ready:
                 self._books.save_equity()
+            if self._store.failure is None:
+                sessions.finish(self._store, self.clock.now())
             self.log.on_entry = None
             await asyncio.to_thread(self._store.close)
 
@@ -327,6 +338,7 @@ class Engine(DeskCommands):
             failed: Future[None] = Future()
             failed.set_exception(Refused("the store is not open yet"))
             return failed
+        self.journal.extend(events)
         return self._store.append(*events, orders=orders)
 
     def _store_failed(self, sentence: str) -> None:
@@ -369,6 +381,14 @@ class Engine(DeskCommands):
         if self._store is None:
             return []
         return await asyncio.to_thread(self._store.equity_curve, DESK, since, bucket)
+
+    def sessions(self) -> list[Session]:
+        """The runs of this desk, oldest first, the one that goes on last; empty before the store is open."""
+        return [] if self._store is None else sessions.sessions(self._store, self.journal)
+
+    def equity_snapshots(self, since: int) -> list[EquitySnapshot]:
+        """The desk's stored worth from `since` on (UTC ns), oldest first. It reads the disk: call it off the loop."""
+        return [] if self._store is None else self._store.equity(DESK, since)
 
     @property
     def activity(self) -> tuple[object, ...]:

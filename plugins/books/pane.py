@@ -119,7 +119,9 @@ class LadderPane(OrderEntry):
             self.blank_from(1)
             return
         if book.best_bid is None and book.best_ask is None:
-            self.put_text(0, f" Waiting for the book of {instrument.symbol}", self.ink.dim)
+            past = self.desk.travel.past is not None
+            words = "No book of this moment was kept" if past else f"Waiting for the book of {instrument.symbol}"
+            self.put_text(0, f" {words}", self.ink.dim)
             self.blank_from(1)
             return
         self._set_up(instrument, book)

@@ -8,9 +8,9 @@ from rich.style import Style
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from plugins.orders.words import STATES, event_text
 from screens.dialog import Dialog, Line, Lines
 from screens.figures import local_time
+from screens.order_words import STATES, event_text
 from screens.theme import Ink
 from workstation.domain import events as e
 from workstation.domain.order import ClientOrderId

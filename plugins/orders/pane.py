@@ -11,9 +11,9 @@ from textual.app import ComposeResult
 
 from plugins.orders.amend import AmendBar
 from plugins.orders.history import History
-from plugins.orders.words import STATES, TYPES, kind, terms
 from screens.actions import Action
 from screens.figures import local_time, name_text, price_text, quantity_text
+from screens.order_words import STATES, TYPES, kind, terms
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.domain.order import Order, OrderState, OrderType, Side

@@ -10,8 +10,8 @@ from trading_scene import BTC, ETH, PERP, scene, snapshot
 
 from plugins.orders import OrdersPane
 from plugins.orders.history import History
-from plugins.orders.words import event_text
 from screens.number_field import NumberField
+from screens.order_words import event_text
 from workstation.domain import events as e
 from workstation.domain.order import OrderState, OrderType, Side
 

@@ -71,14 +71,16 @@ class TradingCore:
         currency: str = "USDT",
         at_par: Iterable[str] = (),
         capabilities: Mapping[str, Capabilities] | None = None,
+        histories: bool = True,
     ) -> None:
-        """`capabilities`: what each venue can do, by its name; a venue that is not named can do everything."""
+        """`capabilities`: what each venue can do, by its name; a venue that is not named can do everything.
+        `histories`: whether the order manager keeps the events of single orders."""
         self.instruments = {instrument.id: instrument for instrument in instruments}
         self.market = market
         self._capabilities = capabilities or {}
         self.limits_book = LimitsBook(limits)
         self.breakers = Breakers(limits.breakers)
-        self.orders = OrderManager()
+        self.orders = OrderManager(histories)
         self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
         self.results = Results(self.instruments)
         self.plans = PlanBook(self.orders.orders)

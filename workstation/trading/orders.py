@@ -31,11 +31,13 @@ class Applied(msgspec.Struct, frozen=True):
 class OrderManager:
     """A fold over order events: feeding the journal into an empty manager gives the same orders again."""
 
-    def __init__(self) -> None:
+    def __init__(self, histories: bool = True) -> None:
+        """Without `histories` the events of single orders are not kept, which makes a copy of the manager cheap."""
         self.orders: dict[ClientOrderId, Order] = {}
         self.version = 0
         self._open: dict[ClientOrderId, Order] = {}
         self._trades: set[tuple[str, str]] = set()
+        self._histories = histories
         self._history: dict[ClientOrderId, list[OrderEvent]] = {}
 
     def apply(self, event: OrderEvent) -> Applied:
@@ -69,7 +71,8 @@ class OrderManager:
             self._open[order.client_id] = order
         else:
             self._open.pop(order.client_id, None)
-        self._history.setdefault(order.client_id, []).append(event)
+        if self._histories:
+            self._history.setdefault(order.client_id, []).append(event)
         self.version += 1
         return Applied(Outcome.APPLIED, order)
 

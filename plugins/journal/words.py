@@ -1,0 +1,128 @@
+"""Events of the journal in a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from screens.figures import money_text, plain_text, price_text, quantity_text
+from screens.order_words import event_text
+from workstation.domain import events as e
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.plan import Plan
+from workstation.past.timeline import Event
+
+type Terms = Callable[[InstrumentId], Instrument | None]
+
+_KINDS = {
+    "initialized": "order",
+    "submitted": "sent",
+    "accepted": "working",
+    "filled": "fill",
+    "pending_cancel": "cancel",
+    "canceled": "cancelled",
+    "cancel_rejected": "cancel no",
+    "pending_amend": "amend",
+    "amend_rejected": "amend no",
+    "trading_state": "state",
+    "kill_requested": "kill",
+    "kill_completed": "kill done",
+    "plan_started": "plan",
+    "plan_changed": "plan",
+    "plan_ended": "plan ends",
+    "equity_marked": "mark",
+    "breaker_tripped": "breaker",
+    "breaker_reset": "breaker",
+    "breaker_rearmed": "breaker",
+    "limits_changed": "limit",
+    "margin_mode": "margin",
+}
+
+
+def kind(event: Event) -> str:
+    """The event's kind in one or two words."""
+    tag = str(event.__struct_config__.tag)
+    return _KINDS.get(tag, tag.replace("_", " "))
+
+
+def instrument_of(event: Event, order_of: Callable[[str], InstrumentId]) -> InstrumentId:
+    """The instrument that the event is about; "" for one of the whole desk. `order_of`: that of an order."""
+    if (client_id := getattr(event, "client_id", None)) is not None:
+        return order_of(client_id)
+    match event:
+        case e.PlanStarted(plan=plan) | e.PlanChanged(plan=plan):
+            return plan.instrument
+        case e.PositionLiquidated(order=order):
+            return order.instrument
+        case e.BreakerTripped(subject=subject) | e.BreakerReset(subject=subject):
+            return subject
+        case _:
+            return getattr(event, "instrument", None) or ""
+
+
+def reference(event: Event) -> str:
+    """The id by which the event can be found: of an order, a plan, an entry of a venue."""
+    match event:
+        case e.PlanStarted(plan=plan) | e.PlanChanged(plan=plan):
+            return plan.plan_id
+        case e.PlanEnded(plan_id=plan_id):
+            return plan_id
+        case e.VenueBooked(entry_id=entry_id):
+            return entry_id
+        case _:
+            return str(getattr(event, "client_id", None) or getattr(event, "kill_id", ""))
+
+
+def sentence(event: Event, instrument: Instrument | None) -> str:
+    """What happened."""
+    if getattr(event, "client_id", None) is not None:
+        return event_text(event, instrument) if instrument is not None else kind(event)  # type: ignore[arg-type]
+    match event:
+        case e.BalanceAdjusted(venue=venue, currency=currency, amount=amount, reason=reason):
+            return f"{venue} {money_text(amount, sign=True)} {currency}: {reason}"
+        case e.TradingStateChanged(state=state, reason=reason, by=by):
+            return f"{state.upper()} by {by}: {reason}"
+        case e.KillRequested(reason=reason, flatten=flatten):
+            return f"Kill switch{' and flatten' if flatten else ''}: {reason}"
+        case e.KillCompleted(receipt=receipt):
+            return receipt
+        case e.PlanStarted(plan=plan):
+            return f"{plan.kind} starts: {_plan(plan, instrument)}"
+        case e.PlanChanged(plan=plan, reason=reason):
+            return f"{plan.kind}: {_plan(plan, instrument)}{f' ({reason})' if reason else ''}"
+        case e.PlanEnded(state=state, reason=reason):
+            return f"{state}: {reason}" if reason else str(state)
+        case e.EquityMarked(peak=peak, day_start=day_start, reason=reason):
+            return f"Peak {money_text(peak)}, day began with {money_text(day_start)} ({reason})"
+        case e.BreakerTripped(name=name, reason=reason):
+            return f"{name} tripped: {reason}"
+        case e.BreakerReset(name=name, by=by):
+            return f"{name} reset ({by})"
+        case e.BreakerRearmed(name=name):
+            return f"{name} trips at its threshold again"
+        case e.LimitsChanged(field=field, old=old, new=new, who=who):
+            return f"{field}: {old or '–'} → {new or '–'} by {who}"
+        case e.FundingPaid(amount=amount, currency=currency, rate=rate):
+            return f"Funding {money_text(amount, sign=True)} {currency} at {plain_text(rate)}"
+        case e.InterestCharged(amount=amount, currency=currency, hours=hours):
+            return f"Interest {money_text(amount, sign=True)} {currency} for {hours} h"
+        case e.PositionLiquidated(reason=reason):
+            return f"LIQUIDATION: {reason}"
+        case e.InsuranceCovered(amount=amount, currency=currency):
+            return f"The insurance fund bore {money_text(amount)} {currency}"
+        case e.LeverageChanged(leverage=leverage):
+            return f"Leverage {plain_text(leverage)}×"
+        case e.MarginModeChanged(mode=mode):
+            return f"Margin {mode}"
+        case _:
+            return kind(event)
+
+
+def _plan(plan: Plan, instrument: Instrument | None) -> str:
+    words = [str(plan.side)]
+    if instrument is not None:
+        words += [f"{quantity_text(entry.quantity, instrument)}" for entry in plan.entries[:1]]
+        if plan.stop is not None:
+            words.append(f"stop {price_text(plan.stop, instrument)}")
+        if plan.target is not None:
+            words.append(f"target {price_text(plan.target, instrument)}")
+    return " ".join(words)
