@@ -106,7 +106,9 @@ async def test_nothing_can_be_sent_from_the_past(tmp_path: Path) -> None:
         events = len(desk.engine.journal)
         for owner, shown in ((Engine, past), (RiskDesk, past.risk)):
             commands = [
-                name for name, one in inspect.getmembers(owner, inspect.iscoroutinefunction) if not name.startswith("_")
+                name
+                for name, one in inspect.getmembers(owner, inspect.iscoroutinefunction)
+                if not name.startswith("_") and name not in vars(PastDesk)
             ]
             assert commands
             for name in commands:
