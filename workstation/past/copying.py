@@ -28,7 +28,7 @@ def _never_changes(kind: type[Any]) -> bool:
 
 def copied[T](state: T, shared: Iterable[object] = ()) -> T:
     """`state` and all that it holds, each part once, so that two names of one part stay that; `shared` parts are not
-    copied. Raises TypeError for what is neither a value, a container nor an object of plain attributes."""
+    copied. Raises TypeError for what is neither a value, a container nor an object of plain attributes or fields."""
     copy: T = _copy(state, {id(one): one for one in shared})
     return copy
 
@@ -54,6 +54,9 @@ def _copy(one: Any, known: dict[int, Any]) -> Any:
         if not all(map(_never_changes, set(map(type, one)))):
             copy.clear()
             copy.extend(_copy(value, known) for value in one)
+    elif issubclass(kind, msgspec.Struct):
+        fields = kind.__struct_fields__
+        copy = known[id(one)] = kind(**{name: _copy(getattr(one, name), known) for name in fields})
     elif hasattr(one, "__dict__") and not callable(one):
         copy = known[id(one)] = object.__new__(kind)
         for name, value in vars(one).items():

@@ -15,6 +15,8 @@ type Event = OrderEvent | AccountEvent
 #: At most so many checkpoints, and so many events between two at least: what bounds memory, and what a step costs.
 _CHECKPOINTS = 64
 _SPACING = 500
+#: A step back leaves a checkpoint so many events before it, for the steps that follow.
+_NEAR = 150
 
 
 class Timeline:
@@ -37,6 +39,7 @@ class Timeline:
         self._at = 0
         self._spacing = max(_SPACING, self.count // _CHECKPOINTS)
         self._checkpoints: list[TradingCore] = [self._like(self._core)]
+        self._near = (0, self._checkpoints[0])
         #: times[n]: UTC ns of position n. Venues' clocks differ, so time stands still where an event says less.
         self.times = [start or (events[first].ts if self.count else 0)]
         self._of: dict[ClientOrderId, list[int]] = {}
@@ -63,11 +66,20 @@ class Timeline:
         if not 0 <= position <= self.count:
             raise IndexError(f"the session has {self.count} events, not {position}")
         if not self._at <= position <= self._at + self._spacing:
-            number = position // self._spacing
-            self._core = self._like(self._checkpoints[number])
-            self._at = number * self._spacing
+            self._go_back(position)
         self._forward(position)
         return self._core
+
+    def _go_back(self, position: int) -> None:
+        """To the checkpoint before: the near one of the last step back, or one of those of the whole session."""
+        number = position // self._spacing
+        at, core = number * self._spacing, self._checkpoints[number]
+        if at <= self._near[0] <= position:
+            at, core = self._near
+        self._core, self._at = self._like(core), at
+        if position - at > 2 * _NEAR:  # more steps back will follow
+            self._forward(position - _NEAR)
+            self._near = (self._at, self._like(self._core))
 
     def position_at(self, ts: int) -> int:
         """How many events of the session had happened at `ts` (UTC ns)."""

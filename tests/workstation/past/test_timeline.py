@@ -26,7 +26,9 @@ def state_of(core: TradingCore) -> object:
     """All of a core's state, down to what it keeps for itself, as plain values in order."""
 
     def plain(one: object) -> object:
-        if isinstance(one, msgspec.Struct | str | int | None):
+        if isinstance(one, msgspec.Struct):
+            return msgspec.to_builtins(one)  # a value, not the struct: some are changed in place
+        if isinstance(one, str | int | None):
             return one
         if isinstance(one, dict):
             return [(key, plain(value)) for key, value in one.items()]
