@@ -29,6 +29,7 @@ commands:
   kill [--flatten]               the kill switch from outside: a desk that lives, hangs or is gone
   backtest STRATEGY              one backtest (--candles PATH --param fast=10 --fee 0.001 --json)
   sweep STRATEGY                 a parameter sweep (--candles PATH --grid fast=5:50:5 --rank sharpe)
+  data import|list|check         candle history: files in, what there is, its quality
   export TABLE                   orders, fills, positions, equity, events or log as csv, json or parquet
   plugins                        the panes that are installed, and where from
   doctor                         what is wrong here, and how to mend it
@@ -79,6 +80,7 @@ def _run(words: list[str]) -> int:
         "export": _export,
         "backtest": _backtest,
         "sweep": _sweep,
+        "data": _data,
         "plugins": _plugins,
         "doctor": _doctor,
     }
@@ -140,6 +142,10 @@ def _parser(command: str) -> argparse.ArgumentParser:
             from workstation.research.command_line import add_arguments
 
             add_arguments(parser, command)
+        case "data":
+            from workstation.history.command_line import add_arguments as add_data_arguments
+
+            add_data_arguments(parser)
         case "plugins":
             parser.description = "The panes that are installed, and where from."
             parser.add_argument("--json", action="store_true")
@@ -271,6 +277,13 @@ def _sweep(options: argparse.Namespace) -> int:
     from workstation.research.command_line import sweep
 
     return sweep(options, Paths.of().strategies, sys.stdout.write)
+
+
+def _data(options: argparse.Namespace) -> int:
+    from workstation.history.command_line import data
+    from workstation.paths import Paths
+
+    return data(options, Paths.of().candles, sys.stdout.write)
 
 
 def _plugins(options: argparse.Namespace) -> int:

@@ -58,6 +58,11 @@ class Paths(msgspec.Struct, frozen=True):
         """Tables that were exported from the screen."""
         return self.data / "exports"
 
+    @property
+    def candles(self) -> Path:
+        """Candle history: Parquet files and their catalogue, the same for all modes."""
+        return self.data / "candles"
+
     def store(self, mode: str) -> Path:
         """The store's file of a mode ("demo", "replay", "paper", "live"): no two modes share one."""
         return self.data / f"{mode}.sqlite"

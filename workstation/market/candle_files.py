@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +12,43 @@ from workstation.market.candles import BadCandles, Candles, Floats, Ints
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _TIME = ("timestamp", "datetime", "date", "time", "open_time")
 _PRICES = ("open", "high", "low", "close")
 
 
+@dataclass(frozen=True, eq=False)
+class RawCandles:
+    """The columns of a file as they stand in it, not examined: `time` is the open time in UTC ns, the others float64
+    with NaN where the file has nothing. `quality.examine` says what is wrong with them."""
+
+    time: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def candles(self) -> Candles:
+        """The same columns, examined. Raises `BadCandles` with the first row that is wrong."""
+        return Candles(self.time, self.open, self.high, self.low, self.close, self.volume, self.name)
+
+
 def load_candles(path: Path | str, name: str = "") -> Candles:
     """The candles of a file. Raises `BadCandles` (missing columns, bad values, unsorted rows, an unknown format) and
-    `OSError`.
+    `OSError`. See `read_raw` for what a file may look like.
+    """
+    return read_raw(path, name).candles()
+
+
+def read_raw(path: Path | str, name: str = "") -> RawCandles:
+    """The columns of a file, whatever their values. Raises `BadCandles` (missing columns, values that are no numbers,
+    times that cannot be read, an unknown format) and `OSError`.
 
     The time column is `timestamp` (ms, s, us or ns since 1970, told apart by their size, or ISO), `date` or
     `datetime`, in any letter case; an unnamed first column or a named index of times does as well. Times without a
@@ -26,17 +57,28 @@ def load_candles(path: Path | str, name: str = "") -> Candles:
     path = Path(path)
     if not path.exists():
         raise BadCandles(f"There is no file {path}.")
-    return from_frame(_read(path), name or path.name)
+    if path.is_dir():
+        raise BadCandles(f"{path} is a folder; candles are read from one file.")
+    return raw_from_frame(_read(path), name or path.name)
 
 
 def from_frame(frame: pd.DataFrame, name: str = "candles") -> Candles:
-    """The candles of a pandas frame with the columns (or index) that `load_candles` describes. Raises `BadCandles`."""
+    """The candles of a pandas frame with the columns (or index) that `read_raw` describes. Raises `BadCandles`."""
+    return raw_from_frame(frame, name).candles()
+
+
+def raw_from_frame(frame: pd.DataFrame, name: str = "candles") -> RawCandles:
+    """The columns of a pandas frame, whatever their values. Raises `BadCandles`."""
     import numpy as np
     import pandas as pd
 
     if len(frame) == 0:
         raise BadCandles(f"{name}: there is no row.")
-    columns = {str(column).strip().lower(): frame[column] for column in frame.columns}
+    names = [str(column).strip().lower() for column in frame.columns]
+    for wanted in (*_PRICES, "volume"):
+        if names.count(wanted) > 1:
+            raise BadCandles(f"{name} has {names.count(wanted)} columns {wanted}.")
+    columns = {each: frame.iloc[:, place] for place, each in enumerate(names)}
     missing = [column for column in _PRICES if column not in columns]
     if missing:
         raise BadCandles(f"{name} has no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}.")
@@ -44,7 +86,7 @@ def from_frame(frame: pd.DataFrame, name: str = "candles") -> Candles:
     if times is None:
         if isinstance(frame.index, pd.DatetimeIndex) or (str(frame.index.name or "").lower() in _TIME):
             times = frame.index.to_series()
-        elif next(iter(columns)).startswith("unnamed"):
+        elif next(iter(columns)) == "" or next(iter(columns)).startswith("unnamed"):
             times = next(iter(columns.values()))
         else:
             raise BadCandles(f"{name} has no time column (timestamp, date or datetime); it has {', '.join(columns)}.")
@@ -56,7 +98,7 @@ def from_frame(frame: pd.DataFrame, name: str = "candles") -> Candles:
             raise BadCandles(f"{name}: {column} has a value that is not a number ({error}).") from None
         return np.ascontiguousarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
-    return Candles(
+    return RawCandles(
         time=_nanoseconds(times, name),
         open=floats("open"),
         high=floats("high"),
@@ -68,23 +110,45 @@ def from_frame(frame: pd.DataFrame, name: str = "candles") -> Candles:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
     suffix = path.name.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
     try:
         match suffix:
             case "csv" | "txt" | "tsv":
-                return pd.read_csv(path, sep=None, engine="python") if suffix != "csv" else pd.read_csv(path)
+                return _csv(path)
             case "parquet" | "pq":
-                return pd.read_parquet(path)
+                import pyarrow.parquet as pq
+
+                return _frame(pq.ParquetFile(path).read())
             case "feather" | "ftr":
-                return pd.read_feather(path)
+                from pyarrow import feather
+
+                return _frame(feather.read_table(path))
             case "json":
                 return _json(path)
-    except (ValueError, UnicodeDecodeError, KeyError) as error:
+    except (ValueError, KeyError, csv.Error) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise BadCandles(f"{path.name} cannot be read: {reason}.") from None
     raise BadCandles(f"{path.name} is of no known kind: candles come as .csv, .parquet, .feather or .json.")
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """The table as a frame, a column at a time and without a copy where the types allow it."""
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
+    return frame
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    """Commas by pyarrow, whose floats are the nearest ones to the text; any other separator is guessed by pandas."""
+    import pandas as pd
+    import pyarrow.csv as pc
+
+    try:
+        table = pc.read_csv(path)
+    except ValueError:
+        table = None
+    if table is not None and table.num_columns > 1:
+        return _frame(table)
+    return pd.read_csv(path, sep=None, engine="python")
 
 
 def _json(path: Path) -> pd.DataFrame:

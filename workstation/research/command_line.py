@@ -40,7 +40,7 @@ _REPORT = (
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     """The options of `backtest` or `sweep`."""
     parser.add_argument("strategy", metavar="STRATEGY", help="a name (sma_cross), or a .py file")
-    parser.add_argument("--candles", required=True, metavar="PATH", help="a .csv, .parquet, .feather or .json file")
+    parser.add_argument("--candles", required=True, metavar="PATH|NAME", help=_CANDLES_HELP)
     parser.add_argument("--peer", metavar="PATH", help="candles of a second instrument, for pairs")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter (repeatable)")
     parser.add_argument("--exit", action="append", default=[], metavar="NAME=VALUE", help=_EXIT_HELP)
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     parser.add_argument("--workers", type=int, help="threads; one a core otherwise")
 
 
+_CANDLES_HELP = "a file, VENUE:SYMBOL:TIMEFRAME or GOOG, EURUSD …: `tws data list` shows what there is"
 _EXIT_HELP = (
     "stop=0.02, atr_stop=2, trailing=0.03, trailing_offset=0.01, take_profit=0.05, break_even=0.02 or max_bars=48"
 )
@@ -167,16 +168,12 @@ def _error(row: Row) -> dict[str, str]:
 
 
 def _candles(options: argparse.Namespace) -> Candles:
-    from workstation.market.candle_files import load_candles
-    from workstation.market.candles import BadCandles
+    from workstation.history.sources import load
+    from workstation.paths import Paths
 
-    def load(word: str) -> Candles:
-        if not Path(word).exists() and word.count(":") == 2:
-            raise BadCandles(f"{word}: candles of a venue are not in this version; give a .csv or .parquet file.")
-        return load_candles(word)
-
-    candles = load(options.candles)
-    return candles.with_peer(load(options.peer)) if options.peer else candles
+    folder = Paths.of().candles
+    candles = load(options.candles, folder)
+    return candles.with_peer(load(options.peer, folder)) if options.peer else candles
 
 
 def _costs(options: argparse.Namespace) -> Costs:

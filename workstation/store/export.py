@@ -196,8 +196,8 @@ def _as_json(columns: tuple[_Column, ...], rows: list[tuple[Any, ...]]) -> bytes
 
 
 def _write_parquet(columns: tuple[_Column, ...], rows: list[tuple[Any, ...]], out: BinaryIO) -> None:
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     types = {"integer": pa.int64(), "boolean": pa.bool_(), "time": pa.timestamp("ns", tz="UTC")}
     arrays = []
