@@ -184,7 +184,7 @@ def test_a_sweep_as_json_has_the_same_figures_as_single_runs(capsys: pytest.Capt
     [
         (("backtest", "sma_cros", "--candles", "CSV"), "did you mean 'sma_cross'?"),
         (("backtest", "sma_cross", "--candles", "nowhere.csv"), "There is no file nowhere.csv."),
-        (("backtest", "sma_cross", "--candles", "nova:BTC/USDT:1h"), "There is no history"),
+        (("backtest", "sma_cross", "--candles", "kraken:BTC/USDT:1h"), "There is no history"),
         (("backtest", "sma_cross", "--candles", "CSV", "--param", "fst=3"), "has no parameter 'fst'"),
         (("backtest", "sma_cross", "--candles", "CSV", "--param", "fast=3.5"), "fast must be a whole number"),
         (("backtest", "sma_cross", "--candles", "CSV", "--fee", "5"), "The fee is a fraction"),
