@@ -42,6 +42,10 @@ class Paint(IntEnum):
     STAGED_LABEL = 22
     ERROR = 23
     LAST = 24
+    STUDY_1 = 25
+    STUDY_2 = 26
+    STUDY_3 = 27
+    STUDY_4 = 28
 
 
 def palette(ink: Ink) -> list[Style]:
@@ -73,6 +77,10 @@ def palette(ink: Ink) -> list[Style]:
         Paint.STAGED_LABEL: ink.filled("own") + bold,
         Paint.ERROR: ink.error,
         Paint.LAST: ink.dim,
+        Paint.STUDY_1: ink.accent,
+        Paint.STUDY_2: ink.own,
+        Paint.STUDY_3: ink.text,
+        Paint.STUDY_4: ink.warning,
     }
     plain = [styles.get(Paint(code), ink.text) if code in Paint else ink.text for code in range(_TINT)]
     tinted = (style if style.bgcolor is not None else style + ink.on_cursor for style in plain)

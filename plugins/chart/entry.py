@@ -9,8 +9,10 @@ from plugins.chart.keys import CHART_ACTIONS
 from plugins.chart.marks import Staged
 from plugins.chart.plot import Plot
 from plugins.chart.scale import PriceScale, round_step
+from plugins.chart.studies import Study, parse_studies
 from plugins.chart.timeline import Timeline, slot_at
 from screens.figures import plain_text, price_text
+from screens.name_dialog import NameDialog
 from screens.order_entry import OrderEntryPane
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument
@@ -58,6 +60,15 @@ class ChartControl(OrderEntryPane):
     @property
     def shows_volume(self) -> bool:
         return bool(self.settings.get("volume", True))
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        """The lines over the candles."""
+        saved = self.settings.get("studies")
+        try:
+            return parse_studies(saved) if isinstance(saved, str) else ()
+        except Refused:
+            return ()
 
     def _keep(self, name: str, value: object) -> None:
         self.settings[name] = value
@@ -213,6 +224,21 @@ class ChartControl(OrderEntryPane):
 
     def action_volume(self) -> None:
         self._keep("volume", not self.shows_volume)
+
+    def action_studies(self) -> None:
+        def done(typed: str | None) -> None:
+            if typed is None:
+                return
+            try:
+                studies = parse_studies("" if typed == "none" else typed)
+            except Refused as refusal:
+                self.toast(str(refusal), error=True)
+                return
+            self._keep("studies", ", ".join(one.text for one in studies))
+            self.repaint()
+
+        text = ", ".join(one.text for one in self.studies)
+        self.app.push_screen(NameDialog("Lines over the candles", text, "sma 20, ema 50, bb 20 2, vwap", 80), done)
 
     def action_logarithmic(self) -> None:
         self.scale = PriceScale(not self.scale.logarithmic)

@@ -17,6 +17,7 @@ from plugins.chart.legend import Parts, bar_parts, staged_parts, volume_text
 from plugins.chart.marks import Level, draw_fills, order_levels, position_level, staged_level
 from plugins.chart.plot import Plot
 from plugins.chart.scale import round_up
+from plugins.chart.study_lines import draw_legend, draw_studies, studied
 from plugins.chart.timeline import Slot, Timeline, moment_text, slot_at
 from screens.pane import Desk
 from workstation.clock import MILLISECOND, SECOND
@@ -119,8 +120,8 @@ class ChartPane(ChartControl):
         preview = self._staged_preview(now)
         state = (
             series.version, timeline.live_end, self.end, self.crosshair, self.bar_ts, self.staged, preview, self.zoom,
-            self.shows_volume, engine.orders_version, engine.portfolio_version, told and self.outcome,
-            id(self.scale), self.has_focus, self.takes(),
+            self.shows_volume, self.settings.get("studies"), engine.orders_version, engine.portfolio_version,
+            told and self.outcome, id(self.scale), self.has_focus, self.takes(),
         )  # fmt: skip
         if state == self._painted:
             return
@@ -178,6 +179,8 @@ class ChartPane(ChartControl):
         last_row = drawing.row(float(last))
         if last_row is not None:
             canvas.rule(last_row, 0, plot.columns, "┈", Paint.LAST)
+        drawn = studied(self.studies, timeline.series, plot)
+        draw_studies(canvas, drawn, plot, self.scale, ZOOMS[zoom][1] // 2)
         draw_candles(canvas, plot.slots, self.scale, plot.x, plot.top, zoom)
         if volume_rows:
             self._draw_volume(canvas, plot, volume_rows)
@@ -196,6 +199,7 @@ class ChartPane(ChartControl):
                 index = slot_at(plot.slots, self.bar_ts) or 0
             at = (index, f" {moment_text(plot.slots[index].bar.ts, self.interval, now)} ")
         drawing.times(self.interval, at)
+        draw_legend(canvas, drawn, plot, index, instrument.price_places)
         if self.crosshair is not None:
             drawing.crosshair(index, self.crosshair)
         if self.staged is not None:

@@ -50,10 +50,14 @@ class PriceScale:
 
     def half_row(self, price: float) -> int:
         """The half row of a price, counted from the top; outside 0 … 2 × rows − 1 where the price does not show."""
+        return self.part_row(price, 2)
+
+    def part_row(self, price: float, parts: int) -> int:
+        """As `half_row`, with so many parts to a row."""
         value = self._to(price) if price > 0 or not self.logarithmic else -math.inf
         if value == -math.inf:
-            return 2 * self.rows
-        return math.floor((self._high - value) / (self._high - self._low) * 2 * self.rows)
+            return parts * self.rows
+        return math.floor((self._high - value) / (self._high - self._low) * parts * self.rows)
 
     def row(self, price: float) -> int:
         return self.half_row(price) // 2

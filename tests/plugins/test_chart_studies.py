@@ -1,0 +1,101 @@
+"""Lines over the candles: their numbers against hand-worked ones, and on the screen."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trading_scene import BTC, Scene, scene
+
+from plugins.chart import ChartPane
+from plugins.chart.studies import Study, bollinger, ema, parse_studies, sma, vwap
+from screens.testing import START
+from workstation.clock import SECOND
+from workstation.domain.bar import Bar
+from workstation.trading.errors import Refused
+
+SIZES = [(160, 48), (80, 24)]
+DAY = 86_400 * SECOND
+
+
+def test_averages_by_hand():
+    assert sma([1, 2, 3, 6], 3) == [None, None, 2, pytest.approx(11 / 3)]
+    assert ema([1, 2, 3, 6], 3) == [None, None, 2, 4]
+    middle, upper, lower = bollinger([2, 4, 4, 4, 5, 5, 7, 9], 8, 2)
+    assert (middle[-1], upper[-1], lower[-1]) == (5, 9, 1)
+
+
+def test_too_few_bars_give_no_value():
+    assert ema([1.0], 3) == sma([1.0], 3) == [None]
+
+
+def bar(ts: int, price: float, volume: float) -> Bar:
+    return Bar(ts, price, price + 1, price - 1, price, volume)
+
+
+def test_the_vwap_begins_anew_with_every_utc_day_and_is_none_where_its_beginning_is_missing():
+    hour = 3_600 * SECOND
+    bars = [bar(DAY + hour, 50, 1), bar(2 * DAY, 100, 1), bar(2 * DAY + hour, 200, 3), bar(3 * DAY, 10, 5)]
+    assert vwap(bars) == [None, 100, 175, 10]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(1, 1e5), min_size=1, max_size=60), st.integers(2, 10))
+def test_no_value_depends_on_a_later_bar_and_averages_stay_within_the_range(closes, length):
+    for average in (sma, ema):
+        whole = average(closes, length)
+        assert whole[: len(closes) // 2] == average(closes[: len(closes) // 2], length)
+        assert all(value is None or min(closes) * 0.999999 <= value <= max(closes) * 1.000001 for value in whole)
+
+
+def test_what_is_typed():
+    assert parse_studies("SMA 20, ema, bb 10 2.5, vwap, sma 20") == (
+        Study("sma", 20), Study("ema", 20), Study("bb", 10, 2.5), Study("vwap"),
+    )  # fmt: skip
+    assert parse_studies(" ") == ()
+    assert [one.text for one in parse_studies("bb 10 2.5, vwap")] == ["bb 10 2.5", "vwap"]
+    for wrong in (
+        "rainbow",
+        "sma 1",
+        "sma 20 2",
+        "bb 20 99",
+        "vwap 3",
+        "sma x",
+        "sma 2,sma 3,sma 4,sma 5,sma 6,sma 7,ema 9",
+    ):
+        with pytest.raises(Refused):
+            parse_studies(wrong)
+
+
+async def test_lines_are_typed_drawn_with_their_values_and_kept(tmp_path):
+    async with scene(tmp_path, ChartPane, traded=False) as (desk, pilot):
+        pane = desk.app.workspace.panes["chart"]
+        pane.focus()
+        await pilot.press("f", *"sma 10, vwap", "enter")
+        await desk.painted(pilot)
+        bars = desk.engine.bar_series(BTC.id, pane.interval).last(10)
+        value = sum(one.close for one in bars) / 10
+        assert f"SMA 10 {value:,.1f}" in pane.row_text(1)
+        assert "VWAP" in pane.row_text(1)
+        assert pane.settings["studies"] == "sma 10, vwap"
+        await pilot.press("f", "ctrl+u", *"nonsense", "enter")
+        assert pane.settings["studies"] == "sma 10, vwap"
+        await pilot.press("f", "ctrl+u", *"none", "enter")
+        await desk.painted(pilot)
+        assert "SMA" not in pane.row_text(1)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_picture_of_the_lines(snap_compare, tmp_path, size):
+    desk = Scene(tmp_path, [ChartPane])
+
+    async def before(pilot):
+        await desk.ready(pilot)
+        pane = desk.app.workspace.panes["chart"]
+        pane.focus()
+        pane.settings["studies"] = "bb 20 2, ema 50, vwap"
+        pane.invalidate()
+        await desk.painted(pilot)
+        assert desk.clock.now() == START
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=before)
