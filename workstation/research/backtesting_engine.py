@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workstation.market.candles import Candles
-from workstation.research import rules
 from workstation.research.engine import BacktestError, Costs, Result, Trades
+from workstation.strategies import rules
 from workstation.strategies.contract import SignalStrategy, Strategy, strategy_name
 from workstation.strategies.exits import Reason
 from workstation.strategies.sizing import SizeKind

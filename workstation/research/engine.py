@@ -186,5 +186,7 @@ def engine(name: str) -> Engine:
 
             return BacktestingEngine()
         case "event":
-            raise BacktestError("The event engine is not in this version: use --engine fast or --engine backtesting.")
+            from workstation.research.event_engine import EventEngine
+
+            return EventEngine()
     raise BacktestError(f"There is no engine {name!r}: {', '.join(ENGINES)}.")

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from numba import njit
 
 from workstation.market.candles import Floats, Ints
-from workstation.research import rules
-from workstation.research.rules import (
+from workstation.strategies import rules
+from workstation.strategies.rules import (
     first_stop,
     kelly_share,
     liquidation_price,

@@ -108,11 +108,22 @@ class Strategy:
     def on_fill(self, fill: Fill) -> None:
         """An order of this strategy was executed."""
 
+    def on_reject(self, client_id: str, reason: str) -> None:
+        """An order of this strategy ended with something unfilled, and not by the strategy itself: refused by risk or
+        the venue, cancelled by the trader or the venue, expired."""
+
     def on_timer(self, name: str) -> None:
         """A timer that `self.trader.timer` set has run out."""
 
     def on_stop(self) -> None:
         """The strategy is being stopped; its orders are pulled after this."""
+
+    def on_save(self) -> dict[str, Any]:
+        """What it must know after a restart of the desk, as JSON has it; asked for after each event that it handled."""
+        return {}
+
+    def on_load(self, state: dict[str, Any]) -> None:
+        """What `on_save` gave last, before `on_start`; not called for a strategy that starts afresh."""
 
 
 @dataclass(frozen=True, slots=True)

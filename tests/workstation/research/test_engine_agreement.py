@@ -1,4 +1,4 @@
-"""The fast engine and backtesting.py give the same trades, to the cent, for every shipped strategy on recorded data."""
+"""Three engines give the same trades, to the cent, for every shipped signal strategy on recorded data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,13 @@ def candles_of(name: str, peer: str | None) -> Candles:
 
 def assert_agree(strategy: SignalStrategy, candles: Candles, costs: Costs) -> Result:
     fast = engine("fast").run(strategy, candles, costs)
-    other = engine("backtesting").run(strategy, candles, costs)
+    for name in ("event", "backtesting"):
+        assert_same(fast, engine(name).run(strategy, candles, costs))
+    assert fast.equity[-1] == pytest.approx(costs.cash + fast.trades.pnl.sum(), abs=0.005)
+    return fast
+
+
+def assert_same(fast: Result, other: Result) -> None:
     a, b = fast.trades, other.trades
     assert len(a) == len(b)
     for column in ("entry_bar", "exit_bar", "side", "reason"):
@@ -53,8 +59,6 @@ def assert_agree(strategy: SignalStrategy, candles: Candles, costs: Costs) -> Re
     for column in ("pnl", "fees", "funding", "slippage"):
         np.testing.assert_allclose(getattr(a, column), getattr(b, column), atol=0.005, rtol=0)
     np.testing.assert_allclose(fast.equity, other.equity, atol=0.005, rtol=0)
-    assert fast.equity[-1] == pytest.approx(costs.cash + a.pnl.sum(), abs=0.005)
-    return fast
 
 
 def strategy_of(name: str, direction: str, exits: Exits) -> SignalStrategy:

@@ -10,7 +10,7 @@ from workstation.strategies.exits import Exits
 from workstation.strategies.protections import Protections
 from workstation.strategies.sizing import Sizing
 
-ENGINES = ["fast", "backtesting"]
+ENGINES = ["fast", "event", "backtesting"]
 FLAT = (100.0, 100.0, 100.0, 100.0)
 QUIET = (100.0, 101.0, 99.0, 100.0)  # its range reaches neither 95 nor 105
 
@@ -262,12 +262,13 @@ def test_protections_hold_entries_back(name: str) -> None:
     assert entries(profit_trades=1, profit_lookback=5, profit_least=0.0, profit_lock=4) == [1, 6]
 
 
-def test_the_path_inside_a_bar_is_a_choice_of_the_fast_engine() -> None:
+@pytest.mark.parametrize("name", ["fast", "event"])
+def test_the_path_inside_a_bar_is_a_choice(name: str) -> None:
     rows: list[Row] = [FLAT, QUIET, (100, 106, 94, 101), (100, 105.5, 90, 91), FLAT]
 
     def price(path: int, row: Row) -> float:
         exits = Exits(stop=0.05, take_profit=0.05)
-        return next(play("fast", [FLAT, QUIET, row, FLAT], exits=exits, costs=Costs(path=path)).rows()).exit_price
+        return next(play(name, [FLAT, QUIET, row, FLAT], exits=exits, costs=Costs(path=path)).rows()).exit_price
 
     assert [price(path, (100, 106, 94, 101)) for path in (0, 1)] == [pytest.approx(95), pytest.approx(105)]
     assert price(2, rows[3]) == pytest.approx(105)  # the high is nearer to the open
@@ -279,8 +280,6 @@ def test_the_path_inside_a_bar_is_a_choice_of_the_fast_engine() -> None:
 def test_what_cannot_be_run_is_refused_in_a_sentence() -> None:
     with pytest.raises(BacktestError, match="two bars"):
         engine("fast").run(Scripted(), candles([FLAT]), Costs())
-    with pytest.raises(BacktestError, match="event engine is not in this version"):
-        engine("event")
     with pytest.raises(BacktestError, match="no engine 'quick'"):
         engine("quick")
     for wrong in ({"cash": 0.0}, {"fee": 0.2}, {"slippage": -0.1}, {"leverage": 0.5}, {"maintenance": 1.0}):

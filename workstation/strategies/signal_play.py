@@ -1,0 +1,118 @@
+"""What a signal strategy does at each close and after each fill: the same decisions in the event backtest and on the
+desk, by the arithmetic of `rules`. Pure: bars, fills and codes in, decisions and levels out."""
+
+from __future__ import annotations
+
+from workstation.strategies import rules
+from workstation.strategies.contract import SignalStrategy
+from workstation.strategies.exits import Reason
+from workstation.strategies.sizing import SizeKind
+
+# The plain Python of the compiled arithmetic: one call a bar does not pay for compiling it.
+_first_stop = rules.first_stop.py_func
+_moved_stop = rules.moved_stop.py_func
+_target_price = rules.target_price.py_func
+_kelly_share = rules.kelly_share.py_func
+_units_for = rules.units_for.py_func
+_locked_until = rules.locked_until.py_func
+
+
+class SignalPlay:
+    """The state of one signal strategy between its bars: the trade it is in, its levels, what protects it.
+
+    Whoever drives it carries out `decide` at the next open, asks `size` at the price of an entry, and tells `entered`,
+    `closed_bar` and `left`. `stop` and `target` are the levels that stand now, 0 for none. Bars are counted from any
+    fixed bar.
+    """
+
+    def __init__(self, strategy: SignalStrategy, *, cash: float, fee: float, leverage: float = 1.0) -> None:
+        self.fee, self.leverage = fee, leverage
+        self._exits = strategy.exits.numbers.tolist()
+        self._roi = strategy.exits.roi_table
+        self._protections = strategy.protections.numbers.tolist()
+        sizing = strategy.sizing
+        self._kind, self._fraction, self._cap, self._least = (
+            int(sizing.kind),
+            sizing.fraction,
+            sizing.cap,
+            sizing.length,
+        )
+        self._timed = int(self._exits[6])
+        self.moves = self._exits[2] > 0 or self._exits[4] > 0
+        self.targets = self._exits[5] > 0 or len(self._roi) > 0
+        self.side = self.entry_bar = 0
+        self.entry = self.stop = self.target = self.best = 0.0
+        self.trailed = False
+        self.lock, self.peak = -1, cash
+        self._amount = self._atr = 0.0
+        self._exit_bars: list[int] = []
+        self._reasons: list[int] = []
+        self._pnls: list[float] = []
+        self._gains: list[float] = []
+
+    def decide(self, bar: int, code: int, amount: float, atr: float) -> tuple[Reason | None, int]:
+        """On the close of `bar`: why to leave at the next open (None: stay), and the side to enter there (0: none).
+
+        `code`: the bar's byte of `SignalStrategy.codes`; `amount`, `atr`: the bar's numbers of the sizing's plan and of
+        `Exits.atr`.
+        """
+        leave: Reason | None = None
+        side = self.side
+        if side:
+            if 0 < self._timed <= bar + 1 - self.entry_bar:
+                leave = Reason.TIME
+            turned = (code & 12) == 4 if side > 0 else (code & 3) == 1
+            if turned or code & (2 if side > 0 else 8):
+                leave = Reason.SIGNAL
+        enter = 0
+        if code & 5 and bar >= self.lock and (side == 0 or leave is not None):
+            wanted = ((code & 3) == 1) - ((code & 12) == 4)
+            if wanted != side:
+                enter = wanted
+        self._amount, self._atr = amount, atr
+        return leave, enter
+
+    def size(self, equity: float, side: int, price: float) -> float:
+        """Units of the entry that was decided last, at `price`; 0 where the rule buys nothing."""
+        stop = _first_stop(side, price, self._exits, self._atr)
+        kind, amount = self._kind, self._amount
+        if kind == SizeKind.KELLY:
+            amount = _kelly_share(self._gains, len(self._gains), self._fraction, self._cap, amount, self._least)
+            kind = int(SizeKind.EQUITY)
+        return float(_units_for(kind, amount, equity, price, self.fee, self.leverage, stop))
+
+    def entered(self, side: int, price: float, bar: int) -> None:
+        """The entry was filled in `bar` at `price`: its first levels stand."""
+        self.side, self.entry, self.entry_bar, self.best, self.trailed = side, price, bar, price, False
+        self.stop = _first_stop(side, price, self._exits, self._atr)
+        self.target = _target_price(side, price, 0, self._exits, self._roi) if self.targets else 0.0
+
+    def closed_bar(self, bar: int, high: float, low: float) -> bool:
+        """A bar has closed in the trade: levels move, for the next one. True if one did."""
+        stop, target = self.stop, self.target
+        if self.moves:
+            self.best = max(self.best, high) if self.side > 0 else min(self.best, low)
+            self.stop = _moved_stop(self.side, self.entry, stop, self.best, self._exits, self.fee)
+            self.trailed = self.trailed or self.stop != stop
+        if self.targets:
+            held = bar + 1 - self.entry_bar
+            self.target = _target_price(self.side, self.entry, held, self._exits, self._roi)
+        return stop != self.stop or target != self.target
+
+    def left(self, bar: int, reason: Reason, pnl: float, gain: float, cash: float) -> None:
+        """The trade has ended in `bar`: net profit, the same as a fraction of the entry's value, and the cash after."""
+        self.side, self.stop, self.target = 0, 0.0, 0.0
+        self.peak = max(self.peak, cash)
+        self._gains.append(gain)
+        if not self._protections:
+            return
+        self._exit_bars.append(bar)
+        self._reasons.append(int(reason))
+        self._pnls.append(pnl)
+        fall = 1 - cash / self.peak
+        until = _locked_until(
+            self._protections, bar, len(self._pnls), self._exit_bars, self._reasons, self._pnls, self._gains, fall
+        )
+        self.lock = max(self.lock, until)
+        if self._protections[2] > 0 and fall > self._protections[1]:
+            self.peak = cash
