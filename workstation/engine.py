@@ -18,6 +18,7 @@ from workstation.domain.events import (
     ORDER_EVENTS,
     AccountEvent,
     OrderEvent,
+    TradeNoted,
     TradingState,
     TradingStateChanged,
     VenueBooked,
@@ -470,6 +471,12 @@ class Engine(DeskCommands):
         if self.core.state_change is not before:  # a halt while this was being stored stands after it in the journal
             raise Refused(f"The desk was halted meanwhile: {self.state_reason}.")
         self.core.apply_account(event)
+
+    async def note_trade(self, note: TradeNoted) -> None:
+        """Keep what the trader notes of a trade, in place of what he noted before. Durable first. Raises `Refused`."""
+        self._open_for_orders()
+        await self._durable(note)
+        self.core.apply_account(note)
 
     async def _durable(self, event: AccountEvent) -> None:
         try:

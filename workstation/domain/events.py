@@ -265,6 +265,19 @@ class LimitsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="limits_chang
     configured: str
 
 
+class TradeNoted(msgspec.Struct, frozen=True, kw_only=True, tag="trade_noted"):
+    """What the trader notes of a trade, from now on: all of it each time. `risk` is what he says that it risked at
+    first, in the settlement currency; `pictures` are names of files."""
+
+    ts: int
+    trade_id: str
+    setup: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    risk: Decimal | None = None
+    pictures: tuple[str, ...] = ()
+
+
 type BreakerEvent = EquityMarked | BreakerTripped | BreakerReset | BreakerRearmed
 
 
@@ -359,6 +372,7 @@ type AccountEvent = (
     | BreakerReset
     | BreakerRearmed
     | LimitsChanged
+    | TradeNoted
 )
 
 #: The classes of `VenueEntry`, for `isinstance` and for whoever follows them on the bus.

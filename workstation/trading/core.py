@@ -31,6 +31,7 @@ from workstation.domain.events import (
     PlanEnded,
     PlanStarted,
     PositionLiquidated,
+    TradeNoted,
     TradingState,
     TradingStateChanged,
     VenueBooked,
@@ -41,6 +42,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.position import Position
 from workstation.domain.trailing import expected_stop
 from workstation.market.data import MarketData
 from workstation.trading.breakers import Breakers
@@ -52,6 +54,7 @@ from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
 from workstation.trading.results import Results
 from workstation.trading.risk import KILL, GroupRisk, OwnerRisk, PositionRisk, Question, Verdict, judge
+from workstation.trading.trades import TradeBook
 from workstation.venues.contract import Capabilities
 
 _SECOND = 1_000_000_000
@@ -93,6 +96,7 @@ class TradingCore:
         self._entries: dict[str, dict[str, int]] = {}  # of each venue: entry id → its time
         self._sent: Counter[str] = Counter()  # orders of the UTC day `_sent_day` by origin, denied ones left out
         self._sent_day = 0
+        self.trades = TradeBook()
         self._held_by: dict[tuple[str, InstrumentId], Decimal] = {}  # signed quantity by (origin, instrument)
 
     @property
@@ -117,7 +121,11 @@ class TradingCore:
                 if applied.order is not None:
                     self._book_origin(applied.order.origin, event.fill)
                     self.results.on_fill(event.fill, applied.order.origin, before, after)
+                    self._trade(event.fill, applied.order, before, after)
             elif isinstance(event, OrderInitialized):
+                if event.order.reduce_only and event.order.instrument in self.instruments:
+                    opened = Side.SELL if event.order.side is Side.BUY else Side.BUY
+                    self.trades.protect(self.instruments[event.order.instrument], opened, event.order.stop_price)
                 self._recent.append(event.client_id)
                 self._count(event.order, 1)
                 self.plans.took(event.order)
@@ -126,6 +134,12 @@ class TradingCore:
             if applied.order is not None:
                 self.plans.touched(applied.order)
         return applied
+
+    def _trade(self, fill: Fill, order: Order, before: Position, after: Position) -> None:
+        instrument = self.instruments[fill.instrument]
+        self.trades.apply_fill(fill, instrument, before, after, order.origin)
+        if (plan := self.plans.plan_of(order)) is not None:
+            self.trades.protect(instrument, plan.side, plan.stop)
 
     def _book_origin(self, origin: str, fill: Fill) -> None:
         key = (origin, fill.instrument)
@@ -170,6 +184,10 @@ class TradingCore:
                     self.unfinished_kill = None  # re-armed on purpose: no older kill may touch what is traded from here
             case PlanStarted() | PlanChanged() | PlanEnded():
                 self.plans.apply(event)
+                if not isinstance(event, PlanEnded) and event.plan.instrument in self.instruments:
+                    self.trades.protect(self.instruments[event.plan.instrument], event.plan.side, event.plan.stop)
+            case TradeNoted():
+                self.trades.note(event)
             case KillRequested():
                 before = self.unfinished_kill
                 flatten = event.flatten or (before is not None and before.flatten)
@@ -190,6 +208,7 @@ class TradingCore:
         if isinstance(entry, PositionLiquidated):
             self._adopt(entry)
         self.portfolio.apply_entry(entry)
+        self.trades.apply_entry(entry)
         self.results.on_entry(entry)
         return True
 
@@ -219,7 +238,14 @@ class TradingCore:
                     | PlanEnded()
                 ):
                     self.apply_account(event)
-                case EquityMarked() | BreakerTripped() | BreakerReset() | BreakerRearmed() | LimitsChanged():
+                case (
+                    EquityMarked()
+                    | BreakerTripped()
+                    | BreakerReset()
+                    | BreakerRearmed()
+                    | LimitsChanged()
+                    | TradeNoted()
+                ):
                     self.apply_account(event)
                 case VenueBooked():
                     self.apply_entry(event)
