@@ -29,7 +29,7 @@ commands:
   kill [--flatten]               the kill switch from outside: a desk that lives, hangs or is gone
   backtest STRATEGY              one backtest (--candles PATH --param fast=10 --fee 0.001 --json)
   sweep STRATEGY                 a parameter sweep (--candles PATH --grid fast=5:50:5 --rank sharpe)
-  data import|list|check         candle history: files in, what there is, its quality
+  data import|download|list      candle history: files and exchanges in; check says what is wrong with it
   export TABLE                   orders, fills, positions, equity, events or log as csv, json or parquet
   plugins                        the panes that are installed, and where from
   doctor                         what is wrong here, and how to mend it

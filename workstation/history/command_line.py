@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from workstation.history.names import HistoryName
 
-_VERBS = ("import", "list", "check", "remove")
+_VERBS = ("import", "download", "list", "check", "remove")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     taken.add_argument("--symbol", help="BTC-USDT, say; from the file's name otherwise")
     taken.add_argument("--timeframe", help="1m, 5m, 1h, 1d …; from the file's name or its rows otherwise")
     _merging(taken)
+
+    loaded = verbs.add_parser("download", help="candles from an exchange (by ccxt) or from Yahoo (yahoo:AAPL:1d)")
+    loaded.add_argument("names", nargs="+", metavar="VENUE:SYMBOL:TIMEFRAME")
+    loaded.add_argument("--since", default="365d", metavar="TIME", help="2024-01-31, a time in ISO form, or 90d (365d)")
+    loaded.add_argument("--until", metavar="TIME", help="exclusive; now otherwise")
+    _merging(loaded)
 
     listed = verbs.add_parser("list", help="what is stored, and what is there without storing anything")
     listed.add_argument("--json", action="store_true", help="one JSON list, alone on standard output")
@@ -49,6 +55,8 @@ def data(options: argparse.Namespace, folder: Path, write: Callable[[str], objec
     match options.verb:
         case "import":
             return _import(options, folder, write)
+        case "download":
+            return _download(options, folder, write)
         case "list":
             return _list(options, folder, write)
         case "check":
@@ -106,6 +114,86 @@ def _name_of(file: Path, times: Any, options: argparse.Namespace) -> HistoryName
         except BadTimeframe:
             raise HistoryError(f"The rows of {file.name} do not tell its timeframe: give --timeframe.") from None
     return HistoryName.of(options.venue or told.venue or "file", symbol, timeframe)
+
+
+def _download(options: argparse.Namespace, folder: Path, write: Callable[[str], object]) -> int:
+    import time
+
+    from workstation.history.download import Download
+    from workstation.history.feeds import feed_for
+    from workstation.history.library import CandleLibrary
+    from workstation.history.names import HistoryName
+
+    now = time.time_ns()
+    since, until = _moment(options.since, now), _moment(options.until, now) if options.until else now
+    library, done = CandleLibrary(folder), list[dict[str, Any]]()
+    for word in options.names:
+        name = HistoryName.parse(word)
+        download = Download(
+            library,
+            name,
+            feed_for(name, word),
+            since,
+            until,
+            now=time.time_ns,
+            sleep=_waited,
+            replace=options.replace,
+            progress=_progress(name),
+        )
+        try:
+            merged = download.run()
+        except KeyboardInterrupt:
+            sys.stderr.write(f"\ntws: {name} was stopped; what came is stored, the same command goes on from there.\n")
+            return 130
+        finally:
+            if sys.stderr.isatty():
+                sys.stderr.write("\n")
+        added, conflicts = sum(each.added for each in merged), sum(each.conflicts for each in merged)
+        answer: dict[str, Any] = {"stored": str(name), "added": added, "conflicts": conflicts}
+        report = library.check(name) if library.catalogue.find(name) else None
+        done.append(answer | {"report": report.as_json() if report else None})
+        if not options.json:
+            write(f"{name}: {added:,} rows added.\n" + "".join(f"{each.text()}\n" for each in merged if each.conflicts))
+            write(_notes(report.text()) if report else "")
+    if options.json:
+        write(_json(done))
+    return 0
+
+
+def _moment(word: str, now: int) -> int:
+    """A date, a time in ISO form (UTC where it says nothing else), or so many days (90d) ago; UTC ns."""
+    from datetime import UTC, datetime
+
+    from workstation.history.names import HistoryError
+
+    if word.endswith("d") and word[:-1].isdigit():
+        return now - int(word[:-1]) * 86_400_000_000_000
+    try:
+        moment = datetime.fromisoformat(word)
+    except ValueError:
+        raise HistoryError(f"{word!r} is no time: 2024-01-31, 2024-01-31T08:00Z or 90d (days ago).") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 1_000_000_000
+
+
+def _waited(seconds: float) -> None:
+    import time
+
+    sys.stderr.write(f"tws: no answer; asking again in {seconds:g} s\n")
+    time.sleep(seconds)
+
+
+def _progress(name: HistoryName) -> Callable[[Any], None]:
+    """One line on a terminal, nothing where standard error is a file."""
+
+    def show(progress: Any) -> None:
+        if sys.stderr.isatty():
+            from workstation.market.candle_quality import iso
+
+            sys.stderr.write(f"\r{name}: {progress.rows:,} rows, {iso(progress.at)} of {iso(progress.until)} ")
+            sys.stderr.flush()
+
+    return show
 
 
 def _list(options: argparse.Namespace, folder: Path, write: Callable[[str], object]) -> int:
