@@ -33,6 +33,7 @@ _READ_EVERY = 60 * SECOND
 _MONEY_EVERY = SECOND // 2
 _FIGURE_ROWS = 2
 _LEAST_CURVE = 3
+_FINE = 10  # a curve that spans less has cents on its axis
 _MOST_CURVE = 16
 _TITLES = {"balances": "Balances", "days": "Days", "strategies": "Strategies"}
 
@@ -179,7 +180,9 @@ class AccountPane(TablePane[Line]):
                 self.put(y, None, list)
             return
         start = max(points[0][0], 0) if length is None else now - length
-        axis = max(len(money_text(Decimal(round(value)), decimals=0)) for _, value in points) + 2
+        values = [value for _, value in points]
+        places = 0 if max(values) - min(values) >= _FINE else 2
+        axis = max(len(money_text(Decimal(round(value)), decimals=places)) for value in values) + 2
         columns = max(4, self.width - axis - 1)
         drawn = curve(points, min(start, now - SECOND), now, columns, self._curve_rows)
         paint = ink.bid if points[-1][1] >= points[0][1] else ink.ask
@@ -202,7 +205,7 @@ class AccountPane(TablePane[Line]):
     def _axis_label(self, row: int, drawn: Curve) -> str:
         """The value of the highest, the lowest and the middle row."""
         last = self._curve_rows - 1
-        decimals = 0 if drawn.high - drawn.low >= 10 else 2
+        decimals = 0 if drawn.high - drawn.low >= _FINE else 2
         if row not in (0, last // 2, last) or (row == last // 2 and last < 4):
             return ""
         share = row / last

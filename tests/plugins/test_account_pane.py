@@ -118,6 +118,13 @@ async def test_results_survive_a_restart(tmp_path):
         ]
 
 
+async def test_the_axis_shows_cents_in_full_where_the_equity_hardly_moves(tmp_path):
+    async with scene(tmp_path, AccountPane, traded=False) as (desk, _pilot):
+        pane = desk.app.workspace.panes["account"]
+        assert pane.row_text(2).endswith(" 200,001.00")
+        assert desk.engine.equity() == 200_000
+
+
 def test_a_curve_rises_from_the_lower_left_to_the_upper_right():
     drawn = curve([(0, 1.0), (50, 2.0), (99, 3.0)], 0, 100, 10, 3)
     assert drawn.rows[2][0] not in " "
