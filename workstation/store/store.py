@@ -36,6 +36,12 @@ def _ignore(error: StoreError) -> None:
     """Who wants no report still gets the error through the futures."""
 
 
+#: Lines of the log that a store keeps; the journal keeps everything for ever.
+LOG_KEPT = 100_000
+_PRUNE_EVERY = 1_000  # lines, the first of each start included
+_PRUNE_LOG = "DELETE FROM log WHERE id <= (SELECT max(id) FROM log) - ?"
+
+
 class Store:
     """Open with `Store.open`; `close` flushes. All methods may be called from any thread and none waits for the disk,
     except `open`, `flush`, `close` and the readers (which see what is durable).
@@ -66,6 +72,7 @@ class Store:
         self._now = clock_now
         self._settings: dict[str, str] = dict(connection.execute("SELECT key, value FROM settings").fetchall())
         self._statements = statements
+        self._logged = 0  # lines since the start
         self._writer = Writer(path, connection, statements, self._report_failure, self._report_refused)
 
     @classmethod
@@ -156,8 +163,11 @@ class Store:
         self._later(self._statements.equity, (ts, account, currency, *amounts))
 
     def save_log(self, ts: int, level: str, source: str, message: str) -> None:
-        """A log entry. Not critical: it is written with the next commit or a moment later."""
+        """A log entry, not critical: it goes with the next commit or a moment later. The newest `LOG_KEPT` stay."""
         self._later(self._statements.log, (ts, level, source, message))
+        if self._logged % _PRUNE_EVERY == 0:
+            self._later(_PRUNE_LOG, (LOG_KEPT,))
+        self._logged += 1
 
     def flush(self) -> None:
         """Wait until everything submitted so far is on the disk. Raises StoreError if writing failed."""

@@ -12,6 +12,7 @@ import pytest
 from store_samples import PERP, SPOT, intent, open_store
 
 from workstation.store import EquitySnapshot, LogEntry, Store, writer
+from workstation.store import store as store_module
 
 
 @pytest.fixture
@@ -107,6 +108,21 @@ def test_log_entries_reach_the_disk_by_themselves_after_a_moment(store: Store) -
         time.sleep(0.02)
         patience -= 1
     assert [entry.message for entry in store.log()] == ["alone"]
+
+
+def test_the_log_keeps_its_newest_lines_and_the_journal_everything(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "LOG_KEPT", 50)
+    store.append(intent("a")).result()
+    for number in range(1_200):
+        store.save_log(number, "info", "desk", f"line {number}")
+    again = reopened(store)
+    again.save_log(1_200, "info", "desk", "line 1200")
+    again.flush()
+    assert [entry.ts for entry in again.log(last=9_999)] == list(range(1_151, 1_201))
+    assert len(list(again.journal())) == 1
+    again.close()
 
 
 def test_a_flood_of_log_entries_is_written_in_batches(store: Store) -> None:
