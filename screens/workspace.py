@@ -54,6 +54,7 @@ class Workspace(Painted):
         self.titles = TitleBars(self)
         self.mouse: LayoutMouse | None = None  # what dragging borders and tabs does
         self._fitted: dict[tuple[Node, int, int], Node] = {}
+        self._shape: list[tuple[Place, str]] = []  # what the last `sync` has shown
         self._recent: list[str] = []  # slots in the order in which they were brought to the front, newest last
 
     # -- what stands where
@@ -156,7 +157,8 @@ class Workspace(Painted):
 
     def sync(self) -> None:
         """Show what the page, the tabs and the size ask for."""
-        fronts = [self.front_of(spot.tabs) for spot in self.places_in(self.space)]
+        self._shape = self._wanted_shape()
+        fronts = [front for _, front in self._shape]
         missing = [self._pane(slot) for slot in fronts if slot not in self.panes or not self.panes[slot].is_attached]
         for slot, pane in self.panes.items():
             pane.display = slot in fronts
@@ -166,6 +168,10 @@ class Workspace(Painted):
         self._clear_arrangement_cache()  # Textual keeps an arrangement as long as the same children show
         self.refresh(layout=True)
         self.repaint()
+
+    def _wanted_shape(self) -> list[tuple[Place, str]]:
+        """What stands where, and which of its tabs shows."""
+        return [(spot, self.front_of(spot.tabs)) for spot in self.places()]
 
     def show_page(self, index: int) -> None:
         if 0 <= index < len(self.pages) and (index != self.page or self.zoomed is not None):
@@ -180,7 +186,6 @@ class Workspace(Painted):
 
     def focus_slot(self, slot: str) -> None:
         """Bring a slot's pane to the front and give it the focus, on whichever page it stands."""
-        before = (self.page, self.zoomed)
         if slot not in self.slots():
             home = self.page_of(slot)
             if home is None:
@@ -193,7 +198,7 @@ class Workspace(Painted):
         self._recent.append(slot)
         self.current = slot
         pane = self.panes.get(slot)
-        if pane is None or not (pane.display and pane.is_attached) or before != (self.page, self.zoomed):
+        if pane is None or not pane.is_attached or self._wanted_shape() != self._shape:
             self.sync()
         self._focus(self.panes[slot])
 
