@@ -14,7 +14,7 @@ async def typed(desk, pilot, line):
     await pilot.press("enter")
     for _ in range(200):  # until what was typed has been done
         await desk.painted(pilot)
-        if not field.display and not desk.app._tasks:
+        if not field.is_open and not desk.app._tasks:
             break
     return said
 
