@@ -231,10 +231,13 @@ JOURNAL = Page(
         (
             140,
             30,
-            column(("3fr", tabs("journal")), ("2fr", row(("1fr", tabs("orders:3")), ("1fr", tabs("positions:3"))))),
+            column(
+                ("3fr", tabs("journal", "trades")),
+                ("2fr", row(("1fr", tabs("orders:3")), ("1fr", tabs("positions:3")))),
+            ),
         ),
-        (0, 20, column(("3fr", tabs("journal")), ("2fr", tabs("orders:3", "positions:3")))),
-        (0, 0, tabs("journal", "orders:3", "positions:3")),
+        (0, 20, column(("3fr", tabs("journal", "trades")), ("2fr", tabs("orders:3", "positions:3")))),
+        (0, 0, tabs("journal", "trades", "orders:3", "positions:3")),
     ),
     needs="journal",
 )
