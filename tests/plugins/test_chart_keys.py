@@ -325,6 +325,7 @@ async def test_the_crosshair_moves_by_round_prices_and_by_ticks(tmp_path):
         assert hands.row_of(str(BTC.price(pane.crosshair))).rstrip().endswith(shown)
 
 
+@pytest.mark.slow
 async def test_the_crosshair_takes_the_view_along(tmp_path):
     async with chart(tmp_path) as (_desk, pane, hands):
         await hands(*["left"] * (pane.plot.count + 3))

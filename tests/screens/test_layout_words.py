@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from screens.command_line import CommandLine
 
 
@@ -19,6 +21,7 @@ async def typed(desk, pilot, line):
     return said
 
 
+@pytest.mark.slow
 async def test_pages_are_made_shown_and_deleted(open_desk):
     async with open_desk() as (desk, pilot):
         workspace = desk.app.workspace
@@ -45,6 +48,7 @@ async def test_panes_are_opened_beside_below_and_as_tabs(open_desk):
         assert workspace.place_of("chart:11").tabs.slots == ("log:11", "chart:11")
 
 
+@pytest.mark.slow
 async def test_layouts_are_saved_and_loaded_and_panes_linked(open_desk):
     async with open_desk() as (desk, pilot):
         await typed(desk, pilot, "layout save quiet day")

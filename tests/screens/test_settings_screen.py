@@ -52,6 +52,7 @@ def told(desk) -> str:
     return " ".join("".join(text for text, _ in line.left).strip() for line in lines)
 
 
+@pytest.mark.slow
 async def test_every_setting_is_found_explained_and_has_an_editor(open_with_file):
     async with open_with_file() as (desk, pilot, _):
         await pilot.press("ctrl+s")

@@ -135,6 +135,7 @@ def test_run_ends_cleanly_when_interrupted_and_names_a_second_desk(tmp_path: Pat
         process.kill()
 
 
+@pytest.mark.slow
 def test_record_writes_a_recording_that_replays(tmp_path: Path) -> None:
     out = tmp_path / "market.tws"
     done = tws(tmp_path, "record", "--seconds", "1.5", "--out", str(out))

@@ -69,6 +69,7 @@ def prove_times(path: Path, times: int, seed: int) -> None:
     assert appends[-1] > 100
 
 
+@pytest.mark.slow
 def test_ten_kills_lose_nothing(tmp_path: Path) -> None:
     prove_times(tmp_path / "demo.sqlite", 10, seed=1)
 

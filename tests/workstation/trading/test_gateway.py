@@ -235,6 +235,7 @@ async def test_closing_and_reversing(tmp_path: Path) -> None:
             await desk.engine.reverse(BTC)
 
 
+@pytest.mark.slow
 async def test_break_even_waits_for_the_market_and_then_stands_beyond_the_fees(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await desk.market(PERP, Side.BUY, "0.4")

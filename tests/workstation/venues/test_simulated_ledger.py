@@ -152,6 +152,7 @@ def killed_after(count: int, path: Path, life: int) -> list[bytes]:
     return lines
 
 
+@pytest.mark.slow
 async def test_a_killed_venue_has_everything_that_it_reported(tmp_path: Path) -> None:
     path = tmp_path / "venue.sqlite"
     told: dict[str, str] = {}

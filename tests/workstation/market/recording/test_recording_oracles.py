@@ -112,6 +112,7 @@ def test_a_replay_recorded_again_is_identical(spot_and_perpetual: tuple[list[Mar
     assert path.stat().st_size < size
 
 
+@pytest.mark.slow
 def test_seek_gives_the_books_of_playing_up_to_there(spot_and_perpetual: tuple[list[MarketEvent], Path]) -> None:
     events, path = spot_and_perpetual
     for files in ([path], paths(SPOT, USDM)):
@@ -130,6 +131,7 @@ def test_seek_gives_the_books_of_playing_up_to_there(spot_and_perpetual: tuple[l
         source.close()
 
 
+@pytest.mark.slow
 def test_a_replay_of_spot_and_perpetual_at_a_hundred_times() -> None:
     source = open_recording(paths(SPOT, USDM))
     wall = SimClock()
