@@ -241,10 +241,11 @@ JOURNAL = Page(
     ),
     needs="journal",
 )
+BACKTEST = Page("Backtest", ((0, 0, tabs("backtest")),), needs="backtest")
 #: Slots that start with an instrument of their own: which of the desk's, counted from 0.
 PINNED = {"books:2": 1, "books:3": 0, "books:4": 1, "books:5": 2, "books:6": 3}
 
-PAGES = (TRADE, BOOKS, CHART, BLOTTER, RISK, JOURNAL)
+PAGES = (TRADE, BOOKS, CHART, BLOTTER, RISK, JOURNAL, BACKTEST)
 
 
 def pages_for(panes: frozenset[str], pages: Sequence[Page] = PAGES) -> list[Page]:

@@ -52,6 +52,7 @@ from workstation.watch.requests import Doors
 from workstation.watch.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from workstation.research.bench.client import Bench
     from workstation.store import EquitySnapshot
     from workstation.store.store import Store
     from workstation.venues.pump import MarketPump
@@ -193,6 +194,7 @@ class Engine(DeskCommands):
         self._exits = Exits(self.core, self.gateway, self._plans)
         #: Called after a kill that another process asked for (a screen shows it).
         self.on_kill_from_outside: Callable[[], None] = lambda: None
+        self._bench: Bench | None = None
         self._watchdog: Watchdog | None = None
         if doors is not None:
             self._door = EngineDoor(
@@ -285,6 +287,8 @@ class Engine(DeskCommands):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._plan_runner.close()
         self.alerts.close()
+        if self._bench is not None:
+            await self._bench.close()
         await self.risk.close()
         await self._reconciler.close()
         await self.gateway.drain()
@@ -483,6 +487,15 @@ class Engine(DeskCommands):
             await asyncio.wrap_future(self.append(event))
         except Exception as error:
             raise Refused(f"The store did not take it: {error}") from error
+
+    @property
+    def bench(self) -> Bench:
+        """The process that runs backtests and searches; its first question starts it."""
+        if self._bench is None:
+            from workstation.research.bench.client import Bench
+
+            self._bench = Bench()
+        return self._bench
 
     # Recording and settings.
 

@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from dataclasses import dataclass
 from typing import Any
 
-from workstation.market.candles import Candles
+from workstation.market.candles import Candles, Floats
 from workstation.research.engine import BacktestError, Costs
 from workstation.strategies.contract import SignalStrategy, strategy_name
 from workstation.strategies.parameters import Float, Int, ParameterError, parameters_of
@@ -93,31 +93,47 @@ def sweep(
     executor: Executor | None = None,
     workers: int | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    keep: Callable[[int, Floats], None] | None = None,
 ) -> Iterator[Row]:
     """The rows, in the order in which they come; a combination that cannot be run is a row with an error.
 
     Without an `executor` a pool of threads on all cores (`workers`) is used: the kernel holds no lock. A process pool
     or a Dask client's executor does as well; the class must then be importable there. Ends when `cancelled` says so
-    or the iterator is closed; tasks that have not begun are dropped. Raises `BacktestError` for fewer than 2 bars.
+    or the iterator is closed; tasks that have not begun are dropped. `keep` is given each combination's index and its
+    equity at the ends of the periods, in whichever thread ran it (threads only). Raises `BacktestError` for fewer than
+    2 bars.
     """
     if len(candles) < 2:
         raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
     if executor is not None:
-        yield from _stream(executor, cls, candles, combinations, costs, (workers or os.cpu_count() or 1) + 1, cancelled)
+        ahead = (workers or os.cpu_count() or 1) + 1
+        yield from _stream(executor, cls, candles, combinations, costs, ahead, cancelled, keep)
         return
     count = workers or os.cpu_count() or 1
     with ThreadPoolExecutor(count, thread_name_prefix="sweep") as pool:
-        yield from _stream(pool, cls, candles, combinations, costs, count + 1, cancelled)
+        yield from _stream(pool, cls, candles, combinations, costs, count + 1, cancelled, keep)
 
 
 def run_chunk(
-    cls: type[SignalStrategy], candles: Candles, first: int, chunk: Sequence[Mapping[str, Any]], costs: Costs
+    cls: type[SignalStrategy],
+    candles: Candles,
+    first: int,
+    chunk: Sequence[Mapping[str, Any]],
+    costs: Costs,
+    keep: Callable[[int, Floats], None] | None = None,
 ) -> list[Row]:
     """What one task does: the rows of some combinations."""
-    return [run_one(cls, candles, first + i, params, costs) for i, params in enumerate(chunk)]
+    return [run_one(cls, candles, first + i, params, costs, keep) for i, params in enumerate(chunk)]
 
 
-def run_one(cls: type[SignalStrategy], candles: Candles, index: int, params: Mapping[str, Any], costs: Costs) -> Row:
+def run_one(
+    cls: type[SignalStrategy],
+    candles: Candles,
+    index: int,
+    params: Mapping[str, Any],
+    costs: Costs,
+    keep: Callable[[int, Floats], None] | None = None,
+) -> Row:
     """One combination."""
     from workstation.research.fast import simulate
     from workstation.research.metrics import period_ends, periods_per_year
@@ -127,7 +143,10 @@ def run_one(cls: type[SignalStrategy], candles: Candles, index: int, params: Map
         whole, real, equity = simulate(cls(**params), candles, costs)
     except (ParameterError, BacktestError) as error:
         return Row(index, dict(params), {}, str(error))
-    numbers = summarise(whole, real, equity, period_ends(candles), periods_per_year(candles), float(costs.cash))
+    ends = period_ends(candles)
+    numbers = summarise(whole, real, equity, ends, periods_per_year(candles), float(costs.cash))
+    if keep is not None:
+        keep(index, equity[ends])
     return Row(index, dict(params), dict(zip(FIGURES, numbers.tolist(), strict=True)))
 
 
@@ -150,6 +169,7 @@ def _stream(
     costs: Costs,
     ahead: int,
     cancelled: Callable[[], bool],
+    keep: Callable[[int, Floats], None] | None,
 ) -> Iterator[Row]:
     """Keeps a few tasks under way, so that a cancel has little to wait for and memory stays flat."""
     starts = iter(range(0, len(combinations), CHUNK))
@@ -158,7 +178,7 @@ def _stream(
         while True:
             for start in itertools.islice(starts, ahead - len(under_way)):
                 chunk = list(combinations[start : start + CHUNK])
-                under_way.add(pool.submit(run_chunk, cls, candles, start, chunk, costs))
+                under_way.add(pool.submit(run_chunk, cls, candles, start, chunk, costs, keep))
             if not under_way or cancelled():
                 return
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)

@@ -1,0 +1,185 @@
+"""The charts of a run: candles with entries and exits, and lines in braille. Everything comes thinned out already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.style import Style
+
+from plugins.backtest.parts import Line, Part, number, price, when
+from screens.theme import Ink
+from workstation.research.bench.messages import Picture
+
+#: Columns for the axis at the right.
+AXIS = 10
+_GLYPHS = {
+    (0, 1): "╷", (1, 0): "╵", (1, 1): "│", (0, 2): "╻", (2, 0): "╹", (2, 2): "┃", (1, 2): "╽", (2, 1): "╿",
+}  # fmt: skip
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+_LONG_IN, _LONG_OUT, _SHORT_IN, _SHORT_OUT = 1, 2, 4, 8
+
+
+class Grid:
+    """Characters with a style each, row by row."""
+
+    def __init__(self, width: int, height: int, style: Style) -> None:
+        self.width, self.height = width, height
+        self.cells: list[list[Part]] = [[(" ", style)] * width for _ in range(height)]
+
+    def set(self, x: int, y: int, char: str, style: Style) -> None:
+        if 0 <= x < self.width and 0 <= y < self.height:
+            self.cells[y][x] = (char, style)
+
+    def lines(self, column: int | None = None, under: Style | None = None) -> list[list[Part]]:
+        """Each row as parts, equal styles joined; the background `under` one column."""
+        found = []
+        for row in self.cells:
+            parts: list[Part] = []
+            for x, (char, style) in enumerate(row):
+                painted = style + under if x == column and under is not None else style
+                if parts and parts[-1][1] is painted:
+                    parts[-1] = (parts[-1][0] + char, painted)
+                else:
+                    parts.append((char, painted))
+            found.append(parts)
+        return found
+
+
+def candles(picture: Picture, width: int, height: int, ink: Ink, cursor: int | None) -> list[Line]:
+    """Price with entries (▲ long, ▼ short) and exits (◇), `width` cells with the axis; a cursor stands at bar."""
+    room = width - AXIS
+    if height < 2 or room < 8 or not picture.opens:
+        return []
+    low, high = min(picture.lows), max(picture.highs)
+    if high <= low:
+        high = low + max(abs(low) * 1e-6, 1e-9)
+    margin = (high - low) * 0.04
+    low, high = low - margin, high + margin
+    grid = Grid(room, height, ink.text)
+    halves = 2 * height
+
+    def half(value: float) -> int:
+        return min(halves - 1, max(0, int((high - value) / (high - low) * halves)))
+
+    rules = [height * part // 4 for part in (1, 2, 3)] if height >= 8 else [height // 2]
+    for y in rules:
+        for x in range(0, room, 2):
+            grid.set(x, y, "·", ink.line)
+    columns = len(picture.opens)
+    for x in range(columns):
+        at = x * room // columns if columns < room else x
+        o, c = picture.opens[x], picture.closes[x]
+        style = ink.faded("bid", 0.75) if c >= o else ink.faded("ask", 0.75)
+        top, bottom = half(picture.highs[x]), half(picture.lows[x])
+        body_top, body_bottom = half(max(o, c)), half(min(o, c))
+        for y in range(top // 2, bottom // 2 + 1):
+            upper = _kind(2 * y, top, bottom, body_top, body_bottom)
+            lower = _kind(2 * y + 1, top, bottom, body_top, body_bottom)
+            grid.set(at, y, _GLYPHS.get((upper, lower), " "), style)
+    for x, marks in enumerate(picture.marks):
+        if marks:
+            at = x * room // columns if columns < room else x
+            below, above = half(picture.lows[x]) // 2 + 1, half(picture.highs[x]) // 2 - 1
+            _mark(grid, at, min(below, height - 1), max(above, 0), marks, ink)
+    column = column_of(picture, cursor, room)
+    lines = grid.lines(column, ink.on_cursor)
+    labels = {0: high - margin, height - 1: low + margin}
+    for y in rules:
+        labels[y] = high - (high - low) * (y + 0.5) / height
+    labels[min(height - 1, half(picture.closes[-1]) // 2)] = picture.closes[-1]
+    last = min(height - 1, half(picture.closes[-1]) // 2)
+    return [
+        (*row, (f" {price(labels[y]):>{AXIS - 1}}"[:AXIS], ink.strong if y == last else ink.dim))
+        if y in labels
+        else (*row, (" " * AXIS, ink.text))
+        for y, row in enumerate(lines)
+    ]
+
+
+def column_of(picture: Picture, bar: int | None, room: int) -> int | None:
+    """The cell in which a bar stands; None where it is not in the picture."""
+    if bar is None or not picture.first <= bar < picture.last:
+        return None
+    columns = len(picture.opens)
+    at = (bar - picture.first) * columns // (picture.last - picture.first)
+    return at * room // columns if columns < room else at
+
+
+def _kind(half: int, top: int, bottom: int, body_top: int, body_bottom: int) -> int:
+    return 2 if body_top <= half <= body_bottom else 1 if top <= half <= bottom else 0
+
+
+def _mark(grid: Grid, x: int, below: int, above: int, marks: int, ink: Ink) -> None:
+    bold = Style(bold=True)
+    if marks & _LONG_OUT:
+        grid.set(x, above, "◇", ink.own + bold)
+    if marks & _SHORT_OUT:
+        grid.set(x, below, "◇", ink.own + bold)
+    if marks & _LONG_IN:
+        grid.set(x, below, "▲", ink.bid + bold)
+    if marks & _SHORT_IN:
+        grid.set(x, above, "▼", ink.ask + bold)
+
+
+def time_axis(picture: Picture, interval: int, width: int, ink: Ink) -> Line:
+    """Times under a chart, some thirty cells apart."""
+    room = width - AXIS
+    text = [" "] * room
+    columns = len(picture.times)
+    gap = 30 if room >= 60 else 22
+    at = 0
+    while at < room:
+        index = min(columns - 1, at * columns // room if columns < room else at)
+        label = when(picture.times[index], interval, short=False)
+        if at + len(label) <= room:
+            text[at : at + len(label)] = label
+        at += gap
+    return (("".join(text), ink.dim), (" " * AXIS, ink.dim))
+
+
+def curves(
+    lines: Sequence[tuple[Sequence[float], Style]],
+    width: int,
+    height: int,
+    ink: Ink,
+    form: str = "money",
+    column: int | None = None,
+) -> list[Line]:
+    """Lines over one another in braille, the first one on top, with an axis; None of the values may be missing."""
+    room = width - AXIS
+    known = [value for values, _ in lines for value in values]
+    if height < 1 or room < 4 or not known:
+        return []
+    low, high = min(known), max(known)
+    if form == "percent":
+        high = 0.0
+    if high - low < max(abs(high), 1e-9) * 1e-6:
+        low, high = low - max(abs(low), 1.0) * 1e-3, high + (0 if form == "percent" else max(abs(high), 1.0) * 1e-3)
+    grid = Grid(room, height, ink.text)
+    tall = height * 4
+    for values, style in reversed(lines):
+        _trace(grid, values, low, high, tall, style, fill=form == "percent")
+    parts = grid.lines(column, ink.on_cursor)
+
+    def label(value: float) -> str:
+        return number(100 * value, ".1f", " %") if form == "percent" else number(value, ",.0f")
+
+    labels = {0: label(high), height - 1: label(low)} if height > 1 else {0: label(low)}
+    return [(*row, (f" {labels.get(y, ''):>{AXIS - 1}}"[:AXIS], ink.dim)) for y, row in enumerate(parts)]
+
+
+def _trace(
+    grid: Grid, values: Sequence[float], low: float, high: float, tall: int, style: Style, fill: bool = False
+) -> None:
+    wide, count = grid.width * 2, len(values)
+    codes: dict[tuple[int, int], int] = {}
+    before: int | None = None
+    for x in range(wide):
+        value = values[min(count - 1, x * count // wide)]
+        level = min(tall - 1, max(0, round((high - value) / (high - low) * (tall - 1))))
+        start = 0 if fill else level if before is None else before
+        for y in range(min(start, level), max(start, level) + 1):
+            codes[x // 2, y // 4] = codes.get((x // 2, y // 4), 0) | _DOTS[y % 4][x % 2]
+        before = level
+    for (x, y), code in codes.items():
+        grid.set(x, y, chr(0x2800 + code), style)

@@ -1,0 +1,266 @@
+"""The form: candles, strategy, money, costs, and a row for every parameter that the strategy declares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from screens.figures import shown, typed_number
+from workstation.research.bench.messages import Offer, ParameterSpec, Setup, StrategyChoice
+from workstation.trading.errors import Refused
+
+_ENGINES = ("fast", "backtesting")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A row of the form. `spec` says how it is stepped; None for what is picked from a list."""
+
+    key: str
+    label: str
+    value: Any
+    spec: ParameterSpec | None = None
+    parameter: bool = False
+
+    @property
+    def help(self) -> str:
+        if self.spec is None:
+            return "Enter picks from the list"
+        words = self.spec.help
+        if self.spec.low is not None and self.spec.high is not None:
+            words += f" ({self.spec.low:g} to {self.spec.high:g})"
+        return words
+
+
+_MONEY = ParameterSpec("cash", "float", 10_000.0, 1.0, 1e12, 1_000.0, help="Money at the start")
+_FEE = ParameterSpec("fee", "float", 0.1, 0.0, 5.0, 0.01, help="Fee in percent of the traded value, on both sides")
+_SLIPPAGE = ParameterSpec("slippage", "float", 0.0, 0.0, 5.0, 0.01, help="Percent of the price, against you")
+
+
+class Form:
+    """What the trader has chosen; `setup` is what is run. `values` is remembered between starts (JSON values)."""
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        given = dict(values or {})
+        self.candles = str(given.get("candles", "GOOG"))
+        self.strategy = str(given.get("strategy", "sma_cross"))
+        self.engine = given.get("engine") if given.get("engine") in _ENGINES else "fast"
+        self.cash = _sane(given.get("cash"), _MONEY)
+        self.fee = _sane(given.get("fee"), _FEE)
+        self.slippage = _sane(given.get("slippage"), _SLIPPAGE)
+        params = given.get("params")
+        #: Parameters by strategy: who comes back to one finds it as it was left.
+        self.kept: dict[str, dict[str, Any]] = (
+            {str(name): dict(one) for name, one in params.items() if isinstance(one, dict)}
+            if isinstance(params, dict)
+            else {}
+        )
+        self.offer: Offer | None = None
+        self.cursor = 0
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {
+            "candles": self.candles, "strategy": self.strategy, "engine": self.engine, "cash": self.cash,
+            "fee": self.fee, "slippage": self.slippage, "params": self.kept,
+        }  # fmt: skip
+
+    @property
+    def choice(self) -> StrategyChoice | None:
+        """The chosen strategy as it was offered."""
+        if self.offer is None:
+            return None
+        return next((one for one in self.offer.strategies if one.name == self.strategy), None)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Every parameter of the strategy with its value; what is kept but fits no longer counts as the default."""
+        choice = self.choice
+        kept = self.kept.get(self.strategy, {})
+        if choice is None:
+            return dict(kept)
+        return {spec.name: _fitting(kept.get(spec.name, spec.default), spec) for spec in choice.parameters}
+
+    @property
+    def setup(self) -> Setup:
+        return Setup(
+            self.strategy, self.candles, self.params, self.engine or "fast", self.cash,
+            float(Decimal(repr(self.fee)) / 100), float(Decimal(repr(self.slippage)) / 100),
+        )  # fmt: skip
+
+    def fields(self) -> list[Field]:
+        choice = self.choice
+        native = choice is not None and choice.native
+        engine = ParameterSpec("engine", "choice", "fast", choices=_ENGINES, help="What runs it: fast is compiled")
+        rows = [
+            Field("candles", "Candles", self.candles),
+            Field("strategy", "Strategy", choice.title if choice is not None else self.strategy),
+        ]
+        params = self.params
+        for spec in choice.parameters if choice is not None else ():
+            rows.append(Field(spec.name, spec.name.replace("_", " "), params[spec.name], spec, parameter=True))
+        rows += [
+            Field("cash", "Money", self.cash, _MONEY),
+            Field("fee", "Fee %", self.fee, _FEE),
+            Field("slippage", "Slippage %", self.slippage, _SLIPPAGE),
+        ]
+        if not native:
+            rows.append(Field("engine", "Engine", self.engine, engine))
+        return rows
+
+    @property
+    def field(self) -> Field:
+        rows = self.fields()
+        self.cursor = max(0, min(self.cursor, len(rows) - 1))
+        return rows[self.cursor]
+
+    def move(self, by: int) -> None:
+        self.cursor = max(0, min(self.cursor + by, len(self.fields()) - 1))
+
+    def step(self, by: int) -> bool:
+        """Step the field under the cursor; whether anything changed."""
+        field = self.field
+        if field.spec is not None:
+            return self._put(field, stepped(field.value, field.spec, by))
+        if self.offer is None:
+            return False
+        names = (
+            [one.spec for one in self.offer.candles]
+            if field.key == "candles"
+            else [one.name for one in self.offer.strategies if one.error is None]
+        )
+        if not names:
+            return False
+        now = self.candles if field.key == "candles" else self.strategy
+        at = names.index(now) + by if now in names else 0
+        found = names[max(0, min(at, len(names) - 1))]
+        if found == now:
+            return False
+        self.pick(field.key, found)
+        return True
+
+    def pick(self, key: str, name: str) -> None:
+        """Choose candles or a strategy; the cursor stays with its row."""
+        setattr(self, key, name)
+
+    def type(self, text: str) -> bool:
+        """Take what was typed into the field under the cursor. Raises `Refused` with a sentence."""
+        field = self.field
+        spec = field.spec
+        if spec is None:
+            self.pick(field.key, text.strip())
+            return True
+        if spec.kind in ("int", "float"):
+            value: Any = float(typed_number(text, spec.name))
+            if spec.kind == "int" and value != int(value):
+                raise Refused(f"{field.label} is a whole number, not {text.strip()}.")
+            low, high = spec.low, spec.high
+            if (low is not None and value < low) or (high is not None and value > high):
+                raise Refused(shown(f"{field.label} goes from {low:g} to {high:g}, not {value:g}."))
+            value = int(value) if spec.kind == "int" else value
+        else:
+            value = text.strip()
+            if spec.kind == "choice" and value not in spec.choices:
+                raise Refused(f"{field.label} is one of {', '.join(spec.choices)}.")
+        return self._put(field, value)
+
+    def put_params(self, params: Mapping[str, Any]) -> None:
+        """Take parameters from elsewhere (a cell of a sweep, a stored run)."""
+        self.kept[self.strategy] = dict(params)
+
+    def restore(self, setup: Setup) -> None:
+        """Take everything from a stored run."""
+        self.strategy, self.candles, self.engine = setup.strategy, setup.candles, setup.engine
+        self.cash, self.fee, self.slippage = setup.cash, _percent(setup.fee), _percent(setup.slippage)
+        self.put_params(setup.params)
+
+    def default(self) -> bool:
+        """Put the parameters back to what the strategy declares."""
+        before = self.params
+        self.kept.pop(self.strategy, None)
+        return self.params != before
+
+    def _put(self, field: Field, value: Any) -> bool:
+        if value == field.value:
+            return False
+        if field.parameter:
+            self.kept[self.strategy] = {**self.params, field.key: value}
+        else:
+            setattr(self, field.key, value)
+        return True
+
+
+def stepped(value: Any, spec: ParameterSpec, by: int) -> Any:
+    """A value some steps on, within the range of its parameter; choices go round."""
+    if spec.kind == "bool":
+        return not value
+    if spec.kind == "choice":
+        return spec.choices[(spec.choices.index(value) + by) % len(spec.choices)] if value in spec.choices else value
+    if spec.kind == "text":
+        return value
+    moved = Decimal(repr(value)) + Decimal(repr(spec.step)) * by
+    if spec.low is not None:
+        moved = max(moved, Decimal(repr(spec.low)))
+    if spec.high is not None:
+        moved = min(moved, Decimal(repr(spec.high)))
+    return int(moved) if spec.kind == "int" else float(moved)
+
+
+def space(spec: ParameterSpec, value: Any, most: int) -> tuple[Any, ...]:
+    """At most `most` values for a sweep, in order, the present one among them: the whole range where it is small, else
+    from a fifth of the present value to five times of it."""
+    if spec.kind == "bool":
+        return (False, True)
+    if spec.kind == "choice":
+        return spec.choices
+    here, step = Decimal(repr(value)), Decimal(repr(spec.step))
+    low = Decimal(repr(spec.low)) if spec.low is not None else here - 10 * step
+    high = Decimal(repr(spec.high)) if spec.high is not None else here + 10 * step
+    if (high - low) / step >= most and here > 0:
+        low, high = max(low, here / 5), min(high, here * 5)
+    stride = max(1, math.ceil(((high - low) / step + 1) / most))
+    below = int((here - low) / step) // stride
+    above = int((high - here) / step) // stride
+    found = [here + step * stride * i for i in range(-below, above + 1)][:most]
+    return tuple(int(one) if spec.kind == "int" else float(one) for one in found)
+
+
+def value_text(field: Field) -> str:
+    """The value as the form shows it."""
+    value = field.value
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return shown(f"{value:,.10g}" if value < 1e9 else f"{value:,.0f}")
+    return shown(f"{value:,}") if isinstance(value, int) else str(value)
+
+
+def _sane(value: Any, spec: ParameterSpec) -> float:
+    assert spec.low is not None
+    assert spec.high is not None
+    known = isinstance(value, int | float) and not isinstance(value, bool) and spec.low <= value <= spec.high
+    return float(value) if known else float(spec.default)
+
+
+def _fitting(value: Any, spec: ParameterSpec) -> Any:
+    if spec.kind == "choice":
+        return value if value in spec.choices else spec.default
+    if spec.kind in ("int", "float"):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return spec.default
+        inside = (spec.low is None or value >= spec.low) and (spec.high is None or value <= spec.high)
+        whole = spec.kind != "int" or value == int(value)
+        return (int(value) if spec.kind == "int" else float(value)) if inside and whole else spec.default
+    return value if isinstance(value, type(spec.default)) else spec.default
+
+
+def _percent(fraction: float) -> float:
+    return float(Decimal(repr(fraction)) * 100)
+
+
+def with_params(setup: Setup, params: Mapping[str, Any]) -> Setup:
+    """The same run with other parameters."""
+    return replace(setup, params=dict(params))

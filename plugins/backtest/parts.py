@@ -1,0 +1,65 @@
+"""Lines made of (text, style) parts, cut and filled to a width: what the pieces of the page are painted as."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+from rich.style import Style
+
+from screens.figures import moment, shown
+from workstation.clock import SECOND
+
+type Part = tuple[str, Style]
+type Line = tuple[Part, ...]
+
+_DAY = 86_400 * SECOND
+
+
+def fit(parts: Sequence[Part], width: int, under: Style) -> Line:
+    """The parts in exactly `width` cells, on the style `under`; cut with an ellipsis."""
+    found: list[Part] = []
+    room = width
+    for text, style in parts:
+        length = cell_len(text)
+        if length > room:
+            if room > 0:
+                found.append((set_cell_size(text, room - 1) + "…", under + style))
+            return tuple(found)
+        found.append((text, under + style))
+        room -= length
+    if room:
+        found.append((" " * room, under))
+    return tuple(found)
+
+
+def spread(left: Sequence[Part], right: Sequence[Part], width: int, under: Style) -> Line:
+    """Parts at the left and at the right end; the left ones give way."""
+    room = width - sum(cell_len(text) for text, _ in right)
+    if room < 4:
+        return fit(left, width, under)
+    return (*fit(left, room, under), *((text, under + style) for text, style in right))
+
+
+def number(value: float | None, form: str = ",.2f", unit: str = "") -> str:
+    """A figure of a backtest; – for one that is not known."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return shown(f"{value:{form}}") + unit
+
+
+def price(value: float) -> str:
+    """A price with as many decimals as its size asks for."""
+    size = abs(value)
+    return number(value, ",.1f" if size >= 10_000 else ",.2f" if size >= 20 else ",.4f" if size >= 0.1 else ",.6f")
+
+
+def when(ts: int, interval: int, *, short: bool = False) -> str:
+    """The time of a bar: its UTC date where bars are days or longer, else date and time in the user's zone."""
+    if interval >= _DAY:
+        import datetime
+
+        day = datetime.datetime.fromtimestamp(ts // SECOND, datetime.UTC)
+        return f"{day:%Y-%m-%d}"
+    return f"{moment(ts):%m-%d %H:%M}" if short else f"{moment(ts):%Y-%m-%d %H:%M}"

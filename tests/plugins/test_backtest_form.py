@@ -1,0 +1,105 @@
+"""The form of the backtest page: rows from the strategy's declaration, steps within its ranges, typed values."""
+
+from __future__ import annotations
+
+import pytest
+
+from plugins.backtest.form import Form, space, stepped
+from workstation.research.bench.messages import CandleChoice, Offer, ParameterSpec, Setup, StrategyChoice
+from workstation.trading.errors import Refused
+
+FAST = ParameterSpec("fast", "int", 10, 2, 200, 1, help="Bars of the fast average")
+WIDTH = ParameterSpec("width", "float", 2.0, 0.5, 4.0, 0.1)
+SIDE = ParameterSpec("direction", "choice", "long", choices=("long", "short", "both"))
+
+
+def form(**values) -> Form:
+    made = Form({"strategy": "bands", **values})
+    made.offer = Offer(
+        (
+            StrategyChoice("bands", "Bands", "tws", "", None, False, True, (FAST, WIDTH, SIDE)),
+            StrategyChoice("broken", "broken", "/x/broken.py", "", "line 3: oops", False, False, ()),
+            StrategyChoice("other", "Other", "tws", "", None, False, True, (SIDE,)),
+        ),
+        (CandleChoice("GOOG", "", "built-in"), CandleChoice("EURUSD", "", "built-in")),
+    )
+    return made
+
+
+def on(made: Form, key: str) -> Form:
+    made.cursor = [field.key for field in made.fields()].index(key)
+    return made
+
+
+def test_every_declared_parameter_is_a_row_with_its_default():
+    rows = {field.key: field.value for field in form().fields()}
+    assert (rows["fast"], rows["width"], rows["direction"]) == (10, 2.0, "long")
+
+
+def test_a_step_is_exact_and_ends_at_the_range():
+    assert stepped(0.1, ParameterSpec("x", "float", 0.1, 0.0, 1.0, 0.1), 2) == 0.3, "no 0.30000000000000004"
+    assert stepped(199, FAST, 10) == 200
+    assert stepped("both", SIDE, 1) == "long", "choices go round"
+
+
+def test_stepping_changes_what_is_run():
+    made = on(form(), "fast")
+    assert made.step(1)
+    assert made.setup.params == {"fast": 11, "width": 2.0, "direction": "long"}
+    made = on(form(params={"bands": {"fast": 200}}), "fast")
+    assert not made.step(1), "nothing changes at the end of the range"
+
+
+def test_stepping_through_strategies_passes_the_broken_one_and_keeps_parameters_of_each():
+    made = on(form(), "fast")
+    made.step(5)
+    on(made, "strategy").step(1)
+    assert made.strategy == "other"
+    on(made, "strategy").step(-1)
+    assert made.params["fast"] == 15
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "sentence"),
+    [
+        ("fast", "500", "2 to 200"),
+        ("fast", "7.5", "whole number"),
+        ("fee", "9", "0 to 5"),
+        ("direction", "up", "one of"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_a_sentence(key, text, sentence):
+    made = on(form(), key)
+    with pytest.raises(Refused, match=sentence):
+        made.type(text)
+
+
+def test_the_fee_is_typed_in_percent_and_run_as_a_fraction():
+    made = on(form(), "fee")
+    made.type("0.07")
+    assert made.setup.fee == 0.0007
+
+
+def test_a_stored_run_comes_back_whole():
+    made = form()
+    setup = Setup(
+        "bands", "EURUSD", {"fast": 33, "width": 1.5, "direction": "both"}, "backtesting", 5_000, 0.002, 0.0005
+    )
+    made.restore(setup)
+    assert made.setup == setup
+
+
+def test_remembered_values_that_no_longer_fit_are_the_defaults():
+    made = form(params={"bands": {"fast": 9_999, "width": "wide", "direction": "up", "gone": 1}}, cash=-5, fee="x")
+    assert made.params == {"fast": 10, "width": 2.0, "direction": "long"}
+    assert (made.cash, made.fee) == (10_000.0, 0.1)
+
+
+@pytest.mark.parametrize(("spec", "value"), [(FAST, 10), (FAST, 200), (WIDTH, 0.5), (WIDTH, 2.0)])
+def test_the_values_of_a_sweep_hold_the_present_one_and_stay_in_the_range(spec, value):
+    found = space(spec, value, 30)
+    assert value in found
+    assert 2 <= len(found) <= 30
+    assert list(found) == sorted(set(found))
+    assert found[0] >= spec.low
+    assert found[-1] <= spec.high

@@ -1,0 +1,180 @@
+"""What the research process does for each kind of question."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from workstation.history.names import HistoryError
+from workstation.market.candles import BadCandles, Candles, Floats
+from workstation.research.bench.messages import (
+    JudgeRequest,
+    ListRequest,
+    PictureRequest,
+    Request,
+    RunAnswer,
+    RunRequest,
+    Setup,
+    SweepAnswer,
+    SweepCells,
+    SweepRequest,
+    WalkRequest,
+)
+from workstation.research.bench.offers import Shelf, code_version
+from workstation.research.engine import BacktestError, Costs, Result, engine
+from workstation.strategies.contract import StrategyError
+from workstation.strategies.library import StrategyInfo
+from workstation.strategies.parameters import ParameterError
+
+type Tell = Callable[[Any], None]
+type CalledOff = Callable[[], bool]
+_OURS = (ParameterError, BacktestError, StrategyError, BadCandles, HistoryError)
+#: Cells of a sweep are sent at most this often, in seconds.
+_SEND_EVERY = 0.05
+
+
+class Jobs:
+    """Keeps what the next question may need: candles, strategies, the last result."""
+
+    def __init__(self) -> None:
+        self.shelf = Shelf()
+        self._last: Result | None = None
+        self._falls: Floats | None = None
+
+    def do(self, request: Request, tell: Tell, called_off: CalledOff) -> Any:
+        """The answer to one question. Raises the project's own errors, and whatever a strategy raises."""
+        match request:
+            case ListRequest():
+                return self.shelf.offer()
+            case RunRequest():
+                return self.run(request, tell)
+            case PictureRequest():
+                from workstation.research.bench.pictures import picture
+
+                if self._last is None:
+                    raise BacktestError("Nothing has been run yet.")
+                return picture(self._last, request.first, request.last, request.width, self._falls)
+            case SweepRequest():
+                return self.sweep(request, tell, called_off)
+            case JudgeRequest():
+                from workstation.research.bench.judging import judge
+
+                info, candles, costs = self.parts(request.setup)
+                return judge(info, candles, request.setup, costs, request.trials, called_off)
+            case WalkRequest():
+                from workstation.research.bench.judging import walk
+
+                info, candles, costs = self.parts(request.sweep.setup)
+                return walk(info, candles, costs, request, combinations(request.sweep), tell, called_off)
+
+    def parts(self, setup: Setup) -> tuple[StrategyInfo, Candles, Costs]:
+        costs = Costs(cash=setup.cash, fee=setup.fee, slippage=setup.slippage)
+        return self.shelf.strategy(setup.strategy), self.shelf.candles(setup.candles), costs
+
+    def run(self, request: RunRequest, tell: Tell) -> RunAnswer:
+        from workstation.research.bench.judging import period_returns, sharpe_of_period
+        from workstation.research.bench.pictures import digest, packed, picture
+        from workstation.research.metrics import drawdowns, monthly_returns, period_ends
+
+        setup = request.setup
+        info, candles, costs = self.parts(setup)
+        begun = time.perf_counter()
+        result = _one(info, candles, setup, costs, tell)
+        seconds = time.perf_counter() - begun
+        self._last, self._falls = result, drawdowns(result.equity)
+        return RunAnswer(
+            setup=setup,
+            title=info.title,
+            bars=len(candles),
+            start=int(candles.time[0]),
+            end=int(candles.time[-1]),
+            interval=candles.interval,
+            metrics={name: float(value) for name, value in result.metrics.items()},
+            months=monthly_returns(result),
+            trades=packed(result),
+            picture=picture(result, request.first, request.last, request.width, self._falls),
+            fingerprint=candles.memo.get("fingerprint", candles.fingerprint),
+            digest=digest(result),
+            code=code_version(info),
+            seconds=seconds,
+            ratio=sharpe_of_period(period_returns(result.equity[period_ends(candles)])),
+        )
+
+    def sweep(self, request: SweepRequest, tell: Tell, called_off: CalledOff) -> SweepAnswer:
+        from workstation.research.bench.judging import judge_sweep, period_returns, sharpe_of_period
+        from workstation.research.sweep import best_row, sweep
+
+        info, candles, costs = self.parts(request.setup)
+        cls = _sweepable(info)
+        wanted = combinations(request)
+        kept: dict[int, Floats] = {}
+        rows, waiting = [], []
+        begun = sent = time.perf_counter()
+        for row in sweep(cls, candles, wanted, costs, cancelled=called_off, keep=kept.__setitem__):
+            rows.append(row)
+            waiting.append((row.index, row.error if row.error is not None else row.metrics))
+            if (now := time.perf_counter()) - sent > _SEND_EVERY:
+                tell(SweepCells(tuple(waiting)))
+                waiting, sent = [], now
+        if waiting:
+            tell(SweepCells(tuple(waiting)))
+        seconds = time.perf_counter() - begun
+        best = best_row(rows, request.rank)
+        verdicts = () if called_off() or best is None else judge_sweep(request, rows, best, kept)
+        ratios = {index: sharpe_of_period(period_returns(levels)) for index, levels in kept.items()}
+        return SweepAnswer(None if best is None else best.index, seconds, verdicts, ratios)
+
+
+def combinations(request: SweepRequest) -> list[dict[str, Any]]:
+    """Row by row, from the left."""
+    return [
+        {**request.setup.params, request.down: below, request.across: beside}
+        for below in request.down_values
+        for beside in request.across_values
+    ]
+
+
+def _sweepable(info: StrategyInfo) -> Any:
+    from workstation.strategies.contract import SignalStrategy
+
+    if info.cls is None or info.native or not issubclass(info.cls, SignalStrategy):
+        raise BacktestError(f"{info.name} has no signals of ours: only strategies with signals can be swept.")
+    return info.cls
+
+
+def _one(info: StrategyInfo, candles: Candles, setup: Setup, costs: Costs, tell: Tell) -> Result:
+    if info.native:
+        from workstation.research.backtesting_engine import run_native
+
+        return _blamed(info, lambda: run_native(info.cls, candles, costs, setup.params))  # type: ignore[arg-type]
+    if setup.engine == "fast":
+        from workstation.research.fast import is_compiled
+
+        if not is_compiled():
+            tell("Compiling: only the first run after an installation takes these seconds.")
+    chosen = engine(setup.engine)
+    return _blamed(info, lambda: chosen.run(info.cls(**setup.params), candles, costs))  # type: ignore[misc]
+
+
+def _blamed[T](info: StrategyInfo, work: Callable[[], T]) -> T:
+    """What a strategy itself raises becomes a sentence that names it and its line."""
+    try:
+        return work()
+    except Exception as error:
+        if isinstance(error, _OURS):
+            raise
+        trace, line = error.__traceback__, ""
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == info.source:
+                line = f" ({info.source}, line {trace.tb_lineno})"
+            trace = trace.tb_next
+        raise StrategyError(f"{info.name} raised {type(error).__name__}: {error}{line}") from error
+
+
+def sentence(error: Exception, trace: str) -> str:
+    """What the trader reads: the project's own errors as they are, others with where they were raised."""
+    if isinstance(error, _OURS):
+        return str(error)
+    where = [line.strip() for line in trace.splitlines() if line.strip().startswith("File ")]
+    return f"{type(error).__name__}: {error}" + (f" ({where[-1]})" if where else "")

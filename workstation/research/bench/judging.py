@@ -1,0 +1,205 @@
+"""How much of a result is luck, in words: what the research core measures, put as a trader would say it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from workstation.market.candles import Candles, Floats
+from workstation.research.bench.messages import (
+    FanLines,
+    JudgeAnswer,
+    Setup,
+    SweepRequest,
+    Verdict,
+    WalkAnswer,
+    WalkRequest,
+    WalkStep,
+)
+from workstation.research.engine import BacktestError, Costs, engine
+from workstation.research.metrics import period_ends
+from workstation.research.monte_carlo import BANDS, Fan, bootstrap, equity_gains, shuffle_trades
+from workstation.research.overfitting import backtest_overfitting, deflated_sharpe, plateau_score
+from workstation.research.sweep import Row
+from workstation.strategies.contract import SignalStrategy
+from workstation.strategies.library import StrategyInfo
+
+#: The detectors compute signals some sixty times: on so many of the last bars at most.
+_DETECTED_BARS = 20_000
+_FEW_TRADES = 30
+_POINTS = 240
+#: Trials that the cross-validation looks at, and steps that a fan is made of, at most.
+_MOST_TRIALS = 600
+_MOST_STEPS = 1_500
+
+
+def judge(
+    info: StrategyInfo,
+    candles: Candles,
+    setup: Setup,
+    costs: Costs,
+    trials: Sequence[float],
+    called_off: Callable[[], bool],
+) -> JudgeAnswer:
+    """Detectors, deflated Sharpe ratio and Monte Carlo of one run; nothing of strategies that have no signals."""
+    if info.cls is None or info.native or not issubclass(info.cls, SignalStrategy):
+        text = "Only strategies with signals are tested for looking ahead and warm-up."
+        return JudgeAnswer((Verdict("unknown", "Not tested", text),), ())
+    cls: type[SignalStrategy] = info.cls
+    verdicts = detect(lambda: cls(**setup.params), candles)
+    if called_off():
+        return JudgeAnswer(tuple(verdicts), ())
+    result = engine("fast").run(cls(**setup.params), candles, costs)
+    levels = result.equity[period_ends(candles)]
+    returns = period_returns(levels)
+    verdicts.append(luck(returns, [*trials, sharpe_of_period(returns)], len(result.trades)))
+    fans = []
+    if len(result.trades) >= 2:
+        gains = equity_gains(result.trades.pnl, costs.cash)[-_MOST_STEPS:]
+        fans.append(_fan("trades shuffled", shuffle_trades(gains, costs.cash, 500, setup.seed)))
+    if len(returns) >= 20 and not called_off():
+        fans.append(_fan("returns redrawn", bootstrap(returns[-_MOST_STEPS:], costs.cash, 10, 500, setup.seed)))
+    return JudgeAnswer(tuple(verdicts), tuple(fans))
+
+
+def detect(make: Callable[[], SignalStrategy], candles: Candles) -> list[Verdict]:
+    """Whether it looks ahead or depends on where the data begin."""
+    from workstation.research.detectors import looks_ahead, unstable_warm_up
+
+    part = candles if len(candles) <= _DETECTED_BARS else candles.slice(len(candles) - _DETECTED_BARS, len(candles))
+    if len(part) < 50:
+        return [Verdict("unknown", "Not tested", "Fewer than 50 bars tell nothing of looking ahead.")]
+    ahead = looks_ahead(make, part)
+    warm = unstable_warm_up(make, part, allowed=min(500, len(part) // 4))
+    return [
+        Verdict("bad" if ahead.caught else "good", "Looks ahead" if ahead.caught else "No look-ahead", ahead.sentence),
+        Verdict(
+            "bad" if warm.caught else "good", "Unstable warm-up" if warm.caught else "Stable warm-up", warm.sentence
+        ),
+    ]
+
+
+def luck(returns: Floats, trials: Sequence[float], trades: int) -> Verdict:
+    """The deflated Sharpe ratio as a judgement: the more was tried, the better the best must be."""
+    chance = deflated_sharpe(returns, trials)
+    tried = "one set of parameters" if len(trials) == 1 else f"{len(trials):,} sets of parameters"
+    if not math.isfinite(chance):
+        return Verdict("unknown", "No verdict", "The account never moved: there is nothing to judge.")
+    text = f"With {tried} tried, the chance that this beats luck is {100 * chance:.0f} % (deflated Sharpe ratio)."
+    if trades < _FEW_TRADES:
+        return Verdict("warning", "Too few trades", f"{trades} trades are too few to tell skill from luck. {text}")
+    if chance >= 0.95:
+        return Verdict("good", "Beats luck", text)
+    return Verdict("warning" if chance >= 0.5 else "bad", "May be luck" if chance >= 0.5 else "Luck", text)
+
+
+def judge_sweep(
+    request: SweepRequest, rows: Sequence[Row], best: Row, kept: Mapping[int, Floats]
+) -> tuple[Verdict, ...]:
+    """The best of a sweep: overfitting by cross-validation, deflated Sharpe ratio, and the ground around it."""
+    returns = {index: period_returns(levels) for index, levels in kept.items()}
+    order = sorted(returns)
+    if len(order) > _MOST_TRIALS:
+        order = sorted({best.index, *(order[i] for i in np.linspace(0, len(order) - 1, _MOST_TRIALS).astype(int))})
+    found: list[Verdict] = []
+    try:
+        overfit = backtest_overfitting(np.column_stack([returns[index] for index in order]))
+    except ValueError as error:
+        found.append(Verdict("unknown", "No verdict", str(error)))
+    else:
+        head, _, text = overfit.verdict.partition(": ")
+        level = "bad" if overfit.probability >= 0.5 else "warning" if overfit.probability >= 0.2 else "good"
+        found.append(Verdict(level, head, text[:1].upper() + text[1:]))
+    ratios = [sharpe_of_period(one) for one in returns.values()]
+    found.append(luck(returns[best.index], ratios, int(best.metrics["n_trades"])))
+    columns = len(request.across_values)
+    grid: dict[tuple[int, ...], float] = {
+        divmod(row.index, columns): row.metrics[request.rank] for row in rows if request.rank in row.metrics
+    }
+    score = plateau_score(grid, divmod(best.index, columns))
+    if math.isfinite(score):
+        text = f"The neighbours of the best reach {100 * score:.0f} % of its figure."
+        if score >= 0.8:
+            found.append(Verdict("good", "Plateau", text))
+        else:
+            found.append(Verdict("warning" if score >= 0.5 else "bad", "Slope" if score >= 0.5 else "Lone peak", text))
+    return tuple(found)
+
+
+def walk(
+    info: StrategyInfo,
+    candles: Candles,
+    costs: Costs,
+    request: WalkRequest,
+    wanted: list[dict[str, Any]],
+    tell: Callable[[Any], None],
+    called_off: Callable[[], bool],
+) -> WalkAnswer:
+    """Walk-forward: half of the bars are the first training window, the rest is traded in `folds` parts."""
+    from workstation.research.walk_forward import stitched, walk_forward
+
+    if info.cls is None or info.native or not issubclass(info.cls, SignalStrategy):
+        raise BacktestError(f"{info.name} has no signals of ours: it cannot walk forward.")
+    train = len(candles) // 2
+    test = max(2, math.ceil((len(candles) - train) / request.folds))
+    steps, taken = [], []
+    walked = walk_forward(
+        info.cls, candles, wanted, costs, train=train, test=test, anchored=request.anchored, rank=request.sweep.rank,
+        cancelled=called_off,
+    )  # fmt: skip
+    for number, step in enumerate(walked, 1):
+        steps.append(step)
+        taken.append(
+            WalkStep(
+                number,
+                request.folds,
+                int(candles.time[step.fold.split]),
+                int(candles.time[step.fold.end - 1]),
+                step.params,
+                step.inside,
+                step.outside,
+                _thinned(step.equity, _POINTS // request.folds),
+            )
+        )
+        tell(taken[-1])
+    curve = stitched(steps)
+    if len(curve) == 0:
+        return WalkAnswer((), Verdict("unknown", "No verdict", "Nothing was walked."))
+    gained = 100 * (float(curve[-1]) / costs.cash - 1)
+    inside = [step.inside for step in steps if math.isfinite(step.inside)]
+    outside = [step.outside for step in steps if math.isfinite(step.outside)]
+    kept = float(np.mean(outside)) / float(np.mean(inside)) if inside and outside and np.mean(inside) > 0 else math.nan
+    won = sum(step.equity[-1] > step.equity[0] for step in steps)
+    text = f"Out of sample {gained:+.1f} %, {won} of {len(steps)} windows gained"
+    if math.isfinite(kept):
+        text += f"; {100 * max(kept, 0.0):.0f} % of the {request.sweep.rank} in sample was kept"
+    level = "good" if gained > 0 and kept >= 0.5 else "warning" if gained > 0 else "bad"
+    heads = {"good": "Walks forward", "warning": "Weak out of sample", "bad": "Fails out of sample"}
+    return WalkAnswer(tuple(taken), Verdict(level, heads[level], text + "."))
+
+
+def _fan(title: str, fan: Fan) -> FanLines:
+    lines = tuple(_thinned(line, _POINTS) for line in fan.paths)
+    return FanLines(title, BANDS, lines, fan.loss_probability, fan.drawdown_at(), len(fan.final))
+
+
+def _thinned(values: Floats, most: int) -> tuple[float, ...]:
+    """At most so many of the values, evenly, first and last included."""
+    if len(values) > most:
+        values = values[np.linspace(0, len(values) - 1, most).astype(int)]
+    return tuple(values.tolist())
+
+
+def period_returns(levels: Floats) -> Floats:
+    """Between the account's levels at the ends of its periods; 0 of an account that is lost."""
+    before = levels[:-1]
+    return np.divide(levels[1:], before, out=np.ones(max(len(levels) - 1, 0)), where=before > 0) - 1
+
+
+def sharpe_of_period(returns: Floats) -> float:
+    """A Sharpe ratio of one period; NaN without variation."""
+    spread = float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0
+    return float(np.mean(returns)) / spread if spread > 0 else float("nan")

@@ -1,0 +1,110 @@
+"""What can be picked: the strategies and the candles, and loading either."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from workstation.history.sources import load, sources
+from workstation.market.candles import Candles
+from workstation.paths import Paths
+from workstation.research.bench.messages import CandleChoice, Offer, ParameterSpec, StrategyChoice
+from workstation.strategies.contract import SignalStrategy, StrategyError
+from workstation.strategies.library import StrategyInfo, list_strategies
+from workstation.strategies.parameters import Choice, Float, Int, Parameter
+
+_KEPT = 4
+
+
+class Shelf:
+    """Strategies as they were last listed, and the candles that were used last."""
+
+    def __init__(self, paths: Paths | None = None) -> None:
+        self._paths = paths or Paths.of()
+        self._infos: dict[str, StrategyInfo] = {}
+        self._stamps: dict[str, int] = {}
+        self._candles: OrderedDict[str, Candles] = OrderedDict()
+
+    def offer(self) -> Offer:
+        """Everything that can be picked; the user's files are read again."""
+        self._read()
+        return Offer(tuple(_described(info) for info in self._infos.values()), tuple(self._sources()))
+
+    def _read(self) -> None:
+        found = list_strategies(self._paths.strategies)
+        self._infos = {info.name: info for info in found}
+        self._stamps = {info.name: _stamp(info) for info in found}
+
+    def _sources(self) -> list[CandleChoice]:
+        return [
+            CandleChoice(one.spec, one.title, one.kind, one.timeframe, one.rows) for one in sources(self._paths.candles)
+        ]
+
+    def strategy(self, name: str) -> StrategyInfo:
+        """The strategy of that name; a file that changed is read again. Raises `StrategyError`."""
+        info = self._infos.get(name)
+        if info is None or _stamp(info) != self._stamps[name]:
+            self._read()
+            info = self._infos.get(name)
+        if info is None:
+            raise StrategyError(f"There is no strategy {name!r} any more.")
+        if info.error is not None or info.cls is None:
+            raise StrategyError(f"{info.source} cannot be used: {info.error}")
+        return info
+
+    def candles(self, spec: str) -> Candles:
+        """Candles by what names them. Raises `HistoryError` and `BadCandles`."""
+        key = f"{spec} {Path(spec).stat().st_mtime_ns}" if Path(spec).is_file() else spec
+        if key not in self._candles:
+            self._candles[key] = load(str(Path(spec).expanduser()), self._paths.candles)
+            while len(self._candles) > _KEPT:
+                self._candles.popitem(last=False)
+        self._candles.move_to_end(key)
+        return self._candles[key]
+
+
+def code_version(info: StrategyInfo) -> str:
+    """The program's version and a digest of the strategy's source."""
+    from importlib.metadata import version
+
+    try:
+        source = inspect.getsource(inspect.getmodule(info.cls))  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        source = info.source
+    return f"tws {version('tws')} {hashlib.sha256(source.encode()).hexdigest()[:8]}"
+
+
+def _stamp(info: StrategyInfo) -> int:
+    file = Path(info.source)
+    return file.stat().st_mtime_ns if file.suffix == ".py" and file.is_file() else 0
+
+
+def _described(info: StrategyInfo) -> StrategyChoice:
+    cls = info.cls
+    sweeps = cls is not None and not info.native and issubclass(cls, SignalStrategy)
+    if info.native and cls is not None:
+        from workstation.research.backtesting_engine import _parameters
+
+        specs = tuple(_plain_spec(name, value) for name, value in _parameters(cls).items())
+    else:
+        specs = tuple(_spec(parameter) for parameter in info.parameters.values())
+    error = info.error
+    return StrategyChoice(info.name, info.title, info.source, info.doc, error, info.native, sweeps, specs)
+
+
+def _spec(parameter: Parameter[Any]) -> ParameterSpec:
+    name, default, words = parameter.name, parameter.default, parameter.help
+    if isinstance(parameter, Int | Float):
+        return ParameterSpec(name, parameter.kind, default, parameter.low, parameter.high, parameter.step, help=words)
+    choices = parameter.choices if isinstance(parameter, Choice) else ()
+    return ParameterSpec(name, parameter.kind, default, choices=choices, help=words)
+
+
+def _plain_spec(name: str, value: Any) -> ParameterSpec:
+    """A plain class attribute of a strategy for backtesting.py: its kind is that of its value."""
+    kind = {bool: "bool", int: "int", float: "float"}.get(type(value), "text")
+    step = 1.0 if kind != "float" else max(abs(value) / 20, 0.001)
+    return ParameterSpec(name, kind, value, step=step)

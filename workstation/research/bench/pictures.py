@@ -1,0 +1,96 @@
+"""A result thinned out to the columns that a terminal can show, and its trades packed."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from workstation.market.candles import Floats
+from workstation.research.bench.messages import Picture, TradeColumns
+from workstation.research.engine import Result
+from workstation.research.metrics import drawdowns
+
+_LONG_IN, _LONG_OUT, _SHORT_IN, _SHORT_OUT = 1, 2, 4, 8
+
+
+def picture(result: Result, first: int, last: int, width: int, falls: Floats | None = None) -> Picture:
+    """Bars `first` … `last` − 1 (`last` 0: to the end) in at most `width` columns."""
+    candles, trades = result.candles, result.trades
+    bars = len(candles)
+    last = bars if last <= 0 else min(last, bars)
+    first = max(0, min(first, last - 1))
+    edges = _edges(first, last, max(1, width))
+    starts = edges[:-1]
+    marks = np.zeros(len(starts), dtype=np.int64)
+    long = trades.side > 0
+    for at, chosen, bit in (
+        (trades.entry_bar, long, _LONG_IN),
+        (trades.exit_bar, long, _LONG_OUT),
+        (trades.entry_bar, ~long, _SHORT_IN),
+        (trades.exit_bar, ~long, _SHORT_OUT),
+    ):
+        shown = at[chosen & (at >= first) & (at < last)]
+        marks[np.searchsorted(edges, shown, side="right") - 1] |= bit
+    halves = _edges(first, last, 2 * max(1, width))
+    ends = halves[1:] - 1
+    if falls is None:
+        falls = drawdowns(result.equity)
+    hold = result.costs.cash * candles.close[ends] / candles.close[0]
+    return Picture(
+        first,
+        last,
+        candles.open[starts].tolist(),
+        np.maximum.reduceat(candles.high[first:last], starts - first).tolist(),
+        np.minimum.reduceat(candles.low[first:last], starts - first).tolist(),
+        candles.close[edges[1:] - 1].tolist(),
+        marks.tolist(),
+        starts.tolist(),
+        candles.time[starts].tolist(),
+        result.equity[ends].tolist(),
+        hold.tolist(),
+        np.minimum.reduceat(falls[first:last], halves[:-1] - first).tolist(),
+    )
+
+
+def _edges(first: int, last: int, columns: int) -> Any:
+    columns = min(columns, last - first)
+    return first + np.arange(columns + 1) * (last - first) // columns
+
+
+def packed(result: Result) -> TradeColumns:
+    """The trades by column."""
+    trades, time = result.trades, result.candles.time
+
+    def whole(values: Any) -> bytes:
+        return np.ascontiguousarray(values, dtype=np.int64).tobytes()
+
+    def real(values: Any) -> bytes:
+        return np.ascontiguousarray(values, dtype=np.float64).tobytes()
+
+    return TradeColumns(
+        len(trades),
+        whole(trades.entry_bar),
+        whole(trades.exit_bar),
+        whole(time[trades.entry_bar]),
+        whole(time[trades.exit_bar]),
+        whole(trades.side),
+        real(trades.size),
+        real(trades.entry_price),
+        real(trades.exit_price),
+        real(trades.pnl),
+        real(trades.fees),
+        real(trades.returns),
+        tuple(trades.tag(i) for i in range(len(trades))),
+    )
+
+
+def digest(result: Result) -> str:
+    """Names every number of the result: two runs with the same digest agree to the last digit (hex, 16 characters)."""
+    found = hashlib.sha256(np.ascontiguousarray(result.equity).tobytes())
+    trades = result.trades
+    for column in (trades.entry_bar, trades.exit_bar, trades.side, trades.size, trades.entry_price, trades.exit_price,
+                   trades.pnl, trades.fees):  # fmt: skip
+        found.update(np.ascontiguousarray(column).tobytes())
+    return found.hexdigest()[:16]
