@@ -438,7 +438,8 @@ class BacktestPane(PaintedPane):
         self.in_view = not self.in_view
 
     def action_back(self) -> None:
-        if self.session.call_off():
+        if self.session.busy:
+            self.session.call_off()
             return
         self.in_view = False
         if self._stretch is not None:

@@ -245,12 +245,10 @@ class Session:
         choice = self.form.choice
         return choice is not None and choice.sweeps
 
-    def call_off(self) -> bool:
-        """End the long work; whether there was any."""
-        if self._long is None or self._long.done():
-            return False
-        self._long.cancel()
-        return True
+    def call_off(self) -> None:
+        """End the long work."""
+        if self._long is not None and not self._long.done():
+            self._long.cancel()
 
     def _begin(self, what: str, work: Any) -> None:
         self.call_off()
