@@ -12,6 +12,7 @@ from rich.style import Style
 from screens.actions import Action
 from screens.figures import money_text, name_text, price_text, settlement_places, shown
 from screens.pane import Desk
+from screens.sight import age_words
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, divide, multiply
@@ -37,6 +38,7 @@ class Holding(msgspec.Struct, frozen=True):
     liquidation: Decimal | None = None
     distance: Decimal | None = None  # to the liquidation price, in percent of the mark
     funding: Decimal = ZERO  # received less paid
+    old: str = ""  # the age of the mark where it is stale
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -79,6 +81,8 @@ _BALANCES = (
     Column("free", "Free", 14, right=True, keep=10, sort=lambda row: row.free or ZERO),
     Column("worth", "Worth", 12, right=True, keep=8, sort=lambda row: row.worth or ZERO),
 )
+#: What is worked out at the mark, and grey where that is stale.
+_AT_MARK = ("mark", "value", "unrealized", "share", "distance")
 _REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
 
@@ -112,6 +116,7 @@ class PositionsPane(TablePane[Row]):
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
         self._equity: Equity | None = None
+        self._equity_old = ""  # the age of the oldest stale price in it
         self._rows: Sequence[Row] = ()
         self._key: Hashable = None
         if self.settings.get("balances", False):
@@ -152,9 +157,19 @@ class PositionsPane(TablePane[Row]):
                     liquidation=margin.liquidation,
                     distance=None if away is None else multiply(away, Decimal(100)),
                     funding=margin.funding,
+                    old=self._old(instrument.id),
                 )
             )
         return found
+
+    def _old(self, instrument: InstrumentId) -> str:
+        age = self.engine.mark_stale_for(instrument)
+        return "" if age is None else age_words(age)
+
+    def stale(self) -> str | None:
+        """The age of the oldest stale price among the positions."""
+        ages = [self.engine.mark_stale_for(position.instrument) for position in self.engine.positions()]
+        return age_words(max(age for age in ages if age is not None)) if any(ages) else None
 
     def _balances(self) -> list[Row]:
         engine = self.engine
@@ -191,7 +206,11 @@ class PositionsPane(TablePane[Row]):
                     return ("–" if row.free is None else _amount(row.free, row.currency)), ink.text
                 case _:
                     return money_text(row.worth), ink.dim
-        instrument = self.engine.instrument(row.instrument)
+        text, style = self._holding_cell(row, column)
+        return text, ink.dim if row.old and column in _AT_MARK else style
+
+    def _holding_cell(self, row: Holding, column: str) -> tuple[str, Style]:
+        ink, instrument = self.ink, self.engine.instrument(row.instrument)
         decimals = settlement_places(instrument)
         match column:
             case "instrument":
@@ -231,9 +250,15 @@ class PositionsPane(TablePane[Row]):
         ink, equity = self.ink, self._equity
         if equity is None:
             return [("", ink.dim)]
+        old = self._equity_old
+        about = "~" if old else ""
         figures = [
-            ("Equity", money_text(equity.total), ink.strong),
-            ("unreal.", money_text(equity.unrealized, sign=True), ink.signed(equity.unrealized)),
+            ("Equity", about + money_text(equity.total), ink.warning if old else ink.strong),
+            (
+                "unreal.",
+                about + money_text(equity.unrealized, sign=True),
+                ink.warning if old else ink.signed(equity.unrealized),
+            ),
             ("realised", money_text(equity.realized, sign=True), ink.signed(equity.realized)),
             ("fees", money_text(equity.fees), ink.text),
         ]
@@ -245,16 +270,22 @@ class PositionsPane(TablePane[Row]):
                 break
             used += length
             parts += [(f" {label} ", ink.dim), (f"{text} ", style)]
+        if old and used + len(old) + 12 <= self.width:
+            parts.append((f" prices {old} old", ink.warning))
         if equity.unpriced:
             parts.append((f" no price of {', '.join(equity.unpriced)}", ink.warning))
         return parts
 
     def paint(self, now: int) -> None:
         engine = self.engine
-        marks = tuple(engine.mark(position.instrument) for position in engine.positions())
+        marks = tuple((engine.mark(one.instrument), self._old(one.instrument)) for one in engine.positions())
         extra: Hashable = None
         if self.shows_balances:
             extra = (engine.orders_version, now // 500_000_000)  # what is free and its worth move with the market
+        age = engine.equity_stale_for()
+        old = "" if age is None else age_words(age)
+        if old != self._equity_old:
+            self._equity_old, self._key = old, None
         key = (
             engine.portfolio_version, marks, extra, self.shows_balances, self.has_focus, self._cursor, self.top,
             self.sort_key, self.sort_down, self.size, self.desk.selected, engine.ready,

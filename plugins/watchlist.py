@@ -13,6 +13,7 @@ from textual import events
 from screens.actions import Action
 from screens.figures import name_text, shown
 from screens.pane import Desk
+from screens.sight import age_words
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -42,6 +43,7 @@ class Watched:
     moved_at: int = 0
     day_at: int | None = None  # when the slow figures were last brought up to date
     flash: bool = False
+    old: str = ""  # the age of its prices where they are stale
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
@@ -216,6 +218,8 @@ class WatchlistPane(TablePane[Watched]):
                 row = self._rows[name] = Watched(self.engine.instrument(name))
             self._update(row, self.engine.market(name))
             row.position = positions.get(name, 0)
+            age = self.engine.stale_for(name)
+            row.old = "" if age is None else age_words(age)
             rows.append(row)
         return rows
 
@@ -264,18 +268,27 @@ class WatchlistPane(TablePane[Watched]):
                     return "–", ink.dim
                 style = ink.bid if row.rising > 0 else ink.ask if row.rising < 0 else ink.text
                 text = price_in(row.last, instrument.price_places, self._last_width)
+                if row.old:
+                    return text, ink.dim
                 return text, style + ink.on_flash if row.flash else style
             case "change":
+                if row.old and not self._shows_spread():
+                    return f"{row.old} old" if len(row.old) < 3 else row.old, ink.warning
                 return change_text(row.change), ink.dim if math.isnan(row.change) else ink.signed(round(row.change, 4))
             case "volume":
                 return short_amount(row.volume), ink.text
             case "spread":
+                if row.old:
+                    return f"{row.old} old", ink.warning
                 if row.ticks is None:
                     return "–", ink.dim
                 return shown(f"{row.ticks}t {row.spread:.{2 if row.spread < 10 else 0}f}"), ink.dim
             case _:
                 closes = row.closes
                 return sparkline(closes, self._spark_width()), ink.signed(closes[-1] - closes[0] if closes else None)
+
+    def _shows_spread(self) -> bool:
+        return any(column.key == "spread" for column, _, _ in self._layout)
 
     def _spark_width(self) -> int:
         return next((width for column, _, width in self._layout if column.key == "closes"), 0)

@@ -13,6 +13,7 @@ from textual import events
 from screens.actions import Action
 from screens.figures import moment, shown
 from screens.painted import Painted
+from screens.sight import age_words
 from workstation.clock import SECOND
 from workstation.engine import Engine
 from workstation.trading.risk_breakers import time_left
@@ -187,16 +188,18 @@ class StatusBar(_Bar):
         currency = self.engine.currency
         if not self.engine.ready:  # the store is being opened: what there is is not known yet
             return [("Equity ", self.ink.dim), ("opening …", self.ink.warning)]
-        return [
-            ("Equity ", self.ink.dim),
-            (money(self.reads().equity()), self.ink.strong),
-            (f" {currency}", self.ink.dim),
-        ]
+        worth, old = money(self.reads().equity()), self.reads().equity_stale_for()
+        if old is not None:
+            warning = self.ink.warning
+            return [("Equity ", self.ink.dim), (f"~{worth}", warning), (f" {currency} {age_words(old)} old", warning)]
+        return [("Equity ", self.ink.dim), (worth, self.ink.strong), (f" {currency}", self.ink.dim)]
 
     def _day(self) -> list[Part]:
         if not self.engine.ready:
             return []
         profit = self.reads().day_pnl()
+        if self.reads().equity_stale_for() is not None:
+            return [("Day ", self.ink.dim), (f"~{money(profit, sign=True)}", self.ink.warning)]
         return [("Day ", self.ink.dim), (money(profit, sign=True), self.ink.signed(profit))]
 
     def _links(self, ages: bool) -> list[Part]:

@@ -6,6 +6,7 @@ import asyncio
 
 from screens.painted import PaintedPane
 from screens.pane import Desk
+from screens.sight import Sight
 from workstation.domain.events import OrderAmended, OrderAmendRejected, OrderCanceled, OrderCancelRejected, OrderFilled
 from workstation.domain.order import Order, OrderState
 from workstation.trading.command_run import outcome
@@ -23,6 +24,7 @@ class OrderEntryPane(PaintedPane):
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
+        self.sight = Sight()
         self.outcome: tuple[str, bool] = ("", False)  # the last sentence, and whether it is bad news
 
     def say(self, text: str, bad: bool = False) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from textual.widget import Widget
 
 from screens.actions import Action
+from screens.sight import age_words
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import OrderDraft
@@ -227,9 +228,20 @@ class Pane(Widget):
         return ""
 
     def stale(self) -> str | None:
-        """Why what is shown cannot be trusted, or None. Marked in the title bar."""
-        book = self.book if self.FOLLOWS else None
-        return None if book is None else book.stale
+        """Why what is shown cannot be trusted, or None: a gap in the book, or its age (12s). The title bar says so."""
+        if not self.FOLLOWS or (name := self.instrument_id) is None:
+            return None
+        broken = self.engine.book(name).stale
+        if broken is not None:
+            return broken
+        age = self.engine.stale_for(name)
+        return None if age is None else age_words(age)
+
+    @property
+    def stale_age(self) -> str:
+        """How old the pane's market data is where it is stale, else ""; it changes once a second at most."""
+        age = None if self.instrument_id is None else self.engine.stale_for(self.instrument_id)
+        return "" if age is None else age_words(age)
 
     # -- the shell's side
 

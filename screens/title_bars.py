@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from screens.workspace import Workspace
 
 
+#: Cells of an age (12s); what is longer is a sentence, which the pane itself shows.
+_AGE = 4
+
+
 class TitleBars:
     """Paints into the workspace what stands around its panes."""
 
@@ -104,8 +108,9 @@ class TitleBars:
 
     def _state(self, pane: Pane) -> list[tuple[str, Style]]:
         ink = self._workspace.ink
-        if pane.stale() is not None:
-            return [(" STALE ", ink.warning + ink.on_bar + Style(bold=True))]
+        if (why := pane.stale()) is not None:
+            age = f"{why} " if len(why) <= _AGE else ""
+            return [(f" STALE {age}", ink.warning + ink.on_bar + Style(bold=True))]
         status = pane.status()
         zoomed = [(" zoomed ", ink.accent + ink.on_bar)] if self._workspace.zoomed is not None else []
         return [(f" {status} ", ink.dim + ink.on_bar), *zoomed] if status else zoomed

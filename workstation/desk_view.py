@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -29,6 +30,9 @@ from workstation.trading.results import DayResult, OwnerResult, day_results, own
 from workstation.venues.contract import LinkState, ShowsQueue, Venue
 from workstation.watch.stalls import Stall
 
+#: Of an engine without settings.
+_STALE_AFTER_MS = 5_000
+
 
 class Link(msgspec.Struct, frozen=True):
     """A venue's connection; `last_data` is UTC ns of its newest market data, 0 before the first."""
@@ -40,6 +44,8 @@ class Link(msgspec.Struct, frozen=True):
 
 class DeskView:
     """The reading half of the engine."""
+
+    settings: Any  # the desk's, None without
 
     def __init__(self, core: TradingCore, market: MarketData, venues: Mapping[str, Venue], clock: Clock) -> None:
         self.core = core
@@ -153,6 +159,37 @@ class DeskView:
 
     def mark(self, instrument: InstrumentId) -> Decimal | None:
         return self._market.mark(instrument)
+
+    # -- how old it is: ns where it is more than `market.stale_after_ms`, None while it is fresh
+
+    @property
+    def _stale_after(self) -> int:
+        settings = self.settings
+        milliseconds = _STALE_AFTER_MS if settings is None else settings.market.stale_after_ms
+        return int(milliseconds) * 1_000_000
+
+    def stale_for(self, instrument: InstrumentId) -> int | None:
+        """Age of the instrument's newest market data, where it is stale."""
+        return self._market.markets[instrument].stale_for(self.clock.now(), self._stale_after)
+
+    def mark_stale_for(self, instrument: InstrumentId) -> int | None:
+        """Age of the price that positions in the instrument are valued at, where it is stale."""
+        return self._market.markets[instrument].price_stale_for(self.clock.now(), self._stale_after)
+
+    def equity_stale_for(self) -> int | None:
+        """Age of the oldest stale price that the equity rests on."""
+        oldest: int | None = None
+
+        def mark(instrument: InstrumentId) -> Decimal | None:
+            nonlocal oldest
+            price = self._market.mark(instrument)
+            age = None if price is None else self.mark_stale_for(instrument)
+            if age is not None and (oldest is None or age > oldest):
+                oldest = age
+            return price
+
+        self.core.portfolio.equity(mark)
+        return oldest
 
     def equity_detail(self) -> Equity:
         return self.core.portfolio.equity(self._market.mark)

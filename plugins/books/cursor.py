@@ -20,9 +20,6 @@ class LadderCursor(OrderEntryPane):
         super().__init__(desk, slot)
         self.ladder = Ladder()
         self.staged: Staged | Moved | None = None
-        self.painted_for: InstrumentId | None = None  # whose book stands on the screen
-        self.painted_at = 0  # UTC ns at which it was last looked over
-        self.painted_version = -1  # and what its version was
 
     def market_here(self) -> tuple[Instrument, OrderBook]:
         """The instrument and its book. Raises `Refused` where there is none."""

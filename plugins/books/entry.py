@@ -38,8 +38,7 @@ class OrderEntry(LadderCursor):
         instrument, book = self.market_here()
         if book.stale is not None:
             raise Refused(f"Nothing was sent: the book of {instrument.symbol} is stale ({book.stale}).")
-        if self.painted_for != instrument.id:
-            raise Refused(f"Nothing was sent: the book of {instrument.symbol} is not on the screen yet.")
+        self.sight.seen_at(self._now(), instrument, book)
         return instrument, book
 
     def tell_fills(self) -> None:
@@ -154,12 +153,8 @@ class OrderEntry(LadderCursor):
 
     def send(self, draft: OrderDraft) -> None:
         """Send an order and tell what came of it. It says how old the book is that the trader saw."""
-        self.spawn(self._send(replace(draft, seen_at=self._seen_at())))
-
-    def _seen_at(self) -> int:
-        """UTC ns up to which the painted book was true: now, as long as nothing of it has changed since."""
-        book = self.book
-        return self._now() if book is not None and book.version == self.painted_version else self.painted_at
+        instrument, book = self.market_here()
+        self.spawn(self._send(replace(draft, seen_at=self.sight.seen_at(self._now(), instrument, book))))
 
     async def _send(self, draft: OrderDraft) -> None:
         price = "" if draft.price is None else f" @ {plain_text(draft.price)}"

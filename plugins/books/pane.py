@@ -71,7 +71,7 @@ class LadderPane(OrderEntry):
         self._columns, self._painter = None, None
         self._fitted, self._scale, self._prices = False, 0, {}
         self._trades_seen, self._last = 0, None
-        self.painted_for = None
+        self.sight.lost()
         self.forget_fills()
 
     def theme_changed(self) -> None:
@@ -138,12 +138,12 @@ class LadderPane(OrderEntry):
             instrument.id, book.version, self._trades_seen, engine.orders_version, engine.portfolio_version,
             self.ladder.cursor, self.ladder.side, self.ladder.top, self.ladder.group, self.staged, self.has_focus,
             flash, told and self.outcome, preview, engine.mark(instrument.id), self.desk.size(instrument.id),
+            self.stale_age,
         )  # fmt: skip
-        self.painted_at, self.painted_version = now, book.version
+        self.sight.painted(now, instrument.id, book)
         if state == self._painted:
             return
         self._painted = state
-        self.painted_for = instrument.id
         self._paint_rows(instrument, book, flash)
         self._paint_footer(instrument, book, preview, told)
 
@@ -199,7 +199,8 @@ class LadderPane(OrderEntry):
         own = cells_of(orders, instrument, ladder.group, self.engine.queue_ahead)
         if len(self._prices) > _PRICES_KEPT:
             self._prices.clear()
-        rows = RowViews(instrument, book, ladder, columns, self._scale, self._prices)
+        old = book.stale is not None or bool(self.stale_age)
+        rows = RowViews(instrument, book, ladder, columns, self._scale, self._prices, faded=old)
         self._scale = rows.scale
         average = average_row(self.engine.position(instrument.id), instrument, ladder.group)
         at = ladder.cursor_row(book) if self.has_focus else None

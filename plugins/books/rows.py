@@ -42,9 +42,10 @@ class RowViews:
         columns: Columns,
         scale: int,
         prices: dict[int, str],
+        faded: bool,
     ) -> None:
         """`scale`: the lots of a full depth bar at the last painting, 0 before the first; `prices`: texts of prices in
-        ticks that are known already."""
+        ticks that are known already; `faded`: the book cannot be trusted."""
         self._prices = prices
         self._instrument = instrument
         self._ladder = ladder
@@ -60,7 +61,7 @@ class RowViews:
         bid, ask = book.best_bid, book.best_ask
         self._best_bid = None if bid is None else row_of(bid, Side.BUY, group)
         self._best_ask = None if ask is None else row_of(ask, Side.SELL, group)
-        self._faded = book.stale is not None
+        self._faded = faded
 
     def view(
         self,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from plugins.chart.candles import ZOOMS
 from plugins.chart.keys import CHART_ACTIONS
 from plugins.chart.marks import Staged
@@ -307,10 +309,11 @@ class ChartControl(OrderEntryPane):
         draft = self.draft()
         if draft is None or draft.price is None:
             raise Refused("Nothing is staged: b stages a buy at the crosshair, s a sell.")
+        seen_at = self.sight.seen_at(self.engine.clock.now(), instrument, self.engine.book(instrument.id))
         self.staged = None
         what = f"{draft.side.capitalize()} {plain_text(draft.quantity)} @ {price_text(draft.price, instrument)}"
         self.say(f"{what}: sent.")
-        self.tell(what, await self.answered(await self.engine.submit(draft)))
+        self.tell(what, await self.answered(await self.engine.submit(replace(draft, seen_at=seen_at))))
 
     def action_smaller(self) -> None:
         self._resize(-1)

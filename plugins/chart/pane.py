@@ -118,10 +118,12 @@ class ChartPane(ChartControl):
             self._told = (self.outcome[0], now)
         told = bool(self.outcome[0]) and now - self._told[1] < _TOLD
         preview = self._staged_preview(now)
+        old = bool(self.stale_age)
+        self.sight.painted(now, instrument.id, engine.book(instrument.id))
         state = (
             series.version, timeline.live_end, self.end, self.crosshair, self.bar_ts, self.staged, preview, self.zoom,
             self.shows_volume, self.settings.get("studies"), engine.orders_version, engine.portfolio_version,
-            told and self.outcome, id(self.scale), self.has_focus, self.takes(),
+            told and self.outcome, id(self.scale), self.has_focus, self.takes(), old,
         )  # fmt: skip
         if state == self._painted:
             return
@@ -190,7 +192,8 @@ class ChartPane(ChartControl):
             drawing.label(level)
         if last_row is not None:
             rises = newest[-1].close >= newest[-1].open
-            drawing.tag(last_row, last, Paint.UP_LABEL if rises else Paint.DOWN_LABEL)
+            fresh = Paint.UP_LABEL if rises else Paint.DOWN_LABEL
+            drawing.tag(last_row, last, Paint.AXIS if self.stale_age else fresh)
         if self.staged is not None:
             drawing.line(staged_level(self.staged, instrument))
         index, at = len(plot.slots) - 1, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from msgspec.structs import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -16,6 +17,7 @@ from plugins.ticket.report import Line, button, fate, figures, touch, verdicts, 
 from screens.figures import field_text, number_in
 from screens.number_field import NumberField
 from screens.pane import Desk, Pane
+from screens.sight import Sight
 from workstation.clock import SECOND
 from workstation.domain.numbers import is_multiple
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderType, Side, TimeInForce
@@ -68,6 +70,7 @@ class TicketPane(Pane):
         self.form = Form(unit=SizeUnit(self.settings.get("unit", SizeUnit.UNITS)))
         self.sent: ClientOrderId | None = None  # the order whose fate stands at the foot
         self.said: tuple[str, bool] | None = None  # a sentence that stands there instead; whether it is an error
+        self.sight = Sight()
         self._price_typed = False  # else the price is ours to fill in
         self._shown: Hashable = None
 
@@ -189,6 +192,7 @@ class TicketPane(Pane):
         return True
 
     def instrument_changed(self) -> None:
+        self.sight.lost()
         self.sent, self.said = None, None
         if self.is_mounted:
             self._start()
@@ -306,7 +310,7 @@ class TicketPane(Pane):
 
     async def action_send(self) -> None:
         try:
-            draft = self._draft()
+            draft = self._seen(self._draft())
         except Refused as refusal:
             self.said = (str(refusal), True)
             return
@@ -321,6 +325,12 @@ class TicketPane(Pane):
             self.said = (str(refusal), True)
             return
         self.said, self.sent = None, order.client_id
+
+    def _seen(self, draft: OrderDraft) -> OrderDraft:
+        """The order with the age of the prices that stand in the ticket. Raises `Refused` where they are too old."""
+        instrument, engine = self.engine.instrument(draft.instrument), self.engine
+        self.sight.must_be_new(engine, instrument)  # exits go the way of plans, which carry no age
+        return replace(draft, seen_at=self.sight.seen_at(engine.clock.now(), instrument, engine.book(instrument.id)))
 
     def _draft(self) -> OrderDraft:
         instrument = self.instrument
@@ -348,14 +358,18 @@ class TicketPane(Pane):
         key = (
             form.key(), self.instrument_id, None if book is None else book.version, engine.orders_version,
             engine.portfolio_version, engine.trading_state, engine.ready, self.armed, self.sent, self.said,
-            now // SECOND, report.size, self.size,
+            now // SECOND, report.size, self.size, bool(self.stale_age),
         )  # fmt: skip
+        if book is not None and self.instrument_id is not None:
+            self.sight.painted(now, self.instrument_id, book)
         if key == self._shown:
             return
         self._shown = key
         if (instrument := self.instrument) is not None:
             prices = self._prices()
-            self.query_one("#touch", TicketLines).show([touch(prices, instrument, self.ink, self._width - _SIDE)])
+            self.query_one("#touch", TicketLines).show(
+                [touch(prices, instrument, self.ink, self._width - _SIDE, old=bool(self.stale_age))]
+            )
         draft, preview, problem = self._judged()
         refusals = {problem} if preview is None else {one.sentence for one in preview.verdicts}
         outcome_lines = self._outcome(refusals)

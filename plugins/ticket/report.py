@@ -129,10 +129,14 @@ def verdicts(found: Sequence[Verdict], ink: Ink, width: int, height: int) -> lis
     return lines + [((row, ink.good),) for row in rows]
 
 
-def touch(prices: Prices, instrument: Instrument, ink: Ink, width: int) -> Line:
-    """Best bid and ask, at the right end of `width` cells."""
+def touch(prices: Prices, instrument: Instrument, ink: Ink, width: int, old: bool) -> Line:
+    """Best bid and ask, at the right end of `width` cells; grey where they are `old`."""
     bid, ask = price_text(prices.bid, instrument), price_text(prices.ask, instrument)
-    return ((bid.rjust(max(0, width - 2 - cell_len(ask))), ink.bid), (" ", ink.dim), (ask, ink.ask))
+    return (
+        (bid.rjust(max(0, width - 2 - cell_len(ask))), ink.dim if old else ink.bid),
+        (" ", ink.dim),
+        (ask, ink.dim if old else ink.ask),
+    )
 
 
 def button(draft: OrderDraft | None, instrument: Instrument | None, armed: bool, ink: Ink, width: int) -> Line:

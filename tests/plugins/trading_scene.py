@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from screens.pane import Pane
 from screens.testing import BTC, ETH, INSTRUMENTS, PERP, FrozenDesk, book
 from workstation.clock import SECOND
@@ -46,10 +48,12 @@ class Scene(FrozenDesk):
             venue.__class__ = MutableVenue
 
     def tick(self, seconds: float = 1.0) -> None:
-        """Time goes on; the books are the same as before."""
+        """Time goes on; books and marks are the same as before."""
         self.clock.advance(round(seconds * SECOND))
         for instrument in self.instruments:
             self.feed(book(instrument, self.clock.now()))
+            if (mark := self.engine.market(instrument.id).mark) is not None:
+                self.feed(replace(mark, ts=self.clock.now()))
 
     async def order(self, instrument: str, side: Side, quantity: str, price: str | None = None, **terms: Any) -> Order:
         """Enter an order a second after the last one."""

@@ -57,6 +57,19 @@ class InstrumentMarket:
             return self.mark.price
         return self.mid()
 
+    def stale_for(self, now: int, limit: int) -> int | None:
+        """ns since the newest market event where that is more than `limit`; None while it is fresh, or before the
+        first."""
+        age = now - self.updated_at
+        return age if self.updated_at and age > limit else None
+
+    def price_stale_for(self, now: int, limit: int) -> int | None:
+        """As `stale_for`, of what `price` rests on: a mark grows old by itself, whatever the book does."""
+        if self.mark is None:
+            return self.stale_for(now, limit)
+        age = now - self.mark.ts
+        return age if age > limit else None
+
     def mid(self) -> Decimal | None:
         """The middle of the book, else the last trade."""
         bid, ask = self.book.best_bid, self.book.best_ask

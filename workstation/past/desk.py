@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
@@ -90,6 +91,11 @@ class PastDesk(DeskView):
         self._snapshots = snapshots
         self._snapshot_times = [one.ts for one in snapshots]
         self.go_to(self.ended)
+
+    @property
+    def _stale_after(self) -> int:
+        """Never: a moment of the past stands still, and nothing is traded on it."""
+        return sys.maxsize
 
     # Moving.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workstation.domain.plan import EXIT_LEGS
-from workstation.trading.limits import limits_of
+from workstation.trading.limits import RiskLimits, limits_of
 from workstation.trading.risk_question import KILL, Question
 
 
@@ -11,9 +11,13 @@ def painted_book(q: Question) -> str | None:
     """The book on which the trader acted was painted a moment ago."""
     if q.draft.seen_at is None:
         return None
-    age = q.now - q.draft.seen_at
-    if age > q.limits.max_painted_age_ms * 1_000_000:
-        return f"The book of {q.instrument.symbol} on the screen is {age / 1e9:.1f} s old: look again, then send."
+    return painted_too_old(q.instrument.symbol, q.now - q.draft.seen_at, q.limits)
+
+
+def painted_too_old(symbol: str, age: int, limits: RiskLimits) -> str | None:
+    """Why nothing may be sent on a painted book that is `age` ns old; None if it may."""
+    if age > limits.max_painted_age_ms * 1_000_000:
+        return f"The book of {symbol} on the screen is {age / 1e9:.1f} s old: look again, then send."
     return None
 
 
