@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,8 @@ def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None, stor
     seed = settings.demo.seed + (clock.now() // _HOUR if prices else 0)  # a market that goes on is another one
     source = DemoMarket(seed, clock.now(), prices, rate=settings.demo.rate)
     doors = Doors.of(store, paths.state)
-    return _engine("demo", settings, clock, venues, source, lambda: open_store(store, "demo", clock), doors)
+    opener = partial(open_store, store, "demo", clock)
+    return _engine("demo", settings, clock, venues, source, opener, doors, strategies=paths.strategies)
 
 
 def replay_desk(
@@ -109,6 +111,7 @@ def replay_desk(
         _DOLLARS if currency in _DOLLARS else (),
         source.notices,
         source.close,
+        strategies=paths.strategies,
     )
     assert engine.pump is not None
     control = ReplayControl(source, clock, engine.pump, loop=loop)
@@ -135,6 +138,7 @@ def _engine(
     at_par: Sequence[str] = (),
     notices: Sequence[str] = (),
     on_close: Callable[[], None] = lambda: None,
+    strategies: Path | None = None,
 ) -> Engine:
     market = MarketData(source.instruments, source.history, settings.market.tape_length, settings.market.bars_kept)
     return Engine(
@@ -152,6 +156,7 @@ def _engine(
         notices=notices,
         on_close=on_close,
         doors=doors,
+        strategies=strategies,
     )
 
 

@@ -32,6 +32,7 @@ from workstation.market.data import MarketData
 from workstation.recorder import Recorder
 from workstation.store import sessions
 from workstation.store.sessions import Session
+from workstation.strategies.runner import StrategyRunner
 from workstation.trading.alert_desk import AlertDesk
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -90,9 +91,10 @@ class Engine(DeskCommands):
         notices: Sequence[str] = (),
         on_close: Callable[[], None] = lambda: None,
         doors: Doors | None = None,
+        strategies: Path | None = None,
     ) -> None:
         """`notices`: what the market's source has to say, a list that may grow; `on_close`: lets the source go;
-        `doors`: where the desk can be stopped from outside (none: nowhere)."""
+        `doors`: where the desk can be stopped from outside (none: nowhere); `strategies`: the user's own, a folder."""
         core = TradingCore(
             [i for venue in venues for i in venue.instruments()],
             market,
@@ -191,6 +193,18 @@ class Engine(DeskCommands):
         self.alerts = AlertDesk(
             self.core, clock, self.log, lambda alerts: self.set_setting(_ALERTS, alerts), self.day_pnl
         )
+        self.strategies = StrategyRunner(
+            core=self.core,
+            gateway=self.gateway,
+            journal=self,
+            clock=clock,
+            bus=self.bus,
+            log=self.log,
+            get_setting=self.get_setting,
+            set_setting=self.set_setting,
+            folder=strategies,
+        )
+        self._kill.on_halt.append(self.strategies.halt)
         self._exits = Exits(self.core, self.gateway, self._plans)
         #: Called after a kill that another process asked for (a screen shows it).
         self.on_kill_from_outside: Callable[[], None] = lambda: None
@@ -269,6 +283,7 @@ class Engine(DeskCommands):
             asyncio.create_task(self._reconciler.run(), name="reconciliation"),
             asyncio.create_task(self._plan_runner.run(), name="plans"),
             asyncio.create_task(self._books.keep_equity(), name="equity snapshots"),
+            asyncio.create_task(self.strategies.restore(), name="strategies of the last run"),
             asyncio.create_task(self._tell_notices(), name="notices of the source"),
         ]
         if self.trading_state is not TradingState.ACTIVE:
@@ -311,6 +326,7 @@ class Engine(DeskCommands):
     def _on_market(self, event: MarketEvent) -> None:
         self._market.apply(event)
         self._plan_runner.market_moved(event.instrument)
+        self.strategies.market_moved(event)
         self.risk.look(event.ts)
         self.alerts.market_moved(event)
         self.bus.publish(event)
@@ -359,6 +375,7 @@ class Engine(DeskCommands):
         self.stop_recording()
         self._market.reset()
         self.risk.market_jumped()
+        self.strategies.market_jumped()
         self.alerts.market_jumped()
         self._books.forget_day()
 
@@ -406,6 +423,7 @@ class Engine(DeskCommands):
             core.state_change,
             self.risk.version,
             core.plans.version,
+            self.strategies.version,
             self.log.version,
             self.alerts.version,
             self._kill.status.version,

@@ -12,6 +12,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order
 from workstation.domain.plan import Plan, PlanId, PlanState
+from workstation.domain.strategy_run import StrategyRun
 
 
 class _OrderEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -278,6 +279,13 @@ class TradeNoted(msgspec.Struct, frozen=True, kw_only=True, tag="trade_noted"):
     pictures: tuple[str, ...] = ()
 
 
+class StrategyRunChanged(msgspec.Struct, frozen=True, kw_only=True, tag="strategy_run"):
+    """A strategy was started, changed, paused, resumed or stopped: the run as it is from now on. HALTED stops all."""
+
+    ts: int
+    run: StrategyRun
+
+
 type BreakerEvent = EquityMarked | BreakerTripped | BreakerReset | BreakerRearmed
 
 
@@ -373,6 +381,7 @@ type AccountEvent = (
     | BreakerRearmed
     | LimitsChanged
     | TradeNoted
+    | StrategyRunChanged
 )
 
 #: The classes of `VenueEntry`, for `isinstance` and for whoever follows them on the bus.

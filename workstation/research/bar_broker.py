@@ -104,6 +104,11 @@ class BarBroker:
             order.open = False
         self.orders.clear()
 
+    @property
+    def price(self) -> float:
+        """The last price that is known: the bar's close, or while the bar is matched only its open."""
+        return self.open[self.bar] if self._matching else self.close[self.bar]
+
     def equity(self, price: float) -> float:
         """The account with the position valued at `price`."""
         return self.cash + self.units * (price - self.entry)

@@ -159,9 +159,7 @@ class BarTrader:
 
     @property
     def equity(self) -> Decimal:
-        broker = self._broker
-        price = broker.close[broker.bar]
-        return from_float(broker.equity(price), _STEP)
+        return from_float(self._broker.equity(self._broker.price), _STEP)
 
     def order(
         self,

@@ -31,6 +31,7 @@ from workstation.domain.events import (
     PlanEnded,
     PlanStarted,
     PositionLiquidated,
+    StrategyRunChanged,
     TradeNoted,
     TradingState,
     TradingStateChanged,
@@ -43,6 +44,7 @@ from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.position import Position
+from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trailing import expected_stop
 from workstation.market.data import MarketData
 from workstation.trading.breakers import Breakers
@@ -87,6 +89,7 @@ class TradingCore:
         self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
         self.results = Results(self.instruments)
         self.plans = PlanBook(self.orders.orders)
+        self.strategy_runs: dict[RunId, StrategyRun] = {}
         self.state_change = _FIRST
         self.unfinished_kill: KillRequested | None = None
         self.last_receipt: KillCompleted | None = None
@@ -173,6 +176,8 @@ class TradingCore:
                 self.breakers.apply(event)
             case EquityMarked() | BreakerTripped() | BreakerReset() | BreakerRearmed():
                 self.breakers.apply(event)
+            case StrategyRunChanged(run=run):
+                self.strategy_runs[run.run_id] = run
             case LimitsChanged():
                 self.limits_book.apply(event)
                 self.breakers.limits = self.limits.breakers
@@ -180,6 +185,7 @@ class TradingCore:
                 self.state_change = event
                 if event.state is TradingState.HALTED:
                     self.plans.halt(event.ts, event.reason)
+                    self._halt_strategies(event)
                 if event.state is TradingState.ACTIVE:
                     self.unfinished_kill = None  # re-armed on purpose: no older kill may touch what is traded from here
             case PlanStarted() | PlanChanged() | PlanEnded():
@@ -198,6 +204,13 @@ class TradingCore:
                     self.unfinished_kill = None
             case _:
                 self.apply_entry(event)
+
+    def _halt_strategies(self, event: TradingStateChanged) -> None:
+        for run in self.strategy_runs.values():
+            if run.active:
+                self.strategy_runs[run.run_id] = msgspec.structs.replace(
+                    run, state=RunState.STOPPED, since=event.ts, reason=f"the desk was halted: {event.reason}"
+                )
 
     def apply_entry(self, entry: VenueEntry) -> bool:
         """Fold in what a venue booked by itself; False for an entry that is booked already."""
@@ -246,6 +259,8 @@ class TradingCore:
                     | LimitsChanged()
                     | TradeNoted()
                 ):
+                    self.apply_account(event)
+                case StrategyRunChanged():
                     self.apply_account(event)
                 case VenueBooked():
                     self.apply_entry(event)

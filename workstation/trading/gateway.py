@@ -110,20 +110,25 @@ class OrderGateway:
     def link_up(self, instrument: InstrumentId) -> bool:
         return self.venues[venue_of(instrument)].link is LinkState.CONNECTED
 
-    async def submit(self, draft: OrderDraft) -> Order:
+    def next_id(self) -> ClientOrderId:
+        """A fresh id, for who must know it before the order is entered."""
+        return self._next_id()
+
+    async def submit(self, draft: OrderDraft, client_id: ClientOrderId | None = None) -> Order:
         """Check, store, send. Returns the order as it stands once the venue has taken the request, DENIED included.
+
+        `client_id` is for who had to know it before and took it from `next_id`.
 
         The work goes on even if the caller is cancelled: a stored intent is always followed to its end.
         """
-        return await self._whole(self._submit(draft))
+        return await self._whole(self._submit(draft, client_id or self._next_id()))
 
-    async def _submit(self, draft: OrderDraft) -> Order:
+    async def _submit(self, draft: OrderDraft, client_id: ClientOrderId) -> Order:
         now = self._clock.now()
         if draft.tif is TimeInForce.DAY and draft.expire_at is None:
             draft = msgspec.structs.replace(draft, expire_at=session_end(now, self._session_ends))
         verdicts = self.core.judge(draft, now, self.link_up(draft.instrument))
-        order = Order.from_draft(draft, self._next_id(), now)
-        client_id = order.client_id
+        order = Order.from_draft(draft, client_id, now)
         initialized = OrderInitialized(client_id=client_id, ts=now, order=order)
         self._fold(initialized)
         refusal = next((verdict.sentence for verdict in verdicts if not verdict.ok), None)

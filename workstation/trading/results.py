@@ -213,12 +213,13 @@ def owner_results(
 ) -> list[OwnerResult]:
     """Every origin that has traded, by name."""
     names = sorted({name for name, _ in results.owners})
-    return [_owner_result(name, results, instruments, rate, marks) for name in names]
+    return [owner_result(name, results, instruments, rate, marks) for name in names]
 
 
-def _owner_result(
+def owner_result(
     origin: str, results: Results, instruments: Mapping[InstrumentId, Instrument], rate: Rate, marks: Marks
 ) -> OwnerResult:
+    """What one origin has brought; all zero for one that has not traded."""
     realized = unrealized = fees = carry = ZERO
     fills = held = 0
     whole = True

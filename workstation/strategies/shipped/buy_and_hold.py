@@ -20,6 +20,5 @@ class BuyAndHold(SignalStrategy):
     direction = Choice("long", ("long", "short"), help="Holds a long or a short")
 
     def signals(self, candles: Candles) -> Signals:
-        first = np.zeros(len(candles), dtype=np.bool_)
-        first[0] = True
-        return Signals(long_entry=first, short_entry=first)
+        always = np.ones(len(candles), dtype=np.bool_)  # the first close that it sees: on the desk not that of the data
+        return Signals(long_entry=always, short_entry=always)

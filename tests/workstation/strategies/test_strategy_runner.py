@@ -1,0 +1,270 @@
+"""Strategies on the real desk: the demo market, the real store, a clock that the test drives."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tests.support.desk import BTC, GENEROUS, TestDesk, demo_desk
+from workstation.domain.events import TradingState
+from workstation.domain.order import OrderState, Side
+from workstation.domain.strategy_run import RunState
+from workstation.engine import Engine
+from workstation.trading.errors import Refused
+
+FIVE_SECONDS = 5_000_000_000
+CAPITAL = Decimal(10_000)
+
+SOURCE = """
+from decimal import Decimal
+import time
+from workstation.domain.order import Side
+from workstation.strategies.contract import Strategy
+from workstation.strategies.parameters import Float, Int
+
+ONE = Decimal("0.01")
+
+class Trades(Strategy):
+    '''Buys on its first bar, rests a limit on its second, counts what it hears.'''
+    away = Float(0.05, low=0.01, high=0.2, step=0.01)
+
+    def on_start(self):
+        self.bars = getattr(self, "bars", 0)
+        self.heard = []
+
+    def on_load(self, state):
+        self.bars = state["bars"]
+
+    def on_save(self):
+        return {"bars": self.bars}
+
+    def on_bar(self, bar):
+        assert bar.closed
+        self.heard.append(bar.ts)
+        self.bars += 1
+        if self.bars == 1:
+            self.trader.order(Side.BUY, ONE)
+        if self.bars >= 2:
+            self.trader.cancel_all()
+            self.trader.order(Side.BUY, ONE, limit=Decimal(bar.close * (1 - self.away)))
+
+    def on_fill(self, fill):
+        self.heard.append(fill)
+
+class Raises(Trades):
+    def on_bar(self, bar):
+        if self.bars == 2:
+            raise ValueError("the sky fell")
+        super().on_bar(bar)
+
+class Hangs(Trades):
+    def on_bar(self, bar):
+        super().on_bar(bar)
+        if self.bars == 3:
+            self.trader.order(Side.BUY, ONE)
+            time.sleep(30)
+
+class Ladder(Strategy):
+    '''Many orders at once.'''
+    def on_start(self):
+        for step in range(1, 16):
+            self.trader.order(Side.BUY, Decimal("0.001"), limit=Decimal(50_000) - 100 * step)
+        self.rejected = 0
+
+    def on_reject(self, client_id, reason):
+        self.rejected += 1
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "mine.py"
+    path.write_text(SOURCE)
+    return str(path)
+
+
+def name(file: str, which: str) -> str:
+    return f"{file}:{which}"
+
+
+async def bars(desk: TestDesk, count: int) -> None:
+    """Let `count` bars of five seconds close, each heard and answered before the next."""
+    for _ in range(count):
+        await desk.run(5)
+        await idle(desk.engine)
+
+
+async def idle(engine: Engine) -> None:
+    """Until the strategies have handled what they heard and their orders have been answered."""
+    for _ in range(20):
+        await asyncio.sleep(0.005)
+
+
+async def start(desk: TestDesk, strategy: str, **terms: object):  # type: ignore[no-untyped-def]
+    return await desk.engine.strategies.start(strategy, BTC, capital=CAPITAL, interval=FIVE_SECONDS, **terms)  # type: ignore[arg-type]
+
+
+async def test_a_strategy_trades_under_its_own_name(tmp_path: Path, file: str) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, name(file, "Trades"))
+        assert run.run_id == f"mine@{BTC}"
+        await bars(desk, 4)
+        view = desk.engine.strategies.view(run.run_id)
+        assert view.position == Decimal("0.01")
+        assert [order.state for order in view.orders] == [OrderState.ACCEPTED]
+        assert {order.origin for order in desk.engine.orders()} == {run.run_id}
+        assert view.equity == CAPITAL + view.pnl
+        assert view.pnl != 0
+        [own] = [result for result in desk.engine.owner_results() if result.origin == run.run_id]
+        assert own.net == view.pnl
+
+
+async def test_stopping_pulls_its_orders_and_says_what_it_holds(tmp_path: Path, file: str) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, name(file, "Trades"))
+        await bars(desk, 3)
+        await desk.engine.strategies.stop(run.run_id)
+        view = desk.engine.strategies.view(run.run_id)
+        assert (view.run.state, view.orders, view.position) == (RunState.STOPPED, [], Decimal("0.01"))
+        heard = len(desk.engine.orders())
+        await bars(desk, 3)
+        assert len(desk.engine.orders()) == heard
+        with pytest.raises(Refused, match="stopped already"):
+            await desk.engine.strategies.stop(run.run_id)
+
+
+async def test_pause_keeps_the_state_and_resume_goes_on(tmp_path: Path, file: str) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, name(file, "Trades"))
+        await bars(desk, 3)
+        await desk.engine.strategies.pause(run.run_id)
+        assert desk.engine.strategies.view(run.run_id).orders == []
+        await bars(desk, 2)
+        await desk.engine.strategies.resume(run.run_id)
+        await bars(desk, 2)
+        view = desk.engine.strategies.view(run.run_id)
+        assert view.position == Decimal("0.01")  # it did not buy again as on its first bar
+        assert len(view.orders) == 1
+
+
+async def test_parameters_change_while_it_runs(tmp_path: Path, file: str) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, name(file, "Trades"))
+        await bars(desk, 3)
+        [before] = desk.engine.strategies.view(run.run_id).orders
+        await desk.engine.strategies.change(run.run_id, away=0.1)
+        await bars(desk, 1)
+        [after] = desk.engine.strategies.view(run.run_id).orders
+        assert before.price is not None
+        assert after.price is not None
+        assert after.price < before.price * Decimal("0.96")
+        with pytest.raises(Refused, match="away must be"):
+            await desk.engine.strategies.change(run.run_id, away=7)
+
+
+async def test_one_that_raises_is_stopped_with_its_orders_pulled_and_the_desk_goes_on(
+    tmp_path: Path, file: str
+) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, name(file, "Raises"))
+        await bars(desk, 4)
+        await desk.settle(lambda: desk.engine.strategies.view(run.run_id).run.state is RunState.FAILED)
+        await desk.settle(lambda: not desk.engine.open_orders())
+        assert "ValueError: the sky fell" in desk.engine.strategies.view(run.run_id).run.reason
+        text = "\n".join(entry.text for entry in desk.engine.log.entries)
+        assert "Traceback" in text
+        assert "mine.py" in text
+        assert desk.engine.trading_state is TradingState.ACTIVE
+        assert (await desk.limit(BTC, Side.BUY, "0.01", away=10)).is_open
+
+
+async def test_one_that_hangs_holds_nobody_up_and_is_stopped(tmp_path: Path, file: str) -> None:
+    async with demo_desk(tmp_path) as desk:
+        desk.engine.strategies.stop_after = 0.2
+        run = await start(desk, name(file, "Hangs"))
+        await bars(desk, 3)
+        sent = len(desk.engine.orders())
+        await desk.settle(lambda: desk.engine.strategies.view(run.run_id).run.state is RunState.FAILED)
+        await desk.settle(lambda: not desk.engine.open_orders())
+        assert "longer than 0.2 s" in desk.engine.strategies.view(run.run_id).run.reason
+        assert len(desk.engine.orders()) == sent  # what it asked for before it hung was never sent
+
+
+async def test_the_kill_switch_stops_all_and_nothing_is_sent_after_it(tmp_path: Path, file: str) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, name(file, "Trades"), restarts=True)
+        await bars(desk, 3)
+        desk.engine.kill("the test")
+        sent = len(desk.engine.orders())
+        await desk.settle(lambda: not desk.engine.open_orders())
+        await bars(desk, 3)
+        assert len(desk.engine.orders()) == sent
+        assert desk.engine.strategies.view(run.run_id).run.state is RunState.STOPPED
+        with pytest.raises(Refused, match="HALTED"):
+            await start(desk, name(file, "Trades"))
+        now = desk.clock.now()
+    async with demo_desk(tmp_path, start=now) as desk:  # and it does not come back by itself
+        assert desk.engine.strategies.view(run.run_id).run.state is RunState.STOPPED
+        await bars(desk, 2)
+        assert not desk.engine.open_orders()
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+async def test_after_a_restart_it_comes_back_as_configured_with_its_state(
+    tmp_path: Path, file: str, restarts: bool
+) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, name(file, "Trades"), restarts=restarts)
+        await bars(desk, 3)
+        now = desk.clock.now()
+    async with demo_desk(tmp_path, start=now) as desk:
+        await desk.settle(lambda: not desk.engine.strategies.view(run.run_id).orders)  # those of before are pulled
+        await bars(desk, 3)
+        view = desk.engine.strategies.view(run.run_id)
+        assert view.run.state is (RunState.RUNNING if restarts else RunState.STOPPED)
+        assert view.position == Decimal("0.01")  # had it forgotten its state it would have bought again
+        assert len(view.orders) == (1 if restarts else 0)
+
+
+async def test_a_ladder_of_orders_goes_out_within_the_limit_of_a_second(tmp_path: Path, file: str) -> None:
+    limits = replace(GENEROUS, max_orders_per_second=5, price_collar_resting=Decimal("0.9"))
+    async with demo_desk(tmp_path, limits=limits) as desk:
+        run = await start(desk, name(file, "Ladder"))
+        for _ in range(40):
+            await desk.run(0.1)
+            await idle(desk.engine)
+        assert len(desk.engine.strategies.view(run.run_id).orders) == 15
+
+
+async def test_a_signal_strategy_runs_as_it_is(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, "sma_cross", params={"fast": 1, "slow": 2})
+        for _ in range(60):
+            await bars(desk, 1)
+            if len(desk.engine.fills()) >= 2:
+                break
+        fills = desk.engine.fills()
+        assert [fill.side for fill in fills[:2]] == ["buy", "sell"]
+        assert desk.engine.strategies.view(run.run_id).run.state is RunState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ({"strategy": "nonsense"}, "no strategy 'nonsense'"),
+        ({"instrument": "NOVA:NONE"}, "no instrument"),
+        ({"capital": Decimal(0)}, "above zero"),
+        ({"interval": 7}, "multiples of 5 s"),
+        ({"params": {"fast": -1}}, "fast must be"),
+        ({"strategy": "pairs"}, "second instrument"),
+    ],
+)
+async def test_what_cannot_run_is_refused_in_a_sentence(tmp_path: Path, what: dict[str, object], sentence: str) -> None:
+    terms: dict[str, object] = {"strategy": "sma_cross", "instrument": BTC, "capital": CAPITAL} | what
+    async with demo_desk(tmp_path) as desk:
+        with pytest.raises(Refused, match=sentence):
+            await desk.engine.strategies.start(**terms)  # type: ignore[arg-type]

@@ -1,0 +1,44 @@
+"""A strategy that runs on the desk, as the journal keeps it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from workstation.domain.instrument import InstrumentId
+
+#: Names a run for ever, and is the origin of its orders: "sma_cross@NOVA:BTC-USDT".
+type RunId = str
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"  # by the trader: its orders are pulled, it hears nothing until it is resumed
+    STOPPED = "stopped"
+    FAILED = "failed"  # stopped because it raised or took too long
+
+
+class StrategyRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One strategy on one instrument. `interval`: its bars, in ns; `capital`: allocated, in the account currency.
+
+    `strategy` is a name of the library or a file. `restarts`: comes back by itself when the desk is opened again.
+    """
+
+    run_id: RunId
+    strategy: str
+    instrument: InstrumentId
+    interval: int
+    params: dict[str, Any]
+    capital: Decimal
+    restarts: bool = False
+    state: RunState = RunState.RUNNING
+    since: int = 0  # UTC ns of the last change of its state
+    reason: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether it has not ended: it runs, or is paused."""
+        return self.state in (RunState.RUNNING, RunState.PAUSED)

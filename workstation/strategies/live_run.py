@@ -1,0 +1,268 @@
+"""One strategy at work on the desk: its events in, in order and one at a time; what it asks for out to the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from workstation.clock import SECOND, Timer
+from workstation.domain.fill import Fill
+from workstation.domain.market import Trade
+from workstation.domain.numbers import floor_to
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
+from workstation.domain.strategy_run import StrategyRun
+from workstation.strategies.contract import Strategy
+from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Pull, SetTimer, Wish
+from workstation.strategies.run_book import RunBook, StrategyDesk
+from workstation.strategies.strategy_thread import StrategyThread
+
+#: Seconds of one call of a strategy's own code above which it is warned about; and how long the first calls may take,
+#: which load libraries and compile indicators.
+WARN_AFTER, FIRST_CALLS = 0.25, 60.0
+
+
+#: Turns of the event loop within which the gateway enters an order that it was handed; it needs two.
+_STEPS_TO_ENTER = 5
+
+
+class LiveRun:
+    """Started by `begin`; `halt` silences it at once, `end` lets it say goodbye and pulls its orders."""
+
+    def __init__(self, run: StrategyRun, strategy: Strategy, desk: StrategyDesk, state: dict[str, Any] | None) -> None:
+        self.run, self.strategy, self._desk = run, strategy, desk
+        self.book = RunBook(run, desk)
+        instrument = desk.core.instruments[run.instrument]
+        self.trader = DeskTrader(instrument, run.run_id, desk.gateway.next_id)
+        strategy.trader = self.trader
+        self.calls = 0
+        self.slowest = 0.0  # seconds of the longest call
+        self._thread = StrategyThread(run.run_id)
+        self._market = desk.core.market.markets[run.instrument]
+        self._series = self._market.candles.series(run.interval)
+        self._last_bar = self._series.closed[-1].ts if self._series.closed else -1
+        self._events: deque[Callable[[], None]] = deque()
+        if state is not None:
+            self._events.append(partial(strategy.on_load, state))
+        self._events.append(strategy.on_start)
+        self._book_moved = False
+        self._hears_book = type(strategy).on_book is not Strategy.on_book and getattr(strategy, "wants_book", True)
+        self._hears_trades = type(strategy).on_trade is not Strategy.on_trade
+        self._trade: Trade | None = None
+        self._saved: dict[str, Any] = state or {}
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._outbox: deque[Wish] = deque()
+        self._send = asyncio.Event()
+        self._timers: set[Timer] = set()
+        self._submits: set[asyncio.Task[Order]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # Events in.
+
+    def begin(self) -> None:
+        name = self.run.run_id
+        self._tasks = [
+            asyncio.create_task(self._work(), name=f"strategy {name}"),
+            asyncio.create_task(self._send_all(), name=f"orders of {name}"),
+        ]
+
+    def market_moved(self, trade: Trade | None) -> None:
+        """The market moved: closed bars are queued, book and trade wait conflated. Cheap: called for every event."""
+        if trade is not None:
+            if self._hears_trades:
+                self._trade = trade
+            closed = self._series.closed
+            if closed and closed[-1].ts > self._last_bar:
+                for bar in [bar for bar in closed[-50:] if bar.ts > self._last_bar]:
+                    self._queue(partial(self.strategy.on_bar, bar))
+                self._last_bar = closed[-1].ts
+        if self._hears_book or self._trade is not None:
+            self._book_moved = self._hears_book
+            self._wake.set()
+
+    def filled(self, fill: Fill) -> None:
+        self._queue(partial(self.strategy.on_fill, fill))
+
+    def ended_unfilled(self, client_id: ClientOrderId, reason: str) -> None:
+        if not self.book.pulled(client_id):
+            self._queue(partial(self.strategy.on_reject, client_id, reason))
+
+    def change(self, work: Callable[[], None]) -> None:
+        """Something of the runner's own between two calls: new parameters."""
+        self._queue(work)
+
+    def _queue(self, call: Callable[[], None]) -> None:
+        self._events.append(call)
+        self._wake.set()
+
+    def rejoin(self) -> None:
+        """The market jumped to another time: bars of before it are void."""
+        self._series = self._market.candles.series(self.run.interval)
+        self._last_bar = self._series.closed[-1].ts if self._series.closed else -1
+
+    async def _work(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while (call := self._next_event()) is not None:
+                try:
+                    await self._call(call)
+                except TimeoutError:
+                    limit = FIRST_CALLS if self.calls < 3 else self._desk.stop_after()
+                    self._fail(f"one call took longer than {limit:g} s")
+                    return
+                except Exception as error:
+                    trace = "".join(traceback.format_exception(error))
+                    self._desk.log.error("strategies", f"{self.run.run_id} raised:\n{trace}")
+                    self._fail(f"it raised {type(error).__name__}: {error}")
+                    return
+
+    def _next_event(self) -> Callable[[], None] | None:
+        if self._events:
+            return self._events.popleft()
+        if (trade := self._trade) is not None:
+            self._trade = None
+            return partial(self.strategy.on_trade, trade)
+        if self._book_moved:
+            self._book_moved = False
+            if self._market.book.stale is None:
+                return partial(self.strategy.on_book, self._market.book.snapshot(25))
+        return None
+
+    async def _call(self, call: Callable[[], None]) -> None:
+        self._refresh()
+        limit = FIRST_CALLS if self.calls < 3 else self._desk.stop_after()
+        taken, state = await self._thread.call(partial(_timed, call, self.strategy), limit)
+        self.calls += 1
+        self.slowest = max(self.slowest, taken)
+        if taken > WARN_AFTER and self.calls > 3:
+            self._desk.log.warning("strategies", f"{self.run.run_id} took {1000 * taken:.0f} ms for one event.")
+        self._outbox.extend(self.trader.take())
+        self._send.set()
+        if state != self._saved:
+            self._saved = state
+            self._desk.save(self.run.run_id, state)
+
+    def _refresh(self) -> None:
+        trader = self.trader
+        trader.now, trader.position, trader.equity = self._desk.clock.now(), self.book.position, self.book.equity
+
+    def _fail(self, reason: str) -> None:
+        self.silence()
+        self._desk.failed(self.run.run_id, reason)
+
+    # Orders out.
+
+    async def _send_all(self) -> None:
+        while True:
+            await self._send.wait()
+            self._send.clear()
+            while self._outbox:
+                await self._carry_out(self._outbox.popleft())
+
+    async def _carry_out(self, wish: Wish) -> None:
+        match wish:
+            case Enter(client_id=client_id, draft=draft):
+                await self._room()
+                if self.trader.alive:
+                    await self._submit(draft, client_id)
+            case Pull(client_id=None):
+                await self.book.pull()
+            case Pull(client_id=str() as client_id):
+                await self.book.pull([client_id])
+            case Flatten(tag=tag):
+                await self.book.pull()
+                await self._close(tag)
+            case SetTimer(at=at, name=name):
+                self._timers.add(self._desk.clock.call_at(at, lambda: self._due(name)))
+
+    async def _submit(self, draft: OrderDraft, client_id: ClientOrderId) -> None:
+        """Hand the order over; it is entered, in its place, before what comes after it. Its answer comes later."""
+        task = asyncio.create_task(self._desk.gateway.submit(draft, client_id), name=f"an order of {self.run.run_id}")
+        self._submits.add(task)
+        task.add_done_callback(self._submitted)
+        for _ in range(_STEPS_TO_ENTER):
+            if client_id in self._desk.core.orders.orders:
+                return
+            await asyncio.sleep(0)
+
+    def _submitted(self, task: asyncio.Task[Order]) -> None:
+        self._submits.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._desk.log.error("strategies", f"An order of {self.run.run_id} could not be handed over: {error!r}")
+
+    async def _room(self) -> None:
+        """Wait until the desk's limit of orders in a second leaves room: a ladder of orders goes out one by one."""
+        core, clock = self._desk.core, self._desk.clock
+        while self.trader.alive and core.orders_within(SECOND, clock.now()) >= core.limits.max_orders_per_second:
+            passed = asyncio.Event()
+            timer = clock.call_at(clock.now() + SECOND // 10, passed.set)
+            try:
+                await passed.wait()
+            finally:
+                timer.cancel()
+
+    async def _close(self, tag: str) -> None:
+        held = self.book.position
+        quantity = floor_to(abs(held), self.trader.instrument.lot)
+        if not quantity or not self.trader.alive:
+            return
+        draft = OrderDraft(
+            instrument=self.run.instrument,
+            side=Side.SELL if held > 0 else Side.BUY,
+            quantity=quantity,
+            type=OrderType.MARKET,
+            reduce_only=True,
+            origin=self.run.run_id,
+            note=tag or "close",
+        )
+        await self._room()
+        if self.trader.alive:
+            await self._submit(draft, self._desk.gateway.next_id())
+
+    def _due(self, name: str) -> None:
+        self._queue(partial(self.strategy.on_timer, name))
+
+    # Its end.
+
+    def silence(self) -> None:
+        """From here on nothing of it is heard or sent; what is with the venue is not touched."""
+        self.trader.alive = False
+        self._outbox.clear()
+        self._events.clear()
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        current = asyncio.current_task()
+        for task in self._tasks:
+            if task is not current:
+                task.cancel()
+        self._thread.end()
+
+    async def end(self, *, say: bool) -> None:
+        """Let `on_stop` run (`say`), then silence it and pull its orders."""
+        if say and self.trader.alive:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._outbox.clear()
+            self._refresh()
+            try:
+                await self._call(self.strategy.on_stop)
+            except Exception as error:  # it is being stopped all the same
+                self._desk.log.error("strategies", f"{self.run.run_id} raised as it was stopped: {error!r}")
+            self._outbox.clear()
+        self.silence()
+        await asyncio.gather(*self._submits, return_exceptions=True)
+        await self.book.pull()
+
+
+def _timed(call: Callable[[], None], strategy: Strategy) -> tuple[float, dict[str, Any]]:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start, strategy.on_save()

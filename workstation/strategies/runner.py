@@ -1,0 +1,388 @@
+"""Strategies on the desk: start, stop, pause, change; they come back after a restart as configured, HALTED stops all.
+
+What runs, on what and with what, is in the journal; what a strategy wants to remember (`on_save`) is in the store. The
+strategies' own limits are the desk's `[risk.strategies]`, by the id of the run, which is the origin of its orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from workstation.bus import Bus
+from workstation.clock import Clock
+from workstation.domain.events import (
+    ORDER_EVENTS,
+    OrderCanceled,
+    OrderDenied,
+    OrderExpired,
+    OrderFilled,
+    OrderRejected,
+    StrategyRunChanged,
+    TradingState,
+)
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.market import MarketEvent, Trade
+from workstation.domain.order import Order
+from workstation.domain.strategy_run import RunId, RunState, StrategyRun
+from workstation.log import DeskLog
+from workstation.strategies.parameters import ParameterError
+from workstation.strategies.run_book import RunBook, StrategyDesk
+from workstation.trading.core import TradingCore
+from workstation.trading.errors import Refused
+from workstation.trading.gateway import Journal, OrderGateway
+
+if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, not with the desk
+    from workstation.strategies.contract import Strategy
+    from workstation.strategies.library import StrategyInfo
+    from workstation.strategies.live_run import LiveRun
+
+MINUTE = 60_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """What a screen shows of a run. `position` is signed; `equity` the capital with its profit; `slowest` ms of its
+    longest call; `code` the signals of its last bar (see `SignalStrategy.codes`), None for one without signals."""
+
+    run: StrategyRun
+    position: Decimal
+    equity: Decimal
+    orders: list[Order]
+    calls: int = 0
+    slowest: float = 0.0
+    code: int | None = None
+
+    @property
+    def pnl(self) -> Decimal:
+        return self.equity - self.run.capital
+
+
+class StrategyRunner:
+    """All strategies of the desk. Commands raise `Refused` with a sentence."""
+
+    def __init__(
+        self,
+        *,
+        core: TradingCore,
+        gateway: OrderGateway,
+        journal: Journal,
+        clock: Clock,
+        bus: Bus,
+        log: DeskLog,
+        get_setting: Callable[[str], Any],
+        set_setting: Callable[[str, Any], None],
+        folder: Path | None = None,
+    ) -> None:
+        """`folder`: the user's own strategies."""
+        self._core, self._gateway, self._journal, self._clock = core, gateway, journal, clock
+        self._bus, self._log, self.folder = bus, log, folder
+        self._get_setting = get_setting
+        #: Seconds of one call of a strategy's own code above which it is stopped.
+        self.stop_after = 2.0
+        self._desk = StrategyDesk(
+            core=core,
+            gateway=gateway,
+            clock=clock,
+            log=log,
+            failed=self._failed,
+            save=lambda run, state: set_setting(_key(run), state),
+            stop_after=lambda: self.stop_after,
+        )
+        self._live: dict[RunId, LiveRun] = {}
+        self._by_instrument: dict[InstrumentId, list[LiveRun]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._follow: asyncio.Task[None] | None = None
+        self._orders = bus.subscribe(*ORDER_EVENTS)
+        #: Grows with every change of a run.
+        self.version = 0
+
+    # Reading.
+
+    def installed(self) -> list[StrategyInfo]:
+        """Every strategy of the library, usable or not, with where it comes from. Loads them: not for a fast path."""
+        from workstation.strategies.library import list_strategies
+
+        return list_strategies(self.folder)
+
+    def runs(self) -> list[RunView]:
+        """Every run that the journal knows, ended ones too, the newest last."""
+        return [self.view(run_id) for run_id in self._core.strategy_runs]
+
+    def view(self, run_id: RunId) -> RunView:
+        """Raises KeyError for a run that there never was."""
+        run = self._core.strategy_runs[run_id]
+        live = self._live.get(run_id)
+        book = RunBook(run, self._desk) if live is None else live.book
+        view = RunView(run, book.position, book.equity, book.orders())
+        if live is None:
+            return view
+        code = getattr(live.strategy, "last_code", None)
+        return dataclasses.replace(view, calls=live.calls, slowest=1000 * live.slowest, code=code)
+
+    # Commands.
+
+    async def start(
+        self,
+        strategy: str,
+        instrument: InstrumentId,
+        *,
+        capital: Decimal,
+        interval: int = MINUTE,
+        params: dict[str, Any] | None = None,
+        restarts: bool = False,
+    ) -> StrategyRun:
+        """Start a strategy (a name of the library, or a file) on closed bars of `interval` ns. Raises `Refused`."""
+        if instrument not in self._core.instruments:
+            raise Refused(f"There is no instrument {instrument}.")
+        if not capital > 0:
+            raise Refused("The capital of a strategy must be above zero.")
+        if interval <= 0 or interval % (5 * 1_000_000_000):
+            raise Refused("The bars of a strategy are multiples of 5 s.")
+        made = await self._make(strategy, params or {})
+        run_id = f"{_name(strategy)}@{instrument}"
+        if (known := self._core.strategy_runs.get(run_id)) is not None and known.active:
+            raise Refused(f"{run_id} is {known.state} already.")
+        run = StrategyRun(
+            run_id=run_id,
+            strategy=strategy,
+            instrument=instrument,
+            interval=interval,
+            params=made.params,
+            capital=capital,
+            restarts=restarts,
+            since=self._clock.now(),
+        )
+        return await self._run(run, made, None)
+
+    async def stop(self, run_id: RunId, reason: str = "by the trader") -> StrategyRun:
+        """End it: `on_stop`, then its orders are pulled, protective ones too. What it holds stays."""
+        return await self._end(run_id, RunState.STOPPED, reason)
+
+    async def pause(self, run_id: RunId) -> StrategyRun:
+        """As `stop`, but it goes on with its state when it is resumed."""
+        return await self._end(run_id, RunState.PAUSED, "by the trader")
+
+    async def resume(self, run_id: RunId) -> StrategyRun:
+        """A paused strategy goes on. Raises `Refused`."""
+        run = self._known(run_id)
+        if run.state is not RunState.PAUSED:
+            raise Refused(f"{run_id} is {run.state}, not paused.")
+        made = await self._make(run.strategy, run.params)
+        run = replace(run, state=RunState.RUNNING, since=self._clock.now(), reason="")
+        return await self._run(run, made, self._get_setting(_key(run_id)) or {})
+
+    async def _run(self, run: StrategyRun, made: Strategy, state: dict[str, Any] | None) -> StrategyRun:
+        self._may_run()
+        if run.run_id in self._live:
+            raise Refused(f"{run.run_id} is running already.")
+        live = self._live_run(run, made, state)
+        try:
+            await self._record(run)
+        except Refused:
+            self._drop(run.run_id).silence()
+            raise
+        if self._live.get(run.run_id) is not live:  # a halt while this was being stored
+            raise Refused("The desk was halted meanwhile: the strategy was not started.")
+        live.begin()
+        return run
+
+    async def change(self, run_id: RunId, **params: Any) -> StrategyRun:
+        """Other parameters from the next event on, of a running or a paused strategy. Raises `Refused`."""
+        run = self._known(run_id)
+        if not run.active:
+            raise Refused(f"{run_id} is {run.state}.")
+        made = await self._make(run.strategy, run.params | params)
+        run = replace(run, params=made.params)
+        await self._record(run)
+        if (live := self._live.get(run_id)) is not None:
+            live.run = run
+            target = getattr(live.strategy, "inner", live.strategy)
+            live.change(partial(_set_all, target, made.params))
+        return run
+
+    # The desk's hooks.
+
+    async def restore(self) -> None:
+        """After the journal was folded: those that restart begin again, the others are stopped."""
+        self._follow = asyncio.create_task(self._follow_orders(), name="strategies: order events")
+        for run in [run for run in self._core.strategy_runs.values() if run.state is RunState.RUNNING]:
+            why = "the desk was closed"
+            if run.restarts and self._core.state is TradingState.ACTIVE:
+                try:
+                    made = await self._make(run.strategy, run.params)
+                except Refused as refused:
+                    why = str(refused)
+                else:
+                    live = self._live_run(run, made, self._get_setting(_key(run.run_id)) or {})
+                    await live.book.pull()  # it places its orders afresh
+                    if self._live.get(run.run_id) is live:
+                        live.begin()
+                        self._log.info("strategies", f"{run.run_id} runs again.")
+                    continue
+            await self._record(replace(run, state=RunState.STOPPED, since=self._clock.now(), reason=why))
+            await RunBook(run, self._desk).pull()
+
+    def market_moved(self, event: MarketEvent) -> None:
+        """One event of the market. Cheap where no strategy runs on the instrument."""
+        if (runs := self._by_instrument.get(event.instrument)) is not None:
+            trade = event if isinstance(event, Trade) else None
+            for live in runs:
+                live.market_moved(trade)
+
+    def market_jumped(self) -> None:
+        """A seek of a replay: bars of before it are void."""
+        for live in self._live.values():
+            live.rejoin()
+
+    def halt(self, reason: str) -> None:
+        """The desk halts: every strategy is silent at once. The kill switch pulls the orders; the journal's HALTED
+        stops the runs."""
+        for run_id in list(self._live):
+            self._drop(run_id).silence()
+            self._log.warning("strategies", f"{run_id} is stopped: {reason}.")
+        self.version += 1
+
+    async def close(self) -> None:
+        """The desk closes: what runs stays as it is in the journal. Working orders stay at their venues."""
+        if self._follow is not None:
+            self._follow.cancel()
+        for run_id in list(self._live):
+            self._drop(run_id).silence()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._orders.close()
+
+    # Inside.
+
+    async def _make(self, name: str, params: dict[str, Any]) -> Strategy:
+        """The strategy, its code loaded in a thread. Raises `Refused`."""
+        return await asyncio.to_thread(_load, name, self.folder, params)
+
+    def _live_run(self, run: StrategyRun, made: Strategy, state: dict[str, Any] | None) -> LiveRun:
+        from workstation.strategies.contract import SignalStrategy
+        from workstation.strategies.live_run import LiveRun
+
+        strategy = made
+        if isinstance(made, SignalStrategy):
+            from workstation.strategies.signal_live import SignalLive
+
+            market = self._core.market.markets[run.instrument]
+            closed = market.candles.series(run.interval).closed
+            strategy = SignalLive(made, closed, fee=float(market.instrument.taker_fee))
+        live = self._live[run.run_id] = LiveRun(run, strategy, self._desk, state)
+        self._by_instrument.setdefault(run.instrument, []).append(live)
+        return live
+
+    async def _end(self, run_id: RunId, state: RunState, reason: str) -> StrategyRun:
+        run = self._known(run_id)
+        if not run.active or run.state is state:
+            raise Refused(f"{run_id} is {run.state} already.")
+        run = replace(run, state=state, since=self._clock.now(), reason=reason)
+        live = self._drop(run_id) if run_id in self._live else None
+        await self._record(run)
+        if live is not None:
+            await live.end(say=True)
+        if held := self.view(run_id).position:
+            self._log.warning("strategies", f"{run_id} is {state} ({reason}) and holds {held}, without its orders.")
+        return run
+
+    def _failed(self, run_id: RunId, reason: str) -> None:
+        if run_id not in self._live:
+            return
+        live = self._drop(run_id)
+        run = replace(live.run, state=RunState.FAILED, since=self._clock.now(), reason=reason)
+        self._log.error("strategies", f"{run_id} is stopped, its orders are pulled: {reason}.")
+        self._task(self._bury(run, live))
+
+    async def _bury(self, run: StrategyRun, live: LiveRun) -> None:
+        pulled = asyncio.ensure_future(live.end(say=False))
+        await self._record(run)
+        await pulled
+
+    def _drop(self, run_id: RunId) -> LiveRun:
+        live = self._live.pop(run_id)
+        self._by_instrument[live.run.instrument].remove(live)
+        if not self._by_instrument[live.run.instrument]:
+            del self._by_instrument[live.run.instrument]
+        return live
+
+    async def _record(self, run: StrategyRun) -> None:
+        event = StrategyRunChanged(ts=self._clock.now(), run=run)
+        stored = self._journal.append(event)
+        self._core.apply_account(event)
+        self._bus.publish(event)
+        self.version += 1
+        self._log.info("strategies", f"{run.run_id} is {run.state}{f': {run.reason}' if run.reason else ''}.")
+        try:
+            await asyncio.wrap_future(stored)
+        except Exception as error:
+            raise Refused(f"The store did not take it: {error}") from error
+
+    async def _follow_orders(self) -> None:
+        async for event in self._orders:
+            order = self._core.orders.orders.get(event.client_id)
+            live = None if order is None else self._live.get(order.origin)
+            if live is None:
+                continue
+            if isinstance(event, OrderFilled):
+                live.filled(event.fill)
+            elif isinstance(event, OrderDenied | OrderRejected | OrderCanceled | OrderExpired):
+                live.ended_unfilled(event.client_id, event.reason)
+
+    def _known(self, run_id: RunId) -> StrategyRun:
+        if (run := self._core.strategy_runs.get(run_id)) is None:
+            raise Refused(f"There is no strategy {run_id}.")
+        return run
+
+    def _may_run(self) -> None:
+        if self._core.state is TradingState.HALTED:
+            raise Refused("The desk is HALTED: no strategy is started.")
+
+    def _task(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _key(run_id: RunId) -> str:
+    return f"strategy.{run_id}"
+
+
+def _name(strategy: str) -> str:
+    return Path(strategy.partition(".py:")[0]).stem if ".py" in strategy else strategy
+
+
+def _set_all(strategy: Strategy, params: dict[str, Any]) -> None:
+    for name, value in params.items():
+        setattr(strategy, name, value)
+
+
+def _load(name: str, folder: Path | None, params: dict[str, Any]) -> Strategy:
+    """Not for the loop: a strategy's file may do anything, and what signals need takes a second to load."""
+    from workstation.strategies.contract import SignalStrategy, StrategyError
+    from workstation.strategies.library import find_strategy
+
+    try:
+        info = find_strategy(name, folder)
+        if info.native or info.cls is None:
+            raise Refused(f"{info.name} was written for backtesting.py: it runs in backtests only.")
+        made: Strategy = info.cls(**params)
+    except (StrategyError, ParameterError) as error:
+        raise Refused(str(error)) from error
+    except Refused:
+        raise
+    except Exception as error:
+        raise Refused(f"{name} cannot be made: {type(error).__name__}: {error}") from error
+    if isinstance(made, SignalStrategy):
+        if made.NEEDS_PEER:
+            raise Refused(f"{info.name} needs the candles of a second instrument: it runs in backtests only.")
+        import workstation.strategies.signal_live  # noqa: F401
+    return made

@@ -1,0 +1,162 @@
+"""A signal strategy as an event strategy, for the desk: on each closed bar its signals are worked out again over all
+bars that are known, and `SignalPlay` decides as in a backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from workstation.domain.bar import Bar
+from workstation.domain.fill import Fill
+from workstation.domain.market import BookSnapshot
+from workstation.domain.order import Side
+from workstation.market.candles import Candles
+from workstation.strategies.contract import SignalStrategy, Strategy
+from workstation.strategies.exits import Reason
+from workstation.strategies.signal_play import SignalPlay
+
+#: Bars over which the signals are worked out: enough for the longest averages to have settled.
+MOST_BARS = 5_000
+_KEPT = ("side", "entry", "stop", "target", "best", "trailed", "lock", "peak")
+
+
+class SignalLive(Strategy):
+    """Entries and exits are market orders. The stop rests at the venue; the target is watched on the book, because on
+    a spot venue the stop alone binds what is held, and closes at the market once the best price has reached it.
+
+    `history`: closed bars from before the start, oldest first; they only warm the indicators up.
+    """
+
+    def __init__(self, inner: SignalStrategy, history: Sequence[Bar] = (), *, fee: float = 0.0) -> None:
+        super().__init__()
+        self.inner = inner
+        self.last_code = 0  # of the newest bar (see `SignalStrategy.codes`)
+        self.wants_book = inner.exits.take_profit > 0 or bool(inner.exits.roi)
+        self._bars = list(history)[-MOST_BARS:]
+        self._fee = fee
+        self._count = 0
+        self._play: SignalPlay | None = None
+        self._loaded: dict[str, Any] = {}
+        self._next = 0  # the side to enter once flat
+        self._closing: Reason | None = None
+        self._stop_id = ""
+        self._value = self._paid = 0.0
+
+    def on_load(self, state: dict[str, Any]) -> None:
+        self._loaded = state
+
+    def on_save(self) -> dict[str, Any]:
+        play = self._play
+        if play is None:
+            return {}
+        state = {name: getattr(play, name) for name in _KEPT}
+        return state | {"held": self._count - play.entry_bar if play.side else 0, "paid": self._paid}
+
+    def on_start(self) -> None:
+        cash = float(self.trader.equity)
+        play = self._play = SignalPlay(self.inner, cash=cash, fee=self._fee)
+        for name in _KEPT:
+            if name in self._loaded:
+                setattr(play, name, self._loaded[name])
+        play.entry_bar = -int(self._loaded.get("held", 0))
+        held = self.trader.position
+        if not held:
+            play.side, play.stop, play.target = 0, 0.0, 0.0
+        elif play.side:
+            self._protect()
+        self._paid = float(self._loaded.get("paid", cash))
+
+    def on_bar(self, bar: Bar) -> None:
+        self._bars.append(bar)
+        del self._bars[:-MOST_BARS]
+        play = self._started()
+        if play.side and play.closed_bar(self._count, bar.high, bar.low):
+            self._protect()
+        self._decide(bar)
+        self._count += 1
+
+    def on_book(self, book: BookSnapshot) -> None:
+        play = self._started()
+        if not play.side or not play.target or self._closing is not None:
+            return
+        levels = book.bids if play.side > 0 else book.asks
+        if not levels:
+            return
+        best = float(self.trader.instrument.price(levels[0][0]))
+        if play.side * (best - play.target) >= 0:
+            self._leave(Reason.TARGET)
+
+    def on_fill(self, fill: Fill) -> None:
+        play = self._started()
+        held = self.trader.position
+        if not held:
+            reason = self._closing or (Reason.TRAIL if play.trailed else Reason.STOP)
+            equity = float(self.trader.equity)
+            pnl = equity - self._paid
+            if play.side:
+                play.left(self._count, reason, pnl, pnl / self._value if self._value else 0.0, equity)
+            self._closing, self._stop_id, self._paid = None, "", equity
+            if self._next:
+                side, self._next = self._next, 0
+                self._enter(side, float(fill.price))
+        elif not play.side:
+            play.entered(fill.side.sign, float(fill.price), self._count)
+            self._value = abs(float(held)) * float(fill.price)
+            self._protect()
+        elif fill.side.sign == play.side:  # more of the same entry
+            self._value = abs(float(held)) * play.entry
+            self._protect()
+
+    def on_reject(self, client_id: str, reason: str) -> None:
+        if client_id == self._stop_id and self._started().side and self._closing is None:
+            self._stop_id = ""
+            self._leave(Reason.STOP)  # a position whose stop is refused is not kept
+
+    def _decide(self, bar: Bar) -> None:
+        candles = candles_of(self._bars)
+        plan, atr = self.inner.sizing.plan(candles), self.inner.exits.atr(candles)
+        self.last_code = int(self.inner.codes(candles)[-1])
+        leave, enter = self._started().decide(self._count, self.last_code, float(plan.amount[-1]), float(atr[-1]))
+        if leave is not None and self._closing is None and self.trader.position:
+            self._next = enter
+            self._leave(leave)
+        elif enter and not self.trader.position:
+            self._enter(enter, bar.close)
+
+    def _enter(self, side: int, price: float) -> None:
+        units = self._started().size(float(self.trader.equity), side, price)
+        if units > 0:
+            self.trader.order(Side.BUY if side > 0 else Side.SELL, Decimal(repr(units)), tag="entry")
+
+    def _leave(self, reason: Reason) -> None:
+        self._closing = reason
+        self._stop_id = ""
+        self.trader.close(reason.name.lower())
+
+    def _protect(self) -> None:
+        """One stop for all that is held, where it stands now."""
+        play, held = self._started(), self.trader.position
+        if self._closing is not None or not held:
+            return
+        if self._stop_id:
+            self.trader.cancel(self._stop_id)
+            self._stop_id = ""
+        if play.stop > 0:
+            way = Side.SELL if held > 0 else Side.BUY
+            tag = "trail" if play.trailed else "stop"
+            stop = Decimal(repr(play.stop))
+            self._stop_id = self.trader.order(way, abs(held), stop=stop, reduce_only=True, tag=tag)
+
+    def _started(self) -> SignalPlay:
+        if self._play is None:
+            raise RuntimeError("the strategy has not been started")
+        return self._play
+
+
+def candles_of(bars: Sequence[Bar]) -> Candles:
+    """Closed bars as strategies read them."""
+    table = np.array([(bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars], dtype=np.float64)
+    return Candles(np.array([bar.ts for bar in bars], dtype=np.int64), *table.T)
