@@ -65,9 +65,10 @@ class BarBroker:
 
     def __init__(self, candles: Candles, costs: Costs) -> None:
         self.costs = costs
-        self.open, self.high, self.low, self.close = (
-            column.tolist() for column in (candles.open, candles.high, candles.low, candles.close)
-        )
+        self.open: list[float] = candles.open.tolist()
+        self.high: list[float] = candles.high.tolist()
+        self.low: list[float] = candles.low.tolist()
+        self.close: list[float] = candles.close.tolist()
         self._funding = costs.funding_rates(candles).tolist()
         self._funded = costs.funding != 0
         self._margined = costs.leverage > 1 or costs.maintenance > 0
