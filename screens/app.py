@@ -6,7 +6,6 @@ import asyncio
 import gc
 import inspect
 import sys
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from screens.command_line import CommandLine
 from screens.commands import DeskCommands
 from screens.desk import ShellDesk
 from screens.desk_screen import DeskScreen
+from screens.frames import Frames
 from screens.jump import Jump
 from screens.keyboard import Keyboard
 from screens.keys import display
@@ -57,14 +57,8 @@ from workstation.venues.contract import VenueError
 if TYPE_CHECKING:
     from screens.finder import Entry
 
-#: Beneath a dialog the panes go on, at this fraction of the frame rate.
-_COVERED = 4
-#: No pane's `PACE` is larger.
-_SLOWEST = 4
 #: So many of the palette's entries are remembered as used lately.
 _RECENT = 10
-#: The status bar is painted this many times a second.
-_STATUS_RATE = 5
 
 
 class TwsApp(App[None]):
@@ -121,9 +115,7 @@ class TwsApp(App[None]):
         self.workspace.mouse = LayoutMouse(self.workspace, self.layouts)
         self.keyboard = Keyboard(self)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._frames = 0
-        self._painted_activity: object = None
-        self._quiet = 0  # frames since something last happened
+        self.frames = Frames(self)
         #: Set once the desk has been painted for the first time: what is slow begins after it.
         self.first_frame = asyncio.Event()
         self.ink: Ink = INKS[DARK]
@@ -170,7 +162,7 @@ class TwsApp(App[None]):
         self.call_after_refresh(self.first_frame.set)
 
     def on_mount(self) -> None:
-        self.set_interval(1 / self.desk_settings.market.frame_rate, self.frame, name="frame")
+        self.set_interval(1 / self.desk_settings.market.frame_rate, self.frames.paint, name="frame")
         self.engine.on_kill_from_outside = self._killed_from_outside
         self.engine.alerts.on_fired = partial(ring, self)
         self.set_interval(POLL_SECONDS, self.live.poll, name="files of theme and keymap")
@@ -185,35 +177,9 @@ class TwsApp(App[None]):
     # -- the one timer
 
     def frame(self) -> None:
-        """Paint what can be seen, once."""
-        if not self.screen_stack:
-            return  # the desk is closing
-        self.keyboard.tick()
-        self._frames += 1
-        top = self.screen
-        covered = top is not self.desk_screen
-        activity = (self.engine.activity, self.travel.version)
-        self._quiet = self._quiet + 1 if activity == self._painted_activity else 0
-        self._painted_activity = activity
-        if not covered and self._quiet > _SLOWEST and self._frames % self.desk_settings.market.frame_rate:
-            return  # nothing has happened: once a second is enough for ages and clocks
-        now = self.travel.engine.clock.now()
-        if not covered or self._frames % _COVERED == 0:
-            for number, pane in enumerate(self.workspace.shown()):
-                if self._quiet > _SLOWEST or (self._frames + number) % pane.PACE == 0 or pane.has_focus_within:
-                    self.workspace.guard(pane, partial(_paint, pane, now))
-        if covered and hasattr(top, "tick"):
-            try:
-                top.tick(self.engine.clock.now())
-            except Exception as error:  # a dialog that fails goes; the desk stays
-                self.engine.log.error("desk", f"A dialog has failed: {error!r}", traceback.format_exc())
-                self.toast(f"The dialog has failed: {error!r}", error=True)
-                top.dismiss(None)
-        if self._frames % max(1, self.desk_settings.market.frame_rate // _STATUS_RATE) == 0:
-            self.refresh_bars()
-            self.desk_screen.notices.tick()
-            if (problem := self.state.save()) is not None:
-                self.toast(problem, error=True)
+        """Paint what can be seen, once and whole."""
+        for _ in self.frames.steps():
+            pass
 
     def refresh_bars(self) -> None:
         if not self.desk_screen.footer.is_attached:
@@ -393,11 +359,6 @@ class TwsApp(App[None]):
             if isinstance(owner, Widget) and (pane := self.workspace.pane_with(owner)) is not None:
                 return pane
         return None
-
-
-def _paint(pane: Pane, now: int) -> None:
-    pane.paint(now)
-    pane.flush()
 
 
 def tune_interpreter() -> None:

@@ -107,7 +107,7 @@ async def test_only_panes_that_can_be_seen_are_painted(open_desk):
         await desk.painted(pilot)
         before = hidden.paints
         for _ in range(5):
-            desk.app._painted_activity = None  # as if the market had moved
+            desk.app.frames._painted_activity = None  # as if the market had moved
             desk.app.frame()
         assert hidden.paints == before
 
@@ -121,7 +121,7 @@ async def test_a_market_that_stands_still_is_painted_once_a_second_only(open_des
         for _ in range(2 * rate):
             desk.app.frame()
         assert shown.paints - before == 2
-        desk.app._painted_activity = None
+        desk.app.frames._painted_activity = None
         desk.app.frame()
         assert shown.paints - before == 3
 

@@ -1,0 +1,83 @@
+"""The one timer of the screen: paints the panes that can be seen, and lets keys in between them."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from screens.pane import Pane
+
+if TYPE_CHECKING:
+    from screens.app import TwsApp
+
+#: Beneath a dialog the panes go on, at this fraction of the frame rate.
+_COVERED = 4
+#: No pane's `PACE` is larger.
+_SLOWEST = 4
+#: The status bar is painted this many times a second.
+_STATUS_RATE = 5
+
+
+class Frames:
+    """Called at the frame rate. A desk on which nothing happens is painted once a second, for ages and clocks.
+
+    A whole frame takes some 10 ms of a busy desk at 160×48, a pane 1 to 4: a key that comes in the middle of a frame
+    is not made to wait for its end.
+    """
+
+    def __init__(self, app: TwsApp) -> None:
+        self._app = app
+        self._count = 0
+        self._painted_activity: object = None
+        self._quiet = 0  # frames since something last happened
+
+    async def paint(self) -> None:
+        """One frame, with a turn of the event loop after each pane."""
+        for _ in self.steps():
+            await asyncio.sleep(0)
+
+    def steps(self) -> Iterator[None]:
+        """One frame in steps that each leave the screen whole."""
+        app = self._app
+        if not app.screen_stack:
+            return  # the desk is closing
+        rate = app.desk_settings.market.frame_rate
+        app.keyboard.tick()
+        self._count += 1
+        count, top = self._count, app.screen
+        covered = top is not app.desk_screen
+        activity = (app.engine.activity, app.travel.version)
+        self._quiet = self._quiet + 1 if activity == self._painted_activity else 0
+        self._painted_activity = activity
+        if not covered and self._quiet > _SLOWEST and count % rate:
+            return  # nothing has happened
+        now = app.travel.engine.clock.now()
+        if not covered or count % _COVERED == 0:
+            for number, pane in enumerate(app.workspace.shown()):
+                if self._quiet > _SLOWEST or (count + number) % pane.PACE == 0 or pane.has_focus_within:
+                    if app.workspace.panes.get(pane.slot) is pane:  # still there after what came in between
+                        app.workspace.guard(pane, partial(_paint, pane, now))
+                    yield
+        if not app.screen_stack:
+            return  # closed in between
+        if covered and app.screen is top and hasattr(top, "tick"):
+            try:
+                top.tick(app.engine.clock.now())
+            except Exception as error:  # a dialog that fails goes; the desk stays
+                app.engine.log.error("desk", f"A dialog has failed: {error!r}", traceback.format_exc())
+                app.toast(f"The dialog has failed: {error!r}", error=True)
+                top.dismiss(None)
+            yield
+        if count % max(1, rate // _STATUS_RATE) == 0:
+            app.refresh_bars()
+            app.desk_screen.notices.tick()
+            if (problem := app.state.save()) is not None:
+                app.toast(problem, error=True)
+
+
+def _paint(pane: Pane, now: int) -> None:
+    pane.paint(now)
+    pane.flush()
