@@ -55,6 +55,7 @@ from workstation.watch.watchdog import Watchdog
 if TYPE_CHECKING:
     from workstation.research.bench.client import Bench
     from workstation.store import EquitySnapshot
+    from workstation.store.reader import StoredBacktest
     from workstation.store.store import Store
     from workstation.venues.pump import MarketPump
     from workstation.venues.replay import ReplayControl
@@ -514,6 +515,17 @@ class Engine(DeskCommands):
 
             self._bench = Bench()
         return self._bench
+
+    def save_backtest(self, run: StoredBacktest) -> None:
+        """Keep a backtest; nothing is kept before the store is open."""
+        if self._store is not None and self._store.failure is None:
+            self._store.save_backtest(run)
+
+    async def backtests(self, last: int = 200) -> list[StoredBacktest]:
+        """The newest stored backtests, newest first, read off the loop. Raises StoreError."""
+        if self._store is None:
+            return []
+        return await asyncio.to_thread(self._store.backtests, last)
 
     # Recording and settings.
 

@@ -33,6 +33,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("view_back", "Previous table", "The table before this one.", ("V",), group="View"),
     Action("enter_view", "Into the table / back", "Moves the cursor from the form into the table or map, and back.",
            ("f",), group="View", footer=92, short="Into table"),
+    Action("runs", "Stored runs", "Every run is kept: Enter makes one again and says whether the digits are the same.",
+           ("u",), group="View"),
+    Action("compare", "Compare with the stored run", "The table Figures shows the stored run under the cursor beside "
+           "the one that shows; again for none.", ("a",), group="View"),
     Action("back", "Back", "Calls the search off; else goes back to the form and shows the whole chart.", ("escape",),
            group="View", palette=False),
     Action("sweep", "Sweep two parameters", "Runs a map of two parameters; it fills while it runs. ↔ and ↕ in the form "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: Tables and maps, in the order of `v`; the big ones take the room of the account's chart.
-VIEWS = ("trades", "figures", "months", "sweep", "luck", "walk")
+VIEWS = ("trades", "figures", "months", "sweep", "luck", "walk", "runs")
 _BIG = ("sweep", "luck", "walk")
 
 

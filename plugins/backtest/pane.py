@@ -251,6 +251,11 @@ class BacktestPane(PaintedPane):
             case "trades":
                 top = self._keep_in_sight(session.trades.count, height - 1)
                 return views.trades(session.trades, answer, width, height, ink, self.cursor, top, active)
+            case "runs":
+                top = self._keep_in_sight(len(session.stored), height - 1)
+                return views.runs(session.stored, session, width, height, ink, self.cursor, top, active)
+            case "figures" if session.compared is not None:
+                return views.compared(answer.metrics, session.compared, width, height, ink, top)
             case "figures":
                 return views.figures(answer.metrics, width, height, ink, top)
             case "months":
@@ -425,6 +430,8 @@ class BacktestPane(PaintedPane):
         self.view = view
         self.settings["view"] = view
         self.save_settings()
+        if view == "runs":
+            self.session.read_stored()
         if self._columns != columns:
             self._show_stretch()
 
@@ -457,6 +464,8 @@ class BacktestPane(PaintedPane):
             self._cursors["trades"] = max(0, min(self.cursor + down + across, session.trades.count - 1))
             if self._stretch is not None:
                 self._centre()
+        elif self.view == "runs":
+            self._cursors["runs"] = max(0, min(self.cursor + down + across, len(session.stored) - 1))
         else:
             most = views.figure_rows(self.space.right) if self.view == "figures" else 60
             self._tops[self.view] = max(0, min(self._tops.get(self.view, 0) + down, most - 3))
@@ -469,6 +478,9 @@ class BacktestPane(PaintedPane):
                 self._zoom_to(max(_LEAST_BARS, self._columns))
             else:
                 self._centre()
+        elif self.view == "runs" and self.cursor < len(session.stored):
+            self._stretch = None
+            session.run_stored(session.stored[self.cursor])
         elif self.view == "sweep" and session.sweep is not None:
             sweep = session.sweep
             if (sweep.request.setup.strategy, sweep.request.setup.candles) != (self.form.strategy, self.form.candles):
@@ -500,6 +512,16 @@ class BacktestPane(PaintedPane):
 
     def action_last(self) -> None:
         self._move(1_000_000)
+
+    def action_compare(self) -> None:
+        if self.view != "runs" or self.cursor >= len(self.session.stored):
+            self.toast("Choose a stored run in the table Runs first.", error=True)
+            return
+        self.session.compare(self.session.stored[self.cursor])
+
+    def action_runs(self) -> None:
+        self._show_view("runs")
+        self.in_view = True
 
     # -- the chart
 

@@ -6,7 +6,7 @@ import asyncio
 import math
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from plugins.backtest.form import Form, space
@@ -30,6 +30,8 @@ from workstation.research.bench.messages import (
     WalkRequest,
     WalkStep,
 )
+from workstation.store.errors import StoreError
+from workstation.store.reader import StoredBacktest
 
 #: A run that takes longer than this is called off by the next change; a shorter one is let end and painted.
 _PATIENCE = 0.4
@@ -37,6 +39,8 @@ _PATIENCE = 0.4
 _STILL = 0.5
 #: Most columns and rows of a sweep.
 ACROSS, DOWN = 30, 16
+#: Stored runs that are listed at most.
+_STORED = 200
 _ORDER = {"bad": 0, "warning": 1, "unknown": 2, "good": 3}
 
 
@@ -120,6 +124,10 @@ class Session:
         self.judged: Setup | None = None
         self.walk_steps: list[WalkStep] = []
         self.walk_answer: WalkAnswer | None = None
+        self.stored: list[StoredBacktest] = []
+        self.compared: StoredBacktest | None = None
+        self._rerun: StoredBacktest | None = None
+        self._fresh: dict[str, StoredBacktest] = {}
         self.on_answer: Callable[[RunAnswer], None] = lambda answer: None
         self._tried: dict[tuple[str, str], dict[str, float]] = {}
         self._again = False
@@ -213,8 +221,56 @@ class Session:
         self._tried.setdefault(key, {})[repr(sorted(answer.setup.params.items()))] = answer.ratio
         if self.judged != answer.setup:
             self.judgement = None
+        self._keep(answer)
         self.bump()
         self.on_answer(answer)
+
+    # -- stored runs
+
+    def _keep(self, answer: RunAnswer) -> None:
+        """Store the run, and say whether one that was made again gave the same digits."""
+        setup = answer.setup
+        run = StoredBacktest(
+            ts=self.engine.clock.now(), strategy=setup.strategy, candles=setup.candles, setup=asdict(setup),
+            seed=setup.seed, fingerprint=answer.fingerprint, code=answer.code, digest=answer.digest,
+            figures={name: value if math.isfinite(value) else None for name, value in answer.metrics.items()},
+        )  # fmt: skip
+        self._fresh[run.id] = run  # the writer takes a moment
+        self.engine.save_backtest(run)
+        before, self._rerun = self._rerun, None
+        if before is None or before.setup != run.setup:
+            return
+        if before.digest == run.digest:
+            self.notice = "the same digits as stored"
+        elif before.fingerprint != run.fingerprint:
+            self.notice = "other digits: the candles are not the same"
+        elif before.code != run.code:
+            self.notice = "other digits: the code is not the same"
+        else:
+            self.notice = "other digits than stored"
+
+    def read_stored(self) -> None:
+        """Read the stored runs again."""
+        self._spawn(self._read_stored())
+
+    async def _read_stored(self) -> None:
+        try:
+            found = {run.id: run for run in await self.engine.backtests()} | self._fresh
+            self.stored = sorted(found.values(), key=lambda run: -run.ts)[:_STORED]
+        except StoreError as error:
+            self._refuse(f"The stored runs cannot be read: {error}")
+        self.bump()
+
+    def run_stored(self, run: StoredBacktest) -> None:
+        """Make a stored run again."""
+        self.form.restore(Setup(**run.setup))
+        self._rerun = run
+        self.run()
+
+    def compare(self, run: StoredBacktest) -> None:
+        """Show a stored run's figures beside those of the one that shows; once more for none."""
+        self.compared = None if self.compared is not None and self.compared.id == run.id else run
+        self.bump()
 
     def show(self, first: int, last: int, width: int) -> None:
         """Another stretch of the run's bars; `last` 0 shows all."""

@@ -14,6 +14,7 @@ from plugins.backtest.parts import Line, Part, fit, number, price, when
 from plugins.backtest.session import Session, Sweep, TradeList
 from screens.theme import Ink, mix
 from workstation.research.bench.messages import FanLines, RunAnswer, Verdict, WalkStep
+from workstation.store.reader import StoredBacktest
 
 #: Figures by name: label, form, unit, and whether its sign is coloured.
 FIGURES: tuple[tuple[str, str, str, str, bool], ...] = (
@@ -90,6 +91,52 @@ def figures(metrics: dict[str, Any], width: int, height: int, ink: Ink, top: int
                 room = wide - 1 - len(gap) - len(text)
                 parts += [(f" {label:<{max(0, room)}.{max(0, room)}}", ink.dim), (text + gap, style)]
         lines.append(fit(parts, width, ink.text))
+    return lines
+
+
+def compared(now: dict[str, Any], run: StoredBacktest, width: int, height: int, ink: Ink, top: int) -> list[Line]:
+    """The figures of the run that shows beside those of a stored one."""
+    words = "  ".join(f"{name} {_short(value)}" for name, value in run.setup["params"].items())
+    head = f" {'':<18}{'this run':>14}{'stored':>14}{'difference':>14}"
+    head += f"   stored: {run.strategy} on {run.candles}, {words}"
+    lines = [fit([(head, ink.dim)], width, ink.text)]
+    for name, label, _, _, _ in FIGURES[top : top + height - 1]:
+        mine, theirs = now.get(name), run.figures.get(name)
+        gap = None if mine is None or theirs is None or not math.isfinite(mine) else mine - theirs
+        mark = ink.signed(gap)
+        parts = [
+            (f" {label:<18}", ink.dim),
+            (f"{figure_text(name, mine):>14}{figure_text(name, theirs):>14}", ink.text),
+            (f"{number(gap, '+,.2f'):>14}", mark),
+        ]
+        lines.append(fit(parts, width, ink.text))
+    return lines
+
+
+def runs(stored: Sequence[StoredBacktest], session: Session, width: int, height: int, ink: Ink, cursor: int, top: int,
+         active: bool) -> list[Line]:  # fmt: skip
+    """The stored runs, the newest first."""
+    head = f" {'Run at':<17}{'Return':>11}{'Max DD':>10}{'Sharpe':>8}{'Trades':>8}  Strategy and parameters"
+    lines = [fit([(head, ink.dim)], width, ink.text)]
+    if not stored:
+        return [*lines, fit([(" No stored run yet.", ink.dim)], width, ink.text)]
+    for index in range(top, min(len(stored), top + height - 1)):
+        run = stored[index]
+        marked = session.compared is not None and session.compared.id == run.id
+        words = "  ".join(f"{name} {_short(value)}" for name, value in run.setup["params"].items())
+        gained = run.figures.get("return_pct")
+        parts = [
+            ("≠" if marked else " ", ink.own),
+            (f"{when(run.ts, 0):<17}", ink.dim),
+            (f"{figure_text('return_pct', gained):>11}", ink.signed(gained)),
+            (f"{figure_text('max_drawdown_pct', run.figures.get('max_drawdown_pct')):>10}", ink.text),
+            (f"{figure_text('sharpe', run.figures.get('sharpe')):>8}", ink.text),
+            (f"{figure_text('n_trades', run.figures.get('n_trades')):>8}", ink.text),
+            (f"  {run.strategy}", ink.text),
+            (f" on {run.candles}  {words}", ink.dim),
+        ]
+        under = (ink.on_cursor if active else ink.on_flash) if index == cursor else Style()
+        lines.append(fit(parts, width, under))
     return lines
 
 

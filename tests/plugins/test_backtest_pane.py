@@ -82,6 +82,20 @@ async def test_the_page_opens_with_a_run_and_a_held_key_moves_the_parameter_and_
         await until(desk, pilot, still(pane, fast=10))
         assert pane.session.answer.digest == before.digest, "the same parameters give the same digits"
 
+        # It is stored, made again to the same digits, and compared.
+        await pilot.press("right")
+        await until(desk, pilot, still(pane, fast=11))
+        await pilot.press("u")
+        await until(desk, pilot, lambda: len(pane.session.stored) >= 2, 10)
+        at = [run.digest for run in pane.session.stored].index(before.digest)
+        await pilot.press(*["down"] * at, "enter")
+        await until(desk, pilot, still(pane, fast=10))
+        assert pane.session.answer.digest == before.digest
+        assert "the same digits as stored" in desk.screen_text()
+        await pilot.press("a", *["V"] * 5)
+        await desk.painted(pilot)
+        assert "difference" in desk.screen_text()
+        await pilot.press("V", "escape")
         # The trade under the cursor is shown in the chart.
         await pilot.press("f", "end", "enter")
         trade = pane.session.trades.entry_bar[-1]

@@ -71,8 +71,18 @@ _M0002 = tuple(
     f"ALTER TABLE orders ADD COLUMN {column} TEXT" for column in ("display", "trail", "trail_bps", "activation_price")
 )
 
+#: Backtests.
+_M0003 = (
+    """CREATE TABLE backtests (
+        id TEXT NOT NULL PRIMARY KEY, ts INTEGER NOT NULL, strategy TEXT NOT NULL, candles TEXT NOT NULL,
+        setup TEXT NOT NULL, seed INTEGER NOT NULL, fingerprint TEXT NOT NULL, code TEXT NOT NULL,
+        digest TEXT NOT NULL, figures TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX backtests_ts ON backtests (ts)",
+)
+
 #: MIGRATIONS[n - 1] brings a file from version n - 1 to version n.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_M0001, _M0002)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_M0001, _M0002, _M0003)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

@@ -44,6 +44,28 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class StoredBacktest(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored backtest; `setup` is all that decides it but candles and code, which `fingerprint` and `code` name."""
+
+    ts: int
+    strategy: str
+    candles: str
+    setup: dict[str, Any]
+    seed: int
+    fingerprint: str
+    code: str
+    digest: str
+    figures: dict[str, float | None]
+
+    @property
+    def id(self) -> str:
+        """The same run again has the same name."""
+        import hashlib
+
+        parts = (msgspec.json.encode(self.setup, order="sorted"), self.fingerprint, self.code, self.digest)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A read-only connection. SQLite's errors come out as StoreError."""
@@ -127,6 +149,19 @@ def equity(path: Path, account: str | None, since: int) -> list[EquitySnapshot]:
 def equity_curve(path: Path, account: str, since: int, bucket: int) -> list[tuple[int, Decimal]]:
     sql = """SELECT max(ts) AS ts, equity FROM equity WHERE account = ? AND ts >= ? GROUP BY ts / ? ORDER BY ts"""
     return [(row["ts"], Decimal(row["equity"])) for row in rows(path, sql, (account, since, bucket))]
+
+
+def backtests(path: Path, last: int) -> list[StoredBacktest]:
+    sql = """SELECT ts, strategy, candles, setup, seed, fingerprint, code, digest, figures FROM backtests
+             ORDER BY ts DESC LIMIT ?"""
+    found = rows(path, sql, (last,))
+    return [
+        msgspec.convert(
+            {**row, "setup": msgspec.json.decode(row["setup"]), "figures": msgspec.json.decode(row["figures"])},
+            StoredBacktest,
+        )
+        for row in found
+    ]
 
 
 def log(path: Path, last: int) -> list[LogEntry]:

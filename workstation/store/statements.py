@@ -39,4 +39,5 @@ def compile_statements() -> Statements:
         log=_insert(tables.LogRow, skip="id"),
         setting=_insert(tables.SettingRow, replace_by="key"),
         instrument=_insert(tables.InstrumentRow, replace_by="id"),
+        backtest=_insert(tables.BacktestRow, replace_by="id"),
     )

@@ -26,7 +26,7 @@ from workstation.store import migrations, reader
 from workstation.store.codec import Event, Row, exact_text, to_json
 from workstation.store.errors import StoreError, sentence
 from workstation.store.lock import DeskLock
-from workstation.store.reader import EquitySnapshot, LogEntry, Receipt
+from workstation.store.reader import EquitySnapshot, LogEntry, Receipt, StoredBacktest
 from workstation.store.writer import Statements, Submission, Writer
 
 type Report = Callable[[StoreError], None]
@@ -169,6 +169,12 @@ class Store:
             self._later(_PRUNE_LOG, (LOG_KEPT,))
         self._logged += 1
 
+    def save_backtest(self, run: StoredBacktest) -> None:
+        """A backtest; the same one again only gets its time. Not critical: written with the next commit or a moment
+        later."""
+        told = (run.strategy, run.candles, to_json(run.setup), run.seed, run.fingerprint, run.code, run.digest)
+        self._later(self._statements.backtest, (run.id, run.ts, *told, to_json(run.figures)))
+
     def flush(self) -> None:
         """Wait until everything submitted so far is on the disk. Raises StoreError if writing failed."""
         self._submit().result()
@@ -229,6 +235,10 @@ class Store:
     def equity_curve(self, account: str, since: int, bucket: int) -> list[tuple[int, Decimal]]:
         """(UTC ns, equity) at or after `since`, oldest first: the last snapshot of every `bucket` ns."""
         return reader.equity_curve(self.path, account, since, bucket)
+
+    def backtests(self, last: int = 200) -> list[StoredBacktest]:
+        """The newest backtests, newest first."""
+        return reader.backtests(self.path, last)
 
     def log(self, last: int = 1000) -> list[LogEntry]:
         """The newest log entries, oldest first."""

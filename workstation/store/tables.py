@@ -168,3 +168,21 @@ class InstrumentRow(SQLModel, table=True):
     id: str = Field(primary_key=True, sa_type=Text)
     terms: str = _text()
     updated_at: int
+
+
+class BacktestRow(SQLModel, table=True):
+    """A backtest: what decided it (`setup` as JSON, the candles' fingerprint, the code's version, the seed), a digest
+    of every number of the result, and its figures as JSON. The same run again is the same row."""
+
+    __tablename__ = "backtests"
+    __table_args__ = (Index("backtests_ts", "ts"), {"sqlite_strict": True})
+    id: str = Field(primary_key=True, sa_type=Text)
+    ts: int
+    strategy: str = _text()
+    candles: str = _text()
+    setup: str = _text()
+    seed: int
+    fingerprint: str = _text()
+    code: str = _text()
+    digest: str = _text()
+    figures: str = _text()

@@ -44,6 +44,7 @@ class Statements:
     log: str
     setting: str
     instrument: str
+    backtest: str
 
 
 @dataclass(frozen=True, slots=True)
