@@ -52,7 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object, alone on standard output")
     if command == "backtest":
         parser.description = "Test one strategy on candles."
-        parser.add_argument("--engine", choices=("fast", "event", "backtesting"), help="fast, if it is not said")
+        parser.add_argument(
+            "--engine",
+            choices=("fast", "event", "backtesting"),
+            help="fast (event for strategies on events), if it is not said",
+        )
         return
     parser.description = "Test every combination of parameters (or a random part) and rank them."
     parser.add_argument("--grid", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help="or NAME=a,b,c")
@@ -71,11 +75,13 @@ _EXIT_HELP = (
 def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str], object]) -> int:
     """One backtest, its report through `write`. Raises the project's own errors, each a sentence."""
     from workstation.research.engine import BacktestError, engine
+    from workstation.strategies.contract import SignalStrategy
     from workstation.strategies.library import find_strategy
 
     info = find_strategy(options.strategy, strategies)
     candles, costs = _candles(options), _costs(options)
-    name = options.engine or ("backtesting" if info.native else "fast")
+    event = info.cls is not None and not info.native and not issubclass(info.cls, SignalStrategy)
+    name = options.engine or ("backtesting" if info.native else "event" if event else "fast")
     if info.native:
         if name != "backtesting":
             raise BacktestError(f"{info.name} was written for backtesting.py: only --engine backtesting runs it.")

@@ -16,6 +16,7 @@ from workstation.strategies.shipped.rsi_bollinger import RsiBollinger
 from workstation.strategies.shipped.sma_cross import SmaCross
 
 SHIPPED = [info for info in list_strategies() if info.source.startswith("tws ")]
+SIGNALS = [info for info in SHIPPED if info.cls is not None and issubclass(info.cls, SignalStrategy)]
 WALK = random_walk(900, seed=21).with_peer(random_walk(900, seed=22))
 
 
@@ -35,7 +36,7 @@ def test_all_of_them_are_there() -> None:
     assert names == {
         "sma_cross", "ema_cross", "macd", "rsi", "bollinger", "rsi_bollinger", "ibs_mean_reversion", "donchian",
         "supertrend", "adx_trend", "keltner_squeeze", "vwap_reversion", "ts_momentum", "trend_pullback", "buy_and_hold",
-        "pairs",
+        "pairs", "grid", "dca",
     }  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def test_its_docstring_gives_idea_rules_parameters_and_source(info: StrategyInfo
         assert parameter.parse(str(parameter.default)) == parameter.default
 
 
-@pytest.mark.parametrize("info", SHIPPED, ids=ids)
+@pytest.mark.parametrize("info", SIGNALS, ids=ids)
 def test_no_signal_depends_on_later_bars(info: StrategyInfo) -> None:
     whole = made(info).codes(WALK)
     assert np.count_nonzero(whole) > 0
@@ -57,7 +58,7 @@ def test_no_signal_depends_on_later_bars(info: StrategyInfo) -> None:
         np.testing.assert_array_equal(made(info).codes(WALK.slice(0, cut)), whole[:cut])
 
 
-@pytest.mark.parametrize("info", SHIPPED, ids=ids)
+@pytest.mark.parametrize("info", SIGNALS, ids=ids)
 def test_the_direction_keeps_to_its_side(info: StrategyInfo) -> None:
     assert info.cls is not None
     assert not np.any(info.cls(direction="long").codes(WALK) & 12)
@@ -66,7 +67,7 @@ def test_the_direction_keeps_to_its_side(info: StrategyInfo) -> None:
 
 def test_few_bars_are_no_error() -> None:
     short = random_walk(3).with_peer(random_walk(3, seed=9))
-    for info in SHIPPED:
+    for info in SIGNALS:
         assert len(made(info).codes(short)) == 3
 
 
