@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
+from screens.figures import plain_text
+from screens.own_orders import is_stop
 from screens.painted import PaintedPane
 from screens.pane import Desk
 from screens.sight import Sight
 from workstation.domain.events import OrderAmended, OrderAmendRejected, OrderCanceled, OrderCancelRejected, OrderFilled
+from workstation.domain.numbers import ZERO, add
 from workstation.domain.order import Order, OrderState
 from workstation.trading.command_run import outcome
 
@@ -66,3 +70,21 @@ class OrderEntryPane(PaintedPane):
             self.toast(f"{order.instrument}: {sentence}", error=bad)
         else:
             self.say(sentence, bad)
+
+    async def amend_by(self, order: Order, by: Decimal) -> None:
+        """Move an order by so much in price, a waiting stop with its limit, and tell what came of it."""
+        if is_stop(order):
+            stop = add(order.stop_price or ZERO, by)
+            limit = None if order.price is None else add(order.price, by)
+            amended = await self.engine.amend(order.client_id, price=limit, stop_price=stop)
+        else:
+            amended = await self.engine.amend(order.client_id, price=add(order.price or ZERO, by))
+        amended = await self.answered(amended)
+        what = f"{order.side.capitalize()} {plain_text(order.leaves)}"
+        if reason := self.refusal(amended):
+            self.say(f"{what} was not moved: {reason}", bad=True)
+        elif amended.is_closed:
+            self.say(f"{what}: {outcome(amended)}")
+        else:
+            price = (amended.stop_price if is_stop(amended) else amended.price) or ZERO
+            self.say(f"{what} moved to {plain_text(price)}.")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from msgspec.structs import replace
 
 from plugins.books.cursor import LadderCursor
 from plugins.books.keys import LADDER_ACTIONS
 from plugins.books.model import row_of
-from plugins.books.own import Moved, Staged, is_stop, order_ticks
+from plugins.books.own import Moved, Staged
 from screens.figures import plain_text, quantity_text
+from screens.own_orders import order_ticks
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, add, divide, multiply
@@ -149,7 +149,7 @@ class OrderEntry(LadderCursor):
             if order is None or order.is_closed:
                 self.say("The order was done before it could be amended.", bad=True)
                 continue
-            self.spawn(self._amend(order, instrument.price(staged.ticks)))
+            self.spawn(self.amend_by(order, instrument.price(staged.ticks)))
 
     def send(self, draft: OrderDraft) -> None:
         """Send an order and tell what came of it. It says how old the book is that the trader saw."""
@@ -217,23 +217,6 @@ class OrderEntry(LadderCursor):
             ids = tuple(order.client_id for order in moved)
             self.staged = Moved(first.side, ids, start, 0, quantity)
         self._drag(ticks)
-
-    async def _amend(self, order: Order, by: Decimal) -> None:
-        if is_stop(order):
-            stop = add(order.stop_price or ZERO, by)
-            limit = None if order.price is None else add(order.price, by)
-            amended = await self.engine.amend(order.client_id, price=limit, stop_price=stop)
-        else:
-            amended = await self.engine.amend(order.client_id, price=add(order.price or ZERO, by))
-        amended = await self.answered(amended)
-        what = f"{order.side.capitalize()} {plain_text(order.leaves)}"
-        if reason := self.refusal(amended):
-            self.say(f"{what} was not moved: {reason}", bad=True)
-        elif amended.is_closed:
-            self.say(f"{what}: {outcome(amended)}")
-        else:
-            price = (amended.stop_price if is_stop(amended) else amended.price) or ZERO
-            self.say(f"{what} moved to {plain_text(price)}.")
 
     # -- cancelling and the position
 

@@ -8,25 +8,15 @@ from decimal import Decimal
 
 from plugins.books.figures import own_text, quantity_text
 from plugins.books.model import row_of
+from screens.own_orders import is_stop, order_ticks
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import ZERO, add, divide
+from workstation.domain.numbers import ZERO, add
 from workstation.domain.order import Order, OrderState, Side
 from workstation.trading.plans.rows import is_kept
 
 _ON_THEIR_WAY = frozenset(
     {OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND}
 )
-
-
-def order_ticks(order: Order, instrument: Instrument) -> int | None:
-    """Where an order stands in the ladder: its limit, a waiting stop's trigger; None for a market order."""
-    price = order.price if order.stop_price is None or order.triggered else order.stop_price
-    return None if price is None else int(divide(price, instrument.tick, Decimal(1)))
-
-
-def is_stop(order: Order) -> bool:
-    """Whether the order still waits for its trigger."""
-    return order.stop_price is not None and not order.triggered
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from plugins.chart.candles import ZOOMS
 from plugins.chart.keys import CHART_ACTIONS
-from plugins.chart.marks import Staged
+from plugins.chart.marks import Moved, Staged
 from plugins.chart.plot import Plot
 from plugins.chart.scale import PriceScale, round_step
 from plugins.chart.studies import Study, parse_studies
@@ -39,7 +40,7 @@ class ChartControl(OrderEntryPane):
         self.crosshair: int | None = None  # its price in ticks; None while it is hidden
         self.bar_ts: int | None = None  # the bar under the crosshair; None is the newest
         self.hovering = False  # the crosshair follows the mouse and goes with it
-        self.staged: Staged | None = None
+        self.staged: Staged | Moved | None = None
 
     # -- settings
 
@@ -135,7 +136,7 @@ class ChartControl(OrderEntryPane):
             at += direction * ticks
         self.crosshair = max(1, at)
         if self.staged is not None:
-            self.staged = Staged(self.staged.side, self.crosshair, self.staged.quantity)
+            self.staged = dataclasses.replace(self.staged, ticks=self.crosshair)
 
     def action_up(self) -> None:
         self._move_price(1)
@@ -144,10 +145,14 @@ class ChartControl(OrderEntryPane):
         self._move_price(-1)
 
     def action_tick_up(self) -> None:
-        self._move_price(1, 1)
+        self._nudge(1)
 
     def action_tick_down(self) -> None:
-        self._move_price(-1, 1)
+        self._nudge(-1)
+
+    def _nudge(self, direction: int) -> None:
+        """By a tick: what is staged, else the crosshair."""
+        self._move_price(direction, 1)
 
     def action_left(self) -> None:
         self._move_bar(-1)
@@ -280,7 +285,7 @@ class ChartControl(OrderEntryPane):
     def draft(self) -> OrderDraft | None:
         """The staged order as it would be sent."""
         instrument, staged = self.instrument, self.staged
-        if instrument is None or staged is None:
+        if instrument is None or not isinstance(staged, Staged):
             return None
         return OrderDraft(
             instrument=instrument.id,
@@ -290,12 +295,15 @@ class ChartControl(OrderEntryPane):
         )
 
     def takes(self) -> bool:
-        """Whether the staged order would trade at once, at least in part."""
+        """Whether what is staged would trade at once, at least in part; a stop: be triggered at once."""
         staged, book = self.staged, self.book
         if staged is None or book is None:
             return False
         best = book.best_ask if staged.side is OrderSide.BUY else book.best_bid
-        return best is not None and (staged.ticks - best) * staged.side.sign >= 0
+        if best is None:
+            return False
+        reach = (staged.ticks - best) * staged.side.sign
+        return reach <= 0 if isinstance(staged, Moved) and staged.stop else reach >= 0
 
     def action_discard(self) -> None:
         if self.staged is not None:
@@ -308,7 +316,7 @@ class ChartControl(OrderEntryPane):
         instrument, _ = self.trusted()
         draft = self.draft()
         if draft is None or draft.price is None:
-            raise Refused("Nothing is staged: b stages a buy at the crosshair, s a sell.")
+            raise Refused("Nothing is staged: b stages a buy, s a sell, m picks up a working order to move it.")
         seen_at = self.sight.seen_at(self.engine.clock.now(), instrument, self.engine.book(instrument.id))
         self.staged = None
         what = f"{draft.side.capitalize()} {plain_text(draft.quantity)} @ {price_text(draft.price, instrument)}"
@@ -324,6 +332,6 @@ class ChartControl(OrderEntryPane):
     def _resize(self, steps: int) -> None:
         instrument, _ = self.here()
         quantity: Decimal = self.desk.step_size(instrument.id, steps)
-        if self.staged is not None:
+        if isinstance(self.staged, Staged):
             self.staged = Staged(self.staged.side, self.staged.ticks, quantity)
         self.outcome = (f"Size {plain_text(quantity)} {instrument.base}", False)

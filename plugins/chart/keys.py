@@ -9,10 +9,13 @@ _TRADE = (
            ("b",), trades=True, footer=99, short="Buy", group="Trade"),
     Action("sell", "Stage a sell limit", "Stages a sell limit at the crosshair's price. Enter sends it, Esc discards "
            "it.", ("s",), trades=True, footer=98, short="Sell", group="Trade"),
-    Action("send", "Send what is staged", "Sends the staged order.", ("enter",), trades=True, footer=97, short="Send",
-           group="Trade"),
-    Action("discard", "Discard what is staged", "Discards the staged order; without one, hides the crosshair.",
-           ("escape",), footer=50, short="Discard", group="Trade"),
+    Action("send", "Send what is staged", "Sends the staged order or amendment.", ("enter",), trades=True, footer=97,
+           short="Send", group="Trade"),
+    Action("discard", "Discard what is staged", "Discards the staged order, or leaves an order that is picked up where "
+           "it stands; without either, hides the crosshair.", ("escape",), footer=50, short="Discard", group="Trade"),
+    Action("pick", "Pick up a working order", "Picks up the working order or kept exit nearest the crosshair, to move "
+           "it; again the next one. J and K move it by ticks, arrows by round steps; Enter sends the amendment, "
+           "Esc leaves it.", ("m",), trades=True, group="Trade"),
     Action("smaller", "Smaller size", "The next smaller size preset.", ("-",), footer=61, short="Size", group="Trade"),
     Action("larger", "Larger size", "The next larger size preset.", ("+", "="), footer=60, short="Size",
            group="Trade"),
@@ -23,10 +26,10 @@ _MOVE = (
            group="Move", palette=False),
     Action("down", "Crosshair down", "Moves the crosshair, or what is staged, down by a round step.", ("down", "j"),
            group="Move", palette=False),
-    Action("tick_up", "A tick up", "Moves the crosshair, or what is staged, up by one tick.", ("K",), group="Move",
-           palette=False),
-    Action("tick_down", "A tick down", "Moves the crosshair, or what is staged, down by one tick.", ("J",),
-           group="Move", palette=False),
+    Action("tick_up", "A tick up", "Moves what is staged, the working order under the crosshair, or the crosshair, up "
+           "by one tick; Enter sends an amendment.", ("K",), group="Move", palette=False),
+    Action("tick_down", "A tick down", "Moves what is staged, the working order under the crosshair, or the "
+           "crosshair, down by one tick; Enter sends an amendment.", ("J",), group="Move", palette=False),
     Action("left", "A bar back", "Moves the crosshair to the bar before.", ("left", "h"), group="Move", palette=False),
     Action("right", "A bar on", "Moves the crosshair to the bar after.", ("right", "l"), group="Move", palette=False),
     Action("back", "Scroll back", "Shows what was before, by half a screen.", ("pageup", "H"), group="Move"),

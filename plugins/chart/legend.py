@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from plugins.chart.canvas import Paint
+from plugins.chart.marks import Moved
 from plugins.chart.timeline import Kind, Slot
 from screens.figures import money_text, plain_text, price_text, shown
 from workstation.domain.instrument import Instrument
@@ -75,6 +76,27 @@ def staged_parts(draft: OrderDraft, instrument: Instrument, preview: Preview | N
         (what, Paint.STAGED),
         (worth, Paint.TEXT),
         (effect, Paint.STAGED if takes else Paint.AXIS),
+        (hint, Paint.AXIS),
+    ]
+
+
+def moved_parts(moved: Moved, instrument: Instrument, takes: bool, width: int) -> Parts:
+    """An amendment that waits for Enter."""
+    what = f"Move {moved.side}{' stop' if moved.stop else ''} {plain_text(moved.quantity)}"
+    to = f"{what} to {price_text(instrument.price(moved.ticks), instrument)}"
+    by = moved.ticks - moved.start
+    way = f"  {shown(f'{by:+d}')} tick{'' if abs(by) == 1 else 's'}" if by else "  not moved"
+    count = f"  {len(moved.orders)} orders" if len(moved.orders) > 1 else ""
+    effect = "  ⏎ amends"
+    if takes and by:
+        effect = f"  ⏎ {'triggers' if moved.stop else 'takes'} at once"
+    hint = "  Esc leaves it"
+    if len(to + way + count + effect + hint) > width:
+        hint = "  Esc"
+    return [
+        (to, Paint.STAGED),
+        (way + count, Paint.TEXT),
+        (effect, Paint.STAGED if takes and by else Paint.AXIS),
         (hint, Paint.AXIS),
     ]
 

@@ -11,6 +11,7 @@ from plugins.chart.plot import Plot
 from plugins.chart.scale import PriceScale
 from plugins.chart.timeline import slot_at
 from screens.figures import plain_text, shown
+from screens.own_orders import is_stop, order_price, order_ticks
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, add
@@ -29,6 +30,41 @@ class Staged:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """An amendment that waits in the chart for Enter: working orders of one side at one price, and where they go."""
+
+    side: Side
+    orders: tuple[str, ...]
+    start: int  # ticks where they stand
+    ticks: int  # and where they shall stand
+    quantity: Decimal
+    stop: bool  # they wait for their trigger, and it is what moves
+
+
+def sum_of(quantities: Iterable[Decimal]) -> Decimal:
+    """Exactly."""
+    total = ZERO
+    for quantity in quantities:
+        total = add(total, quantity)
+    return total
+
+
+def movable(orders: Iterable[Order], instrument: Instrument) -> list[Moved]:
+    """What can be picked up to be moved, the highest price first: one for all orders of one side and kind at one
+    price, exits that the desk keeps among them."""
+    grouped: dict[tuple[int, Side, bool], list[Order]] = {}
+    for order in orders:
+        ticks = order_ticks(order, instrument)
+        if ticks is not None:
+            grouped.setdefault((ticks, order.side, is_stop(order)), []).append(order)
+    found = []
+    for (ticks, side, stop), some in sorted(grouped.items(), key=lambda one: (-one[0][0], one[0][1], one[0][2])):
+        names = tuple(order.client_id for order in some)
+        found.append(Moved(side, names, ticks, ticks, sum_of(order.leaves for order in some), stop))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Level:
     """A price that is drawn as a line over the chart, with a label at its left end and its price on the axis."""
 
@@ -40,24 +76,17 @@ class Level:
     char: str
 
 
-def order_price(order: Order) -> Decimal | None:
-    """Where an order stands: a waiting stop at its trigger, any other at its limit; None for a market order."""
-    return order.stop_price if order.stop_price is not None and not order.triggered else order.price
-
-
 def order_levels(orders: Iterable[Order]) -> list[Level]:
     """One line for all orders of one side and kind at one price."""
     grouped: dict[tuple[Decimal, Side, bool, bool], list[Order]] = {}
     for order in orders:
         price = order_price(order)
         if price is not None:
-            stop = order.stop_price is not None and not order.triggered
+            stop = is_stop(order)
             grouped.setdefault((price, order.side, stop, is_kept(order)), []).append(order)
     levels = []
     for (price, side, stop, kept), some in grouped.items():
-        quantity = ZERO
-        for order in some:
-            quantity = add(quantity, order.leaves)
+        quantity = sum_of(order.leaves for order in some)
         kind = " stop" if stop else ""
         by_desk = " kept" if kept else ""
         count = f" ({len(some)} orders)" if len(some) > 1 else ""
@@ -89,10 +118,12 @@ def position_level(position: Position, instrument: Instrument) -> Level | None:
     )
 
 
-def staged_level(staged: Staged, instrument: Instrument) -> Level:
+def staged_level(staged: Staged | Moved, instrument: Instrument) -> Level:
     buy = staged.side is Side.BUY
     price = instrument.price(staged.ticks)
     name = staged.side.capitalize()
+    if isinstance(staged, Moved):
+        name = f"Move {staged.side}{' stop' if staged.stop else ''}"
     label = f" {name} {plain_text(staged.quantity)} ⏎ "
     return Level(price, label, label, Paint.BUY_LINE if buy else Paint.SELL_LINE, Paint.STAGED_LABEL, "━")
 

@@ -12,9 +12,9 @@ from textual.strip import Strip
 from plugins.chart.candles import ZOOMS, draw_candles, draw_volume
 from plugins.chart.canvas import Canvas, Paint, palette, segments
 from plugins.chart.drawing import Drawing
-from plugins.chart.entry import ChartControl
-from plugins.chart.legend import Parts, bar_parts, staged_parts, volume_text
-from plugins.chart.marks import Level, draw_fills, order_levels, position_level, staged_level
+from plugins.chart.legend import Parts, bar_parts, moved_parts, staged_parts, volume_text
+from plugins.chart.marks import Level, Moved, draw_fills, order_levels, position_level, staged_level
+from plugins.chart.moving import ChartMoving
 from plugins.chart.plot import Plot
 from plugins.chart.scale import round_up
 from plugins.chart.study_lines import draw_legend, draw_studies, studied
@@ -44,7 +44,7 @@ class _Ours(NamedTuple):
     fills: list[Fill]
 
 
-class ChartPane(ChartControl):
+class ChartPane(ChartMoving):
     """Candles and volume with our fills, working orders and position; orders are staged at the crosshair's price."""
 
     PANE = "chart"
@@ -68,8 +68,10 @@ class ChartPane(ChartControl):
 
     def instrument_changed(self) -> None:
         if self.staged is not None:
+            moved = isinstance(self.staged, Moved)
             self.staged = None
-            self.toast("The staged order was discarded: the chart shows another instrument now.")
+            what = "The order was left where it stands" if moved else "The staged order was discarded"
+            self.toast(f"{what}: the chart shows another instrument now.")
         self.end = self.crosshair = self.bar_ts = None
         self.outcome = ("", False)
         self._axis = 0
@@ -117,6 +119,7 @@ class ChartPane(ChartControl):
         if self.outcome[0] != self._told[0]:
             self._told = (self.outcome[0], now)
         told = bool(self.outcome[0]) and now - self._told[1] < _TOLD
+        self.follow_move()
         preview = self._staged_preview(now)
         old = bool(self.stale_age)
         self.sight.painted(now, instrument.id, engine.book(instrument.id))
@@ -258,6 +261,8 @@ class ChartPane(ChartControl):
         draft = self.draft()
         if draft is not None:
             return staged_parts(draft, instrument, preview, self.takes(), self.width - 2)
+        if isinstance(self.staged, Moved):
+            return moved_parts(self.staged, instrument, self.takes(), self.width - 2)
         if told[0]:
             return [(told[0], Paint.ERROR if told[1] else Paint.TEXT)]
         before = plot.slots[index - 1].bar.close if index > 0 else None

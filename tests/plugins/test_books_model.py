@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from plugins.books.columns import columns_for
 from plugins.books.figures import places_for, quantity_text, steady_scale
 from plugins.books.model import HOLD, Ladder, depth, fitting_group, row_of, step_group
-from plugins.books.own import OwnCell, cells_of, order_ticks
+from plugins.books.own import OwnCell, cells_of
+from screens.own_orders import order_ticks
 from screens.testing import BTC
 from workstation.domain.market import BookSnapshot
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
