@@ -66,7 +66,7 @@ class ChartControl(OrderEntryPane):
 
     @property
     def studies(self) -> tuple[Study, ...]:
-        """The lines over the candles."""
+        """The lines over the candles, and the panels beneath them."""
         saved = self.settings.get("studies")
         try:
             return parse_studies(saved) if isinstance(saved, str) else ()
@@ -245,7 +245,9 @@ class ChartControl(OrderEntryPane):
             self.repaint()
 
         text = ", ".join(one.text for one in self.studies)
-        self.app.push_screen(NameDialog("Lines over the candles", text, "sma 20, ema 50, bb 20 2, vwap", 80), done)
+        self.app.push_screen(
+            NameDialog("Lines and panels", text, "sma 20, ema 50, bb 20 2, vwap, rsi 14, macd 12 26 9", 120), done
+        )
 
     def action_logarithmic(self) -> None:
         self.scale = PriceScale(not self.scale.logarithmic)

@@ -15,6 +15,7 @@ from plugins.chart.drawing import Drawing
 from plugins.chart.legend import Parts, bar_parts, moved_parts, staged_parts, volume_text
 from plugins.chart.marks import Level, Moved, draw_fills, order_levels, position_level, staged_level
 from plugins.chart.moving import ChartMoving
+from plugins.chart.panels import draw_panel, panel_rows
 from plugins.chart.plot import Plot
 from plugins.chart.scale import round_up
 from plugins.chart.study_lines import draw_legend, draw_studies, studied
@@ -174,7 +175,11 @@ class ChartPane(ChartMoving):
         height, zoom = self.height, self.zoom
         volume_rows = 0 if not self.shows_volume or height < 9 else 2 if height < 20 else min(8, height // 6)
         ours = self._ours(instrument)
-        plot = self.plot = self._lay_out(instrument, timeline, newest[-1], ours, height - 2 - volume_rows)
+        studies = self.studies
+        wanted = sum(study.has_panel for study in studies)
+        panels, panel_height = panel_rows(height, wanted, height - 2 - volume_rows)
+        rows = height - 2 - volume_rows - panels * panel_height
+        plot = self.plot = self._lay_out(instrument, timeline, newest[-1], ours, rows)
         canvas = Canvas(self.width, height)
         drawing = Drawing(canvas, plot, self.scale, instrument, zoom)
         drawing.grid()
@@ -184,8 +189,10 @@ class ChartPane(ChartMoving):
         last_row = drawing.row(float(last))
         if last_row is not None:
             canvas.rule(last_row, 0, plot.columns, "┈", Paint.LAST)
-        drawn = studied(self.studies, timeline.series, plot)
-        draw_studies(canvas, drawn, plot, self.scale, ZOOMS[zoom][1] // 2)
+        drawn = studied(studies, timeline.series, plot)
+        over = [one for one in drawn if not one.study.has_panel]
+        beneath = [one for one in drawn if one.study.has_panel]
+        draw_studies(canvas, over, plot, self.scale, ZOOMS[zoom][1] // 2)
         draw_candles(canvas, plot.slots, self.scale, plot.x, plot.top, zoom)
         if volume_rows:
             self._draw_volume(canvas, plot, volume_rows)
@@ -205,7 +212,11 @@ class ChartPane(ChartMoving):
                 index = slot_at(plot.slots, self.bar_ts) or 0
             at = (index, f" {moment_text(plot.slots[index].bar.ts, self.interval, now)} ")
         drawing.times(self.interval, at)
-        draw_legend(canvas, drawn, plot, index, instrument.price_places)
+        top = plot.top + rows + volume_rows
+        for number, one in enumerate(beneath[:panels]):
+            at_row = top + number * panel_height
+            draw_panel(canvas, one, plot, at_row, panel_height, index, instrument.price_places, ZOOMS[zoom][1])
+        draw_legend(canvas, [*over, *beneath[panels:]], plot, index, instrument.price_places)
         if self.crosshair is not None:
             drawing.crosshair(index, self.crosshair)
         if self.staged is not None:

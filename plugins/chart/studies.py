@@ -1,6 +1,7 @@
-"""Lines over the candles: moving averages, Bollinger bands and the session's VWAP, as typed and as numbers.
+"""Studies: moving averages, Bollinger bands and the session's VWAP over the candles, RSI and MACD in panels beneath
+them; as typed, and those over the candles as numbers.
 
-    sma 20 · ema 50 · bb 20 2 · vwap
+    sma 20 · ema 50 · bb 20 2 · vwap · rsi 14 · macd 12 26 9
 
 Intervals without a trade count for nothing, as in every bar series of the desk: a line keeps its value over them.
 """
@@ -22,7 +23,11 @@ _MOST = 6
 _SETTLES = 4
 #: Bars that are looked at for the beginning of the session.
 _SESSION_BARS = 5_000
-_USAGE = "Type them as sma 20, ema 50, bb 20 2, vwap; none shows none."
+_USAGE = "Type them as sma 20, ema 50, bb 20 2, vwap, rsi 14, macd 12 26 9; none shows none."
+#: The lengths of those that take no other number, by kind.
+_LENGTHS = {"sma": (20,), "ema": (20,), "bb": (20,), "vwap": (), "rsi": (14,), "macd": (12, 26, 9)}
+#: Kinds that have a panel of their own.
+PANELS = ("rsi", "macd")
 
 #: A value for every bar, None where there are too few bars before it.
 type Values = list[float | None]
@@ -30,22 +35,39 @@ type Values = list[float | None]
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """`length` in bars, `width` in standard deviations (Bollinger only)."""
+    """`length` in bars, `width` in standard deviations (Bollinger only); `slow` and `signal` in bars (MACD only, whose
+    `length` is the fast one)."""
 
     kind: str
     length: int = 0
     width: float = 0.0
+    slow: int = 0
+    signal: int = 0
 
     @property
     def text(self) -> str:
         """As it is typed."""
-        parts = [self.kind, *([str(self.length)] if self.length else []), *([f"{self.width:g}"] if self.width else [])]
-        return " ".join(parts)
+        numbers = (self.length, self.slow, self.signal, self.width)
+        return " ".join([self.kind, *(f"{number:g}" for number in numbers if number)])
+
+    @property
+    def has_panel(self) -> bool:
+        return self.kind in PANELS
 
     @property
     def warm_up(self) -> int:
         """Bars before the first that shows."""
-        return {"ema": _SETTLES * self.length, "vwap": _SESSION_BARS}.get(self.kind, self.length)
+        match self.kind:
+            case "ema":
+                return _SETTLES * self.length
+            case "rsi":  # Wilder's weight is 1 / length, about half an EMA's
+                return 2 * _SETTLES * self.length
+            case "macd":
+                return _SETTLES * (max(self.length, self.slow) + self.signal)
+            case "vwap":
+                return _SESSION_BARS
+            case _:
+                return self.length
 
 
 def parse_studies(text: str) -> tuple[Study, ...]:
@@ -53,44 +75,32 @@ def parse_studies(text: str) -> tuple[Study, ...]:
     found: list[Study] = []
     for part in (one.split() for one in text.lower().split(",") if one.strip()):
         kind, numbers = part[0], part[1:]
-        if kind not in ("sma", "ema", "bb", "vwap"):
-            raise Refused(f"There is no line {kind}. {_USAGE}")
-        most = {"vwap": 0, "bb": 2}.get(kind, 1)
-        if len(numbers) > most:
+        if kind not in _LENGTHS:
+            raise Refused(f"There is no study {kind}. {_USAGE}")
+        lengths = list(_LENGTHS[kind])
+        if len(numbers) > len(lengths) + (kind == "bb"):
             raise Refused(f"{' '.join(part)} has a number too many. {_USAGE}")
-        length = 0 if kind == "vwap" else 20
-        if numbers:
-            if not numbers[0].isascii() or not numbers[0].isdigit() or not 2 <= int(numbers[0]) <= _LONGEST:
-                raise Refused(f"{numbers[0]} is not a number of bars from 2 to {_LONGEST}.")
-            length = int(numbers[0])
+        for at, number in enumerate(numbers[: len(lengths)]):
+            if not number.isascii() or not number.isdigit() or not 2 <= int(number) <= _LONGEST:
+                raise Refused(f"{number} is not a number of bars from 2 to {_LONGEST}.")
+            lengths[at] = int(number)
+        if kind == "macd" and lengths[0] >= lengths[1]:
+            raise Refused(f"The first average of a MACD is the faster one: {lengths[0]} is not below {lengths[1]}.")
         width = 2.0 if kind == "bb" else 0.0
-        if len(numbers) > 1:
+        if kind == "bb" and len(numbers) > 1:
             try:
                 width = float(numbers[1])
             except ValueError:
                 width = 0.0
             if not 0.1 <= width <= 10:
                 raise Refused(f"{numbers[1]} is not a number of standard deviations from 0.1 to 10.")
-        study = Study(kind, length, width)
+        length, slow, signal = (*lengths, 0, 0, 0)[:3]
+        study = Study(kind, length, width, slow, signal)
         if study not in found:
             found.append(study)
     if len(found) > _MOST:
-        raise Refused(f"At most {_MOST} lines fit over the candles.")
+        raise Refused(f"At most {_MOST} studies fit into the chart.")
     return tuple(found)
-
-
-def lines_of(study: Study, bars: Sequence[Bar]) -> list[Values]:
-    """The study's lines over bars, oldest first: one, or for Bollinger the middle, the upper and the lower."""
-    closes = [bar.close for bar in bars]
-    match study.kind:
-        case "sma":
-            return [sma(closes, study.length)]
-        case "ema":
-            return [ema(closes, study.length)]
-        case "bb":
-            return bollinger(closes, study.length, study.width)
-        case _:
-            return [vwap(bars)]
 
 
 def sma(values: Sequence[float], length: int) -> Values:

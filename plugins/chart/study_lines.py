@@ -5,13 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from plugins.chart.canvas import Canvas, Paint
+from plugins.chart.oscillators import macd, rsi
 from plugins.chart.plot import Plot
-from plugins.chart.scale import PriceScale
-from plugins.chart.studies import Study, Values, lines_of
+from plugins.chart.studies import Study, Values, bollinger, ema, sma, vwap
 from screens.figures import shown
 from workstation.clock import SECOND
+from workstation.domain.bar import Bar
 from workstation.market.bars import BarSeries
 
 _PAINTS = (Paint.STUDY_1, Paint.STUDY_2, Paint.STUDY_3, Paint.STUDY_4)
@@ -21,6 +23,14 @@ _EMPTY = 0x2800
 _DAY = 86_400 * SECOND
 
 
+class Scale(Protocol):
+    """Maps values to rows, 0 at the top."""
+
+    rows: int
+
+    def part_row(self, value: float, parts: int, /) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """A study with its lines, one value for every slot of the plot."""
@@ -28,6 +38,25 @@ class Drawn:
     study: Study
     lines: list[Values]
     paint: Paint
+
+
+def lines_of(study: Study, bars: Sequence[Bar]) -> list[Values]:
+    """The study's lines over bars, oldest first: one; for Bollinger the middle, the upper and the lower; for MACD the
+    line, the signal and their difference."""
+    closes = [bar.close for bar in bars]
+    match study.kind:
+        case "sma":
+            return [sma(closes, study.length)]
+        case "ema":
+            return [ema(closes, study.length)]
+        case "bb":
+            return bollinger(closes, study.length, study.width)
+        case "rsi":
+            return [rsi(closes, study.length)]
+        case "macd":
+            return macd(closes, study.length, study.slow, study.signal)
+        case _:
+            return [vwap(bars)]
 
 
 def studied(studies: Sequence[Study], series: BarSeries, plot: Plot) -> list[Drawn]:
@@ -49,7 +78,7 @@ def studied(studies: Sequence[Study], series: BarSeries, plot: Plot) -> list[Dra
     return found
 
 
-def draw_studies(canvas: Canvas, drawn: Sequence[Drawn], plot: Plot, scale: PriceScale, middle: int) -> None:
+def draw_studies(canvas: Canvas, drawn: Sequence[Drawn], plot: Plot, scale: Scale, middle: int) -> None:
     """Lines from the middle of slot to slot; what leaves the scale is cut off."""
     for one in drawn:
         for line in one.lines:
@@ -64,7 +93,7 @@ def draw_studies(canvas: Canvas, drawn: Sequence[Drawn], plot: Plot, scale: Pric
 
 
 def _segment(
-    canvas: Canvas, start: tuple[int, float], end: tuple[int, float], plot: Plot, scale: PriceScale, paint: Paint
+    canvas: Canvas, start: tuple[int, float], end: tuple[int, float], plot: Plot, scale: Scale, paint: Paint
 ) -> None:
     """From one point (column, value) to the next, without a gap where it is steep."""
     (first, low), (last, high) = start, end
@@ -94,7 +123,8 @@ def draw_legend(canvas: Canvas, drawn: Sequence[Drawn], plot: Plot, index: int, 
     x = 1
     for one in drawn:
         values = [line[index] for line in one.lines]
-        figures = " ".join("–" if value is None else shown(f"{value:,.{places}f}") for value in values)
+        digits = 1 if one.study.kind == "rsi" else places
+        figures = " ".join("–" if value is None else shown(f"{value:,.{digits}f}") for value in values)
         text = f"{one.study.text.upper()} {figures}"
         if x + len(text) > plot.columns:
             text = one.study.text.upper()
