@@ -15,7 +15,6 @@ from screens.figures import shown
 #: Rows that the candles keep, whatever panels are wanted.
 _CANDLES = 10
 _LEAST, _MOST = 4, 8
-_SIGNAL = Paint.STUDY_4
 _OVERBOUGHT, _OVERSOLD = 70.0, 30.0
 
 
@@ -58,10 +57,11 @@ def draw_panel(canvas: Canvas, one: Drawn, plot: Plot, top: int, rows: int, inde
     for level, row in ((bound, top), (-bound, top + rows - 1)):
         canvas.text(plot.columns, row, f" {shown(f'{level:+g}')}", Paint.AXIS)
     _histogram(canvas, one.lines[2], here, band, body)
-    signal = replace(one, lines=[one.lines[1]], paint=_SIGNAL)
+    contrast = Paint.STUDY_4 if one.paint is Paint.STUDY_3 else Paint.STUDY_3
+    signal = replace(one, lines=[one.lines[1]], paint=contrast)
     draw_studies(canvas, [signal, replace(one, lines=[one.lines[0]])], here, band, body // 2)
     line, signals, difference = (_figure(value, places) for value in values)
-    parts = [(f"{one.study.text.upper()} {line}", one.paint), (f"signal {signals}", _SIGNAL)]
+    parts = [(f"{one.study.text.upper()} {line}", one.paint), (f"signal {signals}", contrast)]
     _title(canvas, plot, top, [*parts, (f"histogram {difference}", Paint.AXIS)])
 
 
