@@ -8,9 +8,9 @@
     result = engine("fast").run(cls(fast=10, slow=30), load_candles("BTC.parquet"), Costs(fee=0.001))
     result.metrics["sharpe"], result.equity, list(result.rows())
 
-`engine`: Costs, Result, Trades and the Engine protocol. `fast`, `kernel`: the compiled engine. `event_engine`,
-`bar_broker`: every strategy, bar by bar. `backtesting_engine`: backtesting.py behind its adapter. What they share, the
-arithmetic of sizes, exits and protections, is `strategies.rules`. `metrics`, `summary`: the figures. `sweep`: many
-parameters, results as they come. `walk_forward`, `monte_carlo`, `overfitting`, `detectors`: how much of it is luck, or
-a mistake. `command_line`: `tws backtest`, `tws sweep`.
+`costs`, `trades`, `result`: what goes in and what comes out. `engine`: the engines by their names. `fast`, `kernel`:
+the compiled engine. `event_engine`, `bar_broker`: every strategy, bar by bar. `backtesting_engine`: backtesting.py
+behind its adapter. What they share, the arithmetic of sizes, exits and protections, is `strategies.rules`. `metrics`,
+`summary`, `splits`: the figures. `sweep`: many parameters, results as they come. `walk_forward`, `monte_carlo`,
+`overfitting`, `detectors`: how much of it is luck, or a mistake. `command_line`: `tws backtest`, `tws sweep`.
 """

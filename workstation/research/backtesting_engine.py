@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workstation.market.candles import Candles
-from workstation.research.engine import BacktestError, Costs, Result, Trades
+from workstation.research.costs import BacktestError, Costs
+from workstation.research.result import Result
+from workstation.research.trades import Trades
 from workstation.strategies import rules
 from workstation.strategies.contract import SignalStrategy, Strategy, strategy_name
 from workstation.strategies.exits import Reason

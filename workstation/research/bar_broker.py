@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from workstation.market.candles import Candles, Floats
-from workstation.research.engine import BacktestError, Costs, Trades
+from workstation.research.costs import BacktestError, Costs
+from workstation.research.trades import Trades
 from workstation.strategies import rules
 from workstation.strategies.exits import Reason
 

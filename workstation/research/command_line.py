@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workstation.market.candles import Candles
-    from workstation.research.engine import Costs, Result
+    from workstation.research.costs import Costs
+    from workstation.research.result import Result
     from workstation.research.sweep import Row
     from workstation.strategies.library import StrategyInfo
 
@@ -74,7 +75,8 @@ _EXIT_HELP = (
 
 def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str], object]) -> int:
     """One backtest, its report through `write`. Raises the project's own errors, each a sentence."""
-    from workstation.research.engine import BacktestError, engine
+    from workstation.research.costs import BacktestError
+    from workstation.research.engine import engine
     from workstation.strategies.contract import SignalStrategy
     from workstation.strategies.library import find_strategy
 
@@ -101,7 +103,7 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
 
 def sweep(options: argparse.Namespace, strategies: Path, write: Callable[[str], object]) -> int:
     """One sweep, its table through `write`. Raises the project's own errors, each a sentence."""
-    from workstation.research.engine import BacktestError
+    from workstation.research.costs import BacktestError
     from workstation.research.sweep import best_row, grid, parse_grid, sample
     from workstation.research.sweep import sweep as rows_of
     from workstation.strategies.contract import SignalStrategy
@@ -183,7 +185,7 @@ def _candles(options: argparse.Namespace) -> Candles:
 
 
 def _costs(options: argparse.Namespace) -> Costs:
-    from workstation.research.engine import Costs
+    from workstation.research.costs import Costs
 
     return Costs(cash=options.cash, fee=options.fee, slippage=options.slippage, leverage=options.leverage)
 
@@ -220,7 +222,7 @@ def _prepare(info: StrategyInfo, options: argparse.Namespace, params: dict[str, 
     """The strategy with its parameters, and the exits and the size of the command line."""
     from dataclasses import replace
 
-    from workstation.research.engine import BacktestError
+    from workstation.research.costs import BacktestError
     from workstation.strategies.sizing import Sizing
 
     if info.cls is None:
@@ -264,7 +266,7 @@ def _with_parts(cls: type[Any], fixed: Any) -> type[Any]:
 
 
 def _number(name: str, word: str) -> float:
-    from workstation.research.engine import BacktestError
+    from workstation.research.costs import BacktestError
 
     try:
         return float(word)

@@ -21,7 +21,8 @@ from workstation.domain.numbers import from_float
 from workstation.domain.order import Side
 from workstation.market.candles import Candles, Floats
 from workstation.research.bar_broker import BarBroker, BarFill, BarOrder
-from workstation.research.engine import BacktestError, Costs, Result
+from workstation.research.costs import BacktestError, Costs
+from workstation.research.result import Result
 from workstation.strategies.contract import SignalStrategy, Strategy, StrategyError, strategy_name
 from workstation.strategies.exits import Reason
 from workstation.strategies.signal_play import SignalPlay

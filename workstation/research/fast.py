@@ -8,7 +8,9 @@ import numpy as np
 
 from workstation.market.candles import Candles, Floats, Ints
 from workstation.research import kernel
-from workstation.research.engine import BacktestError, Costs, Result, Trades
+from workstation.research.costs import BacktestError, Costs
+from workstation.research.result import Result
+from workstation.research.trades import Trades
 from workstation.strategies.contract import SignalStrategy, Strategy, strategy_name
 
 

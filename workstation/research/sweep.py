@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workstation.market.candles import Candles, Floats
-from workstation.research.engine import BacktestError, Costs
+from workstation.research.costs import BacktestError, Costs
 from workstation.strategies.contract import SignalStrategy, strategy_name
 from workstation.strategies.parameters import Float, Int, ParameterError, parameters_of
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from workstation.market.candles import Candles, Floats
-from workstation.research.engine import BacktestError, Costs, Trades
+from workstation.research.costs import BacktestError, Costs
+from workstation.research.trades import Trades
 from workstation.strategies.contract import SignalStrategy
 
 

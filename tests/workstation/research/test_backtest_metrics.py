@@ -9,7 +9,7 @@ from scipy import stats
 
 from tests.support.bars import candles, random_walk
 from workstation.market.candles import DAY
-from workstation.research import metrics
+from workstation.research import metrics, splits
 from workstation.research.engine import Costs, Result, Trades, engine
 from workstation.strategies.shipped.sma_cross import SmaCross
 
@@ -172,12 +172,12 @@ def test_markets_without_weekends_have_252_days() -> None:
 
 
 def test_monthly_table_and_splits_add_up(daily: Result) -> None:
-    table = metrics.monthly_returns(daily)
+    table = splits.monthly_returns(daily)
     growth = np.prod([1 + value / 100 for year in table.values() for value in year.values()])
     assert growth == pytest.approx(daily.equity[-1] / 10_000)
     assert list(table) == sorted(table)
     for by in ("tag", "side", "weekday", "hour"):
-        parts = metrics.split(daily, by)
+        parts = splits.split(daily, by)
         assert sum(part["n_trades"] for part in parts.values()) == len(daily.trades)
-    assert list(metrics.split(daily, "side")) == ["long", "short"]
-    assert list(metrics.split(daily, "hour")) == ["12"]  # every bar opens at 12:26
+    assert list(splits.split(daily, "side")) == ["long", "short"]
+    assert list(splits.split(daily, "hour")) == ["12"]  # every bar opens at 12:26

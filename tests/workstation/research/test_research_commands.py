@@ -188,7 +188,6 @@ def test_a_sweep_as_json_has_the_same_figures_as_single_runs(capsys: pytest.Capt
         (("backtest", "sma_cross", "--candles", "CSV", "--param", "fst=3"), "has no parameter 'fst'"),
         (("backtest", "sma_cross", "--candles", "CSV", "--param", "fast=3.5"), "fast must be a whole number"),
         (("backtest", "sma_cross", "--candles", "CSV", "--fee", "5"), "The fee is a fraction"),
-        (("backtest", "sma_cross", "--candles", "CSV", "--engine", "event"), "event engine is not in this version"),
         (("backtest", "sma_cross", "--candles", "CSV", "--exit", "stp=1"), "There is no exit 'stp'"),
         (("sweep", "sma_cross", "--candles", "CSV", "--grid", "fast=9:5:1"), "is empty"),
         (("sweep", "sma_cross", "--candles", "CSV", "--grid", "fast=5:9:1", "--rank", "luck"), "no figure 'luck'"),

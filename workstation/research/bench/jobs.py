@@ -22,7 +22,9 @@ from workstation.research.bench.messages import (
     WalkRequest,
 )
 from workstation.research.bench.offers import Shelf, code_version
-from workstation.research.engine import BacktestError, Costs, Result, engine
+from workstation.research.costs import BacktestError, Costs
+from workstation.research.engine import engine
+from workstation.research.result import Result
 from workstation.strategies.contract import StrategyError
 from workstation.strategies.library import StrategyInfo
 from workstation.strategies.parameters import ParameterError
@@ -75,7 +77,8 @@ class Jobs:
     def run(self, request: RunRequest, tell: Tell) -> RunAnswer:
         from workstation.research.bench.judging import period_returns, sharpe_of_period
         from workstation.research.bench.pictures import digest, packed, picture
-        from workstation.research.metrics import drawdowns, monthly_returns, period_ends
+        from workstation.research.metrics import drawdowns, period_ends
+        from workstation.research.splits import monthly_returns
 
         setup = request.setup
         info, candles, costs = self.parts(setup)

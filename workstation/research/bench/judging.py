@@ -19,7 +19,8 @@ from workstation.research.bench.messages import (
     WalkRequest,
     WalkStep,
 )
-from workstation.research.engine import BacktestError, Costs, engine
+from workstation.research.costs import BacktestError, Costs
+from workstation.research.engine import engine
 from workstation.research.metrics import period_ends
 from workstation.research.monte_carlo import BANDS, Fan, bootstrap, equity_gains, shuffle_trades
 from workstation.research.overfitting import backtest_overfitting, deflated_sharpe, plateau_score

@@ -9,8 +9,8 @@ import numpy as np
 
 from workstation.market.candles import Floats
 from workstation.research.bench.messages import Picture, TradeColumns
-from workstation.research.engine import Result
 from workstation.research.metrics import drawdowns
+from workstation.research.result import Result
 
 _LONG_IN, _LONG_OUT, _SHORT_IN, _SHORT_OUT = 1, 2, 4, 8
 

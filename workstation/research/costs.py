@@ -1,0 +1,56 @@
+"""What an account is and what trading costs in a backtest, and how a backtest that cannot be made says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workstation.market.candles import Candles, Floats
+
+
+class BacktestError(Exception):
+    """The backtest cannot be made; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The account and what trading costs. Fractions: a fee of 0.001 is 0.1 % of the traded value on both sides.
+
+    `slippage` moves every market and stop fill against the trader. `leverage` is the most exposure for each unit of
+    equity; below `maintenance` × the position's value of equity the position is liquidated. `funding` is the rate that
+    a long pays (a short receives) every `funding_hours` of UTC time, on the value at the bar's open. `path`: a bar
+    that reaches stop and target counts as the stop (0), the target (1), or what is nearer to its open (2).
+    """
+
+    cash: float = 10_000.0
+    fee: float = 0.0
+    slippage: float = 0.0
+    leverage: float = 1.0
+    maintenance: float = 0.0
+    funding: float = 0.0
+    funding_hours: float = 8.0
+    close_at_end: bool = True
+    path: int = 0
+
+    def __post_init__(self) -> None:
+        checks = (
+            (0 < self.cash < np.inf, f"The cash must be above zero, not {self.cash:g}."),
+            (-0.1 < self.fee < 0.1, f"The fee is a fraction of the value, 0.001 for 0.1 %, not {self.fee:g}."),
+            (0 <= self.slippage < 0.1, f"The slippage is a fraction of the price, 0.0005 say, not {self.slippage:g}."),
+            (1 <= self.leverage <= 500, f"The leverage must be from 1 to 500, not {self.leverage:g}."),
+            (0 <= self.maintenance < 1, f"The maintenance margin is a fraction, not {self.maintenance:g}."),
+            (-1 < self.funding < 1, f"The funding rate is a fraction, not {self.funding:g}."),
+            (self.funding_hours > 0, f"The funding interval must be above zero, not {self.funding_hours:g} hours."),
+            (self.path in (0, 1, 2), f"The path is 0, 1 or 2, not {self.path}."),
+        )
+        for holds, sentence in checks:
+            if not holds:
+                raise BacktestError(sentence)
+
+    def funding_rates(self, candles: Candles) -> Floats:
+        """What is due at each bar's open; a single 0 without funding. Several dues of one long bar add up."""
+        if self.funding == 0:
+            return np.zeros(1)
+        due = candles.time // int(self.funding_hours * 3_600_000_000_000)
+        return np.diff(due, prepend=due[:1]) * self.funding
