@@ -109,6 +109,19 @@ def raw_from_frame(frame: pd.DataFrame, name: str = "candles") -> RawCandles:
     )
 
 
+def read_table(path: Path) -> tuple[Ints, pd.DataFrame]:
+    """The times (UTC ns) of a file of any of these formats, and its columns by their names in small letters: of what is
+    no candles (funding rates, trades). Raises `BadCandles` and `OSError`."""
+    if not path.is_file():
+        raise BadCandles(f"There is no file {path}.")
+    frame = _read(path)
+    frame.columns = [str(column).strip().lower() for column in frame.columns]
+    time = next((column for column in _TIME if column in frame.columns), None)
+    if time is None or len(frame) == 0:
+        raise BadCandles(f"{path.name} has no rows with a time column (timestamp, date or datetime).")
+    return _nanoseconds(frame[time], path.name), frame
+
+
 def _read(path: Path) -> pd.DataFrame:
     suffix = path.name.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
     try:

@@ -62,7 +62,7 @@ def is_native(cls: type) -> bool:
 def run_native(cls: type, candles: Candles, costs: Costs, params: dict[str, Any] | None = None) -> Result:
     """A `backtesting.Strategy` exactly as backtesting.py runs it, whole units and its rules of fills; slippage becomes
     its spread. Raises `BacktestError` for costs that it does not know."""
-    if costs.funding or costs.maintenance or costs.path:
+    if costs.funded or costs.maintenance or costs.path:
         raise BacktestError(
             "backtesting.py knows no funding, maintenance margin or other paths for its own strategies."
         )

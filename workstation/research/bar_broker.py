@@ -71,7 +71,7 @@ class BarBroker:
         self.low: list[float] = candles.low.tolist()
         self.close: list[float] = candles.close.tolist()
         self._funding = costs.funding_rates(candles).tolist()
-        self._funded = costs.funding != 0
+        self._funded = costs.funded
         self._margined = costs.leverage > 1 or costs.maintenance > 0
         self.on_fill: Callable[[BarFill], None] = lambda _: None
         self.on_reject: Callable[[BarOrder, str], None] = lambda _order, _why: None

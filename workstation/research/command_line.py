@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from workstation.market.candles import Candles
     from workstation.research.costs import Costs
+    from workstation.research.honesty import Band
     from workstation.research.result import Result
     from workstation.research.sweep import Row
     from workstation.strategies.library import StrategyInfo
@@ -50,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     parser.add_argument("--fee", type=float, default=0.0, help="of the traded value, both sides: 0.001 is 0.1 %%")
     parser.add_argument("--slippage", type=float, default=0.0, help="of the price, against the trader")
     parser.add_argument("--leverage", type=float, default=1.0, help="most exposure for each unit of equity")
+    parser.add_argument("--maintenance", type=float, default=0.0, help="margin, of the value, that keeps a position")
+    parser.add_argument("--funding", metavar="RATE|FILE", help="a rate a long pays each interval, or recorded rates")
+    parser.add_argument("--funding-hours", type=float, default=8.0, metavar="H", help="interval of a funding RATE (8)")
+    parser.add_argument("--path", choices=tuple(_PATHS), default="pessimistic", help=_PATH_HELP)
     parser.add_argument("--json", action="store_true", help="one JSON object, alone on standard output")
     if command == "backtest":
         parser.description = "Test one strategy on candles."
@@ -58,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
             choices=("fast", "event", "backtesting"),
             help="fast (event for strategies on events), if it is not said",
         )
+        parser.add_argument("--band", action="store_true", help="the run under every path, and the trades that differ")
         return
     parser.description = "Test every combination of parameters (or a random part) and rank them."
     parser.add_argument("--grid", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help="or NAME=a,b,c")
@@ -67,6 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     parser.add_argument("--workers", type=int, help="threads; one a core otherwise")
 
 
+_PATHS = ("pessimistic", "optimistic", "adaptive")  # `honesty.PATHS`, which is not loaded for a help text
+_PATH_HELP = "inside a bar that reaches stop and target: the stop, the target, or the nearer first (pessimistic)"
 _CANDLES_HELP = "a file, VENUE:SYMBOL:TIMEFRAME or GOOG, EURUSD …: `tws data list` shows what there is"
 _EXIT_HELP = (
     "stop=0.02, atr_stop=2, trailing=0.03, trailing_offset=0.01, take_profit=0.05, break_even=0.02 or max_bars=48"
@@ -83,12 +91,15 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
     info = find_strategy(options.strategy, strategies)
     candles, costs = _candles(options), _costs(options)
     event = info.cls is not None and not info.native and not issubclass(info.cls, SignalStrategy)
+    found: Band | None = None
     name = options.engine or ("backtesting" if info.native else "event" if event else "fast")
     if info.native:
         if name != "backtesting":
             raise BacktestError(f"{info.name} was written for backtesting.py: only --engine backtesting runs it.")
         if options.exit or options.size:
             raise BacktestError(f"{info.name} was written for backtesting.py: it has exits and sizes of its own.")
+        if options.band:
+            raise BacktestError(f"{info.name} was written for backtesting.py, which knows one path inside a bar only.")
         from workstation.research.backtesting_engine import run_native
 
         result = _guarded(info, lambda: run_native(info.cls, candles, costs, _native_params(info, options.param)))  # type: ignore[arg-type]
@@ -96,8 +107,19 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
         chosen = engine(name)
         _announce(name)
         strategy = _prepare(info, options, _pairs(options.param))
-        result = _guarded(info, lambda: chosen.run(strategy, candles, costs))
-    write(_json(as_json(result)) if options.json else _report(result))
+        if options.band:
+            from workstation.research.honesty import band
+
+            found = _guarded(
+                info, lambda: band(lambda: _prepare(info, options, _pairs(options.param)), candles, costs, chosen)
+            )
+            result = found.results[options.path]
+        else:
+            result = _guarded(info, lambda: chosen.run(strategy, candles, costs))
+    if options.json:
+        write(_json(as_json(result) | ({"band": found.as_json()} if found else {})))
+    else:
+        write(_report(result) + (_band_table(found) if found else ""))
     return 0
 
 
@@ -185,9 +207,30 @@ def _candles(options: argparse.Namespace) -> Candles:
 
 
 def _costs(options: argparse.Namespace) -> Costs:
-    from workstation.research.costs import Costs
+    from workstation.research.costs import BacktestError, Costs
+    from workstation.research.funding import load_funding
 
-    return Costs(cash=options.cash, fee=options.fee, slippage=options.slippage, leverage=options.leverage)
+    funding, recorded = 0.0, None
+    if options.funding is not None:
+        try:
+            funding = float(options.funding)
+        except ValueError:
+            if not Path(options.funding).is_file():
+                raise BacktestError(
+                    f"Funding is a rate (0.0001) or a file of rates; there is no file {options.funding}."
+                ) from None
+            recorded = load_funding(Path(options.funding))
+    return Costs(
+        cash=options.cash,
+        fee=options.fee,
+        slippage=options.slippage,
+        leverage=options.leverage,
+        maintenance=options.maintenance,
+        funding=funding,
+        funding_hours=options.funding_hours,
+        path=_PATHS.index(options.path),
+        recorded=recorded,
+    )
 
 
 def _pairs(words: list[str]) -> dict[str, Any]:
@@ -334,6 +377,28 @@ def _report(result: Result) -> str:
         value = metrics.get(key)
         known = value is not None and math.isfinite(value)
         lines.append(f"{label:20} {form.format(value) if known else '–':>16}")
+    return "\n".join(lines) + "\n"
+
+
+def _band_table(found: Band) -> str:
+    """The paths side by side, and the first trades that differ."""
+    lines = ["", f"{'path inside the bars':20}{'return':>14}{'drawdown':>14}{'Sharpe':>10}{'trades':>10}"]
+    for name, result in found.results.items():
+        m = result.metrics
+        shown = f"{m['return_pct']:>12,.2f} %{m['max_drawdown_pct']:>12,.2f} %{m['sharpe']:>10.3f}{m['n_trades']:>10,}"
+        lines.append(f"{name:20}{shown}")
+    lines.append(found.verdict)
+    for each in found.differences[:10]:
+        cells = []
+        for name, row in each.rows.items():
+            trades = found.results[name].trades
+            cells.append(
+                f"{name} no trade" if row is None else f"{name} {trades.exit_price[row]:g} ({trades.tag(row)})"
+            )
+        time = found.results["pessimistic"].candles.time[each.entry_bar]
+        lines.append(f"  {each.side} of {_iso(int(time))}: {'; '.join(cells)}")
+    if len(found.differences) > 10:
+        lines.append(f"  and {len(found.differences) - 10:,} more; --json has them all")
     return "\n".join(lines) + "\n"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workstation.market.candles import Candles, Floats
+from workstation.research.funding import FundingHistory
 
 
 class BacktestError(Exception):
@@ -19,8 +20,9 @@ class Costs:
 
     `slippage` moves every market and stop fill against the trader. `leverage` is the most exposure for each unit of
     equity; below `maintenance` × the position's value of equity the position is liquidated. `funding` is the rate that
-    a long pays (a short receives) every `funding_hours` of UTC time, on the value at the bar's open. `path`: a bar
-    that reaches stop and target counts as the stop (0), the target (1), or what is nearer to its open (2).
+    a long pays (a short receives) every `funding_hours` of UTC time, on the value at the bar's open; `recorded` has the
+    rates as they were, in its place. `path`: a bar that reaches stop and target counts as the stop (0), the target (1),
+    or what is nearer to its open (2); see `honesty`.
     """
 
     cash: float = 10_000.0
@@ -32,6 +34,7 @@ class Costs:
     funding_hours: float = 8.0
     close_at_end: bool = True
     path: int = 0
+    recorded: FundingHistory | None = None
 
     def __post_init__(self) -> None:
         checks = (
@@ -42,6 +45,7 @@ class Costs:
             (0 <= self.maintenance < 1, f"The maintenance margin is a fraction, not {self.maintenance:g}."),
             (-1 < self.funding < 1, f"The funding rate is a fraction, not {self.funding:g}."),
             (self.funding_hours > 0, f"The funding interval must be above zero, not {self.funding_hours:g} hours."),
+            (self.recorded is None or self.funding == 0, "Funding is one rate or a file of rates, not both."),
             (self.path in (0, 1, 2), f"The path is 0, 1 or 2, not {self.path}."),
         )
         for holds, sentence in checks:
@@ -50,7 +54,14 @@ class Costs:
 
     def funding_rates(self, candles: Candles) -> Floats:
         """What is due at each bar's open; a single 0 without funding. Several dues of one long bar add up."""
+        if self.recorded is not None:
+            return self.recorded.on(candles)
         if self.funding == 0:
             return np.zeros(1)
         due = candles.time // int(self.funding_hours * 3_600_000_000_000)
         return np.diff(due, prepend=due[:1]) * self.funding
+
+    @property
+    def funded(self) -> bool:
+        """Whether positions pay or receive funding at all."""
+        return self.funding != 0 or self.recorded is not None

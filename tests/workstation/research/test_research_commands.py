@@ -109,6 +109,27 @@ def test_a_backtest_as_json(capsys: pytest.CaptureFixture[str], csv: Path) -> No
     assert again["final_equity"] == pytest.approx(answer["final_equity"], abs=0.005)
 
 
+def test_the_honesty_band_and_the_path_as_json(capsys: pytest.CaptureFixture[str], csv: Path) -> None:
+    words = ("sma_cross", "--candles", csv, "--param", "fast=2", "--param", "slow=6", "--param", "direction=both",
+             "--exit", "stop=0.006", "--exit", "take_profit=0.006", "--json")  # fmt: skip
+    answer = tws(capsys, "backtest", *words, "--band")
+    paths = answer["band"]["paths"]
+    assert answer["final_equity"] == paths["pessimistic"]["final_equity"] < paths["optimistic"]["final_equity"]
+    assert answer["band"]["differences"]
+    optimistic = tws(capsys, "backtest", *words, "--path", "optimistic")
+    assert optimistic["final_equity"] == paths["optimistic"]["final_equity"]
+    assert "pessimistic path only" in refused(capsys, "backtest", *words, "--engine", "backtesting", "--band")
+
+
+def test_funding_is_a_rate_or_a_file(capsys: pytest.CaptureFixture[str], csv: Path, tmp_path: Path) -> None:
+    words = ("backtest", "buy_and_hold", "--candles", csv, "--json")
+    file = tmp_path / "funding.csv"
+    file.write_text("timestamp,funding_rate\n1600070400000,0.001\n")
+    assert tws(capsys, *words, "--funding", file)["funding_paid"] > 5
+    assert tws(capsys, *words, "--funding", "0.0001")["funding_paid"] > 50
+    assert "there is no file none.csv" in refused(capsys, *words, "--funding", "none.csv")
+
+
 def test_a_strategy_for_backtesting_py_gives_what_backtesting_py_gives(
     capsys: pytest.CaptureFixture[str], csv: Path, tmp_path: Path
 ) -> None:
