@@ -36,15 +36,19 @@ from workstation.trading.commands import (
     describe,
 )
 from workstation.trading.errors import Refused
+from workstation.trading.strategy_commands import CloseStrategy, EndStrategy, ResumeStrategy, StartStrategy
 from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
     from screens.app import TwsApp
 
 #: Typed commands that send orders: they need the desk ARMED, as keys do.
-_SENDS = (PlaceOrder, StartPlan, ChaseOrder, Execute, PauseExecution, ClosePosition, ReversePosition, BreakEven)
+_SENDS = (
+    PlaceOrder, StartPlan, ChaseOrder, Execute, PauseExecution, ClosePosition, ReversePosition, BreakEven,
+    StartStrategy, ResumeStrategy, CloseStrategy,
+)  # fmt: skip
 #: Typed commands that only stop: they are never too late.
-_STOPS = (CancelOrders, Kill, Flatten)
+_STOPS = (CancelOrders, Kill, Flatten, EndStrategy)
 #: What may be typed while the desk shows the past: the kill switch, and what is the screen's own.
 _IN_THE_PAST = (Kill, Flatten, RunAction, SelectInstrument, SetTheme)
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)

@@ -18,7 +18,7 @@ from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.settings import describe
 from workstation.trading.errors import Refused
-from workstation.trading.limits import limit_text, limit_value
+from workstation.trading.limits import limit_text, limit_value, own_parts
 from workstation.trading.risk_use import Use
 
 _GAUGE = 10  # cells
@@ -108,8 +108,12 @@ class RiskPane(TablePane[Row]):
     def _limit_cell(self, row: LimitLine, column: str) -> tuple[str, Style]:
         ink = self.ink
         match column:
+            case "name" if (own := own_parts(row.field)) is not None:
+                return f"{own[1]} {own[0]}", ink.text
             case "name":
                 return row.field.removeprefix("breakers."), ink.text
+            case "note" if (own := own_parts(row.field)) is not None:
+                return f"changed here: {own[0]}" if row.changed else own[0], ink.own if row.changed else ink.dim
             case "note":
                 where = row.use.where if row.use is not None else ""
                 return ("changed here", ink.own) if row.changed else (where or _helps().get(row.field, ""), ink.dim)
@@ -189,7 +193,8 @@ class RiskPane(TablePane[Row]):
         field = self._field_here()
         book = self.engine.core.limits_book
         value = limit_value(self.engine.risk.limits, field)
-        meaning = _helps().get(field, "")
+        own = own_parts(field)
+        meaning = _helps().get(field, "") if own is None else f"Of {own[0]} alone; none is no limit of its own."
         configured = limit_text(limit_value(book.configured, field)) or "empty"
         text = f"{meaning}\nNow {limit_text(value) or 'empty'}; the config file says {configured}."
 

@@ -12,7 +12,7 @@ from screens.figures import local_time
 from workstation.domain.events import BreakerTripped
 from workstation.engine import Engine
 from workstation.trading.breakers import Breaker
-from workstation.trading.limits import limit_fields, limit_text, limit_value
+from workstation.trading.limits import OWN_NAMES, limit_fields, limit_text, limit_value, own_field
 from workstation.trading.risk_breakers import time_left
 from workstation.trading.risk_use import Use, breaker_uses, limit_uses
 
@@ -86,6 +86,11 @@ def lines_of(engine: Engine, now: int) -> Sequence[Line]:
     for field, use in uses.items():
         if field.startswith("groups."):
             lines.append(LimitLine(field, use.limit, use, editable=False))
+    for origin, own in core.limits.strategies.items():
+        for name in OWN_NAMES:
+            field = own_field(origin, name)
+            if getattr(own, name) is not None or field in book.changed:
+                lines.append(LimitLine(field, getattr(own, name), None, field in book.changed))
     lines.append(Heading("Changes"))
     for number in range(len(book.changes) - 1, max(-1, len(book.changes) - 1 - _AUDITED), -1):
         row = book.changes[number]
@@ -105,6 +110,8 @@ def is_fraction(field: str) -> bool:
 
 def value_text(field: str, value: Any) -> str:
     """A limit's value as the pane shows it: 50,000 · 5 % · 250 ms · 60 min · 5×."""
+    if value is None:
+        return limit_text(value)
     if isinstance(value, tuple):
         return limit_text(value) or "none" if field.startswith("deny") else limit_text(value) or "all"
     if is_fraction(field):

@@ -42,3 +42,27 @@ class StrategyRun(msgspec.Struct, frozen=True, kw_only=True):
     def active(self) -> bool:
         """Whether it has not ended: it runs, or is paused."""
         return self.state in (RunState.RUNNING, RunState.PAUSED)
+
+
+class RunDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that the trader may start: what stands in the form. None is left to him."""
+
+    strategy: str
+    instrument: InstrumentId | None = None
+    interval: int | None = None  # ns
+    params: dict[str, Any] = {}
+    capital: Decimal | None = None
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """What a strategy decided on the close of the bar that opened at `ts` (UTC ns): `code` has a bit for each, 1 long
+    entry, 2 long exit, 4 short entry, 8 short exit."""
+
+    ts: int
+    close: float
+    code: int
+
+    @property
+    def words(self) -> str:
+        names = ("enter long", "leave long", "enter short", "leave short")
+        return ", ".join(name for bit, name in enumerate(names) if self.code >> bit & 1) or "none"

@@ -15,11 +15,14 @@ from workstation.desk_view import DeskView, Link
 from workstation.domain.events import BreakerTripped, LimitsChanged, OrderEvent
 from workstation.domain.numbers import ZERO, subtract
 from workstation.domain.order import ClientOrderId
+from workstation.domain.strategy_run import RunId
 from workstation.engine import Engine
 from workstation.past.market import PastMarket, PriceFrom, Prices
 from workstation.past.timeline import Timeline
 from workstation.store import EquitySnapshot
 from workstation.store.sessions import Session
+from workstation.strategies.run_book import RunView, view_of
+from workstation.strategies.runner import StrategyRunner
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.limits import RiskLimits
@@ -60,6 +63,31 @@ class PastRisk:
         raise AttributeError(name)
 
 
+class PastStrategies:
+    """Runs of strategies as they were; starting, stopping and changing them is refused."""
+
+    def __init__(self, desk: PastDesk) -> None:
+        self._desk = desk
+
+    @property
+    def version(self) -> int:
+        return self._desk.version
+
+    def runs(self) -> list[RunView]:
+        """See `StrategyRunner.runs`."""
+        core = self._desk.core
+        return [view_of(run, core) for run in core.strategy_runs.values()]
+
+    def view(self, run_id: RunId) -> RunView:
+        """See `StrategyRunner.view`."""
+        return view_of(self._desk.core.strategy_runs[run_id], self._desk.core)
+
+    def __getattr__(self, name: str) -> Any:
+        if inspect.iscoroutinefunction(getattr(StrategyRunner, name, None)):
+            return _refuse
+        return getattr(self._desk.present.strategies, name)
+
+
 class PastDesk(DeskView):
     """Reads as the engine does, at `at` (UTC ns), after `step` events of the session; `go` moves it.
 
@@ -85,6 +113,7 @@ class PastDesk(DeskView):
         self.session = session
         self.stalls = engine.stalls
         self.risk = PastRisk(self)
+        self.strategies = PastStrategies(self)
         self.version = -2
         self.step = 0
         self._ended = engine.clock.now() if session.end is None else session.end

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from workstation.strategies.blame import line_in
 from workstation.strategies.contract import Strategy, StrategyError, strategy_name, strategy_title
 from workstation.strategies.parameters import Parameter, parameters_of
 
@@ -146,11 +147,7 @@ def _broken(file: Path, reason: str) -> StrategyInfo:
 
 def _where(file: Path, error: Exception) -> str:
     """The line of `file` that raised, if it was in it."""
-    line, trace = None, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(file):
-            line = trace.tb_lineno
-        trace = trace.tb_next
+    line = line_in(error, str(file))
     return f"line {line}: " if line is not None else ""
 
 

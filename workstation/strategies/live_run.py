@@ -16,6 +16,7 @@ from workstation.domain.market import Trade
 from workstation.domain.numbers import floor_to
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
 from workstation.domain.strategy_run import StrategyRun
+from workstation.strategies.blame import file_of, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Pull, SetTimer, Wish
 from workstation.strategies.run_book import RunBook, StrategyDesk
@@ -118,8 +119,9 @@ class LiveRun:
                     return
                 except Exception as error:
                     trace = "".join(traceback.format_exception(error))
-                    self._desk.log.error("strategies", f"{self.run.run_id} raised:\n{trace}")
-                    self._fail(f"it raised {type(error).__name__}: {error}")
+                    self._desk.log.error("strategies", f"{self.run.run_id} raised {type(error).__name__}", trace)
+                    own = getattr(self.strategy, "inner", self.strategy)
+                    self._fail(f"it raised {raised(error, file_of(type(own)))}")
                     return
 
     def _next_event(self) -> Callable[[], None] | None:

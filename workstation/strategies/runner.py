@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -31,11 +30,12 @@ from workstation.domain.events import (
 )
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
-from workstation.domain.order import Order
+from workstation.domain.numbers import floor_to
+from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.log import DeskLog
 from workstation.strategies.parameters import ParameterError
-from workstation.strategies.run_book import RunBook, StrategyDesk
+from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, view_of
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import Journal, OrderGateway
@@ -46,24 +46,6 @@ if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, n
     from workstation.strategies.live_run import LiveRun
 
 MINUTE = 60_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """What a screen shows of a run. `position` is signed; `equity` the capital with its profit; `slowest` ms of its
-    longest call; `code` the signals of its last bar (see `SignalStrategy.codes`), None for one without signals."""
-
-    run: StrategyRun
-    position: Decimal
-    equity: Decimal
-    orders: list[Order]
-    calls: int = 0
-    slowest: float = 0.0
-    code: int | None = None
-
-    @property
-    def pnl(self) -> Decimal:
-        return self.equity - self.run.capital
 
 
 class StrategyRunner:
@@ -119,14 +101,11 @@ class StrategyRunner:
 
     def view(self, run_id: RunId) -> RunView:
         """Raises KeyError for a run that there never was."""
-        run = self._core.strategy_runs[run_id]
-        live = self._live.get(run_id)
-        book = RunBook(run, self._desk) if live is None else live.book
-        view = RunView(run, book.position, book.equity, book.orders())
-        if live is None:
+        view = view_of(self._core.strategy_runs[run_id], self._core)
+        if (live := self._live.get(run_id)) is None:
             return view
-        code = getattr(live.strategy, "last_code", None)
-        return dataclasses.replace(view, calls=live.calls, slowest=1000 * live.slowest, code=code)
+        code, signals = getattr(live.strategy, "last_code", None), getattr(live.strategy, "signals", ())
+        return dataclasses.replace(view, calls=live.calls, slowest=1000 * live.slowest, code=code, signals=signals)
 
     # Commands.
 
@@ -208,6 +187,46 @@ class StrategyRunner:
             target = getattr(live.strategy, "inner", live.strategy)
             live.change(partial(_set_all, target, made.params))
         return run
+
+    async def adjust(
+        self, run_id: RunId, *, capital: Decimal | None = None, restarts: bool | None = None
+    ) -> StrategyRun:
+        """Another capital from the next event on, or another way to come back after a restart. Raises `Refused`."""
+        run = self._known(run_id)
+        if not run.active:
+            raise Refused(f"{run_id} is {run.state}.")
+        if capital is not None and not capital > 0:
+            raise Refused("The capital of a strategy must be above zero.")
+        run = replace(
+            run,
+            capital=run.capital if capital is None else capital,
+            restarts=run.restarts if restarts is None else restarts,
+        )
+        await self._record(run)
+        if (live := self._live.get(run_id)) is not None:
+            live.run = live.book.run = run
+        return run
+
+    async def close_out(self, run_id: RunId) -> Order | None:
+        """End it if it has not ended, and close what it holds at the market, reduce-only; None if it held nothing.
+        Raises `Refused`."""
+        run = self._known(run_id)
+        if run.active:
+            await self.stop(run_id)
+        held = self.view(run_id).position
+        quantity = floor_to(abs(held), self._core.instruments[run.instrument].lot)
+        if not quantity:
+            return None
+        draft = OrderDraft(
+            instrument=run.instrument,
+            side=Side.SELL if held > 0 else Side.BUY,
+            quantity=quantity,
+            type=OrderType.MARKET,
+            reduce_only=True,
+            origin=run_id,
+            note="close",
+        )
+        return await self._gateway.submit(draft)
 
     # The desk's hooks.
 

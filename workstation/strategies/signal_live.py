@@ -13,6 +13,7 @@ from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill
 from workstation.domain.market import BookSnapshot
 from workstation.domain.order import Side
+from workstation.domain.strategy_run import Signal
 from workstation.market.candles import Candles
 from workstation.strategies.contract import SignalStrategy, Strategy
 from workstation.strategies.exits import Reason
@@ -20,6 +21,8 @@ from workstation.strategies.signal_play import SignalPlay
 
 #: Bars over which the signals are worked out: enough for the longest averages to have settled.
 MOST_BARS = 5_000
+#: Signals that are kept for the screen.
+_LAST_SIGNALS = 50
 _KEPT = ("side", "entry", "stop", "target", "best", "trailed", "lock", "peak")
 
 
@@ -34,6 +37,8 @@ class SignalLive(Strategy):
         super().__init__()
         self.inner = inner
         self.last_code = 0  # of the newest bar (see `SignalStrategy.codes`)
+        #: The newest signals, oldest first, those of bars from before the start too.
+        self.signals: tuple[Signal, ...] = ()
         self.wants_book = inner.exits.take_profit > 0 or bool(inner.exits.roi)
         self._bars = list(history)[-MOST_BARS:]
         self._fee = fee
@@ -68,6 +73,8 @@ class SignalLive(Strategy):
         elif play.side:
             self._protect()
         self._paid = float(self._loaded.get("paid", cash))
+        if self._bars:
+            self._read(candles_of(self._bars))
 
     def on_bar(self, bar: Bar) -> None:
         self._bars.append(bar)
@@ -118,13 +125,20 @@ class SignalLive(Strategy):
     def _decide(self, bar: Bar) -> None:
         candles = candles_of(self._bars)
         plan, atr = self.inner.sizing.plan(candles), self.inner.exits.atr(candles)
-        self.last_code = int(self.inner.codes(candles)[-1])
+        self._read(candles)
         leave, enter = self._started().decide(self._count, self.last_code, float(plan.amount[-1]), float(atr[-1]))
         if leave is not None and self._closing is None and self.trader.position:
             self._next = enter
             self._leave(leave)
         elif enter and not self.trader.position:
             self._enter(enter, bar.close)
+
+    def _read(self, candles: Candles) -> None:
+        """Work out the signals of every bar that is known."""
+        codes = self.inner.codes(candles)
+        self.last_code = int(codes[-1])
+        found = np.flatnonzero(codes)[-_LAST_SIGNALS:]
+        self.signals = tuple(Signal(int(candles.time[i]), float(candles.close[i]), int(codes[i])) for i in found)
 
     def _enter(self, side: int, price: float) -> None:
         units = self._started().size(float(self.trader.equity), side, price)

@@ -6,6 +6,7 @@
     scale 5 0.1 63000 64000 stop 62000 · chase 64500 · cancel all · cancel bids · close · reverse
     twap buy 2 over 30m · vwap sell 3 over 2h @ 63000 · pov sell 3 10% · iceberg buy 5 show 0.5 @ 63000 · pause · resume
     alert BTC-USDT > 65000 · alert spread > 5 · alert pnl < -500 · alert fill · alerts · snooze 10m
+    strategy start sma_cross BTC-USDT 5000 fast=10 5m · strategy stop sma_cross · strategy set sma_cross slow=40
     progress · reducing on · limit max_order_value 50000 · breaker reset daily_loss
     flatten · kill · rearm demo · theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
 
@@ -28,6 +29,7 @@ from workstation.trading.command_margin import parse_leverage, parse_margin
 from workstation.trading.command_orders import instrument_named, parse_order, venues_of
 from workstation.trading.command_plans import parse_chase, parse_exits, parse_scale
 from workstation.trading.command_risk import parse_breaker, parse_limit, parse_reducing
+from workstation.trading.command_strategies import parse_strategy
 from workstation.trading.command_words import CommandError, Token, duration, number, suggestion, tokens
 from workstation.trading.commands import (
     BreakEven,
@@ -278,6 +280,7 @@ _COMMANDS: dict[str, _Handler] = {
     "vwap": parse_execution,
     "pov": parse_execution,
     "iceberg": parse_execution,
+    "strategy": parse_strategy,
     "pause": parse_pause,
     "resume": parse_pause,
     "progress": parse_progress,

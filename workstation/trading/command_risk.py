@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workstation.trading.breakers import Breaker
-from workstation.trading.command_words import CommandError, Token, suggestion
+from workstation.trading.command_words import CommandError, Token, glued, suggestion
 from workstation.trading.commands import ChangeLimit, Command, Context, ResetBreaker, RunAction, SetReducing
-from workstation.trading.limits import limit_fields, limit_from_text
+from workstation.trading.limits import limit_fields, limit_from_text, limit_kind, own_parts
 
 
 def parse_reducing(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
@@ -20,12 +20,13 @@ def parse_reducing(word: Token, rest: Sequence[Token], end: int, context: Contex
 
 
 def parse_limit(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
-    """limit FIELD VALUE; "default" takes the config file's value."""
+    """limit FIELD VALUE; "default" takes the config file's value, "none" takes one of a strategy's own away."""
     fields = [field for field, _ in limit_fields()]
     if not rest:
         raise CommandError("Which limit? limit max_order_value 50000, or default for the config file's.", end)
-    field = rest[0].text
-    if field not in fields:
+    rest = glued(rest)
+    field = rest[0].raw if own_parts(rest[0].raw) is not None else rest[0].text
+    if limit_kind(field) is None:
         raise CommandError(f"There is no limit {rest[0].raw}.{suggestion(field, fields)}", rest[0].at)
     if not rest[1:]:
         raise CommandError(f"To what? limit {field} 50000, or default for the config file's.", end)

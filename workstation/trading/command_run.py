@@ -19,6 +19,7 @@ from workstation.trading.alert_desk import AlertDesk
 from workstation.trading.alerts import sentence
 from workstation.trading.command_execution import ExecutionDesk, execute, pause, progress
 from workstation.trading.command_plans import chase_bound
+from workstation.trading.command_strategies import StrategyDesk, perform_strategy
 from workstation.trading.command_words import Token
 from workstation.trading.commands import (
     BreakEven,
@@ -49,9 +50,17 @@ from workstation.trading.commands import (
     exits_in_words,
     grouped,
 )
+from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.risk_desk import RiskDesk
 from workstation.trading.sizing import settlement_rate
+from workstation.trading.strategy_commands import (
+    ChangeStrategy,
+    CloseStrategy,
+    EndStrategy,
+    ResumeStrategy,
+    StartStrategy,
+)
 
 
 class CommandDesk(ExecutionDesk, Protocol):
@@ -62,6 +71,10 @@ class CommandDesk(ExecutionDesk, Protocol):
     risk: RiskDesk
     alerts: AlertDesk
 
+    @property
+    def core(self) -> TradingCore: ...
+    @property
+    def strategies(self) -> StrategyDesk: ...
     def instruments(self) -> Sequence[Instrument]: ...
     def instrument(self, instrument: InstrumentId, /) -> Instrument: ...
     def book(self, instrument: InstrumentId, /) -> OrderBook: ...
@@ -130,6 +143,8 @@ def context_of(
         recording=None if replay is None else (replay.start, replay.end),
         zone=zone,
         position=lambda name: desk.position(name).quantity,
+        strategies=[run.run_id for run in desk.core.strategy_runs.values() if run.active],
+        ended_strategies=[run.run_id for run in desk.core.strategy_runs.values() if not run.active],
         numbers=numbers,
     )
 
@@ -188,6 +203,8 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
             quiet = desk.alerts.snooze(length, every=every)
             what = sentence(quiet[0]) if len(quiet) == 1 else f"{len(quiet)} alerts"
             return f"Quiet for {span(length)}: {what}."
+        case StartStrategy() | EndStrategy() | ResumeStrategy() | CloseStrategy() | ChangeStrategy():
+            return await perform_strategy(command, desk.strategies)
         case SetSpeed(factor=factor):
             desk.replay.set_speed(factor)
         case Seek(to=to):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -44,6 +44,18 @@ class Token(msgspec.Struct, frozen=True):
 def tokens(line: str) -> list[Token]:
     """The words of a line; an @ stands by itself."""
     return [Token(m.group().lower(), m.group(), m.start()) for m in re.finditer(r"@|[^\s@]+", line)]
+
+
+def glued(words: Sequence[Token]) -> list[Token]:
+    """The words with those that an @ joins without a space as one: sma_cross@NOVA:BTC-USDT."""
+    found: list[Token] = []
+    for word in words:
+        last = found[-1] if found else None
+        if last is not None and word.at == last.at + len(last.raw) and "@" in (word.text, last.text[-1:]):
+            found[-1] = Token(last.text + word.text, last.raw + word.raw, last.at)
+        else:
+            found.append(word)
+    return found
 
 
 def number(text: str) -> Decimal | None:

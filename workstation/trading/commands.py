@@ -15,8 +15,17 @@ from workstation.domain.margin import MarginMode
 from workstation.domain.numbers import ZERO, multiply, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan, PlanKind
+from workstation.domain.strategy_run import RunId
 from workstation.trading.alerts import Alert, sentence
 from workstation.trading.plans.words import distance_text
+from workstation.trading.strategy_commands import (
+    ChangeStrategy,
+    CloseStrategy,
+    EndStrategy,
+    ResumeStrategy,
+    StartStrategy,
+    strategy_text,
+)
 
 
 class Prices(msgspec.Struct, frozen=True):
@@ -52,6 +61,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     recording: tuple[int, int] | None = None
     zone: datetime.tzinfo = datetime.UTC
     position: Callable[[InstrumentId], Decimal] = lambda _: ZERO  # signed
+    #: Runs of strategies that have not ended, and those that have.
+    strategies: Sequence[RunId] = ()
+    ended_strategies: Sequence[RunId] = ()
     #: How the trader writes numbers.
     numbers: NumberStyle = POINT
 
@@ -227,6 +239,11 @@ type Command = (
     | Seek
     | SetAlert
     | SnoozeAlerts
+    | StartStrategy
+    | EndStrategy
+    | ResumeStrategy
+    | CloseStrategy
+    | ChangeStrategy
     | SelectInstrument
     | RunAction
 )
@@ -448,6 +465,8 @@ def describe(command: Command, context: Context) -> str:
             return f"Tell{often} when {sentence(alert)}{until}."
         case SnoozeAlerts(length=length, every=every):
             return f"Keep {'every alert' if every else 'the alert that fired last'} quiet for {span(length)}."
+        case StartStrategy() | EndStrategy() | ResumeStrategy() | CloseStrategy() | ChangeStrategy():
+            return strategy_text(command, context.currency)
         case SelectInstrument(instrument=instrument):
             return f"Show {instrument}."
         case RunAction(name=name):

@@ -94,9 +94,28 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     strategies: dict[str, StrategyLimits] = msgspec.field(default_factory=dict)
 
 
+#: How "no limit" is written, for limits that may be missing.
+NONE = "none"
+
+
 def matches(pattern: str, name: str) -> bool:
     """Whether a name fits a pattern with * and ?, upper and lower case apart."""
     return fnmatchcase(name, pattern)
+
+
+#: Where the limits of single strategies stand: "strategies.sma_cross@NOVA:BTC-USDT.max_order_value".
+OWN = "strategies."
+
+
+def own_field(origin: str, name: str) -> str:
+    """The path of one of an origin's own limits."""
+    return f"{OWN}{origin}.{name}"
+
+
+def own_parts(field: str) -> tuple[str, str] | None:
+    """(origin, name) of the path of an origin's own limit; None for any other path."""
+    origin, _, name = field.removeprefix(OWN).rpartition(".")
+    return (origin, name) if field.startswith(OWN) and origin and name in _OWN_KINDS else None
 
 
 def limits_of(limits: RiskLimits, origin: str) -> StrategyLimits | None:
@@ -119,6 +138,20 @@ _FRACTIONS = frozenset(
 )  # fmt: skip
 
 
+#: What a strategy's own limits are called, with their types.
+_OWN_KINDS: dict[str, type] = {
+    "max_order_value": Decimal, "max_position_value": Decimal, "max_working_orders": int, "max_orders_per_day": int,
+}  # fmt: skip
+OWN_NAMES = tuple(_OWN_KINDS)
+
+
+def limit_kind(field: str) -> type | None:
+    """The type of a limit by its path, one of a strategy's own too; None where there is no such limit."""
+    if (own := own_parts(field)) is not None:
+        return _OWN_KINDS[own[1]]
+    return dict(limit_fields()).get(field)
+
+
 def limit_fields() -> Iterator[tuple[str, type]]:
     """(path, type) of every limit that can be changed on the desk: "max_order_value", "breakers.daily_loss"."""
     for prefix, struct in (("", RiskLimits()), ("breakers.", BreakerLimits())):
@@ -129,7 +162,7 @@ def limit_fields() -> Iterator[tuple[str, type]]:
 
 def limit_problem(field: str, value: Any) -> str | None:
     """What is wrong with a limit's value, as the end of a sentence: "must be above 0"."""
-    if isinstance(value, tuple):
+    if value is None or isinstance(value, tuple):
         return None
     if field in _FRACTIONS:
         return None if 0 < value < 1 else "must be a fraction between 0 and 1 (0.02 is 2 %)"
@@ -139,7 +172,10 @@ def limit_problem(field: str, value: Any) -> str | None:
 
 
 def limit_value(limits: RiskLimits, field: str) -> Any:
-    """The value of a limit by its path. Raises KeyError for an unknown one."""
+    """The value of a limit by its path; None for a strategy's own that is not set. Raises KeyError for an unknown."""
+    if (own := own_parts(field)) is not None:
+        found = limits_of(limits, own[0])
+        return None if found is None else getattr(found, own[1])
     if field not in dict(limit_fields()):
         raise KeyError(field)
     section, _, name = field.rpartition(".")
@@ -147,7 +183,9 @@ def limit_value(limits: RiskLimits, field: str) -> Any:
 
 
 def limit_text(value: Any) -> str:
-    """A limit's value as text that `limit_from_text` reads: 50000, 0.05, or a list by commas."""
+    """A limit's value as text that `limit_from_text` reads: 50000, 0.05, a list by commas, none for no limit."""
+    if value is None:
+        return NONE
     if isinstance(value, tuple):
         return ", ".join(value)
     return format(value, "f") if isinstance(value, Decimal) else str(value)
@@ -158,9 +196,11 @@ def limit_from_text(field: str, text: str) -> Any:
 
     Raises ValueError with a sentence.
     """
-    kind = dict(limit_fields()).get(field)
+    kind = limit_kind(field)
     if kind is None:
         raise ValueError(f"There is no limit {field}.")
+    if text.strip().lower() == NONE and own_parts(field) is not None:
+        return None
     if kind is tuple:
         return tuple(part for part in (part.strip() for part in text.split(",")) if part)
     share = text.strip().endswith("%")
@@ -181,7 +221,16 @@ def limit_from_text(field: str, text: str) -> Any:
 
 
 def with_limit(limits: RiskLimits, field: str, value: Any) -> RiskLimits:
-    """The limits with one of them changed."""
+    """The limits with one of them changed. A strategy's own then stand by its whole name before all patterns, beginning
+    with what the pattern that fits it says."""
+    if (own := own_parts(field)) is not None:
+        origin, name = own
+        changed = msgspec.structs.replace(limits_of(limits, origin) or StrategyLimits(), **{name: value})
+        if origin in limits.strategies and any(sign in origin for sign in "*?["):
+            strategies = limits.strategies | {origin: changed}  # a pattern keeps its place among the patterns
+        else:
+            strategies = {origin: changed} | {one: own for one, own in limits.strategies.items() if one != origin}
+        return msgspec.structs.replace(limits, strategies=strategies)
     section, _, name = field.rpartition(".")
     if section:
         return msgspec.structs.replace(limits, breakers=msgspec.structs.replace(limits.breakers, **{name: value}))

@@ -10,8 +10,8 @@ from workstation.domain.events import LimitsChanged
 from workstation.trading.errors import Refused
 from workstation.trading.limits import (
     RiskLimits,
-    limit_fields,
     limit_from_text,
+    limit_kind,
     limit_text,
     limit_value,
     with_limit,
@@ -30,7 +30,7 @@ class LimitsBook:
     def apply(self, event: LimitsChanged) -> None:
         """Fold a change in. One of a limit that is no more, or that could not be set now, stays in the audit alone."""
         self.changes.append(event)
-        if event.field not in dict(limit_fields()):
+        if limit_kind(event.field) is None:
             return
         configured = limit_value(self.configured, event.field)
         self.changed.pop(event.field, None)

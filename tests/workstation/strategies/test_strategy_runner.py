@@ -174,12 +174,65 @@ async def test_one_that_raises_is_stopped_with_its_orders_pulled_and_the_desk_go
         await bars(desk, 4)
         await desk.settle(lambda: desk.engine.strategies.view(run.run_id).run.state is RunState.FAILED)
         await desk.settle(lambda: not desk.engine.open_orders())
-        assert "ValueError: the sky fell" in desk.engine.strategies.view(run.run_id).run.reason
-        text = "\n".join(entry.text for entry in desk.engine.log.entries)
-        assert "Traceback" in text
-        assert "mine.py" in text
+        reason = desk.engine.strategies.view(run.run_id).run.reason
+        assert "ValueError: the sky fell" in reason
+        line = 1 + SOURCE[: SOURCE.index("raise ValueError")].count("\n")
+        assert f"{file}, line {line}: raise ValueError" in reason, "the trader reads where it was"
+        assert any("Traceback" in entry.detail and "mine.py" in entry.detail for entry in desk.engine.log.entries)
         assert desk.engine.trading_state is TradingState.ACTIVE
         assert (await desk.limit(BTC, Side.BUY, "0.01", away=10)).is_open
+
+
+async def test_capital_and_restart_change_while_it_runs(tmp_path: Path, file: str) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, name(file, "Trades"))
+        await bars(desk, 2)
+        pnl = desk.engine.strategies.view(run.run_id).pnl
+        await desk.engine.strategies.adjust(run.run_id, capital=Decimal(2_500), restarts=True)
+        view = desk.engine.strategies.view(run.run_id)
+        assert (view.run.capital, view.run.restarts, view.run.state) == (2_500, True, RunState.RUNNING)
+        assert view.equity == 2_500 + pnl
+        live = desk.engine.strategies._live[run.run_id]
+        assert live.book.equity == view.equity, "what the strategy itself is told"
+        with pytest.raises(Refused, match="above zero"):
+            await desk.engine.strategies.adjust(run.run_id, capital=Decimal(0))
+        await desk.engine.strategies.stop(run.run_id)
+        with pytest.raises(Refused, match="stopped"):
+            await desk.engine.strategies.adjust(run.run_id, restarts=False)
+
+
+async def test_closing_out_ends_it_and_sells_what_it_alone_holds(tmp_path: Path, file: str) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(BTC, Side.BUY, "0.5")  # the trader's own
+        run = await start(desk, name(file, "Trades"))
+        await bars(desk, 3)
+        order = await desk.engine.strategies.close_out(run.run_id)
+        assert order is not None
+        assert (order.side, order.quantity, order.reduce_only, order.origin) == (
+            Side.SELL, Decimal("0.01"), True, run.run_id,
+        )  # fmt: skip
+        await desk.run(1)
+        view = desk.engine.strategies.view(run.run_id)
+        assert (view.run.state, view.position, view.orders) == (RunState.STOPPED, 0, [])
+        assert desk.engine.position(BTC).quantity > Decimal("0.49")
+        assert await desk.engine.strategies.close_out(run.run_id) is None
+
+
+async def test_limits_of_its_own_hold_a_strategy_back_and_survive_a_restart(tmp_path: Path, file: str) -> None:
+    async with demo_desk(tmp_path) as desk:
+        field = f"strategies.mine@{BTC}.max_order_value"
+        await desk.engine.risk.change_limit(field, "50", "strategies page")
+        run = await start(desk, name(file, "Trades"))
+        await bars(desk, 1)
+        [denied] = [order for order in desk.engine.orders() if order.origin == run.run_id]
+        assert denied.state is OrderState.DENIED
+        assert run.run_id in denied.reason
+        now = desk.clock.now()
+    async with demo_desk(tmp_path, start=now) as desk:
+        assert desk.engine.risk.limits.strategies[run.run_id].max_order_value == 50
+        changed = await desk.engine.risk.change_limit(field, "", "strategies page")
+        assert (changed.old, changed.new) == ("50", "none")
+        await desk.limit(BTC, Side.BUY, "0.01", away=10, origin=run.run_id)
 
 
 async def test_one_that_hangs_holds_nobody_up_and_is_stopped(tmp_path: Path, file: str) -> None:
@@ -249,7 +302,20 @@ async def test_a_signal_strategy_runs_as_it_is(tmp_path: Path) -> None:
                 break
         fills = desk.engine.fills()
         assert [fill.side for fill in fills[:2]] == ["buy", "sell"]
+        signals = desk.engine.strategies.view(run.run_id).signals
+        assert len(signals) >= 2
+        assert {signal.words for signal in signals} == {"enter long", "leave long"}
+        assert [signal.ts for signal in signals] == sorted(signal.ts for signal in signals)
         assert desk.engine.strategies.view(run.run_id).run.state is RunState.RUNNING
+
+
+async def test_the_signals_of_the_bars_before_its_start_are_known_at_once(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await desk.engine.strategies.start("sma_cross", BTC, capital=CAPITAL)
+        await desk.settle(lambda: len(desk.engine.strategies.view(run.run_id).signals) > 5)
+        signals = desk.engine.strategies.view(run.run_id).signals
+        assert all(signal.ts < desk.clock.now() for signal in signals)
+        assert not desk.engine.orders(), "what was decided before it began is not traded"
 
 
 @pytest.mark.parametrize(

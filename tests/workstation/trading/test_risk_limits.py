@@ -14,7 +14,18 @@ from workstation.clock import SECOND
 from workstation.domain import events as e
 from workstation.domain.order import Order, OrderType, Side
 from workstation.trading.core import TradingCore
-from workstation.trading.limits import RiskGroup, RiskLimits, StrategyLimits
+from workstation.trading.limits import (
+    RiskGroup,
+    RiskLimits,
+    StrategyLimits,
+    limit_from_text,
+    limit_text,
+    limit_value,
+    limits_of,
+    own_field,
+    own_parts,
+    with_limit,
+)
 from workstation.trading.risk import CHECKS, IMPOSSIBLE, LIMITS
 
 DAY = 86_400 * SECOND
@@ -138,6 +149,35 @@ def test_a_strategy_has_limits_of_its_own() -> None:
     for number in range(3):
         closed(core, number, NOW - 600 * SECOND, "trend-2")
     assert "3 orders today" in objections(core, order(quantity="0.1", origin="trend-2"))["strategy orders"]
+
+
+def test_a_strategys_own_limit_stands_before_the_pattern_that_fits_it_and_keeps_what_that_says() -> None:
+    pattern = StrategyLimits(max_order_value=D(5_000), max_working_orders=2)
+    limits = RiskLimits(strategies={"trend*": pattern})
+    changed = with_limit(limits, own_field("trend-1", "max_order_value"), D(1_000))
+    assert limits_of(changed, "trend-1") == StrategyLimits(max_order_value=D(1_000), max_working_orders=2)
+    assert limits_of(changed, "trend-2") == pattern
+    none = with_limit(changed, own_field("trend-1", "max_order_value"), None)
+    assert limit_value(none, own_field("trend-1", "max_order_value")) is None
+    every = RiskLimits(strategies={"trend-1": StrategyLimits(max_orders_per_day=1), "*": pattern})
+    wider = with_limit(every, own_field("*", "max_orders_per_day"), 9)
+    assert list(wider.strategies) == ["trend-1", "*"], "a pattern keeps its place"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("5000", D(5_000)), ("none", None), ("5,000.5", D("5000.5")), ("0", "above 0"), ("x", "number")]
+)
+def test_a_strategys_own_limit_is_read_from_text_and_back(text: str, value: object) -> None:
+    field = own_field("sma_cross@NOVA:BTC-USDT", "max_order_value")
+    assert own_parts(field) == ("sma_cross@NOVA:BTC-USDT", "max_order_value")
+    if isinstance(value, str):
+        with pytest.raises(ValueError, match=value):
+            limit_from_text(field, text)
+    else:
+        assert limit_from_text(field, text) == value
+        assert limit_from_text(field, limit_text(value)) == value
+    assert own_parts("strategies.x.no_such_limit") is None
+    assert own_parts("max_order_value") is None
 
 
 def test_a_change_of_a_strategys_order_is_held_to_the_strategys_limits() -> None:

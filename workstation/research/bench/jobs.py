@@ -25,6 +25,7 @@ from workstation.research.bench.offers import Shelf, code_version
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
 from workstation.research.result import Result
+from workstation.strategies.blame import raised
 from workstation.strategies.contract import StrategyError
 from workstation.strategies.library import StrategyInfo
 from workstation.strategies.parameters import ParameterError
@@ -167,12 +168,7 @@ def _blamed[T](info: StrategyInfo, work: Callable[[], T]) -> T:
     except Exception as error:
         if isinstance(error, _OURS):
             raise
-        trace, line = error.__traceback__, ""
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == info.source:
-                line = f" ({info.source}, line {trace.tb_lineno})"
-            trace = trace.tb_next
-        raise StrategyError(f"{info.name} raised {type(error).__name__}: {error}{line}") from error
+        raise StrategyError(f"{info.name} raised {raised(error, info.source)}") from error
 
 
 def sentence(error: Exception, trace: str) -> str:

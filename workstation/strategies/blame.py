@@ -1,0 +1,35 @@
+"""Where a strategy's own code raised, for the sentence that the trader reads."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+
+
+def line_in(error: BaseException, file: str) -> int | None:
+    """The innermost line of `file` in the error's trace; None where it was never in it."""
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def raised(error: BaseException, file: str | None) -> str:
+    """What was raised with its file and line: "ValueError: no price (own.py, line 12: price = bars[-1])".
+
+    `file` is the strategy's own; an error that never was in it says its kind alone.
+    """
+    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    line = None if file is None else line_in(error, file)
+    if file is None or line is None:
+        return words
+    code = linecache.getline(file, line).strip()
+    return f"{words} ({file}, line {line}{f': {code}' if code else ''})"
+
+
+def file_of(cls: type) -> str | None:
+    """The file that a class was defined in."""
+    module = sys.modules.get(cls.__module__)
+    return getattr(module, "__file__", None)
