@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 from workstation.domain.bar import Bar
+from workstation.market.bar_columns import BarColumns
 
 SECOND = 1_000_000_000
 #: Names that traders use for intervals, in ns.
@@ -32,12 +33,13 @@ class BarSeries:
     def __init__(self, interval: int, closed: Sequence[Bar] = (), limit: int = 5_000) -> None:
         self.interval = interval
         self.limit = limit
-        self.closed: list[Bar] = list(closed)[-limit:]
         self.version = 0
         self._ts = self._end = -1  # of the forming bar
         self._open = self._high = self._low = self._close = self._volume = 0.0
-        if self.closed and not self.closed[-1].closed:
-            self._resume(self.closed.pop())
+        forming = closed[-1] if closed and not closed[-1].closed else None
+        self.closed = BarColumns(closed[-limit:] if forming is None else closed[-limit:-1])
+        if forming is not None:
+            self._resume(forming)
 
     def add(self, ts: int, price: float, volume: float) -> None:
         """Take a trade at `ts` (UTC ns)."""
@@ -57,7 +59,7 @@ class BarSeries:
         self._add(bar.ts - bar.ts % self.interval, bar.open, bar.high, bar.low, bar.close, bar.volume)
 
     def _add(self, start: int, opened: float, high: float, low: float, close: float, volume: float) -> None:
-        if self._ts < 0 and self.closed and self.closed[-1].ts >= start:
+        if self._ts < 0 and self.closed and self.closed.ts[-1] >= start:
             self._resume(self.closed.pop())  # the history reaches into this bar already
         if start > self._ts:
             if self._ts >= 0:
@@ -77,9 +79,9 @@ class BarSeries:
         self._volume = bar.volume
 
     def _close_bar(self) -> None:
-        self.closed.append(Bar(self._ts, self._open, self._high, self._low, self._close, self._volume, True))
+        self.closed.append(self._ts, self._open, self._high, self._low, self._close, self._volume)
         if len(self.closed) > self.limit + self.limit // 4:
-            del self.closed[: -self.limit]
+            self.closed.forget(len(self.closed) - self.limit)
 
     def prepend(self, older: Sequence[Bar]) -> int:
         """Put closed bars that are older than all here in front, up to the limit; how many there were."""
@@ -88,7 +90,7 @@ class BarSeries:
         room = max(0, self.limit - len(self.closed))
         kept = kept[-room:] if room else []
         if kept:
-            self.closed[:0] = kept
+            self.closed.prepend(kept)
             self.version += 1
         return len(kept)
 
@@ -113,27 +115,40 @@ class BarSeries:
             return self.closed[-count:]
         return [*self.closed[-(count - 1) :], forming] if count > 1 else [forming]
 
+    def merged(self, span: int) -> Bar | None:
+        """The newest bar and those that opened less than `span` ns before it, as one; None without a bar."""
+        last = self.forming or (self.closed[-1] if self.closed else None)
+        if last is None:
+            return None
+        start = bisect_right(self.closed.ts, last.ts - span)
+        high, low, volume = (column[start:] for column in (self.closed.high, self.closed.low, self.closed.volume))
+        return Bar(
+            self.closed.ts[start] if high else last.ts,
+            self.closed.open[start] if high else last.open,
+            max(last.high, max(high, default=last.high)),
+            min(last.low, min(low, default=last.low)),
+            last.close,
+            sum(volume) + (0.0 if last.closed else last.volume),
+            last.closed,
+        )
+
     def until(self, ts: int, count: int) -> list[Bar]:
         """Up to `count` bars that open at or before `ts`, oldest first."""
         if count <= 0:
             return []
         if 0 <= self._ts <= ts:
             return self.last(count)
-        end = bisect_right(self.closed, ts, key=_opening)
+        end = bisect_right(self.closed.ts, ts)
         return self.closed[max(0, end - count) : end]
 
     def since(self, ts: int, count: int) -> list[Bar]:
         """Up to `count` bars that open at or after `ts`, oldest first."""
-        start = bisect_left(self.closed, ts, key=_opening)
+        start = bisect_left(self.closed.ts, ts)
         bars = self.closed[start : start + max(0, count)]
         forming = self.forming
         if forming is not None and forming.ts >= ts and len(bars) < count:
             bars.append(forming)
         return bars
-
-
-def _opening(bar: Bar) -> int:
-    return bar.ts
 
 
 class Candles:

@@ -79,18 +79,8 @@ class InstrumentMarket:
 
     def day(self) -> DayStats | None:
         """Change, range and volume of the last 24 hours (or of what is known of them)."""
-        bars = self.candles.series(_MINUTE).last(_DAY // _MINUTE + 1)
-        if not bars:
-            return None
-        since = bars[-1].ts - _DAY
-        bars = [bar for bar in bars if bar.ts > since]
-        return DayStats(
-            bars[0].open,
-            max(bar.high for bar in bars),
-            min(bar.low for bar in bars),
-            bars[-1].close,
-            sum(bar.volume for bar in bars),
-        )
+        bar = self.candles.series(_MINUTE).merged(_DAY)
+        return None if bar is None else DayStats(bar.open, bar.high, bar.low, bar.close, bar.volume)
 
 
 class DayStats:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workstation.domain.bar import Bar
+from workstation.market.bar_columns import BarColumns
 from workstation.market.bars import INTERVALS, SECOND, BarSeries, Candles
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -60,6 +61,23 @@ TRADES = st.lists(
     ),
     max_size=60,
 ).map(_walk)
+
+
+class TestColumns:
+    def test_bars_come_out_as_they_went_in(self) -> None:
+        bars = [minute(number, 10.0 + number) for number in range(5)]
+        columns = BarColumns(bars)
+        assert list(columns) == bars
+        assert (columns[0], columns[-1], columns[1:3]) == (bars[0], bars[-1], bars[1:3])
+        assert columns.pop() == bars[-1]
+        columns.forget(2)
+        columns.prepend(bars[:1])
+        assert columns == [bars[0], bars[2], bars[3]]
+        assert len(columns) == 3
+        with pytest.raises(IndexError):
+            columns[3]
+        with pytest.raises(IndexError):
+            BarColumns().pop()
 
 
 class TestSeries:
@@ -128,6 +146,29 @@ class TestSeries:
         assert numbers(series.since(NOON + 3 * MINUTE, 1)) == [5]
         assert numbers(series.since(NOON + 6 * MINUTE, 9)) == [6]
         assert numbers(series.since(NOON + 7 * MINUTE, 9)) == numbers(series.since(NOON, 0)) == []
+
+    @given(TRADES, st.integers(1, 300).map(lambda seconds: seconds * 5 * SECOND), st.booleans())
+    def test_bars_of_a_span_as_one(self, trades: list[tuple[int, float, float]], span: int, only_closed: bool) -> None:
+        series = BarSeries(5 * SECOND)
+        for trade in trades:
+            series.add(*trade)
+        if only_closed:
+            series = BarSeries(5 * SECOND, series.closed)
+        bars = series.last(999)
+        bars = [bar for bar in bars if bar.ts > bars[-1].ts - span]
+        merged = series.merged(span)
+        if not bars:
+            assert merged is None
+            return
+        assert merged == Bar(
+            bars[0].ts,
+            bars[0].open,
+            max(bar.high for bar in bars),
+            min(bar.low for bar in bars),
+            bars[-1].close,
+            sum(bar.volume for bar in bars),
+            bars[-1].closed,
+        )
 
     def test_memory_is_bounded_and_the_newest_stay(self) -> None:
         series = BarSeries(MINUTE, limit=8)
