@@ -99,7 +99,7 @@ def raw_from_frame(frame: pd.DataFrame, name: str = "candles") -> RawCandles:
         return np.ascontiguousarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
     return RawCandles(
-        time=_nanoseconds(times, name),
+        time=nanoseconds(times, name),
         open=floats("open"),
         high=floats("high"),
         low=floats("low"),
@@ -177,7 +177,9 @@ def _json(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _nanoseconds(times: pd.Series, name: str) -> Ints:
+def nanoseconds(times: pd.Series, name: str) -> Ints:
+    """A column of times as UTC ns: numbers since 1970 (s, ms, us or ns by their size), or dates in words. Raises
+    `BadCandles`."""
     import numpy as np
     import pandas as pd
 

@@ -1,0 +1,22 @@
+"""Riskfolio-Lib, loaded when it is first needed: it takes some ten seconds."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+
+def library() -> tuple[Any, Any]:
+    """pandas and Riskfolio-Lib."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pandas as pd
+        import riskfolio as rp
+
+    return pd, rp
+
+
+def loaded() -> bool:
+    """Whether its import has been paid."""
+    return "riskfolio" in sys.modules
