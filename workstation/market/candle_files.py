@@ -119,7 +119,7 @@ def read_table(path: Path) -> tuple[Ints, pd.DataFrame]:
     time = next((column for column in _TIME if column in frame.columns), None)
     if time is None or len(frame) == 0:
         raise BadCandles(f"{path.name} has no rows with a time column (timestamp, date or datetime).")
-    return _nanoseconds(frame[time], path.name), frame
+    return nanoseconds(frame[time], path.name), frame
 
 
 def _read(path: Path) -> pd.DataFrame:
