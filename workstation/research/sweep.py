@@ -9,15 +9,16 @@ Indicators are worked out once for each of their own parameters and shared by al
 from __future__ import annotations
 
 import itertools
-import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
 from workstation.market.candles import Candles, Floats
 from workstation.research.costs import BacktestError, Costs
+from workstation.research.crew import Crew, received, threads
+from workstation.research.recipe import Maker
 from workstation.strategies.contract import SignalStrategy, strategy_name
 from workstation.strategies.parameters import Float, Int, ParameterError, parameters_of
 
@@ -85,49 +86,51 @@ def sample(combinations: Sequence[dict[str, Any]], count: int, seed: int) -> lis
 
 
 def sweep(
-    cls: type[SignalStrategy],
+    make: Maker,
     candles: Candles,
     combinations: Sequence[Mapping[str, Any]],
     costs: Costs,
     *,
     executor: Executor | None = None,
     workers: int | None = None,
+    crew: Crew | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     keep: Callable[[int, Floats], None] | None = None,
 ) -> Iterator[Row]:
     """The rows, in the order in which they come; a combination that cannot be run is a row with an error.
 
-    Without an `executor` a pool of threads on all cores (`workers`) is used: the kernel holds no lock. A process pool
-    or a Dask client's executor does as well; the class must then be importable there. Ends when `cancelled` says so
-    or the iterator is closed; tasks that have not begun are dropped. `keep` is given each combination's index and its
-    equity at the ends of the periods, in whichever thread ran it (threads only). Raises `BacktestError` for fewer than
-    2 bars.
+    Without a `crew` (or a plain `executor`) a pool of threads on all cores (`workers`) is used: the kernel holds no
+    lock. `make` is the strategy's class or a `Recipe`; for processes and clusters a class must be importable there.
+    Ends when `cancelled` says so or the iterator is closed; tasks that have not begun are dropped. `keep` is given each
+    combination's index and its equity at the ends of the periods, in whichever thread ran it (threads only). Raises
+    `BacktestError` for fewer than 2 bars.
     """
     if len(candles) < 2:
         raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
-    if executor is not None:
-        ahead = (workers or os.cpu_count() or 1) + 1
-        yield from _stream(executor, cls, candles, combinations, costs, ahead, cancelled, keep)
-        return
-    count = workers or os.cpu_count() or 1
-    with ThreadPoolExecutor(count, thread_name_prefix="sweep") as pool:
-        yield from _stream(pool, cls, candles, combinations, costs, count + 1, cancelled, keep)
+    if crew is not None:
+        yield from _stream(crew, make, candles, combinations, costs, cancelled, keep)
+    elif executor is not None:
+        yield from _stream(Crew(executor, workers or 1), make, candles, combinations, costs, cancelled, keep)
+    else:
+        with threads(workers) as pool:
+            yield from _stream(pool, make, candles, combinations, costs, cancelled, keep)
 
 
 def run_chunk(
-    cls: type[SignalStrategy],
-    candles: Candles,
+    make: Maker,
+    candles: Any,
     first: int,
     chunk: Sequence[Mapping[str, Any]],
     costs: Costs,
     keep: Callable[[int, Floats], None] | None = None,
 ) -> list[Row]:
-    """What one task does: the rows of some combinations."""
-    return [run_one(cls, candles, first + i, params, costs, keep) for i, params in enumerate(chunk)]
+    """What one task does: the rows of some combinations. `candles` as they were shipped."""
+    here: Candles = received(candles)
+    return [run_one(make, here, first + i, params, costs, keep) for i, params in enumerate(chunk)]
 
 
 def run_one(
-    cls: type[SignalStrategy],
+    make: Maker,
     candles: Candles,
     index: int,
     params: Mapping[str, Any],
@@ -140,7 +143,7 @@ def run_one(
     from workstation.research.summary import FIGURES, summarise
 
     try:
-        whole, real, equity = simulate(cls(**params), candles, costs)
+        whole, real, equity = simulate(make(**params), candles, costs)
     except (ParameterError, BacktestError) as error:
         return Row(index, dict(params), {}, str(error))
     ends = period_ends(candles)
@@ -162,23 +165,25 @@ def best_row(rows: Sequence[Row], rank: str) -> Row | None:
 
 
 def _stream(
-    pool: Executor,
-    cls: type[SignalStrategy],
+    crew: Crew,
+    make: Maker,
     candles: Candles,
     combinations: Sequence[Mapping[str, Any]],
     costs: Costs,
-    ahead: int,
     cancelled: Callable[[], bool],
     keep: Callable[[int, Floats], None] | None,
 ) -> Iterator[Row]:
     """Keeps a few tasks under way, so that a cancel has little to wait for and memory stays flat."""
+    shipped, ahead = crew.ship(candles), crew.workers + 1
+    if not crew.threads:
+        ahead += crew.workers  # a task has a way to go: the next one waits there
     starts = iter(range(0, len(combinations), CHUNK))
     under_way: set[Future[list[Row]]] = set()
     try:
         while True:
             for start in itertools.islice(starts, ahead - len(under_way)):
                 chunk = list(combinations[start : start + CHUNK])
-                under_way.add(pool.submit(run_chunk, cls, candles, start, chunk, costs, keep))
+                under_way.add(crew.executor.submit(run_chunk, make, shipped, start, chunk, costs, keep))
             if not under_way or cancelled():
                 return
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)

@@ -10,8 +10,8 @@ import numpy as np
 
 from workstation.market.candles import Candles, Floats
 from workstation.research.costs import BacktestError, Costs
+from workstation.research.recipe import Maker
 from workstation.research.trades import Trades
-from workstation.strategies.contract import SignalStrategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def folds(bars: int, train: int, test: int, anchored: bool = False) -> list[Fold
 
 
 def walk_forward(
-    cls: type[SignalStrategy],
+    make: Maker,
     candles: Candles,
     combinations: Sequence[Mapping[str, Any]],
     costs: Costs,
@@ -70,7 +70,7 @@ def walk_forward(
     cash = costs.cash
     for fold in folds(len(candles), train, test, anchored):
         rows = list(
-            sweep(cls, candles.slice(fold.train, fold.split), combinations, costs, workers=1, cancelled=cancelled)
+            sweep(make, candles.slice(fold.train, fold.split), combinations, costs, workers=1, cancelled=cancelled)
         )
         if cancelled() or cash <= 0:
             return
@@ -81,7 +81,7 @@ def walk_forward(
             continue
         window = candles.slice(fold.train, fold.end)
         begin = fold.split - fold.train
-        whole, real, equity = simulate(cls(**best.params), window, replace(costs, cash=cash), first=begin - 1)
+        whole, real, equity = simulate(make(**best.params), window, replace(costs, cash=cash), first=begin - 1)
         tested = candles.slice(fold.split, fold.end)
         whole[:, :2] -= begin
         numbers = summarise(whole, real, equity[begin:], period_ends(tested), periods_per_year(candles), float(cash))

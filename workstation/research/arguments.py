@@ -1,0 +1,234 @@
+"""What the research commands share: their common arguments, and what the words mean. Nothing heavy is loaded before."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workstation.paths import Paths
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from workstation.market.candles import Candles
+    from workstation.research.costs import Costs
+    from workstation.research.recipe import Recipe
+    from workstation.strategies.library import StrategyInfo
+
+PATHS = ("pessimistic", "optimistic", "adaptive")  # `honesty.PATHS`, which is not loaded for a help text
+_PATH_HELP = "inside a bar that reaches stop and target: the stop, the target, or the nearer first (pessimistic)"
+_CANDLES_HELP = "a file, VENUE:SYMBOL:TIMEFRAME or GOOG, EURUSD …: `tws data list` shows what there is"
+_EXIT_HELP = (
+    "stop=0.02, atr_stop=2, trailing=0.03, trailing_offset=0.01, take_profit=0.05, break_even=0.02, max_bars=48 or "
+    "roi=0:0.04,30:0.01 (a target by bars in the trade)"
+)
+_SIZE_HELP = "equity=0.5, value=1000, units=2, risk=0.01, atr=0.01, volatility=0.2 or kelly=0.5"
+_PROTECT_HELP = (
+    "bars without entries: cooldown=5 after a loss, max_drawdown=0.1 with max_drawdown_lock=50, stop_count=3 in "
+    "stop_lookback=100 with stop_lock=50, profit_least=0 of profit_trades=4 in profit_lookback=200 with profit_lock=50"
+)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """What every research command takes: strategy, candles, account, costs."""
+    parser.add_argument("strategy", metavar="STRATEGY", help="a name (sma_cross), or a .py file")
+    parser.add_argument("--candles", required=True, metavar="PATH|NAME", help=_CANDLES_HELP)
+    parser.add_argument("--peer", metavar="PATH", help="candles of a second instrument, for pairs")
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter (repeatable)")
+    parser.add_argument("--exit", action="append", default=[], metavar="NAME=VALUE", help=_EXIT_HELP)
+    parser.add_argument("--size", metavar="RULE=AMOUNT", help=_SIZE_HELP)
+    parser.add_argument("--protect", action="append", default=[], metavar="NAME=VALUE", help=_PROTECT_HELP)
+    parser.add_argument("--cash", type=float, default=10_000.0, help="money at the start (10000)")
+    parser.add_argument("--fee", type=float, default=0.0, help="of the traded value, both sides: 0.001 is 0.1 %%")
+    parser.add_argument("--slippage", type=float, default=0.0, help="of the price, against the trader")
+    parser.add_argument("--leverage", type=float, default=1.0, help="most exposure for each unit of equity")
+    parser.add_argument("--maintenance", type=float, default=0.0, help="margin, of the value, that keeps a position")
+    parser.add_argument("--funding", metavar="RATE|FILE", help="a rate a long pays each interval, or recorded rates")
+    parser.add_argument("--funding-hours", type=float, default=8.0, metavar="H", help="interval of a funding RATE (8)")
+    parser.add_argument("--path", choices=tuple(PATHS), default="pessimistic", help=_PATH_HELP)
+    parser.add_argument("--json", action="store_true", help="one JSON object, alone on standard output")
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Who does the work of many runs."""
+    parser.add_argument("--workers", type=int, metavar="N", help="threads or processes; one a core otherwise")
+    parser.add_argument("--processes", action="store_true", help="processes: for strategies whose own code is slow")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask cluster's scheduler (tcp://HOST:8786)")
+
+
+def candles_of(options: argparse.Namespace) -> Candles:
+    from workstation.history.sources import load
+
+    folder = Paths.of().candles
+    candles = load(options.candles, folder)
+    return candles.with_peer(load(options.peer, folder)) if options.peer else candles
+
+
+def costs_of(options: argparse.Namespace) -> Costs:
+    from workstation.research.costs import BacktestError, Costs
+    from workstation.research.funding import load_funding
+
+    funding, recorded = 0.0, None
+    if options.funding is not None:
+        try:
+            funding = float(options.funding)
+        except ValueError:
+            if not Path(options.funding).is_file():
+                raise BacktestError(
+                    f"Funding is a rate (0.0001) or a file of rates; there is no file {options.funding}."
+                ) from None
+            recorded = load_funding(Path(options.funding))
+    return Costs(
+        cash=options.cash,
+        fee=options.fee,
+        slippage=options.slippage,
+        leverage=options.leverage,
+        maintenance=options.maintenance,
+        funding=funding,
+        funding_hours=options.funding_hours,
+        path=PATHS.index(options.path),
+        recorded=recorded,
+    )
+
+
+def pairs(words: list[str]) -> dict[str, Any]:
+    from workstation.strategies.parameters import ParameterError
+
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise ParameterError(f"A parameter is NAME=VALUE, not {word!r}.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def native_params(info: StrategyInfo, words: list[str]) -> dict[str, Any]:
+    """Words as the types of the class's own attributes."""
+    from workstation.strategies.parameters import ParameterError
+
+    found: dict[str, Any] = {}
+    for name, word in pairs(words).items():
+        if not hasattr(info.cls, name):
+            raise ParameterError(f"{info.name} has no parameter {name!r}.")
+        kind = type(getattr(info.cls, name))
+        try:
+            found[name] = kind(float(word)) if kind is int else word == "True" if kind is bool else kind(word)
+        except (TypeError, ValueError):
+            raise ParameterError(f"{name} must be of the kind {kind.__name__}, not {word!r}.") from None
+    return found
+
+
+def recipe_of(info: StrategyInfo, options: argparse.Namespace) -> Recipe:
+    """How the strategy of the command is made, with its parameters, exits, size and protections; tried once."""
+    from workstation.research.costs import BacktestError
+    from workstation.research.recipe import Recipe
+    from workstation.strategies.contract import SignalStrategy
+
+    if info.cls is None:
+        raise BacktestError(f"{info.name} cannot be used.")
+    if (options.exit or options.size or options.protect) and not issubclass(info.cls, SignalStrategy):
+        raise BacktestError(f"{info.name} lives on events: it has exits, sizes and protections of its own.")
+    folder = Paths.of().strategies
+    plain = Recipe(options.strategy, folder, pairs(options.param))
+    strategy = guarded(info, plain)
+    parts: dict[str, Any] = {}
+    try:
+        if options.exit:
+            parts["exits"] = replace(strategy.exits, **_exits(options.exit))
+        if options.size:
+            parts["sizing"] = _sizing(options.size)
+        if options.protect:
+            parts["protections"] = replace(strategy.protections, **_protections(options.protect))
+    except ValueError as error:
+        raise BacktestError(str(error)) from None
+    return replace(plain, parts=parts)
+
+
+_EXITS = ("stop", "atr_stop", "atr_length", "trailing", "trailing_offset", "break_even", "take_profit", "max_bars")
+
+
+def _exits(words: list[str]) -> dict[str, Any]:
+    from workstation.research.costs import BacktestError
+
+    found: dict[str, Any] = {}
+    for name, word in pairs(words).items():
+        if name == "roi":
+            rows = (step.partition(":") for step in word.split(","))
+            found[name] = tuple((int(number("roi", bars)), number("roi", gain)) for bars, _, gain in rows)
+        elif name in _EXITS:
+            found[name] = int(number(name, word)) if name in ("max_bars", "atr_length") else number(name, word)
+        else:
+            raise BacktestError(f"There is no exit {name!r}: {', '.join((*_EXITS, 'roi'))}.")
+    return found
+
+
+def _sizing(words: str) -> Any:
+    from workstation.research.costs import BacktestError
+    from workstation.strategies.sizing import Sizing
+
+    rule, _, word = words.partition("=")
+    rules = {
+        "equity": Sizing.equity,
+        "value": Sizing.value,
+        "units": Sizing.units,
+        "risk": Sizing.risk_to_stop,
+        "atr": Sizing.atr,
+        "volatility": Sizing.volatility_target,
+        "kelly": Sizing.kelly,
+    }
+    if rule not in rules:
+        raise BacktestError(f"There is no size rule {rule!r}: {', '.join(rules)}.")
+    return rules[rule](number(rule, word))
+
+
+def _protections(words: list[str]) -> dict[str, Any]:
+    from dataclasses import fields
+
+    from workstation.research.costs import BacktestError
+    from workstation.strategies.protections import Protections
+
+    kinds = {field.name: float if field.type == "float" else int for field in fields(Protections)}
+    found: dict[str, Any] = {}
+    for name, word in pairs(words).items():
+        if name not in kinds:
+            raise BacktestError(f"There is no protection {name!r}: {', '.join(kinds)}.")
+        found[name] = kinds[name](number(name, word))
+    return found
+
+
+def number(name: str, word: str) -> float:
+    from workstation.research.costs import BacktestError
+
+    try:
+        return float(word)
+    except ValueError:
+        raise BacktestError(f"{name} must be a number, not {word!r}.") from None
+
+
+def guarded[T](info: StrategyInfo, work: Callable[[], T]) -> T:
+    """What a strategy itself raises becomes a sentence that names it and the line."""
+    from workstation.strategies.contract import StrategyError
+
+    try:
+        return work()
+    except Exception as error:
+        if type(error).__module__.startswith("workstation."):
+            raise
+        trace, line = error.__traceback__, ""
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if code.co_filename == info.source:
+                line = f" ({info.source}, line {trace.tb_lineno})"
+            trace = trace.tb_next
+        raise StrategyError(f"{info.name} raised {type(error).__name__}: {error}{line}") from error
+
+
+def announce(engine: str) -> None:
+    if engine == "fast":
+        from workstation.research.fast import announce_compiling
+
+        announce_compiling(lambda text: sys.stderr.write(f"tws: {text}\n"))

@@ -1,0 +1,41 @@
+"""How a strategy of a command is made: by its name or file, so that any process can make it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from workstation.strategies.contract import SignalStrategy, Strategy, StrategyError
+from workstation.strategies.library import find_strategy
+
+#: What makes a signal strategy from its parameters: its class, or a recipe.
+type Maker = Callable[..., SignalStrategy]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """`strategy` is a name or a path; `fixed` parameters may be overridden in the call; `parts` are the exits, the
+    sizing and the protections in place of the strategy's own."""
+
+    strategy: str
+    folder: Path | None = None
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    parts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, **params: Any) -> Any:
+        """A fresh strategy. Raises `StrategyError` and `ParameterError`."""
+        strategy: Strategy = _class_of(self.strategy, self.folder)(**{**self.fixed, **params})
+        for name, part in self.parts.items():
+            setattr(strategy, name, part)
+        return strategy
+
+
+@cache
+def _class_of(name: str, folder: Path | None) -> type[Any]:
+    cls = find_strategy(name, folder).cls
+    if cls is None or not issubclass(cls, Strategy):
+        raise StrategyError(f"{name} was written for backtesting.py: it has no parameters of ours.")
+    return cls
