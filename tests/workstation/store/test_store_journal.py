@@ -40,12 +40,18 @@ from workstation.store.codec import Event
 EVENT_CLASSES = (*get_args(OrderEvent.__value__), *get_args(AccountEvent.__value__))
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False)
+#: A strategy's parameters: whole and other numbers, choices, switches.
+PARAMETERS = st.one_of(
+    st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), TEXT
+)
 _ids = itertools.count()
 
 
 def values_of(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of an annotated type of the domain."""
     kind = getattr(kind, "__value__", kind)
+    if typing.get_origin(kind) is dict:  # a strategy's parameters
+        return st.dictionaries(TEXT, PARAMETERS, max_size=3)
     if typing.get_origin(kind) is tuple:
         return st.lists(values_of(get_args(kind)[0]), max_size=2).map(tuple)
     if isinstance(kind, types.UnionType):
