@@ -53,6 +53,7 @@ from workstation.watch.requests import Doors
 from workstation.watch.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from workstation.portfolio.desk import PortfolioDesk
     from workstation.research.bench.client import Bench
     from workstation.store import EquitySnapshot
     from workstation.store.reader import StoredBacktest
@@ -210,6 +211,7 @@ class Engine(DeskCommands):
         #: Called after a kill that another process asked for (a screen shows it).
         self.on_kill_from_outside: Callable[[], None] = lambda: None
         self._bench: Bench | None = None
+        self._portfolio: PortfolioDesk | None = None
         self._watchdog: Watchdog | None = None
         if doors is not None:
             self._door = EngineDoor(
@@ -305,6 +307,8 @@ class Engine(DeskCommands):
         self.alerts.close()
         if self._bench is not None:
             await self._bench.close()
+        if self._portfolio is not None:
+            await self._portfolio.close()
         await self.risk.close()
         await self._reconciler.close()
         await self.gateway.drain()
@@ -515,6 +519,15 @@ class Engine(DeskCommands):
 
             self._bench = Bench()
         return self._bench
+
+    @property
+    def portfolio(self) -> PortfolioDesk:
+        """The process that works out portfolios; its first question starts it."""
+        if self._portfolio is None:
+            from workstation.portfolio.desk import PortfolioDesk
+
+            self._portfolio = PortfolioDesk()
+        return self._portfolio
 
     def save_backtest(self, run: StoredBacktest) -> None:
         """Keep a backtest; nothing is kept before the store is open."""

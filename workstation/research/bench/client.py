@@ -1,144 +1,30 @@
-"""The desk's side of the research process: questions go out as messages, answers come back on the event loop."""
+"""The desk's side of the research process."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import itertools
-import pickle
-import struct
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from workstation.research.bench.messages import LONG, BenchError, Request, RunRequest
-
-_HEAD = struct.Struct("!I")
-#: A run that was called off and still computes after so long is ended with its process, once that has shown by an
-#: answer that it is past loading and compiling.
-_PATIENCE = 3.0
+from workstation.sideline.client import SideProcess
 
 
-class Bench:
+class Bench(SideProcess):
     """One process, started by the first question and kept warm. Questions of the long kind (a sweep) and short ones run
     beside each other; of each kind one after another."""
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
-        self._starting = asyncio.Lock()
-        self._reading: asyncio.Task[None] | None = None
-        self._numbers = itertools.count(1)
-        self._waiting: dict[int, tuple[asyncio.Future[Any], Callable[[Any], None] | None]] = {}
-        self._answered: set[int] = set()
-        self._warm = False
-        self._closed = False
+        super().__init__("workstation.research.bench.worker", "research", BenchError)
 
     async def ask(self, request: Request, on_part: Callable[[Any], None] | None = None) -> Any:
         """The answer; `on_part` hears what comes before it (progress, cells of a sweep, a word on what is being done).
 
         Cancelling the awaiting task calls the work off. Raises `BenchError` with a sentence.
         """
-        await self._start()
-        number = next(self._numbers)
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = (future, on_part)
-        try:
-            self._send((number, request))
-            answer = await future
-            self._warm = self._warm or isinstance(request, RunRequest)
-            return answer
-        except asyncio.CancelledError:
-            self._call_off(number, isinstance(request, LONG))
-            raise
-        finally:
-            self._waiting.pop(number, None)
+        return await super().ask(request, on_part)
 
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
+    def is_long(self, request: Request) -> bool:
+        return isinstance(request, LONG)
 
-    async def close(self) -> None:
-        """End the process. Idempotent."""
-        self._closed = True
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
-
-    async def _start(self) -> None:
-        async with self._starting:
-            if self._closed:
-                raise BenchError("The desk is closing.")
-            if self.running:
-                return
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # a folder of our packages' names in the current directory must not shadow them
-                "-m",
-                "workstation.research.bench.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                start_new_session=True,  # ctrl+c in the terminal is the desk's
-            )
-            self._warm = False
-            self._reading = asyncio.create_task(self._read(self._process), name="research process")
-
-    def _send(self, message: object) -> None:
-        process = self._process
-        if process is None or process.stdin is None or process.stdin.is_closing():
-            raise BenchError("The research process is not running.")
-        data = pickle.dumps(message)
-        process.stdin.write(_HEAD.pack(len(data)) + data)
-
-    def _call_off(self, number: int, long: bool) -> None:
-        with contextlib.suppress(BenchError, OSError):
-            self._send((number, None))
-        process = self._process
-        if not long and process is not None and self._warm:
-            asyncio.get_running_loop().call_later(_PATIENCE, self._end_if_stuck, process, number)
-
-    def _end_if_stuck(self, process: asyncio.subprocess.Process, number: int) -> None:
-        """A strategy that cannot be stopped goes with its process; the next question starts another."""
-        if process.returncode is None and number not in self._answered:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        self._answered.discard(number)
-
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        try:
-            while True:
-                size = _HEAD.unpack(await process.stdout.readexactly(_HEAD.size))[0]
-                number, kind, value = pickle.loads(await process.stdout.readexactly(size))
-                self._take(number, kind, value)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            await process.wait()
-            self._fail(f"The research process ended (code {process.returncode}); the next run starts it again.")
-
-    def _take(self, number: int, kind: str, value: Any) -> None:
-        if kind != "part":
-            self._answered.add(number)
-            if len(self._answered) > 1_000:
-                self._answered = set(sorted(self._answered)[-100:])
-        found = self._waiting.get(number)
-        if found is None:
-            return
-        future, on_part = found
-        if kind == "part":
-            if on_part is not None:
-                on_part(value)
-        elif not future.done():
-            if kind == "answer":
-                future.set_result(value)
-            else:
-                future.set_exception(BenchError(value))
-
-    def _fail(self, sentence: str) -> None:
-        for future, _ in list(self._waiting.values()):
-            if not future.done():
-                future.set_exception(BenchError(sentence))
+    def warms(self, request: Request) -> bool:
+        return isinstance(request, RunRequest)

@@ -9,6 +9,7 @@ from typing import Any
 from workstation.history.names import HistoryError
 from workstation.market.candles import BadCandles, Candles, Floats
 from workstation.research.bench.messages import (
+    LONG,
     JudgeRequest,
     ListRequest,
     PictureRequest,
@@ -25,6 +26,7 @@ from workstation.research.bench.offers import Shelf, code_version
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
 from workstation.research.result import Result
+from workstation.sideline.worker import sentence_of
 from workstation.strategies.blame import raised
 from workstation.strategies.contract import StrategyError
 from workstation.strategies.library import StrategyInfo
@@ -44,6 +46,12 @@ class Jobs:
         self.shelf = Shelf()
         self._last: Result | None = None
         self._falls: Floats | None = None
+
+    def is_long(self, request: Request) -> bool:
+        return isinstance(request, LONG)
+
+    def sentence(self, error: Exception, trace: str) -> str:
+        return sentence_of(error, trace, _OURS)
 
     def do(self, request: Request, tell: Tell, called_off: CalledOff) -> Any:
         """The answer to one question. Raises the project's own errors, and whatever a strategy raises."""
@@ -169,11 +177,3 @@ def _blamed[T](info: StrategyInfo, work: Callable[[], T]) -> T:
         if isinstance(error, _OURS):
             raise
         raise StrategyError(f"{info.name} raised {raised(error, info.source)}") from error
-
-
-def sentence(error: Exception, trace: str) -> str:
-    """What the trader reads: the project's own errors as they are, others with where they were raised."""
-    if isinstance(error, _OURS):
-        return str(error)
-    where = [line.strip() for line in trace.splitlines() if line.strip().startswith("File ")]
-    return f"{type(error).__name__}: {error}" + (f" ({where[-1]})" if where else "")

@@ -1,0 +1,52 @@
+"""The portfolio process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from workstation.portfolio.desk import AllocateRequest, FrontierRequest, Request, WarmRequest
+from workstation.portfolio.problem import PortfolioError
+from workstation.sideline.worker import Work, sentence_of, serve
+
+
+class Portfolios:
+    """Answers one question after another."""
+
+    def is_long(self, request: Request) -> bool:
+        return False
+
+    def sentence(self, error: Exception, trace: str) -> str:
+        return sentence_of(error, trace, (PortfolioError,))
+
+    def do(self, request: Request, tell: Callable[[Any], None], called_off: Callable[[], bool]) -> Any:
+        match request:
+            case WarmRequest():
+                import clarabel  # noqa: F401
+                import scipy.cluster.hierarchy
+                import scipy.sparse  # noqa: F401
+
+                return None
+            case AllocateRequest():
+                from workstation.portfolio.optimise import allocate
+
+                return allocate(request.prices, request.problem, leave_out=request.leave_out)
+            case FrontierRequest():
+                from workstation.portfolio.frontier import frontier
+
+                return frontier(
+                    request.prices,
+                    request.problem,
+                    request.points,
+                    leave_out=request.leave_out,
+                    progress=lambda done, total: tell((done, total)),
+                    called_off=called_off,
+                )
+
+
+def _make() -> Work:
+    return Portfolios()
+
+
+if __name__ == "__main__":
+    serve(_make)
