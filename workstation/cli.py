@@ -29,6 +29,7 @@ commands:
   kill [--flatten]               the kill switch from outside: a desk that lives, hangs or is gone
   backtest STRATEGY              one backtest (--candles PATH --param fast=10 --fee 0.001 --json)
   sweep STRATEGY                 a parameter sweep (--candles PATH --grid fast=5:50:5 --rank sharpe)
+  search STRATEGY                parameters by Optuna (--sampler tpe --objective sharpe --trials 200), resumable
   data import|download|list      candle history: files and exchanges in; check says what is wrong with it
   export TABLE                   orders, fills, positions, equity, events or log as csv, json or parquet
   plugins                        the panes that are installed, and where from
@@ -80,6 +81,7 @@ def _run(words: list[str]) -> int:
         "export": _export,
         "backtest": _backtest,
         "sweep": _sweep,
+        "search": _search,
         "data": _data,
         "plugins": _plugins,
         "doctor": _doctor,
@@ -142,6 +144,10 @@ def _parser(command: str) -> argparse.ArgumentParser:
             from workstation.research.command_line import add_arguments
 
             add_arguments(parser, command)
+        case "search":
+            from workstation.research.search_command import add_arguments as add_search_arguments
+
+            add_search_arguments(parser)
         case "data":
             from workstation.history.command_line import add_arguments as add_data_arguments
 
@@ -277,6 +283,13 @@ def _sweep(options: argparse.Namespace) -> int:
     from workstation.research.command_line import sweep
 
     return sweep(options, Paths.of().strategies, sys.stdout.write)
+
+
+def _search(options: argparse.Namespace) -> int:
+    from workstation.paths import Paths
+    from workstation.research.search_command import search
+
+    return search(options, Paths.of(), sys.stdout.write)
 
 
 def _data(options: argparse.Namespace) -> int:

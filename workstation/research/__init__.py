@@ -11,6 +11,7 @@
 `costs`, `trades`, `result`: what goes in and what comes out. `engine`: the engines by their names. `fast`, `kernel`:
 the compiled engine. `event_engine`, `bar_broker`: every strategy, bar by bar. `backtesting_engine`: backtesting.py
 behind its adapter. What they share, the arithmetic of sizes, exits and protections, is `strategies.rules`. `metrics`,
-`summary`, `splits`: the figures. `sweep`: many parameters, results as they come. `walk_forward`, `monte_carlo`,
-`overfitting`, `detectors`: how much of it is luck, or a mistake. `command_line`: `tws backtest`, `tws sweep`.
+`summary`, `splits`: the figures. `sweep`: many parameters, results as they come. `search`: Optuna, resumable; `crew`:
+who does such work. `walk_forward`, `monte_carlo`, `overfitting`, `detectors`: how much of it is luck, or a mistake.
+`honesty`: what hangs on the inside of the bars. `command_line`, `search_command`: `tws backtest`, `sweep`, `search`.
 """

@@ -108,8 +108,8 @@ def measure(equity: Floats, candles: Candles, trades: Trades, cash: float) -> di
     """Every figure by its name. `equity` at each bar's close."""
     periods = periods_per_year(candles)
     ends = period_ends(candles)
-    returns = _returns(equity[ends])
-    market = _returns(candles.close[ends])
+    returns = level_returns(equity[ends])
+    market = level_returns(candles.close[ends])
     falls = drawdowns(equity)
     spans = drawdown_spans(falls)
     days = [(candles.time[end] - candles.time[start]) / DAY for start, end, _ in spans]
@@ -192,7 +192,8 @@ def exposure(trades: Trades, bars: int) -> float:
     return 100 * float(np.mean(np.cumsum(steps[:-1]) > 0))
 
 
-def _returns(levels: Floats) -> Floats:
+def level_returns(levels: Floats) -> Floats:
+    """What each level is over the one before, less one; 0 of an account that is lost."""
     with np.errstate(divide="ignore", invalid="ignore"):
         changes = levels[1:] / levels[:-1] - 1
     return np.where(np.isfinite(changes), changes, 0.0)  # an account at 0 stays there
