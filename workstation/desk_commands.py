@@ -14,10 +14,14 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
 from workstation.domain.plan import Plan, PlanId, Trail
+from workstation.domain.rebalance import Rebalance, RebalanceId
 from workstation.trading.errors import Refused
 from workstation.trading.exits import Exits
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.plan_desk import PlanDesk
+from workstation.trading.rebalancing.desk import Progress, RebalanceDesk
+from workstation.trading.rebalancing.looking import RebalancePreview
+from workstation.trading.rebalancing.planning import Wish
 from workstation.venues.contract import KeepsMargin, VenueError
 
 
@@ -28,6 +32,7 @@ class DeskCommands(DeskView):
     gateway: OrderGateway
     _plans: PlanDesk
     _exits: Exits
+    _rebalances: RebalanceDesk
     _answer_timeout: float
 
     def _open_for_orders(self) -> None:
@@ -52,6 +57,8 @@ class DeskCommands(DeskView):
             await self._plans.amend_kept(client_id, quantity, price, stop_price)
             return self.order(client_id) or self.plan_rows(self.core.plans.plans[plan.plan_id])[0]
         order = self.order(client_id)
+        if order is not None:
+            self._rebalances.order_taken(order)
         if order is not None and (moved := await self._plans.amend_leg(order, quantity, price, stop_price)) is not None:
             return moved
         return await self.gateway.amend(client_id, quantity, price, stop_price)
@@ -64,6 +71,8 @@ class DeskCommands(DeskView):
             await self._plans.cancel_kept(client_id)
             return replace(row, state=OrderState.CANCELED, reason="")
         order = self.order(client_id)
+        if order is not None:
+            self._rebalances.order_taken(order)
         if order is not None and await self._plans.drop_leg(order) and (after := self.core.orders.orders[client_id]):
             order = after
             if order.is_closed:
@@ -76,6 +85,7 @@ class DeskCommands(DeskView):
         if side is None:
             self._plans.end_all(instrument, "all orders were cancelled by the trader")
         else:
+            self._rebalances.stand_back(instrument, "its orders were cancelled by the trader")
             await self._plans.drop_side(instrument, side)
         return await self.gateway.cancel_all(instrument, side)
 
@@ -110,6 +120,37 @@ class DeskCommands(DeskView):
         """End a plan and pull its orders, exits too. Raises `Refused`."""
         self._open_for_orders()
         return await self._plans.cancel(plan_id)
+
+    # Rebalances: target weights → orders, as one named plan over many instruments.
+
+    def preview_rebalance(self, wish: Wish) -> RebalancePreview:
+        """What the wish would trade now, what it costs and what risk says of each trade. Raises `Refused`."""
+        self._open_for_orders()
+        return self._rebalances.preview(wish)
+
+    def rebalance_progress(self, rebalance_id: RebalanceId) -> Progress:
+        """How far it is, and what it waits for. Raises KeyError for one that there never was."""
+        return self._rebalances.progress(rebalance_id)
+
+    async def start_rebalance(self, wish: Wish) -> Rebalance:
+        """Plan, judge, make durable and begin. Raises `Refused` with the first thing that stands against it."""
+        self._open_for_orders()
+        return await self._rebalances.start(wish)
+
+    async def pause_rebalance(self, rebalance_id: RebalanceId) -> Rebalance:
+        """Pull its orders and send none until it is resumed. Raises `Refused`."""
+        self._open_for_orders()
+        return await self._rebalances.pause(rebalance_id)
+
+    async def resume_rebalance(self, rebalance_id: RebalanceId) -> Rebalance:
+        """Let a paused rebalance go on. Raises `Refused`."""
+        self._open_for_orders()
+        return await self._rebalances.resume(rebalance_id)
+
+    async def cancel_rebalance(self, rebalance_id: RebalanceId, reason: str = "by the trader") -> Rebalance:
+        """End it and pull its orders; what it has traded stays. Raises `Refused`."""
+        self._open_for_orders()
+        return await self._rebalances.cancel(rebalance_id, reason)
 
     async def chase(self, client_id: ClientOrderId, bound: Decimal) -> Plan:
         """Let a working limit order follow the best price up to `bound`. Raises `Refused`."""

@@ -17,6 +17,7 @@ from workstation.domain.market import Trade
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType
 from workstation.domain.plan import Plan, PlanId
 from workstation.domain.position import Position
+from workstation.domain.rebalance import Rebalance, RebalanceId
 from workstation.market.bars import BarSeries
 from workstation.market.book import OrderBook
 from workstation.market.data import InstrumentMarket, MarketData
@@ -108,6 +109,26 @@ class DeskView:
     def plan_orders(self, plan: Plan) -> list[Order]:
         """The plan's orders, closed ones too, oldest first."""
         return self.core.plans.children(plan)
+
+    def rebalances(self) -> list[Rebalance]:
+        """Rebalances that want something or whose orders still work, oldest first."""
+        return self.core.rebalances.unsettled()
+
+    def all_rebalances(self) -> list[Rebalance]:
+        """Every rebalance that there was, oldest first."""
+        return list(self.core.rebalances.rebalances.values())
+
+    def rebalance(self, rebalance_id: RebalanceId) -> Rebalance | None:
+        return self.core.rebalances.rebalances.get(rebalance_id)
+
+    def rebalance_orders(self, rebalance_id: RebalanceId) -> list[Order]:
+        """Its orders, closed ones too."""
+        return self.core.rebalances.orders(rebalance_id)
+
+    @property
+    def rebalances_version(self) -> int:
+        """Grows with everything that happens to a rebalance or to an order of one."""
+        return self.core.rebalances.version
 
     def working(self, instrument: InstrumentId) -> list[Order]:
         """What works in an instrument: open orders, and the exits that the desk keeps for its plans."""

@@ -44,6 +44,8 @@ from workstation.trading.limits import RiskLimits
 from workstation.trading.order_ids import random_order_id
 from workstation.trading.plan_desk import PlanDesk
 from workstation.trading.plan_runner import PlanRunner
+from workstation.trading.rebalancing.desk import RebalanceDesk
+from workstation.trading.rebalancing.runner import RebalanceRunner
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk_desk import RiskDesk
 from workstation.trading.venue_entries import VenueEntries
@@ -184,6 +186,11 @@ class Engine(DeskCommands):
             log=self.log,
         )
         self._plans = PlanDesk(self.core, self.gateway, self._plan_runner, clock, next_id)
+        self._rebalance_runner = RebalanceRunner(
+            core=self.core, gateway=self.gateway, journal=self, clock=clock, bus=self.bus, log=self.log
+        )
+        self._rebalances = RebalanceDesk(self.core, self.gateway, self._rebalance_runner, clock, next_id)
+        self._plans.on_end_all = self._rebalances.stand_back
         self.risk = RiskDesk(
             core=self.core,
             gateway=self.gateway,
@@ -264,6 +271,7 @@ class Engine(DeskCommands):
         self._store = store
         early_kill, self._early_kill = self._early_kill, None
         self.core.fold(journal)
+        self._rebalance_runner.folded()
         self.journal = journal
         self.opened_at = self.clock.now()
         sessions.begin(store, len(journal), self.opened_at)
@@ -285,6 +293,7 @@ class Engine(DeskCommands):
         self._tasks += [
             asyncio.create_task(self._reconciler.run(), name="reconciliation"),
             asyncio.create_task(self._plan_runner.run(), name="plans"),
+            asyncio.create_task(self._rebalance_runner.run(), name="rebalances"),
             asyncio.create_task(self._books.keep_equity(), name="equity snapshots"),
             asyncio.create_task(self.strategies.restore(), name="strategies of the last run"),
             asyncio.create_task(self._tell_notices(), name="notices of the source"),
@@ -304,6 +313,7 @@ class Engine(DeskCommands):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._plan_runner.close()
+        self._rebalance_runner.close()
         self.alerts.close()
         if self._bench is not None:
             await self._bench.close()
@@ -331,6 +341,7 @@ class Engine(DeskCommands):
     def _on_market(self, event: MarketEvent) -> None:
         self._market.apply(event)
         self._plan_runner.market_moved(event.instrument)
+        self._rebalance_runner.market_moved(event.instrument)
         self.strategies.market_moved(event)
         self.risk.look(event.ts)
         self.alerts.market_moved(event)
@@ -428,6 +439,7 @@ class Engine(DeskCommands):
             core.state_change,
             self.risk.version,
             core.plans.version,
+            core.rebalances.version,
             self.strategies.version,
             self.log.version,
             self.alerts.version,

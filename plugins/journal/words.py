@@ -29,6 +29,9 @@ _KINDS = {
     "plan_started": "plan",
     "plan_changed": "plan",
     "plan_ended": "plan ends",
+    "rebalance_started": "rebalance",
+    "rebalance_changed": "rebalance",
+    "rebalance_ended": "rebal ends",
     "equity_marked": "mark",
     "breaker_tripped": "breaker",
     "breaker_reset": "breaker",
@@ -66,6 +69,10 @@ def reference(event: Event) -> str:
             return plan.plan_id
         case e.PlanEnded(plan_id=plan_id):
             return plan_id
+        case e.RebalanceStarted(rebalance=rebalance) | e.RebalanceChanged(rebalance=rebalance):
+            return rebalance.rebalance_id
+        case e.RebalanceEnded(rebalance_id=rebalance_id):
+            return rebalance_id
         case e.VenueBooked(entry_id=entry_id):
             return entry_id
         case _:
@@ -90,6 +97,12 @@ def sentence(event: Event, instrument: Instrument | None) -> str:
         case e.PlanChanged(plan=plan, reason=reason):
             return f"{plan.kind}: {_plan(plan, instrument)}{f' ({reason})' if reason else ''}"
         case e.PlanEnded(state=state, reason=reason):
+            return f"{state}: {reason}" if reason else str(state)
+        case e.RebalanceStarted(rebalance=rebalance):
+            return f"{rebalance.name} starts: {len(rebalance.trades)} trades, costs about {money_text(rebalance.cost)}"
+        case e.RebalanceChanged(rebalance=rebalance, reason=reason):
+            return f"{rebalance.name}: {reason}"
+        case e.RebalanceEnded(state=state, reason=reason):
             return f"{state}: {reason}" if reason else str(state)
         case e.EquityMarked(peak=peak, day_start=day_start, reason=reason):
             return f"Peak {money_text(peak)}, day began with {money_text(day_start)} ({reason})"

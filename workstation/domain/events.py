@@ -12,6 +12,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order
 from workstation.domain.plan import Plan, PlanId, PlanState
+from workstation.domain.rebalance import Rebalance, RebalanceId
 from workstation.domain.strategy_run import StrategyRun
 
 
@@ -211,6 +212,33 @@ type PlanEvent = PlanStarted | PlanChanged | PlanEnded
 PLAN_EVENTS: tuple[type[PlanEvent], ...] = (PlanStarted, PlanChanged, PlanEnded)
 
 
+class RebalanceStarted(msgspec.Struct, frozen=True, kw_only=True, tag="rebalance_started"):
+    """A rebalance begins. It is durable before the first of its orders is."""
+
+    ts: int
+    rebalance: Rebalance
+
+
+class RebalanceChanged(msgspec.Struct, frozen=True, kw_only=True, tag="rebalance_changed"):
+    """The rebalance from now on: paused, or resumed."""
+
+    ts: int
+    rebalance: Rebalance
+    reason: str = ""
+
+
+class RebalanceEnded(msgspec.Struct, frozen=True, kw_only=True, tag="rebalance_ended"):
+    """It wants nothing any more: what of its orders still works is cancelled. HALTED ends every rebalance too."""
+
+    ts: int
+    rebalance_id: RebalanceId
+    state: PlanState
+    reason: str
+
+
+type RebalanceEvent = RebalanceStarted | RebalanceChanged | RebalanceEnded
+
+
 class EquityMarked(msgspec.Struct, frozen=True, kw_only=True, tag="equity_marked"):
     """What losses are measured against from now on, in the account currency: the peak of the equity, and the equity
     with which UTC day `day` (days since 1970) began. Deposits and withdrawals before it are settled in it."""
@@ -369,6 +397,9 @@ type AccountEvent = (
     | PlanStarted
     | PlanChanged
     | PlanEnded
+    | RebalanceStarted
+    | RebalanceChanged
+    | RebalanceEnded
     | FundingPaid
     | InterestCharged
     | PositionLiquidated

@@ -176,6 +176,10 @@ class PastDesk(DeskView):
         return self.version
 
     @property
+    def rebalances_version(self) -> int:
+        return self.version
+
+    @property
     def portfolio_version(self) -> int:
         return self.version
 

@@ -31,6 +31,9 @@ from workstation.domain.events import (
     PlanEnded,
     PlanStarted,
     PositionLiquidated,
+    RebalanceChanged,
+    RebalanceEnded,
+    RebalanceStarted,
     StrategyRunChanged,
     TradeNoted,
     TradingState,
@@ -54,6 +57,7 @@ from workstation.trading.margin import standing_of
 from workstation.trading.orders import Applied, OrderManager, Outcome
 from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
+from workstation.trading.rebalancing.book import RebalanceBook
 from workstation.trading.results import Results
 from workstation.trading.risk import KILL, GroupRisk, OwnerRisk, PositionRisk, Question, Verdict, judge
 from workstation.trading.trades import TradeBook
@@ -89,6 +93,7 @@ class TradingCore:
         self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
         self.results = Results(self.instruments)
         self.plans = PlanBook(self.orders.orders)
+        self.rebalances = RebalanceBook(self.orders.orders)
         self.strategy_runs: dict[RunId, StrategyRun] = {}
         self.state_change = _FIRST
         self.unfinished_kill: KillRequested | None = None
@@ -132,10 +137,12 @@ class TradingCore:
                 self._recent.append(event.client_id)
                 self._count(event.order, 1)
                 self.plans.took(event.order)
+                self.rebalances.took(event.order)
             elif isinstance(event, OrderDenied) and applied.order is not None:
                 self._count(applied.order, -1)
             if applied.order is not None:
                 self.plans.touched(applied.order)
+                self.rebalances.touched(applied.order)
         return applied
 
     def _trade(self, fill: Fill, order: Order, before: Position, after: Position) -> None:
@@ -185,6 +192,7 @@ class TradingCore:
                 self.state_change = event
                 if event.state is TradingState.HALTED:
                     self.plans.halt(event.ts, event.reason)
+                    self.rebalances.halt(event.ts, event.reason)
                     self._halt_strategies(event)
                 if event.state is TradingState.ACTIVE:
                     self.unfinished_kill = None  # re-armed on purpose: no older kill may touch what is traded from here
@@ -192,6 +200,8 @@ class TradingCore:
                 self.plans.apply(event)
                 if not isinstance(event, PlanEnded) and event.plan.instrument in self.instruments:
                     self.trades.protect(self.instruments[event.plan.instrument], event.plan.side, event.plan.stop)
+            case RebalanceStarted() | RebalanceChanged() | RebalanceEnded():
+                self.rebalances.apply(event)
             case TradeNoted():
                 self.trades.note(event)
             case KillRequested():
@@ -249,6 +259,9 @@ class TradingCore:
                     | PlanStarted()
                     | PlanChanged()
                     | PlanEnded()
+                    | RebalanceStarted()
+                    | RebalanceChanged()
+                    | RebalanceEnded()
                 ):
                     self.apply_account(event)
                 case (

@@ -39,6 +39,8 @@ class PlanDesk:
         self._runner = runner
         self._clock = clock
         self._next_id = next_id
+        #: Told of an instrument (None: all) whose plans the trader ends at once, before their orders are pulled.
+        self.on_end_all: Callable[[InstrumentId | None, str], None] = lambda *_: None
 
     async def start(self, plan: Plan) -> Plan:
         """Begin a plan made by `trading.plans.terms`; it comes back with its id, durable, its entries on their way."""
@@ -162,6 +164,7 @@ class PlanDesk:
 
     def end_all(self, instrument: InstrumentId | None, reason: str) -> None:
         """End every active plan (of an instrument) at once, before its orders are pulled."""
+        self.on_end_all(instrument, reason)
         for plan in self._core.plans.active(instrument):
             event = PlanEnded(ts=self._clock.now(), plan_id=plan.plan_id, state=PlanState.CANCELED, reason=reason)
             self._runner.record(event)

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from workstation.bus import Bus
 from workstation.clock import SECOND, Clock, Timer
-from workstation.domain.events import ORDER_EVENTS, OrderInitialized, PlanChanged, PlanEnded, PlanEvent
+from workstation.domain.events import ORDER_EVENTS, PlanChanged, PlanEnded, PlanEvent
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, plain
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderType
@@ -59,7 +59,7 @@ class PlanRunner:
         self._log = log
         self._wake = asyncio.Event()
         self._orders = bus.subscribe(*ORDER_EVENTS)
-        self._busy: dict[PlanId, set[str]] = {}
+        self._handing: dict[PlanId, dict[str, ClientOrderId]] = {}  # by leg: orders not yet among the desk's
         self._changing: set[ClientOrderId] = set()  # orders whose change or cancel is being handed over
         self._quiet: dict[ClientOrderId, int] = {}  # order → UTC ns until which it is left alone
         self._told: dict[ClientOrderId, str] = {}
@@ -97,9 +97,7 @@ class PlanRunner:
             follow.cancel()
 
     async def _follow_orders(self) -> None:
-        async for event in self._orders:
-            if isinstance(event, OrderInitialized) and event.order.plan:
-                self._handed_over(event.order.plan, event.order.leg)  # from here on the order speaks for itself
+        async for _ in self._orders:
             self._wake.set()
 
     def close(self) -> None:
@@ -183,7 +181,7 @@ class PlanRunner:
             bid=None if bid is None else terms.price(bid),
             ask=None if ask is None else terms.price(ask),
             state=core.state,
-            busy=frozenset(self._busy.get(plan.plan_id, ())),
+            busy=frozenset(self._under_way(plan.plan_id)),
             room=core.limits.max_orders_per_second - core.orders_within(SECOND, now) - self._handing_over(),
             rests_stops=OrderType.STOP in venue.capabilities.order_types,
             rests_both=venue.capabilities.reduce_only and not terms.is_spot,
@@ -207,25 +205,30 @@ class PlanRunner:
         return [intent.draft for intent in decide(self.situation(plan)) if isinstance(intent, Send)]
 
     def _handing_over(self) -> int:
-        return sum(len(legs) for legs in self._busy.values())
+        return sum(len(self._under_way(plan_id)) for plan_id in self._handing)
+
+    def _under_way(self, plan_id: PlanId) -> list[str]:
+        """Legs of which an order is being handed over and is not yet among the desk's orders."""
+        orders = self._core.orders.orders
+        return [leg for leg, client_id in self._handing.get(plan_id, {}).items() if client_id not in orders]
 
     # Carrying out.
 
     def _begin(self, draft: OrderDraft) -> None:
-        self._busy.setdefault(draft.plan, set()).add(draft.leg)
-        self._task(self._send(draft))
+        """Its id is known before it is an order: an older order of the leg that ends now does not free the leg."""
+        client_id = self._gateway.next_id()
+        self._handing.setdefault(draft.plan, {})[draft.leg] = client_id
+        self._task(self._send(draft, client_id))
 
-    async def _send(self, draft: OrderDraft) -> None:
+    async def _send(self, draft: OrderDraft, client_id: ClientOrderId) -> None:
         try:
-            await self._gateway.submit(draft)
+            await self._gateway.submit(draft, client_id)
         finally:
-            self._handed_over(draft.plan, draft.leg)
-
-    def _handed_over(self, plan_id: PlanId, leg: str) -> None:
-        legs = self._busy.get(plan_id, set())
-        legs.discard(leg)
-        if not legs:
-            self._busy.pop(plan_id, None)
+            legs = self._handing.get(draft.plan, {})
+            if legs.get(draft.leg) == client_id:
+                del legs[draft.leg]
+            if not legs:
+                self._handing.pop(draft.plan, None)
 
     async def _change(self, intent: Amend | Pull) -> None:
         client_id = intent.client_id

@@ -63,18 +63,27 @@ class Tally:
 
     def refusals(self, leg: str) -> list[Order]:
         """The leg's newest orders that were refused one after the other, oldest first."""
-        refused: list[Order] = []
-        for order in reversed(self.of(leg)):
-            if order.state not in _REFUSED:
-                break
-            refused.insert(0, order)
-        return refused
+        return refusals_of(self.of(leg))
 
     def next_try(self, leg: str) -> int:
         """UTC ns from which another order of the leg may be sent: after refusals the pauses double up to 30 s."""
-        orders = self.of(leg)
-        if not orders or orders[-1].state is OrderState.FILLED:
-            return 0
-        refused = len(self.refusals(leg))
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE << min(refused - 1, 10)) if refused else _PAUSE
-        return orders[-1].updated_at + pause
+        return next_try_of(self.of(leg))
+
+
+def refusals_of(orders: Sequence[Order]) -> list[Order]:
+    """The newest of the orders (oldest first) that were refused one after the other, oldest first."""
+    refused: list[Order] = []
+    for order in reversed(orders):
+        if order.state not in _REFUSED:
+            break
+        refused.insert(0, order)
+    return refused
+
+
+def next_try_of(orders: Sequence[Order]) -> int:
+    """UTC ns from which another order may follow these (oldest first): after refusals the pauses double up to 30 s."""
+    if not orders or orders[-1].state is OrderState.FILLED:
+        return 0
+    refused = len(refusals_of(orders))
+    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE << min(refused - 1, 10)) if refused else _PAUSE
+    return orders[-1].updated_at + pause

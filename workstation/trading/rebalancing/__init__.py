@@ -1,0 +1,1 @@
+"""Rebalancing: target weights → orders, and one durable plan that works them."""
