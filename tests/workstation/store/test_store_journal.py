@@ -50,8 +50,9 @@ _ids = itertools.count()
 def values_of(kind: Any) -> st.SearchStrategy[Any]:
     """Any value of an annotated type of the domain."""
     kind = getattr(kind, "__value__", kind)
-    if typing.get_origin(kind) is dict:  # a strategy's parameters
-        return st.dictionaries(TEXT, PARAMETERS, max_size=3)
+    if typing.get_origin(kind) is dict:
+        held = get_args(kind)[1]  # Any: a strategy's parameters
+        return st.dictionaries(TEXT, PARAMETERS if held is Any else values_of(held), max_size=3)
     if typing.get_origin(kind) is tuple:
         return st.lists(values_of(get_args(kind)[0]), max_size=2).map(tuple)
     if isinstance(kind, types.UnionType):
