@@ -7,6 +7,7 @@ import gc
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -79,11 +80,13 @@ class TwsApp(App[None]):
         recordings: Path | None = None,
         layouts: Path | None = None,
         exports: Path | None = None,
+        what_ifs: Path | None = None,
         book: SettingsBook | None = None,
     ) -> None:
         """`panes`: what `list_plugins` found; `state_file`: where the desk's looks are kept; `start`: run beside the
-        first frame (the engine's `start`); `recordings`, `layouts`, `exports`: the folders of what is recorded here, of
-        layouts as files and of exported tables; `book`: where settings come from and are written to."""
+        first frame (the engine's `start`); `recordings`, `layouts`, `exports`, `what_ifs`: the folders of what is
+        recorded here, of layouts as files, of exported tables and of the stores of what-ifs; `book`: where settings
+        come from and are written to."""
         super().__init__()
         self.engine = engine
         self.desk_settings: Settings = engine.settings or Settings()
@@ -93,6 +96,7 @@ class TwsApp(App[None]):
         self.start_engine = start
         self.recordings = recordings
         self.exports = exports
+        self.what_ifs = what_ifs
         self.pane_infos = panes
         self.armed = engine.mode in ("demo", "replay")
         self.travel = TimeTravel(self)
@@ -136,7 +140,7 @@ class TwsApp(App[None]):
         for action in (
             *page_actions(pages),
             *LAYOUT_ACTIONS,
-            *(REPLAY_ACTIONS if self.engine.replay is not None else ()),
+            *(replace(action, exists=self.engine.replay is not None) for action in REPLAY_ACTIONS),
         ):
             table.add(action)
         for name, cls in classes.items():
@@ -171,7 +175,7 @@ class TwsApp(App[None]):
             self.toast(problem, error=True)
 
     def _killed_from_outside(self) -> None:
-        self.travel.leave()
+        self.travel.leave_all()
         self.call_later(self.commands.show_kill)
 
     # -- the one timer
@@ -297,6 +301,12 @@ class TwsApp(App[None]):
 
         self.push_screen(Finder(title, placeholder, entries, empty, recent), run)
 
+    def replay_keys(self) -> None:
+        """The keys of a replay are there where time can be moved: on a recording, and in a what-if."""
+        exists = self.travel.present.replay is not None
+        for action in REPLAY_ACTIONS:
+            self.table.retitle(replace(action, exists=exists))
+
     def pages_changed(self) -> None:
         """The pages have other titles or another order: their actions are called by them."""
         for action in page_actions([page.title for page in self.workspace.pages]):
@@ -394,6 +404,7 @@ def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> 
         recordings=paths.recordings,
         layouts=paths.layouts,
         exports=paths.exports,
+        what_ifs=paths.what_ifs,
         book=book,
     )
 
@@ -401,6 +412,7 @@ def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> 
         try:
             await app.run_async()
         finally:
+            await app.travel.close()
             await engine.close()
 
     asyncio.run(run())

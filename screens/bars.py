@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -15,8 +16,12 @@ from screens.figures import moment, shown
 from screens.painted import Painted
 from screens.sight import age_words
 from workstation.clock import SECOND
+from workstation.domain.events import TradingState
 from workstation.engine import Engine
 from workstation.trading.risk_breakers import time_left
+
+if TYPE_CHECKING:
+    from screens.time_travel import TimeTravel
 
 type Part = tuple[str, Style]
 
@@ -73,18 +78,27 @@ class StatusBar(_Bar):
         armed: Callable[[], bool],
         pages: Callable[[], tuple[Sequence[str], int]],
         show_page: Callable[[int], None],
-        reads: Callable[[], Engine],
+        travel: TimeTravel,
     ) -> None:
         """`pages`: the titles of the pages and which of them shows; `show_page` is told the one that was clicked;
-        `reads`: what the panes read, `engine` or a moment of its past."""
+        `travel`: where in time the panes are."""
         super().__init__()
-        self.engine = engine
-        self.reads = reads
+        self.real = engine
+        self.travel = travel
         self.armed = armed
         self.pages = pages
         self.show_page = show_page
         #: Where the pages' names stand: page → (first cell, cell after the last).
         self.page_spans: dict[int, tuple[int, int]] = {}
+
+    @property
+    def engine(self) -> Engine:
+        """What goes on: the desk's own engine, or that of a what-if."""
+        return self.travel.present
+
+    def reads(self) -> Engine:
+        """What the panes read: `engine`, or a moment of its past."""
+        return self.travel.engine
 
     def parts(self) -> list[Part]:
         always = self._state()
@@ -134,7 +148,11 @@ class StatusBar(_Bar):
     def _state(self) -> list[Part]:
         ink, engine = self.ink, self.engine
         state = str(engine.trading_state)
-        parts = [(f" {engine.mode.upper()} ", ink.badges[engine.mode])]
+        parts = [(f" {self.real.mode.upper()} ", ink.badges[self.real.mode])]
+        if engine is not self.real:
+            if (own := self.real.trading_state) is not TradingState.ACTIVE:
+                parts.append((f" {own.upper()} ", ink.badges["live"]))
+            parts += [(" WHAT IF ", ink.badges["replay"]), (" ", ink.text)]
         if self.reads() is not engine:
             past = moment(self.reads().clock.now())
             parts += [(f" PAST {past:%d %b %H:%M:%S} ", ink.badges["paper"]), (" ", ink.text)]
@@ -232,12 +250,12 @@ class StatusBar(_Bar):
         return [sign, (f"{replay.speed:g}×", self.ink.strong), (f" {now:%Y-%m-%d %H:%M:%S}", self.ink.text)]
 
     def _recording(self) -> list[Part]:
-        return [("● REC", self.ink.error)] if self.engine.recording is not None else []
+        return [("● REC", self.ink.error)] if self.real.recording is not None else []
 
     def _stall(self, words: bool) -> list[Part]:
         """For a minute after the desk stood still: for how long, and how often so far."""
-        stalls = self.engine.stalls
-        if not stalls or self.engine.clock.now() - stalls[-1].ended > _STALL_SHOWN:
+        stalls = self.real.stalls
+        if not stalls or self.real.clock.now() - stalls[-1].ended > _STALL_SHOWN:
             return []
         often = f" ×{len(stalls)}" if len(stalls) > 1 else ""
         return [

@@ -71,7 +71,7 @@ class DeskCommands:
             self._kill_failure = f"The kill switch itself failed: {error!r}. Pull your orders at the venue."
             self.app.engine.log.error("kill", self._kill_failure)
         self.app.desk_screen.command_line.close()
-        self.app.travel.leave()  # the kill acts on the present: that is what must be seen
+        self.app.travel.leave_all()  # the kill acts on what is real: that is what must be seen
         self.show_kill()
 
     def flatten_left(self) -> float:
@@ -106,7 +106,7 @@ class DeskCommands:
         self.app.run_apart(self._turn_reducing())
 
     async def _turn_reducing(self) -> None:
-        engine = self.app.engine
+        engine = self.app.travel.present
         on = engine.trading_state is not TradingState.REDUCING
         try:
             await engine.set_reducing(on)
@@ -268,7 +268,7 @@ class DeskCommands:
     # -- the past
 
     def do_now(self) -> None:
-        if self.app.travel.past is None:
+        if self.app.travel.past is None and self.app.travel.what_if is None:
             raise Refused("The desk shows what is now.")
         self.app.travel.leave()
 
@@ -365,22 +365,22 @@ class DeskCommands:
     # -- replay
 
     def do_replay_pause(self) -> None:
-        replay = self.app.engine.replay
+        replay = self.app.travel.present.replay
         if replay is not None:
             replay.toggle()
 
     def do_replay_step(self) -> None:
-        replay = self.app.engine.replay
+        replay = self.app.travel.present.replay
         if replay is not None:
             replay.step()
 
     def do_replay_slower(self) -> None:
-        replay = self.app.engine.replay
+        replay = self.app.travel.present.replay
         if replay is not None:
             replay.slower()
 
     def do_replay_faster(self) -> None:
-        replay = self.app.engine.replay
+        replay = self.app.travel.present.replay
         if replay is not None:
             replay.faster()
 

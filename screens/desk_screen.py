@@ -71,9 +71,7 @@ class DeskScreen(PromptScreen[None]):
         self.shell = app
         self.workspace = Workspace(app.desk, pages, classes)
         self.notices = Notices()
-        self.status = StatusBar(
-            app.engine, lambda: app.armed, self.workspace.page_titles, self._show_page, lambda: app.travel.engine
-        )
+        self.status = StatusBar(app.engine, lambda: app.armed, self.workspace.page_titles, self._show_page, app.travel)
         self.command_line = CommandLine(app.typed.meaning, app.typed.questions, app.state.values.get("commands", ()))
         self.footer = Footer(app.footer_actions, lambda: app.armed, app.run_named, app.mode_word)
 

@@ -49,7 +49,7 @@ class Frames:
         self._count += 1
         count, top = self._count, app.screen
         covered = top is not app.desk_screen
-        activity = (app.engine.activity, app.travel.version)
+        activity = (app.travel.present.activity, app.travel.version)
         self._quiet = self._quiet + 1 if activity == self._painted_activity else 0
         self._painted_activity = activity
         if not covered and self._quiet > _SLOWEST and count % rate:

@@ -169,6 +169,7 @@ class FrozenDesk:
             recordings=folder / "recordings",
             layouts=folder / "layouts",
             exports=folder / "exports",
+            what_ifs=folder / "what-if",
             book=book,
         )
 

@@ -67,13 +67,13 @@ class TypedLines:
         self._asked = ""  # the line whose question has been shown: another Enter sends it
 
     def _context(self) -> Context:
-        app = self._app
+        app, engine = self._app, self._app.travel.present
         return context_of(
-            app.engine,
+            engine,
             app.desk.instrument_at_hand,
-            currency=app.engine.currency,
-            account_name=app.engine.account_name,
-            max_order_value=app.engine.risk.limits.max_order_value,
+            currency=engine.currency,
+            account_name=engine.account_name,
+            max_order_value=engine.risk.limits.max_order_value,
             actions={action.name: action.title for action in app.table},
             themes=tuple(app.live.theme_names()),
             zone=figures.zone(),
@@ -167,9 +167,9 @@ class TypedLines:
             case Flatten():
                 app.commands.flatten()
             case PlaceOrder(draft=draft):
-                order = await app.engine.submit(draft)
+                order = await app.travel.present.submit(draft)
                 app.toast(outcome(order), error=order.state in _BAD)
             case _:
-                said = await perform(command, app.engine)
+                said = await perform(command, app.travel.present)
                 if said:
                     app.toast(said)

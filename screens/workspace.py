@@ -230,6 +230,11 @@ class Workspace(Painted):
         for slot in list(self.panes):
             self._close(slot)
 
+    def afresh(self) -> None:
+        """Make every pane anew; the focus stays where it is."""
+        self.start_afresh()
+        self.focus_slot(self.current if self.current in self.slots() else self._remembered())
+
     def _close(self, slot: str) -> None:
         pane = self.panes.pop(slot)
         if self.focused_pane is pane:

@@ -59,6 +59,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.data / "exports"
 
     @property
+    def what_ifs(self) -> Path:
+        """The stores of what-ifs, each gone when it is left."""
+        return self.data / "what-if"
+
+    @property
     def candles(self) -> Path:
         """Candle history: Parquet files and their catalogue, the same for all modes."""
         return self.data / "candles"

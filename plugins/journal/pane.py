@@ -94,6 +94,9 @@ class JournalPane(TablePane[Row]):
         Action("last", "End of the session", "Shows the desk after the session's last event.", ("end", "G"),
                footer=69, short="End", group="Time"),
         Action("now", "Back to now", "Leaves the past.", ("escape",), footer=92, short="Now", group="Time"),
+        Action("what_if", "What if: go on from here", "Goes on from this moment in a simulator, with what was held and "
+               "had working then: what if I had not closed? Nothing reaches the desk itself.", ("b",), footer=82,
+               short="What if", group="Time"),
         Action("session", "Another session", "Chooses a session of the store.", ("s",), footer=80, short="Sessions",
                group="Time"),
         Action("find", "Search", "Goes back to an event with an order id, an instrument, a kind or words of its text.",
@@ -180,7 +183,7 @@ class JournalPane(TablePane[Row]):
             return "reading the session …"
         past = self.past
         if past is None:
-            return "now"
+            return "now" if self.desk.travel.what_if is None else "WHAT IF"
         return f"PAST {moment(past.at):%d %b %H:%M:%S} · event {past.step:,} of {past.timeline.count:,}"
 
     def stale(self) -> str | None:
@@ -202,10 +205,11 @@ class JournalPane(TablePane[Row]):
         return (sessions[-1].start, now) if sessions else (now, now)
 
     def paint(self, now: int) -> None:
-        past, present = self.past, self.desk.travel.present
+        past, travel = self.past, self.desk.travel
+        present = travel.present
         key = (
-            len(present.journal), self.desk.travel.version, self.size, self.has_focus, present.ready,
-            self.has_class("searching"), now // (5 * SECOND) if past is None else 0,
+            len(present.journal), travel.version, self.size, self.has_focus, present.ready,
+            self.has_class("searching"), now // ((5 if travel.what_if is None else 1) * SECOND) if past is None else 0,
         )  # fmt: skip
         if key == self._painted:
             return
@@ -238,8 +242,8 @@ class JournalPane(TablePane[Row]):
             ],
         )  # fmt: skip
         left, right = f" {moment(start):%d %b %H:%M:%S}", f"{moment(end):%H:%M:%S} "
-        words, style = self._words_of(past)
         room = self.width - len(left) - len(right) - 2
+        words, style = self._words_of(past, room)
         middle = words[:room].center(room)
         self.put(
             self.height - 1,
@@ -249,8 +253,17 @@ class JournalPane(TablePane[Row]):
             ],
         )  # fmt: skip
 
-    def _words_of(self, past: PastDesk | None) -> tuple[str, Style]:
-        """What the desk was worth at the moment, and by which prices."""
+    def _words_of(self, past: PastDesk | None, room: int) -> tuple[str, Style]:
+        """What the desk was worth at the moment, and by which prices, in so many cells."""
+        if past is None and (what_if := self.desk.travel.what_if) is not None:
+            worth, own = what_if.engine.equity(), what_if.own_equity()
+            invented = ", invented prices" if what_if.invented else ""
+            forms = [f"what if: equity {money_text(worth)}{invented}", f"what if: equity {money_text(worth)}"]
+            if own is not None:
+                than = f"{money_text(own)} ({money_text(worth - own, sign=True)})"
+                forms[:0] = [f"what if: equity {money_text(worth)}, the desk itself had {than} then{invented}",
+                             f"{money_text(worth)}, the desk itself {than}"]  # fmt: skip
+            return next((one for one in forms if len(one) <= room), forms[-1]), self.ink.text
         if past is None:
             return "now: ← goes back, s chooses another session", self.ink.dim
         equity = past.equity_detail()
@@ -323,6 +336,9 @@ class JournalPane(TablePane[Row]):
             self._close_field()
         else:
             self.desk.travel.leave()
+
+    def action_what_if(self) -> None:
+        self.desk.travel.branch()
 
     def action_session(self) -> None:
         self.app.run_named("sessions")  # type: ignore[attr-defined]

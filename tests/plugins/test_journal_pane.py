@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal as D
 
 import pytest
-from trading_scene import BTC, ETH, scene, snapshot
+from trading_scene import BTC, ETH, Scene, scene, snapshot
 
 from plugins.journal import JournalPane
 from plugins.orders import OrdersPane
@@ -171,3 +171,84 @@ def test_picture_of_the_past(snap_compare, tmp_path, size, monkeypatch):
     monkeypatch.setattr("workstation.venues.simulated_exchange.secrets.token_hex", lambda _: "venue")
     monkeypatch.setattr(JournalPane, "COLUMNS", JournalPane.COLUMNS[:-1])  # ids are new at every run
     assert snapshot(snap_compare, tmp_path, *PANES, size=size, press=["3"] + ["left"] * 9)
+
+
+async def entered(desk, pilot):
+    """Into a what-if: its desk opens a store of its own."""
+    await opened(desk, pilot, "b")
+    for _ in range(500):
+        if desk.app.travel.what_if is not None:
+            break
+        await asyncio.sleep(0.01)
+    await desk.painted(pilot)
+    return desk.app.travel.what_if
+
+
+async def test_what_if_goes_on_from_the_moment_and_reaches_nothing_real(tmp_path):
+    async with journal(tmp_path) as (desk, pilot):
+        await opened(desk, pilot, "slash", *"fill eth", "enter")
+        events, cash = len(desk.engine.journal), desk.engine.equity()
+        what_if = await entered(desk, pilot)
+        status = desk.app.desk_screen.status
+        assert "DEMO" in status.row_text(0)
+        assert "WHAT IF" in status.row_text(0)
+        assert "PAST" not in status.row_text(0)
+        assert pane(desk, PositionsPane).engine is what_if.engine
+        assert [one.instrument for one in what_if.engine.positions()] == [ETH.id]
+        await desk.app.typed.run("sell 1 NOVA:ETH-USDT market")
+        await desk.app.typed.run("buy 0.01 NOVA:BTC-USDT @ 60000")
+        for _ in range(200):
+            if what_if.engine.position(ETH.id).quantity == 1:
+                break
+            await asyncio.sleep(0.01)
+        assert what_if.engine.position(ETH.id).quantity == 1
+        assert len(what_if.engine.open_orders()) == 1
+        await desk.painted(pilot)
+        assert ETH.id in pane(desk, PositionsPane).row_text(1)
+        assert what_if.engine.replay.paused
+        await pilot.press("p")
+        assert not what_if.engine.replay.paused
+        await pilot.press("p")
+        await opened(desk, pilot, "left")  # the what-if has a past of its own
+        assert "PAST" in status.row_text(0)
+        await opened(desk, pilot, "escape")
+        assert desk.app.travel.what_if is what_if
+        await opened(desk, pilot, "escape")
+        assert desk.app.travel.what_if is None
+        assert any("The what-if ends" in one and "the desk itself had" in one for one in desk.toasts())
+        assert "WHAT IF" not in status.row_text(0)
+        assert (len(desk.engine.journal), desk.engine.equity()) == (events, cash)
+        await pilot.press("p")  # moves no time any more
+        assert desk.app.armed
+
+
+async def test_the_kill_key_in_a_what_if_acts_on_the_desk_itself(tmp_path):
+    async with journal(tmp_path) as (desk, pilot):
+        await opened(desk, pilot, "left")
+        what_if = await entered(desk, pilot)
+        desk.app.armed = False
+        await pilot.press("f9")
+        await desk.painted(pilot)
+        assert desk.app.travel.what_if is None
+        assert desk.engine.trading_state == "halted"
+        assert what_if.engine.trading_state == "active"
+        assert desk.app.armed  # as it was before
+
+
+@pytest.mark.parametrize("size", [(160, 48), (80, 24)], ids=str)
+def test_picture_of_a_what_if(snap_compare, tmp_path, size, monkeypatch):
+    monkeypatch.setattr("workstation.venues.simulated_exchange.secrets.token_hex", lambda _: "venue")
+    monkeypatch.setattr(JournalPane, "COLUMNS", JournalPane.COLUMNS[:-1])
+    desk = Scene(tmp_path, PANES)
+
+    async def steps(pilot):
+        await desk.ready(pilot)
+        await desk.trade()
+        await pilot.press("3")
+        await desk.painted(pilot)
+        await opened(desk, pilot, *["left"] * 9)
+        await entered(desk, pilot)
+        desk.app.desk_screen.notices.clear()  # they would go by the wall's time
+        await desk.painted(pilot)
+
+    assert snap_compare(desk.app, run_before=steps, terminal_size=size)

@@ -96,8 +96,18 @@ class PastMarket(MarketData):
 
     def _candles(self, name: InstrumentId, interval: int, count: int) -> Sequence[Bar]:
         """The closed bars of the desk that ended by now, if they are of the market that was traded."""
-        if self.at < self._since:
+        return self.before(self.at, name, interval, count)
+
+    def before(self, ts: int, name: InstrumentId, interval: int, count: int) -> Sequence[Bar]:
+        """Up to `count` closed bars of the desk that ended by `ts`, if they are of the market that was traded."""
+        if ts < self._since:
+            return ()
+        bars = self._present.markets[name].candles.series(interval).until(ts - interval, count)
+        return [bar for bar in bars if bar.ts + interval <= ts]
+
+    def after(self, ts: int, name: InstrumentId, interval: int) -> Sequence[Bar]:
+        """The closed bars of the desk that began at `ts` or later, if they are of the market that was traded."""
+        if ts < self._since:
             return ()
         series = self._present.markets[name].candles.series(interval)
-        bars = series.until(self.at - interval, count)
-        return [bar for bar in bars if bar.ts + interval <= self.at]
+        return [bar for bar in series.since(ts, series.limit + series.limit // 4) if bar.closed]
