@@ -186,11 +186,7 @@ class TwsApp(App[None]):
             pass
 
     def refresh_bars(self) -> None:
-        if not self.desk_screen.footer.is_attached:
-            return  # before the first frame, or after the last
-        self.desk_screen.status.repaint()
-        self.desk_screen.footer.repaint()
-        self.workspace.repaint()
+        self.desk_screen.repaint_bars()
 
     @property
     def workspace(self) -> Workspace:

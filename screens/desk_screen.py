@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.widget import Widget
 
 from screens.bars import Footer, StatusBar
@@ -64,10 +65,14 @@ class DeskScreen(PromptScreen[None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = []
     AUTO_FOCUS = ""
+    #: Textual's own paints the whole screen whenever the focus moves, 25 ms of a key's answer at 160×48: here the panes
+    #: and fields that lose and gain it paint themselves, and the title bars with them.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def __init__(self, app: TwsApp, pages: list[Page], classes: dict[str, type[Pane]]) -> None:
         super().__init__()
         self._compositor = OverlayCompositor()
+        self._bars_due = False
         self.shell = app
         self.workspace = Workspace(app.desk, pages, classes)
         self.notices = Notices()
@@ -104,7 +109,22 @@ class DeskScreen(PromptScreen[None]):
         for slot in {before, self.workspace.current}:
             if (pane := self.workspace.panes.get(slot or "")) is not None:
                 self.workspace.guard(pane, pane.repaint)
-        self.shell.refresh_bars()
+        if not self._bars_due:  # once, after all that one key does to the focus
+            self._bars_due = True
+            self.call_next(self._repaint_due_bars)
+
+    def _repaint_due_bars(self) -> None:
+        if self._bars_due:
+            self.repaint_bars()
+
+    def repaint_bars(self) -> None:
+        """Paint status bar, footer and title bars as they are now."""
+        if not self.footer.is_attached:
+            return  # before the first frame, or after the last
+        self._bars_due = False
+        self.status.repaint()
+        self.footer.repaint()
+        self.workspace.repaint()
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one(TooSmall).display = too_small(event.size) is not None

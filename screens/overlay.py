@@ -1,10 +1,14 @@
-"""Widgets that come and go over the panes without the screen being laid out again."""
+"""The desk's compositor: widgets come and go over the panes without the screen being laid out again, and of a widget
+only the lines are rendered in which something has changed."""
 
 from __future__ import annotations
 
-from textual._compositor import Compositor
+from collections.abc import Iterable
+
+from textual._compositor import ChopsUpdate, Compositor
 from textual.geometry import Region
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widget import Widget
 
 
@@ -13,11 +17,45 @@ class OverlayCompositor(Compositor):
 
     To change `display` lays out and paints the whole screen, some 15 ms of a key's answer at 160×48. What a compositor
     paints, and where the mouse goes, comes from `visible_widgets` alone: a widget that is absent is left out there.
+
+    Where something has changed at the top and at the foot of the screen, Textual renders every line of every widget
+    that stands anywhere between, in each frame. Here a widget gives only its lines from the first changed one to the
+    last.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.absent: set[Widget] = set()
+        #: While a part of the screen is painted: for each row the first and the last changed cell of it (+1).
+        self._changed: list[tuple[int, int]] | None = None
+
+    def render_partial_update(self) -> ChopsUpdate | None:
+        width, height = self.size
+        changed = [(width, 0)] * height
+        for x, y, region_width, region_height in self._dirty_regions:
+            for row in range(max(0, y), min(height, y + region_height)):
+                left, right = changed[row]
+                changed[row] = (min(left, x), max(right, x + region_width))
+        self._changed = changed
+        try:
+            return super().render_partial_update()
+        finally:
+            self._changed = None
+
+    def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
+        changed = self._changed
+        if changed is None:
+            yield from super()._get_renders(crop)
+            return
+        for widget, (region, clip) in self.visible_widgets.items():
+            left, top, width, height = region.intersection(clip)
+            right = left + width
+            rows = [
+                y for y, (first, end) in enumerate(changed[top : top + height], top) if first < right and left < end
+            ]
+            if rows and width:
+                part = Region(left, rows[0], width, rows[-1] - rows[0] + 1)
+                yield part, part, widget.render_lines(part.translate(-region.offset))
 
     @property
     def visible_widgets(self) -> dict[Widget, tuple[Region, Region]]:

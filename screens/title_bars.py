@@ -28,6 +28,8 @@ class TitleBars:
         self._workspace = workspace
         #: Where the tabs stand, by what was painted last: (region in the workspace, slot).
         self.hits: list[tuple[Region, str]] = []
+        self._ruled: tuple[list[Place], int, int] = ([], 0, 0)  # of which places, width and height `_rules` are
+        self._rules: list[list[tuple[int, bool]]] = []
 
     def tab_at(self, x: int, y: int) -> str | None:
         """The slot whose tab stands there."""
@@ -36,19 +38,19 @@ class TitleBars:
     def paint(self) -> None:
         workspace = self._workspace
         ink = workspace.ink
-        rows: dict[int, list[tuple[int, list[tuple[str, Style]]]]] = {}
-        self.hits = []
         spots = workspace.places_in(workspace.size)
+        if (spots, workspace.width, workspace.height) != self._ruled:
+            self._ruled = (spots, workspace.width, workspace.height)
+            self._rules = _rules(*self._ruled)
+        titles: dict[int, list[tuple[int, list[tuple[str, Style]]]]] = {}
+        self.hits = []
         for spot in spots:
-            rows.setdefault(spot.title.y, []).append((spot.title.x, self._title(spot)))
-        rules = {spot.title.right for spot in spots if spot.title.right < workspace.width}
-        for y in range(workspace.height):
-            parts = list(rows.get(y, ()))
-            for x in rules:
-                if any(s.title.right == x and s.title.y <= y < s.body.bottom for s in spots):
-                    beside = any(s.title.y == y and x in (s.title.right, s.title.x - 1) for s in spots)
-                    parts.append((x, [("│", ink.line + ink.on_bar if beside else ink.line)]))
-            parts.sort(key=lambda part: part[0])
+            titles.setdefault(spot.title.y, []).append((spot.title.x, self._title(spot)))
+        plain, beside_title = ("│", ink.line), ("│", ink.line + ink.on_bar)
+        for y, rules in enumerate(self._rules):
+            parts = [(x, [beside_title if beside else plain]) for x, beside in rules]
+            if y in titles:
+                parts = sorted([*titles[y], *parts], key=lambda part: part[0])
             key = tuple((x, tuple(texts)) for x, texts in parts)
             workspace.put(y, key, lambda parts=parts: self._strip(parts))  # type: ignore[misc]
         workspace.flush()
@@ -114,6 +116,19 @@ class TitleBars:
         status = pane.status()
         zoomed = [(" zoomed ", ink.accent + ink.on_bar)] if self._workspace.zoomed is not None else []
         return [(f" {status} ", ink.dim + ink.on_bar), *zoomed] if status else zoomed
+
+
+def _rules(spots: list[Place], width: int, height: int) -> list[list[tuple[int, bool]]]:
+    """Of each row the cells in which a rule stands between two columns, and whether a title stands beside it."""
+    rows: list[list[tuple[int, bool]]] = [[] for _ in range(height)]
+    for spot in spots:
+        x = spot.title.right
+        if x < width:
+            for y in range(max(0, spot.title.y), min(height, spot.body.bottom)):
+                beside = any(other.title.y == y and x in (other.title.right, other.title.x - 1) for other in spots)
+                if (x, beside) not in rows[y]:
+                    rows[y].append((x, beside))
+    return [sorted(row) for row in rows]
 
 
 def _cut(parts: list[tuple[str, Style]], width: int) -> list[tuple[str, Style]]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+from textual._compositor import ChopsUpdate, Compositor
 from textual.widgets import Input
 
 from screens.command_line import CommandLine
@@ -42,3 +46,52 @@ async def test_a_closed_command_line_takes_neither_the_mouse_nor_the_focus(open_
         await pilot.resize_terminal(120, 40)
         await desk.painted(pilot)
         assert "(Esc leaves)" in desk.screen_text().splitlines()[-2]
+
+
+@pytest.mark.parametrize("key", [":", "tab", "escape"])
+async def test_a_key_that_moves_the_focus_paints_a_part_of_the_screen_only(open_desk, monkeypatch, key):
+    async with open_desk() as (desk, pilot):
+        whole = []
+        monkeypatch.setattr(Compositor, "render_full_update", lambda *_, **__: whole.append(1))
+        if key == "escape":
+            await pilot.press(":")
+        await pilot.press(key)
+        await desk.painted(pilot)
+        assert not whole
+
+
+class _Terminal:
+    """Shows the text of what it is sent."""
+
+    def __init__(self, width, height):
+        self.rows = [[" "] * width for _ in range(height)]
+
+    def write(self, output):
+        x = y = 0
+        for row, column, text in re.findall(r"\x1b\[(\d+);(\d+)H|\x1b\[[\d;]*m|([^\x1b])", output):
+            if row:
+                y, x = int(row) - 1, int(column) - 1
+            elif text == "\n":
+                y, x = y + 1, 0
+            elif text:
+                self.rows[y][x] = text
+                x += 1
+
+
+async def test_a_terminal_that_is_sent_the_changed_parts_shows_the_whole_screen(open_desk, monkeypatch):
+    async with open_desk() as (desk, pilot):
+        terminal = _Terminal(*desk.app.size)
+        terminal.write(desk.app.desk_screen._compositor.render_full_update().render_segments(desk.app.console))
+        sent = []
+
+        def display(_app, _screen, update):
+            if update is not None:
+                sent.append(type(update))
+                terminal.write(update.render_segments(desk.app.console))
+
+        monkeypatch.setattr(type(desk.app), "_display", display)
+        for key in (":", *"buy", "escape", "tab", "tab", "down", "z", "z", ":", "escape", "?", "escape", "]"):
+            await pilot.press(key)
+            await desk.painted(pilot)
+            assert ["".join(row) for row in terminal.rows] == desk.screen_text().splitlines(), f"after {key}"
+        assert sent.count(ChopsUpdate) > 10
