@@ -32,10 +32,11 @@ _PROTECT_HELP = (
 )
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
+def add_common(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
     """What every research command takes: strategy, candles, account, costs."""
+    market = parser.add_mutually_exclusive_group(required=True)
     parser.add_argument("strategy", metavar="STRATEGY", help="a name (sma_cross), or a .py file")
-    parser.add_argument("--candles", required=True, metavar="PATH|NAME", help=_CANDLES_HELP)
+    market.add_argument("--candles", metavar="PATH|NAME", help=_CANDLES_HELP)
     parser.add_argument("--peer", metavar="PATH", help="candles of a second instrument, for pairs")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter (repeatable)")
     parser.add_argument("--exit", action="append", default=[], metavar="NAME=VALUE", help=_EXIT_HELP)
@@ -50,6 +51,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--funding-hours", type=float, default=8.0, metavar="H", help="interval of a funding RATE (8)")
     parser.add_argument("--path", choices=tuple(PATHS), default="pessimistic", help=_PATH_HELP)
     parser.add_argument("--json", action="store_true", help="one JSON object, alone on standard output")
+    return market
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

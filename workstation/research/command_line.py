@@ -16,6 +16,7 @@ from workstation.research.arguments import (
     recipe_of,
 )
 from workstation.research.printing import as_json, band_table, report, table, to_json
+from workstation.research.recorded_command import add_recorded, recorded
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     """The options of `backtest` or `sweep`."""
-    add_common(parser)
+    market = add_common(parser)
     if command == "backtest":
         parser.description = "Test one strategy on candles."
         parser.add_argument(
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
             choices=("fast", "event", "backtesting"),
             help="fast (event for strategies on events), if it is not said",
         )
+        add_recorded(parser, market)
         parser.add_argument("--band", action="store_true", help="the run under every path, and the trades that differ")
         return
     parser.description = "Test every combination of parameters (or a random part) and rank them."
@@ -54,6 +56,8 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
     from workstation.strategies.library import find_strategy
 
     info = find_strategy(options.strategy, strategies)
+    if options.trades:
+        return recorded(options, info, write)
     candles, costs = candles_of(options), costs_of(options)
     event = info.cls is not None and not info.native and not issubclass(info.cls, SignalStrategy)
     found: Band | None = None

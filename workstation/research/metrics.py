@@ -65,7 +65,7 @@ def annual_return(returns: Floats, periods: float) -> float:
     if len(returns) == 0:
         return float("nan")
     growth = float(np.prod(1 + returns))
-    return growth ** (periods / len(returns)) - 1 if growth > 0 else -1.0
+    return _compound(growth, periods / len(returns)) if growth > 0 else -1.0
 
 
 def value_at_risk(returns: Floats, share: float = 0.05) -> float:
@@ -126,7 +126,7 @@ def measure(equity: Floats, candles: Candles, trades: Trades, cash: float) -> di
         "return_pct": 100 * (final / cash - 1),
         "buy_hold_return_pct": 100 * (float(candles.close[-1] / candles.close[0]) - 1),
         "annual_return_pct": 100 * annual,
-        "cagr_pct": 100 * ((final / cash) ** (1 / years) - 1) if final > 0 and years > 0 else float("nan"),
+        "cagr_pct": 100 * _compound(final / cash, 1 / years) if final > 0 and years > 0 else float("nan"),
         "volatility_pct": 100 * float(np.std(returns, ddof=1)) * periods**0.5 if len(returns) > 1 else float("nan"),
         "sharpe": sharpe(returns, periods),
         "sortino": sortino(returns, periods),
@@ -209,7 +209,15 @@ def _beta(returns: Floats, market: Floats) -> float:
 
 def _alpha(returns: Floats, market: Floats, beta: float, periods: float) -> float:
     """Jensen's alpha against buy and hold: the mean of r − β·m, compounded over a year."""
-    return (1 + float(np.mean(returns - beta * market))) ** periods - 1 if len(returns) > 1 else float("nan")
+    return _compound(1 + float(np.mean(returns - beta * market)), periods) if len(returns) > 1 else float("nan")
+
+
+def _compound(growth: float, times: float) -> float:
+    """Growth to a power, less 1; NaN where minutes say nothing of a year."""
+    try:
+        return growth**times - 1
+    except OverflowError:
+        return float("nan")
 
 
 def _ratio(over: float, under: float) -> float:
