@@ -264,6 +264,7 @@ DESK_ACTIONS: tuple[Action, ...] = (
            group="Panes"),
     Action("record", "Start / stop recording", "Records the running market into a file that can be replayed.",
            ("ctrl+e",), group="Desk"),
+    Action("test_note", "Send a test note", "Sends a note to every address of tws notify add.", (), group="Desk"),
     Action("sessions", "Time travel: sessions", "Shows the desk as it stood at any moment of a stored session.", (),
            group="Desk"),
     Action("now", "Time travel: back to now", "Leaves the past: the desk shows what is now, and orders can be sent.",

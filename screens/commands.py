@@ -23,6 +23,7 @@ from workstation.trading.errors import Refused
 if TYPE_CHECKING:
     from screens.app import TwsApp
     from screens.finder import Entry
+    from workstation.notify.notifier import Notifier
 
 
 class DeskCommands:
@@ -333,6 +334,17 @@ class DeskCommands:
         except (OSError, RecordingError) as error:
             raise Refused(f"No recording was started: {error}") from error
         self.app.toast(f"Recording to {path}.")
+
+    def do_test_note(self) -> None:
+        """Try every address for notes, and say what came of each."""
+        notifier = self.app.engine.notifier
+        if notifier is None:
+            raise Refused("There is no address for notes: tws notify add NAME keeps one, in a shell.")
+        self.app.run_apart(self._test_note(notifier))
+
+    async def _test_note(self, notifier: Notifier) -> None:
+        for name, problem in (await notifier.test()).items():
+            self.app.toast(f"{name}: {problem or 'the note was taken'}.", error=problem is not None)
 
     def do_notices(self) -> None:
         self.app.desk_screen.notices.clear()

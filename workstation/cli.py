@@ -32,6 +32,8 @@ commands:
   search STRATEGY                parameters by Optuna (--sampler tpe --objective sharpe --trials 200), resumable
   data import|download|list      candle history: files and exchanges in; check says what is wrong with it
   export TABLE                   orders, fills, positions, equity, events or log as csv, json or parquet
+  keys add|list|remove           API keys of venues, encrypted on the disk or in the system's keyring
+  notify add|list|remove|test    where notes of fills, kills and trouble are sent
   plugins                        the panes that are installed, and where from
   doctor                         what is wrong here, and how to mend it
 
@@ -83,6 +85,8 @@ def _run(words: list[str]) -> int:
         "sweep": _sweep,
         "search": _search,
         "data": _data,
+        "keys": _keys,
+        "notify": _notify,
         "plugins": _plugins,
         "doctor": _doctor,
     }
@@ -152,6 +156,14 @@ def _parser(command: str) -> argparse.ArgumentParser:
             from workstation.history.command_line import add_arguments as add_data_arguments
 
             add_data_arguments(parser)
+        case "keys":
+            from workstation.vault.command_line import add_arguments as add_key_arguments
+
+            add_key_arguments(parser)
+        case "notify":
+            from workstation.notify.command_line import add_arguments as add_notify_arguments
+
+            add_notify_arguments(parser)
         case "plugins":
             parser.description = "The panes that are installed, and where from."
             parser.add_argument("--json", action="store_true")
@@ -183,17 +195,34 @@ def _overrides(options: argparse.Namespace) -> tuple[Paths, dict[str, object]]:
 
 
 def _engine(options: argparse.Namespace) -> tuple[Engine, Paths]:
+    settings, paths = _settings(options)
+    engine = _bare_engine(options, settings, paths)
+    if paths.vault.exists():
+        from workstation.notify.assembly import notifier_of
+
+        engine.notifier = notifier_of(
+            settings,
+            paths,
+            mode=engine.mode,
+            account=engine.account_name,
+            order_of=engine.core.orders.orders.get,
+            clock=engine.clock,
+            log=engine.log,
+        )
+    return engine, paths
+
+
+def _bare_engine(options: argparse.Namespace, settings: Settings, paths: Paths) -> Engine:
     from workstation.assembly import demo_desk, replay_desk
     from workstation.settings import SettingsError
 
-    settings, paths = _settings(options)
     if options.replay:
         if not 0.1 <= options.speed <= 100:
             raise SettingsError(f"--speed must be between 0.1 and 100, not {options.speed:g}.")
-        return replay_desk(settings, paths, options.replay, options.speed, options.loop), paths
+        return replay_desk(settings, paths, options.replay, options.speed, options.loop)
     if settings.mode != "demo":
         raise SettingsError(f"The mode {settings.mode} has no venue yet: this version trades on demo and replay.")
-    return demo_desk(settings, paths), paths
+    return demo_desk(settings, paths)
 
 
 def _desk(options: argparse.Namespace) -> int:
@@ -297,6 +326,20 @@ def _data(options: argparse.Namespace) -> int:
     from workstation.paths import Paths
 
     return data(options, Paths.of().candles, sys.stdout.write)
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from workstation.paths import Paths
+    from workstation.vault.command_line import keys
+
+    return keys(options, Paths.of(), sys.stdout.write)
+
+
+def _notify(options: argparse.Namespace) -> int:
+    from workstation.notify.command_line import notify
+    from workstation.paths import Paths
+
+    return notify(options, Paths.of(), sys.stdout.write)
 
 
 def _plugins(options: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ from workstation.domain.events import (
 from workstation.domain.market import MarketEvent
 from workstation.domain.numbers import ZERO
 from workstation.domain.order import ClientOrderId, Order
-from workstation.log import DeskLog
+from workstation.log import DeskLog, LogEntry
 from workstation.market.data import MarketData
 from workstation.recorder import Recorder
 from workstation.store import sessions
@@ -55,6 +55,7 @@ from workstation.watch.requests import Doors
 from workstation.watch.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from workstation.notify.notifier import Notifier
     from workstation.portfolio.desk import PortfolioDesk
     from workstation.research.bench.client import Bench
     from workstation.store import EquitySnapshot
@@ -215,6 +216,9 @@ class Engine(DeskCommands):
         )
         self._kill.on_halt.append(self.strategies.halt)
         self._exits = Exits(self.core, self.gateway, self._plans)
+        #: Hears every event that the journal takes (notes to the trader); any thread may call it.
+        self.on_journal: Callable[[OrderEvent | AccountEvent], None] = lambda event: None
+        self.notifier: Notifier | None = None
         #: Called after a kill that another process asked for (a screen shows it).
         self.on_kill_from_outside: Callable[[], None] = lambda: None
         self._bench: Bench | None = None
@@ -276,7 +280,10 @@ class Engine(DeskCommands):
         self.opened_at = self.clock.now()
         sessions.begin(store, len(journal), self.opened_at)
         store.save_instruments(self.core.instruments.values())
-        self.log.on_entry = self._books.keep_log
+        self.log.on_entry = self._logged
+        if self.notifier is not None:
+            self.notifier.start()
+            self.on_journal = self.notifier.hear
         self.alerts.start(self.get_setting(_ALERTS))
         self._tasks.append(asyncio.create_task(self._alert_of(self.follow_orders()), name="alerts of orders"))
         if early_kill is not None:
@@ -327,6 +334,8 @@ class Engine(DeskCommands):
             await self.pump.stop()
         for venue in self.venues.values():
             await venue.close()
+        if self.notifier is not None:
+            await self.notifier.close()
         self._on_close()
         if self._store is not None:
             if self.ready:
@@ -376,7 +385,14 @@ class Engine(DeskCommands):
             failed.set_exception(Refused("the store is not open yet"))
             return failed
         self.journal.extend(events)
+        for event in events:
+            self.on_journal(event)
         return self._store.append(*events, orders=orders)
+
+    def _logged(self, entry: LogEntry) -> None:
+        self._books.keep_log(entry)
+        if self.notifier is not None:
+            self.notifier.hear(entry)
 
     def _store_failed(self, sentence: str) -> None:
         """Without a store no order can be made durable: halt, pull what works."""

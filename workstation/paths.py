@@ -35,6 +35,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.config / "config.toml"
 
     @property
+    def vault(self) -> Path:
+        """API keys and addresses for notifications, encrypted."""
+        return self.config / "vault.json"
+
+    @property
     def plugins(self) -> Path:
         """Drop-in panes."""
         return self.config / "plugins"

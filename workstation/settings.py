@@ -76,6 +76,27 @@ class AlertSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     terminal: bool = False
 
 
+class NotifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    #: What notes are sent of to the addresses that `tws notify add` keeps: any of fill, reject, breaker, kill,
+    #: disconnect, strategy, alert, trouble; empty for none.
+    topics: tuple[Literal["fill", "reject", "breaker", "kill", "disconnect", "strategy", "alert", "trouble"], ...] = (
+        "fill",
+        "reject",
+        "breaker",
+        "kill",
+        "disconnect",
+        "strategy",
+        "alert",
+        "trouble",
+    )
+    #: Notes a minute at most; what is above it is counted in one note. Kill switch, breakers and trouble always go.
+    per_minute: Count = 10
+    #: Hours of the trader's time zone in which only kill switch, breakers and trouble are told, as "22:00-07:00".
+    quiet_hours: Annotated[str, Meta(pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")] = ""
+    #: Words of single topics in place of the desk's own, with fields in braces: fill = "{side} {quantity} @ {price}".
+    templates: dict[str, str] = field(default_factory=dict)
+
+
 class MarketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: Market data older than this many milliseconds is shown as old.
     stale_after_ms: Count = 5_000
@@ -116,6 +137,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     latency: LatencySettings = LatencySettings()
     kill: KillSettings = KillSettings()
     alerts: AlertSettings = AlertSettings()
+    notify: NotifySettings = NotifySettings()
     market: MarketSettings = MarketSettings()
     #: Keys by action: one key or a list of keys in place of the action's own, for example `orders.cancel = "d"`.
     keys: dict[str, str | list[str]] = field(default_factory=dict)

@@ -11,6 +11,8 @@ from screens.actions import DESK_ACTIONS, REPLAY_ACTIONS
 from screens.command_line import CommandLine
 from screens.finder import Finder, Help
 from workstation.domain.events import TradingState
+from workstation.notify.notifier import Notifier
+from workstation.notify.outbox import Outbox
 
 
 def current(desk):
@@ -355,3 +357,27 @@ async def test_the_traders_own_kill_key_takes_the_key_from_settings_and_it_is_to
         assert any("settings has lost ^s to kill" in toast for toast in desk.toasts())
         await pilot.press("ctrl+s")
         assert desk.engine.trading_state is TradingState.HALTED
+
+
+async def test_a_test_note_goes_to_every_address_and_what_came_of_it_is_told(open_desk):
+    async with open_desk() as (desk, pilot):
+        desk.app.run_named("test_note")
+        await desk.painted(pilot)
+        assert any("There is no address for notes" in toast for toast in desk.toasts())
+        desk.engine.notifier = Notifier(
+            outbox=Outbox(per_minute=1, quiet=None, local_minute=lambda ts: 0),
+            topics=(),
+            addresses=lambda: {"phone": "a://", "mail": "b://"},
+            deliver=lambda address, title, text: None if address == "a://" else "did not take the note",
+            order_of=lambda client_id: None,
+            clock=desk.engine.clock,
+            log=desk.engine.log,
+            title="tws",
+        )
+        desk.app.run_named("test_note")
+        for _ in range(100):
+            await pilot.pause(0.01)
+            if any("mail" in toast for toast in desk.toasts()):
+                break
+        assert any("phone: the note was taken." in toast for toast in desk.toasts())
+        assert any("mail: did not take the note." in toast for toast in desk.toasts())
