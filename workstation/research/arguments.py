@@ -36,7 +36,7 @@ def add_common(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
     """What every research command takes: strategy, candles, account, costs."""
     market = parser.add_mutually_exclusive_group(required=True)
     parser.add_argument("strategy", metavar="STRATEGY", help="a name (sma_cross), or a .py file")
-    market.add_argument("--candles", metavar="PATH|NAME", help=_CANDLES_HELP)
+    market.add_argument("--candles", action="append", default=[], metavar="PATH|NAME", help=_CANDLES_HELP)
     parser.add_argument("--peer", metavar="PATH", help="candles of a second instrument, for pairs")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter (repeatable)")
     parser.add_argument("--exit", action="append", default=[], metavar="NAME=VALUE", help=_EXIT_HELP)
@@ -62,10 +62,24 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def candles_of(options: argparse.Namespace) -> Candles:
+    """The candles of a command that takes one instrument."""
+    from workstation.research.costs import BacktestError
+
+    if len(options.candles) > 1:
+        raise BacktestError("One --candles here: only a backtest has several instruments on one account.")
+    return _load(options.candles[0], options)
+
+
+def all_candles_of(options: argparse.Namespace) -> dict[str, Candles]:
+    """Every instrument's candles by the name under which they were given."""
+    return {word: _load(word, options) for word in options.candles}
+
+
+def _load(word: str, options: argparse.Namespace) -> Candles:
     from workstation.history.sources import load
 
     folder = Paths.of().candles
-    candles = load(options.candles, folder)
+    candles = load(word, folder)
     return candles.with_peer(load(options.peer, folder)) if options.peer else candles
 
 

@@ -122,15 +122,25 @@ class BarBroker:
         self.bar = i
         if not self.orders and not self.units:
             return
+        self.match_open(i)
+        self.match_range()
+
+    def match_open(self, i: int) -> None:
+        """What happens at the open of bar `i`; `match_range` must follow."""
+        self.bar = i
         self._matching, self._in_range, self._fills = True, False, 0
         now = self.open[i]
         if self.units and self._funded:
             self._pay_funding(now)
         if self.orders or self.ruin:
             self._match_open(now)
+
+    def match_range(self) -> None:
+        """What the rest of the bar reaches."""
         if self.orders or self.ruin:
             self._in_range = True
-            self._match_range(now, self.high[i], self.low[i])
+            i = self.bar
+            self._match_range(self.open[i], self.high[i], self.low[i])
         self._matching = False
 
     def finish(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from workstation.research.arguments import (
     add_common,
     add_workers,
+    all_candles_of,
     announce,
     candles_of,
     costs_of,
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from workstation.research.costs import Costs
     from workstation.research.honesty import Band
     from workstation.research.sweep import Row
+    from workstation.strategies.library import StrategyInfo
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
@@ -38,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
             help="fast (event for strategies on events), if it is not said",
         )
         add_recorded(parser, market)
+        parser.add_argument("--share", type=float, metavar="F", help=_SHARE_HELP)
         parser.add_argument("--band", action="store_true", help="the run under every path, and the trades that differ")
         return
     parser.description = "Test every combination of parameters (or a random part) and rank them."
@@ -46,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     parser.add_argument("--random", type=int, metavar="N", help="this many combinations of the grid, at random")
     parser.add_argument("--seed", type=int, default=0, help="of --random")
     add_workers(parser)
+
+
+_SHARE_HELP = "of the equity, for each of several --candles on one account (1 / their number)"
 
 
 def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str], object]) -> int:
@@ -58,7 +65,10 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
     info = find_strategy(options.strategy, strategies)
     if options.trades:
         return recorded(options, info, write)
-    candles, costs = candles_of(options), costs_of(options)
+    costs = costs_of(options)
+    if len(options.candles) > 1:
+        return _shared(options, info, costs, write)
+    candles = candles_of(options)
     event = info.cls is not None and not info.native and not issubclass(info.cls, SignalStrategy)
     found: Band | None = None
     name = options.engine or ("backtesting" if info.native else "event" if event else "fast")
@@ -87,6 +97,20 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
         write(to_json(as_json(result) | ({"band": found.as_json()} if found else {})))
     else:
         write(report(result) + (band_table(found) if found else ""))
+    return 0
+
+
+def _shared(options: argparse.Namespace, info: StrategyInfo, costs: Costs, write: Callable[[str], object]) -> int:
+    """One strategy on several instruments that share the account."""
+    from workstation.research.costs import BacktestError
+    from workstation.research.shared_account import run_shared
+
+    if info.native or options.engine not in (None, "event") or options.band:
+        raise BacktestError("Several instruments share one account in the event engine, under one path at a time.")
+    recipe, candles = recipe_of(info, options), all_candles_of(options)
+    shares = None if options.share is None else dict.fromkeys(candles, options.share)
+    result = guarded(info, lambda: run_shared(recipe, candles, costs, shares=shares))
+    write(to_json(as_json(result)) if options.json else report(result))
     return 0
 
 

@@ -56,7 +56,7 @@ class EventEngine:
 # Signals.
 
 
-class _SignalHands:
+class SignalHands:
     """Carries a play's decisions to the broker, its stop and its target as orders of which one cancels the other."""
 
     def __init__(self, play: SignalPlay, broker: BarBroker) -> None:
@@ -104,11 +104,11 @@ class _SignalHands:
 
 def _play(strategy: SignalStrategy, candles: Candles, broker: BarBroker) -> Floats:
     costs, n = broker.costs, len(candles)
-    plan, atr = strategy.sizing.plan(candles), _each(strategy.exits.atr(candles), n)
+    plan, atr = strategy.sizing.plan(candles), each_bar(strategy.exits.atr(candles), n)
     codes = [int(code) for code in strategy.codes(candles)]
-    amounts = _each(plan.amount, n)
+    amounts = each_bar(plan.amount, n)
     play = SignalPlay(strategy, cash=costs.cash, fee=costs.fee, leverage=costs.leverage)
-    hands = _SignalHands(play, broker)
+    hands = SignalHands(play, broker)
     equity = [0.0] * n
     close, high, low = broker.close, broker.high, broker.low
     levelled = play.moves or play.targets
@@ -133,7 +133,8 @@ def _play(strategy: SignalStrategy, candles: Candles, broker: BarBroker) -> Floa
     return np.array(equity)
 
 
-def _each(column: Floats, n: int) -> list[float]:
+def each_bar(column: Floats, n: int) -> list[float]:
+    """One number a bar of a column that may have a single one for all."""
     numbers = [float(number) for number in column]
     return numbers if len(numbers) > 1 or n == 1 else numbers * n
 

@@ -215,7 +215,7 @@ def _alpha(returns: Floats, market: Floats, beta: float, periods: float) -> floa
 def _compound(growth: float, times: float) -> float:
     """Growth to a power, less 1; NaN where minutes say nothing of a year."""
     try:
-        return growth**times - 1
+        return float(growth**times) - 1
     except OverflowError:
         return float("nan")
 

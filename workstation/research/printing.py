@@ -48,6 +48,8 @@ def as_json(result: Result) -> dict[str, Any]:
         }
         for trade in result.rows()
     ]
+    for row, name in zip(trades, getattr(result, "instruments", ()), strict=False):
+        row["instrument"] = name
     head = {
         "strategy": result.strategy,
         "params": result.params,

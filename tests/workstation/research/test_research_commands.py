@@ -121,6 +121,18 @@ def test_the_honesty_band_and_the_path_as_json(capsys: pytest.CaptureFixture[str
     assert "pessimistic path only" in refused(capsys, "backtest", *words, "--engine", "backtesting", "--band")
 
 
+def test_several_candles_share_one_account(capsys: pytest.CaptureFixture[str], csv: Path) -> None:
+    words = ("sma_cross", "--candles", csv, "--candles", "GOOG", "--fee", "0.001", "--json")
+    answer = tws(capsys, "backtest", *words)
+    assert answer["engine"] == "event"
+    assert {trade["instrument"] for trade in answer["trades"]} == {str(csv), "GOOG"}
+    assert answer["final_equity"] == pytest.approx(10_000 + sum(trade["pnl"] for trade in answer["trades"]))
+    half = tws(capsys, "backtest", *words, "--share", "0.25")
+    assert half["trades"][0]["size"] == pytest.approx(answer["trades"][0]["size"] / 2)
+    assert "One --candles here" in refused(capsys, "sweep", *words[:-1], "--grid", "fast=3:9:3")
+    assert "share one account in the event engine" in refused(capsys, "backtest", *words, "--engine", "fast")
+
+
 def test_funding_is_a_rate_or_a_file(capsys: pytest.CaptureFixture[str], csv: Path, tmp_path: Path) -> None:
     words = ("backtest", "buy_and_hold", "--candles", csv, "--json")
     file = tmp_path / "funding.csv"
