@@ -111,13 +111,13 @@ class Account:
         order = Order(client_id=name, created_at=now, updated_at=now, **terms)
         record = Record(self.floor.next_order(order.instrument), link, words, order, now)
         self.records[name] = record
-        updates = self._took(self.books.submit(order, now))
+        updates = self.took(self.books.submit(order, now))
         if self.accepted(record):
             self.by_link[link].append(record)
             self.by_number[order.instrument, record.order_id] = record
             ends = expiry(record.order)
             if ends is not None and record.order.is_open:
-                self.floor.clock.call_at(ends, lambda: self.tell(self._took(self.books.expire(name, ends))))
+                self.floor.clock.call_at(ends, lambda: self.tell(self.took(self.books.expire(name, ends))))
         return record, updates
 
     @staticmethod
@@ -128,11 +128,11 @@ class Account:
         self, record: Record, quantity: Decimal | None, price: Decimal | None, stop: Decimal | None = None
     ) -> list[Update]:
         now = self.floor.clock.now()
-        return self._took(self.books.amend(record.order.client_id, quantity, price, stop, now))
+        return self.took(self.books.amend(record.order.client_id, quantity, price, stop, now))
 
     def cancel(self, record: Record, link: str = "") -> list[Update]:
         record.cancel_link, record.asked_to_cancel = link, True
-        return self._took(self.books.cancel(record.order.client_id, self.floor.clock.now()))
+        return self.took(self.books.cancel(record.order.client_id, self.floor.clock.now()))
 
     def working(self, instrument: InstrumentId | None = None) -> list[Record]:
         """Open orders, oldest first."""
@@ -157,7 +157,7 @@ class Account:
         return sorted(named | set(self.books.account.state.balances))
 
     def on_market(self, event: MarketEvent) -> None:
-        self.tell(self._took(self.books.on_market(event)))
+        self.tell(self.took(self.books.on_market(event)))
 
     def tell(self, updates: list[Update]) -> None:
         """Give the updates to whoever listens on the wire. Answers to requests are built before this."""
@@ -165,7 +165,7 @@ class Account:
             for listener in list(self.listeners):
                 listener(self, updates)
 
-    def _took(self, reports: Reports) -> list[Update]:
+    def took(self, reports: Reports) -> list[Update]:
         updates = []
         for event in reports:
             record = None if isinstance(event, e.VenueBooked) else self.records.get(event.client_id)

@@ -40,6 +40,10 @@ def dialect(name: str) -> Dialect:
         from tests.support.exchange.binance import Binance
 
         return Binance()
+    if name == "bybit":
+        from tests.support.exchange.bybit import Bybit
+
+        return Bybit()
     raise ValueError(f"The loopback exchange does not speak {name}.")
 
 
@@ -63,7 +67,8 @@ class LoopbackExchange:
         clock: Clock | None = None,
         depth_every: float = 0.1,
     ) -> None:
-        self.dialect = dialect(name)
+        self.name = name  # of the ccxt class
+        self.dialect: Any = dialect(name)
         self.faults = Faults()
         self.clock = clock or LiveClock()
         self.port = port

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 
-import ccxt.pro
+import ccxt
 import pytest
 
 from tests.support.exchange import RICH, Login, LoopbackExchange
+from tests.workstation.venues.loopback.conftest import Connect
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +26,12 @@ def exchange() -> Iterator[LoopbackExchange]:
 
 
 @pytest.fixture
-async def client(exchange: LoopbackExchange) -> AsyncIterator[Any]:
-    client = ccxt.pro.binance(exchange.config())
+async def client(exchange: LoopbackExchange, connect: Connect) -> AsyncIterator[Any]:
+    client = connect(exchange)
     await client.load_markets()
     yield client
-    for order in await client.fetch_open_orders("BTC/USDT"):
-        await client.cancel_order(order["id"], "BTC/USDT")
-    await client.close()
+    account = exchange.floor.account()
+    exchange.do(lambda: [account.cancel(record) for record in account.working()])
 
 
 async def best(client: Any) -> tuple[float, float]:
@@ -127,40 +127,35 @@ async def test_unknown_doubled_and_crossing_orders_are_refused(client: Any) -> N
         await client.create_order("BTC/USDT", "limit", "buy", 0.01, round(ask * 1.01, 2), {"postOnly": True})
 
 
-async def test_signature_key_and_time_are_checked(exchange: LoopbackExchange) -> None:
+async def test_signature_key_and_time_are_checked(exchange: LoopbackExchange, connect: Connect) -> None:
     for change, code in (
         ({"secret": "wrong"}, "-1022"),
         ({"apiKey": "nobody"}, "-2015"),
     ):
-        client = ccxt.pro.binance(exchange.config() | change)
         with pytest.raises(ccxt.AuthenticationError, match=code):
-            await client.fetch_balance()
-        await client.close()
-    client = ccxt.pro.binance(exchange.config())
+            await connect(exchange, **change).private_get_account()
+    client = connect(exchange)
     try:
         for drift in (-10, 20):
             exchange.drift(drift)
             with pytest.raises(ccxt.InvalidNonce, match="-1021"):
-                await client.fetch_balance()
+                await client.private_get_account()
     finally:
         exchange.drift(0)
-        await client.close()
 
 
-async def test_a_key_says_what_it_may_do(exchange: LoopbackExchange) -> None:
-    client = ccxt.pro.binance(exchange.config("other"))
-    assert (await client.sapi_get_account_apirestrictions())["enableWithdrawals"] is True
-    await client.close()
-    client = ccxt.pro.binance(exchange.config("reader"))
+async def test_a_key_says_what_it_may_do(exchange: LoopbackExchange, connect: Connect) -> None:
+    assert (await connect(exchange, "other").sapi_get_account_apirestrictions())["enableWithdrawals"] is True
     with pytest.raises(ccxt.BaseError, match="-2015"):
-        await client.create_order("BTC/USDT", "market", "buy", 0.01)
-    await client.close()
+        await connect(exchange, "reader").private_post_order(
+            {"symbol": "BTCUSDT", "type": "MARKET", "side": "BUY", "quantity": "0.01"}
+        )
 
 
-async def test_who_asks_too_much_is_slowed_down_and_then_banned(client: Any) -> None:
+async def test_who_asks_too_much_is_slowed_down_and_then_banned(connect: Connect) -> None:
     with LoopbackExchange("binance", seed=None) as strict:
         strict.do(lambda: setattr(strict.dialect.weight, "limit", 50))
-        greedy = ccxt.pro.binance(strict.config() | {"enableRateLimit": False})
+        greedy = connect(strict, enableRateLimit=False)
         statuses = []
         for _ in range(40):
             try:
@@ -171,4 +166,3 @@ async def test_who_asks_too_much_is_slowed_down_and_then_banned(client: Any) -> 
         assert statuses[:2] == [200, 200]
         assert 429 in statuses
         assert statuses[-1] == 418
-        await greedy.close()
