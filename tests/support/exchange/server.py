@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from decimal import Decimal
 from typing import Any
@@ -149,6 +149,15 @@ class LoopbackExchange:
         who = self.floor.account(login).login
         return {"apiKey": who.key, "secret": who.secret} | self.dialect.config(self.address)
 
+    def places(self) -> dict[str, str]:
+        """Its addresses by their place in ccxt's `urls` ("api.ws.spot"), as the settings of a venue name them."""
+        return dict(_flat(self.dialect.config(self.address)["urls"]))
+
+    def tells(self, login: str = "main") -> bool:
+        """Whether anybody is being told of the account's orders and fills."""
+        account = self.floor.account(login)
+        return self.do(lambda: bool(self.dialect.user.told(account)))
+
     # On its own loop
 
     def _run(self, ready: Future[None]) -> None:
@@ -282,6 +291,14 @@ class LoopbackExchange:
             self.sockets.discard(socket)
             self.dialect.gone(socket)
         return answer
+
+
+def _flat(table: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def _sent(answer: Answer) -> web.Response:

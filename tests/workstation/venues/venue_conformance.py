@@ -7,6 +7,10 @@
 A bench is a connected venue whose `spot` and `perp` instruments have a book of 10 a side around 1000 (bids 999.0,
 998.0; asks 1001.0, 1002.0; 5 each), an account with 100,000 of the quote currency and nothing else, and ways to move
 its market. `settle` lets everything arrive that is on its way. A venue that lacks a capability skips what needs it.
+
+Real venues differ, and the suite holds for each of them: a venue may list no perpetual, may take the fee of a purchase
+in what was bought, may answer a crossing post-only order by taking it and cancelling it at once, and may have an
+amendment answered before it is reported.
 """
 
 from __future__ import annotations
@@ -19,8 +23,9 @@ import pytest
 from venue_desk import VenueDesk
 
 from workstation.domain import events as e
+from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument
-from workstation.domain.order import OrderState, Side, TimeInForce
+from workstation.domain.order import OrderState, OrderType, Side, TimeInForce
 from workstation.venues.contract import LinkState, VenueError, VenueUnreachable
 
 
@@ -28,7 +33,8 @@ from workstation.venues.contract import LinkState, VenueError, VenueUnreachable
 class ConformanceBench:
     desk: VenueDesk
     spot: Instrument
-    perp: Instrument
+    #: None where the venue lists no perpetual.
+    listed_perp: Instrument | None
     #: (instrument, side of the aggressor, quantity, price): a public trade of strangers.
     trade: Callable[[Instrument, Side, str, str], Awaitable[None]]
     #: (instrument, bids, asks): levels of the book that change now, price → quantity.
@@ -37,6 +43,34 @@ class ConformanceBench:
     #: (nanoseconds): let time pass.
     wait: Callable[[int], Awaitable[None]]
 
+    @property
+    def perp(self) -> Instrument:
+        if self.listed_perp is None:
+            pytest.skip("the venue lists no perpetual")
+        return self.listed_perp
+
+    @property
+    def any(self) -> Instrument:
+        """The perpetual, else the spot instrument: for what holds for both."""
+        return self.listed_perp or self.spot
+
+    async def held(self, instrument: Instrument) -> Decimal:
+        """What was bought of it, fees paid in it added back."""
+        if not instrument.is_spot:
+            return (await self.desk.venue.positions()).get(instrument.id, Decimal(0))
+        paid = sum((fill.fee for fill in self.desk.all_fills() if fill.fee_currency == instrument.base), Decimal(0))
+        return (await self.desk.venue.balances()).get(instrument.base, Decimal(0)) + paid
+
+
+def _needs(desk: VenueDesk, *types: OrderType) -> None:
+    missing = set(types) - desk.venue.capabilities.order_types
+    if missing:
+        pytest.skip(f"the venue has no {', '.join(sorted(missing))} orders of its own")
+
+
+def _by_id(fill: Fill) -> str:
+    return fill.trade_id
+
 
 class VenueConformance:
     # The link
@@ -44,7 +78,7 @@ class VenueConformance:
     async def test_shows_its_link_and_instruments(self, bench: ConformanceBench) -> None:
         venue = bench.desk.venue
         assert venue.link is LinkState.CONNECTED
-        assert {bench.spot.id, bench.perp.id} <= {instrument.id for instrument in venue.instruments()}
+        assert {bench.spot.id, bench.any.id} <= {instrument.id for instrument in venue.instruments()}
         assert all(instrument.venue == venue.name for instrument in venue.instruments())
 
     async def test_passes_the_market_on(self, bench: ConformanceBench) -> None:
@@ -90,12 +124,16 @@ class VenueConformance:
         assert desk.said(client_id) == ["accepted", "filled", "filled"]
         assert desk.fills(client_id) == [(5, 1001), (1, 1002)]
         assert desk.orders[client_id].state is OrderState.FILLED
-        value = Decimal("6007")
-        fee = value * bench.spot.taker_fee
-        assert desk.orders[client_id].fees == fee
+        value, rate = Decimal("6007"), bench.spot.taker_fee
+        fills = desk.all_fills()
+        paid: dict[str, Decimal] = {}
+        for fill in fills:
+            taken = fill.quantity if fill.fee_currency == bench.spot.base else fill.quantity * fill.price
+            assert fill.fee == taken * rate
+            paid[fill.fee_currency] = paid.get(fill.fee_currency, Decimal(0)) + fill.fee
         balances = await venue.balances()
-        assert balances[bench.spot.base] == 6
-        assert balances[bench.spot.quote] == 100_000 - value - fee
+        assert balances[bench.spot.base] == 6 - paid.get(bench.spot.base, 0)
+        assert balances[bench.spot.quote] == 100_000 - value - paid.get(bench.spot.quote, 0)
 
     async def test_a_resting_order_fills_behind_the_queue_and_pays_the_maker_fee(self, bench: ConformanceBench) -> None:
         desk = bench.desk
@@ -114,10 +152,12 @@ class VenueConformance:
     async def test_fills_can_be_asked_for_and_have_ids_of_their_own(self, bench: ConformanceBench) -> None:
         desk = bench.desk
         start = desk.clock.now()
-        client_id = await desk.buy(bench.perp, "6")
+        client_id = await desk.buy(bench.any, "6")
         await bench.settle()
         fills = list(await desk.venue.fills_since(start))
-        assert fills == [event.fill for event in desk.reports if isinstance(event, e.OrderFilled)]
+        assert [fill.ts for fill in fills] == sorted(fill.ts for fill in fills)
+        # Which of two fills of one moment is the older the venue may not tell.
+        assert sorted(fills, key=_by_id) == sorted(desk.all_fills(), key=_by_id)
         assert len({fill.trade_id for fill in fills}) == len(fills) == 2
         assert {fill.client_id for fill in fills} == {client_id}
         assert not await desk.venue.fills_since(fills[-1].ts + 1)
@@ -137,14 +177,14 @@ class VenueConformance:
 
     async def test_a_client_id_never_executes_twice(self, bench: ConformanceBench) -> None:
         desk = bench.desk
-        order = desk.draft(bench.perp, Side.BUY, "1")
+        order = desk.draft(bench.any, Side.BUY, "1")
         await desk.venue.submit(order)
         await bench.settle()
         with pytest.raises(VenueError):
             await desk.venue.submit(order)
         await bench.settle()
         assert desk.fills() == [(1, 1001)]
-        assert await desk.venue.positions() == {bench.perp.id: 1}
+        assert await bench.held(bench.any) == 1
 
     async def test_nobody_knows_an_order_that_never_came(self, bench: ConformanceBench) -> None:
         desk = bench.desk
@@ -158,7 +198,7 @@ class VenueConformance:
 
     async def test_cancelling_a_filled_order_is_refused(self, bench: ConformanceBench) -> None:
         desk = bench.desk
-        client_id = await desk.buy(bench.perp, "1")
+        client_id = await desk.buy(bench.any, "1")
         await bench.settle()
         reports: list[e.OrderEvent] = []
         await desk.venue.connect(lambda event: None, reports.append)
@@ -168,13 +208,15 @@ class VenueConformance:
 
     async def test_cancel_all_cancels_one_instrument_or_everything(self, bench: ConformanceBench) -> None:
         desk, venue = bench.desk, bench.desk.venue
-        for instrument in (bench.spot, bench.spot, bench.perp):
+        for instrument in (bench.spot, bench.spot, bench.any):
             await desk.buy(instrument, "1", "990")
-        await desk.sell(bench.perp, "1", stop="900")
+        if OrderType.STOP in venue.capabilities.order_types:
+            await desk.sell(bench.perp, "1", stop="900")
         await bench.settle()
         await venue.cancel_all(bench.spot.id)
         await bench.settle()
-        assert {order.instrument for order in await venue.open_orders()} == {bench.perp.id}
+        others = {bench.any.id} - {bench.spot.id}
+        assert {order.instrument for order in await venue.open_orders()} == others
         await venue.cancel_all()
         await bench.settle()
         assert not await venue.open_orders()
@@ -203,6 +245,7 @@ class VenueConformance:
 
     async def test_stops_trigger_and_then_trade(self, bench: ConformanceBench) -> None:
         desk = bench.desk
+        _needs(desk, OrderType.STOP, OrderType.STOP_LIMIT)
         stop = await desk.buy(bench.perp, "1", stop="1002")
         stop_limit = await desk.sell(bench.perp, "1", "997", stop="998")
         await bench.settle()
@@ -217,17 +260,21 @@ class VenueConformance:
 
     async def test_ioc_and_fok(self, bench: ConformanceBench) -> None:
         desk = bench.desk
-        fok = await desk.buy(bench.perp, "6", "1001", tif=TimeInForce.FOK)
-        ioc = await desk.buy(bench.perp, "6", "1001", tif=TimeInForce.IOC)
+        fok = await desk.buy(bench.any, "6", "1001", tif=TimeInForce.FOK)
+        ioc = await desk.buy(bench.any, "6", "1001", tif=TimeInForce.IOC)
         await bench.settle()
         assert desk.said(fok) == ["accepted", "canceled"]
-        assert desk.said(ioc) == ["accepted", "filled", "canceled"]
+        # A venue may tell of the fill and of the end over two streams: which is heard first is nobody's promise.
+        assert desk.said(ioc)[0] == "accepted"
+        assert sorted(desk.said(ioc)) == ["accepted", "canceled", "filled"]
         assert desk.fills() == [(5, 1001)]
 
     async def test_gtd_orders_expire(self, bench: ConformanceBench) -> None:
         desk = bench.desk
+        if TimeInForce.GTD not in desk.venue.capabilities.tifs:
+            pytest.skip("the venue has no orders that expire")
         until = desk.clock.now() + 10_000_000_000
-        client_id = await desk.buy(bench.perp, "1", "990", tif=TimeInForce.GTD, expire_at=until)
+        client_id = await desk.buy(bench.any, "1", "990", tif=TimeInForce.GTD, expire_at=until)
         await bench.settle()
         await bench.wait(10_000_000_000)
         await bench.settle()
@@ -238,9 +285,10 @@ class VenueConformance:
         desk = bench.desk
         if not desk.venue.capabilities.post_only:
             pytest.skip("the venue has no post-only")
-        client_id = await desk.buy(bench.perp, "1", "1001", post_only=True)
+        client_id = await desk.buy(bench.any, "1", "1001", post_only=True)
         await bench.settle()
-        assert desk.said(client_id) == ["rejected"]
+        assert desk.said(client_id) in (["rejected"], ["accepted", "canceled"])
+        assert not desk.fills()
 
     async def test_reduce_only_never_flips(self, bench: ConformanceBench) -> None:
         desk = bench.desk

@@ -8,6 +8,7 @@ from typing import Any
 
 from workstation.clock import Clock
 from workstation.domain import events as e
+from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import MarketEvent
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
@@ -103,6 +104,9 @@ class VenueDesk:
             for event in self.reports
             if isinstance(event, e.OrderFilled) and client_id in (None, event.client_id)
         ]
+
+    def all_fills(self) -> list[Fill]:
+        return [event.fill for event in self.reports if isinstance(event, e.OrderFilled)]
 
     def reason(self, client_id: str) -> str:
         reasons = [getattr(event, "reason", "") for event in self.reports if event.client_id == client_id]

@@ -54,6 +54,15 @@ class UserStreams:
     def gone(self, socket: Socket) -> None:
         self._streams.pop(socket, None)
 
+    def told(self, account: Account) -> list[tuple[Socket, int]]:
+        """Who hears of the account's orders: (socket, number of the subscription)."""
+        return [
+            (socket, number)
+            for socket, streams in self._streams.items()
+            for number, owner in streams.items()
+            if owner is account
+        ]
+
     def talk(self, socket: Socket, text: str) -> None:
         """One request. Its answer goes out before what the streams are told of it, as it mostly does."""
         try:
@@ -111,12 +120,7 @@ class UserStreams:
         return account
 
     def _on_updates(self, account: Account, updates: list[Update]) -> None:
-        listening = [
-            (socket, number)
-            for socket, streams in self._streams.items()
-            for number, owner in streams.items()
-            if owner is account
-        ]
+        listening = self.told(account)
         if not listening:
             return
         messages: list[tuple[str, dict[str, Any]]] = []

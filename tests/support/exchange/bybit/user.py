@@ -48,6 +48,15 @@ class UserStreams:
         updates = [update for record in account.working() for update in account.cancel(record)]
         account.tell(updates)
 
+    def told(self, account: Account) -> list[Socket]:
+        """Who hears of the account's orders and fills."""
+        wanted = {"order", "execution"}
+        return [
+            socket
+            for socket, owner in self._owners.items()
+            if owner is account and wanted <= {topic.split(".")[0] for topic in socket.subscribed}
+        ]
+
     def talk(self, socket: Socket, text: str) -> None:
         try:
             message = json.loads(text)
