@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from rich.style import Style
 
-from plugins.backtest.parts import Line, Part, number, price, when
+from plugins.backtest.parts import Line, number, price, when
+from screens.parts import DOTS, Grid
 from screens.theme import Ink
 from workstation.research.bench.messages import Picture
 
@@ -15,34 +16,7 @@ AXIS = 10
 _GLYPHS = {
     (0, 1): "╷", (1, 0): "╵", (1, 1): "│", (0, 2): "╻", (2, 0): "╹", (2, 2): "┃", (1, 2): "╽", (2, 1): "╿",
 }  # fmt: skip
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _LONG_IN, _LONG_OUT, _SHORT_IN, _SHORT_OUT = 1, 2, 4, 8
-
-
-class Grid:
-    """Characters with a style each, row by row."""
-
-    def __init__(self, width: int, height: int, style: Style) -> None:
-        self.width, self.height = width, height
-        self.cells: list[list[Part]] = [[(" ", style)] * width for _ in range(height)]
-
-    def set(self, x: int, y: int, char: str, style: Style) -> None:
-        if 0 <= x < self.width and 0 <= y < self.height:
-            self.cells[y][x] = (char, style)
-
-    def lines(self, column: int | None = None, under: Style | None = None) -> list[list[Part]]:
-        """Each row as parts, equal styles joined; the background `under` one column."""
-        found = []
-        for row in self.cells:
-            parts: list[Part] = []
-            for x, (char, style) in enumerate(row):
-                painted = style + under if x == column and under is not None else style
-                if parts and parts[-1][1] is painted:
-                    parts[-1] = (parts[-1][0] + char, painted)
-                else:
-                    parts.append((char, painted))
-            found.append(parts)
-        return found
 
 
 def candles(picture: Picture, width: int, height: int, ink: Ink, cursor: int | None) -> list[Line]:
@@ -179,7 +153,7 @@ def _trace(
         level = min(tall - 1, max(0, round((high - value) / (high - low) * (tall - 1))))
         start = 0 if fill else level if before is None else before
         for y in range(min(start, level), max(start, level) + 1):
-            codes[x // 2, y // 4] = codes.get((x // 2, y // 4), 0) | _DOTS[y % 4][x % 2]
+            codes[x // 2, y // 4] = codes.get((x // 2, y // 4), 0) | DOTS[y % 4][x % 2]
         before = level
     for (x, y), code in codes.items():
         grid.set(x, y, chr(0x2800 + code), style)

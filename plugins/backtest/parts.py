@@ -1,52 +1,14 @@
-"""Lines made of (text, style) parts, cut and filled to a width: what the pieces of the page are painted as."""
+"""How the pieces of the page write prices and times; lines of parts are the screens'."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
-from rich.cells import cell_len, set_cell_size
-from rich.style import Style
-
-from screens.figures import moment, shown
+from screens.figures import moment
+from screens.parts import Line, Part, fit, number, spread
 from workstation.clock import SECOND
 
-type Part = tuple[str, Style]
-type Line = tuple[Part, ...]
+__all__ = ["Line", "Part", "fit", "number", "price", "spread", "when"]
 
 _DAY = 86_400 * SECOND
-
-
-def fit(parts: Sequence[Part], width: int, under: Style) -> Line:
-    """The parts in exactly `width` cells, on the style `under`; cut with an ellipsis."""
-    found: list[Part] = []
-    room = width
-    for text, style in parts:
-        length = cell_len(text)
-        if length > room:
-            if room > 0:
-                found.append((set_cell_size(text, room - 1) + "…", under + style))
-            return tuple(found)
-        found.append((text, under + style))
-        room -= length
-    if room:
-        found.append((" " * room, under))
-    return tuple(found)
-
-
-def spread(left: Sequence[Part], right: Sequence[Part], width: int, under: Style) -> Line:
-    """Parts at the left and at the right end; the left ones give way."""
-    room = width - sum(cell_len(text) for text, _ in right)
-    if room < 4:
-        return fit(left, width, under)
-    return (*fit(left, room, under), *((text, under + style) for text, style in right))
-
-
-def number(value: float | None, form: str = ",.2f", unit: str = "") -> str:
-    """A figure of a backtest; – for one that is not known."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return shown(f"{value:{form}}") + unit
 
 
 def price(value: float) -> str:

@@ -12,6 +12,7 @@ from workstation.portfolio.problem import PortfolioError, Problem
 from workstation.sideline.client import SideProcess
 
 if TYPE_CHECKING:
+    from workstation.market.candles import Floats
     from workstation.portfolio.frontier import Frontier
     from workstation.portfolio.optimise import Allocation
     from workstation.portfolio.prices import PriceTable
@@ -40,7 +41,16 @@ class FrontierRequest:
     points: int
 
 
-type Request = WarmRequest | AllocateRequest | FrontierRequest
+@dataclass(frozen=True, slots=True)
+class ContributionsRequest:
+    """`weights`: one row a portfolio, one column an asset of `prices` (P × N, bytes of float64)."""
+
+    prices: PriceTable
+    problem: Problem
+    weights: bytes
+
+
+type Request = WarmRequest | AllocateRequest | FrontierRequest | ContributionsRequest
 
 
 class PortfolioDesk:
@@ -81,6 +91,16 @@ class PortfolioDesk:
         key = ("frontier", prices.fingerprint, problem.fingerprint, leave_out, points)
         answer: Frontier = await self._ask(key, FrontierRequest(prices, problem, leave_out, points), on_part)
         return answer
+
+    async def contributions(self, prices: PriceTable, problem: Problem, weights: Floats) -> Floats:
+        """What each asset adds to the risk of each portfolio (rows of `weights`, P × N); a row's sum is its risk."""
+        await asyncio.to_thread(_load)
+        import numpy as np
+
+        data = np.ascontiguousarray(weights, dtype=np.float64).tobytes()
+        key = ("contributions", prices.fingerprint, problem.fingerprint, data)
+        found: Floats = await self._ask(key, ContributionsRequest(prices, problem, data), None)
+        return found
 
     def known(self, prices: PriceTable, problem: Problem, *, leave_out: bool = False) -> Allocation | None:
         """The allocation if it was worked out before."""

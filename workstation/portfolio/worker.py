@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from workstation.portfolio.desk import AllocateRequest, FrontierRequest, Request, WarmRequest
+from workstation.portfolio.desk import AllocateRequest, ContributionsRequest, FrontierRequest, Request, WarmRequest
 from workstation.portfolio.problem import PortfolioError
 from workstation.sideline.worker import Work, sentence_of, serve
 
@@ -31,6 +31,15 @@ class Portfolios:
                 from workstation.portfolio.optimise import allocate
 
                 return allocate(request.prices, request.problem, leave_out=request.leave_out)
+            case ContributionsRequest():
+                import numpy as np
+
+                from workstation.portfolio.inputs import prepare
+                from workstation.portfolio.optimise import contributions
+
+                inputs = prepare(request.prices, request.problem, leave_out=False)
+                rows = np.frombuffer(request.weights, dtype=np.float64).reshape(-1, len(request.prices.assets))
+                return np.array([contributions(inputs, row) for row in rows])
             case FrontierRequest():
                 from workstation.portfolio.frontier import frontier
 

@@ -1,9 +1,11 @@
 """The demo market: the embedded default, without network and files.
 
-Two venues quote BTC, ETH and SOL against USDT and a BTC perpetual. Efficient prices (`prices`) move with clustered
-volatility, news and a common factor; each book (`book`) is order flow that arrives in bursts (`bursts`) around its
-asset's efficient price, with a depth profile that arrivals and cancellations keep (`side`); the books of an asset react
-to each other's moves within a fraction of a second. Candles before the start (`history`) are drawn on demand.
+Two venues quote BTC, ETH and SOL against USDT and a BTC perpetual; NOVA lists seven more assets in quiet books, so that
+there is a portfolio to make (no recording stands behind those, and what the others do does not depend on them).
+Efficient prices (`prices`) move with clustered volatility, news and a common factor; each book (`book`) is order flow
+that arrives in bursts (`bursts`) around its asset's efficient price, with a depth profile that arrivals and
+cancellations keep (`side`); the books of an asset react to each other's moves within a fraction of a second. Candles
+before the start (`history`) are drawn on demand.
 
 It is fitted to recordings of Binance: BTC spot (2024-08-08 23:54 to 2024-08-09 00:05), BTC USD-M and COIN-M
 perpetuals (2024-08-08 23:54 to 24:00), candles of 5 minutes of BTC, ETH and SOL (2024-01 to 2024-06). Each row of the

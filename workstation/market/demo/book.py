@@ -12,7 +12,7 @@ from random import Random
 
 from workstation.domain.market import BookDelta, BookSnapshot, MarketEvent, Trade
 from workstation.market.demo.bursts import Bursts
-from workstation.market.demo.listings import ASSETS, Listing
+from workstation.market.demo.listings import ALL_ASSETS, Listing
 from workstation.market.demo.prices import GRID, EfficientPrices
 from workstation.market.demo.side import Profile, Side, Sizes
 
@@ -44,7 +44,7 @@ class DemoBook:
         self.tick = float(instrument.tick)
         self._random = random
         self._prices = prices
-        self.asset = ASSETS.index(instrument.base)
+        self.asset = ALL_ASSETS.index(instrument.base)
         self._lag = min(15, round(temper.lag * 1e9 / GRID))
         self._emit = emit
         self._moving = moving

@@ -16,7 +16,7 @@ from random import Random
 
 from workstation.domain.bar import MINUTE, Bar
 from workstation.domain.instrument import Instrument
-from workstation.market.demo.listings import ASSETS, Temper
+from workstation.market.demo.listings import ALL_ASSETS, ASSETS, Temper
 from workstation.market.demo.prices import LOADING, SD_5M
 
 FIVE = 5 * MINUTE
@@ -27,9 +27,9 @@ DAY = 24 * HOUR
 _CLUSTER = {DAY: (0.75, 0.35, 0.0), HOUR: (0.85, 0.33, 0.0), FIVE: (0.0, 0.0, 0.2)}
 _DAILY_AUTOCORRELATION, _DAILY_SD = 0.7, 0.35
 _PARENT = {HOUR: DAY, FIVE: HOUR, MINUTE: FIVE}
-_VARIANCE_5M = [SD_5M[asset] ** 2 for asset in ASSETS]
-_COMMON = [LOADING[asset] for asset in ASSETS]
-_OWN = [math.sqrt(1 - LOADING[asset] ** 2) for asset in ASSETS]
+#: Of each asset: variance over 5 minutes, loading on the common factor, loading on what it has of its own.
+_TERMS = [(SD_5M[asset] ** 2, LOADING[asset], math.sqrt(1 - LOADING[asset] ** 2)) for asset in ALL_ASSETS]
+_MAJORS = len(ASSETS)  # what they do takes no draw that depends on the others
 #: Traded volume / (median order × calm rate of events), as the books of NOVA come to.
 _VOLUME = 11.0
 #: A path that the parent's high and low would squeeze below `_TIGHT` of its excursions is drawn again, `_TRIES` times
@@ -59,10 +59,11 @@ class History:
         self._seed = seed
         self._rate = rate  # multiplies the volume, as it does in the live market
         self._end = start - start % MINUTE
-        self._prices = [math.log(prices[asset]) for asset in ASSETS]
+        self._prices = [math.log(prices[asset]) for asset in ALL_ASSETS]
         self._days: list[_Node] = []  # the day of the end first, then backwards
         self._day_volatility = 0.0
         self._day_random = Random(f"{seed}/days")
+        self._minor_day_random = Random(f"{seed}/minor days")
         self._children: dict[tuple[int, int], list[_Node]] = {}
         self._shift: list[float] | None = None
 
@@ -73,7 +74,7 @@ class History:
         unit = next((u for u in (DAY, HOUR, FIVE, MINUTE) if interval >= u and interval % u == 0), None)
         if unit is None or count <= 0:
             return ()
-        asset = ASSETS.index(instrument.base)
+        asset = ALL_ASSETS.index(instrument.base)
         shift = self._shifts()[asset] + temper.basis * 1e-4
         tick = float(instrument.tick)
         volume = temper.order_median * temper.rate * 60 * _VOLUME * self._rate
@@ -106,7 +107,11 @@ class History:
         children = self._children.get(key)
         if children is None:
             children = _split(
-                self._node(parent, opened), parent, unit, Random(f"{self._seed}/{parent}/{opened // parent}")
+                self._node(parent, opened),
+                parent,
+                unit,
+                Random(f"{self._seed}/{parent}/{opened // parent}"),
+                Random(f"{self._seed}/minors/{parent}/{opened // parent}"),
             )
             if len(self._children) >= _KEPT:
                 del self._children[next(iter(self._children))]
@@ -120,13 +125,14 @@ class History:
             kick = _DAILY_SD * math.sqrt(1 - _DAILY_AUTOCORRELATION**2)
             self._day_volatility = self._day_volatility * _DAILY_AUTOCORRELATION + random.gauss(0.0, kick)
             variance = math.exp(2 * self._day_volatility - 2 * _DAILY_SD**2)
-            closes = [path[0] for path in self._days[-1].paths] if self._days else [0.0] * len(ASSETS)
+            closes = [path[0] for path in self._days[-1].paths] if self._days else [0.0] * len(ALL_ASSETS)
             common = random.gauss(0.0, 1.0)
             logs = _logs(random)
             paths = []
-            for close, v5, c, o in zip(closes, _VARIANCE_5M, _COMMON, _OWN, strict=True):
+            for index, (close, (v5, c, o)) in enumerate(zip(closes, _TERMS, strict=True)):
                 v = v5 * variance * (DAY / FIVE)
-                opened = close - math.sqrt(v) * (c * common + o * random.gauss(0.0, 1.0))
+                own = random if index < _MAJORS else self._minor_day_random
+                opened = close - math.sqrt(v) * (c * common + o * own.gauss(0.0, 1.0))
                 paths.append((opened, *_extremes(opened, close, v, logs), close))
             volume = 1440 * _volume(random, variance, 0.25)
             self._days.append(_Node(tuple(paths), variance, volume))
@@ -151,8 +157,8 @@ def _extremes(a: float, b: float, variance: float, logs: tuple[float, float]) ->
     return high, low
 
 
-def _split(node: _Node, length: int, unit: int, random: Random) -> list[_Node]:
-    """The children of a node of `length`, each of length `unit`."""
+def _split(node: _Node, length: int, unit: int, random: Random, minors: Random) -> list[_Node]:
+    """The children of a node of `length`, each of length `unit`; `minors` draws for all but the first assets."""
     count = length // unit
     persistence, sd, noise = _CLUSTER[length]
     kick = sd * math.sqrt(1 - persistence**2)
@@ -165,12 +171,15 @@ def _split(node: _Node, length: int, unit: int, random: Random) -> list[_Node]:
     variances = [v * scale for v in variances]
     best = -1.0
     columns: list[list[tuple[float, float, float, float]]] = []
+    shared: _Shared = ([], [])
     for _ in range(_TRIES):
-        tightest, drawn = _walk(node, variances, unit, random)
+        drawn: _Shared = ([random.gauss(0.0, 1.0) for _ in variances], [_logs(random) for _ in variances])
+        tightest, walked = _walk(node, slice(0, _MAJORS), variances, unit, random, drawn)
         if tightest > best:
-            best, columns = tightest, drawn
+            best, columns, shared = tightest, walked, drawn
         if best >= _TIGHT:
             break
+    columns += _walk(node, slice(_MAJORS, None), variances, unit, minors, shared)[1]
     volumes = [_volume(random, v, 0.35) for v in variances]
     share = node.volume / sum(volumes)
     return [
@@ -179,14 +188,17 @@ def _split(node: _Node, length: int, unit: int, random: Random) -> list[_Node]:
     ]
 
 
+#: What all assets share of the steps to children: draws of the common factor, and those of the extremes.
+type _Shared = tuple[list[float], list[tuple[float, float]]]
+
+
 def _walk(
-    node: _Node, variances: list[float], unit: int, random: Random
+    node: _Node, assets: slice, variances: list[float], unit: int, random: Random, shared: _Shared
 ) -> tuple[float, list[list[tuple[float, float, float, float]]]]:
-    """One draw of the children's paths for every asset, and how much the tightest of them had to be squeezed."""
-    commons = [random.gauss(0.0, 1.0) for _ in variances]
-    logs = [_logs(random) for _ in variances]
+    """One draw of the children's paths for some assets, and how much the tightest of them had to be squeezed."""
+    commons, logs = shared
     tightest, columns = 1.0, []
-    for path, v5, c, o in zip(node.paths, _VARIANCE_5M, _COMMON, _OWN, strict=True):
+    for path, (v5, c, o) in zip(node.paths[assets], _TERMS[assets], strict=True):
         per_unit = v5 * (unit / FIVE)
         steps = [
             math.sqrt(v * per_unit) * (c * z + o * random.gauss(0.0, 1.0))

@@ -26,9 +26,20 @@ SPOT_TIERS = tiers([(None, Decimal("0.1"), Decimal(5))])
 BORROW_RATE = Decimal("0.000004")
 
 SECOND = 1_000_000_000  # as in workstation.clock, which loads asyncio: too slow for the first frame
+#: Those that are fitted to recordings. What they do is the same with and without the others.
 ASSETS = ("BTC", "ETH", "SOL")
-START_PRICES = {"BTC": 64_000.0, "ETH": 3_200.0, "SOL": 150.0}
-LEAST_PRICES = {"BTC": 1_000.0, "ETH": 20.0, "SOL": 20.0}  # below, a tick is too coarse for a book of 200 levels
+#: More spot assets, in quiet books of one venue, so that there is a universe to make a portfolio of.
+MINORS = ("XRP", "ADA", "DOGE", "AVAX", "LINK", "LTC", "DOT")
+ALL_ASSETS = ASSETS + MINORS
+START_PRICES = {
+    "BTC": 64_000.0, "ETH": 3_200.0, "SOL": 150.0,
+    "XRP": 0.6, "ADA": 0.45, "DOGE": 0.15, "AVAX": 35.0, "LINK": 15.0, "LTC": 75.0, "DOT": 6.5,
+}  # fmt: skip
+#: Below, a tick is too coarse for a book of 200 levels.
+LEAST_PRICES = {
+    "BTC": 1_000.0, "ETH": 20.0, "SOL": 20.0,
+    "XRP": 0.2, "ADA": 0.2, "DOGE": 0.02, "AVAX": 20.0, "LINK": 2.0, "LTC": 20.0, "DOT": 2.0,
+}  # fmt: skip
 
 #: Rows of (distance from the touch in bps, levels within, quantity within in units of that within 5 bps).
 type Shape = tuple[tuple[float, int, float], ...]
@@ -195,4 +206,16 @@ LISTINGS: tuple[Listing, ...] = (
     _spot("ORCA", "ETH", "0.01", "0.001", _scaled(_SPOT, units=5, rate=0.45, tight=0.6, lag=0.11, band=1.3)),
     _spot("ORCA", "SOL", "0.01", "0.01", _scaled(_SPOT, units=50, rate=0.3, tight=0.8, lag=0.12, band=1.3)),
     _perpetual("ORCA", "0.5", _scaled(_PERP, units=0.5, rate=0.6, tight=0.9, lag=0.05, band=1.2)),
+    *(
+        _spot("NOVA", asset, tick, lot, _scaled(_SPOT, units=units, rate=0.08, tight=0.9, lag=0.12, band=1.3))
+        for asset, tick, lot, units in (
+            ("XRP", "0.0001", "0.1", 26_000.0),
+            ("ADA", "0.0001", "0.1", 22_000.0),
+            ("DOGE", "0.00001", "1", 80_000.0),
+            ("AVAX", "0.01", "0.01", 290.0),
+            ("LINK", "0.001", "0.01", 640.0),
+            ("LTC", "0.01", "0.001", 120.0),
+            ("DOT", "0.001", "0.01", 1_100.0),
+        )
+    ),
 )

@@ -1,4 +1,4 @@
-"""The demo market as a `MarketSource`: two venues, eight books, deterministic for its seed, without end."""
+"""The demo market as a `MarketSource`: two venues, fifteen books, deterministic for its seed, without end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class DemoMarket:
         prices = _prices(start_prices or {})
         self._start = start
         self._queue: deque[MarketEvent] = deque()
-        self._efficient = EfficientPrices(Random(f"{seed}/prices"), start, prices)
+        minors = Random(f"{seed}/minor prices")
+        self._efficient = EfficientPrices(Random(f"{seed}/prices"), start, prices, minors=minors)
         self._history = History(seed, start, prices, rate)
         self._listings = {listing.instrument.id: listing for listing in LISTINGS}
         emit = self._queue.append

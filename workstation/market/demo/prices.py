@@ -12,11 +12,17 @@ import math
 from collections.abc import Mapping
 from random import Random
 
-from workstation.market.demo.listings import ASSETS, SECOND
+from workstation.market.demo.listings import ALL_ASSETS, ASSETS, SECOND
 
 #: Standard deviation of the log price over 5 minutes, and the loading on the common factor, by asset.
-SD_5M = {"BTC": 16.65e-4, "ETH": 18.9e-4, "SOL": 32.6e-4}
-LOADING = {"BTC": 0.91, "ETH": 0.913, "SOL": 0.787}
+SD_5M = {
+    "BTC": 16.65e-4, "ETH": 18.9e-4, "SOL": 32.6e-4,
+    "XRP": 22.0e-4, "ADA": 25.0e-4, "DOGE": 31.0e-4, "AVAX": 29.0e-4, "LINK": 26.0e-4, "LTC": 20.0e-4, "DOT": 24.0e-4,
+}  # fmt: skip
+LOADING = {
+    "BTC": 0.91, "ETH": 0.913, "SOL": 0.787,
+    "XRP": 0.62, "ADA": 0.74, "DOGE": 0.68, "AVAX": 0.76, "LINK": 0.72, "LTC": 0.7, "DOT": 0.75,
+}  # fmt: skip
 #: (relaxation time in seconds, standard deviation) of the parts of the log volatility.
 VOLATILITY_PARTS = ((400.0, 0.35), (3.0 * 3600, 0.35), (30.0 * 3600, 0.35))
 _VARIANCE_OF_LOG = sum(sd * sd for _, sd in VOLATILITY_PARTS)
@@ -33,15 +39,27 @@ _MEMORY = 16  # grid steps that a late book may look back
 class EfficientPrices:
     """Log prices by asset, advanced on a grid of `grid` ns from `start`; `at(asset, lag)` looks up to 15 steps back."""
 
-    def __init__(self, random: Random, start: int, prices: Mapping[str, float], grid: int = GRID) -> None:
+    def __init__(
+        self,
+        random: Random,
+        start: int,
+        prices: Mapping[str, float],
+        grid: int = GRID,
+        minors: Random | None = None,
+    ) -> None:
+        """`minors` draws what the assets of `listings.MINORS` have of their own: the others' draws are not touched."""
         self._random = random
+        self._minors = minors or Random(0)
         self.grid = grid
         self.now = start
         step = grid / SECOND
-        self._scale = [SD_5M[asset] * math.sqrt(step / 300) for asset in ASSETS]
-        self._common = [LOADING[asset] for asset in ASSETS]
-        self._own = [math.sqrt(1 - LOADING[asset] ** 2) for asset in ASSETS]
-        self._headline = [SD_5M[asset] * HEADLINE_SIZE for asset in ASSETS]
+        self._count = len(ASSETS)
+        terms = [
+            (SD_5M[asset] * math.sqrt(step / 300), LOADING[asset], math.sqrt(1 - LOADING[asset] ** 2))
+            for asset in ALL_ASSETS
+        ]
+        self._terms, self._minor_terms = terms[: self._count], terms[self._count :]
+        self._headline = [SD_5M[asset] * HEADLINE_SIZE for asset in ALL_ASSETS]
         self._calm = math.sqrt(1 - NEWS_SHARE)
         self._news_probability = NEWS_RATE * step
         # a news step is drawn with an exponential variance, which makes it Laplace distributed
@@ -60,7 +78,7 @@ class EfficientPrices:
         self._mood = 0.0
         self.attention = 1.0  # what the rate of events in all books is multiplied by
         self._set_activity()
-        self._ring = [[math.log(prices[asset]) for asset in ASSETS] for _ in range(_MEMORY)]
+        self._ring = [[math.log(prices[asset]) for asset in ALL_ASSETS] for _ in range(_MEMORY)]
         self._head = 0
 
     def _set_activity(self) -> None:
@@ -70,7 +88,7 @@ class EfficientPrices:
     def advance(self, ts: int) -> None:
         """Move to the last grid time that is not after `ts`."""
         random = self._random
-        gauss = random.gauss
+        gauss, own, count = random.gauss, self._minors.gauss, self._count
         while self.now + self.grid <= ts:
             self.now += self.grid
             self._steps += 1
@@ -88,13 +106,19 @@ class EfficientPrices:
             common = gauss(0.0, 1.0)
             before = self._ring[self._head]
             after = [
-                x + scale * s * (c * common + o * gauss(0.0, 1.0))
-                for x, s, c, o in zip(before, self._scale, self._common, self._own, strict=True)
+                x + scale * sd * (c * common + o * gauss(0.0, 1.0))
+                for x, (sd, c, o) in zip(before, self._terms, strict=False)
+            ]
+            after += [
+                x + scale * sd * (c * common + o * own(0.0, 1.0))
+                for x, (sd, c, o) in zip(before[count:], self._minor_terms, strict=True)
             ]
             if draw > 1.0 - self._headline_probability:
+                draws = [gauss(0.0, 1.0) for _ in self._terms] + [own(0.0, 1.0) for _ in self._minor_terms]
+                terms = (*self._terms, *self._minor_terms)
                 after = [
-                    x + h * (c * common + o * gauss(0.0, 1.0))
-                    for x, h, c, o in zip(after, self._headline, self._common, self._own, strict=True)
+                    x + h * (c * common + o * mine)
+                    for x, h, (_, c, o), mine in zip(after, self._headline, terms, draws, strict=True)
                 ]
             self._head = (self._head + 1) % _MEMORY
             self._ring[self._head] = after

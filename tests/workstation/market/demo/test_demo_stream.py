@@ -93,7 +93,7 @@ def test_prices_start_near_the_usual_or_the_given_ones(symbol, price):
 @given(seeds)
 def test_books_are_never_crossed_empty_or_stale(seed):
     books = follow(run(DemoMarket(seed, START), 20))
-    assert len(books) == 8
+    assert len(books) == 15
 
 
 @settings(max_examples=10, deadline=None)

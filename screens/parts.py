@@ -1,0 +1,76 @@
+"""Lines made of (text, style) parts, cut and filled to a width, and a grid of characters to draw on: what the pieces of
+a page that paints whole pictures are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+from rich.style import Style
+
+from screens.figures import shown
+
+type Part = tuple[str, Style]
+type Line = tuple[Part, ...]
+
+#: Bits of the dots of a braille character, by row and column.
+DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+
+
+def fit(parts: Sequence[Part], width: int, under: Style) -> Line:
+    """The parts in exactly `width` cells, on the style `under`; cut with an ellipsis."""
+    found: list[Part] = []
+    room = width
+    for text, style in parts:
+        length = cell_len(text)
+        if length > room:
+            if room > 0:
+                found.append((set_cell_size(text, room - 1) + "…", under + style))
+            return tuple(found)
+        found.append((text, under + style))
+        room -= length
+    if room:
+        found.append((" " * room, under))
+    return tuple(found)
+
+
+def spread(left: Sequence[Part], right: Sequence[Part], width: int, under: Style) -> Line:
+    """Parts at the left and at the right end; the left ones give way."""
+    room = width - sum(cell_len(text) for text, _ in right)
+    if room < 4:
+        return fit(left, width, under)
+    return (*fit(left, room, under), *((text, under + style) for text, style in right))
+
+
+def number(value: float | None, form: str = ",.2f", unit: str = "") -> str:
+    """A figure of research; – for one that is not known."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return shown(f"{value:{form}}") + unit
+
+
+class Grid:
+    """Characters with a style each, row by row."""
+
+    def __init__(self, width: int, height: int, style: Style) -> None:
+        self.width, self.height = width, height
+        self.cells: list[list[Part]] = [[(" ", style)] * width for _ in range(height)]
+
+    def set(self, x: int, y: int, char: str, style: Style) -> None:
+        if 0 <= x < self.width and 0 <= y < self.height:
+            self.cells[y][x] = (char, style)
+
+    def lines(self, column: int | None = None, under: Style | None = None) -> list[list[Part]]:
+        """Each row as parts, equal styles joined; the background `under` one column."""
+        found = []
+        for row in self.cells:
+            parts: list[Part] = []
+            for x, (char, style) in enumerate(row):
+                painted = style + under if x == column and under is not None else style
+                if parts and parts[-1][1] is painted:
+                    parts[-1] = (parts[-1][0] + char, painted)
+                else:
+                    parts.append((char, painted))
+            found.append(parts)
+        return found
