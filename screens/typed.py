@@ -26,6 +26,7 @@ from workstation.trading.commands import (
     Execute,
     Flatten,
     Kill,
+    ManageRebalance,
     PauseExecution,
     PlaceOrder,
     ReversePosition,
@@ -33,6 +34,7 @@ from workstation.trading.commands import (
     SelectInstrument,
     SetTheme,
     StartPlan,
+    StartRebalance,
     describe,
 )
 from workstation.trading.errors import Refused
@@ -44,8 +46,8 @@ if TYPE_CHECKING:
 
 #: Typed commands that send orders: they need the desk ARMED, as keys do.
 _SENDS = (
-    PlaceOrder, StartPlan, ChaseOrder, Execute, PauseExecution, ClosePosition, ReversePosition, BreakEven,
-    StartStrategy, ResumeStrategy, CloseStrategy,
+    PlaceOrder, StartPlan, StartRebalance, ManageRebalance, ChaseOrder, Execute, PauseExecution, ClosePosition,
+    ReversePosition, BreakEven, StartStrategy, ResumeStrategy, CloseStrategy,
 )  # fmt: skip
 #: Typed commands that only stop: they are never too late.
 _STOPS = (CancelOrders, Kill, Flatten, EndStrategy)
@@ -55,8 +57,11 @@ _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
 
 def _sends(command: Command) -> bool:
-    """Pausing an algorithm only pulls its slice."""
-    return isinstance(command, _SENDS) and not (isinstance(command, PauseExecution) and not command.resume)
+    """Pausing an algorithm or a rebalance, and ending one, only pulls orders."""
+    only_pulls = (isinstance(command, PauseExecution) and not command.resume) or (
+        isinstance(command, ManageRebalance) and command.what != "resume"
+    )
+    return isinstance(command, _SENDS) and not only_pulls
 
 
 class TypedLines:
@@ -103,7 +108,7 @@ class TypedLines:
             return Meaning(REFUSAL, False)
         if _sends(command) and not self._app.armed:
             return Meaning(f"{sentence} The desk is DISARMED: {self._arm_key()} first.", False)
-        if isinstance(command, PlaceOrder | StartPlan | Execute) and command.question:
+        if isinstance(command, PlaceOrder | StartPlan | StartRebalance | Execute) and command.question:
             again = "Enter again sends it." if line == self._asked else ""
             return Meaning(f"{command.question} {again} {sentence}", False)
         return Meaning(sentence)
@@ -114,7 +119,7 @@ class TypedLines:
             command = parse(line, self._context())
         except CommandError:
             return False
-        questioned = isinstance(command, PlaceOrder | StartPlan | Execute) and bool(command.question)
+        questioned = isinstance(command, PlaceOrder | StartPlan | StartRebalance | Execute) and bool(command.question)
         asks = questioned and self._app.armed and line != self._asked
         self._asked = line if asks else ""
         return asks

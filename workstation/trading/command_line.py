@@ -7,6 +7,7 @@
     twap buy 2 over 30m · vwap sell 3 over 2h @ 63000 · pov sell 3 10% · iceberg buy 5 show 0.5 @ 63000 · pause · resume
     alert BTC-USDT > 65000 · alert spread > 5 · alert pnl < -500 · alert fill · alerts · snooze 10m
     strategy start sma_cross BTC-USDT 5000 fast=10 5m · strategy stop sma_cross · strategy set sma_cross slow=40
+    rebalance BTC-USDT 40% ETH-USDT 30% · rebalance equal BTC-USDT ETH-USDT · pause rebalance · cancel rebalance
     progress · reducing on · limit max_order_value 50000 · breaker reset daily_loss
     flatten · kill · rearm demo · theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
 
@@ -28,6 +29,7 @@ from workstation.trading.command_execution import parse_execution, parse_pause, 
 from workstation.trading.command_margin import parse_leverage, parse_margin
 from workstation.trading.command_orders import instrument_named, parse_order, venues_of
 from workstation.trading.command_plans import parse_chase, parse_exits, parse_scale
+from workstation.trading.command_rebalance import parse_manage, parse_rebalance
 from workstation.trading.command_risk import parse_breaker, parse_limit, parse_reducing
 from workstation.trading.command_strategies import parse_strategy
 from workstation.trading.command_words import CommandError, Token, duration, number, suggestion, tokens
@@ -49,6 +51,7 @@ from workstation.trading.commands import (
     SetSpeed,
     SetTheme,
     StartPlan,
+    StartRebalance,
     describe,
 )
 
@@ -93,7 +96,7 @@ def hint(text: str, context: Context) -> str:
     except CommandError as error:
         return str(error)
     sentence = describe(command, context)
-    if isinstance(command, PlaceOrder | StartPlan | Execute) and command.question:
+    if isinstance(command, PlaceOrder | StartPlan | StartRebalance | Execute) and command.question:
         return f"{command.question} {sentence}"  # first what must not be missed
     return sentence
 
@@ -124,6 +127,8 @@ def _target(word: Token, rest: Sequence[Token], end: int, context: Context) -> I
 
 def _cancel(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
     what = rest[0].text if rest else ""
+    if what == "rebalance":
+        return parse_manage(word, rest[1:], end, context)
     if what == "all":
         return CancelOrders() if not rest[1:] else CancelOrders(instrument=_target(rest[0], rest[1:], end, context).id)
     if what in ("bids", "buys", "asks", "sells", "offers"):
@@ -132,6 +137,12 @@ def _cancel(word: Token, rest: Sequence[Token], end: int, context: Context) -> C
     near = suggestion(what, ["all", "bids", "asks"]) if what else ""
     at = rest[0].at if rest else end
     raise CommandError(f"Cancel what? cancel all, cancel bids, cancel asks or cancel all BTC-USDT.{near}", at)
+
+
+def _pause(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
+    if rest and rest[0].text == "rebalance":
+        return parse_manage(word, rest[1:], end, context)
+    return parse_pause(word, rest, end, context)
 
 
 def _close(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
@@ -281,8 +292,9 @@ _COMMANDS: dict[str, _Handler] = {
     "pov": parse_execution,
     "iceberg": parse_execution,
     "strategy": parse_strategy,
-    "pause": parse_pause,
-    "resume": parse_pause,
+    "pause": _pause,
+    "resume": _pause,
+    "rebalance": parse_rebalance,
     "progress": parse_progress,
     "alert": parse_alert,
     "snooze": parse_snooze,

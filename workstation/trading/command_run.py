@@ -19,6 +19,15 @@ from workstation.trading.alert_desk import AlertDesk
 from workstation.trading.alerts import sentence
 from workstation.trading.command_execution import ExecutionDesk, execute, pause, progress
 from workstation.trading.command_plans import chase_bound
+from workstation.trading.command_rebalance import (
+    PORTFOLIOS,
+    RebalancingDesk,
+    kept_portfolios,
+    manage,
+    preview_words,
+    progress_lines,
+    start_rebalance,
+)
 from workstation.trading.command_strategies import StrategyDesk, perform_strategy
 from workstation.trading.command_words import Token
 from workstation.trading.commands import (
@@ -33,6 +42,7 @@ from workstation.trading.commands import (
     ExecutionProgress,
     Flatten,
     Kill,
+    ManageRebalance,
     PauseExecution,
     PlaceOrder,
     Prices,
@@ -47,11 +57,14 @@ from workstation.trading.commands import (
     SetSpeed,
     SnoozeAlerts,
     StartPlan,
+    StartRebalance,
     exits_in_words,
     grouped,
 )
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
+from workstation.trading.rebalancing.looking import RebalancePreview
+from workstation.trading.rebalancing.planning import Wish
 from workstation.trading.risk_desk import RiskDesk
 from workstation.trading.sizing import settlement_rate
 from workstation.trading.strategy_commands import (
@@ -63,7 +76,7 @@ from workstation.trading.strategy_commands import (
 )
 
 
-class CommandDesk(ExecutionDesk, Protocol):
+class CommandDesk(ExecutionDesk, RebalancingDesk, Protocol):
     """What the command line needs of the engine."""
 
     clock: Clock
@@ -75,6 +88,8 @@ class CommandDesk(ExecutionDesk, Protocol):
     def core(self) -> TradingCore: ...
     @property
     def strategies(self) -> StrategyDesk: ...
+    def get_setting(self, key: str, default: Any = None) -> Any: ...
+    def preview_rebalance(self, wish: Wish, /) -> RebalancePreview: ...
     def instruments(self) -> Sequence[Instrument]: ...
     def instrument(self, instrument: InstrumentId, /) -> Instrument: ...
     def book(self, instrument: InstrumentId, /) -> OrderBook: ...
@@ -146,6 +161,8 @@ def context_of(
         strategies=[run.run_id for run in desk.core.strategy_runs.values() if run.active],
         ended_strategies=[run.run_id for run in desk.core.strategy_runs.values() if not run.active],
         numbers=numbers,
+        portfolios=kept_portfolios(desk.get_setting(PORTFOLIOS)),
+        rebalance=lambda wish: preview_words(desk.preview_rebalance(wish), currency),
     )
 
 
@@ -167,7 +184,17 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
         case PauseExecution():
             return await pause(command, desk)
         case ExecutionProgress():
-            return progress(desk)
+            lines = progress_lines(desk)
+            try:
+                lines.append(progress(desk))
+            except Refused:
+                if not lines:
+                    raise
+            return "\n".join(lines)
+        case StartRebalance():
+            return await start_rebalance(command, desk)
+        case ManageRebalance():
+            return await manage(command, desk)
         case CancelOrders(instrument=instrument, side=side):
             return cancelled(await desk.cancel_all(instrument, side))
         case ClosePosition(instrument=instrument):

@@ -12,12 +12,13 @@ from workstation.clock import SECOND, span
 from workstation.domain.formats import POINT, NumberStyle
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
-from workstation.domain.numbers import ZERO, multiply, plain
+from workstation.domain.numbers import ONE, ZERO, multiply, plain, subtract
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan, PlanKind
 from workstation.domain.strategy_run import RunId
 from workstation.trading.alerts import Alert, sentence
 from workstation.trading.plans.words import distance_text
+from workstation.trading.rebalancing.planning import Wish
 from workstation.trading.strategy_commands import (
     ChangeStrategy,
     CloseStrategy,
@@ -64,6 +65,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     #: Runs of strategies that have not ended, and those that have.
     strategies: Sequence[RunId] = ()
     ended_strategies: Sequence[RunId] = ()
+    #: Portfolios that were kept: weights by instrument.
+    portfolios: Mapping[str, Mapping[InstrumentId, Decimal]] = {}
+    #: What a rebalance would trade now, in words. Raises `Refused` where it cannot be sent.
+    rebalance: Callable[[Wish], str] | None = None
     #: How the trader writes numbers.
     numbers: NumberStyle = POINT
 
@@ -121,6 +126,21 @@ class PauseExecution(msgspec.Struct, frozen=True):
 
     instrument: InstrumentId
     resume: bool = False
+
+
+class StartRebalance(msgspec.Struct, frozen=True, kw_only=True):
+    """Bring holdings to target weights; `question` says what is traded and what it costs, to be answered by a second
+    Enter."""
+
+    wish: Wish
+    question: str = ""
+
+
+class ManageRebalance(msgspec.Struct, frozen=True, kw_only=True):
+    """`what` is pause, resume or cancel; `name` says which rebalance, empty: the only one."""
+
+    what: str
+    name: str = ""
 
 
 class CancelOrders(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,6 +242,8 @@ type Command = (
     | Execute
     | PauseExecution
     | ExecutionProgress
+    | StartRebalance
+    | ManageRebalance
     | CancelOrders
     | ClosePosition
     | ReversePosition
@@ -404,6 +426,29 @@ def _pause_text(command: PauseExecution) -> str:
     return f"Pause the execution algorithms of {command.instrument}: their slices are pulled."
 
 
+def rebalance_text(wish: Wish) -> str:
+    """What a rebalance is to come to, as a sentence."""
+    weights = [f"{name.partition(':')[2]} {_percent(weight)}" for name, weight in list(wish.targets.items())[:6]]
+    more = f" and {len(wish.targets) - 6} more" if len(wish.targets) > 6 else ""
+    rest = subtract(ONE, sum(wish.targets.values(), ZERO))
+    money = f", {_percent(rest)} in money" if rest > Decimal("0.0001") else ""
+    of = f" of {grouped(wish.budget)}" if wish.budget is not None else ""
+    return f"Rebalance{of} to {', '.join(weights)}{more}{money}, as one plan: sales first."
+
+
+def _percent(share: Decimal) -> str:
+    return f"{plain(share.scaleb(2).quantize(Decimal('0.01')))}%"
+
+
+def _manage_text(what: str, name: str) -> str:
+    which = f"the rebalance {name}" if name else "the rebalance that is under way"
+    if what == "pause":
+        return f"Pause {which}: its orders are pulled."
+    if what == "resume":
+        return f"Let {which} go on."
+    return f"End {which} and pull its orders; what has traded stays."
+
+
 def describe(command: Command, context: Context) -> str:
     """What Enter will do, in plain words."""
     match command:
@@ -419,7 +464,11 @@ def describe(command: Command, context: Context) -> str:
         case PauseExecution():
             return _pause_text(command)
         case ExecutionProgress():
-            return "Say how far every execution algorithm is."
+            return "Say how far every execution algorithm and every rebalance is."
+        case StartRebalance(wish=wish):
+            return rebalance_text(wish)
+        case ManageRebalance(what=what, name=name):
+            return _manage_text(what, name)
         case CancelOrders(instrument=instrument, side=side):
             what = "order" if side is None else f"{side} order"
             where = "of every instrument" if instrument is None else f"of {instrument}"

@@ -206,7 +206,7 @@ def test_it_cannot_be_wound_back():
 @pytest.mark.parametrize(
     ("prices", "rate", "says"),
     [
-        ({"DOGE-USDT": 1.0}, 1.0, "does not trade DOGE"),
+        ({"PEPE-USDT": 1.0}, 1.0, "does not trade PEPE"),
         ({"BTC": 0.0}, 1.0, "at least 1000"),
         ({"SOL": float("nan")}, 1.0, "at least 20"),
         (None, 0.0, "rate"),

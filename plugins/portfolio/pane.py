@@ -1,0 +1,697 @@
+"""The portfolio page: pick assets, see the frontier, walk it, and send the orders that bring the weights about."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+
+from plugins.portfolio import views
+from plugins.portfolio.dialog import AssetsDialog, PreviewDialog
+from plugins.portfolio.form import OF_ORDERS, Field, Form
+from plugins.portfolio.keys import ACTIONS
+from plugins.portfolio.plot import Mark, plot
+from plugins.portfolio.session import Session
+from plugins.portfolio.views import TITLES, VIEWS, percent
+from screens.painted import PaintedPane
+from screens.pane import Desk
+from screens.parts import Line, Part, fit, number, spread
+from workstation.clock import SECOND
+from workstation.portfolio.methods import MEASURES
+from workstation.trading.errors import Refused
+from workstation.trading.rebalancing.desk import Progress
+from workstation.trading.rebalancing.looking import RebalancePreview
+
+#: How old the orders that show may be, ns: prices move.
+_FRESH = 2 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Widths of form, plot and weights, and the heights of picture and table at the right."""
+
+    form: int
+    right: int
+    plot: int
+    weights: int
+    above: int
+    below: int
+
+
+def _room(width: int, height: int) -> _Room:
+    form = 33 if width >= 130 else 29 if width >= 95 else 25
+    right = max(10, width - form - 1)
+    above = max(6, (height - 4) * 13 // 20) if height >= 18 else max(4, height - 9)
+    below = max(3, height - 3 - above)
+    if right >= 108:
+        plot_width = right * 11 // 20
+    elif right >= 62:
+        plot_width = right - 32
+    else:
+        plot_width = 0 if right < 40 else right - 27
+    return _Room(form, right, plot_width, right - plot_width - (1 if plot_width else 0), above, below)
+
+
+class PortfolioPane(PaintedPane):
+    """Everything is worked out in the portfolio process; the page paints what has come back."""
+
+    PANE = "portfolio"
+    TITLE = "Portfolio"
+    DEFAULT_KEY = "f"
+    FOLLOWS = False
+    PACE = 2
+    LEAST = (60, 14)
+    ACTIONS = ACTIONS
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__(desk, slot)
+        saved = self.settings.get("form")
+        self.form = Form(saved if isinstance(saved, dict) else None)
+        self.session = Session(lambda: self.engine, self.form, self.spawn)
+        view = self.settings.get("view")
+        self.view: str = view if view in VIEWS else "orders"
+        self.walking = False  # the arrows walk along the frontier
+        self._top = 0
+        self._cursor = 0
+        self._form_top = 0
+        self._begun = False
+        self._key: Hashable = None
+        self._tab_places: list[tuple[int, int, str]] = []
+        self._preview: RebalancePreview | None = None
+        self._refused = ""
+        self._preview_key: Hashable = None
+        self._progress: Progress | None = None
+        self._was_active = False
+        self._held: dict[str, float] = {}
+        self._figures_key: Hashable = None
+        self._figures: Any = (None, None)
+
+    # -- what is there
+
+    @property
+    def space(self) -> _Room:
+        return _room(self.width, self.height)
+
+    @property
+    def currency(self) -> str:
+        return self.engine.currency
+
+    def subtitle(self) -> str:
+        session = self.session
+        count = len(session.assets)
+        return f"{session.table.name}, {count} assets" if session.table is not None else ""
+
+    def status(self) -> str:
+        if self._progress is not None:
+            return self._progress.sentence
+        return self.session.busy.lower() + (" · Esc stops" if "Walk" in self.session.busy else "")
+
+    def _scale(self) -> tuple[float, float]:
+        """What risk and return of one period are multiplied by to be those of a year."""
+        table = self.session.table
+        periods = table.periods_per_year if table is not None else 1.0
+        return (math.sqrt(periods) if MEASURES[self.form["risk"]].annual else 1.0), periods
+
+    # -- painting
+
+    def paint(self, now: int) -> None:
+        if not self._begun and self.width and self.height:
+            self._begun = True
+            self.session.look()
+        self._look(now)
+        key = (
+            self.session.version, self.width, self.height, self.view, self.walking, self.has_focus, self.form.cursor,
+            self._top, self._cursor, id(self.ink), self._form_top, id(self._preview), self._refused,
+            None if self._progress is None else (self._progress.sentence, self._progress.trades),
+            tuple(self._held.values()),
+        )  # fmt: skip
+        if key == self._key and self._row_keys and self._row_keys[0] is not None:
+            return
+        self._key = key
+        space = self.space
+        left, right = self._left(space), self._right(space)
+        rule = ("│", self.ink.line)
+        for y in range(self.height):
+            parts = (*left[y], rule, *right[y])
+            self.put(y, parts, lambda parts=parts: [Segment(*part) for part in parts])  # type: ignore[misc]
+
+    def _look(self, now: int) -> None:
+        """The orders and the progress as they are now."""
+        session, engine = self.session, self.engine
+        if not engine.ready:
+            return
+        self._progress = session.active()
+        if self._was_active and self._progress is None:
+            session.refresh()  # what is held is another portfolio now
+        self._was_active = self._progress is not None
+        choice = session.choice
+        if choice is None:
+            self._preview, self._preview_key = None, None
+            return
+        key = (
+            session.version, session.place, now // _FRESH, engine.portfolio_version,
+            tuple(self.form[one] for one in sorted(OF_ORDERS)),
+        )  # fmt: skip
+        if key == self._preview_key:
+            return
+        self._preview_key = key
+        self._held = {asset: round(weight, 5) for asset, weight in session.held().items()}
+        try:
+            self._preview, self._refused = session.preview(), ""
+        except Refused as refused:
+            self._preview, self._refused = None, str(refused)
+
+    def _filled(self, lines: list[Line], height: int, width: int) -> list[Line]:
+        empty = fit([], width, self.ink.text)
+        return [*lines[:height], *([empty] * (height - len(lines)))]
+
+    def _left(self, space: _Room) -> list[Line]:
+        ink, width = self.ink, space.form
+        fields = self.form.fields()
+        at = self.form.field
+        help_lines = textwrap.wrap(self._help(at), width - 3)[:4]
+        listed = max(4, self.height - 1 - max(3, len(help_lines)))
+        rows: list[tuple[str, Field | None]] = []
+        group = ""
+        for field in fields:
+            if field.group != group:
+                group = field.group
+                rows.append((group, None))
+            rows.append((field.key, field))
+        cursor = next(i for i, (_, field) in enumerate(rows) if field is at)
+        self._form_top = max(0, min(self._form_top, cursor - 1, len(rows) - listed))
+        self._form_top = max(self._form_top, cursor - listed + 1)
+        lines: list[Line] = []
+        for name, row in rows[self._form_top : self._form_top + listed]:
+            if row is None:
+                lines.append(
+                    fit(
+                        [(f" {name} ", ink.faded("dim", 0.8)), ("─" * (width - len(name) - 2), ink.line)],
+                        width,
+                        ink.text,
+                    )
+                )
+            else:
+                lines.append(self._field_line(row, row is at, width))
+        lines = self._filled(lines, self.height - max(3, len(help_lines)) - 1, width)
+        lines.append(fit([("─" * width, ink.line)], width, ink.text))
+        lines += [fit([(f" {line}", ink.dim)], width, ink.text) for line in help_lines]
+        return self._filled(lines, self.height, width)
+
+    def _help(self, field: Field) -> str:
+        if field.key == "universe":
+            return "Where the prices come from: the market of a venue, stored candles, a file (F), or recorded shares."
+        if field.key == "assets":
+            lacking = self.session.unlisted()
+            words = "Which assets take part; Enter picks."
+            if lacking and self.session.table is not None:
+                words += f" {len(lacking)} of them no venue here lists: they get weights, and no orders."
+            return words
+        text = self.form.help(field)
+        if field.low != field.high:
+            text += f" ({number(field.low, 'g')} to {number(field.high, ',g')})"
+        return text
+
+    def _field_line(self, field: Field, at: bool, width: int) -> Line:
+        ink = self.ink
+        active = at and self.has_focus and not self.walking
+        if field.key == "universe":
+            spec = str(self.form["universe"])
+            found = next((one.title for one in self.session.universes if one.spec == spec), spec)
+            text = found.rpartition("/")[2] or found
+        elif field.key == "assets":
+            table = self.session.table
+            text = f"{len(self.session.assets)} of {len(table.assets)}" if table is not None else "–"
+        else:
+            text = self.form.shown(field)
+        arrows = ("◂", "▸") if active else (" ", " ")
+        room = width - len(field.label) - 5
+        if len(text) > room:
+            text = text[: max(1, room - 1)] + "…"
+        left: list[Part] = [(f" {field.label}", ink.text if at else ink.dim)]
+        right: list[Part] = [(f"{arrows[0]} ", ink.accent), (text, ink.strong), (f" {arrows[1]}", ink.accent)]
+        return spread(left, right, width, ink.on_cursor if active else Style())
+
+    def _right(self, space: _Room) -> list[Line]:
+        ink, width = self.ink, space.right
+        lines: list[Line] = [self._head(width), self._second(width)]
+        picture = self._filled(self._plot(space), space.above, space.plot) if space.plot else []
+        choice = self.session.choice
+        table: list[Line] = []
+        if choice is not None:
+            listed = self.session.instruments()
+            table = views.weights(choice, self._held, listed, space.weights, space.above, ink, self._top_of("weights"))
+        table = self._filled(table, space.above, space.weights)
+        rule = ("│", ink.line)
+        for y in range(space.above):
+            lines.append((*picture[y], rule, *table[y]) if space.plot else table[y])
+        lines.append(self._tabs(width))
+        lines += self._filled(self._table(width, space.below), space.below, width)
+        return self._filled(lines, self.height, width)
+
+    def _top_of(self, what: str) -> int:
+        return self._top if what == "weights" and self.walking else 0
+
+    def _head(self, width: int) -> Line:
+        ink, session = self.ink, self.session
+        if session.problem:
+            return fit([(" ✖ ", ink.error), (session.problem, ink.error)], width, ink.text)
+        choice = session.choice
+        if choice is None:
+            words = session.notice or session.busy or "Starting the portfolio process"
+            return fit([(f" {words} …" if not words.endswith("…") else f" {words}", ink.dim)], width, ink.text)
+        rx, ry = self._scale()
+        measure = MEASURES[self.form["risk"]]
+        year = " a year" if measure.annual else ""
+        left: list[Part] = [
+            (f" {choice.name}", ink.strong), ("   return ", ink.dim), (percent(choice.expected * ry), ink.text),
+            (" a year   ", ink.dim), (f"{measure.code} ", ink.dim), (percent(choice.risk * rx), ink.text),
+            (year, ink.dim),
+            ("   ratio ", ink.dim), (number(self._ratio(choice.expected, choice.risk)), ink.text),
+        ]  # fmt: skip
+        right = session.busy or session.notice
+        if not right and session.frontier is not None:
+            seconds = session.frontier.seconds
+            right = number(1000 * seconds, ",.0f", " ms") if seconds < 1 else number(seconds, ".1f", " s")
+        return spread(left, [(f" {right} ", ink.dim)], width, ink.text)
+
+    def _ratio(self, expected: float, risk: float) -> float:
+        """Of a year, where the risk is one that scales with the square root of time."""
+        rx, ry = self._scale()
+        rf = self.form["rf"] / 100 / ry
+        return (expected - rf) * ry / (risk * rx) if risk > 0 else float("nan")
+
+    def _second(self, width: int) -> Line:
+        """Risk before and after, and what must not be missed."""
+        ink, session = self.ink, self.session
+        if session.problem:
+            rest = "Below is what there was before." if session.choice is not None else ""
+            return fit([(f"   {rest}", ink.dim)], width, ink.text)
+        choice, frontier = session.choice, session.frontier
+        if choice is None:
+            return fit([], width, ink.text)
+        rx, _ = self._scale()
+        parts: list[Part] = []
+        if frontier is not None and frontier.held is not None:
+            before, after = frontier.held.risk * rx, choice.risk * rx
+            parts += [
+                (" Risk now ", ink.dim), (percent(before), ink.text), (" → ", ink.dim),
+                (percent(after), ink.signed(before - after) + Style(bold=True)), ("   ", ink.dim),
+            ]  # fmt: skip
+        lacking = session.unlisted()
+        if lacking:
+            names = ", ".join(lacking[:4]) + (" …" if len(lacking) > 4 else "")
+            whole = len(lacking) == len(session.assets)
+            words = (
+                "No venue of this desk lists these assets: weights only, no orders."
+                if whole
+                else f"Not listed here, so without orders: {names}."
+            )
+            parts.append((f" {words}" if not parts else words, ink.warning))
+        notes = session.allocation.notes if session.allocation is not None else ()
+        if notes and not lacking:
+            parts.append((f" {notes[0]}", ink.warning))
+        return fit(parts, width, ink.text)
+
+    def _plot(self, space: _Room) -> list[Line]:
+        session = self.session
+        frontier, choice, allocation = session.frontier, session.choice, session.allocation
+        if frontier is None or choice is None:
+            words = session.notice if session.notice.startswith("No frontier") else ""
+            wrapped = textwrap.wrap(words, max(10, space.plot - 4))
+            return [fit([(f"  {line}", self.ink.dim)], space.plot, self.ink.text) for line in ["", *wrapped]]
+        method = None
+        if allocation is not None and allocation.problem.risk == frontier.problem.risk:
+            method = Mark(allocation.risk_value, allocation.expected_return)
+        held = None
+        if frontier.held is not None and frontier.held.risk > 0:
+            held = Mark(frontier.held.risk, frontier.held.expected_return)
+        chosen = Mark(choice.risk, choice.expected) if session.place is not None else method
+        return plot(frontier, self._scale(), chosen, method, space.plot, space.above, self.ink, held=held)
+
+    def _tabs(self, width: int) -> Line:
+        ink = self.ink
+        parts: list[Part] = []
+        places, x = [], self.space.form + 1
+        for view in VIEWS:
+            text = f" {TITLES[view]} "
+            style = ink.strong + ink.on_cursor if view == self.view else ink.dim + ink.on_bar
+            parts.append((text, style))
+            places.append((x, x + len(text) - 1, view))
+            x += len(text)
+        self._tab_places = places
+        return fit(parts, width, ink.on_bar)
+
+    def _table(self, width: int, height: int) -> list[Line]:
+        ink, session = self.ink, self.session
+        choice = session.choice
+        top = self._top
+        if self.view == "orders":
+            if self._progress is not None:
+                return views.progress(self._progress, self.currency, width, height, ink, top)
+            if self._preview is not None:
+                return views.orders(self._preview, self.currency, width, height, ink, top)
+            return [fit([(f" {self._refused}", ink.warning)], width, ink.text)]
+        if self.view == "saved":
+            return views.saved(session.kept(), self._cursor, width, height, ink, self.has_focus)
+        if self.view == "compare":
+            cost = self.form["costs"] / 100 or session.usual_cost()
+            busy = session.busy if "Walk" in session.busy else ""
+            return views.compared(session.compared, cost, busy, width, height, ink)
+        if choice is None:
+            return []
+        if self.view == "risk":
+            measure = MEASURES[self.form["risk"]]
+            return views.risk(choice, self._held, self._scale()[0], measure.name, width, height, ink, top)
+        if self.view == "tree":
+            return views.tree(session.allocation, width, height, ink)
+        key = (session.version, session.place)
+        if key != self._figures_key:
+            self._figures_key, self._figures = key, session.in_and_out()
+        inside, outside = self._figures
+        return views.figures(inside, outside, width, height, ink)
+
+    # -- the form and the frontier
+
+    def _changed(self, key: str) -> None:
+        self.settings["form"] = dict(self.form.values)
+        self.save_settings()
+        if key in OF_ORDERS and key != "budget":
+            self.session.bump()
+        else:
+            if key not in ("universe", "assets", "bars"):
+                self.session.place = self.session.place if self.walking else None
+            self.session.refresh()
+
+    def _step(self, by: int) -> None:
+        if self.walking:
+            self.session.walk(by)
+            return
+        field = self.form.field
+        if self.form.step(by, [one.spec for one in self.session.universes]):
+            self._changed(field.key)
+
+    def action_less(self) -> None:
+        self._step(-1)
+
+    def action_more(self) -> None:
+        self._step(1)
+
+    def action_far_less(self) -> None:
+        self._step(-5)
+
+    def action_far_more(self) -> None:
+        self._step(5)
+
+    def action_frontier(self) -> None:
+        self.walking = not self.walking
+        if self.walking and self.session.place is None:
+            self.session.walk(0)
+
+    def action_best(self) -> None:
+        self.walking = True
+        self.session.go_to("best")
+
+    def action_least_risk(self) -> None:
+        self.walking = True
+        self.session.go_to("least")
+
+    def action_own(self) -> None:
+        self.walking = False
+        self.session.place = None
+        self.session.bump()
+
+    def action_choose(self) -> None:
+        if self.view == "saved" and (kept := self.session.kept()) and self.walking:
+            name = list(kept)[min(self._cursor, len(kept) - 1)]
+            self.session.restore(kept[name])
+            self.toast(f"{name} is taken up again.")
+            return
+        if self.walking:
+            self.action_send()
+            return
+        field = self.form.field
+        if field.key == "universe":
+            self.action_universe()
+        elif field.key == "assets":
+            self.action_assets()
+        elif field.choices is not None:
+            self._pick(field)
+        else:
+            self._type(field)
+
+    def _type(self, field: Field) -> None:
+        from screens.name_dialog import NameDialog
+
+        def typed(text: str | None) -> None:
+            if text is None:
+                return
+            try:
+                if self.form.type(text):
+                    self._changed(field.key)
+            except Refused as refused:
+                self.toast(str(refused), error=True)
+
+        now = str(self.form[field.key]) if field.text else f"{self.form[field.key]:g}"
+        self.app.push_screen(NameDialog(field.label, now, field.help, 200), typed)
+
+    def _find(self, heading: str, entries: list[Any]) -> None:
+        from screens.finder import Finder
+
+        dialog = Finder(heading, "Type to narrow the list", entries, " Nothing of that name.")
+        self.app.push_screen(dialog, lambda entry: None if entry is None else entry.run())
+
+    def _pick(self, field: Field) -> None:
+        from screens.finder import Entry
+
+        def taker(code: str) -> Callable[[], None]:
+            def take() -> None:
+                if self.form.put(field.key, code):
+                    self._changed(field.key)
+
+            return take
+
+        entries = [
+            Entry(code, name, taker(code), detail=text, words=code)
+            for code, (name, text) in (field.choices or {}).items()
+        ]
+        self._find(field.label, entries)
+
+    def action_universe(self) -> None:
+        from screens.finder import Entry
+
+        def taker(spec: str) -> Callable[[], None]:
+            def take() -> None:
+                if self.form.put("universe", spec):
+                    self._changed("universe")
+
+            return take
+
+        entries = [
+            Entry(one.spec.partition(":")[0], one.title, taker(one.spec), detail=", ".join(one.assets)[:80])
+            for one in self.session.universes
+        ]
+        self._find("Universe", entries)
+
+    def action_file(self) -> None:
+        from screens.name_dialog import NameDialog
+
+        def typed(text: str | None) -> None:
+            if text and self.form.put("universe", text.strip()):
+                self._changed("universe")
+
+        self.app.push_screen(NameDialog("Price table", "", "/path/to/prices.csv", 400), typed)
+
+    def action_assets(self) -> None:
+        table = self.session.table
+        if table is None:
+            self.toast("The prices are not read yet.", error=True)
+            return
+        known = self.engine.instruments()
+        spec = str(self.form["universe"])
+
+        def listed(asset: str) -> str:
+            from plugins.portfolio.universe import instrument_of
+
+            return instrument_of(asset, spec, known) or ""
+
+        def done(picked: list[str]) -> None:
+            everything = len(picked) == len(table.assets)
+            if self.form.put("assets", [] if everything else picked):
+                self._changed("assets")
+
+        self.app.push_screen(AssetsDialog(table.assets, self.session.assets, listed, done))
+
+    def action_again(self) -> None:
+        self.session._loaded = None
+        self.session.refresh()
+
+    def action_up(self) -> None:
+        self._move(-1)
+
+    def action_down(self) -> None:
+        self._move(1)
+
+    def _move(self, by: int) -> None:
+        if not self.walking:
+            self.form.move(by)
+        elif self.view == "saved":
+            self._cursor = max(0, min(self._cursor + by, len(self.session.kept()) - 1))
+        else:
+            self._scroll(by)
+
+    def _scroll(self, by: int) -> None:
+        most = max(0, len(self.session.assets) - 1)
+        self._top = max(0, min(self._top + by, most))
+
+    def action_page_up(self) -> None:
+        self._scroll(-5)
+
+    def action_page_down(self) -> None:
+        self._scroll(5)
+
+    # -- tables
+
+    def _show_view(self, view: str) -> None:
+        self.view, self._top, self._cursor = view, 0, 0
+        self.settings["view"] = view
+        self.save_settings()
+
+    def action_view(self) -> None:
+        self._show_view(VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)])
+
+    def action_view_back(self) -> None:
+        self._show_view(VIEWS[(VIEWS.index(self.view) - 1) % len(VIEWS)])
+
+    def action_compare(self) -> None:
+        self._show_view("compare")
+        self.session.compare()
+
+    def action_back(self) -> None:
+        if not self.session.call_off():
+            self.walking = False
+
+    # -- the plan
+
+    def action_send(self) -> None:
+        if self._progress is not None:
+            self.toast(f"{self._progress.rebalance.name} is under way: x cancels it.", error=True)
+            return
+        try:
+            found = self.session.preview()
+        except Refused as refused:
+            self.toast(str(refused), error=True)
+            return
+        name = self.session.plan_name()
+        choice, frontier = self.session.choice, self.session.frontier
+        words = ""
+        if choice is not None and frontier is not None and frontier.held is not None:
+            rx, _ = self._scale()
+            code = MEASURES[self.form["risk"]].code
+            words = f"Risk ({code}) now {percent(frontier.held.risk * rx)}, after {percent(choice.risk * rx)}."
+
+        def answered(send: bool | None) -> None:
+            if send:
+                self._send(found)
+
+        self.app.push_screen(PreviewDialog(name, found, self.currency, words), answered)
+
+    def _send(self, found: RebalancePreview) -> None:
+        if not self.armed:
+            self.toast("DISARMED: nothing was sent. ctrl+l arms the desk.", error=True)
+            return
+        self._show_view("orders")
+        self.spawn(self._start(found))
+
+    async def _start(self, found: RebalancePreview) -> None:
+        rebalance = await self.engine.start_rebalance(found.proposal.wish)
+        self.toast(f"{rebalance.name}: {len(rebalance.trades)} trades are on their way, sales first.")
+
+    def action_pause(self) -> None:
+        found = self._progress
+        if found is None:
+            self.toast("No rebalance is under way.", error=True)
+            return
+        name = found.rebalance.rebalance_id
+        engine = self.engine
+        self.spawn(engine.resume_rebalance(name) if found.rebalance.is_paused else engine.pause_rebalance(name))
+
+    def action_cancel(self) -> None:
+        found = self._progress
+        if found is None:
+            self.toast("No rebalance is under way.", error=True)
+            return
+        self.spawn(self.engine.cancel_rebalance(found.rebalance.rebalance_id))
+
+    # -- kept portfolios
+
+    def action_save(self) -> None:
+        from screens.name_dialog import NameDialog
+
+        def named(name: str | None) -> None:
+            if not name:
+                return
+            try:
+                self.session.keep(name)
+            except Refused as refused:
+                self.toast(str(refused), error=True)
+                return
+            self.toast(f"Kept as {name}.")
+            self.session.bump()
+
+        self.app.push_screen(
+            NameDialog("Keep this portfolio as", "", self.session.plan_name().replace(" ", "_")), named
+        )
+
+    def action_forget(self) -> None:
+        kept = list(self.session.kept())
+        if self.view != "saved" or not kept:
+            self.toast("v shows the saved portfolios; d deletes the one under the cursor.", error=True)
+            return
+        self.session.drop(kept[min(self._cursor, len(kept) - 1)])
+        self.session.bump()
+
+    # -- mouse and jump mode
+
+    def jump_targets(self) -> list[tuple[int, int, Callable[[], object]]]:
+        found: list[tuple[int, int, Callable[[], object]]] = []
+        at = 2 + self.space.above
+        for x, _, view in self._tab_places:
+            found.append((x, at, lambda view=view: self._show_view(view)))  # type: ignore[misc]
+        return found
+
+    def on_click(self, event: events.Click) -> None:
+        space = self.space
+        if event.y == 2 + space.above:
+            for first, last, view in self._tab_places:
+                if first <= event.x <= last:
+                    self._show_view(view)
+        elif event.x < space.form:
+            self.walking = False
+        elif event.y > 1 and event.x < space.form + 1 + space.plot:
+            self.walking = True
+            self.session.walk(0)
+        self.repaint()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._wheel(event, 1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._wheel(event, -1)
+
+    def _wheel(self, event: events.MouseScrollDown | events.MouseScrollUp, by: int) -> None:
+        if event.x < self.space.form:
+            self.form.move(by)
+        elif event.y < 2 + self.space.above and event.x < self.space.form + self.space.plot:
+            self.walking = True
+            self.session.walk(by)
+        else:
+            self._scroll(by)
+        self.repaint()
+        event.stop()

@@ -1,0 +1,383 @@
+"""The tables of the page: weights with bars, orders, risk, figures, the tree of clusters, methods side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.style import Style
+
+from plugins.portfolio.session import Choice, Compared
+from screens.figures import money_text, plain_text, shown
+from screens.parts import Line, Part, fit, number, spread
+from screens.theme import Ink
+from workstation.domain.order import Side
+from workstation.portfolio.methods import METHODS
+from workstation.trading.rebalancing.desk import Progress
+from workstation.trading.rebalancing.looking import RebalancePreview
+
+if TYPE_CHECKING:
+    from workstation.portfolio.comparing import Figures
+
+VIEWS = ("orders", "risk", "figures", "tree", "compare", "saved")
+TITLES = {"orders": "Orders", "risk": "Risk", "figures": "In and out of sample", "tree": "Clusters",
+          "compare": "Methods compared", "saved": "Saved"}  # fmt: skip
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def percent(value: float | None, places: int = 1, sign: bool = False) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return shown(f"{100 * value:{'+' if sign else ''}.{places}f}") + "%"
+
+
+def bar(value: float, other: float, most: float, width: int, ink: Ink) -> list[Part]:
+    """A bar of `value` with a tick where `other` is; below zero in the colour of a sale."""
+    if width < 3 or most <= 0:
+        return [(" " * max(0, width), ink.dim)]
+    eighths = round(min(abs(value) / most, 1.0) * width * 8)
+    full, rest = divmod(eighths, 8)
+    text = "█" * full + (_EIGHTHS[rest] if rest else "")
+    text = text[:width].ljust(width)
+    style = ink.accent if value >= 0 else ink.ask
+    at = min(width - 1, round(min(abs(other) / most, 1.0) * width))
+    if not other:
+        return [(text, style)]
+    before, mark, after = text[:at], text[at], text[at + 1 :]
+    over = ink.over("own", "background") + Style(bold=True)
+    return [(before, style), ("│" if mark == " " else "┃", over if mark == " " else style + Style(reverse=True)),
+            (after, style)]  # fmt: skip
+
+
+def weights(
+    choice: Choice, held: Mapping[str, float], listed: Mapping[str, Any], width: int, height: int, ink: Ink, top: int
+) -> list[Line]:
+    """Asset, weight now, weight wanted, change, a bar of both, share of the risk; the largest first."""
+    if height < 2:
+        return []
+    names = sorted(choice.weights, key=lambda asset: -abs(choice.weights[asset]))
+    label = min(max((len(_short(name)) for name in names), default=4), 12)
+    risk = choice.risk if choice.risk else 0.0
+    parts_known = choice.contributions is not None
+    bars = width - label - 1 - 7 - 7 - 8 - (7 if parts_known else 0) - 2
+    head: list[Part] = [(f" {'':<{label}}{'now':>7}{'target':>7}{'change':>8} ", ink.dim)]
+    if bars >= 6:
+        head.append((f"{'now │ and target █':<{bars}}"[:bars], ink.dim))
+    if parts_known:
+        head.append((f"{'risk':>7}", ink.dim))
+    lines: list[Line] = [fit(head, width, ink.on_bar)]
+    most = max([0.05, *(abs(w) for w in choice.weights.values()), *(abs(w) for w in held.values())])
+    money = 1.0 - sum(choice.weights.values())
+    rows = max(1, height - 2)
+    for name in names[top : top + rows]:
+        wanted, now = choice.weights[name], held.get(name, 0.0)
+        small = abs(wanted) < 0.0005 and abs(now) < 0.0005
+        text = ink.dim if small else ink.text
+        change = wanted - now if listed.get(name) is not None else None
+        parts: list[Part] = [
+            (f" {_short(name)[:label]:<{label}}", text),
+            (f"{percent(now):>7}" if listed.get(name) is not None else f"{'–':>7}", ink.dim),
+            (f"{percent(wanted):>7}", ink.dim if small else ink.strong),
+            (f"{percent(change, sign=True) if change is not None else '–':>8} ", ink.signed(_clean(change))),
+        ]
+        if bars >= 6:
+            parts += bar(wanted, now, most, bars, ink)
+        if parts_known:
+            share = (choice.contributions or {}).get(name, 0.0) / risk if risk else 0.0
+            parts.append((f"{percent(share):>7}", text))
+        lines.append(fit(parts, width, ink.text))
+    if len(lines) < height:
+        held_money = 1.0 - sum(held.values()) if held else None
+        cash: list[Part] = [
+            (f" {'money':<{label}}", ink.dim),
+            (f"{percent(held_money):>7}" if held_money is not None else f"{'–':>7}", ink.dim),
+            (f"{percent(money if abs(money) > 5e-5 else 0.0):>7}", ink.dim),
+        ]
+        hidden = len(names) - top - rows
+        more: list[Part] = [(f"{hidden} more ↓ ", ink.dim)] if hidden > 0 else []
+        lines.append(spread(cash, more, width, ink.text))
+    return lines
+
+
+def _clean(change: float | None) -> float | None:
+    return None if change is None or abs(change) < 0.0005 else change
+
+
+def _short(asset: str) -> str:
+    return asset.removesuffix("-USDT") or asset
+
+
+def orders(found: RebalancePreview, currency: str, width: int, height: int, ink: Ink, top: int) -> list[Line]:
+    """The exact orders, sales first, with what each costs and what risk says; the totals below."""
+    proposal = found.proposal
+    rows = {row.instrument.id: row for row in proposal.rows}
+    wide = width >= 92
+    head = f" {'':<5}{'quantity':>13}  {'instrument':<18}{'at about':>12}{'value':>13}{'fee':>9}{'spread':>9}"
+    lines: list[Line] = [fit([(head + ("  risk checks" if wide else ""), ink.dim)], width, ink.on_bar)]
+    listed: list[Line] = []
+    for trade in proposal.trades:
+        row = rows[trade.instrument]
+        buys = trade.side is Side.BUY
+        refusal = found.refusal(trade.instrument)
+        parts: list[Part] = [
+            (f" {trade.side.value:<5}", ink.bid if buys else ink.ask),
+            (f"{plain_text(trade.quantity):>13}  ", ink.strong),
+            (f"{trade.instrument[:17]:<18}", ink.text),
+            (f"{_price(row.price):>12}", ink.text),
+            (f"{money_text(row.value):>13}", ink.text),
+            (f"{money_text(row.fee):>9}{money_text(row.spread):>9}", ink.dim),
+        ]
+        if refusal:
+            parts.append((f"  ✖ {refusal}", ink.error))
+        elif row.note:
+            parts.append((f"  ✔ {row.note}", ink.warning))
+        else:
+            parts.append(("  ✔ all pass", ink.bid))
+        listed.append(fit(parts, width, ink.text))
+    for row in proposal.rows:
+        if row.trade is None and row.note:
+            listed.append(
+                fit([(f" –{'':<17}  {row.instrument.id:<18}", ink.dim), (row.note, ink.dim)], width, ink.text)
+            )
+    if not proposal.trades:
+        listed.append(fit([(" Nothing to trade: every weight is where it should be.", ink.dim)], width, ink.text))
+    room = max(1, height - 3 - len(proposal.notes))
+    hidden = len(listed) - top - room
+    lines += listed[top : top + room]
+    lines += [fit([("", ink.text)], width, ink.text)] * max(0, room - len(listed[top : top + room]))
+    for note in proposal.notes:
+        lines.append(fit([(f" ! {note}", ink.warning)], width, ink.text))
+    total: list[Part] = [
+        (" Cost ", ink.dim), (f"{money_text(proposal.cost)} {currency}", ink.strong),
+        (f" ({_share(proposal.cost, proposal.budget)} of {money_text(proposal.budget, decimals=0)})", ink.dim),
+        ("  traded ", ink.dim), (money_text(proposal.turnover), ink.text),
+        ("  money ", ink.dim), (f"{percent(float(proposal.money))} → {percent(float(proposal.money_after))}", ink.text),
+    ]  # fmt: skip
+    more: list[Part] = [(f"{hidden} more ↓ ", ink.dim)] if hidden > 0 else []
+    lines.append(spread(total, more, width, ink.text))
+    return lines
+
+
+def _price(value: Any) -> str:
+    if value is None:
+        return "–"
+    size = abs(float(value))
+    places = 1 if size >= 10_000 else 2 if size >= 20 else 4 if size >= 0.1 else 6
+    return shown(f"{value:,.{places}f}")
+
+
+def _share(part: Any, whole: Any) -> str:
+    return percent(float(part) / float(whole), 3) if whole else "–"
+
+
+def progress(found: Progress, currency: str, width: int, height: int, ink: Ink, top: int) -> list[Line]:
+    """A rebalance at work: what has filled of each trade, and what it waits for."""
+    rebalance = found.rebalance
+    state = ink.warning if rebalance.is_paused else ink.accent
+    head: list[Part] = [(f" {found.sentence}", state + Style(bold=True))]
+    keys = "p resumes" if rebalance.is_paused else "p pauses"
+    fees: list[Part] = [(f"fees {money_text(found.fees)} {currency}   {keys} · x cancels ", ink.dim)]
+    lines: list[Line] = [spread(head, fees, width, ink.on_bar)]
+    sides = {trade.instrument: trade.side for trade in rebalance.trades}
+    room = max(1, height - 1)
+    for trade in found.trades[top : top + room]:
+        side = sides[trade.instrument]
+        share = float(trade.filled / trade.quantity)
+        words = trade.waits or ("working" if trade.working else "done" if share >= 1 else "")
+        parts: list[Part] = [
+            (f" {side.value:<5}", ink.bid if side is Side.BUY else ink.ask),
+            (f"{plain_text(trade.filled):>12} of {plain_text(trade.quantity):<12}", ink.strong),
+            (f"{trade.instrument[:17]:<18}", ink.text),
+            *bar(share, 0.0, 1.0, 20 if width >= 90 else 8, ink),
+            (f"{100 * share:4.0f}%", ink.text),
+            (f"{_price(trade.price):>12}" if trade.price is not None else " " * 12, ink.dim),
+            (f"  {words}", ink.warning if trade.waits else ink.dim),
+        ]
+        lines.append(fit(parts, width, ink.text))
+    return lines
+
+
+def risk(
+    choice: Choice, held: Mapping[str, float], scale: float, text: str, width: int, height: int, ink: Ink, top: int
+) -> list[Line]:
+    """What each asset adds to the risk, against its weight."""
+    if choice.contributions is None:
+        return [fit([(" The risk of each asset is being worked out …", ink.dim)], width, ink.text)]
+    names = sorted(choice.weights, key=lambda asset: -(choice.contributions or {}).get(asset, 0.0))
+    total = choice.risk or 1.0
+    width_of = max(10, (width - 52) // 1)
+    most = max(0.05, *(abs(v) / total for v in choice.contributions.values()))
+    lines: list[Line] = [
+        fit(
+            [(f" {'':<14}{'weight':>8}{'share of risk':>15}{'adds':>9}{'ratio':>8}  ", ink.dim), (text, ink.dim)],
+            width,
+            ink.on_bar,
+        )
+    ]
+    for name in names[top : top + max(1, height - 1)]:
+        weight, part = choice.weights[name], choice.contributions.get(name, 0.0)
+        share = part / total
+        lines.append(
+            fit(
+                [
+                    (f" {_short(name)[:13]:<14}", ink.text), (f"{percent(weight):>8}", ink.dim),
+                    (f"{percent(share):>15}", ink.strong), (f"{percent(part * scale):>9}", ink.text),
+                    (f"{number(share / weight if abs(weight) > 5e-4 else None, '.2f', '×'):>8}  ", ink.dim),
+                    *bar(share, weight, most, width_of, ink),
+                ],
+                width, ink.text,
+            )
+        )  # fmt: skip
+    return lines
+
+
+_ROWS = (
+    ("Return a year", "yearly", "percent"), ("Volatility a year", "volatility", "percent"),
+    ("Ratio a year", "ratio", "number"), ("Deepest fall", "drawdown", "fall"), ("Worst period", "worst", "percent"),
+    ("Return in all", "total", "percent"), ("Periods", "rows", "count"),
+)  # fmt: skip
+
+
+def _figure(found: Figures | None, name: str, form: str) -> str:
+    value = None if found is None else getattr(found, name)
+    if form == "percent":
+        return percent(value, 2)
+    if form == "fall":
+        return percent(-value if value else value, 2)
+    return number(value, ".2f" if form == "number" else ",.0f")
+
+
+def figures(inside: Figures | None, outside: Figures | None, width: int, height: int, ink: Ink) -> list[Line]:
+    """The chosen portfolio over all rows, and the same choice fitted on the first 70 % over the rest."""
+    lines: list[Line] = [fit([(f" {'':<22}{'in sample':>14}{'out of sample':>16}", ink.dim)], width, ink.on_bar)]
+    for label, name, form in _ROWS:
+        good = None
+        if inside is not None and outside is not None and name in ("yearly", "ratio"):
+            good = getattr(outside, name) - getattr(inside, name)
+        lines.append(
+            fit(
+                [
+                    (f" {label:<22}", ink.dim), (f"{_figure(inside, name, form):>14}", ink.text),
+                    (f"{_figure(outside, name, form):>16}", ink.signed(good) if good is not None else ink.strong),
+                ],
+                width, ink.text,
+            )
+        )  # fmt: skip
+    words = (
+        "In sample: these weights over the rows that they were fitted on, rebalanced each period.",
+        "Out of sample: fitted on the first 70 % of the rows, bought once, held over the rest.",
+        "Past returns say little about coming ones: it is the gap between the columns that counts.",
+    )
+    lines += [fit([(f" {line}", ink.dim)], width, ink.text) for line in words]
+    return lines[:height]
+
+
+def compared(found: Sequence[Compared], cost: float, busy: str, width: int, height: int, ink: Ink) -> list[Line]:
+    """Methods over the walk-forward, the best ratio first."""
+    if not found and not busy:
+        words = "c fits each method on a window, holds it over what came next, pays the costs, and goes on."
+        return [fit([(f" {words}", ink.dim)], width, ink.text)]
+    head = f" {'':<30}{'return/y':>10}{'vol/y':>9}{'ratio':>8}{'fall':>9}{'turnover':>10}{'cost':>8}"
+    lines: list[Line] = [fit([(head, ink.dim)], width, ink.on_bar)]
+    ranked = sorted(found, key=lambda one: -(one.figures.ratio if one.figures is not None else -99.0))
+    for place, one in enumerate(ranked):
+        name = METHODS[one.method].name
+        if one.figures is None:
+            lines.append(fit([(f" {name[:29]:<30}", ink.dim), (one.why, ink.dim)], width, ink.text))
+            continue
+        f = one.figures
+        lines.append(
+            fit(
+                [
+                    (f" {name[:29]:<30}", ink.strong if place == 0 else ink.text),
+                    (f"{percent(f.yearly):>10}", ink.signed(f.yearly)), (f"{percent(f.volatility):>9}", ink.text),
+                    (f"{number(f.ratio):>8}", ink.strong), (f"{percent(-f.drawdown):>9}", ink.text),
+                    (f"{number(f.turnover, '.1f', '×'):>10}{percent(f.cost):>8}", ink.dim),
+                ],
+                width, ink.text,
+            )
+        )  # fmt: skip
+    tail = (
+        f" {busy} · Esc stops"
+        if busy
+        else f" Refitted on each window, all out of sample; {percent(cost, 2)} a unit of turnover."
+    )
+    lines.append(fit([(tail, ink.dim)], width, ink.text))
+    return lines[:height]
+
+
+def tree(allocation: Any, width: int, height: int, ink: Ink) -> list[Line]:
+    """The dendrogram of a hierarchical method: assets that move together join far to the left."""
+    if allocation is None or allocation.tree is None:
+        words = " Choose a hierarchical method (HRP, HERC, NCO) to see which assets cluster."
+        return [fit([(words, ink.dim)], width, ink.text)]
+    links, order = allocation.tree, list(allocation.order)
+    count = len(links) + 1
+    if not order:
+        order = list(range(count))
+    label = min(12, max(len(_short(name)) for name in allocation.assets))
+    room = max(10, width - label - 12)
+    deepest = float(max(row[2] for row in links)) or 1.0
+    places: dict[int, tuple[float, int]] = {leaf: (float(y), 0) for y, leaf in enumerate(order)}
+    cells = [[" "] * (room + 1) for _ in range(count)]
+    for number_, row in enumerate(links):
+        (y1, x1), (y2, x2) = places[int(row[0])], places[int(row[1])]
+        x = max(1, round(float(row[2]) / deepest * room))
+        for y, start in ((round(y1), x1), (round(y2), x2)):
+            for at in range(start, x):
+                if cells[y][at] == " ":
+                    cells[y][at] = "─"
+        low, high = sorted((round(y1), round(y2)))
+        for y in range(low, high + 1):
+            was = cells[y][x]
+            cells[y][x] = "┐" if y == low else "┘" if y == high else "┤" if was in "─┤" else "│"
+        places[count + number_] = ((y1 + y2) / 2, x)
+    lines: list[Line] = []
+    for y, leaf in enumerate(order[:height]):
+        name = allocation.assets[leaf]
+        lines.append(
+            fit(
+                [
+                    (f" {_short(name)[:label]:<{label}} ", ink.text),
+                    (f"{percent(float(allocation.values[leaf])):>7} ", ink.strong),
+                    ("".join(cells[y]), ink.accent),
+                ],
+                width, ink.text,
+            )
+        )  # fmt: skip
+    return lines
+
+
+def saved(
+    kept: Mapping[str, Mapping[str, Any]], cursor: int, width: int, height: int, ink: Ink, at: bool
+) -> list[Line]:
+    """Kept portfolios; Enter takes one up again."""
+    if not kept:
+        return [
+            fit(
+                [(" s keeps the portfolio under a name; `rebalance NAME` on the command line trades it.", ink.dim)],
+                width,
+                ink.text,
+            )
+        ]
+    lines: list[Line] = [fit([(f" {'name':<22}{'what':<30}assets", ink.dim)], width, ink.on_bar)]
+    for index, (name, entry) in enumerate(kept.items()):
+        weights_ = entry.get("weights") or {}
+        words = ", ".join(
+            f"{_short(key.partition(':')[2] or key)} {percent(float(value), 0)}"
+            for key, value in sorted(weights_.items(), key=lambda item: -abs(float(item[1])))
+        )
+        style = ink.on_cursor if at and index == cursor else Style()
+        lines.append(
+            fit(
+                [
+                    (f" {name[:21]:<22}", ink.strong),
+                    (f"{str(entry.get('what', ''))[:29]:<30}", ink.text),
+                    (words, ink.dim),
+                ],
+                width,
+                style,
+            )
+        )
+    return lines[:height]
