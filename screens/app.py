@@ -166,7 +166,7 @@ class TwsApp(App[None]):
         self.call_after_refresh(self.first_frame.set)
 
     def on_mount(self) -> None:
-        self.set_interval(1 / self.desk_settings.market.frame_rate, self.frames.paint, name="frame")
+        self.frames.start()
         self.engine.on_kill_from_outside = self._killed_from_outside
         self.engine.alerts.on_fired = partial(ring, self)
         self.set_interval(POLL_SECONDS, self.live.poll, name="files of theme and keymap")

@@ -287,8 +287,16 @@ class Footer(_Bar):
         self.run = run
         self.mode = mode
         self._hits: list[tuple[int, int, str]] = []
+        self._shows: tuple[object, ...] = ()  # what the line was made of, and the line
+        self._parts: list[Part] = []
 
     def parts(self) -> list[Part]:
+        shows = (self.mode(), self.ink, self.width, self.armed(), *self.actions())
+        if shows != self._shows:
+            self._shows, self._parts = shows, self._made()
+        return list(self._parts)
+
+    def _made(self) -> list[Part]:
         ink = self.ink
         self._hits = []
         mode = self.mode()

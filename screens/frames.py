@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from textual.timer import Timer
+
 from screens.pane import Pane
 
 if TYPE_CHECKING:
@@ -25,7 +27,8 @@ class Frames:
     """Called at the frame rate. A desk on which nothing happens is painted once a second, for ages and clocks.
 
     A whole frame takes some 10 ms of a busy desk at 160×48, a pane 1 to 4: a key that comes in the middle of a frame
-    is not made to wait for its end.
+    is not made to wait for its end. On a quiet desk the timer only looks, at the same rate, whether anything stirs:
+    that is all that an idle desk costs, and what happens then is painted no later for it.
     """
 
     def __init__(self, app: TwsApp) -> None:
@@ -33,6 +36,29 @@ class Frames:
         self._count = 0
         self._painted_activity: object = None
         self._quiet = 0  # frames since something last happened
+
+    def start(self) -> None:
+        """Begin to paint."""
+        timer = _FrameTimer(self, self._app)
+        self._app._timers.add(timer)
+        timer._start()
+
+    def stirs(self) -> bool:
+        """One look in place of a frame: whether there is something to paint. Cheap."""
+        app = self._app
+        if (
+            self._quiet <= _SLOWEST
+            or (self._count + 1) % app.desk_settings.market.frame_rate == 0
+            or app.screen is not app.desk_screen
+            or self._activity() != self._painted_activity
+        ):
+            return True
+        app.keyboard.tick()
+        self._count += 1
+        return False
+
+    def _activity(self) -> object:
+        return self._app.engine.activity, self._app.travel.version
 
     async def paint(self) -> None:
         """One frame, with a turn of the event loop after each pane."""
@@ -76,6 +102,41 @@ class Frames:
             app.desk_screen.notices.tick()
             if (problem := app.state.save()) is not None:
                 app.toast(problem, error=True)
+
+
+class _FrameTimer(Timer):
+    """Calls `Frames.paint` at the frame rate, but not while nothing stirs."""
+
+    def __init__(self, frames: Frames, app: TwsApp) -> None:
+        super().__init__(app, 1 / app.desk_settings.market.frame_rate, name="frame", callback=frames.paint)
+        self._frames = frames
+        self._app = app
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            await self._active.wait()
+            due = max(due + self._interval, loop.time())
+            await self._until(due, loop)
+            await self._active.wait()
+            await self._tick(next_timer=due, count=0)
+
+    async def _until(self, due: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Until a frame is due and there is something to paint. The looks between are bare callbacks: to wake a task
+        twenty times a second costs several times as much."""
+        stirred: asyncio.Future[None] = loop.create_future()
+        self._next_look: asyncio.TimerHandle = loop.call_at(due, self._look, stirred)
+        try:
+            await stirred
+        finally:
+            self._next_look.cancel()
+
+    def _look(self, stirred: asyncio.Future[None]) -> None:
+        if not self._active.is_set() or not self._app.screen_stack or self._frames.stirs():
+            stirred.set_result(None)
+        else:
+            self._next_look = asyncio.get_running_loop().call_later(self._interval, self._look, stirred)
 
 
 def _paint(pane: Pane, now: int) -> None:

@@ -54,6 +54,11 @@ class Painted(Widget):
     def height(self) -> int:
         return self.content_size.height
 
+    @property
+    def painted(self) -> bool:
+        """Whether every row shows what was put there since the last `invalidate` or change of size."""
+        return _NOTHING not in self._row_keys
+
     def put(self, y: int, key: Hashable, build: Callable[[], Iterable[Segment]]) -> None:
         """Row `y` shows what `build` gives, which depends on nothing but `key`. Rows off the pane are ignored."""
         if 0 <= y < len(self._row_keys) and self._row_keys[y] != key:

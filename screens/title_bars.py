@@ -12,6 +12,7 @@ from textual.geometry import Region
 from screens.layout import Place
 from screens.links import link_of, link_style
 from screens.pane import Pane
+from screens.theme import Ink
 
 if TYPE_CHECKING:
     from screens.workspace import Workspace
@@ -30,6 +31,8 @@ class TitleBars:
         self.hits: list[tuple[Region, str]] = []
         self._ruled: tuple[list[Place], int, int] = ([], 0, 0)  # of which places, width and height `_rules` are
         self._rules: list[list[tuple[int, bool]]] = []
+        self._titled: dict[int, list[tuple[int, list[tuple[str, Style]]]]] = {}  # what was painted last, and its inks
+        self._ink: Ink | None = None
 
     def tab_at(self, x: int, y: int) -> str | None:
         """The slot whose tab stands there."""
@@ -42,10 +45,14 @@ class TitleBars:
         if (spots, workspace.width, workspace.height) != self._ruled:
             self._ruled = (spots, workspace.width, workspace.height)
             self._rules = _rules(*self._ruled)
+            self._ink = None
         titles: dict[int, list[tuple[int, list[tuple[str, Style]]]]] = {}
         self.hits = []
         for spot in spots:
             titles.setdefault(spot.title.y, []).append((spot.title.x, self._title(spot)))
+        if titles == self._titled and ink is self._ink and workspace.painted:
+            return  # as it nearly always is: once a second on a desk that stands still
+        self._titled, self._ink = titles, ink
         plain, beside_title = ("│", ink.line), ("│", ink.line + ink.on_bar)
         for y, rules in enumerate(self._rules):
             parts = [(x, [beside_title if beside else plain]) for x, beside in rules]
