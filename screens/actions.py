@@ -244,6 +244,8 @@ DESK_ACTIONS: tuple[Action, ...] = (
            group="Panes", context=EVERYWHERE),
     Action("ticket", "Order ticket", "Opens the order ticket for the selected instrument.", ("o",), footer=70,
            short="Ticket", group="Trade"),
+    Action("exits", "Default exits on / off", "Whether entries of ladder, chart and ticket bring the exits along that "
+           "the settings have for their instrument.", (), group="Trade"),
     Action("alerts", "Alerts", "Shows the alerts that wait and those that have fired.", (), group="Find"),
     Action("focus_next", "Next field or pane", "Moves the focus onwards.", ("tab",), footer=20, short="Focus",
            group="Panes", palette=False),

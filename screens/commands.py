@@ -223,6 +223,13 @@ class DeskCommands:
             raise Refused("There is no order ticket on this desk.")
         self.app.workspace.focus_slot(slot)
 
+    def do_exits(self) -> None:
+        values = self.app.state.values
+        values["exits"] = not values.get("exits", True)
+        self.app.state.dirty = True
+        on = "Entries bring their default exits along." if values["exits"] else "Entries bring no default exits along."
+        self.app.toast(on)
+
     def do_alerts(self) -> None:
         slot = self.app.layouts.bring("alerts")
         if slot is None:

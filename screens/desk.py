@@ -12,8 +12,10 @@ from screens.pane import Pane
 from screens.sizes import Sizes
 from screens.theme import Ink
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.order import OrderDraft
+from workstation.domain.order import OrderDraft, Side
+from workstation.domain.plan import Plan
 from workstation.trading.errors import Refused
+from workstation.trading.order_defaults import NONE, OrderDefaults, defaults_of, with_exits
 from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ class ShellDesk:
 
     def __init__(self, app: TwsApp) -> None:
         self._app = app
-        self._sizes = Sizes(app.desk_settings.size_presets)
+        self._sizes = Sizes(app.desk_settings.size_presets, self.order_defaults)
         self._selected = self._first_instrument()
 
     def _first_instrument(self) -> InstrumentId | None:
@@ -192,6 +194,27 @@ class ShellDesk:
 
     def step_size(self, instrument: InstrumentId, steps: int) -> Decimal:
         return self._sizes.step(self.engine.instrument(instrument), self.engine.mark(instrument), steps)
+
+    def order_defaults(self, instrument: InstrumentId) -> OrderDefaults:
+        return defaults_of(self._app.desk_settings.order_defaults, instrument)
+
+    def default_exits(self, instrument: InstrumentId) -> OrderDefaults:
+        on = self._app.state.values.get("exits", True)
+        return self.order_defaults(instrument) if on else NONE
+
+    def plan_of(self, draft: OrderDraft) -> Plan | None:
+        held = self.engine.position(draft.instrument).quantity
+        if held and (held > 0) is not (draft.side is Side.BUY):
+            return None  # it closes what is there
+        instrument = self.engine.instrument(draft.instrument)
+        book = self.engine.book(draft.instrument)
+        ticks = book.best_ask if draft.side is Side.BUY else book.best_bid
+        entry = draft.price or draft.stop_price or (None if ticks is None else instrument.price(ticks))
+        return None if entry is None else with_exits(draft, self.default_exits(draft.instrument), instrument, entry)
+
+    def defaults_changed(self) -> None:
+        """Sizes begin with other defaults from now on."""
+        self._sizes.begin_anew()
 
     def presets_changed(self, presets: Sequence[Decimal]) -> None:
         """The size keys step between other presets from now on; sizes that are set stay."""

@@ -65,6 +65,10 @@ class Frames:
         for _ in self.steps():
             await asyncio.sleep(0)
 
+    def wake(self) -> None:
+        """Paint the next frame whole, though nothing may have happened."""
+        self._painted_activity = None
+
     def steps(self) -> Iterator[None]:
         """One frame in steps that each leave the screen whole."""
         app = self._app

@@ -124,10 +124,17 @@ def _link(words: Sequence[str], app: TwsApp) -> LayoutLine:
     return LayoutLine(sentence, lambda: commands.set_link(commands.slot(), link))
 
 
+def _default(words: Sequence[str], app: TwsApp) -> LayoutLine:
+    from screens.default_words import default_line
+
+    return default_line(words, app)
+
+
 _READERS: dict[str, Callable[[Sequence[str], TwsApp], LayoutLine]] = {
     "layout": _layout,
     "page": _page,
     "open": _open,
     "split": _split,
     "link": _link,
+    "default": _default,
 }

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from screens.app import TwsApp
 
 #: What takes effect as soon as it is changed; a section's name stands for all of it.
-AT_ONCE = ("theme", "rising", "keymap", "keys", "locale", "time_zone", "size_presets", "kill", "market.stale_after_ms")
+AT_ONCE = (
+    "theme", "rising", "keymap", "keys", "locale", "time_zone", "size_presets", "order_defaults", "kill",
+    "market.stale_after_ms",
+)  # fmt: skip
 #: Files of theme and keymap are looked at this often, seconds.
 POLL_SECONDS = 0.5
 
@@ -164,6 +167,8 @@ class LiveSettings:
         elif path in ("locale", "time_zone"):
             self.formats()
             self.repaint()
+        elif path == "order_defaults":
+            app.desk.defaults_changed()
         elif path == "size_presets":
             app.desk.presets_changed(settings.size_presets)
         when = self.when(path)

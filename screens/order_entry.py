@@ -12,8 +12,9 @@ from screens.pane import Desk
 from screens.sight import Sight
 from workstation.domain.events import OrderAmended, OrderAmendRejected, OrderCanceled, OrderCancelRejected, OrderFilled
 from workstation.domain.numbers import ZERO, add
-from workstation.domain.order import Order, OrderState
-from workstation.trading.command_run import outcome
+from workstation.domain.order import Order, OrderDraft, OrderState
+from workstation.trading.command_run import outcome, started
+from workstation.trading.plans.words import exits_text
 
 #: States in which a command of ours is under way.
 UNANSWERED = (OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.PENDING_AMEND, OrderState.PENDING_CANCEL)
@@ -70,6 +71,20 @@ class OrderEntryPane(PaintedPane):
             self.toast(f"{order.instrument}: {sentence}", error=bad)
         else:
             self.say(sentence, bad)
+
+    async def enter(self, what: str, draft: OrderDraft) -> None:
+        """Send a draft, with its instrument's default exits if it has some, and tell what became of it."""
+        plan = self.desk.plan_of(draft)
+        if plan is None:
+            self.tell(what, await self.answered(await self.engine.submit(draft)))
+        else:
+            self.sight.must_be_new(self.engine, self.engine.instrument(draft.instrument))  # plans carry no age
+            self.say(f"{what}. {started(await self.engine.start_plan(plan))}")
+
+    def staged_exits(self, draft: OrderDraft | None) -> str:
+        """The default exits that the draft will bring along: "stop 63000 tp 66000"; empty for none."""
+        plan = None if draft is None else self.desk.plan_of(draft)
+        return "" if plan is None else exits_text(plan)
 
     async def amend_by(self, order: Order, by: Decimal) -> None:
         """Move an order by so much in price, a waiting stop with its limit, and tell what came of it."""

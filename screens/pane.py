@@ -23,6 +23,8 @@ from workstation.market.book import OrderBook
 
 if TYPE_CHECKING:
     from screens.time_travel import TimeTravel
+    from workstation.domain.plan import Plan
+    from workstation.trading.order_defaults import OrderDefaults
 
 
 class Desk(Protocol):
@@ -79,6 +81,14 @@ class Desk(Protocol):
 
     def step_size(self, instrument: InstrumentId, steps: int) -> Decimal:
         """Go to the next larger (+1) or smaller (−1) preset and return it."""
+        ...
+
+    def default_exits(self, instrument: InstrumentId) -> OrderDefaults:
+        """The exits that an entry brings along, as the settings have them; without any while they are turned off."""
+        ...
+
+    def plan_of(self, draft: OrderDraft) -> Plan | None:
+        """The draft with its instrument's default exits; None where it has none, or closes a position."""
         ...
 
     def instrument_in(self, slot: str) -> InstrumentId | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, floor_to
+from workstation.trading.order_defaults import NONE, OrderDefaults
 
 #: The preset that an instrument starts with is the one worth about this much.
 _FIRST = Decimal(1_000)
@@ -37,12 +38,18 @@ def _rounded(quantity: Decimal) -> Decimal:
     return min((power * step for step in (1, 2, Decimal("2.5"), 5, 10)), key=lambda one: abs(one - quantity))
 
 
+def _in_lots(size: Decimal, instrument: Instrument) -> Decimal:
+    """A size of the settings, which may be of a whole pattern of instruments, as this one can have it."""
+    return max(instrument.lot, instrument.min_quantity, floor_to(size, instrument.lot))
+
+
 class Sizes:
     """The chosen size of each instrument."""
 
-    def __init__(self, values: Sequence[Decimal]) -> None:
-        """`values`: what the presets are worth in the quote currency, ascending."""
+    def __init__(self, values: Sequence[Decimal], defaults: Callable[[str], OrderDefaults] = lambda _: NONE) -> None:
+        """`values`: what the presets are worth in the quote currency, ascending; `defaults`: an instrument's own."""
         self._values = values
+        self._defaults = defaults
         self._chosen: dict[str, Decimal] = {}
 
     def use(self, values: Sequence[Decimal]) -> None:
@@ -51,11 +58,22 @@ class Sizes:
 
     def get(self, instrument: Instrument, price: Decimal | None) -> Decimal:
         if instrument.id not in self._chosen:
-            steps = presets(instrument, price, self._values)
+            if (own := self._defaults(instrument.id)).size is not None:
+                self._chosen[instrument.id] = _in_lots(own.size, instrument)
+                return self._chosen[instrument.id]
+            steps = self._steps(instrument, price, self._values)
             if price is None:
                 return steps[0]
             self._chosen[instrument.id] = min(steps, key=lambda size: abs(instrument.notional(size, price) - _FIRST))
         return self._chosen[instrument.id]
+
+    def _steps(self, instrument: Instrument, price: Decimal | None, values: Sequence[Decimal]) -> list[Decimal]:
+        own = sorted({_in_lots(size, instrument) for size in self._defaults(instrument.id).sizes})
+        return own or presets(instrument, price, values)
+
+    def begin_anew(self) -> None:
+        """Forget what was chosen: the defaults are others."""
+        self._chosen.clear()
 
     def set(self, instrument: Instrument, quantity: Decimal) -> None:
         """Choose a size. Raises ValueError where it is not above zero."""
@@ -65,7 +83,7 @@ class Sizes:
 
     def step(self, instrument: Instrument, price: Decimal | None, steps: int) -> Decimal:
         """Go `steps` presets up (or down, below zero), from whatever size is chosen."""
-        known = presets(instrument, price, self._values)
+        known = self._steps(instrument, price, self._values)
         for _ in range(abs(steps)):
             now = self.get(instrument, price)
             if steps > 0:

@@ -203,6 +203,7 @@ class FrozenDesk:
     async def painted(self, pilot: Any) -> None:
         """Let everything that waits be done, and paint once more."""
         await pilot.pause()
+        self.app.frames.wake()
         self.app.frame()
         self.app.refresh_bars()
         await pilot.pause()

@@ -21,6 +21,8 @@ from msgspec import Meta, Struct, field
 
 from workstation.domain.formats import number_style, zone_named
 from workstation.trading.limits import RiskLimits, limit_fields, limit_problem, limit_value
+from workstation.trading.order_defaults import OrderDefaults
+from workstation.trading.order_defaults import problem as order_problem
 
 type Mode = Literal["demo", "replay", "paper", "live"]
 type Rising = Literal["green", "red"]
@@ -129,6 +131,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     size_presets: Annotated[tuple[Decimal, ...], Meta(min_length=1)] = tuple(
         Decimal(value) for value in (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000)
     )
+    #: What orders of an instrument begin with, by "VENUE:SYMBOL" (* and ? as wildcards): size, sizes (quantities among
+    #: which the size keys step), and the exits of an entry: stop, target, trail as distances, "1%" or 300.
+    order_defaults: dict[str, OrderDefaults] = field(default_factory=dict)
     #: Time of day (UTC) at which orders of the time in force DAY end, as "HH:MM".
     session_end: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "00:00"
     account: AccountSettings = AccountSettings()
@@ -377,6 +382,9 @@ def _check(layer: Mapping[str, Any], where: str, paths: Mapping[str, Any]) -> No
     for name, _ in limit_fields():
         if problem := limit_problem(name, limit_value(settings.risk, name)):
             raise SettingsError(f"{where}: risk.{name} {problem}.")
+    for name, defaults in settings.order_defaults.items():
+        if problem := order_problem(defaults):
+            raise SettingsError(f'{where}: order_defaults."{name}" {problem}.')
     for path, rule, sentence in _RULES:
         if not rule(_get(settings, path)):
             raise SettingsError(f"{where}: {path} {sentence}.")
@@ -451,6 +459,9 @@ def _toml(value: Any) -> str:
             return "{" + ", ".join(f'"{name}" = {_toml(one)}' for name, one in value.items()) + "}"
         case Decimal():
             return format(value, "f")
+        case Struct():
+            said = ((name, getattr(value, name)) for name in value.__struct_fields__)
+            return "{" + ", ".join(f"{name} = {_toml(one)}" for name, one in said if one not in (None, "", ())) + "}"
         case list() | tuple():
             return "[" + ", ".join(_toml(one) for one in value) + "]"
         case _:

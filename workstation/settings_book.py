@@ -213,13 +213,20 @@ def _inner(table: Any, name: str) -> Any:
     return table[name]
 
 
+def _has_a_head(item: Any) -> bool:
+    """Whether it is a table with a head of its own; an inline one stands among the values."""
+    from tomlkit.items import InlineTable
+
+    return isinstance(item, dict) and not isinstance(item, InlineTable)
+
+
 def _put(table: Any, name: str, item: Any) -> None:
     """Set an entry; the comment behind an old one stays."""
     old = table.get(name)
     if old is not None and hasattr(old, "trivia") and hasattr(item, "trivia"):
         item.trivia.comment_ws, item.trivia.comment = old.trivia.comment_ws, old.trivia.comment
-    first_table = next((one for one, held in table.items() if isinstance(held, dict)), None)
-    if old is None and first_table is not None and not isinstance(item, dict):
+    tables = any(map(_has_a_head, table.values()))
+    if old is None and tables and not _has_a_head(item):
         _put_before_tables(table, name, item)
     else:
         table[name] = item
@@ -228,7 +235,7 @@ def _put(table: Any, name: str, item: Any) -> None:
 def _put_before_tables(table: Any, name: str, item: Any) -> None:
     """A new value after the last one of its table: what stands between that and the next table's head, a comment of
     the head most likely, stays with the head."""
-    values = [one for one, held in table.items() if not isinstance(held, dict)]
+    values = [one for one, held in table.items() if not _has_a_head(held)]
     if not values:
         table[name] = item
         return

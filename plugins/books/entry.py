@@ -160,7 +160,7 @@ class OrderEntry(LadderCursor):
         price = "" if draft.price is None else f" @ {plain_text(draft.price)}"
         what = f"{draft.side.capitalize()} {plain_text(draft.quantity)}{price}"
         self.say(f"{what}: sent.")
-        self.tell(what, await self.answered(await self.engine.submit(draft)))
+        await self.enter(what, draft)
 
     def tell(self, what: str, order: Order) -> None:
         super().tell(what, order)

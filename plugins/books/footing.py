@@ -68,9 +68,16 @@ def position_parts(position: Position, instrument: Instrument, mark: Decimal | N
 
 
 def staged_lines(
-    staged: Staged | Moved, instrument: Instrument, book: OrderBook, preview: Preview | None, width: int, lines: int
+    staged: Staged | Moved,
+    instrument: Instrument,
+    book: OrderBook,
+    preview: Preview | None,
+    width: int,
+    lines: int,
+    exits: str = "",
 ) -> list[Parts]:
-    """What waits for Enter, whether it would trade at once, and the first objection, in at most `lines` lines."""
+    """What waits for Enter, whether it would trade at once, the `exits` that come along, and the first objection, in at
+    most `lines` lines."""
     price = price_text(instrument, staged.price)
     if isinstance(staged, Moved):
         count = f"{len(staged.orders)} orders " if len(staged.orders) > 1 else ""
@@ -88,7 +95,7 @@ def staged_lines(
             value = f"{money_text(preview.value)} {instrument.settlement} "
     if objection is not None:
         return _wrapped(what, objection, "error", width, lines)
-    return _wrapped(what, f"{value}⏎ send Esc drop", "own", width, lines)
+    return _wrapped(what, f"{exits + ' ' if exits else ''}{value}⏎ send Esc drop", "own", width, lines)
 
 
 def _wrapped(first: str, rest: str, ink: str, width: int, lines: int) -> list[Parts]:

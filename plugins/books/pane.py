@@ -227,7 +227,9 @@ class LadderPane(OrderEntry):
         if book.stale is not None:
             message = message_lines(f"STALE: {book.stale}", True, width, count)
         elif self.staged is not None:
-            message = staged_lines(self.staged, instrument, book, preview, width, count)
+            message = staged_lines(
+                self.staged, instrument, book, preview, width, count, self.staged_exits(self.draft())
+            )
         elif told:
             message = message_lines(self.outcome[0], self.outcome[1], width, min(2, count))
         spread, share = spread_text(book, instrument), bid_share(book)

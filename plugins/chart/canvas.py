@@ -46,6 +46,8 @@ class Paint(IntEnum):
     STUDY_2 = 26
     STUDY_3 = 27
     STUDY_4 = 28
+    PROFILE = 29
+    PROFILE_AREA = 30
 
 
 def palette(ink: Ink) -> list[Style]:
@@ -81,6 +83,8 @@ def palette(ink: Ink) -> list[Style]:
         Paint.STUDY_2: ink.own,
         Paint.STUDY_3: ink.text,
         Paint.STUDY_4: ink.warning,
+        Paint.PROFILE: ink.faded("accent", 0.2),
+        Paint.PROFILE_AREA: ink.faded("accent", 0.35),
     }
     plain = [styles.get(Paint(code), ink.text) if code in Paint else ink.text for code in range(_TINT)]
     tinted = (style if style.bgcolor is not None else style + ink.on_cursor for style in plain)

@@ -246,7 +246,7 @@ class ChartControl(OrderEntryPane):
 
         text = ", ".join(one.text for one in self.studies)
         self.app.push_screen(
-            NameDialog("Lines and panels", text, "sma 20, ema 50, bb 20 2, vwap, rsi 14, macd 12 26 9", 120), done
+            NameDialog("Lines and panels", text, "sma 20, ema 50, bb 20 2, vwap, vp, rsi 14, macd 12 26 9", 120), done
         )
 
     def action_logarithmic(self) -> None:
@@ -323,7 +323,7 @@ class ChartControl(OrderEntryPane):
         self.staged = None
         what = f"{draft.side.capitalize()} {plain_text(draft.quantity)} @ {price_text(draft.price, instrument)}"
         self.say(f"{what}: sent.")
-        self.tell(what, await self.answered(await self.engine.submit(replace(draft, seen_at=seen_at))))
+        await self.enter(what, replace(draft, seen_at=seen_at))
 
     def action_smaller(self) -> None:
         self._resize(-1)

@@ -60,12 +60,16 @@ def bar_parts(slot: Slot, before: float | None, instrument: Instrument, width: i
     return parts
 
 
-def staged_parts(draft: OrderDraft, instrument: Instrument, preview: Preview | None, takes: bool, width: int) -> Parts:
-    """What waits for Enter, or the first objection to it; `takes`: it would trade at once."""
+def staged_parts(
+    draft: OrderDraft, instrument: Instrument, preview: Preview | None, takes: bool, width: int, exits: str = ""
+) -> Parts:
+    """What waits for Enter with the `exits` that come along, or the first objection to it; `takes`: it would trade at
+    once."""
     objection = None if preview is None else next((v.sentence for v in preview.verdicts if not v.ok), None)
     if objection is not None:
         return [(objection, Paint.ERROR)]
     what = f"{draft.side.capitalize()} {plain_text(draft.quantity)} @ {price_text(draft.price, instrument)}"
+    what += f" {exits}" if exits else ""
     value = None if preview is None else preview.value
     worth = "" if value is None else f"  {money_text(value)} {instrument.settlement}"
     effect = "  ⏎ takes at once" if takes else "  ⏎ sends"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from rich.style import Style
@@ -17,8 +17,10 @@ from plugins.chart.marks import Level, Moved, draw_fills, order_levels, position
 from plugins.chart.moving import ChartMoving
 from plugins.chart.panels import draw_panel, panel_rows
 from plugins.chart.plot import Plot
+from plugins.chart.profile import draw_profile, profile
 from plugins.chart.scale import round_up
-from plugins.chart.study_lines import draw_legend, draw_studies, studied
+from plugins.chart.studies import PROFILE, Study
+from plugins.chart.study_lines import Drawn, draw_legend, draw_studies, studied
 from plugins.chart.timeline import Slot, Timeline, moment_text, slot_at
 from screens.pane import Desk
 from workstation.clock import MILLISECOND, SECOND
@@ -189,7 +191,8 @@ class ChartPane(ChartMoving):
         last_row = drawing.row(float(last))
         if last_row is not None:
             canvas.rule(last_row, 0, plot.columns, "┈", Paint.LAST)
-        drawn = studied(studies, timeline.series, plot)
+        profiled = self._profile(canvas, studies, plot)
+        drawn = [*profiled, *studied(studies, timeline.series, plot)]
         over = [one for one in drawn if not one.study.has_panel]
         beneath = [one for one in drawn if one.study.has_panel]
         draw_studies(canvas, over, plot, self.scale, ZOOMS[zoom][1] // 2)
@@ -223,6 +226,14 @@ class ChartPane(ChartMoving):
             drawing.label(staged_level(self.staged, instrument))
         drawing.legend(self._legend(instrument, plot, index, preview, told))
         return canvas
+
+    def _profile(self, canvas: Canvas, studies: Sequence[Study], plot: Plot) -> list[Drawn]:
+        """Draw the volume profile, if it is wanted; its point of control is a line like those of the studies."""
+        wanted = next((study for study in studies if study.kind == PROFILE), None)
+        if wanted is None or (found := profile([slot.bar for slot in plot.slots], self.scale)) is None:
+            return []
+        draw_profile(canvas, found, plot)
+        return [Drawn(wanted, [[self.scale.price(found.most)] * len(plot.slots)], Paint.STUDY_4)]
 
     def _lay_out(self, instrument: Instrument, timeline: Timeline, newest: Bar, ours: _Ours, rows: int) -> Plot:
         """Choose slots and scale, and give the axis the columns that its prices need."""
@@ -271,7 +282,7 @@ class ChartPane(ChartMoving):
         """What is staged and the first objection to it, or what came of the last command, or a bar's figures."""
         draft = self.draft()
         if draft is not None:
-            return staged_parts(draft, instrument, preview, self.takes(), self.width - 2)
+            return staged_parts(draft, instrument, preview, self.takes(), self.width - 2, self.staged_exits(draft))
         if isinstance(self.staged, Moved):
             return moved_parts(self.staged, instrument, self.takes(), self.width - 2)
         if told[0]:

@@ -1,7 +1,7 @@
-"""Studies: moving averages, Bollinger bands and the session's VWAP over the candles, RSI and MACD in panels beneath
-them; as typed, and those over the candles as numbers.
+"""Studies: averages, Bollinger bands, the session's VWAP and the volume profile over the candles, RSI and MACD in
+panels beneath them; as typed, and those over the candles as numbers.
 
-    sma 20 · ema 50 · bb 20 2 · vwap · rsi 14 · macd 12 26 9
+    sma 20 · ema 50 · bb 20 2 · vwap · vp · rsi 14 · macd 12 26 9
 
 Intervals without a trade count for nothing, as in every bar series of the desk: a line keeps its value over them.
 """
@@ -23,9 +23,11 @@ _MOST = 6
 _SETTLES = 4
 #: Bars that are looked at for the beginning of the session.
 _SESSION_BARS = 5_000
-_USAGE = "Type them as sma 20, ema 50, bb 20 2, vwap, rsi 14, macd 12 26 9; none shows none."
+_USAGE = "Type them as sma 20, ema 50, bb 20 2, vwap, vp, rsi 14, macd 12 26 9; none shows none."
 #: The lengths of those that take no other number, by kind.
-_LENGTHS = {"sma": (20,), "ema": (20,), "bb": (20,), "vwap": (), "rsi": (14,), "macd": (12, 26, 9)}
+_LENGTHS = {"sma": (20,), "ema": (20,), "bb": (20,), "vwap": (), "vp": (), "rsi": (14,), "macd": (12, 26, 9)}
+#: The volume profile, which is of the bars that show and no line over them.
+PROFILE = "vp"
 #: Kinds that have a panel of their own.
 PANELS = ("rsi", "macd")
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from plugins.chart.canvas import Canvas, Paint
 from plugins.chart.oscillators import macd, rsi
 from plugins.chart.plot import Plot
-from plugins.chart.studies import Study, Values, bollinger, ema, sma, vwap
+from plugins.chart.studies import PROFILE, Study, Values, bollinger, ema, sma, vwap
 from screens.figures import shown
 from workstation.clock import SECOND
 from workstation.domain.bar import Bar
@@ -70,6 +70,8 @@ def studied(studies: Sequence[Study], series: BarSeries, plot: Plot) -> list[Dra
         if study.kind == "vwap":  # no more than its session needs
             first = plot.slots[0].bar.ts
             warm_up = min(warm_up, first % _DAY // series.interval + 1)
+        if study.kind == PROFILE:
+            continue
         bars = series.until(last, len(plot.slots) + warm_up)
         times = [bar.ts for bar in bars]
         places = [bisect_right(times, slot.bar.ts) - 1 for slot in plot.slots]

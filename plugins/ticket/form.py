@@ -57,6 +57,10 @@ class Form:
         """A stop order has a stop price; sizing by risk needs one too, which then protects what fills."""
         return self.type in WITH_STOP or self.unit is SizeUnit.RISK
 
+    @property
+    def has_exits(self) -> bool:
+        return bool(self.exit_stop or self.exit_target or self.exit_trail)
+
     def key(self) -> tuple[object, ...]:
         """Everything that the order depends on."""
         return (

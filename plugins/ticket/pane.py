@@ -25,6 +25,7 @@ from workstation.domain.plan import Plan
 from workstation.trading.command_run import prices_of, started
 from workstation.trading.commands import Prices
 from workstation.trading.errors import Refused
+from workstation.trading.plans.words import exits_text
 from workstation.trading.preview import Preview
 from workstation.trading.sizing import SizeUnit, settlement_rate
 
@@ -340,8 +341,9 @@ class TicketPane(Pane):
         return self.form.draft(instrument, self._prices(), Money(self.engine.equity(), rate), self.engine.clock.now())
 
     def _plan(self, draft: OrderDraft) -> Plan | None:
-        """The order with its exits, if it has any. Raises `Refused`."""
-        return self.form.plan(draft, self.engine.instrument(draft.instrument), self._prices())
+        """The order with its exits, else with the default ones, if it has any. Raises `Refused`."""
+        typed = self.form.plan(draft, self.engine.instrument(draft.instrument), self._prices())
+        return typed or self.desk.plan_of(draft)
 
     # -- painting
 
@@ -358,7 +360,7 @@ class TicketPane(Pane):
         key = (
             form.key(), self.instrument_id, None if book is None else book.version, engine.orders_version,
             engine.portfolio_version, engine.trading_state, engine.ready, self.armed, self.sent, self.said,
-            now // SECOND, report.size, self.size, bool(self.stale_age),
+            now // SECOND, report.size, self.size, bool(self.stale_age), self._default_exits(),
         )  # fmt: skip
         if book is not None and self.instrument_id is not None:
             self.sight.painted(now, self.instrument_id, book)
@@ -384,6 +386,9 @@ class TicketPane(Pane):
         below.show(outcome_lines)
         self.query_one("#button", SendButton).show([button(draft, self.instrument, self.armed, self.ink, self._width)])
 
+    def _default_exits(self) -> str:
+        return "" if self.instrument_id is None else self.desk.default_exits(self.instrument_id).words
+
     def _judged(self) -> tuple[OrderDraft | None, Preview | None, str]:
         """The order and its preview, or a sentence that says why there is none."""
         if not self.engine.ready:
@@ -400,6 +405,8 @@ class TicketPane(Pane):
         lines = figures(draft, preview, self.engine.position(instrument.id), instrument, self.ink, width)
         if self.form.unit is SizeUnit.RISK:
             lines += wrapped("The stop sizes the order and protects it.", "· ", self.ink.dim, width)
+        elif not self.form.has_exits and (plan := self.desk.plan_of(draft)) is not None:
+            lines += wrapped(f"By default with {exits_text(plan)}.", "· ", self.ink.text, width)
         return lines + verdicts(preview.verdicts, self.ink, width, max(1, room - len(lines)))
 
     def _outcome(self, told: set[str]) -> list[Line]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from trading_scene import BTC, Scene, scene
 
 from plugins.chart import ChartPane
+from plugins.chart.profile import profile
 from plugins.chart.studies import Study, bollinger, ema, parse_studies, sma, vwap
 from screens.testing import START
 from workstation.clock import SECOND
@@ -99,3 +100,60 @@ def test_picture_of_the_lines(snap_compare, tmp_path, size):
         assert desk.clock.now() == START
 
     assert snap_compare(desk.app, terminal_size=size, run_before=before)
+
+
+class FiveRows:
+    """Prices 10 to 15 from the bottom."""
+
+    rows = 5
+
+    def part_row(self, value, parts):
+        return int((15 - value) * parts)
+
+    def price(self, row):
+        return 14.5 - row
+
+
+def test_the_volume_profile_by_hand():
+    wide, narrow = Bar(0, 12, 14, 10.5, 13, 8.0), Bar(1, 12, 12.2, 12.1, 12.2, 10.0)
+    found = profile([wide, narrow], FiveRows())
+    assert found.volumes == [0, 2, 12, 2, 2]  # the wide bar spread over its four rows
+    assert found.most == 2
+    assert (found.top, found.bottom) == (1, 2)  # 14 of 18 is more than 70 %
+    assert profile([Bar(0, 12, 14, 11, 13, 0.0)], FiveRows()) is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.floats(10.01, 15), st.floats(10.01, 15), st.floats(0.01, 1e6)), min_size=1, max_size=30))
+def test_the_profile_loses_no_volume_and_its_value_area_holds_seven_tenths(raw):
+    bars = [Bar(n, a, max(a, b), min(a, b), b, volume) for n, (a, b, volume) in enumerate(raw)]
+    found = profile(bars, FiveRows())
+    whole = sum(bar.volume for bar in bars)
+    assert sum(found.volumes) == pytest.approx(whole)
+    assert sum(found.volumes[found.top : found.bottom + 1]) >= 0.7 * whole * 0.999999
+    assert found.top <= found.most <= found.bottom
+
+
+async def test_the_profile_stands_left_of_the_candles_with_its_point_of_control(tmp_path):
+    async with scene(tmp_path, ChartPane, traded=False) as (desk, pilot):
+        chart = next(iter(desk.app.workspace.panes.values()))
+        chart.settings["studies"] = "vp"
+        chart.repaint()
+        await desk.painted(pilot)
+        rows = [chart.row_text(y) for y in range(chart.plot.top + 1, chart.plot.top + chart.plot.rows)]
+        assert sum(row.startswith("█") for row in rows) > 3
+        assert "VP 63,9" in chart.row_text(chart.plot.top)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_picture_of_the_volume_profile(snap_compare, tmp_path, size):
+    desk = Scene(tmp_path, [ChartPane])
+
+    async def steps(pilot):
+        await desk.ready(pilot)
+        chart = next(iter(desk.app.workspace.panes.values()))
+        chart.settings["studies"] = "vp, vwap"
+        chart.repaint()
+        await desk.painted(pilot)
+
+    assert snap_compare(desk.app, run_before=steps, terminal_size=size)
