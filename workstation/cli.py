@@ -30,6 +30,7 @@ commands:
   backtest STRATEGY              one backtest (--candles PATH --param fast=10 --fee 0.001 --json)
   sweep STRATEGY                 a parameter sweep (--candles PATH --grid fast=5:50:5 --rank sharpe)
   search STRATEGY                parameters by Optuna (--sampler tpe --objective sharpe --trials 200), resumable
+  allocate --prices FILE         portfolio weights (--method max_ratio --risk CVaR --json; --list shows all)
   data import|download|list      candle history: files and exchanges in; check says what is wrong with it
   export TABLE                   orders, fills, positions, equity, events or log as csv, json or parquet
   keys add|list|remove           API keys of venues, encrypted on the disk or in the system's keyring
@@ -84,6 +85,7 @@ def _run(words: list[str]) -> int:
         "backtest": _backtest,
         "sweep": _sweep,
         "search": _search,
+        "allocate": _allocate,
         "data": _data,
         "keys": _keys,
         "notify": _notify,
@@ -164,6 +166,10 @@ def _parser(command: str) -> argparse.ArgumentParser:
             from workstation.notify.command_line import add_arguments as add_notify_arguments
 
             add_notify_arguments(parser)
+        case "allocate":
+            from workstation.portfolio.command_line import add_arguments as add_allocate_arguments
+
+            add_allocate_arguments(parser)
         case "plugins":
             parser.description = "The panes that are installed, and where from."
             parser.add_argument("--json", action="store_true")
@@ -340,6 +346,12 @@ def _notify(options: argparse.Namespace) -> int:
     from workstation.paths import Paths
 
     return notify(options, Paths.of(), sys.stdout.write)
+
+
+def _allocate(options: argparse.Namespace) -> int:
+    from workstation.portfolio.command_line import run
+
+    return run(options, sys.stdout.write)
 
 
 def _plugins(options: argparse.Namespace) -> int:

@@ -265,6 +265,12 @@ def _rotated(
 
 def relativistic(losses: Floats, alpha: float, kappa: float) -> float:
     """The relativistic value at risk of these losses."""
+    return float(relativistic_shares(losses, alpha, kappa) @ losses)
+
+
+def relativistic_shares(losses: Floats, alpha: float, kappa: float) -> Floats:
+    """T probabilities, the worst that the measure's divergence allows: the losses' mean by them is the measure. They
+    are the multipliers of the losses in the program. Raises `PortfolioError`."""
     program = Program()
     scale = float(np.abs(losses).max()) or 1.0
     rows = len(losses)
@@ -273,4 +279,8 @@ def relativistic(losses: Floats, alpha: float, kappa: float) -> float:
     program.equal(rows, (column, 1.0), constant=-losses / scale)
     for first, matrix in _relativistic(program, setting, column, 1.0):
         program.minimise(first, np.asarray(matrix).ravel())
-    return program.solver().solve().value * scale
+    found = program.solver().solve()
+    shares = np.abs(found.duals[:rows])
+    if found.status != "solved" or not 0.5 < float(shares.sum()) < 2:
+        raise PortfolioError("The relativistic value at risk of these returns was not found; EVaR is near it.")
+    return np.asarray(shares / shares.sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -77,13 +78,20 @@ def frontier(
     inputs = prepare(prices, problem, leave_out=leave_out)
     if not inputs.measure.frontier:
         raise PortfolioError(f"{inputs.measure.name} ({inputs.measure.code}) is not convex, so it has no frontier.")
-    weights, solver = _by_levels(inputs, points, progress, called_off)
+    line = mean_risk.corners_of(inputs) if inputs.measure.code == "MV" else None
+    if line is not None:
+        ends = [risk_value(inputs, row) for row in (line.weights[-1], line.weights[0])]
+        weights, solver = line.at_risks(_levels(ends[0], ends[1], points)), "critical line"
+    else:
+        weights, solver = _by_levels(inputs, points, progress, called_off)
     risks = np.array([risk_value(inputs, row) for row in weights])
     count = len(inputs.assets)
-    try:
-        best = _point(inputs, mean_risk.solve(inputs, "ratio"))
-    except PortfolioError:
-        best = None
+    best: Point | None = None
+    if line is None:
+        with contextlib.suppress(PortfolioError):
+            best = _point(inputs, mean_risk.best(inputs, "ratio")[0])
+    elif float(line.weights[0] @ inputs.mean) > problem.rf:
+        best = _point(inputs, line.best_ratio(problem.rf))
     held = inputs.held if problem.held else None
     return Frontier(
         problem,
@@ -107,12 +115,16 @@ def _point(inputs: Inputs, weights: Floats) -> Point:
     return Point(risk_value(inputs, weights), float(weights @ inputs.mean), weights)
 
 
+def _levels(low: float, high: float, points: int) -> Floats:
+    return np.asarray(np.linspace(low, high, points), dtype=np.float64)
+
+
 def _by_levels(
     inputs: Inputs, points: int, progress: Callable[[int, int], None] | None, called_off: Callable[[], bool]
 ) -> tuple[Floats, str]:
     """One program whose risk bound moves."""
     least, most = mean_risk.solve(inputs, "risk"), mean_risk.solve(inputs, "return")
-    levels = np.linspace(risk_value(inputs, least), risk_value(inputs, most), points)
+    levels = _levels(risk_value(inputs, least), risk_value(inputs, most), points)
     built = mean_risk.build(inputs, "level")
     rows = [least]
     for done, level in enumerate(levels[1:], start=2):

@@ -10,6 +10,7 @@ import numpy as np
 from workstation.market.candles import Floats
 from workstation.portfolio.cones import Setting, bound_risk
 from workstation.portfolio.conic import Program, Solver, Term
+from workstation.portfolio.critical_line import Corners, corners
 from workstation.portfolio.inputs import Inputs
 from workstation.portfolio.problem import PortfolioError
 
@@ -163,7 +164,7 @@ def _log_return(program: Program, s: Setting, cov: Floats, scale: float, kelly: 
         )
         return [(logs, np.full((1, s.rows), 1 / s.rows / scale))]
     square = program.new()
-    factor = _root(cov).T
+    factor = root(cov).T
     one, constant = s.constant(1.0, 1)
     less = tuple((column, -np.asarray(matrix)) for column, matrix in one)
     rows = np.vstack([2 * factor])
@@ -179,7 +180,7 @@ def _log_return(program: Program, s: Setting, cov: Floats, scale: float, kelly: 
     return [(s.weights, s.mean.reshape(1, -1)), (square, np.full((1, 1), -0.5 * scale))]
 
 
-def _root(cov: Floats) -> Floats:
+def root(cov: Floats) -> Floats:
     """G with G G' = Σ, also of a singular Σ."""
     try:
         return np.asarray(np.linalg.cholesky(cov))
@@ -205,7 +206,7 @@ def _minimise(
 def _bound(program: Program, risk: tuple[Term, ...], weights: int, cov: Floats, variance: bool) -> int:
     """risk ≤ 1; the row whose constant is the bound."""
     if variance:
-        return program.norm(len(cov), ((), 1.0), (weights, np.ascontiguousarray(_root(cov).T)))
+        return program.norm(len(cov), ((), 1.0), (weights, np.ascontiguousarray(root(cov).T)))
     return program.above(1, *((column, -np.asarray(matrix, dtype=np.float64)) for column, matrix in risk), constant=1.0)
 
 
@@ -216,6 +217,28 @@ def solve(inputs: Inputs, objective: str, *, cov: Floats | None = None, measure:
     if status == "solved":
         return tidy(weights, inputs)
     raise PortfolioError(explain(inputs, objective, status))
+
+
+def best(inputs: Inputs, objective: str, *, measure: str | None = None) -> tuple[Floats, str]:
+    """N weights and the name of what found them. Raises `PortfolioError` with the constraint at fault."""
+    if (measure or inputs.measure.code) == "MV" and (line := corners_of(inputs)) is not None:
+        match objective:
+            case "risk":
+                return np.asarray(line.weights[-1]), "critical line"
+            case "return":
+                return np.asarray(line.weights[0]), "critical line"
+            case "utility" if inputs.problem.aversion > 0:
+                return line.at_lambda(1 / (2 * inputs.problem.aversion)), "critical line"
+            case "ratio" if float(line.weights[0] @ inputs.mean) > inputs.problem.rf:
+                return line.best_ratio(inputs.problem.rf), "critical line"
+    return solve(inputs, objective, measure=measure), "clarabel"
+
+
+def corners_of(inputs: Inputs) -> Corners | None:
+    """The whole mean-variance frontier, where there are only bounds on single weights and the walk finds its way."""
+    if not inputs.plain:
+        return None
+    return corners(inputs.mean, inputs.cov, inputs.lower, inputs.upper, inputs.constraints.budget)
 
 
 def tidy(weights: Floats, inputs: Inputs) -> Floats:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from workstation.market.candles import Floats
-from workstation.portfolio import mean_risk
+from workstation.portfolio import conic, mean_risk
+from workstation.portfolio.hierarchy import hierarchical
 from workstation.portfolio.inputs import Inputs, prepare
+from workstation.portfolio.parity import relaxed_risk_parity, risk_parity
 from workstation.portfolio.prices import PriceTable
 from workstation.portfolio.problem import PortfolioError, Problem
+from workstation.portfolio.risk_slopes import slope_of
 from workstation.portfolio.risks import risk_of
 
 _OBJECTIVES = {"max_ratio": "ratio", "min_risk": "risk", "max_return": "return", "max_utility": "utility"}
@@ -50,10 +53,13 @@ class Allocation:
 def allocate(prices: PriceTable, problem: Problem, *, leave_out: bool = False) -> Allocation:
     """The weights of `problem` on `prices`. With `leave_out` assets that cannot be used go with a note; else they are
     refused. Pure: the same inputs give the same weights. Raises `PortfolioError`, a sentence."""
+    if problem.method not in ("equal_weight", "inverse_volatility"):
+        conic.load()
     begun = time.perf_counter()
     inputs = prepare(prices, problem, leave_out=leave_out)
-    weights, solver, tree, order = _solve(inputs)
-    return describe(inputs, weights, solver, time.perf_counter() - begun, tree=tree, order=order)
+    found = _solve(inputs)
+    seconds = time.perf_counter() - begun
+    return describe(inputs, found.weights, found.solver, seconds, tree=found.tree, order=found.order)
 
 
 def describe(
@@ -103,32 +109,96 @@ def risk_value(inputs: Inputs, weights: Floats, measure: str | None = None) -> f
 
 
 def contributions(inputs: Inputs, weights: Floats) -> Floats:
-    """What each asset adds to the risk: wᵢ ∂risk/∂wᵢ (Euler), exact for MV, by central differences for the others."""
+    """What each asset adds to the risk: wᵢ ∂risk/∂wᵢ, which sum to the risk (Euler)."""
     if inputs.measure.code == "MV":
         marginal = inputs.cov @ weights
         total = math.sqrt(max(float(weights @ marginal), 0.0))
         return np.asarray(weights * marginal / total) if total > 0 else np.zeros(len(weights))
-    step = 1e-5
-    parts = np.zeros(len(weights))
-    for i in np.flatnonzero(weights):
-        up, down = weights.copy(), weights.copy()
-        up[i] += step
-        down[i] -= step
-        parts[i] = weights[i] * (risk_value(inputs, up) - risk_value(inputs, down)) / (2 * step)
-    return parts
+    p = inputs.problem
+    slope = slope_of(inputs.measure.code, inputs.returns @ weights, rf=p.rf, alpha=p.alpha, kappa=p.kappa)
+    parts = weights * (slope @ inputs.returns)
+    total = float(parts.sum())
+    if total == 0:
+        return np.asarray(parts)
+    return np.asarray(parts * (risk_value(inputs, weights) / total))
 
 
-def _solve(inputs: Inputs) -> tuple[Floats, str, Floats | None, tuple[int, ...]]:
-    method = inputs.method.code
-    if method in _OBJECTIVES:
-        return mean_risk.solve(inputs, _OBJECTIVES[method]), "clarabel", None, ()
+def _solve(inputs: Inputs) -> Solved:
+    method = inputs.method
     count, budget = len(inputs.assets), inputs.constraints.budget
-    match method:
+    _check_kept(inputs)
+    if method.code in _OBJECTIVES:
+        return Solved(*mean_risk.best(inputs, _OBJECTIVES[method.code]))
+    match method.code:
         case "equal_weight":
-            return np.full(count, budget / count), "closed form", None, ()
+            return Solved(np.full(count, budget / count), "closed form")
         case "inverse_volatility":
             inverse = 1 / np.sqrt(np.diag(inputs.cov))
-            return np.asarray(inverse * budget / inverse.sum()), "closed form", None, ()
+            return Solved(np.asarray(inverse * budget / inverse.sum()), "closed form")
         case "min_variance":
-            return mean_risk.solve(inputs, "risk", measure="MV"), "clarabel", None, ()
-    raise PortfolioError(f"{inputs.method.name} is not yet here.")
+            return Solved(*mean_risk.best(inputs, "risk", measure="MV"))
+        case "max_diversification":
+            return Solved(*mean_risk.best(_diversification(inputs), "ratio", measure="MV"))
+        case "max_decorrelation":
+            deviation = np.sqrt(np.diag(inputs.cov))
+            alike = replace(inputs, cov=np.asarray(inputs.cov / np.outer(deviation, deviation)))
+            return Solved(*mean_risk.best(alike, "risk", measure="MV"))
+        case "risk_parity":
+            return Solved(*risk_parity(inputs))
+        case "relaxed_risk_parity":
+            return Solved(relaxed_risk_parity(inputs), "clarabel")
+        case "worst_case":
+            from workstation.portfolio.robust import worst_inputs
+
+            return Solved(*mean_risk.best(worst_inputs(inputs), "ratio", measure="MV"))
+        case "hrp" | "herc" | "herc2" | "nco":
+            weights, tree = hierarchical(inputs, _part)
+            return Solved(weights, "tree", tree.links, tuple(tree.order.tolist()))
+    raise PortfolioError(f"{method.name} is not yet here.")
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    weights: Floats
+    solver: str
+    tree: Floats | None = None
+    order: tuple[int, ...] = ()
+
+
+def _part(inputs: Inputs, objective: str) -> Floats:
+    """A part of NCO."""
+    if objective == "risk_parity":
+        return risk_parity(inputs)[0]
+    if objective not in _OBJECTIVES:
+        raise PortfolioError(f"NCO nests {', '.join(_OBJECTIVES)} or risk_parity, not {objective!r}.")
+    return mean_risk.best(inputs, _OBJECTIVES[objective])[0]
+
+
+def _diversification(inputs: Inputs) -> Inputs:
+    """Choueifaty and Coignard 2008: the ratio of weighted volatility to portfolio volatility is a ratio whose returns
+    are the volatilities."""
+    return replace(
+        inputs, mean=np.asarray(np.sqrt(np.diag(inputs.cov))), problem=replace(inputs.problem, rf=0.0, kelly="")
+    )
+
+
+def _check_kept(inputs: Inputs) -> None:
+    """A constraint that the method does not keep is refused, not forgotten."""
+    method, c = inputs.method, inputs.constraints
+    if method.bounded:
+        return
+    bounds_there = bool((inputs.lower > 0).any() or (inputs.upper < c.budget).any())
+    there = (
+        ("bounds on single weights", bounds_there and not method.boxed),
+        ("groups", bool(c.groups)),
+        ("short selling", c.short > 0),
+        ("a number of assets", c.max_assets is not None),
+        ("a limit of turnover", c.turnover is not None),
+        ("a tracking error", c.tracking_error is not None),
+        ("a least return", c.min_return is not None and method.code != "relaxed_risk_parity"),
+    )
+    for name, is_there in there:
+        if is_there:
+            raise PortfolioError(
+                f"{method.name} does not keep {name}: take it away, or choose min_risk or max_ratio, which do."
+            )

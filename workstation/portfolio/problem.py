@@ -67,7 +67,10 @@ class Problem:
     `benchmark` those that the tracking error is measured against (equal weights where empty), `budgets` the shares of
     risk of a risk parity (equal where empty). `factors` are columns of the table that explain the others in the factor
     model; they get no weight. The hierarchical methods take `linkage`, `codependence` and, HERC and NCO, `clusters`
-    (found by themselves where None). `uncertainty` is the set of the worst-case method: "box" or "ellip".
+    (found by themselves where None); NCO optimises `nested`: min_risk, max_ratio, max_utility or risk_parity.
+    `textbook` grows the tree as in López de Prado's paper (distances between the columns of the distance matrix, leaves
+    in the order of the joins) and not as Riskfolio-Lib does (the distances themselves, neighbours as near as can be).
+    `relaxation` is the version A, B or C of the relaxed risk parity (Gambeta and Kwon 2020).
     """
 
     method: str = "max_ratio"
@@ -89,8 +92,9 @@ class Problem:
     linkage: str = "single"
     codependence: str = "pearson"
     clusters: int | None = None
-    uncertainty: str = "box"
+    nested: str = "min_risk"
     relaxation: str = "A"
+    textbook: bool = False
 
     @cached_property
     def fingerprint(self) -> str:

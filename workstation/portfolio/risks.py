@@ -106,19 +106,25 @@ def tail_gini_weights(rows: int, alpha: float, steps: int = TAIL_STEPS) -> Float
 
 
 def _entropic(x: Floats, alpha: float) -> float:
-    """min over z > 0 of z · ln(E[e^(−x/z)] / α) (Ahmadi-Javid 2012); convex in z, by golden section on ln z."""
+    z = entropic_scale(x, alpha)
+    worst = float(-x.min())
+    return z * (math.log(float(np.exp((-x - worst) / z).mean())) - math.log(alpha)) + worst
+
+
+def entropic_scale(x: Floats, alpha: float) -> float:
+    """The z > 0 at which z · ln(E[e^(−x/z)] / α) is least (Ahmadi-Javid 2012): convex in z, by golden section on
+    ln z."""
     loss = -x
     worst = float(loss.max())
     spread = float(loss.std())
     if spread == 0:
-        return worst
+        return 1e-12
 
     def value(log_z: float) -> float:
         z = math.exp(log_z)
         return z * (math.log(float(np.exp((loss - worst) / z).mean())) - math.log(alpha)) + worst
 
-    low, high = math.log(spread) - 12, math.log(spread) + 8
-    return value(_golden(value, low, high))
+    return math.exp(_golden(value, math.log(spread) - 12, math.log(spread) + 8))
 
 
 def _golden(value: Callable[[float], float], low: float, high: float) -> float:
