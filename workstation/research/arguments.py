@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workstation.market.candles import Candles
     from workstation.research.costs import Costs
     from workstation.research.recipe import Recipe
+    from workstation.research.result import Result
     from workstation.strategies.library import StrategyInfo
 
 PATHS = ("pessimistic", "optimistic", "adaptive")  # `honesty.PATHS`, which is not loaded for a help text
@@ -241,6 +242,14 @@ def guarded[T](info: StrategyInfo, work: Callable[[], T]) -> T:
                 line = f" ({info.source}, line {trace.tb_lineno})"
             trace = trace.tb_next
         raise StrategyError(f"{info.name} raised {type(error).__name__}: {error}{line}") from error
+
+
+def write_reports(options: argparse.Namespace, result: Result) -> None:
+    """The files of `--report`."""
+    for path in options.report:
+        from workstation.research.tearsheet import write_report
+
+        write_report(result, path)
 
 
 def announce(engine: str) -> None:

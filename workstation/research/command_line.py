@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workstation.research.arguments import (
@@ -15,6 +16,7 @@ from workstation.research.arguments import (
     guarded,
     native_params,
     recipe_of,
+    write_reports,
 )
 from workstation.research.printing import as_json, band_table, report, table, to_json
 from workstation.research.recorded_command import add_recorded, recorded
@@ -22,7 +24,6 @@ from workstation.research.recorded_command import add_recorded, recorded
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from pathlib import Path
 
     from workstation.research.costs import Costs
     from workstation.research.honesty import Band
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
             help="fast (event for strategies on events), if it is not said",
         )
         add_recorded(parser, market)
+        parser.add_argument("--report", action="append", default=[], type=Path, metavar="FILE", help=_FILE_HELP)
         parser.add_argument("--share", type=float, metavar="F", help=_SHARE_HELP)
         parser.add_argument("--band", action="store_true", help="the run under every path, and the trades that differ")
         return
@@ -52,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     add_workers(parser)
 
 
+_FILE_HELP = "FILE.html (a tearsheet by QuantStats), .json (everything) or .csv (the trades)"
 _SHARE_HELP = "of the equity, for each of several --candles on one account (1 / their number)"
 
 
@@ -93,6 +96,7 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
             result = found.results[options.path]
         else:
             result = guarded(info, lambda: chosen.run(recipe(), candles, costs))
+    write_reports(options, result)
     if options.json:
         write(to_json(as_json(result) | ({"band": found.as_json()} if found else {})))
     else:
@@ -110,6 +114,7 @@ def _shared(options: argparse.Namespace, info: StrategyInfo, costs: Costs, write
     recipe, candles = recipe_of(info, options), all_candles_of(options)
     shares = None if options.share is None else dict.fromkeys(candles, options.share)
     result = guarded(info, lambda: run_shared(recipe, candles, costs, shares=shares))
+    write_reports(options, result)
     write(to_json(as_json(result)) if options.json else report(result))
     return 0
 

@@ -105,7 +105,16 @@ def drawdown_spans(falls: Floats) -> list[tuple[int, int, float]]:
 
 
 def measure(equity: Floats, candles: Candles, trades: Trades, cash: float) -> dict[str, Any]:
-    """Every figure by its name. `equity` at each bar's close."""
+    """Every figure by its name. `equity` at each bar's close.
+
+    `cagr_pct`: (final / first)^(1 / years) − 1 by the calendar. `volatility_pct`: the sample deviation of returns × √
+    periods a year. `calmar`: annual return over the largest drawdown (T. Young, Calmar Ratio, Futures 20, 1991).
+    `max_drawdown_pct`, `average_drawdown_pct`: depths below the highest equity so far (M. Magdon-Ismail and A. Atiya,
+    Maximum Drawdown, Risk 17, 2004); `…_days`: from the peak to its recovery or the end; `under_water_pct`: bars below
+    a peak. `turnover`: traded value, both sides, over the mean equity. `alpha_pct`, `beta`: M. Jensen, The Performance
+    of Mutual Funds, Journal of Finance 23 (1968), the market being what the candles themselves did. The others have
+    functions of their own, or stand in `trade_figures`.
+    """
     periods = periods_per_year(candles)
     ends = period_ends(candles)
     returns = level_returns(equity[ends])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workstation.research.arguments import costs_of, guarded, recipe_of
+from workstation.research.arguments import costs_of, guarded, recipe_of, write_reports
 from workstation.research.printing import as_json, report, to_json
 
 if TYPE_CHECKING:
@@ -53,5 +53,6 @@ def recorded(options: argparse.Namespace, info: StrategyInfo, write: Callable[[s
         close = getattr(tape, "close", None)
         if close is not None:
             close()
+    write_reports(options, result)
     write(to_json(as_json(result)) if options.json else report(result))
     return 0

@@ -94,3 +94,50 @@ def walk_forward(
 def stitched(steps: Sequence[Step]) -> Floats:
     """The equity out of sample, one number a bar from the first test bar on."""
     return np.concatenate([step.equity for step in steps]) if steps else np.empty(0)
+
+
+@dataclass(frozen=True, eq=False)
+class HoldOut:
+    """The best parameters of the first part of the bars, traded on the rest that the search never saw. `kept` is the
+    figure out of sample over that in sample; NaN where that says nothing."""
+
+    step: Step
+    rank: str
+
+    @property
+    def kept(self) -> float:
+        inside, outside = self.step.inside, self.step.outside
+        return outside / inside if inside > 0 else float("nan")
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.step.params is None:
+            return f"No parameters have a {self.rank} in sample: nothing was traded."
+        told = f"{self.rank} {self.step.inside:.2f} in sample, {self.step.outside:.2f} on what was held out"
+        if not self.step.inside > 0:
+            return f"Worthless before it began: {told}."
+        if self.kept >= 0.5:
+            return f"Holds: {told}."
+        return f"Weaker: {told}." if self.kept > 0 else f"Fails: {told}."
+
+
+def hold_out(
+    make: Maker,
+    candles: Candles,
+    combinations: Sequence[Mapping[str, Any]],
+    costs: Costs,
+    *,
+    share: float = 0.3,
+    rank: str = "sharpe",
+    cancelled: Callable[[], bool] = lambda: False,
+) -> HoldOut | None:
+    """Choose on the first 1 − `share` of the bars, trade the rest once. None if it was cancelled. Raises
+    `BacktestError`."""
+    if not 0 < share < 1:
+        raise BacktestError(f"The part that is held out is between 0 and 1, not {share:g}.")
+    test = max(2, round(len(candles) * share))
+    train = len(candles) - test
+    walked = walk_forward(make, candles, combinations, costs, train=train, test=test, rank=rank, cancelled=cancelled)
+    step = next(walked, None)
+    return None if step is None else HoldOut(step, rank)

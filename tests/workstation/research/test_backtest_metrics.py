@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import empyrical
 import numpy as np
 import pytest
@@ -181,3 +183,45 @@ def test_monthly_table_and_splits_add_up(daily: Result) -> None:
         assert sum(part["n_trades"] for part in parts.values()) == len(daily.trades)
     assert list(splits.split(daily, "side")) == ["long", "short"]
     assert list(splits.split(daily, "hour")) == ["12"]  # every bar opens at 12:26
+
+
+def test_the_monthly_table_worked_by_hand() -> None:
+    """31 days of January 1970 from 100 to 110, February to 99, and one day of March."""
+    days = 31 + 28 + 1
+    equity = np.concatenate([np.linspace(100, 110, 31), np.linspace(108, 99, 28), [100.98]])
+    bars = candles([(100, 130, 90, 100)] * days, interval=DAY)
+    none = Trades.of(np.empty((0, 4), np.int64), np.empty((0, 7)))
+    result = Result("hand", {}, "fast", bars, Costs(cash=100.0), none, equity)
+    assert splits.monthly_returns(result) == {1970: {1: pytest.approx(10), 2: pytest.approx(-10), 3: pytest.approx(2)}}
+
+
+def test_splits_worked_by_hand() -> None:
+    """Bars by the hour from Thursday 1970-01-01 00:00: entries at 01, 03 and 06 o'clock."""
+    bars = candles([(100, 130, 90, 100)] * 10)
+    result = Result("hand", {}, "fast", bars, Costs(cash=100.0), hand(), np.full(10, 100.0))
+    by_hour = splits.split(result, "hour")
+    assert {hour: part["expectancy"] for hour, part in by_hour.items()} == {"01": 20, "03": -10, "06": 5}
+    assert splits.split(result, "weekday")["Thu"]["n_trades"] == 3
+    by_side = splits.split(result, "side")
+    assert by_side["long"]["win_rate_pct"] == 100
+    assert by_side["short"]["average_loss"] == -10
+    assert {tag: part["n_trades"] for tag, part in splits.split(result, "tag").items()} == {
+        "signal": 1, "stop": 1, "target": 1,
+    }  # fmt: skip
+
+
+def test_no_figure_is_without_its_check(daily: Result) -> None:
+    """Every name that `measure` gives is compared above with a library or a hand-worked example."""
+    text = Path(__file__).read_text("utf-8")
+    trivial = {"bars", "initial_equity"}
+    unchecked = [name for name in daily.metrics if name not in trivial and f'"{name}"' not in text]
+    assert unchecked == []
+
+
+def test_minutes_say_nothing_of_a_year() -> None:
+    bars = candles([(100, 130, 90, 100)] * 10, interval=60_000_000_000)
+    equity = np.linspace(100, 150, 10)
+    none = Trades.of(np.empty((0, 4), np.int64), np.empty((0, 7)))
+    m = metrics.measure(equity, bars, none, 100.0)
+    assert m["return_pct"] == pytest.approx(50)
+    assert np.isnan(m["cagr_pct"])

@@ -82,3 +82,31 @@ def test_plateau_score() -> None:
     assert plateau_score(flat, (2, 2)) == 1
     assert plateau_score(flat | {(2, 2): 4.0}, (2, 2)) == 0.25
     assert math.isnan(plateau_score({(0, 0): 1.0}, (0, 0)))
+
+
+def test_a_strategy_that_was_fitted_to_noise_is_caught_and_named() -> None:
+    """The best of two hundred crosses on a market without memory shines, and every judge says what it is."""
+    from tests.support.bars import random_walk
+    from workstation.market.candles import Floats
+    from workstation.research.costs import Costs
+    from workstation.research.metrics import level_returns, periods_per_year
+    from workstation.research.sweep import best_row, grid, sweep
+    from workstation.research.walk_forward import hold_out
+    from workstation.strategies.shipped.sma_cross import SmaCross
+
+    day = 86_400_000_000_000
+    walk, costs = random_walk(1_200, seed=21, interval=day), Costs()
+    wanted = [c | {"direction": "both"} for c in grid(SmaCross, {"fast": [*range(2, 22)], "slow": [*range(25, 75, 5)]})]
+    kept: dict[int, Floats] = {}
+    rows = list(sweep(SmaCross, walk, wanted, costs, workers=1, keep=kept.__setitem__))
+    best = best_row(rows, "sharpe")
+    assert best is not None
+    assert best.metrics["sharpe"] > 0.5  # it looks like something
+    returns = {index: level_returns(levels) for index, levels in kept.items()}
+    fitted = backtest_overfitting(np.column_stack([returns[index] for index in sorted(returns)]))
+    assert fitted.verdict.startswith(("Overfitted", "Doubtful"))
+    ratios = [row.metrics["sharpe"] / periods_per_year(walk) ** 0.5 for row in rows]
+    assert deflated_sharpe(returns[best.index], ratios) < 0.95
+    held = hold_out(SmaCross, walk, wanted, costs, share=0.4)
+    assert held is not None
+    assert held.verdict.startswith(("Fails", "Weaker"))

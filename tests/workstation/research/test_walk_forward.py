@@ -65,3 +65,21 @@ def test_it_can_be_cancelled() -> None:
 
     steps = walk_forward(SmaCross, WALK, COMBINATIONS, COSTS, train=400, test=100, cancelled=cancelled)
     assert len(list(steps)) < 6
+
+
+def test_what_is_held_out_is_traded_once_with_the_parameters_of_the_rest() -> None:
+    from workstation.research.sweep import best_row, sweep
+    from workstation.research.walk_forward import hold_out
+
+    walk = random_walk(1_000, seed=6)
+    wanted = grid(SmaCross, {"fast": [3, 5, 8], "slow": [15, 25]})
+    found = hold_out(SmaCross, walk, wanted, Costs(), share=0.25)
+    assert found is not None
+    assert (found.step.fold.split, found.step.fold.end) == (750, 1_000)
+    best = best_row(list(sweep(SmaCross, walk.slice(0, 750), wanted, Costs(), workers=1)), "sharpe")
+    assert best is not None
+    assert (found.step.params, found.step.inside) == (best.params, best.metrics["sharpe"])
+    assert len(found.step.equity) == 250
+    assert found.verdict.split(":")[0] in ("Holds", "Weaker", "Fails", "Worthless before it began")
+    with pytest.raises(BacktestError, match="between 0 and 1"):
+        hold_out(SmaCross, walk, wanted, Costs(), share=1.5)
