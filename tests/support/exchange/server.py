@@ -153,6 +153,20 @@ class LoopbackExchange:
         """Its addresses by their place in ccxt's `urls` ("api.ws.spot"), as the settings of a venue name them."""
         return dict(_flat(self.dialect.config(self.address)["urls"]))
 
+    def profile(self, name: str = "loop", mode: str = "live", symbols: Iterable[str] = (), **terms: Any) -> str:
+        """A profile of the config file (TOML) for a desk on it; the venue is called LOOP. Its key goes into
+        the environment as TWSKEY_LOOP_KEY and TWSKEY_LOOP_SECRET."""
+        import tomlkit
+
+        venue = {
+            "exchange": self.name,
+            "symbols": list(symbols) or [instrument.symbol for instrument in self.floor.instruments.values()],
+            **terms,
+            "urls": self.places(),
+            "options": self.dialect.config(self.address)["options"],
+        }
+        return tomlkit.dumps({"profiles": {name: {"mode": mode, "venues": {"loop": venue}}}})
+
     def tells(self, login: str = "main") -> bool:
         """Whether anybody is being told of the account's orders and fills."""
         account = self.floor.account(login)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 
 from aiohttp import WSMsgType, web
@@ -69,7 +70,8 @@ class Socket:
                 if message.type is WSMsgType.TEXT:
                     listener(self, message.data)
                 elif message.type is WSMsgType.PING:
-                    await self._answer.pong(message.data)
+                    with contextlib.suppress(ConnectionError, RuntimeError):
+                        await self._answer.pong(message.data)
         finally:
             sender.cancel()
 

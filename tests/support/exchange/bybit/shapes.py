@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.support.exchange.bybit.listing import category, wire_symbol
-from tests.support.exchange.floor import Account, Record
+from tests.support.exchange.floor import CENT, Account, Record
 from workstation.domain import events as e
 from workstation.domain import margin
 from workstation.domain.fill import Fill, Liquidity
@@ -195,11 +195,12 @@ def funding_json(account: Account, entry: e.FundingPaid) -> dict[str, Any]:
 
 
 def wallet_json(account: Account) -> dict[str, Any]:
+    """Money with eight decimals, as the wire has it."""
     coins = []
     worth = free_worth = ZERO
     for currency in account.currencies:
-        total, free = account.total(currency), account.free(currency)
-        profit = _profit(account, currency)
+        total, free = (divide(each, Decimal(1), CENT) for each in (account.total(currency), account.free(currency)))
+        profit = divide(_profit(account, currency), Decimal(1), CENT)
         coins.append(
             {
                 "coin": currency,
