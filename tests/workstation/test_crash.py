@@ -66,7 +66,7 @@ def crash_rounds(home: Path, rounds: int) -> None:
         ids, states = trade_and_crash(home, chance)
         promised |= ids
         checker = tws(home, "crash_checker.py")
-        output, errors = checker.communicate(timeout=90)
+        output, errors = checker.communicate(timeout=300)
         assert checker.returncode == 0, errors
         shown = json.loads(output.splitlines()[-1])
         where = f"after crash {number}"

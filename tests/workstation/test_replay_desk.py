@@ -152,3 +152,19 @@ async def test_the_kill_switch_works_while_the_replay_stands_still(tmp_path: Pat
             while engine.kill_status.finished is None:
                 await asyncio.sleep(0.01)
         assert engine.open_orders() == []
+
+
+async def test_the_chart_has_the_candles_from_before_a_seek(tmp_path: Path, recording: Path) -> None:
+    async with replaying(tmp_path, recording) as engine:
+        assert engine.replay is not None
+        play(engine, 30)
+        before = engine.bar_series(PERP, 5 * SECOND).last(99)
+        engine.replay.seek(START + 45 * SECOND)
+        after = engine.bar_series(PERP, 5 * SECOND).last(99)
+        assert [(bar.ts, bar.close) for bar in after[: len(before) - 1]] == [(bar.ts, bar.close) for bar in before[:-1]]
+        engine.replay.seek(START + 20 * SECOND)
+        bars = engine.bar_series(PERP, 5 * SECOND).last(99)
+        assert (bars[0].ts, bars[0].high) == (before[0].ts, before[0].high)
+        assert bars[-1].ts < START + 20 * SECOND, "nothing of what is still to come"
+        market = engine.market(PERP)
+        assert market.last is None or market.last.ts <= START + 20 * SECOND

@@ -42,7 +42,8 @@ class MarketSource(Protocol):
         ...
 
     def history(self, instrument: InstrumentId, interval: int, count: int) -> Sequence[Bar]:
-        """Up to `count` closed bars of `interval` ns that end before `start`, oldest first; empty if there are none."""
+        """Up to `count` bars of `interval` ns from before `start`, or before the moment that was last sought, oldest
+        first; the last one may still be forming. Empty if there are none."""
         ...
 
 

@@ -10,11 +10,12 @@ import msgspec
 from workstation.clock import SECOND
 from workstation.domain.bar import Bar
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.market import BookSnapshot, BookStale, MarketEvent
+from workstation.domain.market import BookSnapshot, BookStale, MarketEvent, Trade
 from workstation.market.book import OrderBook
 from workstation.market.recording.chunks import ChunkDecoder, apply
 from workstation.market.recording.errors import DamagedFrame
 from workstation.market.recording.frames import Frame, FrameStore, Kind
+from workstation.market.recording.past import RecordedPast
 
 
 class RecordingSource:
@@ -33,6 +34,7 @@ class RecordingSource:
         self._damaged = False  # since the last checkpoint
         self._notices: list[str] = []
         self.instruments: Sequence[Instrument] = tuple(store.instruments)
+        self._past = RecordedPast(self.instruments, self._frame, self._read)
         first = store.frame(0)
         self.start = store.end if first is None else first.first
 
@@ -70,12 +72,18 @@ class RecordingSource:
             except DamagedFrame:
                 number = self._store.checkpoint_before(self._frame(number).last - 1)
         self._number, self._events, self._at, self._damaged = number + 1, (), 0, False
+        trades = []
         for event in self.until(ts):
-            apply(books, event)
+            if isinstance(event, Trade):
+                trades.append(event)
+            else:
+                apply(books, event)
+        self._past.stand_at(ts, max(0, number), trades)
         return [book.snapshot() for book in books.values() if book.stale is None]
 
     def history(self, instrument: InstrumentId, interval: int, count: int) -> Sequence[Bar]:
-        return ()
+        """What the recording holds before the moment that was last sought; its beginning has nothing before it."""
+        return self._past.bars(instrument, interval, count)
 
     def _frame(self, number: int) -> Frame:
         frame = self._store.frame(number)

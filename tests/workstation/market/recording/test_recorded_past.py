@@ -1,0 +1,98 @@
+"""After a seek the candles are those of a replay that was played up to that moment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from tests.support.desk import BTC, ETH, PERP, START
+from workstation.clock import SECOND, SimClock
+from workstation.domain.bar import Bar
+from workstation.market.bars import INTERVALS
+from workstation.market.data import MarketData
+from workstation.market.demo import DemoMarket
+from workstation.market.recording import RecordingWriter, open_recording
+from workstation.market.recording import past as recorded_past
+
+MINUTES = 6
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "minutes.tws"
+    source = DemoMarket(7, START)
+    writer = RecordingWriter(path, source.instruments, SimClock(START))
+    for event in source.until(START + MINUTES * 60 * SECOND):
+        writer.write(event)
+    writer.close()
+    return path
+
+
+def played(recording: Path, seconds: list[float], begin: float | None = None) -> list[dict[tuple[str, str], list[Bar]]]:
+    """The bars of a market after a seek to `begin` (or from the start), at each of the moments."""
+    source = open_recording([recording])
+    try:
+        market = MarketData(source.instruments, source.history)
+        if begin is not None:
+            for book in source.seek(START + round(begin * SECOND)):
+                market.apply(book)
+        found = []
+        for moment in seconds:
+            for event in source.until(START + round(moment * SECOND)):
+                market.apply(event)
+            found.append(
+                {
+                    (name, interval): market.markets[name].candles.series(INTERVALS[interval]).last(500)
+                    for name in (BTC, ETH, PERP)
+                    for interval in ("5s", "15s", "1m", "1h")
+                }
+            )
+        return found
+    finally:
+        source.close()
+
+
+def assert_same(bars: list[Bar], expected: list[Bar]) -> None:
+    assert [(b.ts, b.open, b.high, b.low, b.close, b.closed) for b in bars] == [
+        (b.ts, b.open, b.high, b.low, b.close, b.closed) for b in expected
+    ]
+    assert [bar.volume for bar in bars] == pytest.approx([bar.volume for bar in expected])
+
+
+@pytest.mark.parametrize("moment", [0.0, 61.7, 180.0, 203.3, MINUTES * 60.0])
+@pytest.mark.parametrize("then", [0.0, 48.9])
+def test_candles_after_a_seek(recording: Path, moment: float, then: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorded_past, "_EVENTS_A_TIME", 1_000_000)
+    there = min(moment + then, MINUTES * 60.0)
+    expected = played(recording, [there])[0]
+    bars = played(recording, [moment, there] if then else [there], begin=moment)[-1]
+    for key, shown in bars.items():
+        end = START + round(there * SECOND)
+        for bars_of in (shown, expected[key]):  # the last bar has closed by the clock, whether or not a trade said so
+            if bars_of and bars_of[-1].ts + INTERVALS[key[1]] <= end:
+                bars_of[-1] = replace(bars_of[-1], closed=True)
+        assert_same(shown, expected[key])
+
+
+def test_what_is_too_much_at_once_is_left_out_and_no_bar_is_a_part_of_itself(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = played(recording, [350.0])[0][BTC, "15s"]
+    monkeypatch.setattr(recorded_past, "_EVENTS_A_TIME", 3_000)
+    source = open_recording([recording])
+    source.seek(START + 350 * SECOND)
+    few = source.history(BTC, 15 * SECOND, 500)
+    assert 0 < len(few) < len(expected)
+    assert_same(list(few), expected[-len(few) :])
+    for _ in range(100):  # each question reads on
+        more = source.history(BTC, 15 * SECOND, 500)
+    assert_same(list(more), expected)
+    source.close()
+
+
+def test_the_beginning_has_no_past(recording: Path) -> None:
+    source = open_recording([recording])
+    assert list(source.history(BTC, 60 * SECOND, 500)) == []
+    source.close()
