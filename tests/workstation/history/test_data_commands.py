@@ -13,7 +13,7 @@ import pytest
 from tests.support.bars import HOUR, RECORDED, random_walk, recorded
 from workstation.cli import main
 from workstation.market.candles import Candles
-from workstation.research.command_line import _candles
+from workstation.research.arguments import candles_of
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +56,8 @@ def test_a_recording_is_imported_by_its_name_and_tested_by_its_name(capsys: pyte
     bars = recorded("binance_BTC-USDT_4h")
     assert main(["data", "import", str(file)]) == 0
     assert "binance:BTC-USDT:4h: 499 rows added" in capsys.readouterr().out
-    backtest = argparse.Namespace(candles="binance:BTC-USDT:4h", peer=None)
-    assert _candles(backtest).fingerprint() == bars.fingerprint()
+    backtest = argparse.Namespace(candles=["binance:BTC-USDT:4h"], peer=None)
+    assert candles_of(backtest).fingerprint() == bars.fingerprint()
 
 
 def test_unusable_files_are_refused_with_a_report_and_store_nothing(
@@ -148,3 +148,29 @@ def test_the_timeframe_is_told_by_the_rows_where_nothing_else_tells_it(
     frame(random_walk(50, interval=HOUR // 4)).to_csv(tmp_path / "x.csv", index=False)
     assert main(["data", "import", str(tmp_path / "x.csv"), "--symbol", "sol_usdt"]) == 0
     assert "file:SOL-USDT:15m" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_ten_million_rows_are_reported_and_tested(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows, rng = 10_000_000, np.random.default_rng(1)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 1e-4, rows)))
+    opened = np.append(100.0, close[:-1])
+    columns = {
+        "timestamp": 1_000_000_000_000 + 60_000 * np.arange(rows),
+        "open": opened,
+        "high": np.maximum(opened, close),
+        "low": np.minimum(opened, close),
+        "close": close,
+        "volume": np.ones(rows),
+    }
+    file = tmp_path / "ten.parquet"
+    pq.write_table(pa.table(columns), file)
+    del columns, close, opened
+    assert main(["data", "check", str(file)]) == 0
+    assert "10,000,000 rows of 1m" in capsys.readouterr().out
+    assert main(["backtest", "donchian", "--candles", str(file)]) == 0
+    assert "10,000,000 bars" in capsys.readouterr().out
