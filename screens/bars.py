@@ -27,6 +27,8 @@ type Part = tuple[str, Style]
 
 #: How long (ns) the status bar shows that the desk stood still.
 _STALL_SHOWN = 60 * SECOND
+#: Difference (ns) between a venue's clock and ours that the status bar shows.
+_DRIFT_SHOWN = SECOND
 type _PageText = tuple[int, list[Part]]
 
 
@@ -166,6 +168,9 @@ class StatusBar(_Bar):
             parts.append((" HALTED ", ink.badges["live"]))
         elif state == "reducing":
             parts.append((" REDUCING ", ink.badges["paper"]))
+        elif unproven := [link.venue for link in engine.links() if link.unproven]:
+            # what the venue shows has not been compared with the books: only what shrinks a position goes there
+            parts.append((f" REDUCING {' '.join(unproven)} ", ink.badges["paper"]))
         else:
             parts.append((state.upper(), ink.dim))
         return [*parts, *self._breakers()]
@@ -239,6 +244,8 @@ class StatusBar(_Bar):
                 parts.append((f" {link.state}", colour))
             elif ages:
                 parts.append((f" {age(old) if old is not None else '–':>4}", ink.dim if colour is ink.good else colour))
+            if abs(link.drift) > _DRIFT_SHOWN:
+                parts.append((f" clock {link.drift / SECOND:+.1f}s", ink.warning))
         return parts
 
     def _replay(self) -> list[Part]:

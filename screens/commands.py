@@ -33,6 +33,7 @@ class DeskCommands:
         self.app = app
         self._killed_at: float | None = None  # monotonic seconds of the first press: the trader's time, not a replay's
         self._kill_failure = ""
+        self._gone_live = False  # whether the trader has typed the venues' names in this session
         #: More entries of the palette, asked for whenever it opens.
         self.palette_sources: list[Callable[[], Sequence[Entry]]] = []
 
@@ -97,7 +98,25 @@ class DeskCommands:
         return action.keys if action is not None else ()
 
     def do_arm(self) -> None:
-        self.app.armed = not self.app.armed
+        live = self.app.engine.mode == "live" and self.app.desk_settings.live.confirm == "session"
+        if live and not self.app.armed and not self._gone_live:
+            self._ask_live()
+            return
+        self._arm(not self.app.armed)
+
+    def _ask_live(self) -> None:
+        from screens.live_dialog import LiveDialog
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._gone_live = True
+                self.app.engine.log.warning("desk", "Live trading was confirmed by the trader for this session.")
+                self._arm(True)
+
+        self.app.push_screen(LiveDialog(self.app.engine), answered)
+
+    def _arm(self, armed: bool) -> None:
+        self.app.armed = armed
         self.app.toast("ARMED: trading keys send orders." if self.app.armed else "DISARMED: trading keys do nothing.")
 
     def do_reducing(self) -> None:

@@ -58,7 +58,7 @@ def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None, stor
             instruments,
             clock,
             settings.account.opening(name),
-            latency=_latency(settings),
+            latency=latency_of(settings),
             ledger=paths.data / f"demo-{name.lower()}.sqlite",
         )
         for name, instruments in by_venue.items()
@@ -167,7 +167,7 @@ def open_store(path: Path, mode: str, clock: Clock) -> Store:
     return Store.open(path, mode, clock_now=clock.now)
 
 
-def _latency(settings: Settings) -> LatencyModel:
+def latency_of(settings: Settings) -> LatencyModel:
     order, report, jitter = (
         round(ms * MILLISECOND)
         for ms in (settings.latency.order_ms, settings.latency.report_ms, settings.latency.jitter_ms)

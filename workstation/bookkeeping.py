@@ -1,4 +1,4 @@
-"""The desk's own books: what is brought to what the venues show, and what the store keeps beside the journal."""
+"""The desk's own books: money that came or went, and what the store keeps beside the journal."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from workstation.domain.numbers import ZERO, add, multiply, subtract
 from workstation.log import DeskLog, LogEntry
 from workstation.trading.gateway import Journal
 from workstation.trading.kill_status import KillStatus
-from workstation.trading.reconcile import Reconciler
-from workstation.venues.contract import Venue
 
 if TYPE_CHECKING:
     from workstation.store.store import Store
@@ -27,14 +25,13 @@ DESK = "desk"
 
 
 class Bookkeeper:
-    """Compares the store with the venues, keeps equity snapshots, log and receipts, and reckons the day's profit."""
+    """Books money that came or went, keeps equity snapshots, log and receipts, and reckons the day's profit."""
 
     def __init__(
         self,
         *,
         desk: DeskView,
         journal: Journal,
-        reconciler: Reconciler,
         log: DeskLog,
         currency: str,
         store: Callable[[], Store | None],
@@ -43,7 +40,6 @@ class Bookkeeper:
         self._desk = desk
         self._core = desk.core
         self._journal = journal
-        self._reconciler = reconciler
         self._log = log
         self._currency = currency
         self._opened = store
@@ -55,36 +51,7 @@ class Bookkeeper:
         store = self._opened()
         return None if store is None or store.failure is not None else store
 
-    # Bringing the store to what the venues show.
-
-    async def compare(self, venue: Venue, caught_up: Callable[[str], None]) -> None:
-        """Orders and fills first, then money, each difference in the log; `caught_up` is called in between, when what
-        the desk missed is booked, or could not be."""
-        core = self._core
-        opened = venue.name in core.portfolio.accounts
-        try:
-            try:
-                await self._reconciler.venue(venue)
-            finally:
-                caught_up(venue.name)
-            balances = await venue.balances()
-            positions = await venue.positions()
-        except Exception as error:
-            self._log.error("orders", f"{venue.name} could not be compared with the store: {error!r}")
-            return
-        account = core.portfolio.accounts.get(venue.name)
-        for currency in sorted({*balances, *(account.balances if account else ())}):
-            amount = subtract(balances.get(currency, ZERO), core.portfolio.balance(venue.name, currency))
-            if amount:
-                reason = "correction to what the venue shows" if opened else "opening balance"
-                self.adjust(venue.name, currency, amount, reason)
-        for instrument in {*positions, *(p.instrument for p in self._desk.positions())}:
-            terms = core.instruments.get(instrument)
-            if terms is None or terms.is_spot or terms.venue != venue.name:
-                continue
-            shown, ours = positions.get(instrument, ZERO), self._desk.position(instrument).quantity
-            if shown != ours:
-                self._log.error("orders", f"{venue.name} shows a position of {shown} in {instrument}, the desk {ours}.")
+    # Money that came or went.
 
     def adjust(self, venue: str, currency: str, amount: Decimal, reason: str) -> None:
         """Book money that came or went."""

@@ -226,9 +226,20 @@ def _bare_engine(options: argparse.Namespace, settings: Settings, paths: Paths) 
         if not 0.1 <= options.speed <= 100:
             raise SettingsError(f"--speed must be between 0.1 and 100, not {options.speed:g}.")
         return replay_desk(settings, paths, options.replay, options.speed, options.loop)
+    if settings.mode in ("paper", "live"):
+        from workstation import real_desks
+
+        make = real_desks.live_desk if settings.mode == "live" else real_desks.paper_desk
+        return make(settings, paths, _profile(options))
     if settings.mode != "demo":
-        raise SettingsError(f"The mode {settings.mode} has no venue yet: this version trades on demo and replay.")
+        raise SettingsError("A replay desk is opened with tws --replay PATH.")
     return demo_desk(settings, paths)
+
+
+def _profile(options: argparse.Namespace) -> str | None:
+    import os
+
+    return options.profile or os.environ.get("TWS_PROFILE") or None
 
 
 def _desk(options: argparse.Namespace) -> int:
@@ -275,14 +286,16 @@ def _kill(options: argparse.Namespace) -> int:
     except SettingsError as error:  # no mistake in a file may keep the kill switch from working
         print(f"tws: {error} The kill goes on with the settings that come with tws.", file=sys.stderr)
         settings, paths = Settings(), Paths.of()
-    mode = options.mode or settings.mode
+    mode, profile = options.mode or settings.mode, _profile(options)
 
     def say(sentence: str) -> None:
         print(sentence, file=sys.stderr if options.json else sys.stdout, flush=True)
 
     reports = [
-        OutsideKill(settings, paths, mode, store, flatten=options.flatten, wait=options.wait, say=say).run()
-        for store in stores_of(mode, paths)
+        OutsideKill(
+            settings, paths, mode, store, flatten=options.flatten, wait=options.wait, say=say, profile=profile
+        ).run()
+        for store in stores_of(mode, paths, profile)
     ]
     if options.json:
         print(msgspec.json.encode(reports).decode())

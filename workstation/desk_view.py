@@ -28,7 +28,7 @@ from workstation.trading.plans import rows
 from workstation.trading.portfolio import Equity
 from workstation.trading.preview import Preview, preview
 from workstation.trading.results import DayResult, OwnerResult, day_results, owner_results
-from workstation.venues.contract import LinkState, ShowsQueue, Venue
+from workstation.venues.contract import LinkState, RealLink, ShowsQueue, Venue
 from workstation.watch.stalls import Stall
 
 #: Of an engine without settings.
@@ -36,11 +36,18 @@ _STALE_AFTER_MS = 5_000
 
 
 class Link(msgspec.Struct, frozen=True):
-    """A venue's connection; `last_data` is UTC ns of its newest market data, 0 before the first."""
+    """A venue's connection; `last_data` is UTC ns of its newest market data, 0 before the first.
+
+    `said`: why a real venue's link is as it is; `drift`: its clock less ours in ns; `unproven`: why its orders and
+    money may differ from the desk's books.
+    """
 
     venue: str
     state: LinkState
     last_data: int
+    said: str = ""
+    drift: int = 0
+    unproven: str = ""
 
 
 class DeskView:
@@ -271,7 +278,13 @@ class DeskView:
         for market in self._market.markets.values():
             venue = market.instrument.venue
             newest[venue] = max(newest[venue], market.updated_at)
-        return [Link(name, venue.link, newest[name]) for name, venue in self.venues.items()]
+        return [self._link(name, venue, newest[name]) for name, venue in self.venues.items()]
+
+    def _link(self, name: str, venue: Venue, newest: int) -> Link:
+        unproven = self.core.unproven.get(name, "")
+        if isinstance(venue, RealLink):
+            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven)
+        return Link(name, venue.link, newest, unproven=unproven)
 
     def queue_ahead(self, client_id: ClientOrderId) -> Decimal | None:
         """Quantity in front of a resting order of ours, where the venue can tell."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from workstation.bookkeeping import DESK, Bookkeeper
 from workstation.bus import Bus, Subscription
 from workstation.clock import Clock
+from workstation.comparisons import Comparisons
 from workstation.desk_commands import DeskCommands
 from workstation.domain.events import (
     ORDER_EVENTS,
@@ -171,10 +172,21 @@ class Engine(DeskCommands):
         self._books = Bookkeeper(
             desk=self,
             journal=self,
-            reconciler=self._reconciler,
             log=self.log,
             currency=currency,
             store=lambda: self._store,
+        )
+        self.comparisons = Comparisons(
+            desk=self,
+            reconciler=self._reconciler,
+            gateway=self.gateway,
+            books=self._books,
+            log=self.log,
+            caught_up=self._caught_up,
+            get_setting=self.get_setting,
+            set_setting=self.set_setting,
+            every=120.0 if settings is None else settings.live.compare_seconds,
+            timeout=answer_timeout,
         )
         self._kill.on_receipt = self._books.keep_receipt
         self._plan_runner = PlanRunner(
@@ -251,6 +263,7 @@ class Engine(DeskCommands):
             self._door.loop = asyncio.get_running_loop()
             self._watchdog.start()
         for name, venue in self.venues.items():
+            self.comparisons.introduce(venue)
             if isinstance(venue, KeepsMargin):
                 venue.on_entry = self._reporter(name)
             await venue.connect(self._on_market, self._reporter(name))
@@ -293,12 +306,12 @@ class Engine(DeskCommands):
             stored.add_done_callback(lambda done: _pass_on(done, self._early_stored))
         elif self.core.unfinished_kill is not None:
             self._kill.resume(self.core.unfinished_kill)
-        for venue in self.venues.values():
-            await self._books.compare(venue, self._caught_up)
+        await self.comparisons.first()
         self.ready = True
         self.risk.start()
         self._tasks += [
             asyncio.create_task(self._reconciler.run(), name="reconciliation"),
+            asyncio.create_task(self.comparisons.run(), name="comparisons with the venues"),
             asyncio.create_task(self._plan_runner.run(), name="plans"),
             asyncio.create_task(self._rebalance_runner.run(), name="rebalances"),
             asyncio.create_task(self._books.keep_equity(), name="equity snapshots"),

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,6 +29,9 @@ from workstation.trading.kill_status import KillPhase
 from workstation.venues.contract import VenueError
 from workstation.watch.control import progress
 from workstation.watch.requests import Doors, HaltRequest, HaltRequests, new_request
+
+if TYPE_CHECKING:
+    from workstation.engine import Engine
 
 #: Seconds without any answer after which a desk that has the store counts as hung.
 PATIENCE = 4.0
@@ -59,10 +62,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     receipt: str = ""
 
 
-def stores_of(mode: str, paths: Paths) -> list[Path]:
-    """The stores that a kill of the mode is for: of replays those that are being played."""
+def stores_of(mode: str, paths: Paths, profile: str | None = None) -> list[Path]:
+    """The stores that a kill of the mode is for: of replays those that are being played, of paper and live desks that
+    of the profile, or without one every one that there is."""
+    if mode in ("paper", "live") and profile is None:
+        every = sorted(paths.data.glob(f"{mode}-*.sqlite"))
+        plain = paths.store(mode)
+        ledgers = [each for each in every if each.name.endswith(".ledger.sqlite")]
+        return [each for each in every if each not in ledgers] + ([plain] if plain.exists() or not every else [])
     if mode != "replay":
-        return [paths.store(mode)]
+        return [paths.store(mode, profile)]
     return [store for store in sorted((paths.data / "replays").glob("*.sqlite")) if holder(store) is not None]
 
 
@@ -84,8 +93,11 @@ class OutsideKill:
         flatten: bool,
         wait: float,
         say: Callable[[str], None],
+        profile: str | None = None,
     ) -> None:
-        """`wait`: seconds in which everything should be confirmed."""
+        """`wait`: seconds in which everything should be confirmed; `profile`: that of the settings, which name the real
+        venues that can be reached without a desk."""
+        self._profile = profile
         self._settings = settings
         self._paths = paths
         self._mode = mode
@@ -246,10 +258,10 @@ class OutsideKill:
         if self._mode == "replay":
             self._requests.remove(self._request.id)
             return self._report(Outcome.DONE, "The replay has ended, and its simulated orders with it.")
-        if self._mode != "demo":
+        if self._mode != "demo" and (not self._store.exists() or not self._reaches()):
             return self._store_alone()
         try:
-            return asyncio.run(self._as_desk(self._store))
+            return asyncio.run(self._as_desk(self._desk(self._store)))
         except StoreError as error:
             if holder(self._store) is not None:
                 return None
@@ -257,11 +269,23 @@ class OutsideKill:
         except VenueError as error:  # its ledger is another process's: a desk that just starts, say
             return self._report(Outcome.FAILED, str(error)) if self._over() else None
 
-    async def _as_desk(self, store: Path) -> Report:
-        from workstation.assembly import demo_desk
+    def _reaches(self) -> bool:
+        """Whether the settings name the real venues of this store's desk."""
+        return self._settings.mode == self._mode and self._store == self._paths.store(self._mode, self._profile)
 
+    def _desk(self, store: Path) -> Engine:
+        """A desk on the store; what it needs of real venues is asked for before any event loop runs."""
+        if self._mode == "demo":
+            from workstation.assembly import demo_desk
+
+            return demo_desk(self._settings, self._paths, store=store)
+        from workstation import real_desks
+
+        make = real_desks.live_desk if self._mode == "live" else real_desks.paper_desk
+        return make(self._settings, self._paths, self._profile, store=store)
+
+    async def _as_desk(self, engine: Engine) -> Report:
         self._tell(f"No {self._mode} desk runs: this process stops everything itself.")
-        engine = demo_desk(self._settings, self._paths, store=store)
         try:
             if not self._written:
                 engine.kill(self._request.reason) if not self._request.flatten else engine.flatten(self._request.reason)
@@ -283,16 +307,16 @@ class OutsideKill:
         """The store cannot be used: pull what the venues show, with a store that is thrown away after."""
         self._tell(f"{error} Pulling what the venues show without it.")
         with tempfile.TemporaryDirectory(prefix="tws-kill-") as folder:
-            store = Path(folder) / "demo.sqlite"
+            store = Path(folder) / self._store.name
             HaltRequests(store).write(self._request)
-            report = asyncio.run(self._as_desk(store))
+            report = asyncio.run(self._as_desk(self._desk(store)))
         text = f"{report.text} {error} Spot bought there may be left: look at the venue."
         if self._written:
             text += " The halt request stays beside the store."
         return self._report(Outcome.HALTED, text, report.receipt)
 
     def _store_alone(self) -> Report:
-        """A mode whose venues this version cannot reach."""
+        """A desk whose real venues the settings do not name."""
         from workstation.domain.events import KillRequested, TradingState, TradingStateChanged
         from workstation.store.store import Store
 
@@ -312,8 +336,8 @@ class OutsideKill:
         self._requests.remove(request.id)
         return self._report(
             Outcome.HALTED,
-            f"The {self._mode} store is HALTED and its next desk goes on with the kill. This version cannot reach "
-            f"{self._mode} venues: pull the orders there.",
+            f"The {self._mode} store is HALTED and its next desk goes on with the kill. Its venues are not in the "
+            "settings of this command: name the profile (tws kill --profile NAME), or pull the orders at the venues.",
         )
 
 

@@ -73,6 +73,12 @@ class Paths(msgspec.Struct, frozen=True):
         """Candle history: Parquet files and their catalogue, the same for all modes."""
         return self.data / "candles"
 
-    def store(self, mode: str) -> Path:
-        """The store's file of a mode ("demo", "replay", "paper", "live"): no two modes share one."""
-        return self.data / f"{mode}.sqlite"
+    @property
+    def markets(self) -> Path:
+        """What the real venues list, as they were last asked."""
+        return self.data / "markets"
+
+    def store(self, mode: str, profile: str | None = None) -> Path:
+        """The store's file of a mode ("demo", "replay", "paper", "live"): no two modes share one, nor do two profiles
+        with real venues."""
+        return self.data / (f"{mode}-{profile}.sqlite" if profile and mode in ("paper", "live") else f"{mode}.sqlite")

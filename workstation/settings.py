@@ -23,6 +23,7 @@ from workstation.domain.formats import number_style, zone_named
 from workstation.trading.limits import RiskLimits, limit_fields, limit_problem, limit_value
 from workstation.trading.order_defaults import OrderDefaults
 from workstation.trading.order_defaults import problem as order_problem
+from workstation.venues.ccxt.settings import VenueSettings
 
 type Mode = Literal["demo", "replay", "paper", "live"]
 type Rising = Literal["green", "red"]
@@ -99,6 +100,13 @@ class NotifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     templates: dict[str, str] = field(default_factory=dict)
 
 
+class LiveSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    #: Whether a live desk asks for the venue's name before it is armed: once in each session, or never.
+    confirm: Literal["session", "never"] = "session"
+    #: Seconds between two comparisons of this desk's books with what the venues show.
+    compare_seconds: Annotated[float, Meta(ge=5)] = 120.0
+
+
 class MarketSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: Market data older than this many milliseconds is shown as old.
     stale_after_ms: Count = 5_000
@@ -136,6 +144,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     order_defaults: dict[str, OrderDefaults] = field(default_factory=dict)
     #: Time of day (UTC) at which orders of the time in force DAY end, as "HH:MM".
     session_end: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "00:00"
+    #: Venues of `venues` that this desk opens; empty for all of them.
+    open_venues: tuple[str, ...] = ()
     account: AccountSettings = AccountSettings()
     risk: RiskLimits = RiskLimits()
     demo: DemoSettings = DemoSettings()
@@ -144,6 +154,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alerts: AlertSettings = AlertSettings()
     notify: NotifySettings = NotifySettings()
     market: MarketSettings = MarketSettings()
+    live: LiveSettings = LiveSettings()
+    #: Real venues of paper and live desks by name, each a table `[venues.NAME]` with `exchange = "binance"` at least.
+    venues: dict[str, VenueSettings] = field(default_factory=dict)
     #: Keys by action: one key or a list of keys in place of the action's own, for example `orders.cancel = "d"`.
     keys: dict[str, str | list[str]] = field(default_factory=dict)
 

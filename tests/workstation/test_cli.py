@@ -67,7 +67,7 @@ def test_wrong_usage_is_exit_code_2(tmp_path: Path) -> None:
         ("[risk", "not valid TOML"),
         ("[risk]\nmax_order_vale = 5", "did you mean"),
         ("[risk]\nmax_order_value = 'much'", "max_order_value must be a number"),
-        ("mode = 'live'", "has no venue yet"),
+        ("mode = 'live'", "A live desk needs a venue"),
     ],
 )
 def test_a_bad_config_file_is_one_sentence(tmp_path: Path, config: str, words: str) -> None:

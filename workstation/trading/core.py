@@ -96,6 +96,8 @@ class TradingCore:
         self.rebalances = RebalanceBook(self.orders.orders)
         self.strategy_runs: dict[RunId, StrategyRun] = {}
         self.state_change = _FIRST
+        #: Why the books of a venue may be wrong now, by its name; see `Question.unproven`.
+        self.unproven: dict[str, str] = {}
         self.unfinished_kill: KillRequested | None = None
         self.last_receipt: KillCompleted | None = None
         self.fills: list[Fill] = []
@@ -448,6 +450,7 @@ class TradingCore:
             venue=self._capabilities.get(instrument.venue),
             stopping=self.breakers.stopping(draft.instrument, now),
             size_scale=self.breakers.size_scale,
+            unproven=self.unproven.get(instrument.venue, ""),
         )
 
     def judge(

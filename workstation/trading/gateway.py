@@ -19,6 +19,7 @@ from workstation.bus import Bus
 from workstation.clock import Clock
 from workstation.domain.events import (
     AccountEvent,
+    OrderAccepted,
     OrderAmendRejected,
     OrderCancelRejected,
     OrderDenied,
@@ -34,7 +35,7 @@ from workstation.domain.events import (
     TradingState,
 )
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.numbers import plain
+from workstation.domain.numbers import ZERO, plain
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side, TimeInForce
 from workstation.domain.session import session_end
 from workstation.log import DeskLog
@@ -328,6 +329,15 @@ class OrderGateway:
         elif applied.outcome is Outcome.STRANGER:
             self._log.warning("orders", f"{venue}: {applied.error}.")
         return applied
+
+    def adopt(self, order: Order) -> Order:
+        """Make an order that works at a venue, and that this desk never sent, one of its own."""
+        now, client_id = self._clock.now(), order.client_id
+        fresh = msgspec.structs.replace(order, state=OrderState.INITIALIZED, venue_order_id=None, filled=ZERO)
+        accepted = OrderAccepted(client_id=client_id, ts=now, venue_order_id=order.venue_order_id or "")
+        self._record(OrderInitialized(client_id=client_id, ts=now, order=fresh))
+        self._record(OrderSubmitted(client_id=client_id, ts=now))
+        return self._record(accepted)
 
     def _fold(self, event: OrderEvent) -> Order:
         """Apply an event of our own making, which is legal by construction."""

@@ -7,15 +7,23 @@ from enum import StrEnum
 
 import msgspec
 
-from workstation.domain.events import OrderEvent, OrderFilled, OrderInitialized
+from workstation.domain.events import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderEvent,
+    OrderExpired,
+    OrderFilled,
+    OrderInitialized,
+    OrderRejected,
+)
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.order import ClientOrderId, Order
+from workstation.domain.order import ClientOrderId, Order, OrderState
 from workstation.trading.order_state import IllegalTransition, apply
 
 
 class Outcome(StrEnum):
     APPLIED = "applied"
-    DUPLICATE = "duplicate"  # a fill that is already booked: harmless
+    DUPLICATE = "duplicate"  # a fill or a change of state that is already booked: harmless
     ILLEGAL = "illegal"  # nothing changed; an error for the log
     STRANGER = "stranger"  # an order that this desk never made
 
@@ -57,6 +65,8 @@ class OrderManager:
             trade = (venue_of(known.instrument), event.fill.trade_id)
             if trade in self._trades:
                 return Applied(Outcome.DUPLICATE, known)
+        if _said_before(known, event):
+            return Applied(Outcome.DUPLICATE, known)
         try:
             order = apply(known, event)
         except IllegalTransition as error:
@@ -98,6 +108,21 @@ class OrderManager:
         for event in events:
             manager.apply(event)
         return manager
+
+
+def _said_before(order: Order, event: OrderEvent) -> bool:
+    """Whether a report only repeats what has been booked, by another mouth of the venue."""
+    match event:
+        case OrderAccepted(venue_order_id=venue_order_id):
+            return order.venue_order_id == venue_order_id
+        case OrderCanceled():
+            return order.state is OrderState.CANCELED
+        case OrderExpired():
+            return order.state is OrderState.EXPIRED
+        case OrderRejected():
+            return order.state is OrderState.REJECTED
+        case _:
+            return False
 
 
 def venue_of(instrument: InstrumentId) -> str:

@@ -7,7 +7,7 @@ nothing and is repeated. Differences are repaired by appending events, never by 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from workstation.clock import SECOND, Clock
 from workstation.domain.events import (
@@ -23,14 +23,24 @@ from workstation.domain.events import (
     OrderTriggered,
     OrderUnknown,
 )
+from workstation.domain.fill import Fill
+from workstation.domain.numbers import plain
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType
 from workstation.domain.trailing import tighter
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
-from workstation.trading.orders import venue_of
+from workstation.trading.orders import Outcome, venue_of
 from workstation.trading.venue_entries import VenueEntries
-from workstation.venues.contract import KeepsMargin, LinkState, Venue, VenueError, VenueOrder
+from workstation.venues.contract import (
+    KeepsMargin,
+    KnowsStrangers,
+    LinkState,
+    RealLink,
+    Venue,
+    VenueError,
+    VenueOrder,
+)
 
 _UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND})
 #: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it: the
@@ -38,6 +48,14 @@ _UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDI
 _DENIALS = 3
 #: How far behind the newest known entry a venue's own entries are asked for: one that was missed lies behind it.
 _ENTRIES_BACK = 7 * 86_400 * SECOND
+
+
+class Strangers:
+    """What a venue shows of orders that this desk never made."""
+
+    def __init__(self) -> None:
+        self.orders: list[VenueOrder] = []
+        self.fills: list[Fill] = []
 
 
 class Reconciler:
@@ -72,6 +90,8 @@ class Reconciler:
         self._denied: dict[ClientOrderId, tuple[int, float]] = {}
         self._unclear_since: dict[ClientOrderId, float] = {}
         self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
+        #: Told (venue, kind, words) of each difference between desk and venue that was found and repaired.
+        self.on_difference: Callable[[str, str, str], None] = lambda *_: None
 
     # One order.
 
@@ -110,7 +130,8 @@ class Reconciler:
             return self._never_had_it(venue, order)
         self._denied.pop(client_id, None)
         for event in self._missed(order, shown):
-            self._gateway.report(venue.name, event)
+            if self._gateway.report(venue.name, event).outcome is Outcome.APPLIED:
+                self.on_difference(venue.name, _kind(event), f"order {client_id} on {order.instrument}")
         order = self._core.orders.orders[client_id]
         if order.state is OrderState.PENDING_CANCEL and shown.state not in (OrderState.CANCELED, OrderState.FILLED):
             try:  # the cancel may have been lost: a cancel, unlike an order, may be repeated
@@ -183,11 +204,19 @@ class Reconciler:
 
     # A venue.
 
-    async def _fetch_fills(self, venue: Venue, since: int) -> None:
+    async def _fetch_fills(self, venue: Venue, since: int) -> list[Fill]:
+        """Book the fills that were missed; those of orders that the desk never made, at venues that others use too."""
+        strange: list[Fill] = []
         for fill in await asyncio.wait_for(venue.fills_since(since), self._timeout):
-            if not self._core.orders.knows_trade(venue.name, fill.trade_id):
-                event = OrderFilled(client_id=fill.client_id, ts=self._clock.now(), fill=fill)
-                self._gateway.report(venue.name, event)
+            if self._core.orders.knows_trade(venue.name, fill.trade_id):
+                continue
+            if fill.client_id not in self._core.orders.orders and isinstance(venue, KnowsStrangers):
+                strange.append(fill)
+                continue
+            event = OrderFilled(client_id=fill.client_id, ts=self._clock.now(), fill=fill)
+            if self._gateway.report(venue.name, event).outcome is Outcome.APPLIED:
+                self.on_difference(venue.name, "missed fill", f"{fill.side} {plain(fill.quantity)} {fill.instrument}")
+        return strange
 
     async def _fetch_entries(self, venue: Venue) -> None:
         """What the venue booked by itself and the desk has not heard of. A liquidation's order is ours from then on."""
@@ -199,13 +228,19 @@ class Reconciler:
             self._entries.report(venue.name, entry)
         self._entries_seen[venue.name] = newest
 
-    async def venue(self, venue: Venue) -> None:
-        """Bring the desk to what the venue shows: its own entries, missed fills, then every open order. Raises what
+    async def fills(self, venue: Venue, since: int) -> list[Fill]:
+        """Book the fills since `since` (UTC ns) that were missed; those of orders that the desk never made."""
+        return await self._fetch_fills(venue, since)
+
+    async def venue(self, venue: Venue, since: int | None = None) -> Strangers:
+        """Bring the desk to what the venue shows: its own entries, missed fills (since `since`, or the oldest open
+        order), then every open order. What is there of orders that the desk never made is given back. Raises what
         look-ups raise."""
         await self._fetch_entries(venue)
         open_orders = self._core.orders.open_at(venue.name)
-        since = min((order.created_at for order in open_orders), default=self._clock.now())
-        await self._fetch_fills(venue, since - SECOND)
+        oldest = min((order.created_at for order in open_orders), default=self._clock.now()) - SECOND
+        strangers = Strangers()
+        strangers.fills = await self._fetch_fills(venue, oldest if since is None else min(oldest, since))
         for order in open_orders:
             if order.client_id in self._gateway.sending:
                 continue
@@ -216,10 +251,14 @@ class Reconciler:
                 self.follow(order.client_id)
         known = self._core.orders.orders
         for shown in await asyncio.wait_for(venue.open_orders(), self._timeout):
-            if shown.client_id not in known:
+            if shown.client_id in known:
+                continue
+            strangers.orders.append(shown)
+            if not isinstance(venue, KnowsStrangers):
                 self._log.warning(
                     "orders", f"{venue.name} shows order {shown.client_id} on {shown.instrument}, which is not ours."
                 )
+        return strangers
 
     async def run(self, every: float = 0.5, full_every: float = 60.0) -> None:
         """The floor: ask about whatever has been unclear for too long; go over every connected venue once a minute."""
@@ -236,7 +275,7 @@ class Reconciler:
             if now >= next_full:
                 next_full = now + full_every
                 for venue in self._venues.values():
-                    if venue.link is LinkState.CONNECTED:
+                    if venue.link is LinkState.CONNECTED and not isinstance(venue, RealLink):
                         await self._guarded(venue)
 
     async def _guarded(self, venue: Venue) -> None:
@@ -248,3 +287,18 @@ class Reconciler:
     async def close(self) -> None:
         for task in list(self._asking.values()):
             task.cancel()
+
+
+def _kind(event: OrderEvent) -> str:
+    """What the desk had not heard of an order, in words."""
+    match event:
+        case OrderAccepted():
+            return "missed acceptance"
+        case OrderRejected():
+            return "missed rejection"
+        case OrderCanceled() | OrderExpired():
+            return "missed end"
+        case OrderAmended() | OrderAmendRejected():
+            return "missed change"
+        case _:
+            return "missed report"

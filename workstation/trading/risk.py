@@ -79,6 +79,13 @@ def _venue(q: Question) -> str | None:
     return None
 
 
+def _compared(q: Question) -> str | None:
+    """The desk's books were compared with the venue since it was last away: until then it is REDUCING there."""
+    if not q.unproven:
+        return None
+    return f"{q.instrument.venue} is REDUCING, only orders that shrink a position go there: {q.unproven}."
+
+
 def _link(q: Question) -> str | None:
     """The venue is connected."""
     return None if q.link_up else f"{q.instrument.venue} is not connected: nothing can be sent there now."
@@ -274,6 +281,7 @@ CHECKS: dict[str, Callable[[Question], str | None]] = {
     "state": _state,
     "breaker": breaker,
     "link": _link,
+    "compared": _compared,
     "venue": _venue,
     "tick": _tick,
     "lot": _lot,

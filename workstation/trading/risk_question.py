@@ -112,6 +112,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     venue: Capabilities | None = None  # what the venue can do; None: everything
     stopping: Sequence[BreakerTripped] = ()  # circuit breakers that stop new positions here
     size_scale: Decimal = ONE  # share of the size limits that the drawdown leaves
+    unproven: str = ""  # why the desk's books of the venue may be wrong now; empty once they were compared
 
     @property
     def price(self) -> Decimal | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -151,3 +151,45 @@ class KeepsMargin(Protocol):
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None: ...
 
     async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None: ...
+
+
+@runtime_checkable
+class RealLink(Protocol):
+    """A venue behind a network, which connects by itself and goes on trying.
+
+    Until `epoch` has been seen by a comparison of the desk's books with the venue, only orders that shrink a position
+    go there: it grows whenever link or own streams were away.
+    """
+
+    epoch: int
+    #: Why the link is as it is, a sentence; empty while it stands.
+    said: str
+    #: The venue's clock less ours in ns; None before it was asked.
+    drift: int | None
+    #: Takes (level, sentence) for the log.
+    on_notice: Callable[[str, str], None]
+
+
+@runtime_checkable
+class KnowsStrangers(Protocol):
+    """A venue whose account others use too: it tells of orders that this desk did not make."""
+
+    #: The desk's order of a client id, for those of its earlier runs.
+    known_order: Callable[[ClientOrderId], Order | None]
+
+    def remember(self, orders: Iterable[Order]) -> None:
+        """Orders of the desk's earlier runs."""
+        ...
+
+    @property
+    def adopts(self) -> bool:
+        """Whether orders that others make are to become the desk's own."""
+        ...
+
+    async def stranger(self, client_id: ClientOrderId, instrument: InstrumentId) -> Order | None:
+        """The order of a client id that the desk does not know, as one of its own; None if there is none."""
+        ...
+
+    async def entry_prices(self) -> dict[InstrumentId, Decimal]:
+        """Average entry prices of the open derivative positions, as the venue shows them."""
+        ...

@@ -1,0 +1,221 @@
+"""Whole desks on a loopback exchange: live and paper, restarts, and comparisons with what the venue shows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.exchange import Fault, Kind, LoopbackExchange
+from tests.support.exchange_hand import Hand
+from tests.support.real_desk import desk_settings, real_desk, until
+from workstation import real_desks
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from workstation.engine import Engine
+from workstation.paths import Paths
+from workstation.settings import Settings, SettingsError
+from workstation.venues.contract import LinkState
+
+BTC = "LOOP:BTC-USDT"
+LOW = Decimal("63900")
+
+
+@pytest.fixture
+def exchange() -> Iterator[LoopbackExchange]:
+    with LoopbackExchange("binance", seed=None) as exchange:
+        yield exchange
+
+
+@pytest.fixture
+def hand(exchange: LoopbackExchange) -> Hand:
+    return Hand(exchange)
+
+
+def draft(side: Side = Side.BUY, quantity: str = "0.01", price: Decimal | None = LOW, **terms: Any) -> OrderDraft:
+    kind = OrderType.MARKET if price is None else OrderType.LIMIT
+    return OrderDraft(instrument=BTC, side=side, quantity=Decimal(quantity), price=price, type=kind, **terms)
+
+
+def now_of(engine: Engine, order: Order) -> Order:
+    return engine.core.orders.orders[order.client_id]
+
+
+def kinds(engine: Engine) -> list[str]:
+    return [difference.kind for difference in engine.comparisons.differences]
+
+
+def at_the_exchange(exchange: LoopbackExchange) -> list[str]:
+    """Client ids of the orders that work at the exchange."""
+    return exchange.do(
+        lambda: [record.link for record in exchange.floor.account().records.values() if record.order.is_open]
+    )
+
+
+async def test_from_the_profile_to_a_position_and_over_a_restart(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        assert engine.mode == "live"
+        resting = await engine.submit(draft())
+        assert now_of(engine, resting).state is OrderState.ACCEPTED
+        taken = await engine.submit(draft(price=None, quantity="0.02"))
+        await until(lambda: now_of(engine, taken).state is OrderState.FILLED)
+        position = engine.position(BTC)
+    async with real_desk(exchange, tmp_path) as engine:
+        assert engine.position(BTC) == position
+        assert now_of(engine, resting).state is OrderState.ACCEPTED
+        assert kinds(engine) == []
+        await engine.cancel(resting.client_id)
+        await until(lambda: now_of(engine, resting).state is OrderState.CANCELED)
+        assert at_the_exchange(exchange) == []
+
+
+async def test_until_it_has_been_compared_only_what_shrinks_a_position_is_sent(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    exchange.faults.script("rest GET /api/v3/openOrders", Fault(Kind.STATUS, status=503), times=2)
+    async with real_desk(exchange, tmp_path, compared=False) as engine:
+        await until(lambda: engine.book(BTC).stale is None)
+        order = await engine.submit(draft())
+        assert order.state is OrderState.DENIED
+        assert "REDUCING" in order.reason
+        await until(lambda: not engine.core.unproven)
+        assert (await engine.submit(draft())).state is OrderState.ACCEPTED
+
+
+async def test_what_happened_while_the_desk_was_gone_is_booked(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        filled = await engine.submit(draft(price=Decimal("63999")))
+        pulled = await engine.submit(draft())
+        await until(lambda: now_of(engine, pulled).state is OrderState.ACCEPTED)
+        theirs = engine.venues["LOOP"].exchange  # type: ignore[attr-defined]
+        await theirs.cancel_order(now_of(engine, pulled).venue_order_id, "BTC/USDT")
+        await until(lambda: now_of(engine, pulled).state is OrderState.CANCELED)
+    hand.sold("1.5", "63999")
+    async with real_desk(exchange, tmp_path) as engine:
+        assert now_of(engine, filled).state is OrderState.FILLED
+        assert engine.position(BTC).quantity > 0
+        assert "missed fill" in kinds(engine)
+        assert "balance drift" not in kinds(engine)
+
+
+async def test_an_order_of_others_is_adopted_with_its_fills(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        theirs = engine.venues["LOOP"].exchange  # type: ignore[attr-defined]
+        made = await theirs.create_order("BTC/USDT", "limit", "buy", 0.01, float(LOW), {"clientOrderId": "web/1"})
+        await until(lambda: f"ext:{made['id']}" in engine.core.orders.orders)
+        await until(lambda: not engine.core.unproven)
+        order = engine.core.orders.orders[f"ext:{made['id']}"]
+        assert (order.origin, order.state, order.quantity) == ("external", OrderState.ACCEPTED, Decimal("0.01"))
+        assert kinds(engine) == ["external order"]
+        bought = await theirs.create_order("BTC/USDT", "market", "buy", 0.02)
+        await until(lambda: engine.position(BTC).quantity > 0)
+        orders = engine.core.orders.orders.values()
+        taken = next(each for each in orders if each.venue_order_id == bought["id"])
+        await until(lambda: now_of(engine, taken).state is OrderState.FILLED)
+        await engine.cancel(order.client_id)
+        await until(lambda: now_of(engine, order).state is OrderState.CANCELED)
+        assert "balance drift" not in kinds(engine)
+
+
+async def test_ignored_orders_of_others_move_money_only(exchange: LoopbackExchange, hand: Hand, tmp_path: Path) -> None:
+    async with real_desk(exchange, tmp_path, external_orders="ignore") as engine:
+        theirs = engine.venues["LOOP"].exchange  # type: ignore[attr-defined]
+        await theirs.create_order("BTC/USDT", "market", "buy", 0.02)
+        await until(lambda: "balance drift" in kinds(engine))
+        balances = await engine.venues["LOOP"].balances()
+        await until(lambda: not engine.core.unproven)
+        assert engine.core.portfolio.accounts["LOOP"].balances == balances
+        assert engine.position(BTC).quantity == 0
+
+
+async def test_an_order_without_an_answer_is_followed_until_it_is_known(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        exchange.faults.script("rest POST /api/v3/order", Kind.CUT)
+        taken = await engine.submit(draft())
+        exchange.faults.script("rest POST /api/v3/order", Kind.LOST)
+        lost = await engine.submit(draft())
+        await until(lambda: now_of(engine, taken).state is OrderState.ACCEPTED)
+        await until(lambda: now_of(engine, lost).state is OrderState.REJECTED)
+        assert "never had" in now_of(engine, lost).reason
+        assert at_the_exchange(exchange) == [taken.client_id]
+
+
+async def test_the_kill_switch_pulls_everything_and_flattens(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        for _ in range(5):
+            await engine.submit(draft())
+        bought = await engine.submit(draft(price=None, quantity="0.02"))
+        await until(lambda: now_of(engine, bought).state is OrderState.FILLED)
+        engine.flatten("test")
+        await until(lambda: engine.kill_status.receipt)
+        assert at_the_exchange(exchange) == []
+        assert engine.position(BTC).quantity < Decimal("0.001")
+
+
+async def test_paper_trades_on_live_prices_and_sends_nothing(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path, "paper") as engine:
+        resting = await engine.submit(draft())
+        taken = await engine.submit(draft(price=None, quantity="0.02"))
+        await until(lambda: now_of(engine, taken).state is OrderState.FILLED)
+        assert now_of(engine, taken).average_price == Decimal("64001")
+        assert at_the_exchange(exchange) == []
+        assert exchange.do(lambda: len(exchange.floor.account().records)) == 0
+    async with real_desk(exchange, tmp_path, "paper") as engine:
+        assert now_of(engine, resting).state is OrderState.ACCEPTED
+        assert engine.position(BTC).quantity == Decimal("0.02")
+
+
+async def test_without_a_network_the_desk_opens_down_and_says_so(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        resting = await engine.submit(draft())
+    exchange.close()
+    async with real_desk(exchange, tmp_path, compared=False) as engine:
+        await until(lambda: engine.links()[0].state is LinkState.DOWN)
+        assert engine.links()[0].said == "it cannot be reached"
+        assert now_of(engine, resting).is_open
+        order = await engine.submit(draft())
+        assert order.state is OrderState.DENIED
+        assert "not connected" in order.reason or "REDUCING" in order.reason
+        exchange.open()
+        await until(lambda: not engine.core.unproven)
+        assert now_of(engine, resting).state is OrderState.ACCEPTED
+
+
+async def test_a_first_start_without_a_network_is_a_sentence_not_an_error(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    exchange.close()
+    async with real_desk(exchange, tmp_path, compared=False) as engine:
+        await asyncio.sleep(0.1)
+        assert engine.instruments() == ()
+        assert engine.links()[0].venue == "LOOP"
+
+
+def test_a_desk_without_venues_or_with_unknown_ones_says_what_to_write(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
+    with pytest.raises(SettingsError, match=r"needs a venue: put \[venues.binance\]"):
+        real_desks.live_desk(Settings(mode="live"), paths)
+    import msgspec
+
+    settings = msgspec.structs.replace(desk_settings(exchange), open_venues=("kraken",))
+    with pytest.raises(SettingsError, match=r"there is no \[venues.kraken\]"):
+        real_desks.live_desk(settings, paths)

@@ -1,0 +1,327 @@
+"""Comparing the desk's books with what its venues show: at start, whenever a link was away, and every few minutes.
+
+Orders and fills come first, then positions, then money. Each difference has a kind, is repaired by appending events,
+and stands in the log. Until a real venue has been compared since it was last away, only orders that shrink a position
+go there. Money is read before fills: what had moved it is then among the fills, or it is not ours to explain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from workstation.bookkeeping import Bookkeeper
+from workstation.clock import SECOND
+from workstation.desk_view import DeskView
+from workstation.domain.events import OrderFilled
+from workstation.domain.fill import Fill, Liquidity
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, divide, multiply, plain, subtract
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
+from workstation.log import DeskLog
+from workstation.trading.gateway import OrderGateway
+from workstation.trading.reconcile import Reconciler, Strangers
+from workstation.venues.contract import KnowsStrangers, LinkState, RealLink, Venue, VenueError
+
+#: Who "makes" an order by which a difference of a position is booked, and one that was found at the venue.
+RECONCILIATION, EXTERNAL = "reconciliation", "external"
+#: How far behind the last comparison fills are asked for, and the furthest that is looked back.
+_BACK, _FURTHEST = 30 * SECOND, 7 * 86_400 * SECOND
+#: Seconds between reading a real venue's money and its fills: reports are on their way for so long.
+_GRACE = 1.0
+_TRIES = 5
+_NEVER = "its orders and money have not been compared with this desk's books yet"
+_AWAY = "it was away, and its orders and money have not been compared since"
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One difference between a venue and the desk's books, as it was found: `kind` in a word or two."""
+
+    ts: int
+    venue: str
+    kind: str
+    text: str
+
+
+class Comparisons:
+    """`first` at the start, `run` from then on; `differences` are the newest that were found."""
+
+    def __init__(
+        self,
+        *,
+        desk: DeskView,
+        reconciler: Reconciler,
+        gateway: OrderGateway,
+        books: Bookkeeper,
+        log: DeskLog,
+        caught_up: Callable[[str], None],
+        get_setting: Callable[[str, Any], Any],
+        set_setting: Callable[[str, Any], None],
+        every: float = 120.0,
+        timeout: float = 5.0,
+    ) -> None:
+        """`caught_up`: called with a venue's name when what the desk missed of it is booked, or could not be; `every`:
+        seconds between two comparisons of a real venue; `timeout`: of one question to a venue."""
+        self._desk = desk
+        self._core = desk.core
+        self._reconciler = reconciler
+        self._gateway = gateway
+        self._books = books
+        self._log = log
+        self._caught_up = caught_up
+        self._get_setting = get_setting
+        self._set_setting = set_setting
+        self._every = every
+        self._timeout = timeout
+        self.differences: deque[Difference] = deque(maxlen=1_000)
+        self._seen: dict[str, int] = {}  # the epoch of each real venue at its last whole comparison
+        self._next: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        self._told: set[ClientOrderId] = set()  # strangers that the log has
+        self._running: dict[str, asyncio.Task[None]] = {}
+        reconciler.on_difference = self._found
+
+    def introduce(self, venue: Venue) -> None:
+        """Before the venue connects."""
+        if isinstance(venue, RealLink):
+            venue.on_notice = partial(self._notice, venue.name)
+            self._core.unproven[venue.name] = _NEVER
+        if isinstance(venue, KnowsStrangers):
+            venue.known_order = self._core.orders.orders.get
+
+    def _notice(self, venue: str, level: str, sentence: str) -> None:
+        {"error": self._log.error, "warning": self._log.warning}.get(level, self._log.info)("venue", sentence)
+
+    async def first(self) -> None:
+        """Every simulated venue; a real one is compared beside, as soon as it stands."""
+        for venue in self._desk.venues.values():
+            if isinstance(venue, KnowsStrangers):
+                since = self._desk.clock.now() - _FURTHEST
+                venue.remember(
+                    order
+                    for order in self._core.orders.orders.values()
+                    if order.instrument.startswith(f"{venue.name}:") and (order.is_open or order.updated_at > since)
+                )
+            if not isinstance(venue, RealLink):
+                await self._compare(venue)
+
+    async def run(self, look: float = 0.25) -> None:
+        """Watch the real venues' links, and compare whenever it is time."""
+        try:
+            while True:
+                for venue in self._desk.venues.values():
+                    if isinstance(venue, RealLink):
+                        self._look(venue)
+                await asyncio.sleep(look)
+        finally:
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    def _look(self, venue: Venue) -> None:
+        assert isinstance(venue, RealLink)
+        name = venue.name
+        fresh = self._seen.get(name) != venue.epoch
+        if (fresh or venue.link is not LinkState.CONNECTED) and name not in self._core.unproven:
+            self._core.unproven[name] = _AWAY
+        if venue.link is not LinkState.CONNECTED or name in self._running:
+            return
+        now = asyncio.get_running_loop().time()
+        if now >= self._next.get(name, 0.0) or (fresh and not self._failures.get(name)):
+            task = asyncio.create_task(self._compare(venue), name=f"comparison with {name}")
+            self._running[name] = task
+            task.add_done_callback(lambda _: self._running.pop(name, None))
+
+    # One comparison.
+
+    async def _compare(self, venue: Venue) -> None:
+        loop = asyncio.get_running_loop()
+        epoch = venue.epoch if isinstance(venue, RealLink) else 0
+        began = self._desk.clock.now()
+        try:
+            await self._whole(venue)
+        except Exception as error:
+            self._failures[venue.name] = self._failures.get(venue.name, 0) + 1
+            self._next[venue.name] = loop.time() + min(30.0, 0.5 * 2 ** self._failures[venue.name])
+            words = str(error) if isinstance(error, VenueError) else repr(error)
+            if self._failures[venue.name] in (1, 10):
+                self._log.error("orders", f"{venue.name} could not be compared with the store: {words}")
+            return
+        self._failures.pop(venue.name, None)
+        self._next[venue.name] = loop.time() + self._every
+        if isinstance(venue, RealLink):
+            self._set_setting(f"compared:{venue.name}", began)
+            self._seen[venue.name] = epoch
+            if venue.epoch == epoch and self._core.unproven.pop(venue.name, None) is not None:
+                self._log.info("orders", f"{venue.name} and this desk's books agree: orders can be sent there.")
+
+    async def _whole(self, venue: Venue) -> None:
+        now = self._desk.clock.now()
+        since = None
+        if isinstance(venue, RealLink):
+            last = self._get_setting(f"compared:{venue.name}", 0) or now
+            since = max(int(last) - _BACK, now - _FURTHEST)
+        try:
+            strangers = await self._reconciler.venue(venue, since)
+            if isinstance(venue, KnowsStrangers):
+                await self._meet(venue, strangers)
+        finally:
+            self._caught_up(venue.name)
+        await self._positions(venue)
+        await self._money(venue, now - _BACK if since is None else since)
+
+    def _found(self, venue: str, kind: str, text: str) -> None:
+        self.differences.append(Difference(ts=self._desk.clock.now(), venue=venue, kind=kind, text=text))
+
+    # Orders that this desk never made.
+
+    async def _meet(self, venue: Venue, strangers: Strangers) -> None:
+        assert isinstance(venue, KnowsStrangers)
+        ids = {fill.client_id: fill.instrument for fill in strangers.fills}
+        ids |= {order.client_id: order.instrument for order in strangers.orders}
+        own: set[ClientOrderId] = set()
+        for client_id, instrument in ids.items():
+            if client_id in self._told and not venue.adopts:
+                continue
+            order = await asyncio.wait_for(venue.stranger(client_id, instrument), self._timeout)
+            if order is None:
+                continue
+            if order.client_id in self._core.orders.orders:  # ours after all: a fill had named only the venue's id
+                own.add(order.client_id)
+                continue
+            words = f"{order.side} {plain(order.quantity)} {order.instrument}, order {order.venue_order_id}"
+            if not venue.adopts:
+                self._told.add(client_id)
+                self._found(venue.name, "external order", f"{words}: ignored")
+                self._log.warning("orders", f"{venue.name} has an order that this desk did not make: {words}. Ignored.")
+                continue
+            self._gateway.adopt(order)
+            own.add(order.client_id)
+            self._found(venue.name, "external order", f"{words}: adopted")
+            self._log.warning(
+                "orders", f"{venue.name} has an order that this desk did not make: {words}. It is the desk's own now."
+            )
+        if own:
+            oldest = min(fill.ts for fill in strangers.fills) if strangers.fills else self._desk.clock.now() - _BACK
+            await self._reconciler.fills(venue, oldest - SECOND)
+            for client_id in own:
+                await self._reconciler.ask(client_id)
+
+    # Positions.
+
+    async def _positions(self, venue: Venue) -> None:
+        differing = await self._differing(venue)
+        if differing and isinstance(venue, RealLink):
+            await asyncio.sleep(_GRACE)
+            again = await self._differing(venue)
+            differing = {name: amount for name, amount in again.items() if differing.get(name) == amount}
+        for instrument, (shown, ours) in differing.items():
+            words = f"{venue.name} shows a position of {plain(shown)} in {instrument}, the desk {plain(ours)}"
+            if not isinstance(venue, KnowsStrangers):
+                self._found(venue.name, "position drift", words)
+                self._log.error("orders", f"{words}.")
+                continue
+            price = (await venue.entry_prices()).get(instrument) or self._core.market.mark(instrument)
+            if price is None:
+                raise VenueError(f"{words}; without a price the difference cannot be booked.")
+            opening = venue.name not in self._core.portfolio.accounts
+            self._book(venue, self._core.instruments[instrument], shown, ours, price)
+            self._found(venue.name, "opening position" if opening else "position drift", words)
+            say = self._log.info if opening else self._log.error
+            say("orders", f"{words}: the difference is booked at {plain(price)}.")
+
+    async def _differing(self, venue: Venue) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
+        positions = await asyncio.wait_for(venue.positions(), self._timeout)
+        found = {}
+        for instrument in {*positions, *(position.instrument for position in self._desk.positions())}:
+            terms = self._core.instruments.get(instrument)
+            if terms is None or terms.is_spot or terms.venue != venue.name:
+                continue
+            shown, ours = positions.get(instrument, ZERO), self._desk.position(instrument).quantity
+            if shown != ours:
+                found[instrument] = (shown, ours)
+        return found
+
+    def _book(self, venue: Venue, instrument: Instrument, shown: Decimal, ours: Decimal, entry: Decimal) -> None:
+        """An order of the reconciliation's that was filled for the difference. Where the position grows from what the
+        desk knows, the price is such that its average becomes the venue's."""
+        amount = subtract(shown, ours)
+        side = Side.BUY if amount > 0 else Side.SELL
+        price = entry
+        average = self._desk.position(instrument.id).average_price(instrument)
+        grows = ours != 0 and (shown > 0) == (ours > 0) and abs(shown) > abs(ours)
+        if grows and average is not None and not instrument.is_inverse:
+            cost = subtract(multiply(abs(shown), entry), multiply(abs(ours), average))
+            implied = divide(cost, abs(amount))
+            price = implied if implied > 0 else entry
+        now = self._desk.clock.now()
+        draft = OrderDraft(
+            instrument=instrument.id,
+            side=side,
+            quantity=abs(amount),
+            type=OrderType.MARKET,
+            origin=RECONCILIATION,
+            note="a difference between the venue and the desk's books",
+        )
+        order = Order.from_draft(draft, self._gateway.next_id(), now)
+        order = msgspec.structs.replace(order, venue_order_id=f"reconciled-{order.client_id}")
+        self._gateway.adopt(order)
+        fill = Fill(
+            trade_id=f"reconciled-{order.client_id}",
+            client_id=order.client_id,
+            instrument=instrument.id,
+            side=side,
+            quantity=abs(amount),
+            price=price,
+            fee=ZERO,
+            fee_currency=instrument.settlement,
+            liquidity=Liquidity.TAKER,
+            ts=now,
+        )
+        self._gateway.report(venue.name, OrderFilled(client_id=order.client_id, ts=now, fill=fill))
+
+    # Money.
+
+    async def _money(self, venue: Venue, since: int) -> None:
+        core, opened = self._core, venue.name in self._core.portfolio.accounts
+        if not isinstance(venue, RealLink) or not isinstance(venue, KnowsStrangers):
+            self._adjust(venue, await asyncio.wait_for(venue.balances(), self._timeout), opened)
+            return
+        for _ in range(_TRIES):
+            balances = await asyncio.wait_for(venue.balances(), self._timeout)
+            if not self._drift(venue, balances):
+                return
+            version = core.portfolio.version
+            if opened:
+                await asyncio.sleep(_GRACE)
+            await self._reconciler.fills(venue, since)
+            if core.portfolio.version == version and self._settled(venue):
+                self._adjust(venue, balances, opened)
+                return
+        self._log.info("account", f"{venue.name} is traded on too busily for its money to be compared: later.")
+
+    def _settled(self, venue: Venue) -> bool:
+        """Whether no order is on its way, of which the venue may know more than the desk."""
+        orders = self._core.orders.open_at(venue.name)
+        return not any(order.state in (OrderState.SUBMITTED, OrderState.UNKNOWN) for order in orders)
+
+    def _drift(self, venue: Venue, balances: dict[str, Decimal]) -> dict[str, Decimal]:
+        account = self._core.portfolio.accounts.get(venue.name)
+        amounts = {
+            currency: subtract(balances.get(currency, ZERO), self._core.portfolio.balance(venue.name, currency))
+            for currency in sorted({*balances, *(account.balances if account else ())})
+        }
+        return {currency: amount for currency, amount in amounts.items() if amount}
+
+    def _adjust(self, venue: Venue, balances: dict[str, Decimal], opened: bool) -> None:
+        for currency, amount in self._drift(venue, balances).items():
+            reason = "correction to what the venue shows" if opened else "opening balance"
+            self._books.adjust(venue.name, currency, amount, reason)
+            if opened:
+                self._found(venue.name, "balance drift", f"{amount:+f} {currency}")

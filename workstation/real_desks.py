@@ -1,0 +1,201 @@
+"""Desks on real venues: live, and paper on live prices. Called by the command line before any event loop runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from workstation.assembly import latency_of, open_store
+from workstation.clock import Clock, LiveClock
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.engine import Engine
+from workstation.market.data import MarketData
+from workstation.paths import Paths
+from workstation.settings import Settings, SettingsError
+from workstation.venues.ccxt.listing import Listing, instruments_for, wanted_symbols
+from workstation.venues.ccxt.particulars import Particulars, particulars
+from workstation.venues.ccxt.settings import CredentialSource, VenueSettings, environment_credentials
+from workstation.venues.ccxt.venue import CcxtVenue
+from workstation.venues.contract import Venue
+from workstation.venues.paper import PaperVenue
+from workstation.watch.requests import Doors
+
+_DOLLARS = ("USDT", "USD", "USDC", "FDUSD", "DAI", "BUSD")
+
+
+def live_desk(
+    settings: Settings,
+    paths: Paths,
+    profile: str | None = None,
+    clock: Clock | None = None,
+    credentials: CredentialSource = environment_credentials,
+    store: Path | None = None,
+) -> Engine:
+    """The desk on the profile's real venues. `store` is another file in place of its own.
+
+    Opens without a network: a venue that cannot be reached is DOWN and goes on trying. Blocks only where a venue's
+    instruments are not known on this machine yet. Raises `SettingsError`, `StoreError` if another desk has the store.
+    """
+    clock = clock or LiveClock()
+    store = store or paths.store("live", profile)
+    _release(store, paths)
+    notices: list[str] = []
+    venues: list[Venue] = []
+    for name, facts, terms in _venues(settings):
+        instruments, problems = _instruments(name, facts, terms, paths, store)
+        notices += problems
+        venues.append(_ccxt_venue(name, facts, terms, instruments, clock, credentials, paths))
+    return _engine("live", settings, paths, profile, clock, venues, store, notices)
+
+
+def paper_desk(
+    settings: Settings, paths: Paths, profile: str | None = None, clock: Clock | None = None, store: Path | None = None
+) -> Engine:
+    """The desk on live prices with simulated money: each of the profile's venues has a paper account on the matching
+    engine, kept in a file of its own. As `live_desk` otherwise; no key is needed."""
+    clock = clock or LiveClock()
+    store = store or paths.store("paper", profile)
+    _release(store, paths)
+    notices: list[str] = []
+    venues: list[Venue] = []
+    for name, facts, terms in _venues(settings):
+        source = _price_source(settings, name, facts, terms)
+        instruments, problems = _instruments(name, source[0], source[1], paths, store)
+        notices += problems
+        prices = _ccxt_venue(name, source[0], _data_only(source[1]), instruments, clock, _none, paths)
+        account = PaperVenue(
+            name,
+            instruments.values(),
+            clock,
+            settings.account.opening(name),
+            prices,
+            latency=latency_of(settings),
+            ledger=paths.data / f"{store.stem}-{name.lower()}.ledger.sqlite",
+        )
+        venues.append(account)
+    return _engine("paper", settings, paths, profile, clock, venues, store, notices)
+
+
+def _none(_venue: str) -> None:
+    return None
+
+
+def _release(store: Path, paths: Paths) -> None:
+    """Another desk is named before anything of its is touched."""
+    from workstation.store.lock import DeskLock
+
+    paths.data.mkdir(parents=True, exist_ok=True)
+    DeskLock(store).release()
+
+
+def _venues(settings: Settings) -> list[tuple[str, Particulars, VenueSettings]]:
+    """Name (in capitals), particulars and settings of each venue that the desk opens."""
+    known = {name.upper(): terms for name, terms in settings.venues.items()}
+    wanted = [name.upper() for name in settings.open_venues] or list(known)
+    if not wanted:
+        raise SettingsError(
+            f'A {settings.mode} desk needs a venue: put [venues.binance] with exchange = "binance" into the profile.'
+        )
+    found = []
+    for name in wanted:
+        terms = known.get(name)
+        if terms is None:
+            raise SettingsError(f"open_venues names {name.lower()}, but there is no [venues.{name.lower()}].")
+        found.append((name, particulars(terms.exchange or name.lower()), terms))
+    return found
+
+
+def _price_source(
+    settings: Settings, name: str, facts: Particulars, terms: VenueSettings
+) -> tuple[Particulars, VenueSettings]:
+    if not terms.data:
+        return facts, terms
+    other = {each.upper(): its for each, its in settings.venues.items()}.get(terms.data.upper())
+    if other is None:
+        raise SettingsError(f"venues.{name.lower()}.data names {terms.data}, but there is no such venue.")
+    return particulars(other.exchange or terms.data.lower()), other
+
+
+def _data_only(terms: VenueSettings) -> VenueSettings:
+    import msgspec
+
+    return msgspec.structs.replace(terms, data_only=True)
+
+
+def _file(paths: Paths, name: str, facts: Particulars, terms: VenueSettings) -> Path:
+    return paths.markets / f"{name.lower()}-{facts.ccxt}{'-sandbox' if terms.sandbox else ''}.json"
+
+
+def _instruments(
+    name: str, facts: Particulars, terms: VenueSettings, paths: Paths, store: Path
+) -> tuple[dict[str, Instrument], list[str]]:
+    return instruments_for(name, facts, terms, _file(paths, name, facts, terms), _traded(store, name))
+
+
+def _traded(store: Path, venue: str) -> dict[InstrumentId, Instrument]:
+    """Instruments that the store has fills or orders of: without them its journal cannot be folded."""
+    if not store.exists():
+        return {}
+    from workstation.store import reader
+
+    try:
+        names = {fill.instrument for fill in reader.fills(store)}
+        return {name: each for name, each in reader.instruments(store).items() if name in names and each.venue == venue}
+    except Exception:  # a store that cannot be read says so itself when it is opened
+        return {}
+
+
+def _ccxt_venue(
+    name: str,
+    facts: Particulars,
+    terms: VenueSettings,
+    instruments: dict[str, Instrument],
+    clock: Clock,
+    credentials: CredentialSource,
+    paths: Paths,
+) -> CcxtVenue:
+    venue = CcxtVenue(name, facts, terms, instruments, clock, credentials)
+    file, wanted = _file(paths, name, facts, terms), wanted_symbols(facts, terms)
+
+    def refresh(exchange: Any) -> None:
+        """The file has the terms that the exchange shows now: for the next start."""
+        listing = Listing.read(file)
+        before = dict(listing.markets)
+        listing.take(name, exchange, [*wanted, *instruments])
+        if listing.markets != before:
+            listing.write(file)
+
+    venue.on_markets = refresh
+    return venue
+
+
+def _engine(
+    mode: str,
+    settings: Settings,
+    paths: Paths,
+    profile: str | None,
+    clock: Clock,
+    venues: Sequence[Venue],
+    store: Path,
+    notices: list[str],
+) -> Engine:
+    instruments = [instrument for venue in venues for instrument in venue.instruments()]
+    currency = settings.account.currency
+    name = settings.account.name if settings.account.name != "demo" else (profile or mode)
+    return Engine(
+        mode=mode,
+        clock=clock,
+        venues=venues,
+        market=MarketData(instruments, None, settings.market.tape_length, settings.market.bars_kept),
+        limits=settings.risk,
+        open_store=partial(open_store, store, mode, clock),
+        settings=settings,
+        currency=currency,
+        at_par=_DOLLARS if currency in _DOLLARS else (),
+        account_name=name,
+        notices=notices,
+        doors=Doors.of(store, paths.state),
+        strategies=paths.strategies,
+    )

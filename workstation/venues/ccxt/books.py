@@ -1,0 +1,154 @@
+"""ccxt's order books, overheard: every level that ccxt sets or takes away becomes a change of the desk's book.
+
+ccxt.pro keeps a book of its own and hands it out whole. Reading all of it after each message would cost more than
+parsing it; so the two sides of each book are exchanged for ones that also write down what is done to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from workstation.domain.instrument import Instrument
+from workstation.domain.market import BookDelta, BookSnapshot, Levels
+
+
+class Tape:
+    """What has been done to one book since it was last read."""
+
+    __slots__ = ("asks", "bids", "book", "changed", "dirty", "fresh")
+
+    def __init__(self, dirty: list[Tape]) -> None:
+        self.fresh = True  # the book was begun anew: it is to be read whole
+        self.bids: dict[float, float] = {}
+        self.asks: dict[float, float] = {}
+        self.book: Any = None
+        self.changed = False
+        self.dirty = dirty
+
+    def touch(self) -> None:
+        if not self.changed:
+            self.changed = True
+            self.dirty.append(self)
+
+
+_recording: dict[type[Any], type[Any]] = {}
+
+
+def _recording_class(side: type[Any]) -> type[Any]:
+    """A side of ccxt's book that writes down its changes."""
+    if (found := _recording.get(side)) is not None:
+        return found
+    store, limit, clear = side.storeArray, side.limit, side.clear
+    counted = "Counted" in side.__name__
+    indexed = "Indexed" in side.__name__
+
+    class Recording(side):  # type: ignore[misc]
+        tape: Tape | None = None
+
+        def storeArray(self, delta: Any) -> None:
+            tape = self.tape
+            if tape is not None:
+                if indexed:  # levels of single orders: only the whole tells what stands at a price
+                    tape.fresh = True
+                elif not tape.fresh:
+                    gone = counted and not delta[2]
+                    (tape.bids if self.side else tape.asks)[delta[0]] = 0.0 if gone else delta[1]
+                tape.touch()
+            store(self, delta)
+
+        def clear(self) -> None:
+            if self.tape is not None:
+                self.tape.fresh = True
+                self.tape.touch()
+            clear(self)
+
+        def limit(self) -> None:
+            tape = self.tape
+            if tape is not None and len(self) > self._depth:
+                if not tape.fresh:
+                    cut = tape.bids if self.side else tape.asks
+                    for level in list(self)[self._depth :]:
+                        cut[level[0]] = 0.0
+                tape.touch()
+            limit(self)
+
+    Recording.__name__ = f"Recording{side.__name__}"
+    _recording[side] = Recording
+    return Recording
+
+
+def overheard(book: Any, dirty: list[Tape]) -> Any:
+    """The book (new, of ccxt) with sides that write down what is done to them; `dirty` gathers the tapes to read."""
+    tape = Tape(dirty)
+    for name in ("bids", "asks"):
+        old = book[name]
+        side = _recording_class(type(old))([], old._depth)
+        for level in old:
+            side.storeArray(level)
+        side.tape = tape
+        book[name] = side
+    tape.book = book
+    if len(book["bids"]) or len(book["asks"]):
+        tape.touch()
+    return book
+
+
+class BookReader:
+    """Turns one instrument's tapes into events in whole ticks and lots."""
+
+    __slots__ = ("_last", "_lots", "_ticks", "instrument")
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self._ticks, self._lots = 1.0 / float(instrument.tick), 1.0 / float(instrument.lot)
+        self._last = 0
+
+    def read(self, tape: Tape, ts: int) -> BookSnapshot | BookDelta | None:
+        """What changed since the last reading; None for nothing. The tape is empty afterwards."""
+        book, instrument = tape.book, self.instrument
+        nonce = int(book.get("nonce") or 0)
+        tape.changed = False
+        if tape.fresh:
+            if not book["bids"] and not book["asks"]:
+                return None
+            tape.fresh = False
+            tape.bids.clear()
+            tape.asks.clear()
+            self._last = nonce
+            return BookSnapshot(instrument.id, ts, nonce, self._whole(book["bids"]), self._whole(book["asks"]))
+        if not tape.bids and not tape.asks:
+            return None
+        bids, asks = self._levels(tape.bids), self._levels(tape.asks)
+        tape.bids.clear()
+        tape.asks.clear()
+        before, self._last = self._last, nonce
+        return BookDelta(instrument.id, ts, nonce, before if nonce else 0, bids, asks)
+
+    def _levels(self, changes: dict[float, float]) -> Levels:
+        ticks, lots = self._ticks, self._lots
+        return tuple(
+            (int(price * ticks + 0.5), (int(size * lots + 0.5) or 1) if size else 0) for price, size in changes.items()
+        )
+
+    def _whole(self, side: Any) -> Levels:
+        ticks, lots = self._ticks, self._lots
+        found: dict[int, int] = {}
+        for level in side:
+            price, size = int(level[0] * ticks + 0.5), int(level[1] * lots + 0.5) or 1
+            found[price] = found.get(price, 0) + size
+        return tuple(found.items())
+
+
+def patched(exchange_class: type[Any], dirty_of: Callable[[Any], list[Tape]]) -> dict[str, Any]:
+    """The methods that make a ccxt class keep overheard books (for `type(…)`)."""
+
+    def factory(name: str) -> Callable[..., Any]:
+        make = getattr(exchange_class, name)
+
+        def build(self: Any, snapshot: Any = None, depth: Any = None) -> Any:
+            return overheard(make(self, snapshot or {}, depth), dirty_of(self))
+
+        return build
+
+    return {name: factory(name) for name in ("order_book", "indexed_order_book", "counted_order_book")}

@@ -1,0 +1,129 @@
+"""The exchange object of ccxt as the desk uses it: its class unmodified, and beneath it hooks in four places.
+
+The hooks are methods that ccxt calls on itself: the throttle (our queue, `gate`), the handler of raw messages (sequence
+numbers, heartbeat), the factories of order books (`books`), and opening a connection (link state).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workstation.history.ccxt_class import UnknownExchange, pro_class
+from workstation.venues.ccxt.books import Tape, patched
+from workstation.venues.ccxt.gate import RequestGate
+from workstation.venues.ccxt.particulars import Particulars
+from workstation.venues.ccxt.settings import Credentials, VenueSettings
+from workstation.venues.contract import VenueError
+
+#: Milliseconds after which ccxt gives a request up.
+_TIMEOUT = 8_000
+
+
+class Hooks:
+    """What the desk hears and steers of one exchange object."""
+
+    def __init__(self, gate: RequestGate | None = None) -> None:
+        self.gate = gate
+        self.dirty: list[Tape] = []
+        #: Before ccxt takes a raw message: False keeps it from ccxt.
+        self.on_message: Callable[[Any, Any], bool] = lambda _client, _message: True
+        #: After ccxt has taken a raw message.
+        self.after_message: Callable[[Any, Any], None] = lambda _client, _message: None
+        self.on_open: Callable[[Any], None] = lambda _client: None
+
+
+def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
+    """A subclass of a ccxt class that calls the hooks."""
+
+    async def throttle(self: Any, cost: Any = None) -> None:
+        if hooks.gate is not None:
+            await hooks.gate.pass_through(cost)
+
+    def handle_message(self: Any, client: Any, message: Any) -> None:
+        if hooks.on_message(client, message):
+            exchange_class.handle_message(self, client, message)
+            hooks.after_message(client, message)
+
+    def on_connected(self: Any, client: Any, message: Any = None) -> None:
+        exchange_class.on_connected(self, client, message)
+        hooks.on_open(client)
+
+    body = patched(exchange_class, lambda _self: hooks.dirty)
+    body |= {"throttle": throttle, "handle_message": handle_message, "on_connected": on_connected}
+    return type(exchange_class.__name__, (exchange_class,), body)
+
+
+def open_exchange(
+    facts: Particulars, settings: VenueSettings, credentials: Credentials | None, hooks: Hooks | None = None
+) -> Any:
+    """An exchange object, not connected yet; imports ccxt, so call it off the event loop.
+
+    Raises `VenueError` for an exchange that ccxt.pro does not have, or one without the test network that is asked for.
+    """
+    try:
+        kind = pro_class(facts.ccxt)
+    except UnknownExchange as error:
+        raise VenueError(str(error)) from None
+    return configured(kind if hooks is None else hooked(kind, hooks), facts, settings, credentials)
+
+
+def configured(kind: type[Any], facts: Particulars, settings: VenueSettings, credentials: Credentials | None) -> Any:
+    """An object of a ccxt class, set up as the venue's settings say. Raises `VenueError`."""
+    config: dict[str, Any] = {"enableRateLimit": True, "timeout": _TIMEOUT, "newUpdates": True}
+    if credentials is not None:
+        config |= {"apiKey": credentials.key, "secret": credentials.secret, "password": credentials.password}
+        if credentials.wallet:
+            config |= {"walletAddress": credentials.wallet, "privateKey": credentials.secret}
+    exchange = kind(config)
+    exchange.options = exchange.deep_extend(exchange.options, facts.options, settings.options)
+    exchange.options["maxRetriesOnFailure"] = 0  # an order is never sent twice, not by ccxt either
+    if settings.sandbox:
+        try:
+            exchange.set_sandbox_mode(True)
+        except Exception as error:  # ccxt raises NotSupported, TypeError or KeyError where there is none
+            raise VenueError(f"{facts.title} has no test network that ccxt knows of.") from error
+    _redirect(exchange, settings.urls)
+    return exchange
+
+
+def rate_of(exchange: Any, facts: Particulars, share: float) -> RequestGate:
+    """The queue for an exchange's rate limit; ccxt counts one unit of cost every `rateLimit` ms."""
+    rate = 1_000.0 / max(1.0, float(exchange.rateLimit or 50.0)) * share
+    return RequestGate(rate, rate * facts.burst_seconds)
+
+
+def _redirect(exchange: Any, urls: Mapping[str, str]) -> None:
+    """Put other addresses in place of the exchange's own."""
+    for place, address in urls.items():
+        if place == "host":
+            exchange.urls["api"] = _rehosted(exchange.urls["api"], address)
+            continue
+        names = place.split(".")
+        at = exchange.urls
+        for name in names[:-1]:
+            at = at.setdefault(name, {})
+        at[names[-1]] = address
+
+
+def _rehosted(value: Any, host: str) -> Any:
+    """Every address with another scheme and host, its path kept: "http://127.0.0.1:8000" in place of https://…"""
+    if isinstance(value, Mapping):
+        return {name: _rehosted(each, host) for name, each in value.items()}
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    from urllib.parse import urlsplit
+
+    theirs, ours = urlsplit(value), urlsplit(host)
+    secure = ours.scheme in ("https", "wss")
+    stream = theirs.scheme in ("ws", "wss")
+    scheme = ("wss" if secure else "ws") if stream else ("https" if secure else "http")
+    return f"{scheme}://{ours.netloc}{ours.path.rstrip('/')}{theirs.path}"
+
+
+async def close_exchange(exchange: Any, seconds: float = 3.0) -> None:
+    """Close sockets and sessions; whatever goes wrong there, the desk is done with it."""
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(exchange.close(), seconds)

@@ -1,0 +1,116 @@
+"""The queue in front of an exchange: its rate limit with headroom, and what matters most goes first.
+
+ccxt asks `pass_through(cost)` before each request. Whoever has a more urgent errand overtakes all that waits: the kill
+switch before cancels, cancels before orders, orders before questions. The last fifth of the limit is kept for the kill
+switch and for cancels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import IntEnum
+
+
+class Urgency(IntEnum):
+    KILL = 0
+    CANCEL = 1
+    ORDER = 2
+    QUERY = 3
+    BACKGROUND = 4
+
+
+_urgency: ContextVar[Urgency] = ContextVar("urgency", default=Urgency.QUERY)
+
+
+@contextmanager
+def urgent(urgency: Urgency) -> Iterator[None]:
+    """Requests that are made within are as urgent as this (or as what is already more urgent around it)."""
+    token = _urgency.set(min(urgency, _urgency.get()) if _urgency.get() is Urgency.KILL else urgency)
+    try:
+        yield
+    finally:
+        _urgency.reset(token)
+
+
+class RequestGate:
+    """A token bucket with a queue by urgency. `rate` is cost a second that the exchange allows."""
+
+    def __init__(self, rate: float, burst: float | None = None, headroom: float = 0.2) -> None:
+        """`burst`: cost that may be spent at once (a second's worth); `headroom`: share kept for urgent errands."""
+        self.rate = rate
+        self.burst = max(1.0, rate if burst is None else burst)
+        self._headroom = headroom
+        self._spent = 0.0  # what is in use of the bucket; it drains at `rate`
+        self._at: float | None = None
+        self._waiting: list[tuple[int, int, float, asyncio.Future[None]]] = []
+        self._count = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._paused_until = 0.0
+        self.passed = 0
+        self.longest_wait = 0.0
+
+    @property
+    def waiting(self) -> int:
+        return sum(not future.done() for _, _, _, future in self._waiting)
+
+    @property
+    def paused_for(self) -> float:
+        """Seconds for which the exchange has asked for silence."""
+        return max(0.0, self._paused_until - asyncio.get_running_loop().time())
+
+    def pause(self, seconds: float) -> None:
+        """The exchange said that it was asked too often: nothing passes for so long."""
+        self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
+
+    async def pass_through(self, cost: float | None = None) -> None:
+        """Wait for one's turn. What is cancelled while it waits was never sent."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        future: asyncio.Future[None] = loop.create_future()
+        entry = (int(_urgency.get()), next(self._count), 1.0 if cost is None else float(cost), future)
+        heapq.heappush(self._waiting, entry)
+        self._serve()
+        await future
+        self.passed += 1
+        self.longest_wait = max(self.longest_wait, loop.time() - began)
+
+    def _serve(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._at is not None:
+            self._spent = max(0.0, self._spent - (now - self._at) * self.rate)
+        self._at = now
+        while self._waiting:
+            urgency, _, cost, future = self._waiting[0]
+            if future.done():
+                heapq.heappop(self._waiting)
+                continue
+            share = 1.0 if urgency <= Urgency.CANCEL else 1.0 - self._headroom
+            room = self.burst * share - self._spent
+            silence = self._paused_until - now
+            # what costs more than the bucket holds passes once the bucket is empty
+            lacking = min(cost, self.burst * share) - room
+            if silence > 0 or lacking > 1e-9:
+                delay = max(silence, lacking / self.rate, 0.001)
+                self._timer = loop.call_later(delay, self._serve)
+                return
+            heapq.heappop(self._waiting)
+            self._spent += cost
+            future.set_result(None)
+
+
+def backoff(attempt: int, jitter: Callable[[], float], first: float = 0.5, most: float = 30.0) -> float:
+    """Seconds before try number `attempt` (0 is the first that failed): doubling, and a random share of it on top.
+
+    `jitter` gives a number from 0 to 1. The random half keeps many desks from coming back in the same instant.
+    """
+    whole = min(most, first * 2.0 ** min(attempt, 12))
+    return whole / 2 + whole / 2 * jitter()

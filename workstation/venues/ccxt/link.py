@@ -1,0 +1,227 @@
+"""The life of a real venue's link: connect, look after it, notice that it is gone, and go on trying for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from workstation.clock import MILLISECOND, SECOND
+from workstation.venues.ccxt import account
+from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange, rate_of
+from workstation.venues.ccxt.errors import is_passing, translated, words_of
+from workstation.venues.ccxt.gate import Urgency, backoff, urgent
+from workstation.venues.ccxt.instruments import NoInstrument, changed_terms, instrument_of
+from workstation.venues.ccxt.streams import Streams
+from workstation.venues.contract import LinkState, VenueError
+
+if TYPE_CHECKING:
+    from workstation.venues.ccxt.venue import CcxtVenue
+
+#: Seconds between two probes of a link that stands, and until one counts as failed.
+PROBE = 10.0
+PROBE_TIMEOUT = 5.0
+#: Clock drift that the trader is told of.
+DRIFT_TOLD = SECOND
+
+
+class TermsChanged(VenueError):
+    """The exchange lists an instrument with other terms than those that the desk runs on."""
+
+
+async def keep(venue: CcxtVenue) -> None:
+    """Connect and stay connected, until cancelled."""
+    attempt = 0
+    while True:
+        try:
+            await _establish(venue)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            await _down(venue, error, attempt)
+            passing = is_passing(error) or not isinstance(error, VenueError)
+            await asyncio.sleep(backoff(attempt, venue.jitter) if passing else 60.0)
+            attempt += 1
+            continue
+        attempt = 0
+        reason = await _watch(venue)
+        venue.state, venue.said = LinkState.CONNECTING, reason
+        if venue.streams is not None:
+            venue.streams.all_stale(f"{venue.name} cannot be reached")
+        venue.on_notice("error", f"The link to {venue.name} is down ({reason}); connecting again.")
+        await _drop(venue)
+
+
+async def _establish(venue: CcxtVenue) -> None:
+    """A fresh exchange object, its markets, its clock, its rights; then the streams."""
+    venue.keys = await asyncio.to_thread(venue.credentials, venue.name) if venue.trades else None
+    hooks = Hooks()
+    exchange = await asyncio.to_thread(open_exchange, venue.facts, venue.settings, venue.keys, hooks)
+    venue.exchange = exchange
+    hooks.gate = venue.gate = rate_of(exchange, venue.facts, venue.settings.rate_share)
+    with urgent(Urgency.QUERY):
+        await exchange.load_markets()
+        venue.on_markets(exchange)
+        _check_terms(venue, exchange)
+        await measure_clock(venue, exchange)
+        if venue.keys is not None:
+            await _check_rights(venue, exchange)
+    venue.first_seen = venue.first_seen or venue.clock.now()
+    venue.streams = streams = Streams(
+        venue=venue.name,
+        exchange=exchange,
+        hooks=hooks,
+        facts=venue.facts,
+        markets=venue.markets,
+        clock=venue.clock,
+        jitter=venue.jitter,
+        notice=venue.on_notice,
+        silence=venue.settings.silence_ms / 1_000,
+    )
+    streams.sink = venue.market_event
+    streams.on_back = lambda name: _came_back(venue, name)
+    streams.on_fault = lambda name: _went(venue, name)
+    own: dict[str, Callable[[Any], object]] = {}
+    if venue.keys is not None:
+        if exchange.has.get("watchOrders"):
+            own["watch_orders"] = venue.own.on_order
+        if exchange.has.get("watchMyTrades"):
+            own["watch_my_trades"] = venue.own.on_trade
+    streams.start(own)
+    venue.state, venue.said = LinkState.CONNECTED, ""
+    venue.epoch += 1
+    venue.on_notice("info", f"{venue.name} is connected: {venue.facts.title}{_clock_words(venue)}.")
+
+
+def _clock_words(venue: CcxtVenue) -> str:
+    if venue.drift is None or venue.round_trip is None:
+        return ""
+    return f", {venue.round_trip / MILLISECOND:.0f} ms away, its clock {venue.drift / MILLISECOND:+.0f} ms from ours"
+
+
+def _went(venue: CcxtVenue, name: str) -> None:
+    if name.startswith("watch_"):
+        venue.epoch += 1  # what happens from here on may be missed
+    venue.probe_now.set()
+
+
+def _came_back(venue: CcxtVenue, name: str) -> None:
+    if name.startswith("watch_"):
+        venue.epoch += 1
+    venue.on_notice("info", f"{venue.name}: the stream of {name} is back.")
+
+
+def _check_terms(venue: CcxtVenue, exchange: Any) -> None:
+    """The exchange's markets against the instruments that the desk runs on."""
+    for symbol, known in venue.markets.items():
+        market = exchange.markets.get(symbol)
+        if market is None:
+            raise TermsChanged(f"{venue.name} no longer lists {known.symbol}: take it from the profile's symbols.")
+        try:
+            changed = changed_terms(known, instrument_of(venue.name, market, exchange.precisionMode))
+        except NoInstrument as error:
+            raise TermsChanged(str(error)) from None
+        if changed:
+            raise TermsChanged(
+                f"{venue.name} has changed {', '.join(changed)} of {known.symbol}: start the desk again to take it."
+            )
+
+
+async def measure_clock(venue: CcxtVenue, exchange: Any) -> None:
+    """How far the exchange's clock is from ours, by half the way of a question; ccxt then signs by its clock."""
+    if not exchange.has.get("fetchTime"):
+        return
+    asked = venue.clock.now()
+    server = await asyncio.wait_for(exchange.fetch_time(), PROBE_TIMEOUT)
+    answered = venue.clock.now()
+    before, venue.round_trip = venue.drift, answered - asked
+    venue.drift = int(server) * MILLISECOND - (asked + answered) // 2
+    exchange.options["timeDifference"] = -venue.drift // MILLISECOND
+    if abs(venue.drift) > DRIFT_TOLD and (before is None or abs(before) <= DRIFT_TOLD):
+        venue.on_notice(
+            "warning",
+            f"{venue.name}'s clock is {venue.drift / SECOND:+.1f} s from this machine's: check the time here.",
+        )
+
+
+async def _check_rights(venue: CcxtVenue, exchange: Any) -> None:
+    if venue.settings.sandbox or not venue.facts.rights:
+        return
+    try:
+        allowed = await account.may_withdraw(exchange, venue.facts.rights, venue.facts.rights_path)
+    except Exception as error:
+        venue.on_notice("warning", f"{venue.name} does not tell what the API key may do: {words_of(error)}.")
+        return
+    account.refuse_withdrawal(venue.name, allowed)
+
+
+async def _watch(venue: CcxtVenue) -> str:
+    """Look after a link that stands; returns why it does not any more."""
+    missed = 0
+    every = min(PROBE, venue.settings.dead_man_seconds / 3) if venue.dead_man else PROBE
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(venue.probe_now.wait(), every)
+            await asyncio.sleep(0.2)
+        venue.probe_now.clear()
+        exchange = venue.exchange
+        try:
+            with urgent(Urgency.CANCEL):
+                if exchange.has.get("fetchTime"):
+                    await measure_clock(venue, exchange)
+                elif venue.keys is not None:
+                    await asyncio.wait_for(exchange.fetch_balance(), PROBE_TIMEOUT)
+                if venue.dead_man:
+                    await _hold_dead_man(venue, exchange, venue.settings.dead_man_seconds)
+            missed = 0
+        except Exception as error:
+            venue.note_limit(error)
+            if not is_passing(error) and not isinstance(error, TimeoutError):
+                venue.on_notice("warning", f"{venue.name}: {translated(error, venue.name, 'the probe')}")
+                continue
+            missed += 1
+            if missed >= 2:
+                return words_of(error) or type(error).__name__
+            venue.probe_now.set()
+
+
+async def _hold_dead_man(venue: CcxtVenue, exchange: Any, seconds: float) -> None:
+    """Tell the exchange to cancel everything should it hear nothing for so long; 0 lets it go."""
+    longest = min(seconds, venue.facts.dead_man)
+    if exchange.has.get("cancelAllOrdersAfter"):
+        await exchange.cancel_all_orders_after(int(longest * 1_000), venue.facts.dead_man_params)
+    elif venue.facts.ccxt == "binanceusdm":
+        for symbol in venue.markets:
+            terms = {"symbol": exchange.market_id(symbol), "countdownTime": int(longest * 1_000)}
+            await exchange.fapiPrivatePostCountdownCancelAll(terms)
+    venue.dead_man_held = venue.clock.now() if seconds else 0
+
+
+async def _down(venue: CcxtVenue, error: BaseException, attempt: int) -> None:
+    wrong = translated(error, venue.name, "the connection")
+    offline = type(wrong) is not VenueError
+    venue.state = LinkState.DOWN
+    venue.said = "it cannot be reached" if offline else str(wrong)
+    if attempt in (0, 10):
+        level = "warning" if offline else "error"
+        said = str(wrong) if not offline else f"{venue.name} cannot be reached: prices and orders wait until it can."
+        venue.on_notice(level, said)
+    await _drop(venue)
+
+
+async def _drop(venue: CcxtVenue) -> None:
+    streams, venue.streams = venue.streams, None
+    exchange, venue.exchange = venue.exchange, None
+    if streams is not None:
+        await streams.stop()
+    if exchange is not None:
+        await close_exchange(exchange)
+
+
+async def part(venue: CcxtVenue) -> None:
+    """The desk closes: the dead man's switch is let go, so that working orders stay."""
+    if venue.dead_man_held and venue.exchange is not None:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(_hold_dead_man(venue, venue.exchange, 0), 2.0)
+    await _drop(venue)

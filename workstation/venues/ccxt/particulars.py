@@ -1,0 +1,219 @@
+"""What is particular to each exchange that the set-up offers: facts that ccxt does not tell, in one table.
+
+An exchange that is not in the table can be used too, with the narrowest rules (`particulars`). The sources are the
+exchanges' own API documents, as ccxt's methods name them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class IdRule(StrEnum):
+    """How a client order id of the desk is written at the exchange."""
+
+    PLAIN = "plain"  # letters and digits, as it is
+    GATE = "gate"  # "t-" and the id, at most 28 characters after it
+    UUID = "uuid"  # a UUID, 128 bits
+    HEX = "hex"  # 0x and 32 hexadecimal digits
+
+
+class Lookup(StrEnum):
+    """How an order is found again by its client order id alone."""
+
+    ORDER = "order"  # fetchOrder takes it
+    LISTS = "lists"  # the lists of open and of closed orders take it as a filter
+    SCAN = "scan"  # the lists of open and of recent orders are searched
+
+
+class Particulars(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange. `ccxt` is the name of its class; `title` what it calls itself."""
+
+    ccxt: str
+    title: str
+    ids: IdRule = IdRule.PLAIN
+    lookup: Lookup = Lookup.SCAN
+    #: Parameter by which `Lookup.ORDER` and `Lookup.LISTS` ask.
+    lookup_param: str = "clientOrderId"
+    #: Parameters that an order look-up needs besides.
+    lookup_extra: dict[str, Any] = {}
+    #: Whether one call cancels the orders of an instrument ("symbol") or of the whole account ("account"); "" for none.
+    cancel_all: str = ""
+    #: Longest time in seconds for which the exchange's own dead man's switch is set; 0 where it has none.
+    dead_man: float = 0.0
+    #: Parameters of the dead man's switch.
+    dead_man_params: dict[str, Any] = {}
+    #: Whether an order's price and quantity can be changed in place, keeping its id.
+    amend: bool = False
+    #: Whether a change gives the order another id at the exchange.
+    amend_renames: bool = False
+    #: The exchange's trade ids are unique for one market only.
+    trade_id_per_symbol: bool = False
+    #: Whether own trades can only be asked for by market.
+    trades_by_symbol: bool = False
+    #: ccxt's implicit method that tells the key's rights, and the path to "may withdraw" in its answer.
+    rights: str = ""
+    rights_path: tuple[str, ...] = ()
+    #: Seconds' worth of the rate limit that may be spent at once: some count by the minute, most by the second.
+    burst_seconds: float = 1.0
+    #: Whether a password (OKX, KuCoin, Bitget) or a wallet (Hyperliquid) is needed beside key and secret.
+    password: bool = False
+    wallet: bool = False
+    #: Markets on which a desk without a list of symbols opens.
+    symbols: tuple[str, ...] = ("BTC/USDT", "ETH/USDT")
+    #: ccxt options that make the class right for the desk.
+    options: dict[str, Any] = {}
+    #: Depth in levels that is asked of the book stream; None for the exchange's own.
+    depth: int | None = None
+    #: Name of the checker of sequence or checksum (`continuity`); "" where the exchange numbers nothing.
+    continuity: str = ""
+    #: What the trader should know, one sentence each.
+    notes: tuple[str, ...] = ()
+
+
+_BINANCE: dict[str, Any] = {
+    "ids": IdRule.PLAIN,
+    "lookup": Lookup.ORDER,
+    "lookup_param": "origClientOrderId",
+    "cancel_all": "symbol",
+    "trade_id_per_symbol": True,
+    "trades_by_symbol": True,
+    "burst_seconds": 10.0,
+    "rights": "sapiGetAccountApiRestrictions",
+    "rights_path": ("enableWithdrawals",),
+    "continuity": "binance",
+    "depth": 1000,
+}
+_PERPS = ("BTC/USDT:USDT", "ETH/USDT:USDT")
+
+OFFERED: dict[str, Particulars] = {
+    each.ccxt: each
+    for each in (
+        Particulars(
+            ccxt="binance",
+            title="Binance spot",
+            options={
+                "defaultType": "spot",
+                "fetchMarkets": {"types": ["spot"]},
+                "fetchCurrencies": False,
+                "fetchMargins": False,
+                "warnOnFetchOpenOrdersWithoutSymbol": False,
+            },
+            notes=("It has no dead man's switch for spot: should this machine be lost, working orders stay.",),
+            **_BINANCE,
+        ),
+        Particulars(
+            ccxt="binanceusdm",
+            title="Binance USD-M futures",
+            symbols=_PERPS,
+            dead_man=120.0,
+            amend=True,
+            options={
+                "fetchMarkets": {"types": ["linear"]},
+                "fetchCurrencies": False,
+                "fetchMargins": False,
+                "warnOnFetchOpenOrdersWithoutSymbol": False,
+            },
+            **_BINANCE,
+        ),
+        Particulars(
+            ccxt="bybit",
+            title="Bybit unified account",
+            lookup=Lookup.LISTS,
+            lookup_param="orderLinkId",
+            cancel_all="account",
+            amend=True,
+            rights="privateGetV5UserQueryApi",
+            rights_path=("result", "permissions", "Wallet", "Withdraw"),
+            continuity="bybit",
+            depth=200,
+            options={"fetchCurrencies": False, "enableUnifiedAccount": True},
+            notes=("Its dead man's switch (DCP) is not used yet: should this machine be lost, working orders stay.",),
+        ),
+        Particulars(
+            ccxt="okx",
+            title="OKX",
+            lookup=Lookup.ORDER,
+            dead_man=60.0,
+            amend=True,
+            rights="privateGetAccountConfig",
+            rights_path=("data", "0", "perm", "withdraw"),
+            password=True,
+            continuity="okx",
+            notes=("It has no call that cancels everything: the desk cancels in batches and one by one.",),
+        ),
+        Particulars(
+            ccxt="kraken",
+            title="Kraken",
+            ids=IdRule.UUID,
+            lookup=Lookup.SCAN,
+            cancel_all="account",
+            dead_man=60.0,
+            amend=True,
+            symbols=("BTC/USD", "ETH/USD"),
+            options={"watchOrderBook": {"checksum": True}},
+            depth=100,
+            continuity="kraken",
+            notes=("A cancel of one instrument is sent order by order: its own call cancels the whole account.",),
+        ),
+        Particulars(
+            ccxt="coinbase",
+            title="Coinbase Advanced",
+            ids=IdRule.UUID,
+            lookup=Lookup.SCAN,
+            symbols=("BTC/USD", "ETH/USD"),
+            rights="v3PrivateGetBrokerageKeyPermissions",
+            rights_path=("can_transfer",),
+            continuity="coinbase",
+            notes=("It has neither a call that cancels everything nor a dead man's switch.",),
+        ),
+        Particulars(
+            ccxt="kucoin",
+            title="KuCoin",
+            lookup=Lookup.ORDER,
+            cancel_all="symbol",
+            trades_by_symbol=True,
+            password=True,
+            continuity="kucoin",
+            depth=100,
+        ),
+        Particulars(
+            ccxt="bitget",
+            title="Bitget",
+            lookup=Lookup.ORDER,
+            cancel_all="symbol",
+            trades_by_symbol=True,
+            password=True,
+            options={"watchOrderBook": {"checksum": True}},
+            continuity="bitget",
+        ),
+        Particulars(
+            ccxt="gate",
+            title="Gate",
+            ids=IdRule.GATE,
+            lookup=Lookup.ORDER,
+            cancel_all="symbol",
+            options={"watchOrderBook": {"checksum": True}},
+            continuity="gate",
+            notes=("It finds an order by its client id for one hour after it was closed.",),
+        ),
+        Particulars(
+            ccxt="hyperliquid",
+            title="Hyperliquid",
+            ids=IdRule.HEX,
+            lookup=Lookup.ORDER,
+            dead_man=60.0,
+            wallet=True,
+            symbols=("BTC/USDC:USDC", "ETH/USDC:USDC"),
+            notes=("Its books come as whole pictures about twice a second and are not numbered.",),
+        ),
+    )
+}
+
+
+def particulars(name: str) -> Particulars:
+    """What is known of an exchange; of one that is not offered, the narrowest."""
+    return OFFERED.get(name) or Particulars(ccxt=name, title=name, ids=IdRule.PLAIN, trades_by_symbol=True)

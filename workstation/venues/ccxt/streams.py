@@ -1,0 +1,307 @@
+"""The streams of a real venue: each kept alive by itself, begun anew after a fault with growing, jittered pauses.
+
+A stream is a loop around one of ccxt's `watch…` methods. Nothing is awaited between two calls but what hands on what
+came: ccxt gives the next update only to who is waiting for it. Whatever ends a book's stream makes the book stale at
+once; the next picture of the exchange makes it whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from workstation.clock import MILLISECOND, Clock
+from workstation.domain.instrument import Instrument
+from workstation.domain.market import BookSnapshot, BookStale, MarkPrice, Trade
+from workstation.venues.ccxt.books import BookReader, Tape
+from workstation.venues.ccxt.client import Hooks
+from workstation.venues.ccxt.continuity import Continuity, Gap, continuity, kraken_checksum, kraken_crc32
+from workstation.venues.ccxt.errors import words_of
+from workstation.venues.ccxt.gate import backoff
+from workstation.venues.ccxt.instruments import exact
+from workstation.venues.ccxt.particulars import Particulars
+from workstation.venues.contract import MarketSink
+
+#: A stream that lived so many seconds has recovered: its next pause is a short one again.
+_RECOVERED = 20.0
+#: Seconds without a fault after which a quiet stream counts as standing.
+_STANDS = 2.0
+#: Seconds between two questions for the mark price and funding where they are not streamed.
+_MARK_EVERY = 10.0
+
+
+class StreamState(msgspec.Struct):
+    """One stream as it stands, for the screen."""
+
+    name: str
+    last: int = 0  # UTC ns of its last message
+    faults: int = 0
+    up: bool = False
+    said: str = ""  # why it was last begun anew
+
+
+class Streams:
+    """All streams of one venue over one exchange object."""
+
+    def __init__(
+        self,
+        *,
+        venue: str,
+        exchange: Any,
+        hooks: Hooks,
+        facts: Particulars,
+        markets: Mapping[str, Instrument],
+        clock: Clock,
+        jitter: Callable[[], float],
+        notice: Callable[[str, str], None],
+        silence: float,
+    ) -> None:
+        """`markets`: instruments by ccxt's symbol; `notice(level, sentence)`: to the log; `silence`: seconds after
+        which a connection that says nothing, not even to a ping, is dead."""
+        self._venue = venue
+        self._exchange = exchange
+        self._hooks = hooks
+        self._facts = facts
+        self._markets = markets
+        self._clock = clock
+        self._jitter = jitter
+        self._notice = notice
+        self.sink: MarketSink | None = None
+        self.states: dict[str, StreamState] = {}
+        #: Called with a stream's name when it has come back after a fault.
+        self.on_back: Callable[[str], None] = lambda _name: None
+        #: Called with a stream's name when it has failed.
+        self.on_fault: Callable[[str], None] = lambda _name: None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._readers = {symbol: BookReader(instrument) for symbol, instrument in markets.items()}
+        self._checkers: dict[int, Continuity | None] = {}
+        self._stale: set[str] = set()
+        self._places: dict[str, tuple[int, int]] = {}
+        self.updates = 0
+        exchange.streaming = exchange.deep_extend(
+            exchange.streaming or {}, {"keepAlive": int(silence * 1_000 / 3), "maxPingPongMisses": 2.0}
+        )
+        hooks.on_message, hooks.after_message, hooks.on_open = self._before, self._after, self._opened
+
+    # Life.
+
+    def start(self, own: Mapping[str, Callable[[Any], object]]) -> None:
+        """Begin: market data of every instrument, and `own` (a watch method's name → who takes what it gives)."""
+        for symbol in self._markets:
+            self._run(f"book {symbol}", self._watch_book, symbol)
+            self._run(f"trades {symbol}", self._watch_trades, symbol)
+            if not self._markets[symbol].is_spot:
+                self._run(f"mark {symbol}", self._watch_mark, symbol)
+        for method, take in own.items():
+            self._run(method, self._watch_own, method, take)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def all_stale(self, reason: str) -> None:
+        """No book may be trusted from now on."""
+        for symbol in self._markets:
+            self._mark_stale(symbol, reason)
+
+    def _run(self, name: str, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        self.states[name] = StreamState(name)
+        task = asyncio.create_task(self._keep(name, work, *arguments), name=f"{self._venue} {name}")
+        self._tasks.append(task)
+
+    async def _keep(self, name: str, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        loop = asyncio.get_running_loop()
+        state, attempt = self.states[name], 0
+        while True:
+            began = loop.time()
+            try:
+                await work(state, *arguments)
+                return  # the exchange has no such stream
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                error: BaseException = ConnectionError("the connection was closed")  # ccxt cancels its futures
+            except Exception as caught:
+                error = caught
+            attempt = 0 if loop.time() - began > _RECOVERED else attempt
+            state.up, state.said = False, words_of(error) or type(error).__name__
+            state.faults += 1
+            self.on_fault(name)
+            if name.startswith("book "):
+                self._mark_stale(name[5:], f"its stream broke: {state.said}")
+            if attempt in (0, 5):
+                self._notice("warning", f"{self._venue}: the stream of {name} broke ({state.said}); it is begun anew.")
+            await asyncio.sleep(backoff(attempt, self._jitter))
+            attempt += 1
+
+    def _alive(self, state: StreamState) -> None:
+        state.last = self._clock.now()
+        if not state.up:
+            state.up = True
+            if state.faults:
+                self.on_back(state.name)
+
+    # Market data.
+
+    async def _watch_book(self, state: StreamState, symbol: str) -> None:
+        self._exchange.orderbooks.pop(symbol, None)  # some classes put a new picture on top of the old levels
+        while True:
+            await self._exchange.watch_order_book(symbol, self._facts.depth)
+            self._alive(state)
+            if self._hooks.dirty:
+                self._flush()
+
+    async def _watch_trades(self, state: StreamState, symbol: str) -> None:
+        if not self._exchange.has.get("watchTrades"):
+            return
+        instrument = self._markets[symbol]
+        ticks, lots = 1.0 / float(instrument.tick), 1.0 / float(instrument.lot)
+        while True:
+            trades = await self._exchange.watch_trades(symbol)
+            self._alive(state)
+            sink, now = self.sink, self._clock.now()
+            for trade in trades if sink is not None else ():
+                assert sink is not None
+                price, size = int(trade["price"] * ticks + 0.5), int(trade["amount"] * lots + 0.5) or 1
+                buyer = trade.get("side") != "sell"
+                sink(Trade(instrument.id, now, price, size, buyer, str(trade.get("id") or "")))
+
+    async def _watch_mark(self, state: StreamState, symbol: str) -> None:
+        funding: Mapping[str, Any] = {}
+        while True:
+            if self._exchange.has.get("fetchFundingRate"):
+                funding = await self._exchange.fetch_funding_rate(symbol)
+                self._alive(state)
+                self._mark(symbol, funding.get("markPrice"), funding)
+            if not self._exchange.has.get("watchMarkPrice"):
+                await asyncio.sleep(_MARK_EVERY)
+                continue
+            until = asyncio.get_running_loop().time() + 6 * _MARK_EVERY
+            while asyncio.get_running_loop().time() < until:
+                ticker = await self._exchange.watch_mark_price(symbol)
+                self._alive(state)
+                self._mark(symbol, ticker.get("markPrice"), funding)
+
+    def _mark(self, symbol: str, price: Any, funding: Mapping[str, Any]) -> None:
+        exact_price = exact(price)
+        if exact_price is None or self.sink is None:
+            return
+        following = funding.get("fundingTimestamp") or funding.get("nextFundingTimestamp")
+        self.sink(
+            MarkPrice(
+                self._markets[symbol].id,
+                self._clock.now(),
+                exact_price,
+                exact(funding.get("fundingRate")),
+                int(following) * MILLISECOND if following else None,
+            )
+        )
+
+    async def _watch_own(self, state: StreamState, method: str, take: Callable[[Any], object]) -> None:
+        watch = getattr(self._exchange, method)
+        first = asyncio.ensure_future(watch())
+        try:
+            # a stream of own orders is silent while nothing happens: it stands once it has not failed for so long
+            if not (await asyncio.wait({first}, timeout=_STANDS))[0]:
+                self._alive(state)
+            found = await first
+        finally:
+            first.cancel()
+        while True:
+            self._alive(state)
+            for each in found:
+                take(each)
+            found = await watch()
+
+    # Books.
+
+    def _opened(self, client: Any) -> None:
+        """A connection was made: its numbering begins anew."""
+        self._checkers[id(client)] = continuity(self._facts.continuity)
+
+    def _before(self, client: Any, message: Any) -> bool:
+        checker = self._checkers.get(id(client))
+        if checker is None:
+            return True
+        gap = checker.check(message)
+        if gap is None:
+            return True
+        self._broken(client, gap)
+        return False
+
+    def _broken(self, client: Any, gap: Gap) -> None:
+        """What the book is built from has a hole: no level of it is true any more. The connection is begun anew."""
+        symbols = [self._symbol_of(gap.market)] if gap.market else list(self._markets)
+        for symbol in symbols:
+            if symbol in self._markets:
+                self._mark_stale(symbol, f"{gap.reason}: waiting for a new picture")
+        self._notice("warning", f"{self._venue}: {gap.market or 'a stream'}: {gap.reason}. The books are read anew.")
+        self._checkers.pop(id(client), None)
+        client.on_error(ConnectionError(gap.reason))
+
+    def _symbol_of(self, market_id: str) -> str:
+        for market in self._exchange.markets_by_id.get(market_id, ()) if self._exchange.markets_by_id else ():
+            if market["symbol"] in self._markets:
+                return str(market["symbol"])
+        return market_id
+
+    def _after(self, client: Any, message: Any) -> None:
+        if self._hooks.dirty:
+            expected = kraken_checksum(message) if self._facts.continuity == "kraken" else None
+            if expected is not None and not self._kraken_whole(expected.market, expected.value):
+                self._hooks.dirty.clear()
+                self._broken(client, Gap(expected.market, "the checksum of the book is wrong"))
+                return
+            self._flush()
+
+    def _kraken_whole(self, symbol: str, checksum: int) -> bool:
+        book, reader = self._exchange.orderbooks.get(symbol), self._readers.get(symbol)
+        if book is None or reader is None:
+            return True
+        if symbol not in self._places:
+            info = self._exchange.markets[symbol]["info"]
+            self._places[symbol] = (int(info.get("pair_decimals", 0)), int(info.get("lot_decimals", 8)))
+        ticks, lots = 1.0 / float(reader.instrument.tick), 1.0 / float(reader.instrument.lot)
+        bids, asks = (
+            [(int(level[0] * ticks + 0.5), int(level[1] * lots + 0.5)) for level in book[side][:10]]
+            for side in ("bids", "asks")
+        )
+        return kraken_crc32(reader.instrument, bids, asks, *self._places[symbol]) == checksum
+
+    def _flush(self) -> None:
+        """Hand on what ccxt has done to its books since the last time."""
+        dirty, now = self._hooks.dirty, self._clock.now()
+        tapes = dirty[:]
+        dirty.clear()
+        for tape in tapes:
+            symbol = tape.book.get("symbol") or self._owner(tape)
+            reader = self._readers.get(symbol)
+            if reader is None:
+                tape.changed = False
+                continue
+            event = reader.read(tape, now)
+            if event is None or self.sink is None:
+                continue
+            if isinstance(event, BookSnapshot):
+                self._stale.discard(symbol)
+            elif symbol in self._stale:
+                continue  # what follows a hole is of no use before the next picture
+            self.updates += 1
+            self.sink(event)
+
+    def _owner(self, tape: Tape) -> str:
+        return next((symbol for symbol, book in self._exchange.orderbooks.items() if book is tape.book), "")
+
+    def _mark_stale(self, symbol: str, reason: str) -> None:
+        self._exchange.orderbooks.pop(symbol, None)
+        instrument = self._markets.get(symbol)
+        if instrument is None or self.sink is None or symbol in self._stale:
+            return
+        self._stale.add(symbol)
+        self.sink(BookStale(instrument.id, self._clock.now(), reason))

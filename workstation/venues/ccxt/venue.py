@@ -1,0 +1,529 @@
+"""One venue class for every exchange that ccxt speaks to.
+
+It connects by itself and goes on trying: `connect` returns at once, and the link says how it stands. Each time the link
+or the stream of own orders has come back, `epoch` grows: the desk then compares orders, fills, positions and balances.
+A request without an answer raises `NoAnswer`; only what was certainly refused is reported as refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from workstation.clock import MILLISECOND, SECOND, Clock
+from workstation.domain import events as e
+from workstation.domain.fill import Fill
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.margin import MarginMode
+from workstation.domain.market import MarketEvent, MarkPrice
+from workstation.domain.order import ClientOrderId, Order, OrderType, Side, TimeInForce
+from workstation.venues.ccxt import account, link
+from workstation.venues.ccxt.errors import is_limit, not_found, translated
+from workstation.venues.ccxt.gate import RequestGate, Urgency, urgent
+from workstation.venues.ccxt.ids import external_id, to_wire
+from workstation.venues.ccxt.lookup import find_order
+from workstation.venues.ccxt.orders import adopted, fill_of, order_of, reaching, request_of, trade_id_of
+from workstation.venues.ccxt.own import OwnOrders
+from workstation.venues.ccxt.particulars import Particulars
+from workstation.venues.ccxt.settings import Credentials, CredentialSource, VenueSettings, no_credentials
+from workstation.venues.ccxt.streams import Streams, StreamState
+from workstation.venues.contract import (
+    Capabilities,
+    EntrySink,
+    LinkState,
+    MarketSink,
+    NoAnswer,
+    OrderSink,
+    VenueError,
+    VenueOrder,
+    VenueUnreachable,
+)
+from workstation.venues.matching.rules import malformed
+
+#: Seconds after an acknowledgement that said nothing of the order's state until the venue is asked.
+_LOOK_AGAIN = 1.0
+_KILL = "kill"
+
+
+class CcxtVenue:
+    """A real exchange. See `Venue` for the contract; the parts are `link` (life), `streams`, `own` (reports)."""
+
+    def __init__(
+        self,
+        name: str,
+        facts: Particulars,
+        settings: VenueSettings,
+        instruments: Mapping[str, Instrument],
+        clock: Clock,
+        credentials: CredentialSource = no_credentials,
+        *,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """`instruments` by ccxt's symbol, as they were when the exchange was last asked; nothing is imported yet."""
+        self.name = name
+        self.facts = facts
+        self.settings = settings
+        self.clock = clock
+        self.markets: dict[str, Instrument] = dict(instruments)
+        self.symbols: dict[InstrumentId, str] = {each.id: symbol for symbol, each in instruments.items()}
+        self.credentials = credentials
+        self.jitter = jitter
+        self.capabilities = Capabilities(
+            order_types=frozenset({OrderType.MARKET, OrderType.LIMIT}),
+            tifs=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
+            amend=facts.amend,
+            iceberg=False,
+            reduce_only=True,
+            simulated_money=False,
+        )
+        self.exchange: Any = None
+        self.keys: Credentials | None = None
+        self.gate: RequestGate | None = None
+        self.streams: Streams | None = None
+        self.state = LinkState.DOWN
+        #: Grows whenever the desk must compare itself with the venue anew.
+        self.epoch = 0
+        #: Server's clock less ours in ns, and how long its answer took; None before it was first asked.
+        self.drift: int | None = None
+        self.round_trip: int | None = None
+        #: UTC ns at which this run first reached it, and when its dead man's switch was last held (0: it is not).
+        self.first_seen = 0
+        self.dead_man_held = 0
+        self.probe_now = asyncio.Event()
+        self._marks: dict[InstrumentId, Decimal] = {}
+        #: Why the link is as it is, a sentence.
+        self.said = "not connected yet"
+        self.on_notice: Callable[[str, str], None] = lambda _level, _sentence: None
+        #: The desk's order of a client id, for those of its earlier runs.
+        self.known_order: Callable[[ClientOrderId], Order | None] = lambda _client_id: None
+        #: Told of an exchange object whose markets were just loaded.
+        self.on_markets: Callable[[Any], None] = lambda _exchange: None
+        self.on_entry: EntrySink | None = None
+        self._market_sink: MarketSink | None = None
+        self._order_sink: OrderSink | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._later: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self.strangers: dict[ClientOrderId, VenueOrder] = {}
+        self.own = OwnOrders(
+            clock=clock,
+            rule=facts.ids,
+            per_symbol=facts.trade_id_per_symbol,
+            instrument_of=self.markets.get,
+            market_id=self.market_id,
+            known=self._known,
+            report=self._report,
+            fills_missing=self._fills_missing,
+            stranger=self._stranger,
+        )
+
+    def _known(self, client_id: ClientOrderId) -> Order | None:
+        return self.known_order(client_id)
+
+    # Life.
+
+    @property
+    def link(self) -> LinkState:
+        return self.state
+
+    @property
+    def trades(self) -> bool:
+        """Whether orders go there."""
+        return not self.settings.data_only
+
+    def stream_states(self) -> list[StreamState]:
+        return [] if self.streams is None else list(self.streams.states.values())
+
+    async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None:
+        """Begin to connect, and return: the link tells when it stands."""
+        if self._closed:
+            raise VenueUnreachable(f"{self.name} is closed.")
+        self._market_sink, self._order_sink = on_market, on_order
+        if self._task is None:
+            self.state = LinkState.CONNECTING
+            self._task = asyncio.create_task(link.keep(self), name=f"link to {self.name}")
+
+    async def close(self) -> None:
+        """Working orders stay at the venue; its dead man's switch, where it was set, is let go."""
+        self._closed = True
+        self.state = LinkState.DOWN
+        task, self._task = self._task, None
+        for each in [*self._later, *([task] if task else [])]:
+            each.cancel()
+        await asyncio.gather(*self._later, *([task] if task else []), return_exceptions=True)
+        await link.part(self)
+        self._market_sink = self._order_sink = self.on_entry = None
+
+    def instruments(self) -> Sequence[Instrument]:
+        return list(self.markets.values())
+
+    def market_id(self, symbol: str) -> str:
+        market = (self.exchange.markets or {}).get(symbol) if self.exchange is not None else None
+        return str(market["id"]) if market else symbol
+
+    @property
+    def dead_man(self) -> bool:
+        """Whether the venue is told to cancel everything should this desk fall silent."""
+        return self.keys is not None and self.facts.dead_man > 0 and self.settings.dead_man_seconds > 0
+
+    def last_mark(self, instrument: InstrumentId) -> Decimal | None:
+        return self._marks.get(instrument)
+
+    def market_event(self, event: MarketEvent) -> None:
+        if isinstance(event, MarkPrice):
+            self._marks[event.instrument] = event.price
+        if self._market_sink is not None:
+            self._market_sink(event)
+
+    def _report(self, event: e.OrderEvent) -> None:
+        if self._order_sink is not None:
+            self._order_sink(event)
+
+    def _stranger(self, shown: VenueOrder) -> None:
+        """An order of the account that this desk did not make: the comparison decides what becomes of it."""
+        if shown.client_id not in self.strangers:
+            self.strangers[shown.client_id] = shown
+            self.epoch += 1
+        else:
+            self.strangers[shown.client_id] = shown
+
+    def later(self, work: Callable[[], Awaitable[None]], after: float = 0.0) -> None:
+        """Do something beside, after a pause; what goes wrong there is logged."""
+
+        async def do() -> None:
+            try:
+                await asyncio.sleep(after)
+                await work()
+            except VenueError as error:
+                self.on_notice("info", str(error))
+            except Exception as error:
+                self.on_notice("error", f"{self.name}: {error!r}")
+
+        task = asyncio.create_task(do(), name=f"{self.name} later")
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    # Requests.
+
+    def up(self) -> Any:
+        """The exchange object of a venue that orders can be sent to. Raises `VenueUnreachable`."""
+        if self.state is not LinkState.CONNECTED or self.exchange is None:
+            raise VenueUnreachable(f"{self.name} is not connected ({self.said}).")
+        return self.exchange
+
+    async def ask[T](self, doing: str, question: Awaitable[T], urgency: Urgency = Urgency.QUERY) -> T:
+        """A question to the exchange, its exceptions as the contract's."""
+        try:
+            with urgent(urgency):
+                return await question
+        except Exception as error:
+            self.note_limit(error)
+            raise translated(error, self.name, doing) from error
+
+    def note_limit(self, error: BaseException) -> None:
+        """Where the exchange says that it was asked too often, be silent for as long as it wants."""
+        if self.gate is None or not is_limit(error):
+            return
+        headers = getattr(self.exchange, "last_response_headers", None) or {}
+        wait = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+        seconds = min(float(wait), 600.0) if str(wait).isdigit() else 1.0
+        self.gate.pause(seconds)
+        self.on_notice("warning", f"{self.name} says that it was asked too often: silent for {seconds:.0f} s.")
+
+    def _urgency(self, order: Order | None, usual: Urgency) -> Urgency:
+        return Urgency.KILL if order is not None and order.origin == _KILL else usual
+
+    def _symbol(self, instrument: InstrumentId) -> str:
+        symbol = self.symbols.get(instrument)
+        if symbol is None:
+            raise VenueError(f"{self.name} has no {instrument.partition(':')[2]}.")
+        return symbol
+
+    async def submit(self, order: Order) -> None:
+        exchange = self.up()
+        if self.settings.data_only or self.keys is None:
+            raise VenueError(f"{self.name} has no API key here: no order can be sent there.")
+        if self.own.tracks.get(order.client_id) is not None:
+            raise VenueError(f"{self.name} has had order {order.client_id} before; it is not sent again.")
+        symbol, instrument = self._symbol(order.instrument), self.markets[self._symbol(order.instrument)]
+        if (problem := malformed(order, instrument, self.clock.now())) is not None:  # ccxt would round it in silence
+            self.own.sent(order)
+            self.own.reject(order.client_id, problem)
+            return
+        limit = None
+        if order.type is OrderType.MARKET and order.side is Side.BUY and instrument.is_spot and self._buys_by_cost():
+            limit = self._market_limit(instrument, order.side)
+        request = request_of(order, to_wire(order.client_id, self.facts.ids), instrument, limit)
+        self.own.sent(order)
+        try:
+            with urgent(self._urgency(order, Urgency.ORDER)):
+                answer = await exchange.create_order(
+                    symbol, request.type, request.side, request.amount, request.price, request.params
+                )
+        except Exception as error:
+            self.note_limit(error)
+            wrong = translated(error, self.name, "the order")
+            if isinstance(wrong, VenueUnreachable):
+                self.own.forget(order.client_id)
+            elif type(wrong) is VenueError:
+                self.own.reject(order.client_id, str(wrong))
+                return
+            raise wrong from error
+        if not isinstance(answer, dict) or not answer.get("id"):
+            raise NoAnswer(f"{self.name} answered on the order in a way that cannot be read.")
+        self.took(order.client_id, answer)
+
+    def took(self, client_id: ClientOrderId, answer: Any) -> None:
+        """What the exchange answered to a command; if that tells no state, it is asked a moment later."""
+        shown = self.own.on_order({**answer, "clientOrderId": to_wire(client_id, self.facts.ids)}) if answer else None
+        if shown is None:
+            self.later(partial(self.look_again, client_id), _LOOK_AGAIN)
+
+    async def look_again(self, client_id: ClientOrderId) -> None:
+        """Ask what became of an order of which an end or an acceptance is still missing."""
+        track = self.own.track(client_id)
+        if track is None or track.ended or self.state is not LinkState.CONNECTED:
+            return
+        structure = await find_order(self, client_id)
+        if structure is not None:
+            self.own.on_order(structure)
+
+    def _buys_by_cost(self) -> bool:
+        """Whether the exchange takes market orders to buy only as an amount of money."""
+        options = self.exchange.options
+        own = options.get("createOrder") if isinstance(options.get("createOrder"), dict) else {}
+        name = "createMarketBuyOrderRequiresPrice"
+        return bool(own.get(name, options.get(name, False)))
+
+    def _market_limit(self, instrument: Instrument, side: Side) -> Decimal:
+        book = self.exchange.orderbooks.get(self.symbols[instrument.id]) if self.exchange.orderbooks else None
+        levels = [] if not book else book["asks" if side is Side.BUY else "bids"]
+        if not levels:
+            raise VenueError(f"{self.name} shows no price of {instrument.symbol} for a market order now.")
+        return reaching(instrument, side, instrument.price(int(levels[0][0] / float(instrument.tick) + 0.5)))
+
+    async def amend(
+        self, order: Order, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
+    ) -> None:
+        exchange, symbol = self.up(), self._symbol(order.instrument)
+        if not self.facts.amend:
+            raise VenueError(f"{self.name} cannot change orders: cancel it and enter a new one.")
+        venue_id = order.venue_order_id or ""
+        total = order.quantity if quantity is None else quantity
+        at = order.price if price is None else price
+        wanted = msgspec.structs.replace(order, quantity=total, price=at)
+        if (problem := malformed(wanted, self.markets[symbol], self.clock.now())) is not None:
+            self._report(e.OrderAmendRejected(client_id=order.client_id, ts=self.clock.now(), reason=problem))
+            return
+        try:
+            with urgent(Urgency.ORDER):
+                answer = await exchange.edit_order(
+                    venue_id,
+                    symbol,
+                    "limit",
+                    str(order.side),
+                    format(total, "f"),
+                    None if at is None else format(at, "f"),
+                )
+        except Exception as error:
+            self.note_limit(error)
+            wrong = translated(error, self.name, "the change")
+            if type(wrong) is VenueError:
+                event = e.OrderAmendRejected(client_id=order.client_id, ts=self.clock.now(), reason=str(wrong))
+                self._report(event)
+                self.later(partial(self.look_again, order.client_id))
+                return
+            raise wrong from error
+        self._report(e.OrderAmended(client_id=order.client_id, ts=self.clock.now(), quantity=total, price=at))
+        self.took(order.client_id, answer)
+
+    async def cancel(self, order: Order) -> None:
+        exchange, symbol = self.up(), self._symbol(order.instrument)
+        track = self.own.track(order.client_id)
+        venue_id = external_id(order.client_id) or (track.venue_id if track else "") or order.venue_order_id
+        params = {} if venue_id else {"clientOrderId": to_wire(order.client_id, self.facts.ids)}
+        try:
+            with urgent(self._urgency(order, Urgency.CANCEL)):
+                answer = await exchange.cancel_order(venue_id or None, symbol, params)
+        except Exception as error:
+            self.note_limit(error)
+            wrong = translated(error, self.name, "the cancel")
+            if type(wrong) is not VenueError:
+                raise wrong from error
+            event = e.OrderCancelRejected(client_id=order.client_id, ts=self.clock.now(), reason=str(wrong))
+            self._report(event)
+            self.later(partial(self.look_again, order.client_id))
+            return
+        if not external_id(order.client_id):
+            self.took(order.client_id, answer)
+
+    async def cancel_all(self, instrument: InstrumentId | None = None) -> None:
+        """By the venue's own call where it has one, else each order by itself, side by side; before all that waits."""
+        exchange = self.up()
+        with urgent(Urgency.KILL):
+            if self.facts.cancel_all == "account" and instrument is None:
+                await self.ask("the cancel of all orders", account.cancel_account(self, exchange), Urgency.KILL)
+                return
+            orders = await self.open_orders()
+            wanted = [order for order in orders if instrument in (None, order.instrument)]
+            if self.facts.cancel_all:
+                names = sorted({self.symbols[order.instrument] for order in wanted})
+                if self.facts.cancel_all == "symbol" or instrument is not None:
+                    await asyncio.gather(*(self._cancel_symbol(exchange, symbol) for symbol in names))
+                    return
+            await asyncio.gather(*(self._cancel_shown(order) for order in wanted))
+
+    async def _cancel_symbol(self, exchange: Any, symbol: str) -> None:
+        if self.facts.ccxt == "kraken":  # its own call knows no instrument
+            here = [order for order in await self.open_orders() if self.symbols[order.instrument] == symbol]
+            await asyncio.gather(*(self._cancel_shown(order) for order in here))
+            return
+        try:
+            answers = await exchange.cancel_all_orders(symbol)
+        except Exception as error:
+            self.note_limit(error)
+            if not_found(error):  # they ended meanwhile
+                return
+            raise translated(error, self.name, f"the cancel of all orders of {symbol}") from error
+        for answer in answers if isinstance(answers, list) else ():
+            if isinstance(answer, dict) and answer.get("id") and answer.get("symbol"):
+                self.own.on_order(answer)
+
+    async def _cancel_shown(self, shown: VenueOrder) -> None:
+        """Cancel an order that the venue has shown; one that is gone meanwhile is none to worry about."""
+        exchange, symbol = self.up(), self.symbols[shown.instrument]
+        try:
+            answer = await exchange.cancel_order(shown.venue_order_id, symbol)
+        except Exception as error:
+            self.note_limit(error)
+            if not not_found(error):
+                raise translated(error, self.name, "the cancel") from error
+            answer = None
+        if not external_id(shown.client_id):
+            self.took(shown.client_id, answer)
+
+    # Questions.
+
+    async def order_status(self, client_id: ClientOrderId) -> VenueOrder | None:
+        structure = await find_order(self, client_id)
+        return None if structure is None else self.shown(structure, client_id)
+
+    def shown(self, structure: Mapping[str, Any], client_id: ClientOrderId | None = None) -> VenueOrder | None:
+        """ccxt's order as the desk shows it, without a report."""
+        instrument = self.markets.get(str(structure.get("symbol")))
+        if instrument is None:
+            return None
+        if client_id is not None and not external_id(client_id):
+            self.own.bind(client_id, str(structure.get("id") or ""))
+            structure = {**structure, "clientOrderId": to_wire(client_id, self.facts.ids)}
+        return order_of(structure, instrument, self.facts.ids)
+
+    async def open_orders(self) -> Sequence[VenueOrder]:
+        exchange = self.up()
+        structures = await self.ask("the open orders", account.open_orders(self, exchange))
+        found = [shown for each in structures if (shown := self.shown(each)) is not None]
+        return [order for order in found if order.state.value not in ("canceled", "filled", "expired", "rejected")]
+
+    async def fills_since(self, ts: int) -> Sequence[Fill]:
+        exchange = self.up()
+        structures = await self.ask("the fills", account.my_trades(self, exchange, max(0, ts // MILLISECOND - 1)))
+        fills = [fill for each in structures if (fill := self._fill(each)) is not None and fill.ts >= ts]
+        heard = self.own.heard  # fills of one millisecond stand as the stream told them
+        unique = {fill.trade_id: fill for fill in fills}.values()
+        return sorted(unique, key=lambda fill: (fill.ts, heard.get(fill.trade_id, len(heard))))
+
+    def _fill(self, structure: Mapping[str, Any]) -> Fill | None:
+        instrument = self.markets.get(str(structure.get("symbol")))
+        if instrument is None or structure.get("id") is None:
+            return None
+        trade_id = trade_id_of(structure, self.market_id(str(structure["symbol"])), self.facts.trade_id_per_symbol)
+        client_id = self.own.owner(structure)
+        return fill_of(structure, client_id, instrument, trade_id, self.clock.now())
+
+    def _fills_missing(self, instrument: InstrumentId) -> None:
+        """The streams may still bring them: a moment later they are asked for."""
+        self.later(partial(self._fetch_fills, instrument), 0.3)
+
+    async def _fetch_fills(self, instrument: InstrumentId) -> None:
+        behind = [
+            track
+            for track in self.own.tracks.values()
+            if track.instrument == instrument and track.shown is not None and track.shown.filled > track.filled
+        ]
+        if not behind or self.state is not LinkState.CONNECTED:
+            return
+        orders = [self.known_order(track.client_id) for track in behind]
+        since = min((order.created_at for order in orders if order is not None), default=self.clock.now() - 60 * SECOND)
+        symbol = self.symbols[instrument]
+        question = account.trades_of(self, self.exchange, symbol, max(0, (since - SECOND) // MILLISECOND))
+        for structure in await self.ask("the fills", question):
+            self.own.on_trade(structure)
+
+    async def balances(self) -> dict[str, Decimal]:
+        return await self.ask("the balances", account.balances(self, self.up()))
+
+    async def positions(self) -> dict[InstrumentId, Decimal]:
+        return await self.ask("the positions", account.positions(self, self.up()))
+
+    # Orders that others made.
+
+    @property
+    def adopts(self) -> bool:
+        return self.settings.external_orders == "adopt"
+
+    def remember(self, orders: Iterable[Order]) -> None:
+        self.own.remember(orders)
+
+    async def stranger(self, client_id: ClientOrderId, instrument: InstrumentId) -> Order | None:
+        structure = await find_order(self, client_id, instrument)
+        shown = None if structure is None else self.shown(structure)
+        if structure is None or shown is None:
+            return None
+        if (ours := self.known_order(shown.client_id)) is not None:
+            self.own.bind(ours.client_id, shown.venue_order_id)
+            return ours
+        self.strangers[shown.client_id] = shown
+        return adopted(structure, shown, self.clock.now())
+
+    async def entry_prices(self) -> dict[InstrumentId, Decimal]:
+        return await self.ask("the positions", account.entry_prices(self, self.up()))
+
+    # Margin.
+
+    async def entries_since(self, ts: int) -> Sequence[e.VenueEntry]:
+        return await self.ask("the funding payments", account.entries(self, self.up(), ts))
+
+    async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
+        exchange, symbol = self.up(), self._symbol(instrument)
+        await self.ask("the change of leverage", exchange.set_leverage(int(leverage), symbol), Urgency.ORDER)
+        if self.on_entry is not None:
+            entry_id = f"leverage-{instrument}-{self.clock.now()}"
+            self.on_entry(
+                e.LeverageChanged(
+                    ts=self.clock.now(), venue=self.name, entry_id=entry_id, instrument=instrument, leverage=leverage
+                )
+            )
+
+    async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None:
+        exchange, symbol = self.up(), self._symbol(instrument)
+        await self.ask("the change of margin mode", exchange.set_margin_mode(str(mode), symbol), Urgency.ORDER)
+        if self.on_entry is not None:
+            entry_id = f"margin-{instrument}-{self.clock.now()}"
+            self.on_entry(
+                e.MarginModeChanged(
+                    ts=self.clock.now(), venue=self.name, entry_id=entry_id, instrument=instrument, mode=mode
+                )
+            )
+
+    # From the watchdog's thread.
+
+    def cancel_all_from_thread(self, timeout: float) -> str:
+        from workstation.venues.ccxt.from_thread import cancel_all
+
+        return cancel_all(self, timeout)

@@ -1,0 +1,88 @@
+"""Paper trading: the prices of a real venue, and an account of simulated money on the matching engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+from workstation.clock import Clock
+from workstation.domain.events import OrderEvent
+from workstation.domain.instrument import Instrument
+from workstation.venues.contract import LinkState, MarketSink, OrderSink
+from workstation.venues.matching import models
+from workstation.venues.simulated import SimulatedVenue
+
+
+class PriceVenue(Protocol):
+    """What a paper venue needs of the venue whose prices it uses."""
+
+    epoch: int
+    said: str
+    drift: int | None
+    on_notice: Callable[[str, str], None]
+
+    @property
+    def link(self) -> LinkState: ...
+
+    async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class PaperVenue(SimulatedVenue):
+    """A simulated venue whose market is a real one. It is connected while its prices are."""
+
+    def __init__(
+        self,
+        name: str,
+        instruments: Iterable[Instrument],
+        clock: Clock,
+        balances: Mapping[str, Decimal],
+        prices: PriceVenue,
+        *,
+        latency: models.LatencyModel | None = None,
+        ledger: Path | None = None,
+    ) -> None:
+        """`prices` gives the market events of `instruments`; the rest as in `SimulatedVenue`."""
+        super().__init__(name, instruments, clock, balances, latency=latency, ledger=ledger)
+        self.prices = prices
+
+    @property
+    def link(self) -> LinkState:
+        own = super().link
+        return self.prices.link if own is LinkState.CONNECTED else own
+
+    @property
+    def epoch(self) -> int:
+        """Nothing of the account is ever missed: only the first comparison counts."""
+        return min(1, self.prices.epoch)
+
+    @property
+    def said(self) -> str:
+        return self.prices.said
+
+    @property
+    def drift(self) -> int | None:
+        return self.prices.drift
+
+    @property
+    def on_notice(self) -> Callable[[str, str], None]:
+        return self.prices.on_notice
+
+    @on_notice.setter
+    def on_notice(self, tell: Callable[[str, str], None]) -> None:
+        self.prices.on_notice = tell
+
+    async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None:
+        await super().connect(on_market, on_order)
+        await self.prices.connect(self.feed, _no_orders)
+
+    async def close(self) -> None:
+        await self.prices.close()
+        await super().close()
+
+
+def _no_orders(_event: OrderEvent) -> None:
+    """No order of ours is at the venue whose prices these are."""
