@@ -33,6 +33,8 @@ class Action:
     context: str = DESK
     palette: bool = True
     pulls: bool = False
+    #: Whether a pane's key goes to the desk without a word where the desk has it (`p` pauses a replay).
+    yields: bool = False
     #: False while there is nothing that it could do: a page that does not exist. Its key is kept.
     exists: bool = True
 
@@ -81,7 +83,7 @@ class ActionTable:
                 other = self._rival(own, key) or self._keys.get((DESK, key))
                 if other is None:
                     keys.append(key)
-                else:
+                elif not action.yields:
                     problems.append(f"{display(key)} is the key of {other.name}, so {own.name} has not got it")
             self.add(replace(own, keys=tuple(keys)))
         return problems

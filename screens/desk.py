@@ -14,6 +14,7 @@ from screens.theme import Ink
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.order import OrderDraft, Side
 from workstation.domain.plan import Plan
+from workstation.domain.strategy_run import RunDraft
 from workstation.trading.errors import Refused
 from workstation.trading.order_defaults import NONE, OrderDefaults, defaults_of, with_exits
 from workstation.venues.contract import VenueError
@@ -178,6 +179,17 @@ class ShellDesk:
         workspace.focus_slot(slot)
         pane = workspace.panes[slot]
         workspace.guard(pane, lambda: pane.take_draft(draft))
+
+    def offer_run(self, draft: RunDraft) -> None:
+        workspace = self._app.workspace
+        slot = self._app.layouts.bring("strategies")
+        if slot is None:
+            self.toast("There is no page of strategies on this desk.", error=True)
+            return
+        workspace.focus_slot(slot)
+        pane = workspace.panes[slot]
+        workspace.guard(pane, lambda: pane.take_run(draft))
+        workspace.guard(pane, pane.repaint)
 
     @property
     def exports(self) -> Path | None:

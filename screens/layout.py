@@ -242,11 +242,12 @@ JOURNAL = Page(
     needs="journal",
 )
 BACKTEST = Page("Backtest", ((0, 0, tabs("backtest")),), needs="backtest")
+STRATEGIES = Page("Strategies", ((0, 0, tabs("strategies")),), needs="strategies")
 PORTFOLIO = Page("Portfolio", ((0, 0, tabs("portfolio")),), needs="portfolio")
 #: Slots that start with an instrument of their own: which of the desk's, counted from 0.
 PINNED = {"books:2": 1, "books:3": 0, "books:4": 1, "books:5": 2, "books:6": 3}
 
-PAGES = (TRADE, BOOKS, CHART, BLOTTER, RISK, JOURNAL, BACKTEST, PORTFOLIO)
+PAGES = (TRADE, BOOKS, CHART, BLOTTER, RISK, JOURNAL, BACKTEST, STRATEGIES, PORTFOLIO)
 
 
 def pages_for(panes: frozenset[str], pages: Sequence[Page] = PAGES) -> list[Page]:

@@ -18,6 +18,7 @@ from screens.sight import age_words
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import OrderDraft
+from workstation.domain.strategy_run import RunDraft
 from workstation.engine import Engine
 from workstation.market.book import OrderBook
 
@@ -62,6 +63,10 @@ class Desk(Protocol):
 
     def offer_draft(self, draft: OrderDraft) -> None:
         """Open the order ticket filled with the draft. Nothing is sent."""
+        ...
+
+    def offer_run(self, draft: RunDraft) -> None:
+        """Show the page of strategies with its form filled. Nothing is started."""
         ...
 
     @property
@@ -220,6 +225,10 @@ class Pane(Widget):
 
     def take_draft(self, draft: OrderDraft) -> bool:
         """Show a draft for sending (the order ticket does); True if this pane takes drafts."""
+        return False
+
+    def take_run(self, draft: RunDraft) -> bool:
+        """Show a strategy that may be started (the page of strategies does); True if this pane takes such drafts."""
         return False
 
     def subtitle(self) -> str:

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
-from screens.figures import shown
+from screens.figures import moment, shown
+from workstation.clock import SECOND
 
 type Part = tuple[str, Style]
 type Line = tuple[Part, ...]
 
+_DAY = 86_400 * SECOND
 #: Bits of the dots of a braille character, by row and column.
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
@@ -48,6 +50,22 @@ def number(value: float | None, form: str = ",.2f", unit: str = "") -> str:
     if value is None or not math.isfinite(value):
         return "–"
     return shown(f"{value:{form}}") + unit
+
+
+def price(value: float) -> str:
+    """A price with as many decimals as its size asks for."""
+    size = abs(value)
+    return number(value, ",.1f" if size >= 10_000 else ",.2f" if size >= 20 else ",.4f" if size >= 0.1 else ",.6f")
+
+
+def when(ts: int, interval: int, *, short: bool = False) -> str:
+    """The time of a bar: its UTC date where bars are days or longer, else date and time in the user's zone."""
+    if interval >= _DAY:
+        import datetime
+
+        day = datetime.datetime.fromtimestamp(ts // SECOND, datetime.UTC)
+        return f"{day:%Y-%m-%d}"
+    return f"{moment(ts):%m-%d %H:%M}" if short else f"{moment(ts):%Y-%m-%d %H:%M}"
 
 
 class Grid:

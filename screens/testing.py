@@ -129,8 +129,10 @@ class FrozenDesk:
         state_file: Path | None = None,
         book: SettingsBook | None = None,
         limits: RiskLimits | None = None,
+        strategies: Path | None = None,
     ) -> None:
-        """`settings` are fields of `Settings`; `venues` replace the simulated ones (they need `feed`)."""
+        """`settings` are fields of `Settings`; `venues` replace the simulated ones (they need `feed`); `strategies`:
+        the folder of the user's own."""
         self.clock = SimClock(START)
         self.instruments = instruments
         money = balances or {"USDT": _D(100_000)}
@@ -156,6 +158,7 @@ class FrozenDesk:
             settings=book.settings
             if book is not None
             else msgspec.convert({"mode": mode, "locale": "en", **(settings or {})}, Settings),
+            strategies=strategies,
         )
         infos = [
             pane if isinstance(pane, PaneInfo) else PaneInfo(pane.PANE, pane.TITLE, "test", "", None, pane)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from rich.style import Style
 
-from plugins.backtest.parts import Line, number, price, when
-from screens.parts import DOTS, Grid
+from screens.parts import DOTS, Grid, Line, number, price, when
 from screens.theme import Ink
 from workstation.research.bench.messages import Picture
 
@@ -136,7 +135,9 @@ def curves(
     parts = grid.lines(column, ink.on_cursor)
 
     def label(value: float) -> str:
-        return number(100 * value, ".1f", " %") if form == "percent" else number(value, ",.0f")
+        if form == "percent":
+            return number(100 * value, ".1f", " %")
+        return number(value, ",.2f") if form == "figure" else number(value, ",.0f")
 
     labels = {0: label(high), height - 1: label(low)} if height > 1 else {0: label(low)}
     return [(*row, (f" {labels.get(y, ''):>{AXIS - 1}}"[:AXIS], ink.dim)) for y, row in enumerate(parts)]

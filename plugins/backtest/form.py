@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from screens.figures import shown, typed_number
+from screens.parameters import fitting, help_of, stepped, typed
 from workstation.research.bench.messages import Offer, ParameterSpec, Setup, StrategyChoice
-from workstation.trading.errors import Refused
 
-_ENGINES = ("fast", "backtesting")
+_ENGINES = ("fast", "event", "backtesting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +28,26 @@ class Field:
     def help(self) -> str:
         if self.spec is None:
             return "Enter picks from the list"
-        words = self.spec.help
-        if self.spec.low is not None and self.spec.high is not None:
-            words += f" ({self.spec.low:g} to {self.spec.high:g})"
-        return words
+        return help_of(self.spec)
 
 
 _MONEY = ParameterSpec("cash", "float", 10_000.0, 1.0, 1e12, 1_000.0, help="Money at the start")
 _FEE = ParameterSpec("fee", "float", 0.1, 0.0, 5.0, 0.01, help="Fee in percent of the traded value, on both sides")
+_STOP = ParameterSpec(
+    "stop", "float", 0.0, 0.0, 90.0, 0.5, help="A stop this many percent from the entry; 0 as the strategy has it"
+)
+_TARGET = ParameterSpec(
+    "target", "float", 0.0, 0.0, 500.0, 0.5, help="A target this many percent from the entry; 0 as the strategy has it"
+)
+_TRAILING = ParameterSpec(
+    "trailing",
+    "float",
+    0.0,
+    0.0,
+    90.0,
+    0.5,
+    help="A stop this many percent from the best price; 0 as the strategy has it",
+)
 _SLIPPAGE = ParameterSpec("slippage", "float", 0.0, 0.0, 5.0, 0.01, help="Percent of the price, against you")
 
 
@@ -51,6 +62,9 @@ class Form:
         self.cash = _sane(given.get("cash"), _MONEY)
         self.fee = _sane(given.get("fee"), _FEE)
         self.slippage = _sane(given.get("slippage"), _SLIPPAGE)
+        self.stop = _sane(given.get("stop"), _STOP)
+        self.target = _sane(given.get("target"), _TARGET)
+        self.trailing = _sane(given.get("trailing"), _TRAILING)
         params = given.get("params")
         #: Parameters by strategy: who comes back to one finds it as it was left.
         self.kept: dict[str, dict[str, Any]] = (
@@ -65,7 +79,8 @@ class Form:
     def values(self) -> dict[str, Any]:
         return {
             "candles": self.candles, "strategy": self.strategy, "engine": self.engine, "cash": self.cash,
-            "fee": self.fee, "slippage": self.slippage, "params": self.kept,
+            "fee": self.fee, "slippage": self.slippage, "params": self.kept, "stop": self.stop, "target": self.target,
+            "trailing": self.trailing,
         }  # fmt: skip
 
     @property
@@ -82,23 +97,34 @@ class Form:
         kept = self.kept.get(self.strategy, {})
         if choice is None:
             return dict(kept)
-        return {spec.name: _fitting(kept.get(spec.name, spec.default), spec) for spec in choice.parameters}
+        return {spec.name: fitting(kept.get(spec.name, spec.default), spec) for spec in choice.parameters}
 
     @property
     def setup(self) -> Setup:
         return Setup(
             self.strategy, self.candles, self.params, self.engine or "fast", self.cash,
-            float(Decimal(repr(self.fee)) / 100), float(Decimal(repr(self.slippage)) / 100),
+            _fraction(self.fee), _fraction(self.slippage), 0, *self._exits(),
         )  # fmt: skip
+
+    def _exits(self) -> tuple[float, float, float]:
+        """Stop, target and trailing stop as fractions; nothing for strategies without signals of ours."""
+        choice = self.choice
+        if choice is not None and not choice.sweeps:
+            return 0.0, 0.0, 0.0
+        return _fraction(self.stop), _fraction(self.target), _fraction(self.trailing)
 
     def fields(self) -> list[Field]:
         choice = self.choice
-        native = choice is not None and choice.native
-        engine = ParameterSpec("engine", "choice", "fast", choices=_ENGINES, help="What runs it: fast is compiled")
+        engine = ParameterSpec(
+            "engine", "choice", "fast", choices=_ENGINES,
+            help="What runs it: fast is compiled, event goes order by order, backtesting is backtesting.py",
+        )  # fmt: skip
         rows = [
             Field("candles", "Candles", self.candles),
             Field("strategy", "Strategy", choice.title if choice is not None else self.strategy),
         ]
+        if self.offer is None:
+            return rows  # what a strategy has is not known yet: no row may move away under the cursor
         params = self.params
         for spec in choice.parameters if choice is not None else ():
             rows.append(Field(spec.name, spec.name.replace("_", " "), params[spec.name], spec, parameter=True))
@@ -107,8 +133,13 @@ class Form:
             Field("fee", "Fee %", self.fee, _FEE),
             Field("slippage", "Slippage %", self.slippage, _SLIPPAGE),
         ]
-        if not native:
-            rows.append(Field("engine", "Engine", self.engine, engine))
+        if choice is not None and choice.sweeps:
+            rows += [
+                Field("stop", "Stop %", self.stop, _STOP),
+                Field("target", "Target %", self.target, _TARGET),
+                Field("trailing", "Trailing %", self.trailing, _TRAILING),
+                Field("engine", "Engine", self.engine, engine),
+            ]
         return rows
 
     @property
@@ -153,19 +184,7 @@ class Form:
         if spec is None:
             self.pick(field.key, text.strip())
             return True
-        if spec.kind in ("int", "float"):
-            value: Any = float(typed_number(text, spec.name))
-            if spec.kind == "int" and value != int(value):
-                raise Refused(f"{field.label} is a whole number, not {text.strip()}.")
-            low, high = spec.low, spec.high
-            if (low is not None and value < low) or (high is not None and value > high):
-                raise Refused(shown(f"{field.label} goes from {low:g} to {high:g}, not {value:g}."))
-            value = int(value) if spec.kind == "int" else value
-        else:
-            value = text.strip()
-            if spec.kind == "choice" and value not in spec.choices:
-                raise Refused(f"{field.label} is one of {', '.join(spec.choices)}.")
-        return self._put(field, value)
+        return self._put(field, typed(text, spec, field.label))
 
     def put_params(self, params: Mapping[str, Any]) -> None:
         """Take parameters from elsewhere (a cell of a sweep, a stored run)."""
@@ -175,6 +194,9 @@ class Form:
         """Take everything from a stored run."""
         self.strategy, self.candles, self.engine = setup.strategy, setup.candles, setup.engine
         self.cash, self.fee, self.slippage = setup.cash, _percent(setup.fee), _percent(setup.slippage)
+        self.stop, self.target, self.trailing = (
+            _percent(setup.stop), _percent(setup.target), _percent(setup.trailing),
+        )  # fmt: skip
         self.put_params(setup.params)
 
     def default(self) -> bool:
@@ -191,22 +213,6 @@ class Form:
         else:
             setattr(self, field.key, value)
         return True
-
-
-def stepped(value: Any, spec: ParameterSpec, by: int) -> Any:
-    """A value some steps on, within the range of its parameter; choices go round."""
-    if spec.kind == "bool":
-        return not value
-    if spec.kind == "choice":
-        return spec.choices[(spec.choices.index(value) + by) % len(spec.choices)] if value in spec.choices else value
-    if spec.kind == "text":
-        return value
-    moved = Decimal(repr(value)) + Decimal(repr(spec.step)) * by
-    if spec.low is not None:
-        moved = max(moved, Decimal(repr(spec.low)))
-    if spec.high is not None:
-        moved = min(moved, Decimal(repr(spec.high)))
-    return int(moved) if spec.kind == "int" else float(moved)
 
 
 def space(spec: ParameterSpec, value: Any, most: int) -> tuple[Any, ...]:
@@ -228,16 +234,6 @@ def space(spec: ParameterSpec, value: Any, most: int) -> tuple[Any, ...]:
     return tuple(int(one) if spec.kind == "int" else float(one) for one in found)
 
 
-def value_text(field: Field) -> str:
-    """The value as the form shows it."""
-    value = field.value
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return shown(f"{value:,.10g}" if value < 1e9 else f"{value:,.0f}")
-    return shown(f"{value:,}") if isinstance(value, int) else str(value)
-
-
 def _sane(value: Any, spec: ParameterSpec) -> float:
     assert spec.low is not None
     assert spec.high is not None
@@ -245,22 +241,9 @@ def _sane(value: Any, spec: ParameterSpec) -> float:
     return float(value) if known else float(spec.default)
 
 
-def _fitting(value: Any, spec: ParameterSpec) -> Any:
-    if spec.kind == "choice":
-        return value if value in spec.choices else spec.default
-    if spec.kind in ("int", "float"):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return spec.default
-        inside = (spec.low is None or value >= spec.low) and (spec.high is None or value <= spec.high)
-        whole = spec.kind != "int" or value == int(value)
-        return (int(value) if spec.kind == "int" else float(value)) if inside and whole else spec.default
-    return value if isinstance(value, type(spec.default)) else spec.default
-
-
 def _percent(fraction: float) -> float:
     return float(Decimal(repr(fraction)) * 100)
 
 
-def with_params(setup: Setup, params: Mapping[str, Any]) -> Setup:
-    """The same run with other parameters."""
-    return replace(setup, params=dict(params))
+def _fraction(percent: float) -> float:
+    return float(Decimal(repr(percent)) / 100)

@@ -27,9 +27,15 @@ ACTIONS: tuple[Action, ...] = (
            group=_FORM),
     Action("default", "Parameters back to default", "Puts every parameter back to what the strategy declares.", ("D",),
            group=_FORM),
+    Action("deploy", "Start this on the desk", "Fills the form of the Strategies page with this strategy, its "
+           "parameters and the money; nothing is started yet.", ("S",), group=_FORM, footer=80, short="To the desk"),
+    Action("plot", "Chart of backtesting.py", "Writes backtesting.py's interactive chart into the exports folder and "
+           "opens it in the browser where there is one.", ("p",), group="Report", yields=True),
+    Action("report", "Save a report", "Writes the run into the exports folder: tearsheet (HTML), JSON, or its trades "
+           "as CSV.", ("e",), group="Report", footer=40, short="Report"),
     Action("again", "Run again", "Reads strategy files again and runs.", ("r",), group=_FORM),
-    Action("view", "Next table", "Trades, figures, months, sweep, luck, walk-forward: the next one.", ("v",),
-           group="View", footer=90, short="Table"),
+    Action("view", "Next table", "Trades, figures, months, splits, sweep, search, luck, walk-forward, honesty, "
+           "runs: the next one.", ("v",), group="View", footer=90, short="Table"),
     Action("view_back", "Previous table", "The table before this one.", ("V",), group="View"),
     Action("enter_view", "Into the table / back", "Moves the cursor from the form into the table or map, and back.",
            ("f",), group="View", footer=92, short="Into table"),
@@ -52,6 +58,10 @@ ACTIONS: tuple[Action, ...] = (
            group=_SEARCH, footer=70, short="Walk"),
     Action("walk_anchored", "Walk forward, anchored", "As walk forward; every training window begins with the first "
            "bar.", ("W",), group=_SEARCH),
+    Action("optuna", "Search by Optuna", "Searches all parameters; asks for sampler and objectives. It goes on where "
+           "the same search was left.", ("O",), group=_SEARCH, footer=72, short="Optuna"),
+    Action("band", "Honesty band", "The run under every path inside its bars, and the trades that hang on it.", ("B",),
+           group=_SEARCH, footer=66, short="Honesty"),
     Action("fan", "The other fan", "Monte Carlo by shuffled trades, or by returns drawn anew.", ("M",), group=_SEARCH),
     Action("zoom_in", "Zoom the chart in", "Shows half as many bars, around the chosen trade.", ("+", "="),
            group=_CHART),

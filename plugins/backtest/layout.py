@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: Tables and maps, in the order of `v`; the big ones take the room of the account's chart.
-VIEWS = ("trades", "figures", "months", "sweep", "luck", "walk", "runs")
-_BIG = ("sweep", "luck", "walk")
+VIEWS = ("trades", "figures", "months", "splits", "sweep", "search", "luck", "walk", "band", "runs")
+#: What the tabs say where it is not the table's own name, in full and where room is short.
+TITLES = {"walk": ("Walk-forward", "Walk"), "band": ("Honesty", "Honesty")}
+_BIG = ("splits", "sweep", "search", "luck", "walk", "band")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,26 @@ def room(width: int, height: int, view: str) -> Room:
     drawdown = 4 if above >= 26 else 2 if above >= 10 else 0
     equity = max(2, (above - drawdown) * 3 // 10)
     return Room(form, right, above - 1 - equity - drawdown, equity, drawdown, below)
+
+
+def title_of(view: str, short: bool) -> str:
+    """What a tab says."""
+    return TITLES.get(view, (view.title(), view.title()))[short]
+
+
+def tabs_in(width: int, view: str) -> tuple[tuple[str, ...], bool]:
+    """The tabs that fit, the chosen one among them, and whether they are in short."""
+
+    def wide(some: tuple[str, ...], short: bool) -> int:
+        return sum(len(title_of(one, short)) + 2 for one in some)
+
+    for short in (False, True):
+        if wide(VIEWS, short) <= width:
+            return VIEWS, short
+    first = 0
+    while VIEWS.index(view) >= first and wide(VIEWS[first : VIEWS.index(view) + 1], True) > width:
+        first += 1
+    shown = VIEWS[first:]
+    while len(shown) > 1 and wide(shown, True) > width:
+        shown = shown[:-1]
+    return shown, True

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 
-from plugins.backtest import views
+from plugins.backtest import explored, maps, views
 from plugins.backtest.drawing import AXIS, candles, column_of, curves, time_axis
-from plugins.backtest.form import Field, Form, value_text
+from plugins.backtest.form import Field
 from plugins.backtest.keys import ACTIONS
-from plugins.backtest.layout import VIEWS, Room, room
-from plugins.backtest.parts import Line, Part, fit, number, spread, when
-from plugins.backtest.session import Session
-from screens.painted import PaintedPane
-from screens.pane import Desk
-from workstation.research.bench.messages import RunAnswer
-from workstation.trading.errors import Refused
-
-_LEAST_BARS = 10
+from plugins.backtest.layout import Room, tabs_in, title_of
+from plugins.backtest.searching import SearchControl
+from screens.parameters import value_text
+from screens.parts import Line, Part, fit, number, spread, when
 
 
-class BacktestPane(PaintedPane):
+class BacktestPane(SearchControl):
     """Everything is worked out in the research process; the page paints what has come back."""
 
     PANE = "backtest"
@@ -35,63 +29,13 @@ class BacktestPane(PaintedPane):
     LEAST = (60, 14)
     ACTIONS = ACTIONS
 
-    def __init__(self, desk: Desk, slot: str) -> None:
-        super().__init__(desk, slot)
-        saved = self.settings.get("form")
-        self.form = Form(saved if isinstance(saved, dict) else None)
-        self.session = Session(self.engine, self.form, self.spawn)
-        self.session.on_answer = self._answered
-        view = self.settings.get("view")
-        self.view: str = view if view in VIEWS else "trades"
-        self.in_view = False
-        self._cursors: dict[str, int] = {}
-        self._tops: dict[str, int] = {}
-        self._axes: list[str] = []
-        self._rank = 0
-        self._fan = 0
-        self._stretch: tuple[int, int] | None = None  # the bars that the chart shows; None for all
-        self._key: Hashable = None
-        self._tab_places: list[tuple[int, int, str]] = []
-        self._form_top = 0
-        self._begun = False
-
-    # -- what is there
-
-    @property
-    def space(self) -> Room:
-        return room(self.width, self.height, self.view)
-
-    @property
-    def cursor(self) -> int:
-        return self._cursors.get(self.view, 0)
-
-    @property
-    def _columns(self) -> int:
-        return max(10, self.space.right - AXIS)
-
-    @property
-    def axes(self) -> tuple[str, str] | None:
-        """The two parameters of a sweep: those that were marked, else the first numbers of the form."""
-        choice = self.form.choice
-        if choice is None or not choice.sweeps:
-            return None
-        names = [spec.name for spec in choice.parameters if spec.kind in ("int", "float")]
-        names += [spec.name for spec in choice.parameters if spec.kind not in ("int", "float")]
-        chosen = [name for name in self._axes if name in names]
-        chosen += [name for name in names if name not in chosen]
-        return (chosen[0], chosen[1]) if len(chosen) >= 2 else None
-
     def subtitle(self) -> str:
         return f"{self.form.strategy} on {self.form.candles}"
 
     def status(self) -> str:
         session = self.session
-        if session.busy == "Sweep" and session.sweep is not None:
-            left = session.sweep.left
-            rest = "" if left is None else f", {left:.0f} s left"
-            return f"sweep {len(session.sweep.cells)} of {session.sweep.total}{rest} · Esc stops"
-        if session.busy:
-            return f"{session.busy} {len(session.walk_steps)} done · Esc stops"
+        if progress := session.progress():
+            return f"{progress} · Esc stops"
         return "running" if session.running and session.answer is None else ""
 
     # -- painting
@@ -148,7 +92,7 @@ class BacktestPane(PaintedPane):
         mark = " "
         if field.parameter and axes is not None and field.key in axes:
             mark = "↔" if field.key == axes[0] else "↕"
-        text = value_text(field)
+        text = value_text(field.value)
         style = ink.strong if field.parameter or field.spec is None else ink.text
         arrows = ("◂", "▸") if active else (" ", " ")
         left: list[Part] = [(mark, ink.own), (field.label, ink.text if at else ink.dim)]
@@ -220,18 +164,19 @@ class BacktestPane(PaintedPane):
             return fit([(" ○ Is it luck? Being judged …", ink.dim)], width, ink.text)
         parts: list[Part] = []
         for verdict in found[:1]:
-            style = views.verdict_style(verdict, ink)
+            style = maps.verdict_style(verdict, ink)
             parts += [(" ● ", style), (verdict.head + "  ", style + Style(bold=True)), (verdict.text + "  ", ink.text)]
         for verdict in found[1:]:
-            parts += [("● ", views.verdict_style(verdict, ink)), (verdict.head + "  ", ink.dim)]
+            parts += [("● ", maps.verdict_style(verdict, ink)), (verdict.head + "  ", ink.dim)]
         return fit(parts, width, ink.text)
 
     def _tabs(self, width: int) -> Line:
         ink = self.ink
         parts: list[Part] = []
         places, x = [], self.space.form + 1
-        for view in VIEWS:
-            text = f" {view.title() if view != 'walk' else 'Walk-forward'} "
+        shown, short = tabs_in(width, self.view)
+        for view in shown:
+            text = f" {title_of(view, short)} "
             chosen = view == self.view
             style = ink.on_accent if chosen and self.in_view else ink.strong + ink.on_cursor if chosen else ink.dim
             parts.append((text, style if chosen else style + ink.on_bar))
@@ -260,13 +205,21 @@ class BacktestPane(PaintedPane):
                 return views.figures(answer.metrics, width, height, ink, top)
             case "months":
                 return views.months(answer, width, height, ink, top)
+            case "splits":
+                return explored.splits(session.splits, width, height, ink, top)
+            case "search":
+                rows = len(session.searched.trials) if session.searched is not None else 0
+                top = self._keep_in_sight(rows, explored.search_rows(session.searched, height))
+                return explored.search(session, width, height, ink, self.cursor, top, active)
+            case "band":
+                return explored.band(session, width, height, ink, top)
             case "sweep":
                 if session.sweep is None:
                     return self._sweep_hint(width)
-                return views.sweep_map(session.sweep, width, height, ink, self.cursor, active)
+                return maps.sweep_map(session.sweep, width, height, ink, self.cursor, active)
             case "luck":
-                return views.luck(session, width, height, ink, self._fan)
-        return views.walk(session, width, height, ink)
+                return maps.luck(session, width, height, ink, self._fan)
+        return maps.walk(session, width, height, ink)
 
     def _sweep_hint(self, width: int) -> list[Line]:
         axes = self.axes
@@ -285,356 +238,6 @@ class BacktestPane(PaintedPane):
         top = max(top, cursor - body + 1)
         self._tops[self.view] = top
         return top
-
-    def _chosen_bar(self) -> int | None:
-        trades = self.session.trades
-        if trades is None or not trades.count or not (self.in_view and self.view == "trades"):
-            return None
-        return trades.entry_bar[min(self.cursor, trades.count - 1)]
-
-    # -- running
-
-    def _run(self) -> None:
-        self._stretch = None
-        self.settings["form"] = self.form.values
-        self.save_settings()
-        self.session.run(self._columns)
-
-    def _answered(self, answer: RunAnswer) -> None:
-        if self._stretch is not None:
-            self._show_stretch()
-        self.paint(self.engine.clock.now())
-        self.flush()
-
-    def _show_stretch(self) -> None:
-        first, last = self._stretch or (0, 0)
-        self.session.show(first, last, self._columns)
-
-    # -- the form
-
-    def _step(self, by: int) -> None:
-        if self.in_view:
-            self._move_in_view(0, by)
-            return
-        if self.form.step(by):
-            self._run()
-
-    def action_less(self) -> None:
-        self._step(-1)
-
-    def action_more(self) -> None:
-        self._step(1)
-
-    def action_far_less(self) -> None:
-        self._step(-10)
-
-    def action_far_more(self) -> None:
-        self._step(10)
-
-    def action_choose(self) -> None:
-        if self.in_view:
-            self._choose_in_view()
-            return
-        field = self.form.field
-        if field.key == "candles" and not field.parameter:
-            self.action_candles()
-        elif field.key == "strategy" and not field.parameter:
-            self.action_strategy()
-        elif (field.spec is not None and field.spec.kind == "bool") or (
-            field.spec is not None and field.spec.kind == "choice"
-        ):
-            self._step(1)
-        else:
-            from screens.name_dialog import NameDialog
-
-            dialog = NameDialog(f"{field.label}: {field.help}", value_text(field).replace(",", ""))
-            self.app.push_screen(dialog, self._typed)
-
-    def _typed(self, text: str | None) -> None:
-        if text is None:
-            return
-        try:
-            changed = self.form.type(text)
-        except Refused as refusal:
-            self.toast(str(refusal), error=True)
-        else:
-            if changed:
-                self._run()
-
-    def _pick(self, heading: str, placeholder: str, entries: list[Any]) -> None:
-        from screens.finder import Finder
-
-        dialog = Finder(heading, placeholder, entries, " Nothing of that name.")
-        self.app.push_screen(dialog, lambda entry: None if entry is None else entry.run())
-
-    def _picked(self, key: str, name: str) -> Callable[[], None]:
-        def pick() -> None:
-            self.form.pick(key, name)
-            self._run()
-
-        return pick
-
-    def action_candles(self) -> None:
-        from screens.finder import Entry
-
-        if self.form.offer is None:
-            self.toast("The candles are not listed yet.")
-            return
-        entries = [
-            Entry(
-                one.kind[:10],
-                one.spec,
-                self._picked("candles", one.spec),
-                one.title,
-                words=f"{one.title} {one.timeframe}",
-            )
-            for one in self.form.offer.candles
-        ]
-        entries.append(Entry("file", "Open a file …", self.action_file, "CSV, Parquet, Feather or JSON"))
-        self._pick("Candles", "GOOG, a venue, an interval …", entries)
-
-    def action_strategy(self) -> None:
-        from screens.finder import Entry
-
-        if self.form.offer is None:
-            self.toast("The strategies are not listed yet.")
-            return
-        entries = []
-        for one in self.form.offer.strategies:
-            kind = "broken" if one.error else "yours" if one.source.endswith(".py") else "tws"
-            detail = one.error or (one.doc.splitlines()[0] if one.doc else "")
-            entries.append(Entry(kind, one.title, self._picked("strategy", one.name), detail, words=one.name))
-        self._pick("Strategy", "a name, an idea …", entries)
-
-    def action_file(self) -> None:
-        from screens.name_dialog import NameDialog
-
-        def typed(path: str | None) -> None:
-            if path:
-                self.form.pick("candles", path)
-                self._run()
-
-        self.app.push_screen(NameDialog("Candle file", "", "/path/to/candles.csv", 400), typed)
-
-    def action_default(self) -> None:
-        if self.form.default():
-            self._run()
-
-    def action_again(self) -> None:
-        self.session.look()
-
-    # -- the tables
-
-    def _show_view(self, view: str) -> None:
-        columns = self._columns
-        self.view = view
-        self.settings["view"] = view
-        self.save_settings()
-        if view == "runs":
-            self.session.read_stored()
-        if self._columns != columns:
-            self._show_stretch()
-
-    def action_view(self) -> None:
-        self._show_view(VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)])
-
-    def action_view_back(self) -> None:
-        self._show_view(VIEWS[(VIEWS.index(self.view) - 1) % len(VIEWS)])
-
-    def action_enter_view(self) -> None:
-        self.in_view = not self.in_view
-
-    def action_back(self) -> None:
-        if self.session.busy:
-            self.session.call_off()
-            return
-        self.in_view = False
-        if self._stretch is not None:
-            self._stretch = None
-            self._show_stretch()
-
-    def _move_in_view(self, down: int, across: int = 0) -> None:
-        session = self.session
-        if self.view == "sweep" and session.sweep is not None:
-            columns = len(session.sweep.request.across_values)
-            row, column = divmod(self.cursor, columns)
-            row = max(0, min(row + down, len(session.sweep.request.down_values) - 1))
-            self._cursors["sweep"] = row * columns + max(0, min(column + across, columns - 1))
-        elif self.view == "trades" and session.trades is not None:
-            self._cursors["trades"] = max(0, min(self.cursor + down + across, session.trades.count - 1))
-            if self._stretch is not None:
-                self._centre()
-        elif self.view == "runs":
-            self._cursors["runs"] = max(0, min(self.cursor + down + across, len(session.stored) - 1))
-        else:
-            most = views.figure_rows(self.space.right) if self.view == "figures" else 60
-            self._tops[self.view] = max(0, min(self._tops.get(self.view, 0) + down, most - 3))
-            session.bump()
-
-    def _choose_in_view(self) -> None:
-        session = self.session
-        if self.view == "trades" and session.trades is not None and session.trades.count:
-            if self._stretch is None:
-                self._zoom_to(max(_LEAST_BARS, self._columns))
-            else:
-                self._centre()
-        elif self.view == "runs" and self.cursor < len(session.stored):
-            self._stretch = None
-            session.run_stored(session.stored[self.cursor])
-        elif self.view == "sweep" and session.sweep is not None:
-            sweep = session.sweep
-            if (sweep.request.setup.strategy, sweep.request.setup.candles) != (self.form.strategy, self.form.candles):
-                self.toast("The map is of another strategy or other candles: s runs it again.", error=True)
-                return
-            self.form.put_params(sweep.params(self.cursor))
-            self._run()
-
-    def _move(self, by: int) -> None:
-        if self.in_view:
-            self._move_in_view(by)
-        else:
-            self.form.move(by)
-
-    def action_up(self) -> None:
-        self._move(-1)
-
-    def action_down(self) -> None:
-        self._move(1)
-
-    def action_page_up(self) -> None:
-        self._move(-max(1, self.space.view - 2))
-
-    def action_page_down(self) -> None:
-        self._move(max(1, self.space.view - 2))
-
-    def action_first(self) -> None:
-        self._move(-1_000_000)
-
-    def action_last(self) -> None:
-        self._move(1_000_000)
-
-    def action_compare(self) -> None:
-        if self.view != "runs" or self.cursor >= len(self.session.stored):
-            self.toast("Choose a stored run in the table Runs first.", error=True)
-            return
-        self.session.compare(self.session.stored[self.cursor])
-
-    def action_runs(self) -> None:
-        self._show_view("runs")
-        self.in_view = True
-
-    # -- the chart
-
-    def _bars(self) -> tuple[int, int, int]:
-        total = self.session.answer.bars if self.session.answer is not None else 0
-        first, last = self._stretch or (0, total)
-        return first, last, total
-
-    def _focus_bar(self) -> int:
-        first, last, _ = self._bars()
-        bar = self._chosen_bar()
-        return bar if bar is not None else (first + last) // 2
-
-    def _zoom_to(self, bars: int, middle: int | None = None) -> None:
-        total = self._bars()[2]
-        if not total:
-            return
-        if bars >= total:
-            self._stretch = None
-        else:
-            middle = self._focus_bar() if middle is None else middle
-            first = max(0, min(middle - bars // 2, total - bars))
-            self._stretch = (first, first + bars)
-        self._show_stretch()
-
-    def _centre(self) -> None:
-        first, last, _ = self._bars()
-        bar = self._chosen_bar()
-        if bar is not None and not first + (last - first) // 8 <= bar < last - (last - first) // 8:
-            self._zoom_to(last - first, bar)
-
-    def action_zoom_in(self) -> None:
-        first, last, _ = self._bars()
-        self._zoom_to(max(_LEAST_BARS, (last - first) // 2))
-
-    def action_zoom_out(self) -> None:
-        first, last, _ = self._bars()
-        self._zoom_to((last - first) * 2)
-
-    def _pan(self, direction: int) -> None:
-        first, last, _ = self._bars()
-        self._zoom_to(last - first, (first + last) // 2 + direction * (last - first) // 2)
-
-    def action_earlier(self) -> None:
-        self._pan(-1)
-
-    def action_later(self) -> None:
-        self._pan(1)
-
-    # -- the search
-
-    def _mark_axis(self, place: int) -> None:
-        field = self.form.field
-        axes = self.axes
-        if not field.parameter or axes is None:
-            self.toast("Put the form's cursor on a parameter first.", error=True)
-            return
-        chosen = list(axes)
-        if field.key == chosen[1 - place]:
-            chosen.reverse()
-        else:
-            chosen[place] = field.key
-        self._axes = chosen
-
-    def action_across(self) -> None:
-        self._mark_axis(0)
-
-    def action_down_axis(self) -> None:
-        self._mark_axis(1)
-
-    def action_rank(self) -> None:
-        self._rank = (self._rank + 1) % len(views.RANKS)
-        self.toast(f"The map ranks by {views.label_of(views.RANKS[self._rank])}.")
-        if self.session.sweep is not None and self.view == "sweep":
-            self.action_sweep()
-
-    def action_sweep(self) -> None:
-        axes = self.axes
-        if axes is None:
-            self.toast("Only strategies with signals and two parameters can be swept.", error=True)
-            return
-        self._show_view("sweep")
-        self.session.start_sweep(self.session.sweep_request(*axes, views.RANKS[self._rank]))
-        total = self.session.sweep.total if self.session.sweep is not None else 1
-        self._cursors["sweep"] = min(self._cursors.get("sweep", 0), total - 1)
-        self.in_view = True
-
-    def action_best(self) -> None:
-        sweep = self.session.sweep
-        if sweep is None or sweep.answer is None or sweep.answer.best is None:
-            self.toast("There is no finished sweep: s runs one.", error=True)
-            return
-        self._show_view("sweep")
-        self._cursors["sweep"] = sweep.answer.best
-        self.in_view = True
-
-    def _walk(self, anchored: bool) -> None:
-        axes = self.axes
-        if axes is None:
-            self.toast("Only strategies with signals and two parameters can walk forward.", error=True)
-            return
-        self._show_view("walk")
-        self.session.start_walk(self.session.sweep_request(*axes, views.RANKS[self._rank]), anchored)
-
-    def action_walk(self) -> None:
-        self._walk(False)
-
-    def action_walk_anchored(self) -> None:
-        self._walk(True)
-
-    def action_fan(self) -> None:
-        self._fan += 1
-        self._show_view("luck")
 
     # -- mouse and jump mode
 

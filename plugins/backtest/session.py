@@ -1,4 +1,4 @@
-"""What the page is working on: the run that shows, the sweep, the judgement, and the questions under way."""
+"""The run that shows, its picture, and the stored ones: what is asked of the research process and comes back."""
 
 from __future__ import annotations
 
@@ -6,42 +6,28 @@ import asyncio
 import math
 from array import array
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
-from plugins.backtest.form import Form, space
+from plugins.backtest.form import Form
 from workstation.engine import Engine
 from workstation.research.bench.messages import (
     BenchError,
-    JudgeAnswer,
-    JudgeRequest,
     ListRequest,
     Picture,
     PictureRequest,
     RunAnswer,
     RunRequest,
     Setup,
-    SweepAnswer,
-    SweepCells,
-    SweepRequest,
     TradeColumns,
-    Verdict,
-    WalkAnswer,
-    WalkRequest,
-    WalkStep,
 )
 from workstation.store.errors import StoreError
 from workstation.store.reader import StoredBacktest
 
 #: A run that takes longer than this is called off by the next change; a shorter one is let end and painted.
 _PATIENCE = 0.4
-#: The judgement waits until the trader has stood still for so long.
-_STILL = 0.5
-#: Most columns and rows of a sweep.
-ACROSS, DOWN = 30, 16
 #: Stored runs that are listed at most.
 _STORED = 200
-_ORDER = {"bad": 0, "warning": 1, "unknown": 2, "good": 3}
 
 
 class TradeList:
@@ -73,39 +59,6 @@ def _unpacked(kind: str, data: bytes) -> array[Any]:
     return values
 
 
-@dataclass(slots=True)
-class Sweep:
-    """A sweep and what has come of it."""
-
-    request: SweepRequest
-    begun: float
-    cells: dict[int, dict[str, float] | str] = field(default_factory=dict)
-    answer: SweepAnswer | None = None
-    now: float = 0.0
-
-    @property
-    def total(self) -> int:
-        return len(self.request.across_values) * len(self.request.down_values)
-
-    @property
-    def left(self) -> float | None:
-        """Seconds that it will still take, or None while nothing is known."""
-        done = len(self.cells)
-        return None if not done else (self.now - self.begun) / done * (self.total - done)
-
-    def params(self, cell: int) -> dict[str, Any]:
-        down, across = divmod(cell, len(self.request.across_values))
-        one = self.request
-        return {
-            **one.setup.params, one.across: one.across_values[across], one.down: one.down_values[down],
-        }  # fmt: skip
-
-    def figure(self, cell: int) -> float | None:
-        found = self.cells.get(cell)
-        value = found.get(self.request.rank) if isinstance(found, dict) else None
-        return None if value is None or math.isnan(value) else value
-
-
 class Session:
     """Asks the research process; `version` changes with everything that can be seen."""
 
@@ -117,30 +70,25 @@ class Session:
         self.picture: Picture | None = None
         self.problem: str | None = None
         self.notice: str = ""
-        self.busy = ""  # the long work under way
         self.running = False
-        self.sweep: Sweep | None = None
-        self.judgement: JudgeAnswer | None = None
-        self.judged: Setup | None = None
-        self.walk_steps: list[WalkStep] = []
-        self.walk_answer: WalkAnswer | None = None
         self.stored: list[StoredBacktest] = []
         self.compared: StoredBacktest | None = None
         self._rerun: StoredBacktest | None = None
         self._fresh: dict[str, StoredBacktest] = {}
         self.on_answer: Callable[[RunAnswer], None] = lambda answer: None
-        self._tried: dict[tuple[str, str], dict[str, float]] = {}
+        self.on_change: Callable[[], None] = lambda: None
         self._again = False
         self._asking: asyncio.Task[RunAnswer] | None = None
         self._begun = 0.0
-        self._long: asyncio.Task[None] | None = None
         self._listing = False
         self._width = 100
         self._stretch = (0, 0)
         self._picturing = False
 
     def bump(self) -> None:
+        """Something that can be seen has changed."""
         self.version += 1
+        self.on_change()
 
     # -- what can be picked
 
@@ -202,7 +150,7 @@ class Session:
             self.running, self._asking = False, None
             self.bump()
         if self.problem is None:
-            self._judge_soon()
+            self._ended()
 
     def _note(self, part: object) -> None:
         self.notice = str(part)
@@ -217,13 +165,16 @@ class Session:
         self.trades = TradeList(answer.trades)
         self.problem, self.notice = None, ""
         self._stretch = (0, 0)
-        key = (answer.setup.strategy, answer.setup.candles)
-        self._tried.setdefault(key, {})[repr(sorted(answer.setup.params.items()))] = answer.ratio
-        if self.judged != answer.setup:
-            self.judgement = None
         self._keep(answer)
+        self._taken(answer)
         self.bump()
         self.on_answer(answer)
+
+    def _taken(self, answer: RunAnswer) -> None:
+        """A run has come back."""
+
+    def _ended(self) -> None:
+        """Nothing more is to be run."""
 
     # -- stored runs
 
@@ -293,113 +244,3 @@ class Session:
                     return
         finally:
             self._picturing = False
-
-    # -- long work
-
-    @property
-    def sweeps(self) -> bool:
-        choice = self.form.choice
-        return choice is not None and choice.sweeps
-
-    def call_off(self) -> None:
-        """End the long work."""
-        if self._long is not None and not self._long.done():
-            self._long.cancel()
-
-    def _begin(self, what: str, work: Any) -> None:
-        self.call_off()
-        self.busy = what
-
-        async def guarded() -> None:
-            mine = asyncio.current_task()
-            try:
-                await work
-            except BenchError as error:
-                self.problem = str(error)
-            except asyncio.CancelledError:
-                if self._long is mine:
-                    self.notice = "Called off."
-            finally:
-                if self._long is mine:
-                    self.busy = ""
-                self.bump()
-
-        self._long = asyncio.ensure_future(guarded())
-        self.bump()
-
-    def sweep_request(self, across: str, down: str, rank: str) -> SweepRequest:
-        """A sweep around what the form says. Raises KeyError for a parameter that there is not."""
-        choice = self.form.choice
-        assert choice is not None
-        specs = {spec.name: spec for spec in choice.parameters}
-        params = self.form.params
-        return SweepRequest(
-            self.form.setup, across, space(specs[across], params[across], ACROSS), down,
-            space(specs[down], params[down], DOWN), rank,
-        )  # fmt: skip
-
-    def start_sweep(self, request: SweepRequest) -> None:
-        sweep = Sweep(request, asyncio.get_running_loop().time())
-        sweep.now = sweep.begun
-        self.sweep = sweep
-        self._begin("Sweep", self._sweep(sweep))
-
-    async def _sweep(self, sweep: Sweep) -> None:
-        loop = asyncio.get_running_loop()
-
-        def take(part: SweepCells) -> None:
-            sweep.cells.update(part.cells)
-            sweep.now = loop.time()
-            self.bump()
-
-        sweep.answer = await self.engine.bench.ask(sweep.request, take)
-        tried = self._tried.setdefault((sweep.request.setup.strategy, sweep.request.setup.candles), {})
-        for cell, ratio in sweep.answer.ratios.items():
-            tried[repr(sorted(sweep.params(cell).items()))] = ratio
-        self.judged = None
-        loop.call_soon(self._judge_soon)
-
-    def start_walk(self, request: SweepRequest, anchored: bool) -> None:
-        self.walk_steps, self.walk_answer = [], None
-        self._begin("Walk-forward", self._walk(WalkRequest(request, anchored=anchored)))
-
-    async def _walk(self, request: WalkRequest) -> None:
-        def take(step: WalkStep) -> None:
-            self.walk_steps.append(step)
-            self.bump()
-
-        self.walk_answer = await self.engine.bench.ask(request, take)
-
-    def _judge_soon(self) -> None:
-        if self.busy or self.answer is None or self.judged == self.answer.setup:
-            return
-        self._begin("", self._judge(self.answer.setup))
-
-    async def _judge(self, setup: Setup) -> None:
-        await asyncio.sleep(_STILL)
-        if self.answer is None or self.answer.setup != setup or self.running:
-            return
-        me = repr(sorted(setup.params.items()))
-        tried = self._tried.get((setup.strategy, setup.candles), {})
-        trials = tuple(ratio for key, ratio in tried.items() if key != me)
-        answer = await self.engine.bench.ask(JudgeRequest(setup, trials))
-        if self.answer is not None and self.answer.setup == setup:
-            self.judgement, self.judged = answer, setup
-            self.bump()
-
-    # -- the judgement
-
-    def verdicts(self) -> list[Verdict]:
-        """All that is known of the run that shows, the worst first."""
-        found: list[Verdict] = []
-        if self.answer is None:
-            return found
-        if self.judgement is not None and self.judged == self.answer.setup:
-            found += self.judgement.verdicts
-        setup = self.answer.setup
-        sweep = self.sweep
-        if sweep is not None and sweep.answer is not None:
-            same = (sweep.request.setup.strategy, sweep.request.setup.candles) == (setup.strategy, setup.candles)
-            if same and sweep.answer.best is not None and sweep.params(sweep.answer.best) == setup.params:
-                found += sweep.answer.verdicts
-        return sorted(found, key=lambda verdict: _ORDER[verdict.level])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
 from plugins.backtest import BacktestPane
+from plugins.strategies import StrategiesPane
 from screens.testing import FrozenDesk
+from workstation.clock import SECOND
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -38,8 +41,8 @@ def home(tmp_path, monkeypatch):
 
 
 @asynccontextmanager
-async def page(folder, size=(160, 48)):
-    desk = FrozenDesk(folder, [BacktestPane])
+async def page(folder, size=(160, 48), panes=(BacktestPane,)):
+    desk = FrozenDesk(folder, panes)
     try:
         async with desk.app.run_test(size=size) as pilot:
             await desk.ready(pilot)
@@ -57,6 +60,8 @@ async def until(desk, pilot, holds: Callable[[], bool], seconds: float = 120) ->
             break
         await asyncio.sleep(0.05)
     assert holds(), desk.screen_text()
+    for pane in desk.app.workspace.panes.values():
+        pane.repaint()
     await desk.painted(pilot)
 
 
@@ -92,7 +97,7 @@ async def test_the_page_opens_with_a_run_and_a_held_key_moves_the_parameter_and_
         await until(desk, pilot, still(pane, fast=10))
         assert pane.session.answer.digest == before.digest
         assert "the same digits as stored" in desk.screen_text()
-        await pilot.press("a", *["V"] * 5)
+        await pilot.press("a", *["V"] * 8)
         await desk.painted(pilot)
         assert "difference" in desk.screen_text()
         await pilot.press("V", "escape")
@@ -159,6 +164,121 @@ async def test_files_that_are_dropped_in_run_and_a_syntax_error_is_shown_with_fi
         await until(desk, pilot, lambda: pane.session.answer.setup.strategy == "first_bar")
         assert pane.session.answer.trades.count == 1
         assert pane.session.answer.setup.params == {"patience": 3}
+
+
+async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp_path, home, monkeypatch):
+    monkeypatch.setattr("plugins.backtest.searching._TRIALS", 24)
+    async with page(tmp_path, panes=(BacktestPane, StrategiesPane)) as (desk, pilot, pane):
+        session = pane.session
+        # Its trades in groups.
+        await pilot.press("v", "v", "v")
+        await until(desk, pilot, lambda: session.splits is not None)
+        assert "Why it ended" in desk.screen_text()
+        assert "Hour of entry" in desk.screen_text()
+        assert sum(group.figures["n_trades"] for group in session.splits.groups["side"]) == session.trades.count
+        profit = sum(group.profit for group in session.splits.groups["weekday"])
+        assert profit == pytest.approx(sum(session.trades.pnl))
+
+        # The honesty band: with a stop and a target in one bar the paths part.
+        pane.form.stop, pane.form.target = 1.0, 1.0
+        pane._run()
+        await until(desk, pilot, lambda: session.answer.setup.stop == 0.01 and not session.running)
+        assert set(session.trades.tags) & {"stop", "target"}
+        await pilot.press("B")
+        await until(desk, pilot, lambda: session.band is not None)
+        paths = {path.name: path.figures["return_pct"] for path in session.band.paths}
+        assert paths["pessimistic"] == session.answer.metrics["return_pct"]
+        assert paths["pessimistic"] < paths["optimistic"]
+        assert session.band.count > 0
+        text = desk.screen_text()
+        assert session.band.verdict.head in text
+        assert f"{session.band.count:,} differ" in text
+        assert session.band.verdict in session.verdicts()
+
+        # Optuna: the best so far, the trials, Enter loads one; once more it goes on where it was left.
+        pane.form.stop = pane.form.target = 0.0
+        pane._run()
+        await until(desk, pilot, lambda: session.answer.setup.stop == 0 and not session.running)
+        await pilot.press("O")
+        await desk.painted(pilot)
+        await pilot.press("enter")
+        await until(desk, pilot, lambda: session.searched is not None and session.searched.answer is not None)
+        searched = session.searched
+        assert len(searched.trials) == 24
+        best = searched.trials[searched.answer.best]
+        assert best.values[0] == max(trial.values[0] for trial in searched.trials.values() if trial.values)
+        assert "24 of 24 trials" in desk.screen_text()
+        await pilot.press("home", "enter")
+        await until(desk, pilot, still(pane, **best.params))
+        assert session.answer.metrics["sharpe"] == pytest.approx(best.values[0])
+        assert any("24 trials" in verdict.text for verdict in session.verdicts())
+        await pilot.press("O")
+        await desk.painted(pilot)
+        await pilot.press("enter")
+        await until(desk, pilot, lambda: session.searched is not searched and session.searched.answer is not None)
+        assert (len(session.searched.trials), session.searched.reused) == (48, 24)
+
+        # Reports: figures and trades for programs.
+        pane._report("json", "json")
+        await until(desk, pilot, lambda: bool(list((tmp_path / "exports").glob("*.json"))) and not session.busy)
+        [written] = (tmp_path / "exports").glob("*.json")
+        found = json.loads(written.read_text())
+        assert found["figures"]["return_pct"] == session.answer.metrics["return_pct"]
+        assert len(found["trades"]) == session.trades.count
+        assert found["setup"]["params"] == session.answer.setup.params
+
+        # To the desk: nothing is started, the form is filled.
+        pane.form.pick("candles", "NOVA:BTC-USDT:1h")
+        pane._run()
+        await until(desk, pilot, lambda: session.answer.setup.candles == "NOVA:BTC-USDT:1h" and not session.running)
+        pane.focus()
+        await pilot.press("escape", "S")
+        await desk.painted(pilot)
+        other = desk.app.workspace.panes["strategies"]
+        terms = other.form.terms()
+        assert (terms.instrument, terms.interval, terms.capital) == ("NOVA:BTC-USDT", 3_600 * SECOND, 10_000)
+        assert terms.params == session.answer.setup.params
+        assert not desk.engine.core.strategy_runs
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "words"),
+    [
+        ("negative", [(i, 100, 101, -5 if i == 7 else 99, 100) for i in range(20)], ("row", "low")),
+        ("nan", [(i, 100, 101, 99, "" if i == 3 else 100) for i in range(20)], ("row",)),
+        ("unsorted", [(i if i != 5 else 2.5, 100, 101, 99, 100) for i in range(20)], ("order", "row")),
+        ("one_row", [(0, 100, 101, 99, 100)], ("two bars", "one")),
+        ("empty", [], ("no candle", "no row", "empty")),
+    ],
+)
+def test_bad_candles_are_refused_in_a_sentence_that_says_where(tmp_path, home, name, rows, words):
+    from workstation.research.bench.jobs import Jobs
+    from workstation.research.bench.messages import RunRequest, Setup
+
+    file = tmp_path / f"{name}.csv"
+    day = 86_400_000
+    lines = [f"{int(1_600_000_000_000 + at * day)},{o},{h},{lo},{c},5" for at, o, h, lo, c in rows]
+    file.write_text("\n".join(["timestamp,open,high,low,close,volume", *lines]) + "\n")
+    jobs = Jobs()
+    with pytest.raises(Exception) as refused:
+        jobs.do(
+            RunRequest(Setup("buy_and_hold", str(file), {"direction": "long"}), 80), lambda part: None, lambda: False
+        )
+    sentence = jobs.sentence(refused.value, "")
+    assert any(word in sentence.lower() for word in words), sentence
+    assert "Traceback" not in sentence
+
+
+@pytest.mark.slow
+async def test_the_chart_of_backtesting_is_written_for_the_browser(tmp_path, home, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    async with page(tmp_path) as (desk, pilot, pane):
+        await pilot.press("p")
+        await until(desk, pilot, lambda: bool(list((tmp_path / "exports").glob("*.html"))) and not pane.session.busy)
+        [written] = (tmp_path / "exports").glob("*.html")
+        assert "bokeh" in written.read_text("utf-8").lower()
+        assert any(str(written.name) in toast for toast in desk.toasts())
 
 
 @pytest.mark.slow

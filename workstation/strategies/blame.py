@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+import traceback
 
 
 def line_in(error: BaseException, file: str) -> int | None:
@@ -27,6 +28,15 @@ def raised(error: BaseException, file: str | None) -> str:
         return words
     code = linecache.getline(file, line).strip()
     return f"{words} ({file}, line {line}{f': {code}' if code else ''})"
+
+
+def own_trace(error: BaseException, after: str) -> str:
+    """The trace from where the strategy's code begins: below the frame of the function `after`, which called it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_name != after:
+        trace = trace.tb_next
+    below = trace.tb_next if trace is not None else None
+    return "".join(traceback.format_exception(type(error), error, below or error.__traceback__))
 
 
 def file_of(cls: type) -> str | None:

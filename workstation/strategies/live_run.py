@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +15,7 @@ from workstation.domain.market import Trade
 from workstation.domain.numbers import floor_to
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
 from workstation.domain.strategy_run import StrategyRun
-from workstation.strategies.blame import file_of, raised
+from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Pull, SetTimer, Wish
 from workstation.strategies.run_book import RunBook, StrategyDesk
@@ -118,7 +117,7 @@ class LiveRun:
                     self._fail(f"one call took longer than {limit:g} s")
                     return
                 except Exception as error:
-                    trace = "".join(traceback.format_exception(error))
+                    trace = own_trace(error, _timed.__name__)
                     self._desk.log.error("strategies", f"{self.run.run_id} raised {type(error).__name__}", trace)
                     own = getattr(self.strategy, "inner", self.strategy)
                     self._fail(f"it raised {raised(error, file_of(type(own)))}")

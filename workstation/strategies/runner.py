@@ -127,7 +127,7 @@ class StrategyRunner:
         if interval <= 0 or interval % (5 * 1_000_000_000):
             raise Refused("The bars of a strategy are multiples of 5 s.")
         made = await self._make(strategy, params or {})
-        run_id = f"{_name(strategy)}@{instrument}"
+        run_id = run_id_of(strategy, instrument)
         if (known := self._core.strategy_runs.get(run_id)) is not None and known.active:
             raise Refused(f"{run_id} is {known.state} already.")
         run = StrategyRun(
@@ -375,8 +375,10 @@ def _key(run_id: RunId) -> str:
     return f"strategy.{run_id}"
 
 
-def _name(strategy: str) -> str:
-    return Path(strategy.partition(".py:")[0]).stem if ".py" in strategy else strategy
+def run_id_of(strategy: str, instrument: InstrumentId) -> RunId:
+    """What the run of a strategy (a name of the library, or a file) on an instrument is called."""
+    name = Path(strategy.partition(".py:")[0]).stem if ".py" in strategy else strategy
+    return f"{name}@{instrument}"
 
 
 def _set_all(strategy: Strategy, params: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,13 +11,17 @@ from workstation.history.names import HistoryError
 from workstation.market.candles import BadCandles, Candles, Floats
 from workstation.research.bench.messages import (
     LONG,
+    BandRequest,
     JudgeRequest,
     ListRequest,
     PictureRequest,
+    ReportRequest,
     Request,
     RunAnswer,
     RunRequest,
+    SearchRequest,
     Setup,
+    SplitRequest,
     SweepAnswer,
     SweepCells,
     SweepRequest,
@@ -25,6 +30,7 @@ from workstation.research.bench.messages import (
 from workstation.research.bench.offers import Shelf, code_version
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
+from workstation.research.recipe import Maker
 from workstation.research.result import Result
 from workstation.sideline.worker import sentence_of
 from workstation.strategies.blame import raised
@@ -72,12 +78,41 @@ class Jobs:
                 from workstation.research.bench.judging import judge
 
                 info, candles, costs = self.parts(request.setup)
-                return judge(info, candles, request.setup, costs, request.trials, called_off)
+                make = maker(info, request.setup)
+                return judge(info, make, candles, request.setup, costs, request.trials, called_off)
             case WalkRequest():
                 from workstation.research.bench.judging import walk
 
                 info, candles, costs = self.parts(request.sweep.setup)
-                return walk(info, candles, costs, request, combinations(request.sweep), tell, called_off)
+                make = maker(info, request.sweep.setup)
+                return walk(info, make, candles, costs, request, combinations(request.sweep), tell, called_off)
+            case SplitRequest():
+                from workstation.research.bench.exploring import splits
+
+                if self._last is None:
+                    raise BacktestError("Nothing has been run yet.")
+                return splits(self._last)
+            case BandRequest():
+                from workstation.research.bench.exploring import band
+
+                info, candles, costs = self.parts(request.setup)
+                if info.native:
+                    raise BacktestError(f"{info.name} runs by backtesting.py, which knows the pessimistic path only.")
+                make, params = maker(info, request.setup), request.setup.params
+                engine_name = "event" if not _has_signals(info) else "fast"
+                return band(lambda: _blamed(info, lambda: make(**params)), candles, costs, engine_name, request.width)
+            case SearchRequest():
+                from workstation.research.bench.exploring import search
+
+                info, candles, costs = self.parts(request.setup)
+                make = maker(info, request.setup)
+                return search(info, make, candles, costs, request, self.shelf.searches, tell, called_off)
+            case ReportRequest():
+                from workstation.research.bench.reporting import report
+
+                info, candles, costs = self.parts(request.setup)
+                result = _one(info, candles, request.setup, costs, tell)
+                return report(info, maker(info, request.setup), candles, costs, request, result)
 
     def parts(self, setup: Setup) -> tuple[StrategyInfo, Candles, Costs]:
         costs = Costs(cash=setup.cash, fee=setup.fee, slippage=setup.slippage)
@@ -118,12 +153,12 @@ class Jobs:
         from workstation.research.sweep import best_row, sweep
 
         info, candles, costs = self.parts(request.setup)
-        cls = _sweepable(info)
+        make = _sweepable(info, request.setup)
         wanted = combinations(request)
         kept: dict[int, Floats] = {}
         rows, waiting = [], []
         begun = sent = time.perf_counter()
-        for row in sweep(cls, candles, wanted, costs, cancelled=called_off, keep=kept.__setitem__):
+        for row in sweep(make, candles, wanted, costs, cancelled=called_off, keep=kept.__setitem__):
             rows.append(row)
             waiting.append((row.index, row.error if row.error is not None else row.metrics))
             if (now := time.perf_counter()) - sent > _SEND_EVERY:
@@ -138,6 +173,28 @@ class Jobs:
         return SweepAnswer(None if best is None else best.index, seconds, verdicts, ratios)
 
 
+def maker(info: StrategyInfo, setup: Setup) -> Maker:
+    """What makes the strategy from its parameters: its class, or that with the exits of the form."""
+    cls: Any = info.cls
+    given = {"stop": setup.stop, "take_profit": setup.target, "trailing": setup.trailing}
+    given = {name: value for name, value in given.items() if value}
+    if not given or not _has_signals(info):
+        return cls  # type: ignore[no-any-return]
+
+    def make(**params: Any) -> Any:
+        made = cls(**params)
+        made.exits = dataclasses.replace(made.exits, **given)
+        return made
+
+    return make
+
+
+def _has_signals(info: StrategyInfo) -> bool:
+    from workstation.strategies.contract import SignalStrategy
+
+    return info.cls is not None and not info.native and issubclass(info.cls, SignalStrategy)
+
+
 def combinations(request: SweepRequest) -> list[dict[str, Any]]:
     """Row by row, from the left."""
     return [
@@ -147,12 +204,10 @@ def combinations(request: SweepRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _sweepable(info: StrategyInfo) -> Any:
-    from workstation.strategies.contract import SignalStrategy
-
-    if info.cls is None or info.native or not issubclass(info.cls, SignalStrategy):
+def _sweepable(info: StrategyInfo, setup: Setup) -> Maker:
+    if not _has_signals(info):
         raise BacktestError(f"{info.name} has no signals of ours: only strategies with signals can be swept.")
-    return info.cls
+    return maker(info, setup)
 
 
 def _one(info: StrategyInfo, candles: Candles, setup: Setup, costs: Costs, tell: Tell) -> Result:
@@ -160,13 +215,15 @@ def _one(info: StrategyInfo, candles: Candles, setup: Setup, costs: Costs, tell:
         from workstation.research.backtesting_engine import run_native
 
         return _blamed(info, lambda: run_native(info.cls, candles, costs, setup.params))  # type: ignore[arg-type]
-    if setup.engine == "fast":
+    name = setup.engine if _has_signals(info) else "event"
+    if name == "fast":
         from workstation.research.fast import is_compiled
 
         if not is_compiled():
             tell("Compiling: only the first run after an installation takes these seconds.")
-    chosen = engine(setup.engine)
-    return _blamed(info, lambda: chosen.run(info.cls(**setup.params), candles, costs))  # type: ignore[misc]
+    chosen = engine(name)
+    make = maker(info, setup)
+    return _blamed(info, lambda: chosen.run(make(**setup.params), candles, costs))
 
 
 def _blamed[T](info: StrategyInfo, work: Callable[[], T]) -> T:

@@ -24,6 +24,7 @@ from workstation.research.engine import engine
 from workstation.research.metrics import period_ends
 from workstation.research.monte_carlo import BANDS, Fan, bootstrap, equity_gains, shuffle_trades
 from workstation.research.overfitting import backtest_overfitting, deflated_sharpe, plateau_score
+from workstation.research.recipe import Maker
 from workstation.research.sweep import Row
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
@@ -39,6 +40,7 @@ _MOST_STEPS = 1_500
 
 def judge(
     info: StrategyInfo,
+    make: Maker,
     candles: Candles,
     setup: Setup,
     costs: Costs,
@@ -49,11 +51,10 @@ def judge(
     if info.cls is None or info.native or not issubclass(info.cls, SignalStrategy):
         text = "Only strategies with signals are tested for looking ahead and warm-up."
         return JudgeAnswer((Verdict("unknown", "Not tested", text),), ())
-    cls: type[SignalStrategy] = info.cls
-    verdicts = detect(lambda: cls(**setup.params), candles)
+    verdicts = detect(lambda: make(**setup.params), candles)
     if called_off():
         return JudgeAnswer(tuple(verdicts), ())
-    result = engine("fast").run(cls(**setup.params), candles, costs)
+    result = engine("fast").run(make(**setup.params), candles, costs)
     levels = result.equity[period_ends(candles)]
     returns = period_returns(levels)
     verdicts.append(luck(returns, [*trials, sharpe_of_period(returns)], len(result.trades)))
@@ -132,6 +133,7 @@ def judge_sweep(
 
 def walk(
     info: StrategyInfo,
+    make: Maker,
     candles: Candles,
     costs: Costs,
     request: WalkRequest,
@@ -148,7 +150,7 @@ def walk(
     test = max(2, math.ceil((len(candles) - train) / request.folds))
     steps, taken = [], []
     walked = walk_forward(
-        info.cls, candles, wanted, costs, train=train, test=test, anchored=request.anchored, rank=request.sweep.rank,
+        make, candles, wanted, costs, train=train, test=test, anchored=request.anchored, rank=request.sweep.rank,
         cancelled=called_off,
     )  # fmt: skip
     for number, step in enumerate(walked, 1):

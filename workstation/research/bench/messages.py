@@ -57,7 +57,8 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """All that decides a result. Fractions, as in `Costs`."""
+    """All that decides a result. Fractions, as in `Costs`; `stop`, `target` and `trailing` of the entry price, 0 for
+    what the strategy itself says."""
 
     strategy: str
     candles: str
@@ -67,6 +68,9 @@ class Setup:
     fee: float = 0.001
     slippage: float = 0.0
     seed: int = 0
+    stop: float = 0.0
+    target: float = 0.0
+    trailing: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +251,132 @@ class WalkAnswer:
     verdict: Verdict
 
 
-type Request = ListRequest | RunRequest | PictureRequest | SweepRequest | JudgeRequest | WalkRequest
+@dataclass(frozen=True, slots=True)
+class SplitRequest:
+    """The trades of the run that was made last, in groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitGroup:
+    """Trades that have something in common: what, their figures by name, their profit."""
+
+    key: str
+    figures: dict[str, float]
+    profit: float
+
+
+@dataclass(frozen=True, slots=True)
+class SplitAnswer:
+    """Groups by "tag", "side", "weekday" and "hour" (UTC, of the entry)."""
+
+    groups: dict[str, tuple[SplitGroup, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class BandRequest:
+    """The same run under every belief about what happened inside the bars; curves thinned out to `width` points."""
+
+    setup: Setup
+    width: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BandPath:
+    """One belief and what comes of it."""
+
+    name: str
+    figures: dict[str, float]
+    equity: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BandTrade:
+    """A position that ends differently: for each path (exit time, exit price, profit, why), None where it has none."""
+
+    entry_time: int
+    side: str
+    ends: tuple[tuple[int, float, float, str] | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BandAnswer:
+    """`count` trades differ; the first of them are `trades`. `width`: the returns' spread in percentage points."""
+
+    paths: tuple[BandPath, ...]
+    trades: tuple[BandTrade, ...]
+    count: int
+    width: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A search by Optuna over the whole range of every number of the strategy; it goes on where the same one was left.
+
+    `trials` in all; more than one objective needs the sampler "nsga2" or "tpe".
+    """
+
+    setup: Setup
+    objectives: tuple[str, ...] = ("sharpe",)
+    sampler: str = "tpe"
+    trials: int = 200
+    pruned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTrial:
+    """One set of parameters that was tried; `state` is done, pruned or failed, `values` one number an objective."""
+
+    number: int
+    state: str
+    params: dict[str, Any]
+    values: tuple[float, ...]
+    figures: dict[str, float]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTrials:
+    """Trials that are done. `best` is the number of the best so far, `reused` how many were stored before."""
+
+    trials: tuple[SearchTrial, ...]
+    best: int | None
+    reused: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """`front`: the numbers of the trials that no other beats in every objective. `ratios`: Sharpe ratios of one period
+    by trial."""
+
+    best: int | None
+    front: tuple[int, ...]
+    seconds: float
+    ratios: dict[int, float]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """Write the run of `setup` into `path`: "html" (a tearsheet), "plot" (backtesting.py's interactive chart), "json"
+    (everything) or "csv" (the trades); the answer is the path."""
+
+    setup: Setup
+    form: str
+    path: str
+
+
+type Request = (
+    ListRequest
+    | RunRequest
+    | PictureRequest
+    | SplitRequest
+    | SweepRequest
+    | JudgeRequest
+    | WalkRequest
+    | BandRequest
+    | SearchRequest
+    | ReportRequest
+)
 #: Requests that take long: they have a thread of their own in the process, so that a run never waits for them.
-LONG = (SweepRequest, JudgeRequest, WalkRequest)
+LONG = (SweepRequest, JudgeRequest, WalkRequest, BandRequest, SearchRequest, ReportRequest)

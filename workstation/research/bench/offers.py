@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections import OrderedDict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ class Shelf:
         """Everything that can be picked; the user's files are read again."""
         self._read()
         return Offer(tuple(_described(info) for info in self._infos.values()), tuple(self._sources()))
+
+    @property
+    def searches(self) -> Path:
+        """The file of searches, which the command line uses too."""
+        return self._paths.data / "searches.sqlite"
 
     def _read(self) -> None:
         found = list_strategies(self._paths.strategies)
@@ -68,13 +74,19 @@ class Shelf:
 
 def code_version(info: StrategyInfo) -> str:
     """The program's version and a digest of the strategy's source."""
-    from importlib.metadata import version
-
     try:
         source = inspect.getsource(inspect.getmodule(info.cls))  # type: ignore[arg-type]
     except (OSError, TypeError):
         source = info.source
-    return f"tws {version('tws')} {hashlib.sha256(source.encode()).hexdigest()[:8]}"
+    return f"tws {_version()} {hashlib.sha256(source.encode()).hexdigest()[:8]}"
+
+
+@cache
+def _version() -> str:
+    """Reading a package's metadata takes some milliseconds: not once a run."""
+    from importlib.metadata import version
+
+    return version("tws")
 
 
 def _stamp(info: StrategyInfo) -> int:

@@ -11,7 +11,9 @@ from workstation.market.candles import Floats
 from workstation.research.bench.messages import Picture, TradeColumns
 from workstation.research.metrics import drawdowns
 from workstation.research.result import Result
+from workstation.strategies.exits import Reason
 
+_TAGS = {int(reason): reason.name.lower() for reason in Reason}
 _LONG_IN, _LONG_OUT, _SHORT_IN, _SHORT_OUT = 1, 2, 4, 8
 
 
@@ -82,7 +84,7 @@ def packed(result: Result) -> TradeColumns:
         real(trades.pnl),
         real(trades.fees),
         real(trades.returns),
-        tuple(trades.tag(i) for i in range(len(trades))),
+        trades.tags if trades.tags is not None else tuple(map(_TAGS.__getitem__, trades.reason.tolist())),
     )
 
 

@@ -1,0 +1,310 @@
+"""What the keys do in the tables and maps: walk them, search, judge, compare."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+from plugins.backtest import views
+from plugins.backtest.charting import LEAST_BARS
+from plugins.backtest.layout import VIEWS
+from plugins.backtest.picking import FormControl
+from screens.browser import open_in_browser
+from screens.finder import Entry
+from workstation.clock import SECOND
+from workstation.domain.strategy_run import RunDraft
+from workstation.research.bench.messages import SearchRequest
+from workstation.trading.errors import Refused
+
+#: Trials of one search; asked for once more, as many again.
+_TRIALS = 200
+
+
+class SearchControl(FormControl):
+    """Tables, maps and long work."""
+
+    # -- the tables
+
+    def _show_view(self, view: str) -> None:
+        columns = self._columns
+        self.view = view
+        self.settings["view"] = view
+        self.save_settings()
+        if view == "runs":
+            self.session.read_stored()
+        self._ask_for_view()
+        if self._columns != columns:
+            self._show_stretch()
+
+    def _ask_for_view(self) -> None:
+        """What the table needs beside the run."""
+        if self.view == "splits":
+            self.session.read_splits()
+
+    def action_view(self) -> None:
+        self._show_view(VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)])
+
+    def action_view_back(self) -> None:
+        self._show_view(VIEWS[(VIEWS.index(self.view) - 1) % len(VIEWS)])
+
+    def action_enter_view(self) -> None:
+        self.in_view = not self.in_view
+
+    def action_back(self) -> None:
+        if self.session.busy:
+            self.session.call_off()
+            return
+        self.in_view = False
+        if self._stretch is not None:
+            self._stretch = None
+            self._show_stretch()
+
+    def _move_in_view(self, down: int, across: int = 0) -> None:
+        session = self.session
+        if self.view == "sweep" and session.sweep is not None:
+            columns = len(session.sweep.request.across_values)
+            row, column = divmod(self.cursor, columns)
+            row = max(0, min(row + down, len(session.sweep.request.down_values) - 1))
+            self._cursors["sweep"] = row * columns + max(0, min(column + across, columns - 1))
+        elif self.view == "trades" and session.trades is not None:
+            self._cursors["trades"] = max(0, min(self.cursor + down + across, session.trades.count - 1))
+            if self._stretch is not None:
+                self._centre()
+        elif self.view == "search" and session.searched is not None:
+            most = len(session.searched.trials) - 1
+            self._cursors["search"] = max(0, min(self.cursor + down + across, most))
+        elif self.view == "runs":
+            self._cursors["runs"] = max(0, min(self.cursor + down + across, len(session.stored) - 1))
+        else:
+            most = views.figure_rows(self.space.right) if self.view == "figures" else 60
+            self._tops[self.view] = max(0, min(self._tops.get(self.view, 0) + down, most - 3))
+            session.bump()
+
+    def _choose_in_view(self) -> None:
+        session = self.session
+        if self.view == "trades" and session.trades is not None and session.trades.count:
+            if self._stretch is None:
+                self._zoom_to(max(LEAST_BARS, self._columns))
+            else:
+                self._centre()
+        elif self.view == "runs" and self.cursor < len(session.stored):
+            self._stretch = None
+            session.run_stored(session.stored[self.cursor])
+        elif self.view == "sweep" and session.sweep is not None:
+            sweep = session.sweep
+            if (sweep.request.setup.strategy, sweep.request.setup.candles) != (self.form.strategy, self.form.candles):
+                self.toast("The map is of another strategy or other candles: s runs it again.", error=True)
+                return
+            self.form.put_params(sweep.params(self.cursor))
+            self._run()
+        elif self.view == "search" and session.searched is not None and session.searched.trials:
+            setup = session.searched.request.setup
+            if (setup.strategy, setup.candles) != (self.form.strategy, self.form.candles):
+                self.toast("The search is of another strategy or other candles: O begins one.", error=True)
+                return
+            ranked = session.searched.ranked()
+            self.form.put_params({**setup.params, **ranked[min(self.cursor, len(ranked) - 1)].params})
+            self._run()
+
+    def _move(self, by: int) -> None:
+        if self.in_view:
+            self._move_in_view(by)
+        else:
+            self.form.move(by)
+
+    def action_up(self) -> None:
+        self._move(-1)
+
+    def action_down(self) -> None:
+        self._move(1)
+
+    def action_page_up(self) -> None:
+        self._move(-max(1, self.space.view - 2))
+
+    def action_page_down(self) -> None:
+        self._move(max(1, self.space.view - 2))
+
+    def action_first(self) -> None:
+        self._move(-1_000_000)
+
+    def action_last(self) -> None:
+        self._move(1_000_000)
+
+    def action_compare(self) -> None:
+        if self.view != "runs" or self.cursor >= len(self.session.stored):
+            self.toast("Choose a stored run in the table Runs first.", error=True)
+            return
+        self.session.compare(self.session.stored[self.cursor])
+
+    def action_runs(self) -> None:
+        self._show_view("runs")
+        self.in_view = True
+
+    # -- the search
+
+    def _mark_axis(self, place: int) -> None:
+        field = self.form.field
+        axes = self.axes
+        if not field.parameter or axes is None:
+            self.toast("Put the form's cursor on a parameter first.", error=True)
+            return
+        chosen = list(axes)
+        if field.key == chosen[1 - place]:
+            chosen.reverse()
+        else:
+            chosen[place] = field.key
+        self._axes = chosen
+
+    def action_across(self) -> None:
+        self._mark_axis(0)
+
+    def action_down_axis(self) -> None:
+        self._mark_axis(1)
+
+    def action_rank(self) -> None:
+        self._rank = (self._rank + 1) % len(views.RANKS)
+        self.toast(f"The map ranks by {views.label_of(views.RANKS[self._rank])}.")
+        if self.session.sweep is not None and self.view == "sweep":
+            self.action_sweep()
+
+    def action_sweep(self) -> None:
+        axes = self.axes
+        if axes is None:
+            self.toast("Only strategies with signals and two parameters can be swept.", error=True)
+            return
+        self._show_view("sweep")
+        self.session.start_sweep(self.session.sweep_request(*axes, views.RANKS[self._rank]))
+        total = self.session.sweep.total if self.session.sweep is not None else 1
+        self._cursors["sweep"] = min(self._cursors.get("sweep", 0), total - 1)
+        self.in_view = True
+
+    def action_best(self) -> None:
+        sweep = self.session.sweep
+        if sweep is None or sweep.answer is None or sweep.answer.best is None:
+            self.toast("There is no finished sweep: s runs one.", error=True)
+            return
+        self._show_view("sweep")
+        self._cursors["sweep"] = sweep.answer.best
+        self.in_view = True
+
+    def _walk(self, anchored: bool) -> None:
+        axes = self.axes
+        if axes is None:
+            self.toast("Only strategies with signals and two parameters can walk forward.", error=True)
+            return
+        self._show_view("walk")
+        self.session.start_walk(self.session.sweep_request(*axes, views.RANKS[self._rank]), anchored)
+
+    def action_walk(self) -> None:
+        self._walk(False)
+
+    def action_walk_anchored(self) -> None:
+        self._walk(True)
+
+    def action_optuna(self) -> None:
+        choice = self.form.choice
+        if choice is None or choice.native or choice.error is not None:
+            self.toast("Only strategies of ours can be searched.", error=True)
+            return
+        rank = views.RANKS[self._rank]
+        wanted = "max_drawdown" if rank == "max_drawdown_pct" else rank
+        label = views.label_of(rank).lower()
+        entries = [
+            Entry(kind, title, partial(self._search, sampler, objectives, pruned), detail, words=sampler)
+            for kind, title, sampler, objectives, pruned, detail in (
+                ("TPE", f"For {label}", "tpe", (wanted,), False, "the usual one: learns from what it has tried"),
+                ("TPE", f"For {label}, pruned", "tpe", (wanted,), True, "leaves what is hopeless half way"),
+                ("CMA-ES", f"For {label}", "cmaes", (wanted,), False, "numbers only; follows the slope"),
+                ("NSGA-II", "For return and drawdown", "nsga2", ("return_pct", "max_drawdown"), False,
+                 "several objectives: the front that nothing beats"),
+                ("NSGA-II", "For sharpe, profit factor and drawdown", "nsga2",
+                 ("sharpe", "profit_factor", "max_drawdown"), False, "several objectives"),
+                ("TPE", "For all metrics together", "tpe", ("multi_metric",), False, "gain, quality, calm, evidence"),
+                ("random", f"For {label}", "random", (wanted,), False, "to compare the others with"),
+            )
+        ]  # fmt: skip
+        self._pick(f"Search {self.form.strategy} (m changes the figure)", "sampler, objective …", entries)
+
+    def _search(self, sampler: str, objectives: tuple[str, ...], pruned: bool) -> None:
+        before = self.session.searched
+        request = SearchRequest(self.form.setup, objectives, sampler, _TRIALS, pruned)
+        if before is not None and before.answer is not None and before.goes_on_as(request):
+            request = replace(request, trials=before.request.trials + _TRIALS)  # once more: as many again
+        self._show_view("search")
+        self._cursors["search"] = 0
+        self.in_view = True
+        self.session.start_search(request)
+        self.repaint()
+
+    def action_band(self) -> None:
+        self._show_view("band")
+        self.session.start_band(self._columns)
+
+    # -- taking it elsewhere
+
+    def action_deploy(self) -> None:
+        """The form of the Strategies page with what shows here."""
+        choice, session = self.form.choice, self.session
+        if choice is None or choice.error is not None:
+            raise Refused("Choose a strategy that can be used first.")
+        if choice.native:
+            raise Refused(f"{choice.title} was written for backtesting.py: it runs on this page only.")
+        setup = self.form.setup
+        venue_symbol, _, _ = setup.candles.rpartition(":")
+        known = {instrument.id for instrument in self.engine.instruments()}
+        instrument = venue_symbol if venue_symbol in known else None
+        interval = session.answer.interval if session.answer is not None else None
+        if interval is not None and interval % (5 * SECOND):
+            interval = None
+        self.desk.offer_run(
+            RunDraft(
+                strategy=setup.strategy, instrument=instrument, interval=interval, params=dict(setup.params),
+                capital=Decimal(f"{setup.cash:.2f}" if setup.cash % 1 else f"{setup.cash:.0f}"),
+            )
+        )  # fmt: skip
+        left = [] if instrument is not None else [f"{setup.candles} is not traded here: choose the instrument"]
+        if setup.stop or setup.target or setup.trailing:
+            left.append("stop, target and trailing stop of the backtest's form are not taken along")
+        if left:
+            self.toast(f"{'; '.join(left)}.", error=True)
+
+    def _export_path(self, extension: str) -> Path:
+        folder = self.desk.exports
+        if folder is None:
+            raise Refused("This desk has no folder for exports.")
+        if self.session.answer is None:
+            raise Refused("Nothing has been run yet.")
+        stamp = datetime.fromtimestamp(self.engine.clock.now() / SECOND, UTC)
+        return folder / f"backtest-{self.form.strategy}-{stamp:%Y%m%d-%H%M%S}.{extension}"
+
+    def action_plot(self) -> None:
+        def done(path: str) -> None:
+            opened = open_in_browser(path)
+            self.toast(f"The chart is {'open in the browser and ' if opened else ''}in {path}")
+
+        self.session.start_report("plot", str(self._export_path("html")), done)
+
+    def action_report(self) -> None:
+        forms = (
+            ("html", "html", "Tearsheet", "the figures and charts of a fund's report, for the browser"),
+            ("json", "json", "JSON", "setup, figures and trades, for programs"),
+            ("csv", "csv", "CSV", "the trades, for a spreadsheet"),
+            ("plot", "html", "Chart of backtesting.py", "interactive, for the browser"),
+        )
+        entries = [
+            Entry(extension, title, partial(self._report, form, extension), detail)
+            for form, extension, title, detail in forms
+        ]
+        self._pick("Save a report", "form …", entries)
+
+    def _report(self, form: str, extension: str) -> None:
+        self.session.start_report(
+            form, str(self._export_path(extension)), lambda path: self.toast(f"Written to {path}")
+        )
+
+    def action_fan(self) -> None:
+        self._fan += 1
+        self._show_view("luck")

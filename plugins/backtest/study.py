@@ -1,0 +1,351 @@
+"""The long work on a run: sweeps, searches, walk-forward, the honesty band, and the judgement of it all."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from plugins.backtest.form import Form, space
+from plugins.backtest.session import Session
+from workstation.engine import Engine
+from workstation.research.bench.messages import (
+    BandAnswer,
+    BandRequest,
+    BenchError,
+    JudgeAnswer,
+    JudgeRequest,
+    ReportRequest,
+    RunAnswer,
+    SearchAnswer,
+    SearchRequest,
+    SearchTrial,
+    SearchTrials,
+    Setup,
+    SplitAnswer,
+    SplitRequest,
+    SweepAnswer,
+    SweepCells,
+    SweepRequest,
+    Verdict,
+    WalkAnswer,
+    WalkRequest,
+    WalkStep,
+)
+
+#: The judgement waits until the trader has stood still for so long.
+_STILL = 0.5
+#: Most columns and rows of a sweep.
+ACROSS, DOWN = 30, 16
+_ORDER = {"bad": 0, "warning": 1, "unknown": 2, "good": 3}
+
+
+@dataclass(slots=True)
+class Sweep:
+    """A sweep and what has come of it."""
+
+    request: SweepRequest
+    begun: float
+    cells: dict[int, dict[str, float] | str] = field(default_factory=dict)
+    answer: SweepAnswer | None = None
+    now: float = 0.0
+
+    @property
+    def total(self) -> int:
+        return len(self.request.across_values) * len(self.request.down_values)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that it will still take, or None while nothing is known."""
+        done = len(self.cells)
+        return None if not done else (self.now - self.begun) / done * (self.total - done)
+
+    def params(self, cell: int) -> dict[str, Any]:
+        down, across = divmod(cell, len(self.request.across_values))
+        one = self.request
+        return {
+            **one.setup.params, one.across: one.across_values[across], one.down: one.down_values[down],
+        }  # fmt: skip
+
+    def figure(self, cell: int) -> float | None:
+        found = self.cells.get(cell)
+        value = found.get(self.request.rank) if isinstance(found, dict) else None
+        return None if value is None or math.isnan(value) else value
+
+
+@dataclass(slots=True)
+class Searched:
+    """A search by Optuna and what has come of it; `trials` by their number, `best` the number of the best so far."""
+
+    request: SearchRequest
+    begun: float
+    trials: dict[int, SearchTrial] = field(default_factory=dict)
+    best: int | None = None
+    reused: int = 0
+    answer: SearchAnswer | None = None
+    now: float = 0.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that it will still take, or None while nothing is known."""
+        fresh = len(self.trials) - self.reused
+        if fresh <= 0:
+            return None
+        return (self.now - self.begun) / fresh * max(0, self.request.trials - len(self.trials))
+
+    def goes_on_as(self, request: SearchRequest) -> bool:
+        """Whether another request is the same search: parameters that it looks for itself do not matter."""
+
+        def bare(one: SearchRequest) -> SearchRequest:
+            searched = next(iter(self.trials.values())).params if self.trials else {}
+            fixed = {name: value for name, value in one.setup.params.items() if name not in searched}
+            return replace(one, setup=replace(one.setup, params=fixed), trials=0)
+
+        return bare(self.request) == bare(request)
+
+    def ranked(self) -> list[SearchTrial]:
+        """The best first; those that failed last."""
+        worst = -math.inf
+        return sorted(self.trials.values(), key=lambda one: (-(one.values[0] if one.values else worst), one.number))
+
+
+class Study(Session):
+    """A session with its long work; one at a time, each calls off the one before."""
+
+    def __init__(self, engine: Engine, form: Form, spawn: Callable[[Any], None]) -> None:
+        super().__init__(engine, form, spawn)
+        self.busy = ""  # the long work under way
+        self.sweep: Sweep | None = None
+        self.searched: Searched | None = None
+        self.judgement: JudgeAnswer | None = None
+        self.judged: Setup | None = None
+        self.walk_steps: list[WalkStep] = []
+        self.walk_answer: WalkAnswer | None = None
+        self.walk_of = 0  # windows that there will be
+        self.band: BandAnswer | None = None
+        self.banded: Setup | None = None
+        self.splits: SplitAnswer | None = None
+        self._split_of: RunAnswer | None = None
+        self._splitting = False
+        self._long: asyncio.Task[None] | None = None
+        self._long_begun = 0.0
+        self._tried: dict[tuple[str, str], dict[str, float]] = {}
+
+    def _taken(self, answer: RunAnswer) -> None:
+        self._note_tried(answer.setup, [(answer.setup.params, answer.ratio)])
+        if self.judged != answer.setup:
+            self.judgement = None
+        if self.banded != answer.setup:
+            self.band = None
+
+    def _ended(self) -> None:
+        self._judge_soon()
+
+    def _note_tried(self, setup: Setup, found: Iterable[tuple[Mapping[str, Any], float]]) -> None:
+        """What was tried on these candles: the more it is, the better the best must be."""
+        tried = self._tried.setdefault((setup.strategy, setup.candles), {})
+        tried |= {_named(setup, params): ratio for params, ratio in found}
+
+    # -- long work
+
+    @property
+    def sweeps(self) -> bool:
+        choice = self.form.choice
+        return choice is not None and choice.sweeps
+
+    def call_off(self) -> None:
+        """End the long work."""
+        if self._long is not None and not self._long.done():
+            self._long.cancel()
+
+    def _begin(self, what: str, work: Any) -> None:
+        self.call_off()
+        self.busy = what
+
+        async def guarded() -> None:
+            mine = asyncio.current_task()
+            try:
+                await work
+            except BenchError as error:
+                self.problem = str(error)
+            except asyncio.CancelledError:
+                if self._long is mine:
+                    self.notice = "Called off."
+            finally:
+                if self._long is mine:
+                    self.busy = ""
+                self.bump()
+
+        self._long_begun = asyncio.get_running_loop().time()
+        self._long = asyncio.ensure_future(guarded())
+        self.bump()
+
+    def sweep_request(self, across: str, down: str, rank: str) -> SweepRequest:
+        """A sweep around what the form says. Raises KeyError for a parameter that there is not."""
+        choice = self.form.choice
+        assert choice is not None
+        specs = {spec.name: spec for spec in choice.parameters}
+        params = self.form.params
+        return SweepRequest(
+            self.form.setup, across, space(specs[across], params[across], ACROSS), down,
+            space(specs[down], params[down], DOWN), rank,
+        )  # fmt: skip
+
+    def start_sweep(self, request: SweepRequest) -> None:
+        sweep = Sweep(request, asyncio.get_running_loop().time())
+        sweep.now = sweep.begun
+        self.sweep = sweep
+        self._begin("Sweep", self._sweep(sweep))
+
+    async def _sweep(self, sweep: Sweep) -> None:
+        loop = asyncio.get_running_loop()
+
+        def take(part: SweepCells) -> None:
+            sweep.cells.update(part.cells)
+            sweep.now = loop.time()
+            self.bump()
+
+        sweep.answer = await self.engine.bench.ask(sweep.request, take)
+        ratios = sweep.answer.ratios
+        self._note_tried(sweep.request.setup, [(sweep.params(cell), ratio) for cell, ratio in ratios.items()])
+        self.judged = None
+        loop.call_soon(self._judge_soon)
+
+    def start_walk(self, request: SweepRequest, anchored: bool) -> None:
+        wanted = WalkRequest(request, anchored=anchored)
+        self.walk_steps, self.walk_answer, self.walk_of = [], None, wanted.folds
+        self._begin("Walk-forward", self._walk(wanted))
+
+    async def _walk(self, request: WalkRequest) -> None:
+        def take(step: WalkStep) -> None:
+            self.walk_steps.append(step)
+            self.bump()
+
+        self.walk_answer = await self.engine.bench.ask(request, take)
+
+    def _judge_soon(self) -> None:
+        if self.busy or self.answer is None or self.judged == self.answer.setup:
+            return
+        self._begin("", self._judge(self.answer.setup))
+
+    async def _judge(self, setup: Setup) -> None:
+        await asyncio.sleep(_STILL)
+        if self.answer is None or self.answer.setup != setup or self.running:
+            return
+        me = _named(setup, setup.params)
+        tried = self._tried.get((setup.strategy, setup.candles), {})
+        trials = tuple(ratio for key, ratio in tried.items() if key != me)
+        answer = await self.engine.bench.ask(JudgeRequest(setup, trials))
+        if self.answer is not None and self.answer.setup == setup:
+            self.judgement, self.judged = answer, setup
+            self.bump()
+
+    def start_search(self, request: SearchRequest) -> None:
+        searched = Searched(request, asyncio.get_running_loop().time())
+        searched.now = searched.begun
+        self.searched = searched
+        self._begin("Search", self._search(searched))
+
+    async def _search(self, searched: Searched) -> None:
+        loop = asyncio.get_running_loop()
+
+        def take(part: SearchTrials) -> None:
+            if not searched.trials:  # what was stored before is told first: the clock begins here
+                searched.begun, searched.reused = loop.time(), part.reused
+            searched.trials |= {trial.number: trial for trial in part.trials}
+            searched.best, searched.now = part.best, loop.time()
+            self.bump()
+
+        searched.answer = await self.engine.bench.ask(searched.request, take)
+        ratios, setup = searched.answer.ratios, searched.request.setup
+        found = [({**setup.params, **searched.trials[number].params}, ratio) for number, ratio in ratios.items()]
+        self._note_tried(setup, found)
+        self.judged = None
+        loop.call_soon(self._judge_soon)
+
+    def start_band(self, width: int) -> None:
+        """The run that shows under every path inside its bars."""
+        if self.answer is None or (self.band is not None and self.banded == self.answer.setup):
+            return
+        self._begin("Honesty band", self._band(BandRequest(self.answer.setup, width)))
+
+    async def _band(self, request: BandRequest) -> None:
+        band = await self.engine.bench.ask(request)
+        if self.answer is not None and self.answer.setup == request.setup:
+            self.band, self.banded = band, request.setup
+        asyncio.get_running_loop().call_soon(self._judge_soon)
+
+    def read_splits(self) -> None:
+        """The trades of the run that shows in groups."""
+        if self.answer is not None and self._split_of is not self.answer and not self._splitting:
+            self._splitting = True
+            self._spawn(self._read_splits())
+
+    async def _read_splits(self) -> None:
+        try:
+            while self.answer is not None and self._split_of is not self.answer:
+                wanted = self.answer
+                splits = await self.engine.bench.ask(SplitRequest())
+                if self.answer is wanted:
+                    self.splits, self._split_of = splits, wanted
+        except BenchError as error:
+            self._refuse(str(error))
+        finally:
+            self._splitting = False
+            self.bump()
+
+    def start_report(self, form: str, path: str, done: Callable[[str], None]) -> None:
+        """Write the run that shows into a file; `done` hears its path."""
+        if self.answer is not None:
+            self._begin("Report", self._report(ReportRequest(self.answer.setup, form, path), done))
+
+    async def _report(self, request: ReportRequest, done: Callable[[str], None]) -> None:
+        done(await self.engine.bench.ask(request))
+
+    def progress(self) -> str:
+        """The long work in a few words, with what is left of it."""
+        if not self.busy:
+            return ""
+        done, of, left = 0, 0, None
+        if self.busy == "Sweep" and self.sweep is not None:
+            done, of, left = len(self.sweep.cells), self.sweep.total, self.sweep.left
+        elif self.busy == "Search" and self.searched is not None:
+            done, of, left = len(self.searched.trials), self.searched.request.trials, self.searched.left
+        elif self.busy == "Walk-forward":
+            done, of = len(self.walk_steps), self.walk_of
+            passed = asyncio.get_running_loop().time() - self._long_begun
+            left = passed / done * (of - done) if done else None
+        count = f" {done:,} of {of:,}" if of else ""
+        rest = "" if left is None else f", {left:.0f} s left"
+        return f"{self.busy.lower()}{count}{rest}"
+
+    # -- the judgement
+
+    def verdicts(self) -> list[Verdict]:
+        """All that is known of the run that shows, the worst first."""
+        found: list[Verdict] = []
+        if self.answer is None:
+            return found
+        if self.judgement is not None and self.judged == self.answer.setup:
+            found += self.judgement.verdicts
+        setup = self.answer.setup
+        sweep = self.sweep
+        if sweep is not None and sweep.answer is not None:
+            same = (sweep.request.setup.strategy, sweep.request.setup.candles) == (setup.strategy, setup.candles)
+            if same and sweep.answer.best is not None and sweep.params(sweep.answer.best) == setup.params:
+                found += sweep.answer.verdicts
+        searched = self.searched
+        if searched is not None and searched.answer is not None and searched.best is not None:
+            best = {**searched.request.setup.params, **searched.trials[searched.best].params}
+            if best == setup.params and searched.request.setup.candles == setup.candles:
+                found.append(searched.answer.verdict)
+        if self.band is not None and self.banded == setup:
+            found.append(self.band.verdict)
+        return sorted(found, key=lambda verdict: _ORDER[verdict.level])
+
+
+def _named(setup: Setup, params: Mapping[str, Any]) -> str:
+    """What was tried, by its parameters and exits."""
+    return repr((sorted(params.items()), setup.stop, setup.target, setup.trailing))

@@ -1,0 +1,87 @@
+"""The backtest page's tables as they look in large, middling and small terminals, on real candles and real results."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from plugins.backtest import BacktestPane
+from plugins.backtest.session import Session
+from plugins.backtest.study import Searched
+from screens.testing import FrozenDesk
+from workstation.research.bench.jobs import Jobs
+from workstation.research.bench.messages import (
+    BandRequest,
+    ListRequest,
+    RunRequest,
+    SearchAnswer,
+    SearchRequest,
+    SearchTrial,
+    Setup,
+    SplitRequest,
+    Verdict,
+)
+
+SIZES = [(160, 48), (100, 30), (80, 24)]
+SETUP = Setup("sma_cross", "GOOG", {"fast": 10, "slow": 30, "direction": "long"}, stop=0.01, target=0.01)
+
+
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory) -> dict[str, object]:
+    """What the research process would answer, worked out once."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TWS_HOME", str(tmp_path_factory.mktemp("home")))
+        jobs = Jobs()
+        offer = jobs.do(ListRequest(), lambda part: None, lambda: False)
+        runs = {size: jobs.do(RunRequest(SETUP, width), lambda part: None, lambda: False)
+                for size, width in (((160, 48), 115), ((100, 30), 60), ((80, 24), 44))}  # fmt: skip
+        splits = jobs.do(SplitRequest(), lambda part: None, lambda: False)
+        band = jobs.do(BandRequest(SETUP), lambda part: None, lambda: False)
+    return {"offer": offer, "runs": runs, "splits": splits, "band": band}
+
+
+def searched() -> Searched:
+    request = SearchRequest(SETUP, ("sharpe",), "tpe", 60, True)
+    found = Searched(request, 0.0, now=3.0)
+    for number in range(60):
+        value = math.sin(number / 7) + number / 60
+        params = {"fast": 5 + number % 17, "slow": 40 + 3 * number}
+        state = "failed" if number == 11 else "pruned" if number % 9 == 8 else "done"
+        figures = {"sharpe": value, "return_pct": 20 * value, "max_drawdown_pct": -9.5, "n_trades": 40 + number}
+        error = "fast must be below slow." if state == "failed" else ""
+        values = (value,) if state == "done" else ()
+        found.trials[number] = SearchTrial(number, state, params, values, figures if values else {}, error)
+    found.best = max((one for one in found.trials.values() if one.values), key=lambda one: one.values[0]).number
+    verdict = Verdict("warning", "May be luck", "After 60 trials the chance that the best beats luck is 61 % (DSR).")
+    found.answer = SearchAnswer(found.best, (found.best,), 3.2, {}, verdict)
+    return found
+
+
+@pytest.mark.parametrize("view", ["trades", "splits", "band", "search"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_picture(snap_compare, tmp_path, monkeypatch, worked, size, view):
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setattr(Session, "look", lambda self: None)
+    monkeypatch.setattr(Session, "show", lambda self, first, last, width: None)
+    desk = FrozenDesk(tmp_path, [BacktestPane])
+
+    async def before(pilot):
+        await desk.ready(pilot)
+        pane = desk.app.workspace.panes["backtest"]
+        monkeypatch.setattr(type(pane.session), "_ended", lambda self: None)
+        pane.form.offer = worked["offer"]
+        pane.form.restore(SETUP)
+        pane.focus()
+        session = pane.session
+        session._take(replace(worked["runs"][size], seconds=0.0123))
+        session.splits, session._split_of = worked["splits"], session.answer
+        session.band, session.banded, session.searched = worked["band"], session.answer.setup, searched()
+        pane._show_view(view)
+        pane.in_view = view in ("trades", "search")
+        session.bump()
+        pane.repaint()
+        await desk.painted(pilot)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=before)
