@@ -31,6 +31,7 @@ commands:
   sweep STRATEGY                 a parameter sweep (--candles PATH --grid fast=5:50:5 --rank sharpe)
   search STRATEGY                parameters by Optuna (--sampler tpe --objective sharpe --trials 200), resumable
   allocate --prices FILE         portfolio weights (--method max_ratio --risk CVaR --json; --list shows all)
+  risk --positions F --prices F  what a book can lose: VaR, its parts, stress tests (--json)
   data import|download|list      candle history: files and exchanges in; check says what is wrong with it
   export TABLE                   orders, fills, positions, equity, events or log as csv, json or parquet
   keys add|list|remove           API keys of venues, encrypted on the disk or in the system's keyring
@@ -86,6 +87,7 @@ def _run(words: list[str]) -> int:
         "sweep": _sweep,
         "search": _search,
         "allocate": _allocate,
+        "risk": _risk,
         "data": _data,
         "keys": _keys,
         "notify": _notify,
@@ -166,6 +168,10 @@ def _parser(command: str) -> argparse.ArgumentParser:
             from workstation.notify.command_line import add_arguments as add_notify_arguments
 
             add_notify_arguments(parser)
+        case "risk":
+            from workstation.portfolio.risk_command import add_arguments as add_risk_arguments
+
+            add_risk_arguments(parser)
         case "allocate":
             from workstation.portfolio.command_line import add_arguments as add_allocate_arguments
 
@@ -359,6 +365,12 @@ def _notify(options: argparse.Namespace) -> int:
     from workstation.paths import Paths
 
     return notify(options, Paths.of(), sys.stdout.write)
+
+
+def _risk(options: argparse.Namespace) -> int:
+    from workstation.portfolio.risk_command import risk
+
+    return risk(options, sys.stdout.write)
 
 
 def _allocate(options: argparse.Namespace) -> int:

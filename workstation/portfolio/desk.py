@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workstation.portfolio.frontier import Frontier
     from workstation.portfolio.optimise import Allocation
     from workstation.portfolio.prices import PriceTable
+    from workstation.portfolio.risk_report import RiskQuestion, RiskReport
 
 #: Answers that are kept, the longest unused first out.
 KEPT = 256
@@ -50,7 +51,12 @@ class ContributionsRequest:
     weights: bytes
 
 
-type Request = WarmRequest | AllocateRequest | FrontierRequest | ContributionsRequest
+@dataclass(frozen=True, slots=True)
+class RiskRequest:
+    question: RiskQuestion
+
+
+type Request = WarmRequest | AllocateRequest | FrontierRequest | ContributionsRequest | RiskRequest
 
 
 class PortfolioDesk:
@@ -102,6 +108,12 @@ class PortfolioDesk:
         found: Floats = await self._ask(key, ContributionsRequest(prices, problem, data), None)
         return found
 
+    async def risk(self, question: RiskQuestion) -> RiskReport:
+        """See `risk_report.report`. Nothing is kept: positions move all the time."""
+        await asyncio.to_thread(_load)
+        answer: RiskReport = await self._process.ask(RiskRequest(question))
+        return answer
+
     def known(self, prices: PriceTable, problem: Problem, *, leave_out: bool = False) -> Allocation | None:
         """The allocation if it was worked out before."""
         return self._kept.get(("allocate", prices.fingerprint, problem.fingerprint, leave_out))
@@ -133,4 +145,5 @@ class _Process(SideProcess):
 
 def _load() -> None:
     """The classes of the answers, off the event loop: reading an answer must not import numpy on it."""
-    import workstation.portfolio.frontier  # noqa: F401
+    import workstation.portfolio.frontier
+    import workstation.portfolio.risk_report  # noqa: F401

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from workstation.portfolio.desk import AllocateRequest, ContributionsRequest, FrontierRequest, Request, WarmRequest
+from workstation.portfolio.desk import (
+    AllocateRequest,
+    ContributionsRequest,
+    FrontierRequest,
+    Request,
+    RiskRequest,
+    WarmRequest,
+)
 from workstation.portfolio.problem import PortfolioError
 from workstation.sideline.worker import Work, sentence_of, serve
 
@@ -40,6 +47,10 @@ class Portfolios:
                 inputs = prepare(request.prices, request.problem, leave_out=False)
                 rows = np.frombuffer(request.weights, dtype=np.float64).reshape(-1, len(request.prices.assets))
                 return np.array([contributions(inputs, row) for row in rows])
+            case RiskRequest():
+                from workstation.portfolio.risk_report import report
+
+                return report(request.question)
             case FrontierRequest():
                 from workstation.portfolio.frontier import frontier
 
