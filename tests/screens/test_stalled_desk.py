@@ -2,71 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.terminal import Terminal
+from tests.support.terminal_desk import TWS, Desk, terminal_desk
 from workstation.domain import events as e
-from workstation.store import StoreError, reader
-
-PANE = Path(__file__).parent.parent / "support" / "sleeping_pane.py"
-TWS = [sys.executable, "-m", "workstation.cli"]
-
-
-class Desk:
-    """`tws` on a terminal, with the pane that blocks."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.store = home / "data" / "demo.sqlite"
-        (home / "plugins").mkdir()
-        shutil.copy(PANE, home / "plugins" / "sleeping.py")
-        self.env = {**os.environ, "TWS_HOME": str(home), "TERM": "xterm-256color"}
-        self.terminal = Terminal(TWS, self.env)
-
-    def logged(self, words: str) -> bool:
-        try:
-            return any(words in entry.message for entry in reader.log(self.store, 10_000))
-        except StoreError:
-            return False
-
-    def journal(self) -> list[object]:
-        return list(reader.journal(self.store, 0))
-
-    def orders(self) -> int:
-        return sum(isinstance(event, e.OrderInitialized) for event in self.journal())
-
-    def block(self, seconds: float) -> None:
-        (self.home / "woke").unlink(missing_ok=True)
-        (self.home / "blocked").unlink(missing_ok=True)
-        (self.home / "block.new").write_text(str(seconds))
-        (self.home / "block.new").rename(self.home / "block")
-        self.terminal.wait_for((self.home / "blocked").exists)
-
-    @property
-    def woke(self) -> bool:
-        return (self.home / "woke").exists()
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    running = Desk(tmp_path)
-    try:
-        terminal = running.terminal
-        terminal.wait_for(lambda: running.logged("Ready"))
-        terminal.type("56789")  # the last page is that of panes which stand on no other
-        terminal.wait_for((tmp_path / "mounted").exists)
-        terminal.type("1")
-        terminal.wait_for(lambda: b"Ladder" in terminal.written)
+    with terminal_desk(tmp_path) as running:
         yield running
-    finally:
-        running.terminal.close()
 
 
 def test_keys_of_a_stall_trade_nothing_and_a_kill_from_outside_needs_no_loop(desk: Desk) -> None:

@@ -1,5 +1,5 @@
-"""Two years of recorded funding and marks: what a held position pays is what was recorded, to the last digit, linear and
-inverse, cross and isolated; and it is liquidated at the very hour that Binance's formula names."""
+"""Two years of recorded funding and marks: what a held position pays is what was recorded, to the last digit, linear
+and inverse, cross and isolated; and it is liquidated at the very hour that Binance's formula names."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Bench:
         ("BTC", Side.SELL, ContractType.INVERSE, MarginMode.ISOLATED),
         ("ETH", Side.BUY, ContractType.INVERSE, MarginMode.CROSS),
     ],
-    ids=lambda one: str(one),
+    ids=str,
 )
 async def test_what_is_held_over_two_years_pays_the_recorded_funding(
     tmp_path: Path, coin: str, side: Side, contract: ContractType, mode: MarginMode
