@@ -28,6 +28,7 @@ from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, Ki
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
 from workstation.venues.contract import Venue, VenueOrder
+from workstation.venues.urgency import Urgency, urgent
 
 
 class KillSwitch:
@@ -145,6 +146,10 @@ class KillSwitch:
         self.on_change()
 
     async def _run(self) -> None:
+        with urgent(Urgency.KILL):  # and so is every request to a venue that comes of it
+            await self._all_venues()
+
+    async def _all_venues(self) -> None:
         await self._durable()
         while True:
             flatten = self.status.flatten

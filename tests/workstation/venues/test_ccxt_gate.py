@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workstation.venues.ccxt.gate import RequestGate, Urgency, backoff, urgent
+from workstation.venues.ccxt.gate import RequestGate, backoff
+from workstation.venues.urgency import Urgency, urgent
 
 
 async def ask(gate: RequestGate, urgency: Urgency, done: list[str], name: str, cost: float = 1.0) -> None:

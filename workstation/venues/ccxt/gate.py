@@ -10,31 +10,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from enum import IntEnum
+from collections.abc import Callable
 
-
-class Urgency(IntEnum):
-    KILL = 0
-    CANCEL = 1
-    ORDER = 2
-    QUERY = 3
-    BACKGROUND = 4
-
-
-_urgency: ContextVar[Urgency] = ContextVar("urgency", default=Urgency.QUERY)
-
-
-@contextmanager
-def urgent(urgency: Urgency) -> Iterator[None]:
-    """Requests that are made within are as urgent as this (or as what is already more urgent around it)."""
-    token = _urgency.set(min(urgency, _urgency.get()) if _urgency.get() is Urgency.KILL else urgency)
-    try:
-        yield
-    finally:
-        _urgency.reset(token)
+from workstation.venues.urgency import Urgency, urgency_now
 
 
 class RequestGate:
@@ -72,7 +50,7 @@ class RequestGate:
         loop = asyncio.get_running_loop()
         began = loop.time()
         future: asyncio.Future[None] = loop.create_future()
-        entry = (int(_urgency.get()), next(self._count), 1.0 if cost is None else float(cost), future)
+        entry = (int(urgency_now()), next(self._count), 1.0 if cost is None else float(cost), future)
         heapq.heappush(self._waiting, entry)
         self._serve()
         await future

@@ -11,10 +11,11 @@ from workstation.clock import MILLISECOND, SECOND
 from workstation.venues.ccxt import account
 from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange, rate_of
 from workstation.venues.ccxt.errors import is_passing, translated, words_of
-from workstation.venues.ccxt.gate import Urgency, backoff, urgent
+from workstation.venues.ccxt.gate import backoff
 from workstation.venues.ccxt.instruments import NoInstrument, changed_terms, instrument_of
 from workstation.venues.ccxt.streams import Streams
 from workstation.venues.contract import LinkState, VenueError
+from workstation.venues.urgency import Urgency, urgent
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue

@@ -9,11 +9,11 @@ from workstation.clock import MILLISECOND, SECOND
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.order import ClientOrderId
 from workstation.venues.ccxt.errors import not_found, translated
-from workstation.venues.ccxt.gate import Urgency, urgent
 from workstation.venues.ccxt.ids import external_id, to_desk, to_wire
 from workstation.venues.ccxt.orders import wire_id_of
 from workstation.venues.ccxt.particulars import Lookup
 from workstation.venues.contract import VenueError
+from workstation.venues.urgency import Urgency, urgent
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue

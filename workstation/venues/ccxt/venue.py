@@ -25,7 +25,7 @@ from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderType, Side, TimeInForce
 from workstation.venues.ccxt import account, link
 from workstation.venues.ccxt.errors import is_limit, not_found, translated
-from workstation.venues.ccxt.gate import RequestGate, Urgency, urgent
+from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import external_id, to_wire
 from workstation.venues.ccxt.lookup import find_order
 from workstation.venues.ccxt.orders import adopted, fill_of, order_of, reaching, request_of, trade_id_of
@@ -45,6 +45,7 @@ from workstation.venues.contract import (
     VenueUnreachable,
 )
 from workstation.venues.matching.rules import malformed
+from workstation.venues.urgency import Urgency, urgent
 
 #: Seconds after an acknowledgement that said nothing of the order's state until the venue is asked.
 _LOOK_AGAIN = 1.0
