@@ -19,7 +19,10 @@ class Hand:
     def __init__(self, exchange: LoopbackExchange) -> None:
         self.exchange = exchange
         self._number = 0
-        for symbol, middle, step in (("BTC-USDT", 64_000, 1), ("ETH-USDT", 3_000, 1)):
+        listed = {each.symbol for each in exchange.floor.instruments.values()}
+        for symbol, middle, step in (("BTC-USDT", 64_000, 1), ("ETH-USDT", 3_000, 1), ("BTC-USDT-PERP", 64_000, 1)):
+            if symbol not in listed:
+                continue
             bids = {str(middle - step * n): "1" for n in range(1, 11)}
             asks = {str(middle + step * n): "1" for n in range(1, 11)}
             self._number += 1

@@ -8,11 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.exchange import Fault, Kind, LoopbackExchange
 from tests.support.exchange_hand import Hand
-from tests.support.real_desk import desk_settings, real_desk, until
+from tests.support.real_desk import desk_settings, keys_of, real_desk, until, venue_settings
 from workstation import real_desks
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
@@ -214,8 +215,46 @@ def test_a_desk_without_venues_or_with_unknown_ones_says_what_to_write(
     paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
     with pytest.raises(SettingsError, match=r"needs a venue: put \[venues.binance\]"):
         real_desks.live_desk(Settings(mode="live"), paths)
-    import msgspec
-
     settings = msgspec.structs.replace(desk_settings(exchange), open_venues=("kraken",))
     with pytest.raises(SettingsError, match=r"there is no \[venues.kraken\]"):
         real_desks.live_desk(settings, paths)
+
+
+async def test_several_venues_at_once_spot_and_a_perpetual(tmp_path: Path) -> None:
+    with LoopbackExchange("binance", seed=None) as one, LoopbackExchange("bybit", seed=None) as other:
+        for exchange in (one, other):
+            Hand(exchange)
+        paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
+        settings = msgspec.structs.replace(
+            desk_settings(one),
+            venues={
+                "binance": venue_settings(one, ("BTC-USDT",), exchange="binance"),
+                "bybit": venue_settings(other, ("BTC-USDT", "BTC-USDT-PERP"), exchange="bybit"),
+            },
+        )
+        keys = {"BINANCE": keys_of(one), "BYBIT": keys_of(other)}
+        desk = lambda: real_desks.live_desk(settings, paths, "two", credentials=lambda name: keys[name](name))  # noqa: E731
+        engine = await asyncio.to_thread(desk)
+        await engine.start()
+        try:
+            await engine.wait_ready()
+            await until(lambda: not engine.core.unproven)
+            names = ["BINANCE:BTC-USDT", "BYBIT:BTC-USDT", "BYBIT:BTC-USDT-PERP"]
+            await until(lambda: all(engine.book(name).stale is None for name in names))
+            other_book = engine.book("BYBIT:BTC-USDT-PERP")
+            assert other_book.best_ask is not None
+            for name in names:
+                order = await engine.submit(
+                    OrderDraft(instrument=name, side=Side.BUY, quantity=Decimal("0.02"), type=OrderType.MARKET)
+                )
+                await until(lambda order=order: now_of(engine, order).state is OrderState.FILLED)
+            assert {position.instrument for position in engine.positions()} == set(names)
+            one.close()  # one venue's fall is nothing to the other
+            await until(lambda: engine.links()[0].state is not LinkState.CONNECTED)
+            assert engine.links()[1].state is LinkState.CONNECTED
+            order = await engine.submit(
+                OrderDraft(instrument=names[1], side=Side.BUY, quantity=Decimal("0.02"), type=OrderType.MARKET)
+            )
+            await until(lambda: now_of(engine, order).state is OrderState.FILLED)
+        finally:
+            await engine.close()

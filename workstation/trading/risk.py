@@ -67,7 +67,9 @@ def _venue(q: Question) -> str | None:
     if can is None:
         return None
     if q.draft.type not in can.order_types:
-        return f"{name} has no {q.draft.type.replace('_', '-')} orders."
+        kept = q.draft.type.has_trigger and not can.simulated_money
+        hint = " that this desk sends: as an exit of a position (stop, tp) it is held by the desk" if kept else ""
+        return f"{name} has no {q.draft.type.replace('_', '-')} orders{hint}."
     if q.draft.tif not in can.tifs:
         return f"{name} has no {q.draft.tif} orders."
     if q.draft.post_only and not can.post_only:
