@@ -14,7 +14,7 @@ from screens.figures import shown, typed_number
 from workstation.clock import SECOND
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, from_float
-from workstation.portfolio.methods import COVARIANCES, EXPECTED, MEASURES, METHODS
+from workstation.portfolio.methods import COVARIANCES, EXPECTED, MEASURES, METHODS, Method
 from workstation.portfolio.problem import Constraints, Problem, View
 from workstation.trading.errors import Refused
 from workstation.trading.rebalancing.planning import Wish
@@ -173,18 +173,21 @@ class Form:
     def help(self, field: Field) -> str:
         if field.choices is not None:
             return field.choices[self[field.key]][1]
+        method = METHODS[self["method"]]
+        if field.group == "Bounds" and not method.bounded and not (method.boxed and field.key in ("upper", "lower")):
+            return f"{field.help}. {method.name} does not keep it; the frontier does."
         return field.help
 
-    def problem(self, periods: float, held: Mapping[str, float]) -> Problem:
-        """What the optimiser is asked. `periods`: a year's; `held`: weights held now, by asset. Raises `Refused`."""
-        root = math.sqrt(periods)
+    def problem(self, periods: float, held: Mapping[str, float], method: str = "") -> Problem:
+        """What the optimiser is asked, of the form's method or another one, with those of the bounds that it keeps.
+        `periods`: a year's; `held`: weights held now, by asset. Raises `Refused`."""
         views = (
             tuple(View(plus, value / 100 / periods, minus) for plus, value, minus in parse_views(self["views"]))
             if self["expected"] == "BL"
             else ()
         )
         return Problem(
-            method=self["method"],
+            method=method or self["method"],
             risk=self["risk"],
             rf=self["rf"] / 100 / periods,
             expected=self["expected"],
@@ -192,17 +195,23 @@ class Form:
             aversion=self["aversion"],
             views=views,
             held=tuple((asset, round(weight, 4)) for asset, weight in held.items()),
-            constraints=Constraints(
-                lower=self["lower"] / 100,
-                upper=self["upper"] / 100,
-                short=self["short"] / 100,
-                max_assets=int(self["count"]) or None,
-                turnover=self["turnover"] / 100 or None,
-                costs=self["costs"] / 100,
-                tracking_error=self["tracking"] / 100 / root or None,
-                min_return=self["floor"] / 100 / periods or None,
-            ),
-        )  # fmt: skip
+            constraints=self._constraints(METHODS[method or self["method"]], periods),
+        )
+
+    def _constraints(self, method: Method, periods: float) -> Constraints:
+        lower, upper = self["lower"] / 100, self["upper"] / 100
+        if not method.bounded:
+            return Constraints(lower=lower, upper=upper) if method.boxed else Constraints()
+        return Constraints(
+            lower=lower,
+            upper=upper,
+            short=self["short"] / 100,
+            max_assets=int(self["count"]) or None,
+            turnover=self["turnover"] / 100 or None,
+            costs=self["costs"] / 100,
+            tracking_error=self["tracking"] / 100 / math.sqrt(periods) or None,
+            min_return=self["floor"] / 100 / periods or None,
+        )
 
     def wish(self, weights: Mapping[InstrumentId, float], name: str) -> Wish:
         """Weights as a rebalance: the border from floats to exact numbers."""

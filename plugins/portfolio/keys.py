@@ -41,7 +41,7 @@ ACTIONS: tuple[Action, ...] = (
            group="View", footer=60, short="Compare"),
     Action("send", "Preview and send", "Shows the exact orders with every risk check; Enter sends them as one plan.",
            ("g",), group=_SEND, footer=97, short="Send"),
-    Action("pause", "Pause / resume", "Pulls the rebalance's orders and sends none until it is resumed.", ("p",),
+    Action("pause", "Pause / resume", "Pulls the rebalance's orders and sends none until it is resumed.", ("P",),
            group=_SEND, footer=58, short="Pause"),
     Action("cancel", "Cancel the rebalance", "Ends it and pulls its orders; what has traded stays.", ("x",),
            group=_SEND, footer=57, short="Cancel"),

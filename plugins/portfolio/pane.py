@@ -261,7 +261,7 @@ class PortfolioPane(PaintedPane):
     def _head(self, width: int) -> Line:
         ink, session = self.ink, self.session
         if session.problem:
-            return fit([(" ✖ ", ink.error), (session.problem, ink.error)], width, ink.text)
+            return fit([(" ✖ ", ink.error), (session.problem[: width - 4], ink.error)], width, ink.text)
         choice = session.choice
         if choice is None:
             words = session.notice or session.busy or "Starting the portfolio process"
@@ -291,8 +291,10 @@ class PortfolioPane(PaintedPane):
         """Risk before and after, and what must not be missed."""
         ink, session = self.ink, self.session
         if session.problem:
-            rest = "Below is what there was before." if session.choice is not None else ""
-            return fit([(f"   {rest}", ink.dim)], width, ink.text)
+            rest = session.problem[width - 4 :] if len(session.problem) > width - 4 else ""
+            if not rest and session.choice is not None:
+                rest = "The frontier can be walked all the same: f, then ← →."
+            return fit([(f"   {rest}", ink.error if len(session.problem) > width - 4 else ink.dim)], width, ink.text)
         choice, frontier = session.choice, session.frontier
         if choice is None:
             return fit([], width, ink.text)

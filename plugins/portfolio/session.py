@@ -171,15 +171,24 @@ class Session:
         if len(self.assets) < 2:
             raise PortfolioError("A portfolio needs two assets at least: a picks them.")
         table = self.table.take(self.assets)
-        desk = self.engine.portfolio
         asked = self.form.problem(table.periods_per_year, self.held())
         self.problem = ""
-        allocation = await desk.allocate(table, asked, leave_out=True, on_part=self._note)
-        if self._again:
-            return
-        self.allocation = allocation
+        await self._method(table, asked)
+        if not self._again:
+            await self._frontier(table, asked)
+
+    async def _method(self, table: PriceTable, asked: Problem) -> None:
+        """The method's own weights; where there are none the frontier may still be there to walk."""
+        try:
+            allocation = await self.engine.portfolio.allocate(table, asked, leave_out=True, on_part=self._note)
+        except PortfolioError as error:
+            self.problem, self.allocation = str(error), None
+        else:
+            self.allocation = allocation
         self.bump()
-        curved = self._curved(asked)
+
+    async def _frontier(self, table: PriceTable, asked: Problem) -> None:
+        desk, curved = self.engine.portfolio, self._curved(table)
         try:
             frontier = await desk.frontier(table, curved, POINTS, leave_out=True, on_part=self._note)
         except PortfolioError as error:
@@ -191,15 +200,17 @@ class Session:
         self.frontier, self.parts, self.notice = frontier, None, ""
         if self.place is not None:
             self.place = min(self.place, len(frontier) - 1)
+        elif self.allocation is None:
+            self.place = 0
         self.bump()
         self.parts = await desk.contributions(table.take(frontier.assets), curved, frontier.weights)
         self.bump()
         await self._out_of_sample(table, asked, curved)
 
-    def _curved(self, asked: Problem) -> Problem:
+    def _curved(self, table: PriceTable) -> Problem:
         """The frontier's problem: a measure that has one, and the same for every method."""
-        measure = asked.risk if MEASURES[asked.risk].frontier else "MV"
-        return replaced(asked, method="max_ratio", risk=measure)
+        asked = self.form.problem(table.periods_per_year, self.held(), "max_ratio")
+        return asked if MEASURES[asked.risk].frontier else replaced(asked, risk="MV")
 
     async def _out_of_sample(self, table: PriceTable, asked: Problem, curved: Problem) -> None:
         from workstation.portfolio.comparing import IN_SAMPLE
@@ -336,7 +347,8 @@ class Session:
             table = table.rows(int(np.argmax(~np.isnan(table.values).any(axis=1))), len(table))
         returns = np.nan_to_num(table.returns)
         train, hold = sizes(len(returns))
-        asked = replaced(self.form.problem(table.periods_per_year, {}), held=())
+        asked = self.form.problem(table.periods_per_year, {})
+        asked_periods = table.periods_per_year
         cost = self.form["costs"] / 100 or self.usual_cost()
         methods = list(dict.fromkeys([asked.method, *COMPARED]))
         cut = windows(len(returns), train, hold)
@@ -350,7 +362,9 @@ class Session:
                     self.bump()
                     rows = table.rows(window[0], window[1] + 1)
                     try:
-                        fitted = await self.engine.portfolio.allocate(rows, replaced(asked, method=method))
+                        fitted = await self.engine.portfolio.allocate(
+                            rows, self.form.problem(asked_periods, {}, method)
+                        )
                     except PortfolioError as error:
                         why = str(error)
                         break

@@ -176,7 +176,7 @@ def progress(found: Progress, currency: str, width: int, height: int, ink: Ink, 
     rebalance = found.rebalance
     state = ink.warning if rebalance.is_paused else ink.accent
     head: list[Part] = [(f" {found.sentence}", state + Style(bold=True))]
-    keys = "p resumes" if rebalance.is_paused else "p pauses"
+    keys = "P resumes" if rebalance.is_paused else "P pauses"
     fees: list[Part] = [(f"fees {money_text(found.fees)} {currency}   {keys} · x cancels ", ink.dim)]
     lines: list[Line] = [spread(head, fees, width, ink.on_bar)]
     sides = {trade.instrument: trade.side for trade in rebalance.trades}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -206,6 +207,11 @@ class BarTrader:
         units = self._broker.units
         if units:
             self._broker.place(BarOrder(-1 if units > 0 else 1, abs(units), reduces=True, tag=tag))
+
+    def hold(self, weights: Mapping[str, float], *, band: float = 0.0) -> None:
+        raise StrategyError(
+            "A strategy that holds a portfolio runs on the desk: the Portfolio page compares weights over the past."
+        )
 
     def timer(self, seconds: float, name: str = "") -> None:
         heapq.heappush(self._timers, (self.now + round(seconds * 1e9), next(self._ids), name))

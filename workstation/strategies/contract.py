@@ -64,6 +64,11 @@ class Trader(Protocol):
     def close(self, tag: str = "") -> None:
         """Cancel this strategy's orders and close its position at the market."""
 
+    def hold(self, weights: Mapping[str, float], *, band: float = 0.0) -> None:
+        """Bring what this strategy holds, of any instruments, to these weights of its equity (fractions by
+        "VENUE:SYMBOL"; the rest stays in money), as one plan of the desk. Weights that are off by `band` at most are
+        left alone. On the desk only: what is held of instruments other than `instrument` no backtest knows."""
+
     def timer(self, seconds: float, name: str = "") -> None:
         """`on_timer(name)` after so long, once."""
 

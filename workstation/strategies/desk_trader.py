@@ -6,7 +6,7 @@ that hangs or raises in the middle of a call has sent nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -44,7 +44,15 @@ class SetTimer:
     name: str
 
 
-type Wish = Enter | Pull | Flatten | SetTimer
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Bring what the strategy holds to these weights of its equity, by instrument (fractions)."""
+
+    weights: tuple[tuple[str, float], ...]
+    band: float
+
+
+type Wish = Enter | Pull | Flatten | SetTimer | Hold
 
 
 class DeskTrader:
@@ -112,6 +120,10 @@ class DeskTrader:
 
     def timer(self, seconds: float, name: str = "") -> None:
         self._wishes.append(SetTimer(self.now + round(seconds * 1_000_000_000), name))
+
+    def hold(self, weights: Mapping[str, float], *, band: float = 0.0) -> None:
+        self._check()
+        self._wishes.append(Hold(tuple(weights.items()), band))
 
     def take(self) -> list[Wish]:
         """What was asked for since the last time, in order."""

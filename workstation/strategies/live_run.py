@@ -17,7 +17,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType
 from workstation.domain.strategy_run import StrategyRun
 from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
-from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Pull, SetTimer, Wish
+from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, SetTimer, Wish
 from workstation.strategies.run_book import RunBook, StrategyDesk
 from workstation.strategies.strategy_thread import StrategyThread
 
@@ -179,6 +179,9 @@ class LiveRun:
             case Flatten(tag=tag):
                 await self.book.pull()
                 await self._close(tag)
+            case Hold(weights=weights, band=band):
+                if self.trader.alive:
+                    await self._desk.hold(self.run.run_id, self.book.equity, dict(weights), band)
             case SetTimer(at=at, name=name):
                 self._timers.add(self._desk.clock.call_at(at, lambda: self._due(name)))
 

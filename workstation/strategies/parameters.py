@@ -100,6 +100,21 @@ class Float(Parameter[float]):
         return [round(self.low + self.step * i, 12) for i in range(steps + 1)]
 
 
+class Text(Parameter[str]):
+    """A line of words, at most 400 characters. It has no space to search."""
+
+    kind = "text"
+
+    def parse(self, value: Any) -> str:
+        text = str(value).strip()
+        if len(text) > 400 or not text.isprintable():
+            raise self._wrong(value, "a line of at most 400 characters")
+        return text
+
+    def space(self) -> list[str]:
+        return [self.default]
+
+
 class Choice(Parameter[str]):
     """One word of a few."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -26,7 +26,8 @@ _PULL_TIMEOUT = 5.0
 @dataclass(frozen=True, slots=True)
 class StrategyDesk:
     """The parts of the desk that runs need. `failed(run_id, reason)` stops one; `save` keeps what `on_save` gives;
-    `stop_after()`: seconds of one call of a strategy's own code at which it is stopped."""
+    `stop_after()`: seconds of one call of a strategy's own code at which it is stopped; `hold(run_id, equity, weights,
+    band)` brings its holdings to weights."""
 
     core: TradingCore
     gateway: OrderGateway
@@ -35,6 +36,7 @@ class StrategyDesk:
     failed: Callable[[str, str], None]
     save: Callable[[str, dict[str, Any]], None]
     stop_after: Callable[[], float]
+    hold: Callable[[str, Decimal, Mapping[str, float], float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,8 @@ from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, view
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.rebalancing.desk import RebalanceDesk
+from workstation.trading.rebalancing.planning import holding
 
 if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, not with the desk
     from workstation.strategies.contract import Strategy
@@ -70,6 +72,8 @@ class StrategyRunner:
         self._get_setting = get_setting
         #: Seconds of one call of a strategy's own code above which it is stopped.
         self.stop_after = 2.0
+        #: The desk's rebalances, for strategies that hold weights; they end with their strategy.
+        self.rebalances: RebalanceDesk | None = None
         self._desk = StrategyDesk(
             core=core,
             gateway=gateway,
@@ -78,6 +82,7 @@ class StrategyRunner:
             failed=self._failed,
             save=lambda run, state: set_setting(_key(run), state),
             stop_after=lambda: self.stop_after,
+            hold=self._hold,
         )
         self._live: dict[RunId, LiveRun] = {}
         self._by_instrument: dict[InstrumentId, list[LiveRun]] = {}
@@ -248,6 +253,7 @@ class StrategyRunner:
                         self._log.info("strategies", f"{run.run_id} runs again.")
                     continue
             await self._record(replace(run, state=RunState.STOPPED, since=self._clock.now(), reason=why))
+            await self._end_rebalances(run.run_id, "its strategy was stopped: " + why)
             await RunBook(run, self._desk).pull()
 
     def market_moved(self, event: MarketEvent) -> None:
@@ -281,6 +287,24 @@ class StrategyRunner:
 
     # Inside.
 
+    async def _hold(self, run_id: RunId, equity: Decimal, weights: Mapping[str, float], band: float) -> None:
+        """Begin the rebalance that a strategy asks for; while its last one is under way nothing follows."""
+        desk = self.rebalances
+        if desk is None or any(one.origin == run_id for one in self._core.rebalances.active()):
+            return
+        wish = holding(run_id, equity, weights, band)
+        try:
+            found = desk.preview(wish)
+            if found.proposal.trades:
+                await desk.start(wish)
+        except Refused as refused:
+            self._log.warning("strategies", f"{run_id} could not rebalance: {refused}")
+
+    async def _end_rebalances(self, run_id: RunId, reason: str) -> None:
+        for rebalance in self._core.rebalances.active():
+            if rebalance.origin == run_id and self.rebalances is not None:
+                await self.rebalances.cancel(rebalance.rebalance_id, reason)
+
     async def _make(self, name: str, params: dict[str, Any]) -> Strategy:
         """The strategy, its code loaded in a thread. Raises `Refused`."""
         return await asyncio.to_thread(_load, name, self.folder, params)
@@ -307,6 +331,7 @@ class StrategyRunner:
         run = replace(run, state=state, since=self._clock.now(), reason=reason)
         live = self._drop(run_id) if run_id in self._live else None
         await self._record(run)
+        await self._end_rebalances(run_id, f"its strategy is {state}")
         if live is not None:
             await live.end(say=True)
         if held := self.view(run_id).position:
@@ -322,6 +347,7 @@ class StrategyRunner:
         self._task(self._bury(run, live))
 
     async def _bury(self, run: StrategyRun, live: LiveRun) -> None:
+        await self._end_rebalances(run.run_id, "its strategy failed")
         pulled = asyncio.ensure_future(live.end(say=False))
         await self._record(run)
         await pulled

@@ -15,7 +15,7 @@ import msgspec
 
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import initial
-from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multiply, negate, plain, subtract
+from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, from_float, multiply, negate, plain, subtract
 from workstation.domain.order import Side
 from workstation.domain.rebalance import RebalanceTrade
 from workstation.trading.errors import Refused
@@ -85,6 +85,19 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     length: int = 1_800_000_000_000
     name: str = "rebalance"
     origin: str = "manual"
+
+
+def holding(origin: str, equity: Decimal, weights: Mapping[InstrumentId, float], band: float) -> Wish:
+    """A strategy's wish to hold weights of its equity: the border from its floats to exact numbers."""
+    step = Decimal("0.000001")
+    return Wish(
+        targets={name: from_float(weight, step) for name, weight in weights.items()},
+        budget=equity,
+        band=from_float(band, step),
+        whole=True,
+        name=origin,
+        origin=origin,
+    )
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
