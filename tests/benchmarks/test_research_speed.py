@@ -173,3 +173,56 @@ def test_a_sweep_of_a_thousand_beside_optimize(bars: Candles) -> None:
         f"Backtest.run (what optimize does for each): {theirs:.2f} s ({theirs_cpu:.2f} CPU s) a combination: "
         f"{1_000 * theirs_cpu / cpu:,.0f}× the CPU time for 1,000."
     )
+
+
+def test_a_sweep_beside_vectorbt(bars: Candles) -> None:
+    """Only where vectorbt is installed: it is no dependency of the project (Commons Clause)."""
+    vbt = pytest.importorskip("vectorbt")
+    import pandas as pd
+
+    index = pd.DatetimeIndex(bars.time.view("datetime64[ns]"))
+    close, opened = pd.Series(bars.close, index=index), pd.Series(bars.open, index=index)
+    pairs = [(fast, slow) for fast in range(5, 45) for slow in range(50, 175, 5)]
+
+    def theirs(wanted: list[tuple[int, int]]) -> object:
+        fast = vbt.MA.run(close, [pair[0] for pair in wanted])
+        slow = vbt.MA.run(close, [pair[1] for pair in wanted])
+        entries = fast.ma_crossed_above(slow).vbt.signals.fshift(1)
+        exits = fast.ma_crossed_below(slow).vbt.signals.fshift(1)
+        book = vbt.Portfolio.from_signals(
+            close, entries, exits, price=opened, init_cash=COSTS.cash, fees=COSTS.fee, freq="1min"
+        )
+        return book.sharpe_ratio(), book.total_return(), book.max_drawdown(), book.trades.count()
+
+    combinations = grid(SmaCross, {"fast": list(range(5, 45)), "slow": list(range(50, 175, 5))})
+    theirs(pairs[:4])
+    list(sweep(SmaCross, bars.slice(0, 1_000), combinations[:20], COSTS))
+    start = time.process_time()
+    theirs(pairs)
+    peer = time.process_time() - start
+    start = time.process_time()
+    list(sweep(SmaCross, replace(bars, memo=Memo()), combinations, COSTS))
+    ours = time.process_time() - start
+    print(f"\n1,000 combinations, CPU s: {ours:.2f}, vectorbt {peer:.2f}: {peer / ours:.0f}×.")
+
+
+def test_two_dask_workers_beside_one(bars: Candles) -> None:
+    """The same sweep by the same code; how near to twice as fast."""
+    distributed = pytest.importorskip("distributed")
+    from workstation.research.crew import cluster
+    from workstation.research.recipe import Recipe
+
+    combinations = grid(SmaCross, {"fast": list(range(5, 45)), "slow": list(range(50, 175, 5))}) * 2
+    taken = {}
+    for workers in (1, 2):
+        with (
+            distributed.LocalCluster(
+                n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, protocol="tcp"
+            ) as local,
+            cluster(local.scheduler_address) as crew,
+        ):
+            list(sweep(Recipe("sma_cross"), bars, combinations[:64], COSTS, crew=crew))
+            start = time.perf_counter()
+            assert len(list(sweep(Recipe("sma_cross"), bars, combinations, COSTS, crew=crew))) == len(combinations)
+            taken[workers] = time.perf_counter() - start
+    print(f"\n2,000 combinations, wall s: one worker {taken[1]:.2f}, two {taken[2]:.2f}: {taken[1] / taken[2]:.2f}×.")

@@ -13,5 +13,6 @@ the compiled engine. `event_engine`, `bar_broker`: every strategy, bar by bar. `
 behind its adapter. What they share, the arithmetic of sizes, exits and protections, is `strategies.rules`. `metrics`,
 `summary`, `splits`: the figures. `sweep`: many parameters, results as they come. `search`: Optuna, resumable; `crew`:
 who does such work. `walk_forward`, `monte_carlo`, `overfitting`, `detectors`: how much of it is luck, or a mistake.
-`honesty`: what hangs on the inside of the bars. `command_line`, `search_command`: `tws backtest`, `sweep`, `search`.
+`honesty`: what hangs on the inside of the bars; `luck`: all of it about one run. `recorded_engine`, `tape`: recorded
+markets; `shared_account`: several instruments. `command_line` and its neighbours: `tws backtest`, `sweep`, `search`.
 """

@@ -18,15 +18,18 @@ from workstation.research.arguments import (
     recipe_of,
     write_reports,
 )
-from workstation.research.printing import as_json, band_table, report, table, to_json
+from workstation.research.printing import as_json, band_table, luck_table, report, table, to_json
 from workstation.research.recorded_command import add_recorded, recorded
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from workstation.market.candles import Candles
     from workstation.research.costs import Costs
     from workstation.research.honesty import Band
+    from workstation.research.luck import Luck
+    from workstation.research.recipe import Recipe
     from workstation.research.sweep import Row
     from workstation.strategies.library import StrategyInfo
 
@@ -42,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
             help="fast (event for strategies on events), if it is not said",
         )
         add_recorded(parser, market)
+        parser.add_argument("--luck", action="store_true", help="detectors and Monte Carlo: how much of it is luck")
         parser.add_argument("--report", action="append", default=[], type=Path, metavar="FILE", help=_FILE_HELP)
         parser.add_argument("--share", type=float, metavar="F", help=_SHARE_HELP)
         parser.add_argument("--band", action="store_true", help="the run under every path, and the trades that differ")
@@ -74,6 +78,7 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
     candles = candles_of(options)
     event = info.cls is not None and not info.native and not issubclass(info.cls, SignalStrategy)
     found: Band | None = None
+    luck: Luck | None = None
     name = options.engine or ("backtesting" if info.native else "event" if event else "fast")
     if info.native:
         if name != "backtesting":
@@ -82,6 +87,8 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
             raise BacktestError(f"{info.name} was written for backtesting.py: it has exits and sizes of its own.")
         if options.band:
             raise BacktestError(f"{info.name} was written for backtesting.py, which knows one path inside a bar only.")
+        if options.luck:
+            raise BacktestError(f"{info.name} was written for backtesting.py: it has no signals to try again.")
         from workstation.research.backtesting_engine import run_native
 
         result = guarded(info, lambda: run_native(info.cls, candles, costs, native_params(info, options.param)))  # type: ignore[arg-type]
@@ -96,12 +103,25 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
             result = found.results[options.path]
         else:
             result = guarded(info, lambda: chosen.run(recipe(), candles, costs))
+        if options.luck:
+            luck = guarded(info, lambda: _luck(info, recipe, candles, costs))
     write_reports(options, result)
     if options.json:
-        write(to_json(as_json(result) | ({"band": found.as_json()} if found else {})))
+        more = ({"band": found.as_json()} if found else {}) | ({"luck": luck.as_json()} if luck else {})
+        write(to_json(as_json(result) | more))
     else:
-        write(report(result) + (band_table(found) if found else ""))
+        write(report(result) + (band_table(found) if found else "") + (luck_table(luck) if luck else ""))
     return 0
+
+
+def _luck(info: StrategyInfo, recipe: Recipe, candles: Candles, costs: Costs) -> Luck:
+    from workstation.research.costs import BacktestError
+    from workstation.research.luck import luck_of
+    from workstation.strategies.contract import SignalStrategy
+
+    if info.cls is None or not issubclass(info.cls, SignalStrategy):
+        raise BacktestError(f"{info.name} lives on events: only signals can be asked how much of them is luck.")
+    return luck_of(recipe, candles, costs)
 
 
 def _shared(options: argparse.Namespace, info: StrategyInfo, costs: Costs, write: Callable[[str], object]) -> int:
@@ -109,7 +129,7 @@ def _shared(options: argparse.Namespace, info: StrategyInfo, costs: Costs, write
     from workstation.research.costs import BacktestError
     from workstation.research.shared_account import run_shared
 
-    if info.native or options.engine not in (None, "event") or options.band:
+    if info.native or options.engine not in (None, "event") or options.band or options.luck:
         raise BacktestError("Several instruments share one account in the event engine, under one path at a time.")
     recipe, candles = recipe_of(info, options), all_candles_of(options)
     shares = None if options.share is None else dict.fromkeys(candles, options.share)

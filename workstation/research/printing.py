@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workstation.research.honesty import Band
+    from workstation.research.luck import Luck
     from workstation.research.result import Result
     from workstation.research.sweep import Row
 
@@ -118,6 +119,17 @@ def band_table(found: Band) -> str:
         lines.append(f"  {each.side} of {iso(int(time))}: {'; '.join(cells)}")
     if len(found.differences) > 10:
         lines.append(f"  and {len(found.differences) - 10:,} more; --json has them all")
+    return "\n".join(lines) + "\n"
+
+
+def luck_table(found: Luck) -> str:
+    """The verdict, what the detectors say, and the ends of the fans."""
+    lines = ["", found.verdict, *(each.sentence for each in found.findings.values() if not each.caught)]
+    lines.append(f"{'':20}{'5 %':>14}{'median':>14}{'95 %':>14}{'loses':>10}{'drawdown 95 %':>16}")
+    for name, fan in found.fans.items():
+        low, middle, high = (float(fan.paths[row, -1]) for row in (0, 2, 4))
+        ends = f"{low:>14,.0f}{middle:>14,.0f}{high:>14,.0f}{100 * fan.loss_probability:>8.0f} %"
+        lines.append(f"{name:20}{ends}{100 * fan.drawdown_at():>14.1f} %")
     return "\n".join(lines) + "\n"
 
 

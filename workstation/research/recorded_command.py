@@ -38,8 +38,8 @@ def recorded(options: argparse.Namespace, info: StrategyInfo, write: Callable[[s
 
     if info.native:
         raise BacktestError(f"{info.name} was written for backtesting.py, which knows candles only.")
-    if options.engine not in (None, "event") or options.band:
-        raise BacktestError("On recorded trades only the event engine runs, and no bar hides anything (--band).")
+    if options.engine not in (None, "event") or options.band or options.luck:
+        raise BacktestError("On recorded trades only the event engine runs, without --band and --luck.")
     if options.latency < 0 or options.jitter < 0:
         raise BacktestError("A latency is zero or more milliseconds.")
     costs, recipe = costs_of(options), recipe_of(info, options)

@@ -1,0 +1,63 @@
+"""One run asked how much of it is luck: what is planted is named, what is fragile is called so."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.support.bars import random_walk
+from tests.workstation.research.test_detectors import Accumulates, Peeks
+from workstation.cli import main
+from workstation.market.candles import Candles
+from workstation.research.costs import BacktestError, Costs
+from workstation.research.luck import luck_of
+from workstation.strategies.shipped.buy_and_hold import BuyAndHold
+from workstation.strategies.shipped.sma_cross import SmaCross
+
+DAY = 86_400_000_000_000
+WALK = random_walk(1_500, seed=13, interval=DAY)
+
+
+def test_a_planted_look_ahead_and_an_unstable_warm_up_come_first_in_the_verdict() -> None:
+    assert luck_of(Peeks, WALK, Costs(), runs=5).verdict.startswith("It looks ahead")
+    assert luck_of(Accumulates, WALK, Costs(), runs=5).verdict.startswith("Its warm-up is unstable")
+
+
+def test_a_cross_on_a_market_without_memory_may_be_luck() -> None:
+    found = luck_of(lambda **told: SmaCross(**{"fast": 3, "slow": 9, **told}), WALK, Costs(fee=0.0005), runs=20)
+    assert not any(each.caught for each in found.findings.values())
+    assert found.verdict.startswith(("May be luck", "Fragile"))
+    assert set(found.fans) == {"trades shuffled", "returns redrawn", "candles with noise", "parameters moved"}
+
+
+def test_a_true_edge_is_not_called_luck() -> None:
+    """A market with a trend in it, held."""
+    drift = np.exp(0.003 * np.arange(len(WALK)))
+    rising = Candles(
+        WALK.time, *(getattr(WALK, name) * drift for name in ("open", "high", "low", "close")), WALK.volume
+    )
+    found = luck_of(BuyAndHold, rising, Costs(), runs=5)
+    assert found.skill > 0.99
+    assert "too few" in found.verdict  # one trade is no proof, whatever its ratio
+    often = luck_of(lambda **told: SmaCross(**{"fast": 2, "slow": 6, **told}), rising, Costs(), runs=10)
+    assert often.verdict.startswith("Not luck alone")
+
+
+def test_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["backtest", "sma_cross", "--candles", "GOOG", "--luck"]
+    assert main([*words, "--json"]) == 0
+    luck = json.loads(capsys.readouterr().out)["luck"]
+    assert luck["detectors"]["look-ahead"]["caught"] is False
+    fan = luck["fans"]["parameters moved"]
+    assert fan["final_equity"]["p5"] < fan["final_equity"]["p95"]
+    assert main(words) == 0
+    assert "candles with noise" in capsys.readouterr().out
+    assert main(["backtest", "grid", "--candles", "GOOG", "--luck"]) == 1
+    assert "lives on events" in capsys.readouterr().err
+
+
+def test_few_bars_tell_nothing() -> None:
+    with pytest.raises(BacktestError, match="50 bars"):
+        luck_of(SmaCross, WALK.slice(0, 30), Costs())

@@ -1,0 +1,98 @@
+"""How much of one run is luck, all in one: detectors, the probabilistic Sharpe ratio, and four fans of Monte Carlo."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workstation.market.candles import Candles
+from workstation.research.costs import BacktestError, Costs
+from workstation.research.detectors import Finding, looks_ahead, unstable_warm_up
+from workstation.research.fast import FastEngine
+from workstation.research.metrics import level_returns, period_ends
+from workstation.research.monte_carlo import (
+    Fan,
+    bootstrap,
+    candle_noise,
+    equity_gains,
+    parameter_jitter,
+    shuffle_trades,
+)
+from workstation.research.overfitting import probabilistic_sharpe
+from workstation.research.recipe import Maker
+from workstation.strategies.parameters import parameters_of
+
+#: The detectors compute signals some sixty times: on so many of the last bars at most.
+_DETECTED_BARS = 20_000
+_FEW_TRADES = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Luck:
+    """`skill` is the probability that the true Sharpe ratio is above zero (one trial); NaN where nothing moved."""
+
+    findings: Mapping[str, Finding]
+    skill: float
+    trades: int
+    fans: Mapping[str, Fan]
+
+    @property
+    def verdict(self) -> str:
+        """In words; the worst that was found first."""
+        caught = [found.sentence for found in self.findings.values() if found.caught]
+        if caught:
+            return " ".join(caught)
+        if self.trades < _FEW_TRADES:
+            return f"{self.trades} trades are too few to tell skill from luck."
+        if not math.isfinite(self.skill):
+            return "The account never moved: there is nothing to judge."
+        if self.skill < 0.95:
+            return f"May be luck: the chance that its Sharpe ratio is above zero is {100 * self.skill:.0f} %."
+        weak = [name for name, fan in self.fans.items() if fan.loss_probability > 0.25]
+        if weak:
+            return f"Fragile: it loses in more than a quarter of the runs ({', '.join(weak)})."
+        return (
+            f"Not luck alone, if nothing else was tried: the chance that its Sharpe ratio is above zero is "
+            f"{100 * self.skill:.0f} %."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """As `tws backtest --luck --json` prints it."""
+        found = {name: {"caught": each.caught, "says": each.sentence} for name, each in self.findings.items()}
+        fans = {
+            name: {
+                "runs": len(fan.final),
+                "final_equity": dict(zip(("p5", "p25", "p50", "p75", "p95"), fan.paths[:, -1].tolist(), strict=True)),
+                "loss_probability": fan.loss_probability,
+                "drawdown_95_pct": 100 * fan.drawdown_at(),
+            }
+            for name, fan in self.fans.items()
+        }
+        return {"verdict": self.verdict, "skill_probability": self.skill, "detectors": found, "fans": fans}
+
+
+def luck_of(make: Maker, candles: Candles, costs: Costs, *, runs: int = 200, seed: int = 0) -> Luck:
+    """Everything about one set of parameters. Raises `BacktestError`, and what the strategy raises."""
+    if len(candles) < 50:
+        raise BacktestError("Fewer than 50 bars tell nothing of luck.")
+    strategy = make()
+    part = candles if len(candles) <= _DETECTED_BARS else candles.slice(len(candles) - _DETECTED_BARS, len(candles))
+    if candles.peer is not None and len(part) < len(candles):
+        part = part.with_peer(candles.peer)
+    findings = {
+        "look-ahead": looks_ahead(make, part),
+        "warm-up": unstable_warm_up(make, part, allowed=min(500, len(part) // 4)),
+    }
+    result = FastEngine().run(strategy, candles, costs)
+    returns = level_returns(result.equity[period_ends(candles)])
+    fans: dict[str, Fan] = {}
+    if len(result.trades) >= 2:
+        fans["trades shuffled"] = shuffle_trades(equity_gains(result.trades.pnl, costs.cash), costs.cash, runs, seed)
+    if len(returns) >= 20:
+        fans["returns redrawn"] = bootstrap(returns, costs.cash, 10, runs, seed)
+    fans["candles with noise"] = candle_noise(make, candles, costs, runs=runs, seed=seed)
+    known = parameters_of(type(strategy))
+    fans["parameters moved"] = parameter_jitter(make, strategy.params, known, candles, costs, runs=runs, seed=seed)
+    return Luck(findings, probabilistic_sharpe(returns), len(result.trades), fans)
