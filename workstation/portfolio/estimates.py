@@ -75,7 +75,12 @@ def _by_riskfolio(returns: Floats, method: str) -> Floats:
     pd, rp = library()
     frame = pd.DataFrame(returns)
     options: dict[str, Any] = {"method": "fixed", "detone": True} if method == "detoned" else {"method": method}
-    return np.asarray(rp.covar_matrix(frame, **options), dtype=np.float64)
+    cov = np.asarray(rp.covar_matrix(frame, **options), dtype=np.float64)
+    values, vectors = np.linalg.eigh(cov)
+    least = 1e-6 * float(values.mean())
+    if values[0] >= least:
+        return cov
+    return np.asarray((vectors * np.maximum(values, least)) @ vectors.T)  # detoned ones are singular
 
 
 def _decaying(rows: int, decay: float, adjusted: bool) -> Floats:

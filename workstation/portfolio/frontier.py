@@ -12,7 +12,7 @@ import numpy as np
 from workstation.market.candles import Floats
 from workstation.portfolio import mean_risk
 from workstation.portfolio.inputs import Inputs, prepare
-from workstation.portfolio.optimise import risk_value
+from workstation.portfolio.mean_risk import risk_value
 from workstation.portfolio.prices import PriceTable
 from workstation.portfolio.problem import PortfolioError, Problem
 
@@ -78,6 +78,8 @@ def frontier(
     inputs = prepare(prices, problem, leave_out=leave_out)
     if not inputs.measure.frontier:
         raise PortfolioError(f"{inputs.measure.name} ({inputs.measure.code}) is not convex, so it has no frontier.")
+    if problem.constraints.max_assets is not None:
+        raise PortfolioError("A frontier with a largest number of assets is not drawn: take the limit away.")
     line = mean_risk.corners_of(inputs) if inputs.measure.code == "MV" else None
     if line is not None:
         ends = [risk_value(inputs, row) for row in (line.weights[-1], line.weights[0])]
@@ -89,7 +91,7 @@ def frontier(
     best: Point | None = None
     if line is None:
         with contextlib.suppress(PortfolioError):
-            best = _point(inputs, mean_risk.best(inputs, "ratio")[0])
+            best = _point(inputs, mean_risk.best(inputs, "ratio").weights)
     elif float(line.weights[0] @ inputs.mean) > problem.rf:
         best = _point(inputs, line.best_ratio(problem.rf))
     held = inputs.held if problem.held else None

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from workstation.market.candles import Floats
+from workstation.portfolio.cardinality import fewest
 from workstation.portfolio.cones import Setting, bound_risk
 from workstation.portfolio.conic import Program, Solver, Term
 from workstation.portfolio.critical_line import Corners, corners
 from workstation.portfolio.inputs import Inputs
 from workstation.portfolio.problem import PortfolioError
+from workstation.portfolio.risks import risk_of
 
 #: Measures that grow with the square of the weights, so that a utility weighs them as it does a variance.
 SQUARES = ("MV", "KT", "SKT", "EM", "ESM")
@@ -21,7 +23,7 @@ SQUARES = ("MV", "KT", "SKT", "EM", "ESM")
 @dataclass(frozen=True, eq=False)
 class Built:
     """A program and where its weights stand. `level` is the row whose constant is the risk bound, `scale` what returns
-    were divided by."""
+    were divided by, `share` what the program bounds of the measure (half of MAD, the half below the mean)."""
 
     solver: Solver
     weights: int
@@ -29,7 +31,8 @@ class Built:
     count: int
     scale: float
     level: int | None = None
-    level_sign: float = 1.0
+    share: float = 1.0
+    squared: bool = False
 
     def solve(self) -> tuple[str, Floats]:
         """The status, and N weights."""
@@ -45,16 +48,17 @@ class Built:
     def bound(self, risk: float) -> None:
         """Set the most risk (of one period) that is allowed."""
         assert self.level is not None
-        self.solver.set(self.level, risk / self.scale)
+        power = 2 if self.squared else 1
+        self.solver.set(self.level, risk * self.share / self.scale**power)
 
 
-def build(inputs: Inputs, objective: str, *, measure: str | None = None, cov: Floats | None = None) -> Built:
+def build(inputs: Inputs, objective: str, *, measure: str | None = None) -> Built:
     """The program of `objective`: "ratio", "risk", "return", "utility", or "level" (most return with a risk bound)."""
     problem, c = inputs.problem, inputs.constraints
     measure = measure or inputs.measure.code
     scale = _scale(inputs.returns)
     returns, mean, rf = inputs.returns / scale, inputs.mean / scale, problem.rf / scale
-    cov = (inputs.cov if cov is None else cov) / scale**2
+    cov = inputs.cov / scale**2
     count = len(inputs.assets)
     program = Program()
     weights = program.new(count)
@@ -93,7 +97,8 @@ def build(inputs: Inputs, objective: str, *, measure: str | None = None, cov: Fl
         _maximise(program, gain)
         if objective == "level":
             level = _bound(program, risk, weights, cov, variance)
-    return Built(program.solver(), weights, unit, count, scale, level)
+    share, squared = 0.5 if measure == "MAD" else 1.0, measure in SQUARES and not variance
+    return Built(program.solver(), weights, unit, count, scale, level, share, squared)
 
 
 def _scale(returns: Floats) -> float:
@@ -210,28 +215,97 @@ def _bound(program: Program, risk: tuple[Term, ...], weights: int, cov: Floats, 
     return program.above(1, *((column, -np.asarray(matrix, dtype=np.float64)) for column, matrix in risk), constant=1.0)
 
 
-def solve(inputs: Inputs, objective: str, *, cov: Floats | None = None, measure: str | None = None) -> Floats:
-    """N weights. Raises `PortfolioError` with the constraint at fault."""
-    built = build(inputs, objective, cov=cov, measure=measure)
-    status, weights = built.solve()
+def solve(inputs: Inputs, objective: str, *, measure: str | None = None) -> Floats:
+    """N weights by the cone solver. Raises `PortfolioError` with the constraint at fault."""
+    status, weights = build(inputs, objective, measure=measure).solve()
     if status == "solved":
         return tidy(weights, inputs)
     raise PortfolioError(explain(inputs, objective, status))
 
 
-def best(inputs: Inputs, objective: str, *, measure: str | None = None) -> tuple[Floats, str]:
-    """N weights and the name of what found them. Raises `PortfolioError` with the constraint at fault."""
-    if (measure or inputs.measure.code) == "MV" and (line := corners_of(inputs)) is not None:
-        match objective:
-            case "risk":
-                return np.asarray(line.weights[-1]), "critical line"
-            case "return":
-                return np.asarray(line.weights[0]), "critical line"
-            case "utility" if inputs.problem.aversion > 0:
-                return line.at_lambda(1 / (2 * inputs.problem.aversion)), "critical line"
-            case "ratio" if float(line.weights[0] @ inputs.mean) > inputs.problem.rf:
-                return line.best_ratio(inputs.problem.rf), "critical line"
-    return solve(inputs, objective, measure=measure), "clarabel"
+def best(inputs: Inputs, objective: str, *, measure: str | None = None) -> Best:
+    """The best portfolio, by the fastest way there is. Raises `PortfolioError` with the constraint at fault."""
+    code = measure or inputs.measure.code
+    if inputs.constraints.max_assets is not None and inputs.constraints.max_assets < len(inputs.assets):
+        return _of_few(inputs, objective, code)
+    if code == "MV":
+        weights = _by_corners(inputs, objective)
+        if weights is not None:
+            return Best(weights, "critical line")
+    return Best(solve(inputs, objective, measure=code), "clarabel")
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """N weights, the name of what found them, and what is to be said of them."""
+
+    weights: Floats
+    solver: str
+    notes: tuple[str, ...] = ()
+
+
+def _by_corners(inputs: Inputs, objective: str) -> Floats | None:
+    line = corners_of(inputs)
+    if line is None:
+        return None
+    p = inputs.problem
+    match objective:
+        case "risk":
+            return np.asarray(line.weights[-1])
+        case "return":
+            return np.asarray(line.weights[0])
+        case "utility" if p.aversion > 0:
+            return line.at_lambda(1 / (2 * p.aversion))
+        case "ratio" if float(line.weights[0] @ inputs.mean) > p.rf:
+            return line.best_ratio(p.rf)
+    return None
+
+
+def _of_few(inputs: Inputs, objective: str, code: str) -> Best:
+    def attempt(part: Inputs) -> Floats | None:
+        weights = _by_corners(part, objective) if code == "MV" else None
+        if weights is not None:
+            return weights
+        status, weights = build(part, objective, measure=code).solve()
+        return tidy(weights, part) if status == "solved" else None
+
+    p = inputs.problem
+
+    def cost(weights: Floats) -> float:
+        expected = float(inputs.mean @ weights)
+        if objective == "return":
+            return -expected
+        risk = risk_value(inputs, weights, code)
+        if objective == "ratio":
+            return -(expected - p.rf) / risk
+        return risk if objective == "risk" else p.aversion * (risk * risk if code == "MV" else risk) - expected
+
+    bare = replace(inputs.constraints, max_assets=None)
+    loose = replace(inputs, problem=replace(p, constraints=bare), lower=np.minimum(inputs.lower, 0.0))
+    if attempt(loose) is None:
+        raise PortfolioError(explain(loose, objective, "infeasible"))
+    found = fewest(inputs, attempt, cost)
+    notes: tuple[str, ...] = ()
+    if found.gap > 1e-6:
+        notes = (
+            f"The best of {found.nodes} portfolios of {inputs.constraints.max_assets} assets that were tried; another "
+            f"choice could be better by {found.gap:.2%} at most.",
+        )
+    return Best(found.weights, "branch and bound", notes)
+
+
+def risk_value(inputs: Inputs, weights: Floats, measure: str | None = None) -> float:
+    """The risk of these weights for one period, by the problem's measure or another one."""
+    p = inputs.problem
+    deviation = math.sqrt(max(float(weights @ inputs.cov @ weights), 0.0))
+    return risk_of(
+        measure or inputs.measure.code,
+        inputs.returns @ weights,
+        cov_risk=deviation,
+        rf=p.rf,
+        alpha=p.alpha,
+        kappa=p.kappa,
+    )
 
 
 def corners_of(inputs: Inputs) -> Corners | None:

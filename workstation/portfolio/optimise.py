@@ -12,11 +12,11 @@ from workstation.market.candles import Floats
 from workstation.portfolio import conic, mean_risk
 from workstation.portfolio.hierarchy import hierarchical
 from workstation.portfolio.inputs import Inputs, prepare
+from workstation.portfolio.mean_risk import Best, risk_value
 from workstation.portfolio.parity import relaxed_risk_parity, risk_parity
 from workstation.portfolio.prices import PriceTable
 from workstation.portfolio.problem import PortfolioError, Problem
 from workstation.portfolio.risk_slopes import slope_of
-from workstation.portfolio.risks import risk_of
 
 _OBJECTIVES = {"max_ratio": "ratio", "min_risk": "risk", "max_return": "return", "max_utility": "utility"}
 
@@ -59,6 +59,7 @@ def allocate(prices: PriceTable, problem: Problem, *, leave_out: bool = False) -
     inputs = prepare(prices, problem, leave_out=leave_out)
     found = _solve(inputs)
     seconds = time.perf_counter() - begun
+    inputs = replace(inputs, notes=(*inputs.notes, *found.notes))
     return describe(inputs, found.weights, found.solver, seconds, tree=found.tree, order=found.order)
 
 
@@ -94,20 +95,6 @@ def describe(
     )
 
 
-def risk_value(inputs: Inputs, weights: Floats, measure: str | None = None) -> float:
-    """The risk of these weights for one period, by the problem's measure or another one."""
-    p = inputs.problem
-    deviation = math.sqrt(max(float(weights @ inputs.cov @ weights), 0.0))
-    return risk_of(
-        measure or inputs.measure.code,
-        inputs.returns @ weights,
-        cov_risk=deviation,
-        rf=p.rf,
-        alpha=p.alpha,
-        kappa=p.kappa,
-    )
-
-
 def contributions(inputs: Inputs, weights: Floats) -> Floats:
     """What each asset adds to the risk: wᵢ ∂risk/∂wᵢ, which sum to the risk (Euler)."""
     if inputs.measure.code == "MV":
@@ -128,7 +115,7 @@ def _solve(inputs: Inputs) -> Solved:
     count, budget = len(inputs.assets), inputs.constraints.budget
     _check_kept(inputs)
     if method.code in _OBJECTIVES:
-        return Solved(*mean_risk.best(inputs, _OBJECTIVES[method.code]))
+        return Solved.of(mean_risk.best(inputs, _OBJECTIVES[method.code]))
     match method.code:
         case "equal_weight":
             return Solved(np.full(count, budget / count), "closed form")
@@ -136,13 +123,13 @@ def _solve(inputs: Inputs) -> Solved:
             inverse = 1 / np.sqrt(np.diag(inputs.cov))
             return Solved(np.asarray(inverse * budget / inverse.sum()), "closed form")
         case "min_variance":
-            return Solved(*mean_risk.best(inputs, "risk", measure="MV"))
+            return Solved.of(mean_risk.best(inputs, "risk", measure="MV"))
         case "max_diversification":
-            return Solved(*mean_risk.best(_diversification(inputs), "ratio", measure="MV"))
+            return Solved.of(mean_risk.best(_diversification(inputs), "ratio", measure="MV"))
         case "max_decorrelation":
             deviation = np.sqrt(np.diag(inputs.cov))
             alike = replace(inputs, cov=np.asarray(inputs.cov / np.outer(deviation, deviation)))
-            return Solved(*mean_risk.best(alike, "risk", measure="MV"))
+            return Solved.of(mean_risk.best(alike, "risk", measure="MV"))
         case "risk_parity":
             return Solved(*risk_parity(inputs))
         case "relaxed_risk_parity":
@@ -150,7 +137,7 @@ def _solve(inputs: Inputs) -> Solved:
         case "worst_case":
             from workstation.portfolio.robust import worst_inputs
 
-            return Solved(*mean_risk.best(worst_inputs(inputs), "ratio", measure="MV"))
+            return Solved.of(mean_risk.best(worst_inputs(inputs), "ratio", measure="MV"))
         case "hrp" | "herc" | "herc2" | "nco":
             weights, tree = hierarchical(inputs, _part)
             return Solved(weights, "tree", tree.links, tuple(tree.order.tolist()))
@@ -163,6 +150,11 @@ class Solved:
     solver: str
     tree: Floats | None = None
     order: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, found: Best) -> Solved:
+        return cls(found.weights, found.solver, notes=found.notes)
 
 
 def _part(inputs: Inputs, objective: str) -> Floats:
@@ -171,7 +163,7 @@ def _part(inputs: Inputs, objective: str) -> Floats:
         return risk_parity(inputs)[0]
     if objective not in _OBJECTIVES:
         raise PortfolioError(f"NCO nests {', '.join(_OBJECTIVES)} or risk_parity, not {objective!r}.")
-    return mean_risk.best(inputs, _OBJECTIVES[objective])[0]
+    return mean_risk.best(inputs, _OBJECTIVES[objective]).weights
 
 
 def _diversification(inputs: Inputs) -> Inputs:

@@ -23,9 +23,9 @@ from workstation.portfolio.problem import Constraints, Problem
 def test_ratio_risk_utility_and_return_are_the_solvers(seed: int, constraints: Constraints) -> None:
     inputs = prepare(walks(14, 400, seed), Problem(constraints=constraints, aversion=3.0))
     for objective in ("ratio", "risk", "utility", "return"):
-        ours, name = mean_risk.best(inputs, objective)
-        assert name == "critical line"
-        np.testing.assert_allclose(ours, mean_risk.solve(inputs, objective), atol=2e-6)
+        ours = mean_risk.best(inputs, objective)
+        assert ours.solver == "critical line"
+        np.testing.assert_allclose(ours.weights, mean_risk.solve(inputs, objective), atol=2e-6)
 
 
 @given(st.integers(0, 10_000), st.integers(2, 9), st.floats(0.15, 1.0), st.floats(0.0, 0.9))
