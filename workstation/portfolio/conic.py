@@ -132,6 +132,8 @@ class Program:
         settings = clarabel.DefaultSettings()
         settings.verbose = False
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tight
+        if any(isinstance(cone, clarabel.PowerConeT) for cone in self._cones):
+            settings.min_switch_step_length = 0.01  # without it these cones stall on ordered averages
         settings.presolve_enable = False  # a presolved problem cannot be updated
         settings.max_threads = 1
         return Solver(squares, linear, matrix, np.concatenate(self._constants), self._cones, settings)

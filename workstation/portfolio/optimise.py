@@ -141,7 +141,11 @@ def _solve(inputs: Inputs) -> Solved:
         case "hrp" | "herc" | "herc2" | "nco":
             weights, tree = hierarchical(inputs, _part)
             return Solved(weights, "tree", tree.links, tuple(tree.order.tolist()))
-    raise PortfolioError(f"{method.name} is not yet here.")
+        case "owa":
+            from workstation.portfolio.owa import ordered_average
+
+            return Solved(ordered_average(inputs), "riskfolio")
+    raise PortfolioError(f"There is no way to work out {method.name}.")
 
 
 @dataclass(frozen=True, eq=False)

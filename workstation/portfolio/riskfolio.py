@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import Any
 
@@ -15,8 +14,3 @@ def library() -> tuple[Any, Any]:
         import riskfolio as rp
 
     return pd, rp
-
-
-def loaded() -> bool:
-    """Whether its import has been paid."""
-    return "riskfolio" in sys.modules
