@@ -36,6 +36,8 @@ _BACK, _FURTHEST = 30 * SECOND, 7 * 86_400 * SECOND
 #: Seconds between reading a real venue's money and its fills: reports are on their way for so long.
 _GRACE = 1.0
 _TRIES = 5
+#: What real venues round away when they book: a difference of money up to it is none.
+_DUST = Decimal("1e-8")
 _NEVER = "its orders and money have not been compared with this desk's books yet"
 _AWAY = "it was away, and its orders and money have not been compared since"
 
@@ -149,7 +151,8 @@ class Comparisons:
         except Exception as error:
             self._failures[venue.name] = self._failures.get(venue.name, 0) + 1
             self._next[venue.name] = loop.time() + min(30.0, 0.5 * 2 ** self._failures[venue.name])
-            words = str(error) if isinstance(error, VenueError) else repr(error)
+            words = "no answer in time" if isinstance(error, TimeoutError) else repr(error)
+            words = str(error) if isinstance(error, VenueError) else words
             if self._failures[venue.name] in (1, 10):
                 self._log.error("orders", f"{venue.name} could not be compared with the store: {words}")
             return
@@ -165,8 +168,8 @@ class Comparisons:
         now = self._desk.clock.now()
         since = None
         if isinstance(venue, RealLink):
-            last = self._get_setting(f"compared:{venue.name}", 0) or now
-            since = max(int(last) - _BACK, now - _FURTHEST)
+            last = self._get_setting(f"compared:{venue.name}", 0)
+            since = max(int(last) - _BACK, now - _FURTHEST) if last else None
         try:
             strangers = await self._reconciler.venue(venue, since)
             if isinstance(venue, KnowsStrangers):
@@ -317,7 +320,8 @@ class Comparisons:
             currency: subtract(balances.get(currency, ZERO), self._core.portfolio.balance(venue.name, currency))
             for currency in sorted({*balances, *(account.balances if account else ())})
         }
-        return {currency: amount for currency, amount in amounts.items() if amount}
+        least = _DUST if isinstance(venue, RealLink) else ZERO
+        return {currency: amount for currency, amount in amounts.items() if abs(amount) > least}
 
     def _adjust(self, venue: Venue, balances: dict[str, Decimal], opened: bool) -> None:
         for currency, amount in self._drift(venue, balances).items():

@@ -41,8 +41,15 @@ from workstation.venues.contract import (
     VenueError,
     VenueOrder,
 )
+from workstation.venues.urgency import Urgency, urgent
 
 _UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND})
+#: States of an order that the venue's list of open orders settles.
+_LISTED = frozenset(
+    {OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.TRIGGERED, OrderState.SUBMITTED, OrderState.UNKNOWN}
+)
+#: Orders of one venue that are asked about at the same time.
+_AT_ONCE = 4
 #: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it: the
 #: request may still have been on its way at the first answers.
 _DENIALS = 3
@@ -90,6 +97,7 @@ class Reconciler:
         self._denied: dict[ClientOrderId, tuple[int, float]] = {}
         self._unclear_since: dict[ClientOrderId, float] = {}
         self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
         #: Told (venue, kind, words) of each difference between desk and venue that was found and repaired.
         self.on_difference: Callable[[str, str, str], None] = lambda *_: None
 
@@ -104,9 +112,15 @@ class Reconciler:
 
     async def _follow(self, client_id: ClientOrderId) -> None:
         pause = 0.2
-        while await self.ask(client_id):
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.6, 5.0)
+        venue = venue_of(self._core.orders.orders[client_id].instrument)
+        turn = self._turns.setdefault(venue, asyncio.Semaphore(_AT_ONCE))
+        with urgent(Urgency.BACKGROUND):  # a comparison of the whole venue goes first: it may settle this order too
+            while True:
+                async with turn:  # or all of them would wait in the venue's queue until they have timed out
+                    if not await self.ask(client_id):
+                        return
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.6, 5.0)
 
     async def ask(self, client_id: ClientOrderId) -> bool:
         """Ask the venue about one order and apply what it says. True while the order's fate is still unclear."""
@@ -121,13 +135,17 @@ class Reconciler:
             if shown is not None and shown.filled > self._core.orders.orders[client_id].filled:
                 await self._fetch_fills(venue, order.created_at - SECOND)
         except (VenueError, TimeoutError, OSError) as error:
-            self._log.warning("orders", f"{venue.name} could not be asked about order {client_id}: {error}")
+            self._log.warning("orders", f"{venue.name} could not be asked about order {client_id}: {_said(error)}")
             return True
+        if shown is None and self._core.orders.orders[client_id].is_open:
+            return self._never_had_it(venue, self._core.orders.orders[client_id])
+        return shown is not None and await self._take(venue, client_id, shown)
+
+    async def _take(self, venue: Venue, client_id: ClientOrderId, shown: VenueOrder) -> bool:
+        """Apply what the venue shows of an order of ours. True while its fate is still unclear."""
         order = self._core.orders.orders[client_id]
         if order.is_closed:
             return False
-        if shown is None:
-            return self._never_had_it(venue, order)
         self._denied.pop(client_id, None)
         for event in self._missed(order, shown):
             if self._gateway.report(venue.name, event).outcome is Outcome.APPLIED:
@@ -137,7 +155,7 @@ class Reconciler:
             try:  # the cancel may have been lost: a cancel, unlike an order, may be repeated
                 await asyncio.wait_for(venue.cancel(order), self._timeout)
             except (VenueError, TimeoutError, OSError) as error:
-                self._log.warning("orders", f"{venue.name} did not cancel order {client_id}: {error}")
+                self._log.warning("orders", f"{venue.name} did not cancel order {client_id}: {_said(error)}")
         order = self._core.orders.orders[client_id]
         return order.is_open and (order.state in _UNCLEAR or order.filled < shown.filled)
 
@@ -240,17 +258,24 @@ class Reconciler:
         open_orders = self._core.orders.open_at(venue.name)
         oldest = min((order.created_at for order in open_orders), default=self._clock.now()) - SECOND
         strangers = Strangers()
-        strangers.fills = await self._fetch_fills(venue, oldest if since is None else min(oldest, since))
+        strangers.fills = await self._fetch_fills(venue, oldest if since is None else since)
+        listed = {shown.client_id: shown for shown in await asyncio.wait_for(venue.open_orders(), self._timeout)}
         for order in open_orders:
             if order.client_id in self._gateway.sending:
                 continue
             if order.state is OrderState.INITIALIZED:
                 event = OrderUnknown(client_id=order.client_id, ts=self._clock.now(), reason="the desk stopped before")
                 self._gateway.report(venue.name, event)
-            if await self.ask(order.client_id):
+            shown = listed.get(order.client_id)
+            # what was being changed while the list was made, or filled more than is known, is asked about by itself
+            whole = shown is not None and order.state in _LISTED and shown.filled <= order.filled
+            unclear = await (
+                self._take(venue, order.client_id, shown) if whole and shown else self.ask(order.client_id)
+            )
+            if unclear:
                 self.follow(order.client_id)
         known = self._core.orders.orders
-        for shown in await asyncio.wait_for(venue.open_orders(), self._timeout):
+        for shown in listed.values():
             if shown.client_id in known:
                 continue
             strangers.orders.append(shown)
@@ -282,11 +307,15 @@ class Reconciler:
         try:
             await self.venue(venue)
         except (VenueError, TimeoutError, OSError) as error:
-            self._log.warning("orders", f"{venue.name} could not be compared with the store: {error}")
+            self._log.warning("orders", f"{venue.name} could not be compared with the store: {_said(error)}")
 
     async def close(self) -> None:
         for task in list(self._asking.values()):
             task.cancel()
+
+
+def _said(error: Exception) -> str:
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
 
 
 def _kind(event: OrderEvent) -> str:

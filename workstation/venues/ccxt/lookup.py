@@ -13,7 +13,6 @@ from workstation.venues.ccxt.ids import external_id, to_desk, to_wire
 from workstation.venues.ccxt.orders import wire_id_of
 from workstation.venues.ccxt.particulars import Lookup
 from workstation.venues.contract import VenueError
-from workstation.venues.urgency import Urgency, urgent
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
@@ -46,20 +45,19 @@ async def find_order(
         else:
             raise VenueError(f"{venue.name} cannot be asked about order {client_id}: its instrument is not known.")
     try:
-        with urgent(Urgency.QUERY):
-            if venue_id and venue.facts.lookup is not Lookup.LISTS:
-                return await _by(exchange, venue_id, symbol, {})
-            if external_id(client_id):
+        if venue_id and venue.facts.lookup is not Lookup.LISTS:
+            return await _by(exchange, venue_id, symbol, {})
+        if external_id(client_id):
+            return await _search(venue, exchange, symbol, client_id, since)
+        wire = to_wire(client_id, venue.facts.ids)
+        match venue.facts.lookup:
+            case Lookup.ORDER:
+                given = wire if venue.facts.ccxt == "gate" else None
+                return await _by(exchange, given, symbol, {venue.facts.lookup_param: wire})
+            case Lookup.LISTS:
+                return await _in_lists(venue, exchange, symbol, wire)
+            case _:
                 return await _search(venue, exchange, symbol, client_id, since)
-            wire = to_wire(client_id, venue.facts.ids)
-            match venue.facts.lookup:
-                case Lookup.ORDER:
-                    given = f"{wire}" if venue.facts.ccxt == "gate" else None
-                    return await _by(exchange, given, symbol, {venue.facts.lookup_param: wire})
-                case Lookup.LISTS:
-                    return await _in_lists(venue, exchange, symbol, wire)
-                case _:
-                    return await _search(venue, exchange, symbol, client_id, since)
     except VenueError:
         raise
     except Exception as error:

@@ -45,7 +45,7 @@ from workstation.venues.contract import (
     VenueUnreachable,
 )
 from workstation.venues.matching.rules import malformed
-from workstation.venues.urgency import Urgency, urgent
+from workstation.venues.urgency import Urgency, urgency_now, urgent
 
 #: Seconds after an acknowledgement that said nothing of the order's state until the venue is asked.
 _LOOK_AGAIN = 1.0
@@ -218,10 +218,10 @@ class CcxtVenue:
             raise VenueUnreachable(f"{self.name} is not connected ({self.said}).")
         return self.exchange
 
-    async def ask[T](self, doing: str, question: Awaitable[T], urgency: Urgency = Urgency.QUERY) -> T:
-        """A question to the exchange, its exceptions as the contract's."""
+    async def ask[T](self, doing: str, question: Awaitable[T], urgency: Urgency | None = None) -> T:
+        """A question to the exchange, its exceptions as the contract's; as urgent as who asks, unless told."""
         try:
-            with urgent(urgency):
+            with urgent(urgency_now() if urgency is None else urgency):
                 return await question
         except Exception as error:
             self.note_limit(error)
