@@ -333,6 +333,7 @@ class Engine(DeskCommands):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.strategies.close()
         self._plan_runner.close()
         self._rebalance_runner.close()
         self.alerts.close()

@@ -62,7 +62,8 @@ ACTIONS: tuple[Action, ...] = (
            "the same search was left.", ("O",), group=_SEARCH, footer=72, short="Optuna"),
     Action("band", "Honesty band", "The run under every path inside its bars, and the trades that hang on it.", ("B",),
            group=_SEARCH, footer=66, short="Honesty"),
-    Action("fan", "The other fan", "Monte Carlo by shuffled trades, or by returns drawn anew.", ("M",), group=_SEARCH),
+    Action("fan", "The other fan", "Monte Carlo by shuffled trades, returns drawn anew, prices with noise, or "
+           "parameters moved.", ("M",), group=_SEARCH),
     Action("zoom_in", "Zoom the chart in", "Shows half as many bars, around the chosen trade.", ("+", "="),
            group=_CHART),
     Action("zoom_out", "Zoom the chart out", "Shows twice as many bars.", ("-",), group=_CHART),

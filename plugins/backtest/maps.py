@@ -119,7 +119,7 @@ def verdict_lines(verdict: Verdict, width: int, ink: Ink) -> list[Line]:
     if indent == 3:
         lines = [fit([(" ● ", style), (verdict.head, style + Style(bold=True))], width, ink.text)]
         return lines + [fit([(" " * indent + line, ink.text)], width, ink.text) for line in wrapped]
-    first = fit([(" ● ", style), (f"{verdict.head:<19}", style + Style(bold=True)), (wrapped[0], ink.text)], width,
+    first = fit([(" ● ", style), (f"{verdict.head:<19.19}", style + Style(bold=True)), (wrapped[0], ink.text)], width,
                 ink.text)  # fmt: skip
     return [first, *(fit([(" " * indent + line, ink.text)], width, ink.text) for line in wrapped[1:])]
 
@@ -157,6 +157,8 @@ def walk(session: Study, width: int, height: int, ink: Ink) -> list[Line]:
     lines: list[Line] = []
     if session.walk_answer is not None:
         lines += verdict_lines(session.walk_answer.verdict, width, ink)
+        if session.walk_answer.held_out is not None:
+            lines += verdict_lines(session.walk_answer.held_out, width, ink)
     interval = session.answer.interval if session.answer is not None else 0
     lines.append(fit([("   #  Traded from        In sample  Out of sample  Parameters", ink.dim)], width, ink.text))
     for step in steps[: max(1, height - len(lines) - 5)]:

@@ -126,6 +126,7 @@ async def test_a_sweep_fills_its_best_cell_is_loaded_and_judged(tmp_path, home):
         await until(desk, pilot, still(pane, **sweep.params(best)))
         assert pane.session.answer.metrics["sharpe"] == pytest.approx(sweep.figure(best))
         await until(desk, pilot, lambda: pane.session.judgement is not None)
+        assert len(pane.session.judgement.fans) == 4
         heads = {verdict.head for verdict in pane.session.verdicts()}
         assert heads & {"Overfitted", "Doubtful", "Holds"}
         assert "No look-ahead" in heads
@@ -223,9 +224,9 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
         await until(desk, pilot, lambda: bool(list((tmp_path / "exports").glob("*.json"))) and not session.busy)
         [written] = (tmp_path / "exports").glob("*.json")
         found = json.loads(written.read_text())
-        assert found["figures"]["return_pct"] == session.answer.metrics["return_pct"]
+        assert found["return_pct"] == pytest.approx(session.answer.metrics["return_pct"])
         assert len(found["trades"]) == session.trades.count
-        assert found["setup"]["params"] == session.answer.setup.params
+        assert found["params"] == session.answer.setup.params
 
         # To the desk: nothing is started, the form is filled.
         pane.form.pick("candles", "NOVA:BTC-USDT:1h")

@@ -22,10 +22,19 @@ from workstation.research.bench.messages import (
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
 from workstation.research.metrics import period_ends
-from workstation.research.monte_carlo import BANDS, Fan, bootstrap, equity_gains, shuffle_trades
+from workstation.research.monte_carlo import (
+    BANDS,
+    Fan,
+    bootstrap,
+    candle_noise,
+    equity_gains,
+    parameter_jitter,
+    shuffle_trades,
+)
 from workstation.research.overfitting import backtest_overfitting, deflated_sharpe, plateau_score
 from workstation.research.recipe import Maker
 from workstation.research.sweep import Row
+from workstation.research.walk_forward import HoldOut
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
 
@@ -36,6 +45,8 @@ _POINTS = 240
 #: Trials that the cross-validation looks at, and steps that a fan is made of, at most.
 _MOST_TRIALS = 600
 _MOST_STEPS = 1_500
+#: Runs of the fans that run the strategy again: as many as so many bars make up, within bounds.
+_BARS_AGAIN, _LEAST_RUNS, _MOST_RUNS = 5_000_000, 20, 200
 
 
 def judge(
@@ -64,7 +75,26 @@ def judge(
         fans.append(_fan("trades shuffled", shuffle_trades(gains, costs.cash, 500, setup.seed)))
     if len(returns) >= 20 and not called_off():
         fans.append(_fan("returns redrawn", bootstrap(returns[-_MOST_STEPS:], costs.cash, 10, 500, setup.seed)))
+    if len(result.trades) >= 2 and not called_off():
+        runs = max(_LEAST_RUNS, min(_MOST_RUNS, _BARS_AGAIN // len(candles)))
+        again = {"runs": runs, "seed": setup.seed, "cancelled": called_off}
+        fans.append(
+            _fan("prices with noise", candle_noise(lambda: make(**setup.params), candles, costs, **again))  # type: ignore[arg-type]
+        )
+        moved = parameter_jitter(make, setup.params, info.parameters, candles, costs, **again)  # type: ignore[arg-type]
+        fans.append(_fan("parameters moved by 10 %", moved))
+        verdicts.append(jitter(moved.loss_probability, float(result.metrics["return_pct"])))
     return JudgeAnswer(tuple(verdicts), tuple(fans))
+
+
+def jitter(losing: float, gained: float) -> Verdict:
+    """Whether a result hangs on its very numbers: the share of runs with parameters nearby that lose."""
+    text = f"With every number moved by up to 10 %, {100 * losing:.0f} % of the runs lose."
+    if gained <= 0:
+        return Verdict("unknown", "No gain", text)
+    if losing <= 0.1:
+        return Verdict("good", "Neighbours gain", text)
+    return Verdict("warning" if losing <= 0.5 else "bad", "Hangs on its numbers", text)
 
 
 def detect(make: Callable[[], SignalStrategy], candles: Candles) -> list[Verdict]:
@@ -142,7 +172,7 @@ def walk(
     called_off: Callable[[], bool],
 ) -> WalkAnswer:
     """Walk-forward: half of the bars are the first training window, the rest is traded in `folds` parts."""
-    from workstation.research.walk_forward import stitched, walk_forward
+    from workstation.research.walk_forward import hold_out, stitched, walk_forward
 
     if info.cls is None or info.native or not issubclass(info.cls, SignalStrategy):
         raise BacktestError(f"{info.name} has no signals of ours: it cannot walk forward.")
@@ -181,7 +211,15 @@ def walk(
         text += f"; {100 * max(kept, 0.0):.0f} % of the {request.sweep.rank} in sample was kept"
     level = "good" if gained > 0 and kept >= 0.5 else "warning" if gained > 0 else "bad"
     heads = {"good": "Walks forward", "warning": "Weak out of sample", "bad": "Fails out of sample"}
-    return WalkAnswer(tuple(taken), Verdict(level, heads[level], text + "."))
+    held = hold_out(make, candles, wanted, costs, rank=request.sweep.rank, cancelled=called_off)
+    return WalkAnswer(tuple(taken), Verdict(level, heads[level], text + "."), None if held is None else _held(held))
+
+
+def _held(held: HoldOut) -> Verdict:
+    """The hold-out's sentence as a judgement."""
+    head, _, text = held.verdict.partition(": ")
+    level = {"Holds": "good", "Weaker": "warning"}.get(head, "bad")
+    return Verdict(level, f"Hold-out {head.lower()}", f"Chosen on 70 % of the bars: {text}")
 
 
 def _fan(title: str, fan: Fan) -> FanLines:

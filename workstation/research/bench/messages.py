@@ -247,8 +247,11 @@ class WalkStep:
 
 @dataclass(frozen=True, slots=True)
 class WalkAnswer:
+    """`held_out`: the judgement of one choice on the first part of the bars, traded on the rest."""
+
     steps: tuple[WalkStep, ...]
     verdict: Verdict
+    held_out: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,11 @@
-"""A run written into a file: the tearsheet, backtesting.py's interactive chart, figures and trades."""
+"""A run written into a file: the reports of the research, and backtesting.py's interactive chart."""
 
 from __future__ import annotations
 
-import csv
-import json
-import math
 from collections.abc import Callable
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workstation.clock import SECOND
 from workstation.market.candles import Candles
 from workstation.research.bench.messages import ReportRequest
 from workstation.research.costs import BacktestError, Costs
@@ -33,12 +27,10 @@ def report(
         match request.form:
             case "plot":
                 _plot(run if run.native is not None else _replayed(info, make, candles, costs, request), path)
-            case "html":
-                raise BacktestError("No tearsheet can be written yet: choose the plot, JSON or CSV.")
-            case "json":
-                path.write_text(_json(run, request), "utf-8")
-            case "csv":
-                _csv(run, path)
+            case "html" | "json" | "csv":
+                from workstation.research.tearsheet import write_report
+
+                write_report(run, path)
             case other:
                 raise BacktestError(f"There is no report of the form {other!r}: {', '.join(FORMS)}.")
     except OSError as error:
@@ -69,31 +61,3 @@ def _plot(result: Result, path: Path) -> None:
             test.plot(filename=str(path), open_browser=False)
         except Exception as error:
             raise BacktestError(f"backtesting.py could not draw it: {type(error).__name__}: {error}.") from error
-
-
-def _when(ts: int) -> str:
-    return datetime.fromtimestamp(ts / SECOND, UTC).isoformat()
-
-
-def _rows(result: Result) -> list[dict[str, Any]]:
-    rows = []
-    for trade in result.rows():
-        row = asdict(trade)
-        rows.append(row | {"entry_time": _when(trade.entry_time), "exit_time": _when(trade.exit_time)})
-    return rows
-
-
-def _json(result: Result, request: ReportRequest) -> str:
-    """Setup, figures and trades; a figure that is not known is null."""
-    figures = {name: None if math.isnan(value) else float(value) for name, value in result.metrics.items()}
-    found = {"setup": asdict(request.setup), "engine": result.engine, "figures": figures, "trades": _rows(result)}
-    return json.dumps(found, indent=2, default=str) + "\n"
-
-
-def _csv(result: Result, path: Path) -> None:
-    rows = _rows(result)
-    names = list(rows[0]) if rows else ["entry_time", "exit_time", "side", "size", "entry_price", "exit_price", "pnl"]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
