@@ -39,10 +39,11 @@ def candles(picture: Picture, width: int, height: int, ink: Ink, cursor: int | N
         for x in range(0, room, 2):
             grid.set(x, y, "·", ink.line)
     columns = len(picture.opens)
+    rising, falling = ink.faded("bid", 0.75), ink.faded("ask", 0.75)
     for x in range(columns):
         at = x * room // columns if columns < room else x
         o, c = picture.opens[x], picture.closes[x]
-        style = ink.faded("bid", 0.75) if c >= o else ink.faded("ask", 0.75)
+        style = rising if c >= o else falling
         top, bottom = half(picture.highs[x]), half(picture.lows[x])
         body_top, body_bottom = half(max(o, c)), half(min(o, c))
         for y in range(top // 2, bottom // 2 + 1):
