@@ -143,16 +143,24 @@ def test_trade_page_and_four_books_at_a_thousand_updates_a_second(tmp_path: Path
             if title == "Trade page":
                 print(f"{title}: key to a painted staged bid {reactions(terminal, b'b', b'send|Esc d')}")
             print(f"{title}: key to the painted command line {reactions(terminal, b':', b'Esc leaves')}")
+        for what, key, painted, back in (
+            ("palette", b"\x10", b"Type an action", b"\x1b"),
+            ("help", b"?", b"type to search", b"\x1b"),
+            ("Trade page", b"1", b"Watchlist", b"2"),
+            ("Risk page", b"5", b"drawdown", b"2"),
+            ("Journal page", b"6", b"chooses another session", b"2"),
+        ):
+            print(f"four books: key to the painted {what} {reactions(terminal, key, painted, 40, back)}")
 
 
-def reactions(terminal: Terminal, key: bytes, pattern: bytes, count: int = 60) -> str:
-    """Press a key and wait for what it paints, at every phase of a frame; Esc takes it back."""
+def reactions(terminal: Terminal, key: bytes, pattern: bytes, count: int = 60, back: bytes = b"\x1b") -> str:
+    """Press a key and wait for what it paints, at every phase of a frame; `back` takes it back."""
     times = []
     for number in range(count):
         before = terminal.output
         terminal.press(key)
         times.append(terminal.wait_for(pattern, before))
-        terminal.press(b"\x1b")
+        terminal.press(back)
         time.sleep(0.35 + number % 7 / 100)  # a lone escape takes its time
     time.sleep(1)
     ranked = sorted(times)

@@ -17,15 +17,15 @@ from workstation.past.timeline import Timeline
 from workstation.trading.core import TradingCore
 from workstation.trading.limits import RiskLimits
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
 
 
 def timed(what: str, go: Callable[[int], object], steps: Iterable[int]) -> None:
     times = []
     for step in steps:
-        begin = time.perf_counter()
+        begin = time.thread_time()  # not the wall's: it depends on what else the machine does
         go(step)
-        times.append((time.perf_counter() - begin) * 1e3)
+        times.append((time.thread_time() - begin) * 1e3)
     times.sort()
     print(f"{what}: p50 {times[len(times) // 2]:.2f} ms, p99 {times[int(len(times) * 0.99)]:.2f} ms, "
           f"max {times[-1]:.2f} ms")  # fmt: skip

@@ -13,7 +13,7 @@ from plugins.risk import RiskPane
 from workstation.clock import SECOND
 from workstation.domain.order import Side
 
-SIZES = [(160, 48), (80, 24)]
+SIZES = [(160, 48), (100, 30), (80, 24)]
 DAY = 86_400 * SECOND
 
 

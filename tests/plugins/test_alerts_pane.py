@@ -15,7 +15,7 @@ from workstation.clock import SECOND
 from workstation.domain.market import Trade
 from workstation.trading.alerts import Alert, AlertKind, Way
 
-SIZES = [(160, 48), (80, 24)]
+SIZES = [(160, 48), (100, 30), (80, 24)]
 
 
 def text(desk) -> str:

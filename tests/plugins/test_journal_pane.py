@@ -161,7 +161,7 @@ async def test_a_click_goes_to_a_moment_and_a_search_that_finds_nothing_says_so(
         assert any("nonsense" in one for one in desk.toasts())
 
 
-@pytest.mark.parametrize("size", [(160, 48), (80, 24)], ids=str)
+@pytest.mark.parametrize("size", [(160, 48), (100, 30), (80, 24)], ids=str)
 def test_picture_of_the_past(snap_compare, tmp_path, size, monkeypatch):
 
     async def at_once(work):
@@ -235,7 +235,7 @@ async def test_the_kill_key_in_a_what_if_acts_on_the_desk_itself(tmp_path):
         assert desk.app.armed  # as it was before
 
 
-@pytest.mark.parametrize("size", [(160, 48), (80, 24)], ids=str)
+@pytest.mark.parametrize("size", [(160, 48), (100, 30), (80, 24)], ids=str)
 def test_picture_of_a_what_if(snap_compare, tmp_path, size, monkeypatch):
     monkeypatch.setattr("workstation.venues.simulated_exchange.secrets.token_hex", lambda _: "venue")
     monkeypatch.setattr(JournalPane, "COLUMNS", JournalPane.COLUMNS[:-1])

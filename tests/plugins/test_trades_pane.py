@@ -95,6 +95,6 @@ def test_a_line_says_setup_tags_risk_and_words_and_comes_back():
         read("r=-1", "x", 1, None)
 
 
-@pytest.mark.parametrize("size", [(160, 48), (80, 24)], ids=str)
+@pytest.mark.parametrize("size", [(160, 48), (100, 30), (80, 24)], ids=str)
 def test_picture_of_the_trades(snap_compare, tmp_path, size):
     assert snapshot(snap_compare, tmp_path, TradesPane, size=size, press=["home"])

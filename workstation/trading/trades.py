@@ -17,7 +17,7 @@ from workstation.domain.events import FundingPaid, InsuranceCovered, InterestCha
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add, divide, multiply, subtract
-from workstation.domain.order import ClientOrderId, Side
+from workstation.domain.order import Side
 from workstation.domain.position import Position
 
 type TradeId = str
@@ -48,7 +48,6 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     insurance: Decimal = ZERO
     stop: Decimal | None = None
     fills: int = 0
-    orders: tuple[ClientOrderId, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -158,11 +157,8 @@ class TradeBook:
             del self._open[fill.instrument]
 
     def _put(self, trade: Trade, fill: Fill, **changes: object) -> None:
-        orders = trade.orders
-        if fill.client_id not in orders:
-            orders = (*orders, fill.client_id)
         number = self._open[trade.instrument]
-        self.trades[number] = msgspec.structs.replace(trade, fills=trade.fills + 1, orders=orders, **changes)
+        self.trades[number] = msgspec.structs.replace(trade, fills=trade.fills + 1, **changes)
 
     def apply_entry(self, entry: VenueEntry) -> None:
         """Funding, interest and insurance go to the trade that was open at their time."""

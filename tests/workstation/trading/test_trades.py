@@ -177,7 +177,7 @@ def test_how_fills_are_split_does_not_matter(orders: list[tuple], parts: int) ->
         events = [event for number, (_, side, size, price, fee, _) in enumerate(orders)
                   for event in done(number, PERP, side, D(size), D(price), D(fee * size), parts)]  # fmt: skip
         return [
-            (trade.side, trade.opened_at, trade.closed_at, trade.entered, trade.exited, trade.largest, trade.orders,
+            (trade.side, trade.opened_at, trade.closed_at, trade.entered, trade.exited, trade.largest,
              trade.realized, trade.entry_cost)
             for trade in core_of(events).trades.trades if not trade.is_open
         ]  # fmt: skip
