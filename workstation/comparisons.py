@@ -165,7 +165,7 @@ class Comparisons:
                 self._log.info("orders", f"{venue.name} and this desk's books agree: orders can be sent there.")
 
     async def _whole(self, venue: Venue) -> None:
-        now = self._desk.clock.now()
+        now, opened = self._desk.clock.now(), venue.name in self._core.portfolio.accounts
         since = None
         if isinstance(venue, RealLink):
             last = self._get_setting(f"compared:{venue.name}", 0)
@@ -176,8 +176,8 @@ class Comparisons:
                 await self._meet(venue, strangers)
         finally:
             self._caught_up(venue.name)
-        await self._positions(venue)
-        await self._money(venue, now - _BACK if since is None else since)
+        await self._positions(venue, opened)
+        await self._money(venue, opened, now - _BACK if since is None else since)
 
     def _found(self, venue: str, kind: str, text: str) -> None:
         self.differences.append(Difference(ts=self._desk.clock.now(), venue=venue, kind=kind, text=text))
@@ -218,7 +218,7 @@ class Comparisons:
 
     # Positions.
 
-    async def _positions(self, venue: Venue) -> None:
+    async def _positions(self, venue: Venue, opened: bool) -> None:
         differing = await self._differing(venue)
         if differing and isinstance(venue, RealLink):
             await asyncio.sleep(_GRACE)
@@ -233,10 +233,9 @@ class Comparisons:
             price = (await venue.entry_prices()).get(instrument) or self._core.market.mark(instrument)
             if price is None:
                 raise VenueError(f"{words}; without a price the difference cannot be booked.")
-            opening = venue.name not in self._core.portfolio.accounts
             self._book(venue, self._core.instruments[instrument], shown, ours, price)
-            self._found(venue.name, "opening position" if opening else "position drift", words)
-            say = self._log.info if opening else self._log.error
+            self._found(venue.name, "position drift" if opened else "opening position", words)
+            say = self._log.error if opened else self._log.info
             say("orders", f"{words}: the difference is booked at {plain(price)}.")
 
     async def _differing(self, venue: Venue) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
@@ -291,8 +290,8 @@ class Comparisons:
 
     # Money.
 
-    async def _money(self, venue: Venue, since: int) -> None:
-        core, opened = self._core, venue.name in self._core.portfolio.accounts
+    async def _money(self, venue: Venue, opened: bool, since: int) -> None:
+        core = self._core
         if not isinstance(venue, RealLink) or not isinstance(venue, KnowsStrangers):
             self._adjust(venue, await asyncio.wait_for(venue.balances(), self._timeout), opened)
             return

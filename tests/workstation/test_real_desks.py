@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, S
 from workstation.engine import Engine
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
+from workstation.venues.ccxt.client import open_exchange
+from workstation.venues.ccxt.particulars import particulars
 from workstation.venues.contract import LinkState
 
 BTC = "LOOP:BTC-USDT"
@@ -258,3 +261,40 @@ async def test_several_venues_at_once_spot_and_a_perpetual(tmp_path: Path) -> No
             await until(lambda: now_of(engine, order).state is OrderState.FILLED)
         finally:
             await engine.close()
+
+
+async def test_a_position_that_the_desk_knows_nothing_of_is_booked_at_the_venue_s_price(tmp_path: Path) -> None:
+    perp = "BYBIT:BTC-USDT-PERP"
+    with LoopbackExchange("bybit", seed=None) as exchange:
+        Hand(exchange)
+        paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
+        venue = venue_settings(exchange, ("BTC-USDT-PERP",), exchange="bybit", external_orders="ignore")
+        settings = msgspec.structs.replace(desk_settings(exchange), venues={"bybit": venue})
+        others = open_exchange(particulars("bybit"), venue, keys_of(exchange)("BYBIT"))
+        await others.load_markets()
+        await others.create_order("BTC/USDT:USDT", "market", "buy", 0.5)
+
+        @asynccontextmanager
+        async def desk() -> AsyncIterator[Engine]:
+            make = lambda: real_desks.live_desk(settings, paths, "one", credentials=keys_of(exchange))  # noqa: E731
+            engine = await asyncio.to_thread(make)
+            await engine.start()
+            try:
+                await engine.wait_ready()
+                await until(lambda: not engine.core.unproven)
+                yield engine
+            finally:
+                await engine.close()
+
+        async with desk() as engine:
+            assert kinds(engine) == ["opening position"]
+            assert engine.position(perp).quantity == Decimal("0.5")
+            assert engine.core.portfolio.accounts["BYBIT"].balances == await engine.venues["BYBIT"].balances()
+        await others.create_order("BTC/USDT:USDT", "market", "sell", 0.2)
+        async with desk() as engine:
+            assert "position drift" in kinds(engine)
+            assert engine.position(perp).quantity == Decimal("0.3")
+            assert engine.core.portfolio.accounts["BYBIT"].balances == await engine.venues["BYBIT"].balances()
+        async with desk() as engine:
+            assert not {"position drift", "balance drift"} & set(kinds(engine)), "what was repaired stays repaired"
+        await others.close()
