@@ -35,7 +35,7 @@ class PreviewDialog(Dialog[bool]):
     def on_mount(self) -> None:
         shown = self.query_one(Lines)
         ink = shown.ink
-        width = min(106, self.app.size.width - 6)
+        width = min(104, self.app.size.width - 8)
         proposal = self.found.proposal
         rows = len(proposal.trades) + sum(row.trade is None and bool(row.note) for row in proposal.rows)
         height = min(rows + 3 + len(proposal.notes), max(6, self.app.size.height - 14))

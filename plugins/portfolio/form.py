@@ -87,7 +87,7 @@ _DEFAULTS: dict[str, Any] = {
     "universe": "", "assets": [], "bars": "1d", "method": "max_ratio", "risk": "MV", "expected": "hist",
     "covariance": "ledoit", "rf": 0.0, "aversion": 2.0, "views": "", "upper": 40.0, "lower": 0.0, "short": 0.0,
     "count": 0.0, "turnover": 0.0, "floor": 0.0, "tracking": 0.0, "costs": 0.0, "budget": 0.0, "band": 0.0,
-    "least": 10.0, "patience": 0.0,
+    "least": 25.0, "patience": 0.0,
 }  # fmt: skip
 #: Rows that change what is to be sent, not what the weights are.
 OF_ORDERS = frozenset({"budget", "band", "least", "patience"})

@@ -18,7 +18,7 @@ from plugins.portfolio.form import OF_ORDERS, Field, Form
 from plugins.portfolio.keys import ACTIONS
 from plugins.portfolio.plot import Mark, plot
 from plugins.portfolio.session import Session
-from plugins.portfolio.views import TITLES, VIEWS, percent
+from plugins.portfolio.views import SHORT, TITLES, VIEWS, percent
 from screens.painted import PaintedPane
 from screens.pane import Desk
 from screens.parts import Line, Part, fit, number, spread
@@ -121,7 +121,7 @@ class PortfolioPane(PaintedPane):
     # -- painting
 
     def paint(self, now: int) -> None:
-        if not self._begun and self.width and self.height:
+        if not self._begun and self.width and self.height and self.engine.ready:
             self._begun = True
             self.session.look()
         self._look(now)
@@ -206,7 +206,7 @@ class PortfolioPane(PaintedPane):
 
     def _help(self, field: Field) -> str:
         if field.key == "universe":
-            return "Where the prices come from: the market of a venue, stored candles, a file (F), or recorded shares."
+            return "Where prices come from: a venue, stored candles, a file (F), recorded shares."
         if field.key == "assets":
             lacking = self.session.unlisted()
             words = "Which assets take part; Enter picks."
@@ -276,7 +276,7 @@ class PortfolioPane(PaintedPane):
             ("   ratio ", ink.dim), (number(self._ratio(choice.expected, choice.risk)), ink.text),
         ]  # fmt: skip
         right = session.busy or session.notice
-        if not right and session.frontier is not None:
+        if not right and session.frontier is not None and width >= 90:
             seconds = session.frontier.seconds
             right = number(1000 * seconds, ",.0f", " ms") if seconds < 1 else number(seconds, ".1f", " s")
         return spread(left, [(f" {right} ", ink.dim)], width, ink.text)
@@ -302,9 +302,10 @@ class PortfolioPane(PaintedPane):
         parts: list[Part] = []
         if frontier is not None and frontier.held is not None:
             before, after = frontier.held.risk * rx, choice.risk * rx
+            words = percent(before) if before > 0 else "nothing is held"
             parts += [
-                (" Risk now ", ink.dim), (percent(before), ink.text), (" → ", ink.dim),
-                (percent(after), ink.signed(before - after) + Style(bold=True)), ("   ", ink.dim),
+                (" Risk now ", ink.dim), (words, ink.text), (" → ", ink.dim),
+                (percent(after), ink.signed(round(before - after, 3)) + Style(bold=True)), ("   ", ink.dim),
             ]  # fmt: skip
         lacking = session.unlisted()
         if lacking:
@@ -342,7 +343,7 @@ class PortfolioPane(PaintedPane):
         parts: list[Part] = []
         places, x = [], self.space.form + 1
         for view in VIEWS:
-            text = f" {TITLES[view]} "
+            text = f" {(TITLES if width >= 80 else SHORT)[view]} "
             style = ink.strong + ink.on_cursor if view == self.view else ink.dim + ink.on_bar
             parts.append((text, style))
             places.append((x, x + len(text) - 1, view))

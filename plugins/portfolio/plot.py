@@ -113,7 +113,7 @@ def _ticks(low: float, high: float, count: int) -> Iterator[float]:
     step = next(each * size for each in (1, 2, 5, 10) if each * size >= span)
     tick = step * -(-low // step)
     while tick <= high:
-        yield tick
+        yield tick if abs(tick) > step * 1e-6 else 0.0
         tick += step
 
 

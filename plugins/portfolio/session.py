@@ -123,7 +123,7 @@ class Session:
         return {asset: instrument_of(asset, str(self.form["universe"]), known) for asset in self.assets}
 
     def held(self) -> dict[str, float]:
-        """Weights held now, by asset: of the form's money, else of what holdings and free money come to."""
+        """Weights held now, by asset: of the form's money, else of what holdings and money come to."""
         worth: dict[str, float] = {}
         pools: set[tuple[str, str]] = set()
         engine = self.engine
@@ -140,7 +140,7 @@ class Session:
         if not money:
             money = sum(worth.values())
             for venue, currency in pools:
-                money += float(engine.free_funds(venue, currency) * (engine.rate(venue, currency) or 0))
+                money += float(engine.balance(venue, currency) * (engine.rate(venue, currency) or 0))
         return {asset: value / money for asset, value in worth.items()} if money > 0 else {}
 
     # -- weights and frontier

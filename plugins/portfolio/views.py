@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 VIEWS = ("orders", "risk", "figures", "tree", "compare", "saved")
 TITLES = {"orders": "Orders", "risk": "Risk", "figures": "In and out of sample", "tree": "Clusters",
           "compare": "Methods compared", "saved": "Saved"}  # fmt: skip
+SHORT = {"orders": "Orders", "risk": "Risk", "figures": "Samples", "tree": "Tree", "compare": "Compare",
+         "saved": "Saved"}  # fmt: skip
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -59,9 +61,10 @@ def weights(
     names = sorted(choice.weights, key=lambda asset: -abs(choice.weights[asset]))
     label = min(max((len(_short(name)) for name in names), default=4), 12)
     risk = choice.risk if choice.risk else 0.0
-    parts_known = choice.contributions is not None
-    bars = width - label - 1 - 7 - 7 - 8 - (7 if parts_known else 0) - 2
-    head: list[Part] = [(f" {'':<{label}}{'now':>7}{'target':>7}{'change':>8} ", ink.dim)]
+    parts_known = choice.contributions is not None and width >= label + 31
+    changes = width >= label + 23
+    bars = width - label - 17 - (8 if changes else 0) - (7 if parts_known else 0)
+    head: list[Part] = [(f" {'':<{label}}{'now':>7}{'target':>7}{'change':>8} "[: width if changes else -9], ink.dim)]
     if bars >= 6:
         head.append((f"{'now │ and target █':<{bars}}"[:bars], ink.dim))
     if parts_known:
@@ -79,8 +82,10 @@ def weights(
             (f" {_short(name)[:label]:<{label}}", text),
             (f"{percent(now):>7}" if listed.get(name) is not None else f"{'–':>7}", ink.dim),
             (f"{percent(wanted):>7}", ink.dim if small else ink.strong),
-            (f"{percent(change, sign=True) if change is not None else '–':>8} ", ink.signed(_clean(change))),
         ]
+        if changes:
+            words = percent(change, sign=True) if change is not None else "–"
+            parts.append((f"{words:>8} ", ink.signed(_clean(change))))
         if bars >= 6:
             parts += bar(wanted, now, most, bars, ink)
         if parts_known:
@@ -112,48 +117,58 @@ def orders(found: RebalancePreview, currency: str, width: int, height: int, ink:
     """The exact orders, sales first, with what each costs and what risk says; the totals below."""
     proposal = found.proposal
     rows = {row.instrument.id: row for row in proposal.rows}
-    wide = width >= 92
-    head = f" {'':<5}{'quantity':>13}  {'instrument':<18}{'at about':>12}{'value':>13}{'fee':>9}{'spread':>9}"
-    lines: list[Line] = [fit([(head + ("  risk checks" if wide else ""), ink.dim)], width, ink.on_bar)]
+    wide, narrow = width >= 98, width < 66
+    head = f" {'':<5}{'quantity':>12}  "
+    head += f"{'instrument':<16}{'at about':>12}" if wide else f"{'':<10}"
+    head += (
+        f"{'value':>12}"
+        + (f"{'cost':>9}" if narrow else f"{'fee':>9}{'spread':>8}")
+        + ("  risk checks" if wide else "")
+    )
+    lines: list[Line] = [fit([(head, ink.dim)], width, ink.on_bar)]
     listed: list[Line] = []
     for trade in proposal.trades:
         row = rows[trade.instrument]
         buys = trade.side is Side.BUY
-        refusal = found.refusal(trade.instrument)
+        name = trade.instrument if wide else row.instrument.symbol.removesuffix("-USDT")
         parts: list[Part] = [
             (f" {trade.side.value:<5}", ink.bid if buys else ink.ask),
-            (f"{plain_text(trade.quantity):>13}  ", ink.strong),
-            (f"{trade.instrument[:17]:<18}", ink.text),
-            (f"{_price(row.price):>12}", ink.text),
-            (f"{money_text(row.value):>13}", ink.text),
-            (f"{money_text(row.fee):>9}{money_text(row.spread):>9}", ink.dim),
+            (f"{plain_text(trade.quantity):>12}  ", ink.strong),
+            (f"{name[:15]:<16}" if wide else f"{name[:9]:<10}", ink.text),
         ]
+        if wide:
+            parts.append((f"{_price(row.price):>12}", ink.text))
+        parts.append((f"{money_text(row.value):>12}", ink.text))
+        cost = f"{money_text(row.cost):>9}" if narrow else f"{money_text(row.fee):>9}{money_text(row.spread):>8}"
+        parts.append((cost, ink.dim))
+        refusal = found.refusal(trade.instrument)
         if refusal:
             parts.append((f"  ✖ {refusal}", ink.error))
         elif row.note:
             parts.append((f"  ✔ {row.note}", ink.warning))
         else:
-            parts.append(("  ✔ all pass", ink.bid))
+            parts.append(("  ✔ all pass" if wide else "  ✔", ink.bid))
         listed.append(fit(parts, width, ink.text))
     for row in proposal.rows:
         if row.trade is None and row.note:
-            listed.append(
-                fit([(f" –{'':<17}  {row.instrument.id:<18}", ink.dim), (row.note, ink.dim)], width, ink.text)
-            )
+            name = row.instrument.id if wide else row.instrument.symbol.removesuffix("-USDT")
+            listed.append(fit([(f" {'–':<5}{'':>12}  {name:<16}", ink.dim), (row.note, ink.dim)], width, ink.text))
     if not proposal.trades:
-        listed.append(fit([(" Nothing to trade: every weight is where it should be.", ink.dim)], width, ink.text))
-    room = max(1, height - 3 - len(proposal.notes))
+        listed.insert(0, fit([(" Nothing to trade: every weight is where it should be.", ink.dim)], width, ink.text))
+    room = max(1, height - 2 - len(proposal.notes))
     hidden = len(listed) - top - room
     lines += listed[top : top + room]
     lines += [fit([("", ink.text)], width, ink.text)] * max(0, room - len(listed[top : top + room]))
     for note in proposal.notes:
         lines.append(fit([(f" ! {note}", ink.warning)], width, ink.text))
-    total: list[Part] = [
-        (" Cost ", ink.dim), (f"{money_text(proposal.cost)} {currency}", ink.strong),
-        (f" ({_share(proposal.cost, proposal.budget)} of {money_text(proposal.budget, decimals=0)})", ink.dim),
-        ("  traded ", ink.dim), (money_text(proposal.turnover), ink.text),
-        ("  money ", ink.dim), (f"{percent(float(proposal.money))} → {percent(float(proposal.money_after))}", ink.text),
-    ]  # fmt: skip
+    share = _share(proposal.cost, proposal.budget)
+    total: list[Part] = [(" Cost ", ink.dim), (f"{money_text(proposal.cost)} {currency}", ink.strong)]
+    total.append((f" ({share} of {money_text(proposal.budget, decimals=0)})" if wide else f" ({share})", ink.dim))
+    if not narrow:
+        total += [("  traded ", ink.dim), (money_text(proposal.turnover, decimals=0), ink.text)]
+    if wide:
+        after = f"{percent(float(proposal.money))} → {percent(float(proposal.money_after))}"
+        total += [("  money ", ink.dim), (after, ink.text)]
     more: list[Part] = [(f"{hidden} more ↓ ", ink.dim)] if hidden > 0 else []
     lines.append(spread(total, more, width, ink.text))
     return lines
@@ -177,21 +192,25 @@ def progress(found: Progress, currency: str, width: int, height: int, ink: Ink, 
     state = ink.warning if rebalance.is_paused else ink.accent
     head: list[Part] = [(f" {found.sentence}", state + Style(bold=True))]
     keys = "P resumes" if rebalance.is_paused else "P pauses"
-    fees: list[Part] = [(f"fees {money_text(found.fees)} {currency}   {keys} · x cancels ", ink.dim)]
+    words = f"fees {money_text(found.fees)} {currency}   {keys} · x cancels " if width >= 90 else f"{keys} · x cancels "
+    fees: list[Part] = [(words, ink.dim)]
     lines: list[Line] = [spread(head, fees, width, ink.on_bar)]
     sides = {trade.instrument: trade.side for trade in rebalance.trades}
-    room = max(1, height - 1)
+    room, wide = max(1, height - 1), width >= 90
     for trade in found.trades[top : top + room]:
         side = sides[trade.instrument]
         share = float(trade.filled / trade.quantity)
         words = trade.waits or ("working" if trade.working else "done" if share >= 1 else "")
         parts: list[Part] = [
             (f" {side.value:<5}", ink.bid if side is Side.BUY else ink.ask),
-            (f"{plain_text(trade.filled):>12} of {plain_text(trade.quantity):<12}", ink.strong),
-            (f"{trade.instrument[:17]:<18}", ink.text),
-            *bar(share, 0.0, 1.0, 20 if width >= 90 else 8, ink),
+            (f"{plain_text(trade.filled):>10} of {plain_text(trade.quantity):<10}", ink.strong),
+            (
+                f"{trade.instrument[:17]:<18}" if wide else f" {_short(trade.instrument.partition(':')[2])[:7]:<8}",
+                ink.text,
+            ),
+            *bar(share, 0.0, 1.0, 20 if wide else 8, ink),
             (f"{100 * share:4.0f}%", ink.text),
-            (f"{_price(trade.price):>12}" if trade.price is not None else " " * 12, ink.dim),
+            (f"{_price(trade.price):>12}" if trade.price is not None and wide else "", ink.dim),
             (f"  {words}", ink.warning if trade.waits else ink.dim),
         ]
         lines.append(fit(parts, width, ink.text))
@@ -206,7 +225,7 @@ def risk(
         return [fit([(" The risk of each asset is being worked out …", ink.dim)], width, ink.text)]
     names = sorted(choice.weights, key=lambda asset: -(choice.contributions or {}).get(asset, 0.0))
     total = choice.risk or 1.0
-    width_of = max(10, (width - 52) // 1)
+    width_of = max(4, width - 58)
     most = max(0.05, *(abs(v) / total for v in choice.contributions.values()))
     lines: list[Line] = [
         fit(

@@ -16,7 +16,6 @@ from workstation.market.demo.listings import ALL_ASSETS, Listing
 from workstation.market.demo.prices import GRID, EfficientPrices
 from workstation.market.demo.side import Profile, Side, Sizes
 
-_BRANCHING = 0.75
 _DECAY = 18.0  # per second
 _BASIS_TIME = 6 * 3600.0  # seconds in which the slow part of a basis relaxes
 _MOST_PRINTS = 30
@@ -65,7 +64,7 @@ class DemoBook:
         self._chasing = False
         self._buyers = True  # side of the parent order that is at work
         self._lean = math.sqrt(temper.persistence)
-        self._bursts = Bursts(random, temper.rate * (1 - _BRANCHING) * rate, _BRANCHING, _DECAY * rate)
+        self._bursts = Bursts(random, temper.rate * (1 - temper.branching) * rate, temper.branching, _DECAY * rate)
         self._sequence = 1
         self._trades = 0
 

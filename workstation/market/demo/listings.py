@@ -87,6 +87,7 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
     band: float  # the mid follows the efficient price once it is this many bps away
     tight: float  # probability that a widened spread closes to one tick at the next event
     lag: float  # how soon this book hears of the efficient price and of moves of the asset's other books
+    branching: float = 0.75  # share of the events that earlier ones have stirred up: the rest comes evenly
     basis: float = 0.0  # mean distance from the asset's efficient price, bps
     basis_sd: float = 0.3  # standard deviation of its slow part, bps
 
@@ -207,7 +208,16 @@ LISTINGS: tuple[Listing, ...] = (
     _spot("ORCA", "SOL", "0.01", "0.01", _scaled(_SPOT, units=50, rate=0.3, tight=0.8, lag=0.12, band=1.3)),
     _perpetual("ORCA", "0.5", _scaled(_PERP, units=0.5, rate=0.6, tight=0.9, lag=0.05, band=1.2)),
     *(
-        _spot("NOVA", asset, tick, lot, _scaled(_SPOT, units=units, rate=0.08, tight=0.9, lag=0.12, band=1.3))
+        _spot(
+            "NOVA",
+            asset,
+            tick,
+            lot,
+            # quiet, but never so long without a word that its price would count as old
+            msgspec.structs.replace(
+                _scaled(_SPOT, units=units, rate=0.12, tight=0.9, lag=0.12, band=1.3), branching=0.1
+            ),
+        )
         for asset, tick, lot, units in (
             ("XRP", "0.0001", "0.1", 26_000.0),
             ("ADA", "0.0001", "0.1", 22_000.0),
