@@ -144,8 +144,8 @@ def test_trade_page_and_four_books_at_a_thousand_updates_a_second(tmp_path: Path
                 print(f"{title}: key to a painted staged bid {reactions(terminal, b'b', b'send|Esc d')}")
             print(f"{title}: key to the painted command line {reactions(terminal, b':', b'Esc leaves')}")
         for what, key, painted, back in (
-            ("palette", b"\x10", b"Type an action", b"\x1b"),
-            ("help", b"?", b"type to search", b"\x1b"),
+            ("palette", b"\x10", b"ype an action", b"\x1b"),
+            ("help", b"?", b"earch: a key", b"\x1b"),
             ("Trade page", b"1", b"Watchlist", b"2"),
             ("Risk page", b"5", b"drawdown", b"2"),
             ("Journal page", b"6", b"chooses another session", b"2"),
