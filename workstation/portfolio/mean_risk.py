@@ -20,6 +20,11 @@ from workstation.portfolio.risks import risk_of
 SQUARES = ("MV", "KT", "SKT", "EM", "ESM")
 
 
+#: Up to so many assets a single mean-variance portfolio is read off the critical line, which needs no solver; with more
+#: the walk to it is longer than one solution.
+FEW = 40
+
+
 @dataclass(frozen=True, eq=False)
 class Built:
     """A program and where its weights stand. `level` is the row whose constant is the risk bound, `scale` what returns
@@ -228,10 +233,9 @@ def best(inputs: Inputs, objective: str, *, measure: str | None = None) -> Best:
     code = measure or inputs.measure.code
     if inputs.constraints.max_assets is not None and inputs.constraints.max_assets < len(inputs.assets):
         return _of_few(inputs, objective, code)
-    if code == "MV":
-        weights = _by_corners(inputs, objective)
-        if weights is not None:
-            return Best(weights, "critical line")
+    few = code == "MV" and len(inputs.assets) <= FEW
+    if few and (weights := _by_corners(inputs, objective)) is not None:
+        return Best(weights, "critical line")
     return Best(solve(inputs, objective, measure=code), "clarabel")
 
 
@@ -263,7 +267,7 @@ def _by_corners(inputs: Inputs, objective: str) -> Floats | None:
 
 def _of_few(inputs: Inputs, objective: str, code: str) -> Best:
     def attempt(part: Inputs) -> Floats | None:
-        weights = _by_corners(part, objective) if code == "MV" else None
+        weights = _by_corners(part, objective) if code == "MV" and len(part.assets) <= FEW else None
         if weights is not None:
             return weights
         status, weights = build(part, objective, measure=code).solve()

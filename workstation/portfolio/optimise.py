@@ -53,7 +53,7 @@ class Allocation:
 def allocate(prices: PriceTable, problem: Problem, *, leave_out: bool = False) -> Allocation:
     """The weights of `problem` on `prices`. With `leave_out` assets that cannot be used go with a note; else they are
     refused. Pure: the same inputs give the same weights. Raises `PortfolioError`, a sentence."""
-    if problem.method not in ("equal_weight", "inverse_volatility"):
+    if problem.risk != "MV" or len(prices.assets) > mean_risk.FEW:
         conic.load()
     begun = time.perf_counter()
     inputs = prepare(prices, problem, leave_out=leave_out)

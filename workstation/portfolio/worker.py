@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -69,4 +70,6 @@ def _make() -> Work:
 
 
 if __name__ == "__main__":
+    # the products are small and come one after another: more threads would only wait for each other
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     serve(_make)
