@@ -10,6 +10,9 @@ unmodified. `exchange.do(call)` runs a call on the exchange's own loop, where it
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
@@ -305,6 +308,30 @@ class LoopbackExchange:
             self.sockets.discard(socket)
             self.dialect.gone(socket)
         return answer
+
+
+class Elsewhere:
+    """A loopback exchange in a process of its own: only its addresses are known here."""
+
+    def __init__(self, name: str, *options: str) -> None:
+        command = [sys.executable, "-m", "tests.support.exchange", "--venue", name, *options]
+        self.name = name
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._told = json.loads(self._process.stdout.readline())
+
+    def __enter__(self) -> Elsewhere:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def config(self, login: str = "main") -> dict[str, Any]:
+        return dict(self._told["config"])
+
+    def places(self) -> dict[str, str]:
+        return dict(_flat(self._told["config"]["urls"]))
 
 
 def _flat(table: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
