@@ -221,8 +221,9 @@ BLOTTER = Page(
 RISK = Page(
     "Risk",
     (
-        (200, 30, row(("1fr", tabs("risk")), (98, tabs("account")))),
-        (0, 0, tabs("risk", "account")),
+        (200, 30, row(("1fr", tabs("risk")), (98, column(("1fr", tabs("var")), ("1fr", tabs("account")))))),
+        (158, 24, row(("1fr", tabs("risk", "account")), (59, tabs("var")))),
+        (0, 0, tabs("risk", "var", "account")),
     ),
 )
 JOURNAL = Page(

@@ -17,6 +17,7 @@ from workstation.clock import SECOND
 from workstation.market.candles import Floats
 from workstation.portfolio.prices import PriceTable
 from workstation.portfolio.problem import PortfolioError
+from workstation.portfolio.value_at_risk import quantile
 
 _STABLE = frozenset({"USD", "USDT", "USDC", "DAI", "FDUSD", "TUSD", "EUR", "GBP", "CHF"})
 #: Names that an episode's table gives to every coin, and to every share, which it does not know.
@@ -157,9 +158,7 @@ def shocks(values: Floats, betas: Floats, covariance: Floats, tail: float, marke
     The last two are losses at the tail's normal quantile: with deviations doubled and tripled, and with every position
     moving against the book at once (a correlation of one in the direction that hurts: the sum of single deviations).
     """
-    from scipy.stats import norm
-
-    z = -float(norm.ppf(tail))
+    z = -quantile(tail)
     percent = f"{1 - tail:.0%}"
     rows = [_row(f"Every price {shock:+.0%}", values * shock) for shock in (-0.10, -0.20, 0.20)]
     rows += [_row(f"{market} {shock:+.0%}, others by their beta", values * betas * shock) for shock in (-0.10, -0.30)]

@@ -28,10 +28,9 @@ class Together:
         """A sentence where three or more positions are one bet; empty else."""
         if len(assets) < 3 or self.largest < ONE_BET:
             return ""
-        return (
-            f"{len(assets)} positions are one bet: {self.largest:.0%} of the book's variance is one common movement, "
-            f"as much as {self.bets:.1f} independent positions."
-        )
+        alike = f", as much as {self.bets:.1f} independent positions" if self.bets < 2 else ""  # a hedge has more
+        one = f"{self.largest:.0%} of the book's variance is one common movement"
+        return f"{len(assets)} positions are one bet: {one}{alike}."
 
 
 def together(values: Floats, returns: Floats, apart: float = 0.5) -> Together:

@@ -96,6 +96,6 @@ def _log(share: float, hits: int, days: int) -> float:
 
 
 def _verdict(name: str, statistic: float, freedom: int) -> Verdict:
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
-    return Verdict(name, statistic, float(chi2.sf(statistic, freedom)))
+    return Verdict(name, statistic, float(chdtrc(freedom, statistic)))

@@ -1,0 +1,143 @@
+"""The VaR pane: what it asks, what it shows, and what it says when there is nothing to measure."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from trading_scene import BTC, ETH, Scene, scene
+
+from plugins.var import VarPane
+from plugins.var.book import book_of
+from screens.testing import PERP
+from workstation.domain.order import Side
+from workstation.portfolio.desk import PortfolioDesk
+from workstation.portfolio.risk_report import report
+
+SIZES = [(160, 48), (100, 30), (80, 24)]
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch, request):
+    """The report is worked out in a thread; that the portfolio process does it is a test of its own."""
+    if "process" in request.node.name:
+        return
+
+    async def risk(_self, question):
+        return await asyncio.to_thread(report, question)
+
+    monkeypatch.setattr(PortfolioDesk, "risk", risk)
+
+
+def text(desk) -> str:
+    pane = desk.app.workspace.panes["var"]
+    return "\n".join(pane.row_text(y) for y in range(pane.height))
+
+
+async def measured(desk, pilot) -> None:
+    pane = desk.app.workspace.panes["var"]
+    desk.tick(5)  # it rests for three seconds between two reports
+    for _ in range(600):
+        now = desk.engine.portfolio_version
+        if pane._asked is not None and pane._asked[0][0] == now and not pane._working and pane._version:
+            break
+        pane.repaint()
+        await pilot.pause(0.05)
+    else:
+        raise AssertionError("it was not measured")
+    await desk.painted(pilot)
+
+
+async def test_the_book_is_positions_and_coins_at_todays_prices(tmp_path):
+    async with scene(tmp_path, VarPane) as (desk, _pilot):
+        engine = desk.engine
+        book = book_of(engine, "1h")
+        values = {}
+        for one in book.held:
+            values[one.instrument] = values.get(one.instrument, 0.0) + one.value
+        assert set(values) == {BTC.id, ETH.id, PERP.id}
+        assert values[PERP.id] == pytest.approx(float(engine.position(PERP.id).quantity * engine.mark(PERP.id)))
+        coins = engine.balance("NOVA", "ETH") * engine.rate("NOVA", "ETH")
+        assert values[ETH.id] == pytest.approx(float(coins))
+        assert book.equity == pytest.approx(float(engine.equity()))
+        assert book.unpriced == ()
+
+
+async def test_a_desk_that_holds_nothing_says_so(tmp_path):
+    async with scene(tmp_path, VarPane, traded=False) as (desk, pilot):
+        await measured(desk, pilot)
+        assert "No position: there is nothing to lose" in text(desk)
+
+
+async def test_the_tables_are_those_of_the_report(tmp_path):
+    async with scene(tmp_path, VarPane) as (desk, pilot):
+        await measured(desk, pilot)
+        pane = desk.app.workspace.panes["var"]
+        found = pane._found
+        assert found is not None, pane._problem
+        assert "A loss that 1 in 20 exceeds" in text(desk)
+        assert "Has it held?" in text(desk)
+        await pilot.press("v")
+        await desk.painted(pilot)
+        assert "part of VaR" in text(desk)
+        assert all(asset in text(desk) for asset in found.assets)
+        await pilot.press("v")
+        await desk.painted(pilot)
+        assert "independent bets" in text(desk)
+        await pilot.press("v")
+        await desk.painted(pilot)
+        assert "May 2021, crypto" in text(desk)
+        await pilot.press("v")
+        await desk.painted(pilot)
+        assert "leverage" in text(desk)
+        assert "Time to flatten" in text(desk)
+        await pilot.press("V")
+        assert pane.view == "stress"
+
+
+async def test_another_fill_is_measured_anew_and_own_scenarios_are_read(tmp_path):
+    async with scene(tmp_path, VarPane) as (desk, pilot):
+        folder = desk.engine.strategies.folder = tmp_path / "strategies"
+        (folder.parent / "scenarios.toml").write_text('[[scenario]]\nname = "Half is gone"\nshocks = { "*" = -0.5 }\n')
+        await pilot.press("r")
+        await measured(desk, pilot)
+        before = desk.app.workspace.panes["var"]._found
+        net = before.values.sum()
+        assert before.stress[-1].name == "Half is gone"
+        assert before.stress[-1].profit == pytest.approx(-0.5 * net)
+        await desk.order(ETH.id, Side.BUY, "1")
+        await measured(desk, pilot)
+        after = desk.app.workspace.panes["var"]._found
+        one = float(desk.engine.rate("NOVA", "ETH") * Decimal(1))
+        assert after.values.sum() - net == pytest.approx(one, rel=0.01)
+
+
+async def test_a_scenario_file_that_is_wrong_is_a_sentence(tmp_path):
+    async with scene(tmp_path, VarPane) as (desk, pilot):
+        folder = desk.engine.strategies.folder = tmp_path / "strategies"
+        (folder.parent / "scenarios.toml").write_text("[[scenario]]\n")
+        await pilot.press("r")
+        await measured(desk, pilot)
+        assert "scenario 1 needs a name and shocks" in " ".join(text(desk).split())
+
+
+@pytest.mark.slow
+async def test_the_portfolio_process_answers(tmp_path):
+    async with scene(tmp_path, VarPane) as (desk, pilot):
+        await measured(desk, pilot)
+        assert "A loss that 1 in 20 exceeds" in text(desk)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_picture_of_the_parts(snap_compare, tmp_path, size):
+    desk = Scene(tmp_path, [VarPane])
+
+    async def before(pilot) -> None:
+        await desk.ready(pilot)
+        await desk.trade()
+        await measured(desk, pilot)
+        await pilot.press("v")
+        await desk.painted(pilot)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=before)
