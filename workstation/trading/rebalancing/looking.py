@@ -18,7 +18,7 @@ from workstation.trading.rebalancing.planning import Asset, Level, Proposal, Wis
 from workstation.trading.rebalancing.working import Scene, Work
 from workstation.trading.risk import Verdict, judge
 
-_LEVELS = 400
+_LEVELS = 150
 _HAND = "manual"
 #: What an order of a rebalance waits for by itself: it is no reason not to begin.
 _PACED = frozenset({"order rate"})
