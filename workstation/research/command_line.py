@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from workstation.research.recorded_command import add_recorded, recorded
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from workstation.market.candles import Candles
     from workstation.research.costs import Costs
@@ -162,7 +163,8 @@ def sweep(options: argparse.Namespace, strategies: Path, write: Callable[[str], 
     announce("fast")
     with crew_of(options.workers, options.processes, options.cluster) as crew:
         start = time.perf_counter()
-        rows = guarded(info, lambda: list(rows_of(recipe, candles, combinations, costs, crew=crew)))
+        coming = rows_of(recipe, candles, combinations, costs, crew=crew)
+        rows = guarded(info, lambda: list(_counted(coming, len(combinations), start)))
         seconds = time.perf_counter() - start
     rows.sort(key=lambda row: row.index)
     best = best_row(rows, options.rank)
@@ -178,6 +180,20 @@ def sweep(options: argparse.Namespace, strategies: Path, write: Callable[[str], 
     }
     write(to_json(answer) if options.json else table(rows, options.rank, seconds))
     return 0
+
+
+def _counted(rows: Iterator[Row], wanted: int, begun: float) -> Iterator[Row]:
+    """The rows as they come, counted on standard error of a terminal."""
+    told = begun
+    for done, row in enumerate(rows, 1):
+        yield row
+        if (now := time.perf_counter()) - told > 0.2 and sys.stderr.isatty():
+            told = now
+            left = (now - begun) / done * (wanted - done)
+            sys.stderr.write(f"\r{done:,} of {wanted:,} combinations, {left:.0f} s left   ")
+            sys.stderr.flush()
+    if told != begun:
+        sys.stderr.write("\r\033[K")
 
 
 def _error(row: Row) -> dict[str, str]:

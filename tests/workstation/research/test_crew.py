@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -84,3 +85,9 @@ def test_a_recipe_makes_the_same_strategy_anywhere(tmp_path: Path) -> None:
     made = recipe(fast=7)
     assert (made.fast, made.direction, made.exits.stop) == (7, "both", 0.02)
     assert recipe().fast == 10
+
+
+def test_without_distributed_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(BacktestError, match="extra 'distributed'"), cluster("tcp://127.0.0.1:1"):
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +231,9 @@ def test_the_command_goes_on_where_it_was_left(
     assert "24 trials (16 of them stored before)" in table
     assert main([*words, "--objective", "luck"]) == 1
     assert "There is no objective 'luck'" in capsys.readouterr().err
+
+
+def test_without_optuna_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with threads(1) as crew, pytest.raises(BacktestError, match="extra 'research'"):
+        Search(plan(), crew)
