@@ -321,7 +321,7 @@ class _Run:
             tag, liquidated = order.note, order.origin != _ORIGIN
             reason = Reason.LIQUIDATION if liquidated else _REASONS.get(tag, Reason.SIGNAL)
             told = (fill.side.sign, float(fill.quantity), float(fill.price), float(fill.fee), fill.ts)
-            self.trips.fill(*told, "liquidation" if liquidated else tag, reason)
+            self.trips.fill(*told, "liquidation" if liquidated else tag, reason, order.client_id)
             self._call(partial(self.strategy.on_fill, fill))
         elif (
             isinstance(report, e.OrderRejected | e.OrderDenied | e.OrderCanceled | e.OrderExpired)

@@ -1,4 +1,4 @@
-"""Fills to trades: one net position at its average price; each fill that closes some of it is a row."""
+"""Fills to trades: one net position at its average price; each order that closes some of it is a row."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ class RoundTrips:
         self._whole: list[tuple[int, int, int, int]] = []
         self._real: list[tuple[float, float, float, float, float, float, float]] = []
         self._tags: list[str] = []
+        self._closer = ("", 0.0)  # the order that closed last, and the entry that it closed
 
-    def fill(self, sign: int, units: float, price: float, fee: float, ts: int, tag: str, reason: Reason) -> None:
-        """An execution; `sign` 1 bought, −1 sold."""
+    def fill(
+        self, sign: int, units: float, price: float, fee: float, ts: int, tag: str, reason: Reason, order: str = ""
+    ) -> None:
+        """An execution; `sign` 1 bought, −1 sold. Parts of one `order` that close the same entry are one row."""
         closing = min(units, abs(self.units)) if self.units * sign < 0 else 0.0
         if closing:
-            self._close(closing, price, fee * closing / units, ts, tag, reason)
+            self._close(closing, price, fee * closing / units, ts, tag, reason, order)
         opening = units - closing
         if opening > 1e-15 * units:
             held = abs(self.units)
@@ -44,14 +47,26 @@ class RoundTrips:
         if self.units:
             self._close(abs(self.units), price, 0.0, ts, "open", Reason.OPEN)
 
-    def _close(self, units: float, price: float, fee: float, ts: int, tag: str, reason: Reason) -> None:
+    def _close(
+        self, units: float, price: float, fee: float, ts: int, tag: str, reason: Reason, order: str = ""
+    ) -> None:
         held, side = abs(self.units), 1 if self.units > 0 else -1
         share = min(1.0, units / held)
         fees, paid = self._fees * share, self._paid * share
         net = side * units * (price - self.entry) - fees - fee - paid
-        self._whole.append((self._since, ts, side, int(reason)))
-        self._real.append((units, self.entry, price, net, fees + fee, paid, 0.0))
-        self._tags.append(tag or reason.name.lower())
+        whole = (self._since, ts, side, int(reason))
+        real = (units, self.entry, price, net, fees + fee, paid, 0.0)
+        if order and self._closer == (order, self.entry) and self._whole[-1][0] == self._since:
+            size, entry, at, *sums = self._real[-1]
+            mean = (size * at + units * price) / (size + units)
+            added = [a + b for a, b in zip(sums, real[3:], strict=True)]
+            self._whole[-1] = whole
+            self._real[-1] = (size + units, entry, mean, *added)  # type: ignore[assignment]
+        else:
+            self._whole.append(whole)
+            self._real.append(real)
+            self._tags.append(tag or reason.name.lower())
+        self._closer = (order, self.entry)
         self._fees, self._paid = self._fees - fees, self._paid - paid
         self.units -= side * units
         if abs(self.units) < 1e-12 * held:

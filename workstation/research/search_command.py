@@ -166,9 +166,11 @@ def luck(found: Search) -> dict[str, Any]:
 
 def _table(found: Search, seconds: float) -> str:
     names = [each.name for each in found.plan.objectives]
-    shown = found.front if len(names) > 1 else sorted(
-        (each for each in found.trials if each.state == "done"), key=lambda each: -each.values[0]
-    )  # fmt: skip
+    shown = found.front
+    if len(names) == 1:
+        done = (each for each in found.trials if each.state == "done")
+        ranked = sorted(done, key=lambda each: -each.values[0])
+        shown = list({tuple(each.params.items()): each for each in ranked}.values())  # each set of parameters once
     params = list(found.plan.space)
     columns = [*names, *(name for name in ("return_pct", "max_drawdown_pct", "n_trades") if name not in names)]
     width = {name: max(10, len(name)) for name in params}

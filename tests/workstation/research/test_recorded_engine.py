@@ -106,6 +106,19 @@ def test_a_taker_eats_the_depth_that_is_there_and_no_more() -> None:
     assert len(strategy.rejects) == 1  # what no depth was left for
 
 
+def test_an_exit_over_several_levels_is_one_trade() -> None:
+    tape = Hand()
+    tape.book(SECOND, [(999, 4), (998, 20)], [(1_000, 10)])
+    tape.trade(2 * SECOND, 1_000, 1, bought=True)
+    tape.trade(9 * SECOND, 999, 1, bought=False)
+    result = run(tape, Scripted((Side.BUY, 10, None)), fee=0.001)
+    [trade] = result.rows()
+    assert (trade.size, trade.exit_price) == (10, pytest.approx((4 * 999 + 6 * 998) / 10))
+    assert trade.fees == pytest.approx(0.001 * (10 * 1_000 + 4 * 999 + 6 * 998))
+    assert trade.pnl == pytest.approx(-4 - 12 - trade.fees)
+    assert result.equity[-1] == pytest.approx(1e6 + trade.pnl)
+
+
 def test_an_order_meets_the_book_that_is_there_when_it_arrives() -> None:
     tape = Hand()
     tape.book(SECOND, [(99, 50)], [(100, 50)])
