@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -131,7 +132,10 @@ def _file(paths: Paths, name: str, facts: Particulars, terms: VenueSettings) -> 
 def _instruments(
     name: str, facts: Particulars, terms: VenueSettings, paths: Paths, store: Path
 ) -> tuple[dict[str, Instrument], list[str]]:
-    return instruments_for(name, facts, terms, _file(paths, name, facts, terms), _traded(store, name))
+    file = _file(paths, name, facts, terms)
+    if Listing.read(file).missing(wanted_symbols(facts, terms)):
+        sys.stderr.write(f"Asking {facts.title} for its markets …\n")
+    return instruments_for(name, facts, terms, file, _traded(store, name))
 
 
 def _traded(store: Path, venue: str) -> dict[InstrumentId, Instrument]:
@@ -158,6 +162,7 @@ def _ccxt_venue(
 ) -> CcxtVenue:
     venue = CcxtVenue(name, facts, terms, instruments, clock, credentials)
     file, wanted = _file(paths, name, facts, terms), wanted_symbols(facts, terms)
+    opened = {instrument.symbol for instrument in instruments.values()}
 
     def refresh(exchange: Any) -> None:
         """The file has the terms that the exchange shows now: for the next start."""
@@ -166,6 +171,11 @@ def _ccxt_venue(
         listing.take(name, exchange, [*wanted, *instruments])
         if listing.markets != before:
             listing.write(file)
+        late = [each.symbol for each in listing.chosen(wanted).values() if each.symbol not in opened]
+        if late:
+            venue.on_notice(
+                "warning", f"{name} lists {', '.join(late)}: start the desk again to open what was missing."
+            )
 
     venue.on_markets = refresh
     return venue

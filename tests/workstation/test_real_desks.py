@@ -203,13 +203,17 @@ async def test_without_a_network_the_desk_opens_down_and_says_so(
 
 
 async def test_a_first_start_without_a_network_is_a_sentence_not_an_error(
-    exchange: LoopbackExchange, tmp_path: Path
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
 ) -> None:
     exchange.close()
     async with real_desk(exchange, tmp_path, compared=False) as engine:
         await asyncio.sleep(0.1)
         assert engine.instruments() == ()
         assert engine.links()[0].venue == "LOOP"
+        exchange.open()
+        await until(lambda: any("start the desk again" in entry.text for entry in engine.log.entries))
+    async with real_desk(exchange, tmp_path) as engine:
+        assert BTC in {instrument.id for instrument in engine.instruments()}
 
 
 def test_a_desk_without_venues_or_with_unknown_ones_says_what_to_write(
