@@ -15,6 +15,7 @@ from workstation.engine import Engine
 from workstation.market.data import MarketData
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
+from workstation.venues.ccxt.history import VenueHistory
 from workstation.venues.ccxt.listing import Listing, instruments_for, wanted_symbols
 from workstation.venues.ccxt.particulars import Particulars, particulars
 from workstation.venues.ccxt.settings import CredentialSource, VenueSettings, environment_credentials
@@ -192,13 +193,16 @@ def _engine(
     notices: list[str],
 ) -> Engine:
     instruments = [instrument for venue in venues for instrument in venue.instruments()]
+    history = VenueHistory({venue.name: prices for venue in venues if (prices := _prices_of(venue)) is not None}, clock)
+    market = MarketData(instruments, history, settings.market.tape_length, settings.market.bars_kept)
+    history.market = market
     currency = settings.account.currency
     name = settings.account.name if settings.account.name != "demo" else (profile or mode)
     return Engine(
         mode=mode,
         clock=clock,
         venues=venues,
-        market=MarketData(instruments, None, settings.market.tape_length, settings.market.bars_kept),
+        market=market,
         limits=settings.risk,
         open_store=partial(open_store, store, mode, clock),
         settings=settings,
@@ -206,6 +210,13 @@ def _engine(
         at_par=_DOLLARS if currency in _DOLLARS else (),
         account_name=name,
         notices=notices,
+        on_close=history.stop,
         doors=Doors.of(store, paths.state),
         strategies=paths.strategies,
     )
+
+
+def _prices_of(venue: Venue) -> CcxtVenue | None:
+    """The real venue that a venue's prices come from."""
+    found = venue.prices if isinstance(venue, PaperVenue) else venue
+    return found if isinstance(found, CcxtVenue) else None

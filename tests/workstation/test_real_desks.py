@@ -18,6 +18,7 @@ from tests.support.real_desk import desk_settings, keys_of, real_desk, until, ve
 from workstation import real_desks
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
+from workstation.outside import Outcome, OutsideKill, stores_of
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
 from workstation.venues.ccxt.client import open_exchange
@@ -302,3 +303,53 @@ async def test_a_position_that_the_desk_knows_nothing_of_is_booked_at_the_venue_
         async with desk() as engine:
             assert not {"position drift", "balance drift"} & set(kinds(engine)), "what was repaired stays repaired"
         await others.close()
+
+
+async def test_tws_kill_pulls_on_the_venue_itself_when_no_desk_runs(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        for _ in range(3):
+            await engine.submit(draft())
+    assert len(at_the_exchange(exchange)) == 3
+    keys = keys_of(exchange)("LOOP")
+    monkeypatch.setenv("TWSKEY_LOOP_KEY", keys.key)
+    monkeypatch.setenv("TWSKEY_LOOP_SECRET", keys.secret)
+    paths, said = Paths(tmp_path, tmp_path / "data", tmp_path / "state"), list[str]()
+    (store,) = stores_of("live", paths)
+    kill = OutsideKill(
+        desk_settings(exchange), paths, "live", store, flatten=False, wait=40, say=said.append, profile="test"
+    )
+    report = await asyncio.to_thread(kill.run)
+    assert report.outcome is Outcome.DONE, report
+    assert "3 working orders gone" in report.receipt
+    assert at_the_exchange(exchange) == []
+    assert not any(keys.secret in sentence for sentence in [*said, report.text])
+
+
+async def test_tws_kill_without_the_profile_leaves_the_store_halted_and_says_what_is_missing(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        await engine.submit(draft())
+    paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
+    (store,) = stores_of("live", paths)
+    kill = OutsideKill(Settings(), paths, "live", store, flatten=False, wait=5, say=lambda _: None)
+    report = await asyncio.to_thread(kill.run)
+    assert report.outcome is Outcome.HALTED
+    assert "--profile" in report.text
+
+
+async def test_candles_of_before_come_from_the_venue(tmp_path: Path) -> None:
+    minute = 60_000_000_000
+    with LoopbackExchange("binance", seed=3, rate=0.1) as exchange:
+        async with real_desk(exchange, tmp_path) as engine:
+            opened = engine.clock.now()
+            series = engine.bar_series(BTC, minute)
+            await until(lambda: len(series.closed) > 100)
+            bars = series.last(len(series.closed) + 1)
+            times = [bar.ts for bar in bars]
+            assert times == sorted(set(times))
+            assert times[-1] <= engine.clock.now()
+            assert sum(ts + minute <= opened for ts in times) > 100
+            assert engine.bar_series(BTC, minute) is series, "who holds the series has them too"
