@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from screens.bars import age
 from screens.dialog import Dialog, Line, Lines
 from workstation.domain.events import TradingState
+from workstation.domain.strategy_run import RunState
 from workstation.engine import Engine
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase
 
@@ -80,6 +81,9 @@ class KillDialog(Dialog[None]):
             lines.append(Line(((f" {venue:<12} ", ink.dim), (text, ink.text))))
         lines.append(Line(()))
         lines += self._section("Orders pulled", "No order was working.", orders, status.phase is not KillPhase.IDLE)
+        if stopped := self._strategies():
+            words = f"Strategies stopped: {', '.join(stopped)}"
+            lines += [Line(((f" {line}", ink.strong),)) for line in textwrap.wrap(words, width)]
         if status.flatten:
             lines += [Line(()), *self._section("Positions closed", "No position was open.", positions, True)]
         if failed:
@@ -104,6 +108,12 @@ class KillDialog(Dialog[None]):
             lines += [Line(()), Line(((" Receipt", ink.accent),))]
             lines += [Line(((f"   {line}", ink.text),)) for line in textwrap.wrap(status.receipt, width - 4)]
         return lines
+
+    def _strategies(self) -> list[str]:
+        """The runs that this halt has ended."""
+        since = self.engine.kill_status.started
+        runs = self.engine.core.strategy_runs.values()
+        return [run.run_id for run in runs if run.state is RunState.STOPPED and since and run.since >= since]
 
     def _section(self, title: str, none: str, items: list[KillItem], started: bool) -> list[Line]:
         ink = self.query_one(Lines).ink

@@ -343,6 +343,8 @@ class Study(Session):
                 found.append(searched.answer.verdict)
         if self.band is not None and self.banded == setup:
             found.append(self.band.verdict)
+        if self.answer.odd:
+            found.append(Verdict("unknown", "The candles", f"{'; '.join(self.answer.odd)}."))
         return sorted(found, key=lambda verdict: _ORDER[verdict.level])
 
 

@@ -172,6 +172,8 @@ class StrategiesPane(StrategyControl):
             return
         self.read_rows()
         self._seek()
+        if self._cursor <= 1:
+            self.top = 0  # the first row with its heading
         super().paint(now)
         if isinstance(self.selected_row, Heading) and self._wanted is None:
             self._to(self._cursor, 1)
@@ -221,7 +223,9 @@ class StrategiesPane(StrategyControl):
                 why.append((run.reason, ink.error if run.state is RunState.FAILED else ink.warning))
             if row.view.position and run.state is not RunState.RUNNING:
                 held = self.cell(row, "position")[0]
-                why.append((f"It still holds {held}, and none of its orders protects that: X closes it.", ink.warning))
+                halted = self.engine.trading_state is TradingState.HALTED
+                way = "re-arm the desk, then X closes it" if halted else "X closes it"
+                why.append((f"It still holds {held}, and none of its orders protects that: {way}.", ink.warning))
         elif isinstance(row, Installed):
             title = row.choice.title
             state = (f" {kind_of(row.choice)} ", ink.error if row.choice.error else ink.accent)

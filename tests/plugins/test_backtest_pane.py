@@ -270,6 +270,18 @@ def test_bad_candles_are_refused_in_a_sentence_that_says_where(tmp_path, home, n
     assert "Traceback" not in sentence
 
 
+def test_gaps_and_jumps_in_usable_candles_are_told_beside_the_result(tmp_path, home):
+    from workstation.research.bench.jobs import Jobs
+    from workstation.research.bench.messages import RunRequest, Setup
+
+    file, minute = tmp_path / "gaps.csv", 60_000
+    rows = [f"{1_600_000_000_000 + (i + (50 if i > 40 else 0)) * minute},100,101,99,100.5,5" for i in range(90)]
+    file.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n")
+    setup = Setup("buy_and_hold", str(file), {"direction": "long"})
+    answer = Jobs().do(RunRequest(setup, 80), lambda part: None, lambda: False)
+    assert any("50" in sentence for sentence in answer.odd), answer.odd
+
+
 @pytest.mark.slow
 async def test_the_chart_of_backtesting_is_written_for_the_browser(tmp_path, home, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)

@@ -271,6 +271,7 @@ async def test_the_kill_switch_stops_all_and_the_page_says_so(tmp_path, home):
         await pilot.press("f9")
         await until(desk, pilot, lambda: desk.engine.trading_state is TradingState.HALTED)
         await until(desk, pilot, lambda: not desk.engine.open_orders())
+        await until(desk, pilot, lambda: f"Strategies stopped: {RUN}" in desk.screen_text())
         await pilot.press("escape")
         await desk.painted(pilot)
         text = desk.screen_text()

@@ -177,7 +177,7 @@ def _verdict(found: Any, ratios: dict[int, float], called_off: Callable[[], bool
     chance = deflated_sharpe(returns, list(ratios.values()))
     if not math.isfinite(chance):
         return Verdict("unknown", "No verdict", "The best never moved: there is nothing to judge.")
-    text = f"After {len(found.trials):,} trials the chance that the best beats luck is {100 * chance:.0f} %"
+    text = f"After {len(found.trials):,} trials the chance that the best beats luck is {math.floor(100 * chance)} %"
     head = "Beats luck" if chance >= _WORKED else "May be luck" if chance >= 0.5 else "Luck"
     level = "good" if chance >= _WORKED else "warning" if chance >= 0.5 else "bad"
     return Verdict(level, head, f"{text} (deflated Sharpe ratio).")

@@ -119,6 +119,7 @@ class Jobs:
         return self.shelf.strategy(setup.strategy), self.shelf.candles(setup.candles), costs
 
     def run(self, request: RunRequest, tell: Tell) -> RunAnswer:
+        from workstation.market.candle_quality import examine
         from workstation.research.bench.judging import period_returns, sharpe_of_period
         from workstation.research.bench.pictures import digest, packed, picture
         from workstation.research.metrics import drawdowns, period_ends
@@ -146,6 +147,9 @@ class Jobs:
             code=code_version(info),
             seconds=seconds,
             ratio=sharpe_of_period(period_returns(result.equity[period_ends(candles)])),
+            odd=candles.memo.get(
+                "odd", lambda: tuple(one.text for one in examine(candles).findings if one.kind != "closed_hours")
+            ),
         )
 
     def sweep(self, request: SweepRequest, tell: Tell, called_off: CalledOff) -> SweepAnswer:

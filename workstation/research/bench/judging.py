@@ -120,7 +120,9 @@ def luck(returns: Floats, trials: Sequence[float], trades: int) -> Verdict:
     tried = "one set of parameters" if len(trials) == 1 else f"{len(trials):,} sets of parameters"
     if not math.isfinite(chance):
         return Verdict("unknown", "No verdict", "The account never moved: there is nothing to judge.")
-    text = f"With {tried} tried, the chance that this beats luck is {100 * chance:.0f} % (deflated Sharpe ratio)."
+    text = (
+        f"With {tried} tried, the chance that this beats luck is {math.floor(100 * chance)} % (deflated Sharpe ratio)."
+    )
     if trades < _FEW_TRADES:
         return Verdict("warning", "Too few trades", f"{trades} trades are too few to tell skill from luck. {text}")
     if chance >= 0.95:

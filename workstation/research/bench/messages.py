@@ -156,6 +156,7 @@ class RunAnswer:
     code: str
     seconds: float
     ratio: float  # the Sharpe ratio of one period
+    odd: tuple[str, ...] = ()  # what is odd about the candles (gaps, jumps, bars that stand still), in sentences
 
 
 @dataclass(frozen=True, slots=True)
