@@ -314,6 +314,8 @@ class _Run:
             return
         applied = self.core.apply_order(report)
         order = applied.order
+        if isinstance(report, e.OrderCancelRejected) and order is not None and order.is_closed:
+            return  # it was filled while the cancel was on its way
         if order is None or applied.error:
             raise BacktestError(f"The simulated venue and the order manager disagree: {applied.error}.")
         if isinstance(report, e.OrderFilled):

@@ -25,6 +25,9 @@ from workstation.research.recorded_engine import RecordedEngine, Road
 from workstation.research.result import Result
 from workstation.research.tape import open_tape, pick, read_trades
 from workstation.strategies.contract import Strategy
+from workstation.strategies.exits import Exits
+from workstation.strategies.shipped.dca import Dca
+from workstation.strategies.shipped.grid import Grid
 from workstation.strategies.shipped.sma_cross import SmaCross
 
 SECOND = 1_000_000_000
@@ -203,6 +206,30 @@ def xrp(costs: Costs) -> RecordedEngine:
         pytest.skip(f"the recording {file} is not here")
     tape = read_trades(file, costs)
     return RecordedEngine(tape, tape.instrument, 60 * SECOND)
+
+
+LATE = Road(order=200 * MS, report=300 * MS, jitter=100 * MS, seed=4)
+
+
+@pytest.mark.parametrize("road", [Road(), LATE], ids=["at once", "late"])
+@pytest.mark.parametrize("name", ["signals", "grid", "dca"])
+def test_money_adds_up_whatever_crosses_on_the_way(name: str, road: Road) -> None:
+    """Stops that move, targets, safety orders; cancels that come after the fill."""
+    costs = Costs(fee=0.001)
+    strategy: Strategy
+    if name == "signals":
+        cross = SmaCross(fast=3, slow=9, direction="both")
+        cross.exits = Exits(stop=0.002, take_profit=0.003, trailing=0.002, trailing_offset=0.001, max_bars=20)
+        strategy = cross
+    else:
+        strategy = Grid(step=0.2, levels=3) if name == "grid" else Dca(profit=0.3, deviation=0.2)
+    on_trades = xrp(costs)
+    on_trades.road, on_trades.until = road, int(recorded("freqtrade_XRP-ETH_1m").time[250])
+    result = on_trades.run(strategy, costs)
+    assert len(result.trades) >= 2
+    assert result.equity[-1] == pytest.approx(costs.cash + result.trades.pnl.sum(), abs=1e-6)
+    if name == "signals":
+        assert {trade.tag for trade in result.rows()} >= {"stop", "target"}
 
 
 def test_signals_on_recorded_trades_decide_as_on_their_candles() -> None:
