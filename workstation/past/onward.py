@@ -67,7 +67,8 @@ class OnwardMarket:
         self._known = known
         self._history = history
         self._books = [_Book(one, Random(f"{seed}/book/{one.instrument.id}")) for one in known]
-        self._paths = [_path(one, start, Random(f"{seed}/{one.instrument.base}")) for one in known]
+        quiet = max((one.until for one in known), default=0)  # who did not trade until then stood still
+        self._paths = [_path(one, start, quiet, Random(f"{seed}/{one.instrument.base}")) for one in known]
         self._ready: list[MarketEvent] = []
         for book in self._books:
             self._ready += book.open(start)
@@ -110,7 +111,7 @@ class OnwardMarket:
         return self._history(instrument, interval, count)
 
 
-def _path(known: Known, start: int, random: Random) -> Iterator[_Point]:
+def _path(known: Known, start: int, quiet: int, random: Random) -> Iterator[_Point]:
     """Prices at their times, all after `start`; candles first."""
     ts, price, quarter = start, known.price, known.interval // 4
     for bar in known.bars:
@@ -122,6 +123,9 @@ def _path(known: Known, start: int, random: Random) -> Iterator[_Point]:
             if ts > start:
                 yield _Point(ts, price, bar.volume / 4)
     ts, moves, volume = max(ts, start), _liveliness(known), _mean([bar.volume for bar in known.bars]) / 4
+    while ts + _STEP < quiet:
+        ts += _STEP
+        yield _Point(ts, price, 0.0)
     while True:
         ts += _STEP
         price *= math.exp(random.gauss(0.0, moves))

@@ -58,7 +58,7 @@ class WhatIf:
         self._past = past
         self._path = path
         #: Up to where the prices are those of then; later ones are invented. UTC ns.
-        self.known_until = min((one.until for one in known), default=0)
+        self.known_until = max((one.until for one in known), default=0)
         self.priced = len(known)
 
     @property
