@@ -181,6 +181,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
             parser.add_argument("--json", action="store_true")
         case "doctor":
             parser.description = "What is wrong here, and how to mend it."
+            parser.add_argument("--venue", metavar="NAME", help="what a venue can do, and whether it answers")
     return parser
 
 
@@ -398,10 +399,15 @@ def _plugins(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from workstation.doctor import examine
-
     settings, paths = _settings(options)
-    findings = examine(settings, paths)
+    if options.venue:
+        from workstation.venue_doctor import examine_venue
+
+        findings = examine_venue(options.venue, settings, paths)
+    else:
+        from workstation.doctor import examine
+
+        findings = examine(settings, paths)
     for finding in findings:
         print(f"{'ok ' if finding.ok else 'BAD'}  {finding.text}")
     return 0 if all(finding.ok for finding in findings) else 1

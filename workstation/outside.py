@@ -280,9 +280,12 @@ class OutsideKill:
 
             return demo_desk(self._settings, self._paths, store=store)
         from workstation import real_desks
+        from workstation.real_keys import keys_of
 
-        make = real_desks.live_desk if self._mode == "live" else real_desks.paper_desk
-        return make(self._settings, self._paths, self._profile, store=store)
+        if self._mode == "paper":
+            return real_desks.paper_desk(self._settings, self._paths, self._profile, store=store)
+        credentials = keys_of(self._paths, must=False)  # what the environment's keys reach is stopped at least
+        return real_desks.live_desk(self._settings, self._paths, self._profile, credentials=credentials, store=store)
 
     async def _as_desk(self, engine: Engine) -> Report:
         self._tell(f"No {self._mode} desk runs: this process stops everything itself.")

@@ -14,11 +14,12 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.engine import Engine
 from workstation.market.data import MarketData
 from workstation.paths import Paths
+from workstation.real_keys import keys_of
 from workstation.settings import Settings, SettingsError
 from workstation.venues.ccxt.history import VenueHistory
 from workstation.venues.ccxt.listing import Listing, instruments_for, wanted_symbols
 from workstation.venues.ccxt.particulars import Particulars, particulars
-from workstation.venues.ccxt.settings import CredentialSource, VenueSettings, environment_credentials
+from workstation.venues.ccxt.settings import CredentialSource, VenueSettings
 from workstation.venues.ccxt.venue import CcxtVenue
 from workstation.venues.contract import Venue
 from workstation.venues.paper import PaperVenue
@@ -32,15 +33,16 @@ def live_desk(
     paths: Paths,
     profile: str | None = None,
     clock: Clock | None = None,
-    credentials: CredentialSource = environment_credentials,
+    credentials: CredentialSource | None = None,
     store: Path | None = None,
 ) -> Engine:
-    """The desk on the profile's real venues. `store` is another file in place of its own.
+    """The desk on the profile's real venues. `store` is another file in place of its own; keys come from the vault.
 
     Opens without a network: a venue that cannot be reached is DOWN and goes on trying. Blocks only where a venue's
     instruments are not known on this machine yet. Raises `SettingsError`, `StoreError` if another desk has the store.
     """
     clock = clock or LiveClock()
+    credentials = credentials or keys_of(paths)
     store = store or paths.store("live", profile)
     _release(store, paths)
     notices: list[str] = []

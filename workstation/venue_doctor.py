@@ -1,0 +1,132 @@
+"""`tws doctor --venue NAME`: what an exchange can do, what the desk does in its place, and whether it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from workstation.doctor import Finding
+from workstation.paths import Paths
+from workstation.real_keys import keys_of
+from workstation.settings import Settings, SettingsError
+from workstation.vault.file import VaultError
+from workstation.venues.ccxt import account
+from workstation.venues.ccxt.client import close_exchange, open_exchange
+from workstation.venues.ccxt.errors import translated
+from workstation.venues.ccxt.particulars import OFFERED, Particulars, particulars
+from workstation.venues.ccxt.settings import Credentials, VenueSettings
+from workstation.venues.contract import VenueError
+
+_PATIENCE = 15.0
+#: ccxt's word for a stream, and what the desk says of it.
+_STREAMS = (
+    ("watchOrderBook", "order books"),
+    ("watchTrades", "trades"),
+    ("watchOrders", "own orders"),
+    ("watchMyTrades", "own fills"),
+    ("watchBalance", "balances"),
+)
+
+
+def examine_venue(name: str, settings: Settings, paths: Paths) -> list[Finding]:
+    """What can be said of a venue of the config file, or of an exchange by ccxt's name; asks it where it can be
+    reached. Raises `SettingsError` for a name that is neither."""
+    known = {each.lower(): terms for each, terms in settings.venues.items()}
+    terms = known.get(name.lower())
+    if terms is None and name.lower() not in OFFERED:
+        offered = ", ".join(sorted({*known, *OFFERED}))
+        raise SettingsError(f"There is no venue {name!r}: the config file and the desk know {offered}.")
+    terms = terms or VenueSettings(exchange=name.lower())
+    facts = particulars(terms.exchange or name.lower())
+    try:
+        exchange = open_exchange(facts, terms, None)
+    except VenueError as error:
+        return [Finding(False, str(error))]
+    findings = [*_abilities(facts, exchange), *_rules(facts, terms)]
+    return [*findings, *asyncio.run(_asked(name, facts, terms, exchange, paths))]
+
+
+def _abilities(facts: Particulars, exchange: Any) -> list[Finding]:
+    has = exchange.has
+    streams = [words for method, words in _STREAMS if has.get(method)]
+    asked = [words for method, words in _STREAMS if not has.get(method)]
+    return [
+        Finding(True, f"{facts.title} streams {', '.join(streams) or 'nothing'}"),
+        *([Finding(True, f"{', '.join(asked)}: asked for again and again, there is no stream")] if asked else []),
+        Finding(True, f"amending: {'in place' if facts.amend else 'not there, cancel and enter a new order'}"),
+        Finding(True, "stops, take-profits, trails, OCO and brackets: kept by this desk, marked so on the screen"),
+    ]
+
+
+def _rules(facts: Particulars, terms: VenueSettings) -> list[Finding]:
+    cancel = {"symbol": "one call an instrument", "account": "one call"}.get(facts.cancel_all, "order by order")
+    dead_man = terms.dead_man_seconds > 0 and facts.dead_man > 0
+    found = [
+        Finding(True, f"cancelling everything: {cancel}"),
+        Finding(True, f"an order without an answer is found again by: {facts.lookup}, id {facts.ids}"),
+        Finding(
+            True,
+            f"dead man's switch: kept alive, {terms.dead_man_seconds:g} s"
+            if dead_man
+            else "dead man's switch: none, working orders stay there if this desk dies",
+        ),
+        Finding(
+            True, "the key's rights are asked for" if facts.rights else "the exchange does not tell a key's rights"
+        ),
+    ]
+    return [*found, Finding(True, "this is its test network")] if terms.sandbox else found
+
+
+async def _asked(name: str, facts: Particulars, terms: VenueSettings, exchange: Any, paths: Paths) -> list[Finding]:
+    """What the exchange answers; one plain sentence where there is no network."""
+    try:
+        start = time.perf_counter()
+        markets = await asyncio.wait_for(exchange.load_markets(), _PATIENCE)
+        took = time.perf_counter() - start
+        found = [Finding(True, f"it answers: {len(markets):,} markets in {took:.1f} s")]
+        found += await _clock(exchange)
+        found += await _key(name, facts, terms, paths)
+    except Exception as error:
+        late = isinstance(error, TimeoutError)
+        words = f"no answer in {_PATIENCE:.0f} s" if late else str(translated(error, facts.title, "the question"))
+        plain = f"{facts.title} cannot be asked from here: {words.rstrip('.')}. The demo desk needs no network"
+        return [Finding(False, plain)]
+    finally:
+        await close_exchange(exchange)
+    return found
+
+
+async def _clock(exchange: Any) -> list[Finding]:
+    if not exchange.has.get("fetchTime"):
+        return []
+    asked = time.time()
+    server = await asyncio.wait_for(exchange.fetch_time(), _PATIENCE)
+    drift = server / 1_000 - (asked + time.time()) / 2
+    good = abs(drift) < 1.0
+    return [Finding(good, f"its clock is {drift:+.2f} s from this machine's{'' if good else ': set the time here'}")]
+
+
+async def _key(name: str, facts: Particulars, terms: VenueSettings, paths: Paths) -> list[Finding]:
+    """Whether there is a key, whether it opens the account, and whether it may do too much."""
+    if terms.data_only:
+        return []
+    try:
+        credentials: Credentials | None = await asyncio.to_thread(lambda: keys_of(paths)(name))
+    except (VaultError, VenueError) as error:
+        return [Finding(False, str(error))]
+    if not credentials:
+        return [Finding(True, f"there is no API key: paper works without one, for live tws keys add {name.lower()}")]
+    exchange = open_exchange(facts, terms, credentials)
+    try:
+        await asyncio.wait_for(exchange.fetch_balance(), _PATIENCE)
+        allowed = await account.may_withdraw(exchange, facts.rights, facts.rights_path) if not terms.sandbox else None
+        account.refuse_withdrawal(facts.title, allowed)
+    except VenueError as error:
+        return [Finding(False, str(error))]
+    except Exception as error:
+        return [Finding(False, f"the API key does not open the account: {translated(error, facts.title, 'it')}")]
+    finally:
+        await close_exchange(exchange)
+    rights = "it may not withdraw" if allowed is False else "whether it may withdraw is not told: look at the exchange"
+    return [Finding(True, f"the API key opens the account; {rights}")]
