@@ -271,8 +271,7 @@ class PortfolioPane(PaintedPane):
         year = " a year" if measure.annual else ""
         left: list[Part] = [
             (f" {choice.name}", ink.strong), ("   return ", ink.dim), (percent(choice.expected * ry), ink.text),
-            (" a year   ", ink.dim), (f"{measure.code} ", ink.dim), (percent(choice.risk * rx), ink.text),
-            (year, ink.dim),
+            (" a year   risk ", ink.dim), (percent(choice.risk * rx), ink.text), (f" {measure.code}{year}", ink.dim),
             ("   ratio ", ink.dim), (number(self._ratio(choice.expected, choice.risk)), ink.text),
         ]  # fmt: skip
         right = session.busy or session.notice
@@ -282,10 +281,11 @@ class PortfolioPane(PaintedPane):
         return spread(left, [(f" {right} ", ink.dim)], width, ink.text)
 
     def _ratio(self, expected: float, risk: float) -> float:
-        """Of a year, where the risk is one that scales with the square root of time."""
+        """Of a year where the risk is one that scales with the square root of time, else of a period."""
         rx, ry = self._scale()
         rf = self.form["rf"] / 100 / ry
-        return (expected - rf) * ry / (risk * rx) if risk > 0 else float("nan")
+        times = ry / rx if MEASURES[self.form["risk"]].annual else 1.0
+        return (expected - rf) / risk * times if risk > 0 else float("nan")
 
     def _second(self, width: int) -> Line:
         """Risk before and after, and what must not be missed."""

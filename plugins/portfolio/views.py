@@ -326,6 +326,10 @@ def compared(found: Sequence[Compared], cost: float, busy: str, width: int, heig
     return lines[:height]
 
 
+#: What a corner or a line becomes where the joined branch goes on to the right.
+_BRANCH = {"┐": "┬", "┘": "┴", "│": "├"}
+
+
 def tree(allocation: Any, width: int, height: int, ink: Ink) -> list[Line]:
     """The dendrogram of a hierarchical method: assets that move together join far to the left."""
     if allocation is None or allocation.tree is None:
@@ -337,20 +341,22 @@ def tree(allocation: Any, width: int, height: int, ink: Ink) -> list[Line]:
         order = list(range(count))
     label = min(12, max(len(_short(name)) for name in allocation.assets))
     room = max(10, width - label - 12)
-    deepest = float(max(row[2] for row in links)) or 1.0
+    heights = [float(row[2]) for row in links]
+    nearest, furthest = min(heights), max(heights)
+    base = max(0.0, nearest - 0.25 * (furthest - nearest))  # what all have in common shows nothing
     places: dict[int, tuple[float, int]] = {leaf: (float(y), 0) for y, leaf in enumerate(order)}
     cells = [[" "] * (room + 1) for _ in range(count)]
     for number_, row in enumerate(links):
         (y1, x1), (y2, x2) = places[int(row[0])], places[int(row[1])]
-        x = max(1, round(float(row[2]) / deepest * room))
+        x = max(1, x1 + 1, x2 + 1, round((float(row[2]) - base) / max(furthest - base, 1e-12) * room))
+        x = min(x, room)
         for y, start in ((round(y1), x1), (round(y2), x2)):
-            for at in range(start, x):
-                if cells[y][at] == " ":
-                    cells[y][at] = "─"
+            cells[y][start] = _BRANCH.get(cells[y][start], "─")
+            for at in range(start + 1, x):
+                cells[y][at] = "─"
         low, high = sorted((round(y1), round(y2)))
         for y in range(low, high + 1):
-            was = cells[y][x]
-            cells[y][x] = "┐" if y == low else "┘" if y == high else "┤" if was in "─┤" else "│"
+            cells[y][x] = "┐" if y == low else "┘" if y == high else "│"
         places[count + number_] = ((y1 + y2) / 2, x)
     lines: list[Line] = []
     for y, leaf in enumerate(order[:height]):

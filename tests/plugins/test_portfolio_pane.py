@@ -305,6 +305,20 @@ async def test_a_portfolio_is_kept_and_taken_up_again_and_traded_by_its_name(tmp
         await until(desk, pilot, lambda: worked(pane) and pane.session.place == 1)
 
 
+async def test_a_hierarchical_method_shows_which_assets_cluster(tmp_path):
+    async with page(tmp_path) as (desk, pilot, pane):
+        pane.form.put("method", "hrp")
+        pane.session.refresh()
+        await until(desk, pilot, lambda: worked(pane) and pane.session.allocation.tree is not None)
+        pane._show_view("tree")
+        await desk.painted(pilot)
+        lines = [line for line in desk.screen_text().split("\n") if "─┐" in line or "─┴" in line or "─┘" in line]
+        assert len(lines) >= 5
+        named = [line.split("│")[1].split()[0] for line in lines]
+        order = [pane.session.allocation.assets[leaf].removesuffix("-USDT") for leaf in pane.session.allocation.order]
+        assert named == [name for name in order if name in named]
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_picture(snap_compare, tmp_path, size):
     desk = frozen(tmp_path)
