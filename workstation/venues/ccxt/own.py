@@ -91,16 +91,22 @@ class OwnOrders:
             found.ended = order.is_closed
             if order.venue_order_id:
                 found.venue_id = order.venue_order_id
-                self._by_venue_id[order.venue_order_id] = client_id
+                self._by_venue_id[self._place(order.instrument, order.venue_order_id)] = client_id
         return found
 
     def forget(self, client_id: ClientOrderId) -> None:
         self.tracks.pop(client_id, None)
 
+    def _place(self, instrument: InstrumentId | None, venue_id: str) -> str:
+        """The key of a venue's order id: on some venues (Binance) two markets give the same id to two orders."""
+        return f"{instrument}/{venue_id}" if self._per_symbol else venue_id
+
     def owner(self, structure: Mapping[str, Any]) -> ClientOrderId:
         """The client id of the order that a trade belongs to."""
         venue_id = str(structure.get("order") or "")
-        return self._by_venue_id.get(venue_id) or to_desk(wire_id_of(structure), venue_id, self._rule)
+        instrument = self._instrument_of(str(structure.get("symbol")))
+        found = self._by_venue_id.get(self._place(instrument.id if instrument else None, venue_id))
+        return found or to_desk(wire_id_of(structure), venue_id, self._rule)
 
     # What ccxt gives.
 
@@ -109,8 +115,9 @@ class OwnOrders:
         instrument = self._instrument_of(str(structure.get("symbol")))
         venue_id = str(structure.get("id") or "")
         client_id = to_desk(wire_id_of(structure), venue_id, self._rule)
-        if client_id.startswith(EXTERNAL) and venue_id in self._by_venue_id:  # an answer that names no client id
-            client_id = self._by_venue_id[venue_id]
+        if client_id.startswith(EXTERNAL):  # an answer that names no client id
+            place = self._place(instrument.id if instrument else None, venue_id)
+            client_id = self._by_venue_id.get(place, client_id)
         track = self.track(client_id)
         if track is not None and venue_id:
             self._bind(track, venue_id)
@@ -144,7 +151,7 @@ class OwnOrders:
             return None
         if track is None:
             if client_id.startswith(EXTERNAL) and venue_id:
-                self._waiting.setdefault(venue_id, []).append(structure)
+                self._waiting.setdefault(self._place(instrument.id, venue_id), []).append(structure)
             return fill
         if venue_id:
             self._bind(track, venue_id)
@@ -172,8 +179,8 @@ class OwnOrders:
     def _bind(self, track: Track, venue_id: str) -> None:
         if track.venue_id != venue_id:
             track.venue_id = venue_id
-            self._by_venue_id[venue_id] = track.client_id
-        for structure in self._waiting.pop(venue_id, ()):
+            self._by_venue_id[self._place(track.instrument, venue_id)] = track.client_id
+        for structure in self._waiting.pop(self._place(track.instrument, venue_id), ()):
             self.on_trade(structure)
 
     def _accept(self, track: Track) -> None:
