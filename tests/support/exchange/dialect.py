@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,9 +39,12 @@ class Wire:
 
     @cached_property
     def params(self) -> dict[str, str]:
-        """Those of the query and of a form body."""
+        """Those of the query and of a body, be it a form or JSON."""
         pairs = parse_qsl(self.query, keep_blank_values=True)
-        if self.body and not self.body.startswith(("{", "[")):
+        if self.body.startswith("{"):
+            with contextlib.suppress(ValueError):
+                pairs += [(name, str(value)) for name, value in json.loads(self.body).items()]
+        elif self.body:
             pairs += parse_qsl(self.body, keep_blank_values=True)
         return dict(pairs)
 
