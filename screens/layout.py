@@ -211,11 +211,11 @@ BLOTTER = Page(
             column(
                 ("3fr", tabs("orders:2")),
                 ("2fr", tabs("positions:2")),
-                ("2fr", tabs("log:2", "alerts")),
+                ("2fr", tabs("log:2", "alerts", "opportunities")),
             ),
         ),
-        (0, 16, column(("3fr", tabs("orders:2")), ("2fr", tabs("positions:2", "log:2", "alerts")))),
-        (0, 0, tabs("orders:2", "positions:2", "log:2", "alerts")),
+        (0, 16, column(("3fr", tabs("orders:2")), ("2fr", tabs("positions:2", "log:2", "alerts", "opportunities")))),
+        (0, 0, tabs("orders:2", "positions:2", "log:2", "alerts", "opportunities")),
     ),
 )
 RISK = Page(

@@ -1,0 +1,46 @@
+"""The opportunities pane on the frozen desk: crosses between its venues, one book, funding; and its pictures."""
+
+from __future__ import annotations
+
+import pytest
+from trading_scene import Scene, scene
+
+from plugins.opportunities import OpportunitiesPane
+
+SIZES = [(160, 48), (80, 24)]
+
+
+def text(desk) -> str:
+    pane = desk.app.workspace.panes["opportunities"]
+    return "\n".join(pane.row_text(y) for y in range(pane.height))
+
+
+async def test_every_kind_by_its_key(tmp_path):
+    async with scene(tmp_path, OpportunitiesPane, traded=False) as (desk, pilot):
+        pane = desk.app.workspace.panes["opportunities"]
+        listed = {(one.base, one.quote, one.contract) for one in desk.engine.instruments() if one.venue == "ORBIT"}
+        shared = any((one.base, one.quote, one.contract) in listed for one in desk.engine.instruments()
+                     if one.venue == "NOVA")  # fmt: skip
+        assert ("buy NOVA" in text(desk)) == shared
+        await pilot.press("v")
+        await desk.painted(pilot)
+        assert f"buy at {desk.app.desk.selected}" in text(desk)
+        assert "sell at " in text(desk)
+        await pilot.press("v")
+        await desk.painted(pilot)
+        assert "No venue of this desk lists three spot markets" in text(desk)
+        await pilot.press("v")
+        await desk.painted(pilot)
+        assert pane.view == "funding"
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_picture_of_the_one_book(snap_compare, tmp_path, size):
+    desk = Scene(tmp_path, [OpportunitiesPane])
+
+    async def before(pilot) -> None:
+        await desk.ready(pilot)
+        await pilot.press("v")
+        await desk.painted(pilot)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=before)
