@@ -81,6 +81,8 @@ class ActionTable:
             keys = []
             for key in map(canonical, action.keys):
                 other = self._rival(own, key) or self._keys.get((DESK, key))
+                if other is not None and action.yields and not other.exists:
+                    other = None  # the desk's action has nothing to do here
                 if other is None:
                     keys.append(key)
                 elif not action.yields:

@@ -303,6 +303,7 @@ class Study(Session):
 
     async def _report(self, request: ReportRequest, done: Callable[[str], None]) -> None:
         done(await self.engine.bench.ask(request))
+        asyncio.get_running_loop().call_soon(self._judge_soon)  # the judgement may have given way to it
 
     def progress(self) -> str:
         """The long work in a few words, with what is left of it."""

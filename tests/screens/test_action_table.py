@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from screens.actions import DESK, DESK_ACTIONS, EVERYWHERE, REPLAY_ACTIONS, Action, ActionTable, page_actions
@@ -132,3 +134,15 @@ def test_nothing_takes_a_key_from_the_kill_switch():
         assert built.get("kill").keys
         assert all(built.for_key(key, EVERYWHERE).name == "kill" for key in built.get("kill").keys)
     assert built.for_key("f9", EVERYWHERE).name == "kill"
+
+
+def test_a_pane_has_a_key_that_the_desk_wants_only_elsewhere() -> None:
+    plot = Action("plot", "Plot", "Draws.", ("p",), yields=True)
+    pause = Action("replay_pause", "Pause", "Pauses.", ("p",))
+    on_replay, on_demo = ActionTable([pause]), ActionTable([replace(pause, exists=False)])
+    assert on_replay.add_pane("backtest", [plot]) == [], "it yields without a word"
+    assert on_replay.for_key("p", "backtest") is None
+    assert on_demo.add_pane("backtest", [plot]) == []
+    found = on_demo.for_key("p", "backtest")
+    assert found is not None
+    assert found.name == "backtest.plot"

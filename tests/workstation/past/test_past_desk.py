@@ -161,3 +161,25 @@ async def test_versions_of_the_past_are_never_those_of_the_present(tmp_path: Pat
         past.go(1)
         assert past.orders_version not in (before, desk.engine.orders_version)
         assert past.orders_version < 0
+
+
+async def test_runs_of_strategies_are_shown_as_they_were_and_none_is_started_from_there(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        runner = desk.engine.strategies
+        run = await runner.start("sma_cross", BTC, capital=Decimal(5_000))
+        await desk.run(2)
+        await runner.stop(run.run_id)
+        past = await open_past(desk.engine, desk.engine.sessions()[-1])
+        states = []
+        for step in range(past.timeline.count + 1):
+            past.go(step)
+            found = [view.run.state.value for view in past.strategies.runs()]
+            if found and found != states[-1:]:
+                states += found
+        assert states == ["running", "stopped"]
+        past.go(0)
+        assert past.strategies.runs() == []
+        with pytest.raises(Refused, match="the past"):
+            await past.strategies.start("sma_cross", BTC, capital=Decimal(5_000))
+        with pytest.raises(Refused, match="the past"):
+            await past.strategies.close_out(run.run_id)
