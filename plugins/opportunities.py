@@ -38,6 +38,24 @@ class Depth(msgspec.Struct, frozen=True):
 type Row = Cross | Triangle | Carry | Depth
 
 
+def _columns(edge: str, size: str, profit: str) -> tuple[Column, ...]:
+    return (
+        Column("what", "What", 40, keep=12, flex=True),
+        Column("edge", edge, 11, right=True, keep=11),
+        Column("size", size, 14, right=True, keep=6),
+        Column("profit", profit, 16, right=True, keep=8),
+        Column("note", "", 18, keep=4),
+    )
+
+
+_COLUMNS = {
+    "crosses": _columns("After fees", "Size", "Profit"),
+    "one book": _columns("Price", "Size", "After the fee"),
+    "triangles": _columns("After fees", "Size", "Profit"),
+    "funding": _columns("A year", "Paid", "Against spot"),
+}
+
+
 class OpportunitiesPane(TablePane[Row]):
     """One line an opportunity, the best first; what loses is shown too, so that one sees how far it is away."""
 
@@ -47,13 +65,7 @@ class OpportunitiesPane(TablePane[Row]):
     FOLLOWS = False
     PACE = 4
     LEAST = (40, 4)
-    COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column("what", "What", 40, keep=12, flex=True),
-        Column("edge", "After fees", 11, right=True, keep=11),
-        Column("size", "Size", 14, right=True, keep=6),
-        Column("profit", "Profit", 13, right=True, keep=8),
-        Column("note", "", 16, keep=4),
-    )
+    COLUMNS: ClassVar[tuple[Column, ...]] = _COLUMNS["crosses"]
     ACTIONS = (
         Action("view", "Crosses, one book, triangles, funding", "Shows the next kind.", ("v",), footer=80,
                short="Kind", group="View"),
@@ -68,6 +80,7 @@ class OpportunitiesPane(TablePane[Row]):
         self._rows: Sequence[Row] = ()
         self._key: Hashable = None
         self._now = 0
+        self.COLUMNS = _COLUMNS[self.view]  # type: ignore[misc]  # each view has its own titles
 
     @property
     def view(self) -> str:
@@ -124,7 +137,7 @@ class OpportunitiesPane(TablePane[Row]):
             case "size":
                 return plain(row.level.quantity), colour
             case "profit":
-                return f"net {row.level.net:.{instrument.price_places}f}", ink.strong
+                return shown(f"{row.level.net:,.{instrument.price_places}f}"), ink.strong
             case _:
                 return f"{plain(row.up_to)} in all", ink.dim
 
@@ -168,7 +181,7 @@ class OpportunitiesPane(TablePane[Row]):
                 left = "" if row.next_funding is None else span(max(0, row.next_funding - self._now))
                 return (f"in {left}" if left else "–"), ink.dim
             case "profit":
-                return ("–", ink.dim) if row.basis is None else (f"basis {_points(row.basis)}", ink.signed(row.basis))
+                return ("–", ink.dim) if row.basis is None else (_points(row.basis), ink.signed(row.basis))
             case _:
                 return (row.spot or "").rpartition(":")[2], ink.dim
 
@@ -235,8 +248,11 @@ class OpportunitiesPane(TablePane[Row]):
 
     def action_view(self) -> None:
         self.settings["view"] = _VIEWS[(_VIEWS.index(self.view) + 1) % len(_VIEWS)]
+        self.COLUMNS = _COLUMNS[self.view]  # type: ignore[misc]
         self.save_settings()
-        self._key = None
+        self.move_to(0)
+        self.resized()
+        self.invalidate()
 
     def action_select(self) -> None:
         match self.selected_row:
