@@ -58,8 +58,9 @@ def _class(where: str, name: str) -> type[Any]:
     with _lock:
         package = _thin(where)
         module = importlib.import_module(f"{where}.{name}")
-        if isinstance(package.__dict__.get(name), ModuleType):
-            package.__dict__[name] = getattr(module, name)  # in ccxt the name is the class, not its module
+        for each, value in list(package.__dict__.items()):  # what it inherits from has come with it
+            if isinstance(value, ModuleType) and isinstance(value.__dict__.get(each), type):
+                package.__dict__[each] = value.__dict__[each]  # in ccxt the name is the class, not its module
         found: type[Any] = getattr(module, name)
         return found
 

@@ -272,6 +272,21 @@ def test_one_exchange_is_loaded_and_the_rest_only_when_it_is_asked_for() -> None
     assert done.stdout.split() == ["3", "False", "binance", "kraken"]
 
 
+def test_one_exchange_with_streams_is_loaded_without_the_hundred_others() -> None:
+    code = (
+        "import sys; from workstation.history.ccxt_class import exchange_class, pro_class;"
+        "pro_class('binanceusdm'); exchange_class('binanceusdm');"
+        "parts = [name.split('.') for name in sys.modules if name.startswith('ccxt.')];"
+        "found = {part[-1] for part in parts if part[1] in ('pro', 'async_support') and len(part) == 3};"
+        "print(sorted(found - {'base'}), 'ccxt.kraken' in sys.modules);"
+        "import ccxt.pro; print(ccxt.pro.kraken.__name__, ccxt.NetworkError.__name__, ccxt.async_support.okx.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded, later = done.stdout.splitlines()
+    assert loaded == "['binance', 'binanceusdm'] False"
+    assert later.split() == ["kraken", "NetworkError", "okx"]
+
+
 def test_exchanges_are_known_by_name_only() -> None:
     assert {"binance", "kraken", "binanceusdm"} <= set(exchange_names())
     for wrong in ("base", "os", "../x", "async_support", "Exchange"):

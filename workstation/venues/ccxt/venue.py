@@ -23,8 +23,8 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderType, Side, TimeInForce
-from workstation.venues.ccxt import account, link
-from workstation.venues.ccxt.errors import is_limit, not_found, translated
+from workstation.venues.ccxt import account, cancels, link
+from workstation.venues.ccxt.errors import is_limit, translated
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import external_id, to_wire
 from workstation.venues.ccxt.lookup import find_order
@@ -366,48 +366,8 @@ class CcxtVenue:
 
     async def cancel_all(self, instrument: InstrumentId | None = None) -> None:
         """By the venue's own call where it has one, else each order by itself, side by side; before all that waits."""
-        exchange = self.up()
         with urgent(Urgency.KILL):
-            if self.facts.cancel_all == "account" and instrument is None:
-                await self.ask("the cancel of all orders", account.cancel_account(self, exchange), Urgency.KILL)
-                return
-            orders = await self.open_orders()
-            wanted = [order for order in orders if instrument in (None, order.instrument)]
-            if self.facts.cancel_all:
-                names = sorted({self.symbols[order.instrument] for order in wanted})
-                if self.facts.cancel_all == "symbol" or instrument is not None:
-                    await asyncio.gather(*(self._cancel_symbol(exchange, symbol) for symbol in names))
-                    return
-            await asyncio.gather(*(self._cancel_shown(order) for order in wanted))
-
-    async def _cancel_symbol(self, exchange: Any, symbol: str) -> None:
-        if self.facts.ccxt == "kraken":  # its own call knows no instrument
-            here = [order for order in await self.open_orders() if self.symbols[order.instrument] == symbol]
-            await asyncio.gather(*(self._cancel_shown(order) for order in here))
-            return
-        try:
-            answers = await exchange.cancel_all_orders(symbol)
-        except Exception as error:
-            self.note_limit(error)
-            if not_found(error):  # they ended meanwhile
-                return
-            raise translated(error, self.name, f"the cancel of all orders of {symbol}") from error
-        for answer in answers if isinstance(answers, list) else ():
-            if isinstance(answer, dict) and answer.get("id") and answer.get("symbol"):
-                self.own.on_order(answer)
-
-    async def _cancel_shown(self, shown: VenueOrder) -> None:
-        """Cancel an order that the venue has shown; one that is gone meanwhile is none to worry about."""
-        exchange, symbol = self.up(), self.symbols[shown.instrument]
-        try:
-            answer = await exchange.cancel_order(shown.venue_order_id, symbol)
-        except Exception as error:
-            self.note_limit(error)
-            if not not_found(error):
-                raise translated(error, self.name, "the cancel") from error
-            answer = None
-        if not external_id(shown.client_id):
-            self.took(shown.client_id, answer)
+            await cancels.cancel_all(self, self.up(), instrument)
 
     # Questions.
 
@@ -501,26 +461,21 @@ class CcxtVenue:
         return await self.ask("the funding payments", account.entries(self, self.up(), ts))
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
-        exchange, symbol = self.up(), self._symbol(instrument)
-        await self.ask("the change of leverage", exchange.set_leverage(int(leverage), symbol), Urgency.ORDER)
-        if self.on_entry is not None:
-            entry_id = f"leverage-{instrument}-{self.clock.now()}"
-            self.on_entry(
-                e.LeverageChanged(
-                    ts=self.clock.now(), venue=self.name, entry_id=entry_id, instrument=instrument, leverage=leverage
-                )
-            )
+        symbol = self._symbol(instrument)
+        await self.ask("the change of leverage", self.up().set_leverage(int(leverage), symbol), Urgency.ORDER)
+        self._booked(e.LeverageChanged, "leverage", instrument, leverage=leverage)
 
     async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None:
-        exchange, symbol = self.up(), self._symbol(instrument)
-        await self.ask("the change of margin mode", exchange.set_margin_mode(str(mode), symbol), Urgency.ORDER)
+        symbol = self._symbol(instrument)
+        await self.ask("the change of margin mode", self.up().set_margin_mode(str(mode), symbol), Urgency.ORDER)
+        self._booked(e.MarginModeChanged, "margin", instrument, mode=mode)
+
+    def _booked(self, kind: Callable[..., e.VenueEntry], word: str, instrument: InstrumentId, **terms: Any) -> None:
+        """Tell of a change that the venue has made: it has no id of its own there."""
         if self.on_entry is not None:
-            entry_id = f"margin-{instrument}-{self.clock.now()}"
-            self.on_entry(
-                e.MarginModeChanged(
-                    ts=self.clock.now(), venue=self.name, entry_id=entry_id, instrument=instrument, mode=mode
-                )
-            )
+            now = self.clock.now()
+            entry_id = f"{word}-{instrument}-{now}"
+            self.on_entry(kind(ts=now, venue=self.name, entry_id=entry_id, instrument=instrument, **terms))
 
     # From the watchdog's thread.
 
