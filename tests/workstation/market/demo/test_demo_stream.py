@@ -13,7 +13,7 @@ from workstation.clock import SECOND
 from workstation.domain.market import BookDelta, BookSnapshot, MarketEvent, MarkPrice, Trade
 from workstation.market.book import OrderBook
 from workstation.market.demo import DemoMarket
-from workstation.market.demo.listings import LEAST_PRICES
+from workstation.market.demo.listings import LEAST_PRICES, MINORS
 from workstation.market.source import SeekError
 
 START = 1_760_000_000_000_000_000 + 17 * SECOND + 123
@@ -41,11 +41,13 @@ def follow(events: Iterable[MarketEvent]) -> dict[str, OrderBook]:
     return books
 
 
-def test_two_venues_list_three_coins_and_a_perpetual():
+def test_two_venues_list_three_coins_and_a_perpetual_and_one_of_them_ten_assets():
     market = DemoMarket(1, START)
     listed = {instrument.id for instrument in market.instruments}
     symbols = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "BTC-USDT-PERP")
-    assert listed == {f"{venue}:{symbol}" for venue in ("NOVA", "ORCA") for symbol in symbols}
+    both = {f"{venue}:{symbol}" for venue in ("NOVA", "ORCA") for symbol in symbols}
+    assert listed == both | {f"NOVA:{asset}-USDT" for asset in MINORS}
+    assert sum(i.is_spot for i in market.instruments if i.venue == "NOVA") == 10
     perpetual = next(i for i in market.instruments if i.id == "NOVA:BTC-USDT-PERP")
     assert not perpetual.is_spot
     assert perpetual.leverage == 10
