@@ -85,6 +85,30 @@ def test_weights_of_every_other_measure(method: str, risk: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("method", ["max_ratio", "min_risk"])
+@pytest.mark.parametrize("risk", ["EM", "ESM", "KT", "SKT"])
+def test_weights_of_fourth_moments_on_a_small_table(method: str, risk: str) -> None:
+    """Fourth moments. Their semi kurtosis is bounded from those of single assets, so ours, which
+    is the portfolio's own, may only be better."""
+    _, rp = libraries()
+    whole = recorded_universe()
+    table = whole.rows(len(whole) - 201, len(whole)).take(whole.assets[:6])
+    known = rp.Portfolio(returns=frame()[list(table.assets)].iloc[-200:])
+    known.assets_stats(method_kurt="hist" if risk in ("KT", "SKT") else None)
+    weights = known.optimization(rm=risk, obj=CLASSIC[method]).to_numpy().ravel()
+    ours = allocate(table, Problem(method=method, risk=risk))
+    if risk != "SKT":
+        np.testing.assert_allclose(ours.values, weights, atol=1e-4)
+        return
+    theirs_risk = risk_of("SKT", table.returns @ weights)
+    theirs_return = float(table.returns.mean(axis=0) @ weights)
+    if method == "min_risk":
+        assert ours.risk_value <= theirs_risk + 1e-9
+    else:
+        assert ours.sharpe >= theirs_return / theirs_risk - 1e-6
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("risk", [m for m in MEASURES if m not in ("SKT",)])
 def test_what_a_measure_is(risk: str) -> None:
     _, rp = libraries()
