@@ -29,6 +29,8 @@ type Part = tuple[str, Style]
 _STALL_SHOWN = 60 * SECOND
 #: Difference (ns) between a venue's clock and ours that the status bar shows.
 _DRIFT_SHOWN = SECOND
+#: Letters that a longer title of a page is cut to where all titles together are too long.
+_SHORT = 4
 type _PageText = tuple[int, list[Part]]
 
 
@@ -114,6 +116,13 @@ class StatusBar(_Bar):
             used = sum(_length(group) + 2 for group in groups if group) + _length(clock)
             return used + sum(_length(text) for _, text in pages) + bool(pages) > room
 
+        if pages and full():  # the beginnings of the titles are worth more than zone, words and currency
+            whole, pages = (pages, groups, clock), self._short_pages()
+            if full():
+                groups, clock = list(groups), clock[:1]
+                groups[stall], groups[money_at] = self._stall(False), groups[money_at][:2]
+            if full():
+                pages, groups, clock = whole
         while narrower and full():
             pages = narrower.pop(0)
         if full():
@@ -189,17 +198,24 @@ class StatusBar(_Bar):
 
     def _pages(self) -> tuple[list[_PageText], list[list[_PageText]]]:
         """The pages by number and title, and what may stand there instead: numbers alone, the page that shows."""
-        titles, shown = self.pages()
-        ink = self.ink
+        titles, here = self.pages()
+        full = [self._page(index, title) for index, title in enumerate(titles)]
+        numbers = [self._page(index, title if index == here else "") for index, title in enumerate(titles)]
+        return ([] if len(titles) < 2 else full), ([numbers, [full[here]], []] if len(titles) > 1 else [])
 
-        def text(index: int, title: str) -> _PageText:
-            here = index == shown
-            number = (f" {index + 1} ", (ink.accent + Style(bold=True)) if here else ink.dim)
-            return index, [number, *([(f"{title} ", ink.strong if here else ink.dim)] if title else [])]
+    def _short_pages(self) -> list[_PageText]:
+        """The title of the page that shows and the beginnings of the others, close together."""
+        titles, here = self.pages()
 
-        full = [text(index, title) for index, title in enumerate(titles)]
-        numbers = [text(index, title if index == shown else "") for index, title in enumerate(titles)]
-        return ([] if len(titles) < 2 else full), ([numbers, [full[shown]], []] if len(titles) > 1 else [])
+        def short(index: int, title: str) -> str:
+            return title if index == here or len(title) <= _SHORT + 1 else title[:_SHORT].rstrip()
+
+        return [self._page(index, short(index, title), before="") for index, title in enumerate(titles)]
+
+    def _page(self, index: int, title: str, before: str = " ") -> _PageText:
+        ink, here = self.ink, index == self.pages()[1]
+        number = (f"{before}{index + 1} ", (ink.accent + Style(bold=True)) if here else ink.dim)
+        return index, [number, *([(f"{title} ", ink.strong if here else ink.dim)] if title else [])]
 
     def on_click(self, event: events.Click) -> None:
         for page, (start, end) in self.page_spans.items():

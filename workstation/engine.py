@@ -67,6 +67,8 @@ if TYPE_CHECKING:
 
 #: The setting of the store in which the alerts stand.
 _ALERTS = "alerts"
+#: Events of the journal between which, when the desk opens, screens and keys get their turn: some ten milliseconds.
+_FOLDED_AT_ONCE = 256
 
 
 class Engine(DeskCommands):
@@ -128,6 +130,7 @@ class Engine(DeskCommands):
         # so what a sale realises, depends on the order of fills.
         self._early: dict[str, deque[OrderEvent | VenueEntry]] = {name: deque() for name in self.venues}
         self._early_kill: tuple[str, bool, str] | None = None
+        self._early_halt: TradingStateChanged | None = None
         self._early_stored: Future[None] = Future()
         self._opening: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -286,9 +289,9 @@ class Engine(DeskCommands):
         store.on_failure = _elsewhere(loop, self._store_failed)
         store.on_refused = _elsewhere(loop, lambda sentence: self.log.error("store", sentence))
         journal = await asyncio.to_thread(lambda: list(store.journal()))
+        await self._fold(journal)
         self._store = store
         early_kill, self._early_kill = self._early_kill, None
-        self.core.fold(journal)
         self._rebalance_runner.folded()
         self.journal = journal
         self.opened_at = self.clock.now()
@@ -322,6 +325,16 @@ class Engine(DeskCommands):
         if self.trading_state is not TradingState.ACTIVE:
             self.log.warning("desk", f"The desk is {self.trading_state.upper()}: {self.state_reason}.")
         self.log.info("desk", f"Ready: {len(self.open_orders())} working orders, {len(self.positions())} positions.")
+
+    async def _fold(self, journal: Sequence[OrderEvent | AccountEvent]) -> None:
+        """Fold in slices between which the loop breathes: a long journal takes seconds. A kill that is pressed
+        meanwhile shows HALTED whatever the journal says of older days; `_open` carries it out."""
+        for start in range(0, len(journal), _FOLDED_AT_ONCE):
+            if start:
+                if self._early_halt is not None:
+                    self.core.state_change = self._early_halt
+                await asyncio.sleep(0)
+            self.core.fold(journal[start : start + _FOLDED_AT_ONCE])
 
     async def close(self) -> None:
         """Let commands under way end, disconnect, and close the store. Working orders stay at their venues."""
@@ -502,8 +515,10 @@ class Engine(DeskCommands):
 
     def _press(self, reason: str, flatten: bool, kill_id: str = "") -> Future[None]:
         if self._store is None:  # the store opens this instant: halted in memory now, the rest as soon as it is open
-            halted = TradingStateChanged(ts=self.clock.now(), state=TradingState.HALTED, reason=reason, by="kill")
-            self.core.apply_account(halted)
+            self._early_halt = TradingStateChanged(
+                ts=self.clock.now(), state=TradingState.HALTED, reason=reason, by="kill"
+            )
+            self.core.state_change = self._early_halt
             if self._early_kill is not None:
                 reason, before, kill_id = self._early_kill
                 flatten = flatten or before

@@ -336,6 +336,22 @@ async def test_the_status_bar_shows_the_pages_and_takes_a_click_on_one(open_desk
         assert "1  2  3 Chart  4 " in status.row_text(0), "short of room, only the page that shows has its title"
 
 
+async def test_of_many_pages_the_status_bar_shows_the_beginnings_at_160_columns(open_desk):
+    titles = ["Trade", "Books", "Chart", "Blotter", "Risk", "Journal", "Backtest", "Strategies", "Portfolio"]
+    async with open_desk() as (desk, pilot):
+        status = desk.app.desk_screen.status
+        went = []
+        status.pages, status.show_page = lambda: (titles, 0), went.append
+        await pilot.resize_terminal(160, 47)
+        await desk.painted(pilot)
+        row = status.row_text(0)
+        assert "1 Trade 2 Books 3 Chart 4 Blot 5 Risk 6 Jour 7 Back 8 Stra 9 Port " in row
+        assert "Equity 200,000.00" in row
+        assert "● NOVA 0.0s" in row
+        await pilot.click(type(status), offset=(row.index("Port") + 1, 0))
+        assert went == [8]
+
+
 async def test_a_command_line_opened_again_at_once_keeps_the_focus(open_desk):
     """The word that it was hidden comes when it is on the screen again."""
     async with open_desk() as (desk, pilot):
