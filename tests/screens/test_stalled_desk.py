@@ -20,23 +20,24 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_keys_of_a_stall_trade_nothing_and_a_kill_from_outside_needs_no_loop(desk: Desk) -> None:
     terminal = desk.terminal
-    terminal.type(":buy 0.01 at -0.5%\r")
-    terminal.wait_for(lambda: desk.orders() == 1)
-    terminal.type("B")  # at the ask: the ladder has the focus and its keys trade
-    terminal.wait_for(lambda: desk.orders() == 2)
+    desk.trade(":buy 0.01 at -0.5%\r")
+    desk.trade("B")  # at the ask: the ladder has the focus and its keys trade
+    assert desk.orders() == 2
+    dropped = desk.dropped()
 
-    desk.block(2.0)
+    desk.block(2.0, held=True)
     terminal.type("BSb\r:buy 0.02 at -0.5%\rB")
     assert not desk.woke, "typed while the desk stood still"
-    terminal.wait_for(lambda: desk.logged("was dropped: it was pressed while the desk stood still"))
+    desk.release()
+    terminal.wait_for(lambda: desk.dropped() > dropped)
     terminal.wait_for(lambda: desk.logged("The desk stood still for"))
-    assert desk.logged("sleeping.py line"), "the log says where the loop stood"
+    terminal.wait_for(lambda: desk.logged("sleeping.py line"))  # the log says where the loop stood
     assert desk.orders() == 2
     terminal.wait_for(lambda: b"stood still" in terminal.written)
     terminal.type("\x1b")
     terminal.wait_for(lambda: not (desk.home / "block").exists())
 
-    desk.block(6.0)
+    desk.block(2.0, held=True)
     terminal.type("BS")
     kill = subprocess.Popen(
         [*TWS, "kill", "--flatten"], env=desk.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -47,6 +48,7 @@ def test_keys_of_a_stall_trade_nothing_and_a_kill_from_outside_needs_no_loop(des
     states = [event.state for event in desk.journal() if isinstance(event, e.TradingStateChanged)]
     assert states[-1] is e.TradingState.HALTED
     assert not desk.woke, "HALTED is durable while the loop is still blocked"
+    desk.release()
     receipt = kill.communicate(timeout=60)[0].splitlines()[-1]
     assert kill.returncode == 0, receipt
     assert "1 working order gone; 1 position closed" in receipt

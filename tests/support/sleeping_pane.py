@@ -1,4 +1,5 @@
-"""A drop-in pane that blocks the event loop on demand: for as many seconds as the file `block` in TWS_HOME says.
+"""A drop-in pane that blocks the event loop on demand: for at least as many seconds as the file `block` in TWS_HOME
+says, and until the file `release` is there (a loaded machine does what a test does meanwhile as slowly as it likes).
 
 The file `blocked` appears when it begins, `woke` when it has ended.
 """
@@ -33,5 +34,7 @@ class SleepingPane(Pane):
                 continue
             (HOME / "block").unlink()
             (HOME / "blocked").touch()
-            time.sleep(seconds)  # noqa: ASYNC251 - the fault itself
+            began = time.monotonic()
+            while time.monotonic() < began + seconds or not (HOME / "release").exists():
+                time.sleep(0.02)  # noqa: ASYNC251 - the fault itself
             (HOME / "woke").touch()

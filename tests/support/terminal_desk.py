@@ -40,12 +40,31 @@ class Desk:
     def orders(self) -> int:
         return sum(isinstance(event, e.OrderInitialized) for event in self.journal())
 
-    def block(self, seconds: float) -> None:
+    def dropped(self) -> int:
+        """How many keys the log says were dropped because the desk stood still."""
+        return sum("was dropped: it was pressed while" in entry.message for entry in reader.log(self.store, 10_000))
+
+    def trade(self, keys: str) -> None:
+        """Type what makes one order; typed again where the machine's own load made the desk stand still."""
+        orders = self.orders() + 1
+        while self.orders() < orders:
+            dropped = self.dropped()
+            self.terminal.type(keys)
+            self.terminal.wait_for(lambda seen=dropped: self.orders() >= orders or self.dropped() > seen)
+
+    def block(self, seconds: float, held: bool = False) -> None:
+        """The loop stands still from here for so long; `held`: at least so long, until `release`."""
+        (self.home / "release").unlink(missing_ok=True)
+        if not held:
+            self.release()
         (self.home / "woke").unlink(missing_ok=True)
         (self.home / "blocked").unlink(missing_ok=True)
         (self.home / "block.new").write_text(str(seconds))
         (self.home / "block.new").rename(self.home / "block")
         self.terminal.wait_for((self.home / "blocked").exists)
+
+    def release(self) -> None:
+        (self.home / "release").touch()
 
     @property
     def woke(self) -> bool:
