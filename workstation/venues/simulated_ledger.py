@@ -169,7 +169,10 @@ class SqliteLedger:
                 self._db.close()
                 raise
         except (sqlite3.Error, OSError) as error:
-            raise LedgerError(f"The simulated venue's ledger {path} cannot be opened: {error}.") from error
+            said = str(error)
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                said = "another running desk has it; close that one first, or start this one with another TWS_HOME"
+            raise LedgerError(f"The simulated venue's ledger {path} cannot be opened: {said}.") from error
 
     def _prepare(self) -> int:
         db = self._db

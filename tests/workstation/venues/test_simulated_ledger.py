@@ -230,7 +230,7 @@ def test_a_ledger_that_cannot_be_opened_is_a_sentence_and_stays_as_it_is(tmp_pat
 
     taken = tmp_path / "taken.sqlite"
     holder = SqliteLedger(taken)
-    with pytest.raises(LedgerError, match="database is locked"):
+    with pytest.raises(LedgerError, match="another running desk has it"):
         SqliteLedger(taken)
     holder.close()
     SqliteLedger(taken).close()
