@@ -120,3 +120,5 @@ def event_text(event: e.OrderEvent, instrument: Instrument) -> str:
             return f"Expired: {reason}" if reason else "Expired"
         case e.OrderUnknown(reason=reason):
             return f"NO ANSWER: {reason}"
+        case e.OrderReopened(reason=reason):
+            return f"OPEN AGAIN: {reason}"

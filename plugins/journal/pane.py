@@ -29,7 +29,7 @@ from workstation.past.timeline import Event
 _MINUTE = 60 * SECOND
 _BAD = (
     e.OrderDenied, e.OrderRejected, e.OrderUnknown, e.OrderCancelRejected, e.OrderAmendRejected, e.KillRequested,
-    e.BreakerTripped, e.PositionLiquidated,
+    e.OrderReopened, e.BreakerTripped, e.PositionLiquidated,
 )  # fmt: skip
 
 

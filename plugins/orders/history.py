@@ -16,7 +16,9 @@ from workstation.domain import events as e
 from workstation.domain.order import ClientOrderId
 from workstation.engine import Engine
 
-_BAD = (e.OrderDenied, e.OrderRejected, e.OrderUnknown, e.OrderCancelRejected, e.OrderAmendRejected)
+_BAD = (
+    e.OrderDenied, e.OrderRejected, e.OrderUnknown, e.OrderCancelRejected, e.OrderAmendRejected, e.OrderReopened,
+)  # fmt: skip
 
 
 class History(Dialog[None]):

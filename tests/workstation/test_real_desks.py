@@ -156,6 +156,50 @@ async def test_an_order_without_an_answer_is_followed_until_it_is_known(
         assert at_the_exchange(exchange) == [taken.client_id]
 
 
+async def test_a_cancel_that_the_exchange_confirms_and_forgets_is_found_and_repeated(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        orders = [await engine.submit(draft(price=price)) for price in (LOW, Decimal("63999"))]
+        exchange.faults.script("rest DELETE /api/v3/order", Kind.PRETENDED, times=2)
+        for order in orders:
+            await engine.cancel(order.client_id)
+            await until(lambda order=order: now_of(engine, order).state is OrderState.CANCELED)
+        assert len(at_the_exchange(exchange)) == 2
+        hand.sold("1.005", "63999")
+        await until(lambda: engine.position(BTC).quantity > 0)
+        assert now_of(engine, orders[1]).filled == Decimal("0.005")
+        await asyncio.sleep(1.1)
+        exchange.faults.script("rest DELETE /api/v3/order", Kind.PRETENDED)  # and one of them is lost again
+        for _ in range(2):
+            await engine._reconciler.venue(engine.venues["LOOP"])
+            await until(lambda: not engine.open_orders())
+            await asyncio.sleep(1.1)
+        assert at_the_exchange(exchange) == []
+        assert kinds(engine).count("lost cancel") == 3
+        assert [now_of(engine, order).filled for order in orders] == [0, Decimal("0.005")]
+        assert "balance drift" not in kinds(engine)
+        assert exchange.do(lambda: len(exchange.floor.account().records)) == 2, "nothing is sent twice"
+
+
+async def test_the_kill_switch_proves_a_lost_cancel_gone_too(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        before, during = [await engine.submit(draft()) for _ in range(2)]
+        exchange.faults.script("rest DELETE /api/v3/order", Kind.PRETENDED)
+        await engine.cancel(before.client_id)
+        await until(lambda: now_of(engine, before).state is OrderState.CANCELED)
+        exchange.faults.script("rest DELETE /api/v3/openOrders", Kind.PRETENDED)
+        exchange.faults.script("rest DELETE /api/v3/order", Kind.PRETENDED, times=2)
+        engine.kill("test")
+        await until(lambda: engine.kill_status.receipt)
+        assert at_the_exchange(exchange) == []
+        assert engine.open_orders() == []
+        assert "2 working orders gone" in engine.kill_status.receipt
+        assert now_of(engine, during).state is OrderState.CANCELED
+
+
 async def test_the_kill_switch_pulls_everything_and_flattens(
     exchange: LoopbackExchange, hand: Hand, tmp_path: Path
 ) -> None:

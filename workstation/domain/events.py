@@ -101,6 +101,14 @@ class OrderUnknown(_OrderEvent, frozen=True, kw_only=True, tag="unknown"):
     reason: str
 
 
+class OrderReopened(_OrderEvent, frozen=True, kw_only=True, tag="reopened"):
+    """The venue had said that the order ended, and shows it as working all the same (a lost cancel). It counts as
+    open again, and is cancelled until the venue shows it no more."""
+
+    venue_order_id: str
+    reason: str
+
+
 type OrderEvent = (
     OrderInitialized
     | OrderDenied
@@ -118,6 +126,7 @@ type OrderEvent = (
     | OrderAmendRejected
     | OrderExpired
     | OrderUnknown
+    | OrderReopened
 )
 
 
@@ -139,6 +148,7 @@ ORDER_EVENTS: tuple[type[OrderEvent], ...] = (
     OrderAmendRejected,
     OrderExpired,
     OrderUnknown,
+    OrderReopened,
 )
 
 

@@ -18,6 +18,7 @@ from workstation.domain.events import (
     OrderEvent,
     OrderFilled,
     OrderRejected,
+    OrderReopened,
     OrderUnknown,
     PositionLiquidated,
     StrategyRunChanged,
@@ -96,6 +97,8 @@ def message_of(
             return _refusal(event, "rejected", reason, order_of)
         case OrderUnknown(reason=reason):
             return _refusal(event, "no answer yet, the venue is being asked", reason, order_of)
+        case OrderReopened(reason=reason):
+            return _refusal(event, "had ended and is open again", reason, order_of)
         case BreakerTripped():
             subject = f" of {event.subject}" if event.subject else ""
             return Message(
@@ -120,7 +123,7 @@ def message_of(
 
 
 def _refusal(
-    event: OrderDenied | OrderRejected | OrderUnknown,
+    event: OrderDenied | OrderRejected | OrderUnknown | OrderReopened,
     what: str,
     reason: str,
     order_of: Callable[[ClientOrderId], Order | None],

@@ -29,6 +29,7 @@ from workstation.domain.events import (
     OrderPendingAmend,
     OrderPendingCancel,
     OrderRejected,
+    OrderReopened,
     OrderSubmitted,
     OrderTrailed,
     OrderUnknown,
@@ -45,7 +46,7 @@ from workstation.trading.orders import Applied, Outcome, venue_of
 from workstation.trading.risk import KILL
 from workstation.venues.contract import LinkState, NoAnswer, Venue, VenueError, VenueUnreachable
 
-_BAD_NEWS = (OrderDenied, OrderRejected, OrderCancelRejected, OrderAmendRejected, OrderUnknown)
+_BAD_NEWS = (OrderDenied, OrderRejected, OrderCancelRejected, OrderAmendRejected, OrderUnknown, OrderReopened)
 
 
 def in_words(event: OrderEvent, order: Order) -> str:

@@ -2,8 +2,9 @@
 
     INITIALIZED → DENIED | SUBMITTED → ACCEPTED | REJECTED | UNKNOWN → PARTIALLY_FILLED → FILLED | CANCELED | EXPIRED
 
-A fill is a fact: it is taken in every state in which the venue can hold the order, and after a cancel or expiry that it
-crossed on the wire. It is never taken twice (the order manager drops known trade ids) and never beyond the quantity.
+A fill is a fact: it is taken in every state in which the venue can hold the order, and after an end that it crossed on
+the wire or that the venue did not keep to. It is never taken twice (the order manager drops known trade ids) and never
+beyond the quantity. An order whose end the venue does not keep to is open again (`OrderReopened`) until it is gone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from workstation.domain.trailing import tighter
 
 _RESTING = frozenset({S.ACCEPTED, S.TRIGGERED, S.PARTIALLY_FILLED})
 _AT_VENUE = _RESTING | {S.SUBMITTED, S.PENDING_CANCEL, S.PENDING_AMEND, S.UNKNOWN}
+#: Ends that a venue told of, and that it may not have kept to.
+_SAID_ENDED = frozenset({S.CANCELED, S.EXPIRED, S.REJECTED})
 
 #: Which event is legal in which states.
 LEGAL: dict[type[e.OrderEvent], frozenset[S]] = {
@@ -28,7 +31,7 @@ LEGAL: dict[type[e.OrderEvent], frozenset[S]] = {
     e.OrderUnknown: frozenset({S.INITIALIZED, S.SUBMITTED}),
     e.OrderTriggered: _AT_VENUE,
     e.OrderTrailed: _AT_VENUE,
-    e.OrderFilled: _AT_VENUE | {S.CANCELED, S.EXPIRED},
+    e.OrderFilled: _AT_VENUE | _SAID_ENDED,
     e.OrderPendingCancel: _RESTING | {S.SUBMITTED, S.UNKNOWN, S.PENDING_AMEND},
     e.OrderCancelRejected: frozenset({S.PENDING_CANCEL}),
     e.OrderCanceled: _AT_VENUE,
@@ -36,6 +39,7 @@ LEGAL: dict[type[e.OrderEvent], frozenset[S]] = {
     e.OrderAmended: _RESTING | {S.PENDING_AMEND, S.PENDING_CANCEL},
     e.OrderAmendRejected: frozenset({S.PENDING_AMEND, S.PENDING_CANCEL}),
     e.OrderExpired: _AT_VENUE,
+    e.OrderReopened: _SAID_ENDED,
 }
 
 
@@ -81,7 +85,7 @@ def apply(order: Order, event: e.OrderEvent) -> Order:
                 raise IllegalTransition(
                     f"fill {fill.trade_id} would fill order {order.client_id} beyond its {order.quantity}"
                 )
-            keeps = order.state in (S.PENDING_CANCEL, S.PENDING_AMEND, S.CANCELED, S.EXPIRED)
+            keeps = order.state in (S.PENDING_CANCEL, S.PENDING_AMEND, *_SAID_ENDED)
             state = S.FILLED if filled == order.quantity else order.state if keeps else S.PARTIALLY_FILLED
             value = add(order.filled_value, multiply(fill.quantity, fill.price))
             changes |= {"state": state, "filled": filled, "filled_value": value, "fees": add(order.fees, fill.fee)}
@@ -110,6 +114,9 @@ def apply(order: Order, event: e.OrderEvent) -> Order:
         case e.OrderAmendRejected(reason=reason):
             pending = order.state is S.PENDING_CANCEL
             changes |= {"state": S.PENDING_CANCEL if pending else resting_state(order), "reason": reason}
+        case e.OrderReopened(venue_order_id=venue_order_id, reason=reason):
+            named = msgspec.structs.replace(order, venue_order_id=venue_order_id)
+            changes |= {"state": resting_state(named), "venue_order_id": venue_order_id, "reason": reason}
     after = changes.get("state", order.state)
     if after is not S.PENDING_AMEND and not (after is S.PENDING_CANCEL and order.pending_quantity is not None):
         changes |= {"pending_quantity": None, "pending_price": None, "pending_stop_price": None}

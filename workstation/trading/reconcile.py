@@ -19,13 +19,14 @@ from workstation.domain.events import (
     OrderExpired,
     OrderFilled,
     OrderRejected,
+    OrderReopened,
     OrderTrailed,
     OrderTriggered,
     OrderUnknown,
 )
 from workstation.domain.fill import Fill
 from workstation.domain.numbers import plain
-from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType
+from workstation.domain.order import CLOSED_STATES, ClientOrderId, Order, OrderState, OrderType
 from workstation.domain.trailing import tighter
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
@@ -48,6 +49,10 @@ _UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDI
 _LISTED = frozenset(
     {OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.TRIGGERED, OrderState.SUBMITTED, OrderState.UNKNOWN}
 )
+#: Ends that a venue told of. One that it does not keep to is a lost cancel: see `Reconciler._pull_again`.
+_SAID_ENDED = frozenset({OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
+#: How long ago an order must have ended (by the desk's clock) before a list that still shows it counts for anything.
+_SETTLED = SECOND
 #: Orders of one venue that are asked about at the same time.
 _AT_ONCE = 4
 #: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it: the
@@ -252,8 +257,8 @@ class Reconciler:
 
     async def venue(self, venue: Venue, since: int | None = None) -> Strangers:
         """Bring the desk to what the venue shows: its own entries, missed fills (since `since`, or the oldest open
-        order), then every open order. What is there of orders that the desk never made is given back. Raises what
-        look-ups raise."""
+        order), then every open order, then those that should have ended and work there still. What is there of orders
+        that the desk never made is given back. Raises what look-ups raise."""
         await self._fetch_entries(venue)
         open_orders = self._core.orders.open_at(venue.name)
         oldest = min((order.created_at for order in open_orders), default=self._clock.now()) - SECOND
@@ -277,6 +282,7 @@ class Reconciler:
         known = self._core.orders.orders
         for shown in listed.values():
             if shown.client_id in known:
+                await self._pull_again(venue, shown)
                 continue
             strangers.orders.append(shown)
             if not isinstance(venue, KnowsStrangers):
@@ -284,6 +290,38 @@ class Reconciler:
                     "orders", f"{venue.name} shows order {shown.client_id} on {shown.instrument}, which is not ours."
                 )
         return strangers
+
+    async def _pull_again(self, venue: Venue, shown: VenueOrder) -> None:
+        """Of an order of ours that the venue lists as working: if it should have ended, it is open again (and counts
+        so in risk), and is cancelled anew; at every comparison, until the venue lists it no more."""
+        order = self._core.orders.orders[shown.client_id]
+        if order.is_closed and await self._works_still(venue, order):
+            reason = f"{venue.name} had said that it was {order.state}, and shows it as working"
+            kind = "lost cancel" if order.state is not OrderState.REJECTED else "missed acceptance"
+            event = OrderReopened(
+                client_id=order.client_id, ts=self._clock.now(), venue_order_id=shown.venue_order_id, reason=reason
+            )
+            if self._gateway.report(venue.name, event).outcome is Outcome.APPLIED:
+                self.on_difference(venue.name, kind, f"order {order.client_id} on {order.instrument}")
+                self._log.error("orders", f"Order {order.client_id}: {reason}. It is cancelled again.")
+        order = self._core.orders.orders[shown.client_id]
+        if order.state in _LISTED and self._was_reopened(order):
+            await self._gateway.cancel(order.client_id)
+
+    async def _works_still(self, venue: Venue, order: Order) -> bool:
+        """Whether an order that ended works at its venue all the same, asked about by itself: the list may have been
+        made before the end. What it filled is booked first."""
+        if order.state not in _SAID_ENDED or self._clock.now() - order.updated_at < _SETTLED:
+            return False
+        shown = await asyncio.wait_for(venue.order_status(order.client_id), self._timeout)
+        if shown is None or shown.state in CLOSED_STATES:
+            return False
+        if shown.filled > self._core.orders.orders[order.client_id].filled:
+            await self._fetch_fills(venue, order.created_at - SECOND)
+        return self._core.orders.orders[order.client_id].state is order.state
+
+    def _was_reopened(self, order: Order) -> bool:
+        return any(isinstance(event, OrderReopened) for event in self._core.orders.history(order.client_id))
 
     async def run(self, every: float = 0.5, full_every: float = 60.0) -> None:
         """The floor: ask about whatever has been unclear for too long; go over every connected venue once a minute."""

@@ -47,6 +47,7 @@ class Fault(StrEnum):
     UNANSWERED = "unanswered"  # raises NoAnswer; the venue has done it
     LATE = "late"  # a call: done, but the answer comes late; a report: arrives late (others may overtake it)
     REFUSE = "refuse"  # submit, amend, cancel: a rejecting report, the venue never hears of it; else VenueError
+    PRETENDED = "pretended"  # cancel: reported as done, the venue never hears of it (a lost cancel)
     EMPTY = "empty"  # a query answers as if there were nothing
     DROP = "drop"  # a report never arrives
     DOUBLE = "double"  # a report arrives twice
@@ -81,7 +82,8 @@ class ScriptedFaults:
         of: type[e.OrderEvent | e.VenueEntry] | None = None,
     ) -> None:
         """`of` narrows reports to one class of events. Raises ValueError for a fault that cannot befall the call."""
-        if fault not in (_OF_REPORTS if call == "report" else _OF_CALLS):
+        allowed = _OF_REPORTS if call == "report" else _OF_CALLS
+        if fault not in allowed or (fault is Fault.PRETENDED and call != "cancel"):
             raise ValueError(f"{fault} cannot befall {call}")
         self._rules.append(_Rule(call, fault, times, client_id, of))
 
@@ -259,6 +261,8 @@ class FaultyVenue:
         fault = self._strikes(call, order.client_id)
         if fault is Fault.REFUSE:
             self._deliver(refusal)
+        elif fault is Fault.PRETENDED:
+            self._deliver(e.OrderCanceled(client_id=order.client_id, ts=self._clock.now()))
         else:
             await self._suffer(fault, forward, None)
 

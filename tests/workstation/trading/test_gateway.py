@@ -316,3 +316,75 @@ async def test_a_fresh_fill_waits_at_the_start_until_the_missed_ones_are_booked(
         assert [fill.trade_id for fill in desk.engine.core.fills] == theirs
         assert len(theirs) >= 3
         assert not [entry.text for entry in desk.engine.log.entries if "correction" in entry.text]
+
+
+async def test_a_lost_cancel_is_open_again_counts_in_risk_and_is_cancelled_until_it_is_gone(tmp_path: Path) -> None:
+    """The venue says "cancelled" and the order works on: the desk finds it, says so, and does not let go of it."""
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        nova, reconciler = venues["NOVA"], desk.engine._reconciler
+        found: list[tuple[str, str, str]] = []
+        reconciler.on_difference = lambda *difference: found.append(difference)
+        order = await desk.limit(PERP, Side.BUY, "1", away=3_000)
+        nova.faults.add("cancel", Fault.PRETENDED, times=1)
+        nova.faults.add("cancel", Fault.REFUSE, times=1)
+        assert (await desk.engine.cancel(order.client_id)).state is OrderState.CANCELED
+        assert [shown.client_id for shown in await nova.inner.open_orders()] == [order.client_id]
+        await reconciler.venue(nova)
+        assert found == [], "a list may have been made before the end that it does not show: the next one counts"
+        await desk.run(2)
+
+        await reconciler.venue(nova)
+        assert found == [("NOVA", "lost cancel", f"order {order.client_id} on {PERP}")]
+        [open_again] = desk.engine.open_orders()
+        assert (open_again.client_id, open_again.state) == (order.client_id, OrderState.ACCEPTED), "a refused cancel"
+        assert desk.engine.core.position_risk(desk.engine.instrument(PERP)).buys == 1
+        errors = [entry.text for entry in desk.engine.log.entries if entry.level == "error"]
+        assert any(order.client_id in text and "shows it as working" in text for text in errors)
+
+        await reconciler.venue(nova)
+        assert desk.engine.open_orders() == []
+        assert await nova.inner.open_orders() == []
+        ends = [type(event) for event in desk.engine.order_events(order.client_id)]
+        assert ends == [
+            *(e.OrderInitialized, e.OrderSubmitted, e.OrderAccepted, e.OrderPendingCancel, e.OrderCanceled),
+            *(e.OrderReopened, e.OrderPendingCancel, e.OrderCancelRejected, e.OrderPendingCancel, e.OrderCanceled),
+        ]
+        assert sends(nova) == [order.client_id]
+        before = desk.engine.orders()
+    async with demo_desk(tmp_path, start=desk.clock.now()) as desk:
+        assert desk.engine.orders() == before, "the journal tells it again"
+
+
+async def test_what_a_lost_cancel_fills_is_booked(tmp_path: Path) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        nova = venues["NOVA"]
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=30)
+        nova.faults.add("cancel", Fault.PRETENDED)
+        await desk.engine.cancel(order.client_id)
+        await desk.run_until(lambda: desk.engine.order(order.client_id).filled > 0)  # type: ignore[union-attr]
+        await desk.engine._reconciler.venue(nova)
+        await desk.run(2)
+        await desk.engine._reconciler.venue(nova)
+        assert await nova.inner.open_orders() == []
+        current = desk.engine.order(order.client_id)
+        assert current is not None
+        assert current.is_closed
+        assert desk.engine.position(PERP).quantity == current.filled == (await nova.inner.positions())[PERP]
+
+
+async def test_an_order_that_was_denied_by_mistake_and_works_is_found(tmp_path: Path) -> None:
+    """The venue says that it never had the order, and it works there: it is pulled, and nothing is sent again."""
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        nova = venues["NOVA"]
+        nova.faults.add("submit", Fault.UNREACHABLE)
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=3_000)
+        assert order.state is OrderState.REJECTED
+        await nova.inner.submit(order)  # the request had been on its way after all
+        await desk.run(2)
+        await desk.engine._reconciler.venue(nova)
+        assert (await settled(desk, order.client_id, OrderState.CANCELED)).venue_order_id
+        assert await nova.inner.open_orders() == []
+        assert sends(nova) == [order.client_id]

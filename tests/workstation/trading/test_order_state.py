@@ -47,6 +47,7 @@ events = st.one_of(
     st.just(e.OrderAmendRejected(client_id="c", ts=2, reason="no")),
     st.just(e.OrderExpired(client_id="c", ts=2)),
     st.just(e.OrderUnknown(client_id="c", ts=2, reason="no answer")),
+    st.just(e.OrderReopened(client_id="c", ts=2, venue_order_id="v1", reason="it works")),
 )
 
 
@@ -73,7 +74,8 @@ def test_no_transition_outside_the_table_and_no_fill_lost_or_doubled(history: li
         assert (after.state is OrderState.FILLED) == (after.filled == after.quantity and after.filled > 0)
         assert after.is_open == (after in manager.open_orders())
         if before.state in CLOSED_STATES and after.state is not before.state:
-            assert after.state is OrderState.FILLED  # a fill that crossed the cancel on the wire
+            # a fill that crossed the cancel on the wire, or an end that the venue did not keep to
+            assert after.state is OrderState.FILLED or isinstance(event, e.OrderReopened)
         assert after.worst_quantity >= after.leaves
     assert OrderManager.fold(manager.history("c")).orders == manager.orders
 
@@ -100,6 +102,17 @@ def test_a_fill_that_comes_after_the_cancel_is_booked() -> None:
     partly = apply(order, a_fill("t1", 4))
     assert (partly.state, partly.filled) == (OrderState.CANCELED, 4)
     assert apply(partly, a_fill("t2", 6)).state is OrderState.FILLED
+
+
+def test_an_order_that_the_venue_shows_after_its_end_is_open_again_with_what_it_filled() -> None:
+    order = apply(apply(new_order(), e.OrderSubmitted(client_id="c", ts=1)), e.OrderCanceled(client_id="c", ts=2))
+    again = e.OrderReopened(client_id="c", ts=3, venue_order_id="v1", reason="it works")
+    assert (apply(order, again).state, apply(order, again).leaves) == (OrderState.ACCEPTED, 10)
+    partly = apply(apply(order, a_fill("t1", 4)), again)
+    assert (partly.state, partly.leaves) == (OrderState.PARTIALLY_FILLED, 6)
+    filled = apply(partly, a_fill("t2", 6))
+    with pytest.raises(IllegalTransition):
+        apply(filled, again)
 
 
 def test_a_fill_beyond_the_quantity_is_refused() -> None:

@@ -349,6 +349,8 @@ class CcxtVenue:
         track = self.own.track(order.client_id)
         venue_id = external_id(order.client_id) or (track.venue_id if track else "") or order.venue_order_id
         params = {} if venue_id else {"clientOrderId": to_wire(order.client_id, self.facts.ids)}
+        if track is not None:
+            track.ended = False  # it works, as far as the desk knows: whatever end was told before, this one is told
         try:
             with urgent(self._urgency(order, Urgency.CANCEL)):
                 answer = await exchange.cancel_order(venue_id or None, symbol, params)
