@@ -30,8 +30,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 FAULTS = int(os.environ.get("TWS_CHAOS_FAULTS", "0"))
 LONGEST = float(os.environ.get("TWS_CHAOS_SECONDS", "30" if not FAULTS else "400"))
-#: Cancels that the exchange confirms and forgets: TWS_CHAOS_LOST_CANCELS=1 tries them too. The desk takes the
-#: exchange's word for an end and does not find such an order again yet.
+#: Cancels that the exchange confirms and forgets: TWS_CHAOS_LOST_CANCELS=1 tries them too.
 LOST_CANCELS = ("lost cancel", "lost cancel") if os.environ.get("TWS_CHAOS_LOST_CANCELS") else ()
 #: A book that a desk may trade on is a picture of the exchange no older than this: detection of a dead line and more.
 OLDEST = 8.0
