@@ -6,6 +6,7 @@ import asyncio
 import gc
 import inspect
 import sys
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
@@ -90,6 +91,8 @@ class TwsApp(App[None]):
         super().__init__()
         self.engine = engine
         self.desk_settings: Settings = engine.settings or Settings()
+        #: Seconds on the wall, for what stands on the screen for a while: not the clock of a replay.
+        self.seconds: Callable[[], float] = time.monotonic
         self.live = LiveSettings(self, book or SettingsBook(None, settings=self.desk_settings))
         self.live.formats()
         self.state = DeskState(state_file)

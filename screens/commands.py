@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -57,7 +56,7 @@ class DeskCommands:
         if self.flatten_left() > 0:
             self.flatten()
         else:
-            self._killed_at = time.monotonic()
+            self._killed_at = self.app.seconds()
             self._press(self.app.engine.kill)
 
     def flatten(self) -> None:
@@ -81,7 +80,7 @@ class DeskCommands:
         if self._killed_at is None:
             return 0.0
         window = self.app.desk_settings.kill.flatten_window_seconds
-        return max(0.0, window - (time.monotonic() - self._killed_at))
+        return max(0.0, window - (self.app.seconds() - self._killed_at))
 
     def show_kill(self) -> None:
         from screens.kill_dialog import KillDialog

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import time
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -37,7 +36,7 @@ class Notices(Painted):
 
     def add(self, text: str, error: bool = False, stay: float | None = None) -> None:
         """`stay`: seconds, where neither those of news nor those of errors fit."""
-        until = time.monotonic() + (stay or (_ERROR_SECONDS if error else _SECONDS))
+        until = self._seconds() + (stay or (_ERROR_SECONDS if error else _SECONDS))
         for item in self.items:
             if (item.text, item.error) == (text, error):
                 item.count += 1
@@ -50,13 +49,17 @@ class Notices(Painted):
             self.items.remove(next((item for item in self.items if not item.error), self.items[0]))
         self.arrange_lines()
 
+    def _seconds(self) -> float:
+        seconds: float = self.app.seconds()  # type: ignore[attr-defined]
+        return seconds
+
     def clear(self) -> None:
         self.items.clear()
         self.arrange_lines()
 
     def tick(self) -> None:
         """Take off what has stood long enough."""
-        now = time.monotonic()
+        now = self._seconds()
         if any(item.until <= now for item in self.items):
             self.items = [item for item in self.items if item.until > now]
             self.arrange_lines()

@@ -36,11 +36,12 @@ def text(desk) -> str:
 
 
 async def measured(desk, pilot) -> None:
+    """The book as it is now, and of this very moment."""
     pane = desk.app.workspace.panes["var"]
-    desk.tick(5)  # it rests for three seconds between two reports
+    desk.tick(5)
+    pane.action_again()
     for _ in range(600):
-        now = desk.engine.portfolio_version
-        if pane._asked is not None and pane._asked[0][0] == now and not pane._working and pane._version:
+        if pane._measured_at == desk.clock.now() and not pane._working:
             break
         pane.repaint()
         await pilot.pause(0.05)

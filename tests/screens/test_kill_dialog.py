@@ -64,6 +64,7 @@ async def test_after_the_window_a_press_only_halts_again(open_desk):
         await typed(pilot, "buy 0.01 market")
         await pilot.press("f9")
         await pilot.pause(0.3)
+        desk.wall += 0.06
         await pilot.press("f9")
         await pilot.pause(0.3)
         assert not desk.engine.kill_status.flatten

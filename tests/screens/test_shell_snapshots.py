@@ -93,7 +93,7 @@ def test_command_line(snapshot_of, size):
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_kill_dialog(snapshot_of, size):
-    desk = {"settings": {"kill": {"flatten_window_seconds": 0.01}}}
+    desk = {"settings": {"kill": {"flatten_window_seconds": 1e-9}}}
     assert snapshot_of(size, ":", *"buy 0.01 @ 64100", "enter", "f9", **desk)
 
 
