@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -13,9 +13,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.geometry import Region
 from textual.message import Message
 from textual.screen import ModalScreen
+from textual.strip import Strip
 
+from screens.dimmed import Dimmed
+from screens.overlay import OverlayCompositor
 from screens.painted import Painted
 from screens.prompt import PromptScreen
 
@@ -33,6 +37,41 @@ class Dialog[Result](PromptScreen[Result], ModalScreen[Result]):
     Dialog Input:focus { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "close", "Close")]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = OverlayCompositor()
+        self._dimmed = Dimmed()
+
+    @property
+    def _beneath(self) -> OverlayCompositor | None:
+        """The compositor of the screen under this one."""
+        stack = self.app.screen_stack
+        at = stack.index(self) if self in stack else 0
+        compositor = stack[at - 1]._compositor if at else None
+        return compositor if isinstance(compositor, OverlayCompositor) else None
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """As Textual's, which says here too what has changed beneath: it is rendered again, and nothing else of it."""
+        for screen in self.app.screen_stack if self.is_running else ():
+            if isinstance(screen, Dialog):
+                for region in regions:
+                    screen._dimmed.forget(region.y, region.bottom)
+                if not regions and repaint:
+                    screen._dimmed.forget()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What stands beneath, dimmed."""
+        colour, beneath = self.styles.background, self._beneath
+        if beneath is None or colour.a == 1:
+            return super().render_lines(crop)
+        rows = self._dimmed.lines(crop.line_range, self.size, colour, self.rich_style, beneath.rows)
+        if crop.x or crop.width != self.size.width:
+            rows = [strip.crop(crop.x, crop.right) for strip in rows]
+        for line_filter in self.get_line_filters():
+            rows = [strip.apply_filter(line_filter, self.background_colors[1]) for strip in rows]
+        return rows
 
     def action_close(self) -> None:
         self.dismiss(None)

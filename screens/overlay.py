@@ -42,6 +42,16 @@ class OverlayCompositor(Compositor):
         finally:
             self._changed = None
 
+    def rows(self, first: int, end: int) -> list[Strip]:
+        """The lines `first` … `end`−1 as they are to be seen, whatever is marked as changed."""
+        width, height = self.size
+        self._changed = [(0, width) if first <= y < end else (width, 0) for y in range(height)]
+        try:
+            chops = self._render_chops(Region(0, first, width, end - first), lambda y: first <= y < end)
+        finally:
+            self._changed = None
+        return [Strip.join(chops[y].values()) for y in range(first, min(end, height))]
+
     def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
         changed = self._changed
         if changed is None:

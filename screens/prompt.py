@@ -23,6 +23,18 @@ class PromptScreen[Result](Screen[Result]):
         """A key has been pressed: paint what it changes at once."""
         self._prompt_until = get_time() + PROMPT_SECONDS
 
+    def _compositor_refresh(self) -> None:
+        """As Textual's; but beneath a dialog its own marks what has changed as changed again, for good: after the first
+        whole painting every pane's frame painted the whole screen."""
+        if self is self.app.screen:
+            super()._compositor_refresh()
+            return
+        regions = self._compositor._dirty_regions
+        if regions and self in self.app._background_screens:
+            self.app.screen.refresh(*regions)
+            regions.clear()
+            self._dirty_widgets.clear()
+
     def _on_idle(self, event: events.Idle) -> None:  # type: ignore[override]  # Textual calls that of each class
         if get_time() < self._prompt_until and (self._layout_required or self._dirty_widgets):
             self._on_timer_update()
