@@ -17,6 +17,10 @@ _HEAD = struct.Struct("!I")
 _PATIENCE = 3.0
 
 
+class _Again(Exception):
+    """The process was ended for work that stood in front of a question: that is asked again."""
+
+
 class SideProcess:
     """One process of the Python module `module`, started by the first question and kept warm. Questions of the long
     kind and short ones run beside each other; of each kind one after another. What fails is raised as `error`, with a
@@ -32,6 +36,7 @@ class SideProcess:
         self._answered: set[int] = set()
         self._warm = False
         self._closed = False
+        self._ended: asyncio.subprocess.Process | None = None  # the last process that was ended for stuck work
 
     def is_long(self, request: Any) -> bool:
         """Whether a question takes its time by nature, so that it is never killed for it."""
@@ -44,8 +49,16 @@ class SideProcess:
     async def ask(self, request: Any, on_part: Callable[[Any], None] | None = None) -> Any:
         """The answer; `on_part` hears what comes before it (progress, a word on what is being done).
 
-        Cancelling the awaiting task calls the work off. Raises the process's error with a sentence.
+        Cancelling the awaiting task calls the work off. Raises the process's error with a sentence. A question that
+        stood behind work which had to be ended with its process is put to the next one.
         """
+        while True:
+            try:
+                return await self._ask(request, on_part)
+            except _Again:
+                continue
+
+    async def _ask(self, request: Any, on_part: Callable[[Any], None] | None) -> Any:
         await self._start()
         number = next(self._numbers)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -113,6 +126,7 @@ class SideProcess:
     def _end_if_stuck(self, process: asyncio.subprocess.Process, number: int) -> None:
         """Work that cannot be stopped goes with its process; the next question starts another."""
         if process.returncode is None and number not in self._answered:
+            self._ended = process
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         self._answered.discard(number)
@@ -126,7 +140,11 @@ class SideProcess:
                 self._take(number, kind, value)
         except (asyncio.IncompleteReadError, ConnectionError):
             await process.wait()
-            self._fail(f"The {self._called} process ended (code {process.returncode}); the next run starts it again.")
+            if process is self._ended:  # by us: those that waited behind the stuck work ask the next process
+                self._fail(_Again())
+                return
+            sentence = f"The {self._called} process ended (code {process.returncode}); the next run starts it again."
+            self._fail(self._error(sentence))
 
     def _take(self, number: int, kind: str, value: Any) -> None:
         if kind != "part":
@@ -146,7 +164,7 @@ class SideProcess:
             else:
                 future.set_exception(self._error(value))
 
-    def _fail(self, sentence: str) -> None:
+    def _fail(self, error: Exception) -> None:
         for future, _ in list(self._waiting.values()):
             if not future.done():
-                future.set_exception(self._error(sentence))
+                future.set_exception(error)

@@ -36,7 +36,7 @@ def test_all_of_them_are_there() -> None:
     assert names == {
         "sma_cross", "ema_cross", "macd", "rsi", "bollinger", "rsi_bollinger", "ibs_mean_reversion", "donchian",
         "supertrend", "adx_trend", "keltner_squeeze", "vwap_reversion", "ts_momentum", "trend_pullback", "buy_and_hold",
-        "pairs", "grid", "dca",
+        "pairs", "grid", "dca", "equal_weights", "hold_weights",
     }  # fmt: skip
 
 

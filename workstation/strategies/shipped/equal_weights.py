@@ -7,7 +7,13 @@ from workstation.strategies.shipped.hold_weights import HoldWeights
 
 
 class EqualWeights(HoldWeights):
-    """N assets with 1/N of the money each; `kept` of it stays in money."""
+    """Idea: who cannot tell which asset will do best holds the same of each.
+
+    Rules: every `hours` the weights are looked at; if one is more than `band` points off, all are brought back to 1/N
+    of the capital less what is kept in money.
+    Parameters: weights (the instruments), hours, band, kept (percent that stays in money).
+    Source: DeMiguel, Garlappi and Uppal, Optimal Versus Naive Diversification (2009).
+    """
 
     NAME = "equal_weights"
     TITLE = "1/N rebalancing"

@@ -9,9 +9,13 @@ _HOUR = 3_600.0
 
 
 class HoldWeights(Strategy):
-    """Weights are of the capital with what it has won or lost; what they leave of 100 stays in money.
+    """Idea: a portfolio that is once chosen is kept as it was chosen; what has risen is sold for what has fallen.
 
-    The instrument that it is started on lends its venue: BTC-USDT without a venue is that of the same venue.
+    Rules: every `hours` the weights are looked at; if one is more than `band` points off, all are brought back. Weights
+    are of the capital with what it has won or lost; what they leave of 100 stays in money. The instrument that it is
+    started on lends its venue: BTC-USDT without a venue is that of the same venue.
+    Parameters: weights (pairs of an instrument and percent), hours, band.
+    Source: Perold and Sharpe, Dynamic Strategies for Asset Allocation (1988), constant mix.
     """
 
     NAME = "hold_weights"

@@ -34,7 +34,8 @@ def test_memory_does_not_grow():
         tracemalloc.stop()
     # traced from a warm market on: what is there then are the levels renewed since, a megabyte or two
     assert middle - before < 3_000_000
-    assert after - middle < 300_000
+    # and the quiet books renew theirs more slowly
+    assert after - middle < 700_000
 
 
 @pytest.mark.slow
@@ -42,7 +43,8 @@ def test_memory_does_not_grow():
 def test_books_keep_their_size_and_reach_while_the_price_walks():
     market = DemoMarket(5, START)
     books: dict[str, OrderBook] = {}
-    reach = {i.id: 0.025 * 150 / 100 if i.base == "SOL" else 0.012 for i in market.instruments}
+    near = {"BTC": 0.012, "ETH": 0.012, "SOL": 0.025 * 150 / 100}
+    reach = {i.id: near.get(i.base, 0.13) for i in market.instruments}  # the quiet books have coarser ticks
     for quarter in range(1, 9):
         for event in market.until(START + quarter * HOUR // 4):
             if isinstance(event, BookSnapshot | BookDelta):
