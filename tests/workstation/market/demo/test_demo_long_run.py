@@ -44,8 +44,8 @@ def test_books_keep_their_size_and_reach_while_the_price_walks():
     market = DemoMarket(5, START)
     books: dict[str, OrderBook] = {}
     near = {"BTC": 0.012, "ETH": 0.012, "SOL": 0.025 * 150 / 100}
-    reach = {i.id: near.get(i.base, 0.13) for i in market.instruments}  # the quiet books have coarser ticks
-    for quarter in range(1, 9):
+    reach = {i.id: near.get(i.base, 0.2) for i in market.instruments}  # the quiet books have coarser ticks
+    for quarter in range(1, 5):
         for event in market.until(START + quarter * HOUR // 4):
             if isinstance(event, BookSnapshot | BookDelta):
                 book = books.setdefault(event.instrument, OrderBook(event.instrument))
