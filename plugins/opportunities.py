@@ -24,6 +24,7 @@ from workstation.trading.opportunities import Carry, Cross, Triangle, carries, c
 
 _EVERY = SECOND // 2
 _VIEWS = ("crosses", "one book", "triangles", "funding")
+_UNKNOWN = "interval unknown"
 _DEPTH = 12  # levels a side of the one book
 
 
@@ -38,10 +39,10 @@ class Depth(msgspec.Struct, frozen=True):
 type Row = Cross | Triangle | Carry | Depth
 
 
-def _columns(edge: str, size: str, profit: str) -> tuple[Column, ...]:
+def _columns(edge: str, size: str, profit: str, wide: int = 11) -> tuple[Column, ...]:
     return (
         Column("what", "What", 40, keep=12, flex=True),
-        Column("edge", edge, 11, right=True, keep=11),
+        Column("edge", edge, wide, right=True, keep=11),
         Column("size", size, 14, right=True, keep=6),
         Column("profit", profit, 16, right=True, keep=8),
         Column("note", "", 18, keep=4),
@@ -52,7 +53,7 @@ _COLUMNS = {
     "crosses": _columns("After fees", "Size", "Profit"),
     "one book": _columns("Price", "Size", "After the fee"),
     "triangles": _columns("After fees", "Size", "Profit"),
-    "funding": _columns("A year", "Paid", "Against spot"),
+    "funding": _columns("A year", "Paid", "Against spot", wide=len(_UNKNOWN)),
 }
 
 
@@ -174,8 +175,11 @@ class OpportunitiesPane(TablePane[Row]):
         match column:
             case "what":
                 payer = "longs pay" if row.rate > 0 else "shorts pay" if row.rate < 0 else "nobody pays"
-                return f"{row.instrument}: {payer} {abs(row.rate) * 100:.4f}%", ink.text
+                every = "" if row.every is None else f" every {span(row.every)}"
+                return f"{row.instrument}: {payer} {abs(row.rate) * 100:.4f}%{every}", ink.text
             case "edge":
+                if row.year is None:
+                    return _UNKNOWN, ink.dim
                 return f"{row.year * 100:+.1f}%/yr", ink.signed(row.rate)
             case "size":
                 left = "" if row.next_funding is None else span(max(0, row.next_funding - self._now))

@@ -60,13 +60,15 @@ class Quote(msgspec.Struct, frozen=True, gc=False, tag="quote"):
 
 
 class MarkPrice(msgspec.Struct, frozen=True, gc=False, tag="mark"):
-    """Mark price of a derivative and its current funding rate (a fraction per funding interval)."""
+    """Mark price of a derivative and its current funding rate, a fraction per payment; one falls due every
+    `funding_every` ns (None: the venue does not say)."""
 
     instrument: InstrumentId
     ts: int
     price: Decimal
     funding_rate: Decimal | None = None
     next_funding: int | None = None
+    funding_every: int | None = None
 
 
 class BookStale(msgspec.Struct, frozen=True, gc=False, tag="stale"):

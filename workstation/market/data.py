@@ -12,6 +12,7 @@ from workstation.domain.market import BookDelta, BookSnapshot, BookStale, Market
 from workstation.domain.numbers import divide
 from workstation.market.bars import INTERVALS, Candles
 from workstation.market.book import OrderBook
+from workstation.market.funding import with_interval
 
 _DAY = INTERVALS["1d"]
 _MINUTE = INTERVALS["1m"]
@@ -47,7 +48,7 @@ class InstrumentMarket:
             self.tape.append(event)
             self.candles.add(event.ts, event.price * self._tick, event.quantity * self._lot)
         elif isinstance(event, MarkPrice):
-            self.mark = event
+            self.mark = with_interval(event, self.mark)
         else:
             self.quote = event
 

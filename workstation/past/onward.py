@@ -24,7 +24,7 @@ _STEP = 1_250_000_000
 _MOVES = 0.0001
 #: The levels of a side of a book: how many, how far apart (basis points), and what one is worth (quote currency).
 _LEVELS = ((20, 0.05, 4_000.0), (15, 1.0, 40_000.0))
-_FUNDING_EVERY = 8 * 3_600 * SECOND
+_FUNDING_EVERY = 8 * 3_600 * SECOND  # where the recorded venue did not say
 _FOR_EVER = 365 * 86_400 * SECOND
 
 #: Up to `count` closed bars of an interval that end before the moment, oldest first.
@@ -41,6 +41,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     interval: int = 5 * SECOND
     spread: int = 1
     funding_rate: Decimal | None = None
+    funding_every: int | None = None
 
     @property
     def until(self) -> int:
@@ -209,9 +210,10 @@ class _Book:
     def _mark(self, ts: int, price: float) -> Iterable[MarketEvent]:
         if self._terms.is_spot:
             return ()
-        due = None if self._known.funding_rate is None else ts - ts % _FUNDING_EVERY + _FUNDING_EVERY
+        every = self._known.funding_every or _FUNDING_EVERY
+        due = None if self._known.funding_rate is None else ts - ts % every + every
         marked = from_float(price, self._terms.tick)
-        return (MarkPrice(self._terms.id, ts, marked, self._known.funding_rate, due),)
+        return (MarkPrice(self._terms.id, ts, marked, self._known.funding_rate, due, every),)
 
 
 def _changes(old: Mapping[int, int], new: Mapping[int, int]) -> Levels:

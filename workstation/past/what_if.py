@@ -181,6 +181,7 @@ def _known(past: PastDesk, instrument: Instrument) -> Known | None:
         interval=interval,
         spread=1 if bid is None or ask is None else max(1, ask - bid),
         funding_rate=None if present.mark is None else present.mark.funding_rate,
+        funding_every=None if present.mark is None else present.mark.funding_every,
     )
 
 

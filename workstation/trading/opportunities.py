@@ -12,6 +12,7 @@ from itertools import permutations
 
 import msgspec
 
+from workstation.clock import SECOND
 from workstation.domain.instrument import ContractType, Instrument, InstrumentId
 from workstation.domain.market import MarkPrice
 from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, subtract
@@ -21,7 +22,7 @@ from workstation.trading.consolidated import NetLevel, net_levels
 
 type Books = Callable[[InstrumentId], OrderBook]
 
-_YEAR = 365 * 24
+_YEAR = 365 * 86_400 * SECOND
 
 
 class Cross(msgspec.Struct, frozen=True):
@@ -54,12 +55,14 @@ class Triangle(msgspec.Struct, frozen=True):
 
 
 class Carry(msgspec.Struct, frozen=True):
-    """A perpetual's funding: `rate` of a payment (positive: longs pay), `year` its sum over a year as a fraction,
-    `basis` the perpetual's price above the spot of the same venue (or another one's) as a fraction."""
+    """A perpetual's funding: `rate` of a payment (positive: longs pay) that falls due `every` so many ns, `year` its
+    sum over a year as a fraction (both None where the venue's interval is unknown), `basis` the perpetual's price above
+    the spot of the same venue (or another one's) as a fraction."""
 
     instrument: InstrumentId
     rate: Decimal
-    year: Decimal
+    every: int | None
+    year: Decimal | None
     next_funding: int | None
     basis: Decimal | None
     spot: InstrumentId | None
@@ -157,7 +160,6 @@ def carries(
     instruments: Iterable[Instrument],
     marks: Callable[[InstrumentId], MarkPrice | None],
     mids: Callable[[InstrumentId], Decimal | None],
-    interval_hours: int = 8,
 ) -> list[Carry]:
     """Every perpetual with a funding rate, the largest rate first. `mids`: the middle of a book."""
     some = list(instruments)
@@ -171,8 +173,9 @@ def carries(
         spot = next((one for one in same if one.venue == perpetual.venue), same[0] if same else None)
         middle = None if spot is None else mids(spot.id)
         basis = None if not middle else divide(subtract(mark.price, middle), middle)
-        year = multiply(mark.funding_rate, Decimal(_YEAR // interval_hours))
+        rate, every = mark.funding_rate, mark.funding_every
+        year = None if every is None else divide(multiply(rate, Decimal(_YEAR)), Decimal(every))
         found.append(
-            Carry(perpetual.id, mark.funding_rate, year, mark.next_funding, basis, None if spot is None else spot.id)
+            Carry(perpetual.id, rate, every, year, mark.next_funding, basis, None if spot is None else spot.id)
         )
     return sorted(found, key=lambda one: (-abs(one.rate), one.instrument))

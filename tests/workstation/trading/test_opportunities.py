@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workstation.clock import SECOND
 from workstation.domain.instrument import ContractType, Instrument
 from workstation.domain.market import BookSnapshot, BookStale, MarkPrice
 from workstation.domain.order import Side
@@ -38,6 +40,8 @@ def books(**sides: tuple[Instrument, list[tuple[str, str]], list[tuple[str, str]
 
 
 A, B = spot("A", "BTC-USDT"), spot("B", "BTC-USDT", fee="0.002")
+PERP = spot("A", "BTC-USDT-PERP", contract=ContractType.LINEAR)
+HOUR = 3600 * SECOND
 
 
 def test_a_cross_is_walked_as_long_as_it_pays_after_both_fees():
@@ -93,13 +97,26 @@ def test_a_triangle_by_hand():
 
 
 def test_carry_of_a_perpetual_against_its_spot():
-    perp = spot("A", "BTC-USDT-PERP", contract=ContractType.LINEAR)
-    mark = MarkPrice(perp.id, 1, D("101"), D("0.0001"), 5)
+    perp = PERP
+    mark = MarkPrice(perp.id, 1, D("101"), D("0.0001"), 5, 8 * HOUR)
     (carry,) = carries([A, perp], lambda _: mark, lambda _: D("100"))
     assert carry.year == D("0.0001") * 1095
     assert carry.basis == D("0.01")
     assert carry.spot == A.id
     assert carries([A, perp], lambda _: None, lambda _: D("100")) == []
+
+
+@pytest.mark.parametrize(("hours", "payments"), [(1, 8760), (4, 2190), (8, 1095)])
+def test_a_year_of_carry_is_reckoned_in_the_venues_own_interval(hours, payments):
+    mark = MarkPrice(PERP.id, 1, D("101"), D("0.0001"), 5, hours * HOUR)
+    (carry,) = carries([PERP], lambda _: mark, lambda _: None)
+    assert (carry.year, carry.every) == (D("0.0001") * payments, hours * HOUR)
+
+
+def test_of_an_unknown_interval_no_year_is_guessed():
+    mark = MarkPrice(PERP.id, 1, D("101"), D("0.0001"), 5)
+    (carry,) = carries([PERP], lambda _: mark, lambda _: None)
+    assert (carry.rate, carry.year, carry.every) == (D("0.0001"), None, None)
 
 
 @given(st.lists(st.tuples(st.integers(90_00, 110_00), st.integers(1, 5_000)), min_size=1, max_size=12))

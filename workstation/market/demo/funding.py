@@ -49,5 +49,6 @@ class Funding:
                 from_float(self._spot.mid * (1 + self._premium), self._instrument.tick),
                 from_float(rate, _STEP),
                 ts - ts % FUNDING_INTERVAL + FUNDING_INTERVAL,
+                FUNDING_INTERVAL,
             )
         )

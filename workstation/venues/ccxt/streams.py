@@ -16,6 +16,7 @@ import msgspec
 from workstation.clock import MILLISECOND, Clock
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import BookSnapshot, BookStale, MarkPrice, Trade
+from workstation.market.funding import interval_of
 from workstation.venues.ccxt.books import BookReader, Tape
 from workstation.venues.ccxt.client import Hooks
 from workstation.venues.ccxt.continuity import Continuity, Gap, continuity, kraken_checksum, kraken_crc32
@@ -200,6 +201,7 @@ class Streams:
                 exact_price,
                 exact(funding.get("fundingRate")),
                 int(following) * MILLISECOND if following else None,
+                interval_of(funding.get("interval")),
             )
         )
 

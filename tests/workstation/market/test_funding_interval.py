@@ -1,0 +1,55 @@
+"""How often funding falls due: by the venue's word, else by two of its due times, else unknown."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from workstation.clock import SECOND
+from workstation.domain.instrument import ContractType, Instrument
+from workstation.domain.market import MarkPrice
+from workstation.market.data import MarketData
+from workstation.market.funding import interval_of
+
+HOUR = 3_600 * SECOND
+PERP = Instrument(
+    venue="V", symbol="BTC-USDT-PERP", base="BTC", quote="USDT", tick=Decimal(1), lot=Decimal(1),
+    contract=ContractType.LINEAR,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("word", "every"),
+    [("8h", 8 * HOUR), ("1h", HOUR), ("30m", HOUR // 2), ("7200000", 2 * HOUR), (None, None), ("", None),
+     ("Noneh", None), ("0h", None), ("-3600000", None), ("900000h", None)],
+)  # fmt: skip
+def test_the_venues_word(word, every):
+    assert interval_of(word) == every
+
+
+def known(*marks: tuple[int, int | None, int | None]) -> int | None:
+    """The interval after marks of (time, next due, stated interval)."""
+    data = MarketData([PERP])
+    for ts, due, every in marks:
+        data.apply(MarkPrice(PERP.id, ts, Decimal(1), Decimal("0.0001"), due, every))
+    mark = data.markets[PERP.id].mark
+    assert mark is not None
+    return mark.funding_every
+
+
+def test_one_due_time_says_nothing_of_the_interval_and_the_next_one_does():
+    assert known((0, HOUR, None)) is None
+    assert known((0, HOUR, None), (HOUR // 2, HOUR, None)) is None
+    assert known((HOUR - SECOND, HOUR, None), (HOUR + SECOND, 5 * HOUR, None)) == 4 * HOUR
+
+
+def test_what_was_learnt_stays_and_the_venues_own_word_counts_more():
+    steps = [(HOUR - SECOND, HOUR, None), (HOUR, 2 * HOUR, None), (HOUR + SECOND, 2 * HOUR, None)]
+    assert known(*steps) == HOUR
+    assert known(*steps, (HOUR + 2 * SECOND, 2 * HOUR, 8 * HOUR)) == 8 * HOUR
+
+
+def test_a_desk_that_was_away_and_a_due_time_that_was_put_off_teach_nothing():
+    assert known((0, HOUR, None), (3 * HOUR, 4 * HOUR, None)) is None
+    assert known((0, HOUR, None), (SECOND, 8 * HOUR, None)) is None
