@@ -101,7 +101,7 @@ class TwsApp(App[None]):
         self.exports = exports
         self.what_ifs = what_ifs
         self.pane_infos = panes
-        self.armed = engine.mode in ("demo", "replay")
+        self.armed = engine.mode == "demo"
         self.travel = TimeTravel(self)
         self.desk = ShellDesk(self)
         self.problems = [f"The pane {info.name} cannot be used: {info.error}" for info in panes if info.error]

@@ -80,12 +80,12 @@ class KillDialog(Dialog[None]):
             text = textwrap.shorten(words, max(10, width - 17), placeholder="…")
             lines.append(Line(((f" {venue:<12} ", ink.dim), (text, ink.text))))
         lines.append(Line(()))
-        lines += self._section("Orders pulled", "No order was working.", orders, status.phase is not KillPhase.IDLE)
+        lines += self._count("Orders pulled", "No order was working.", orders, status.phase is not KillPhase.IDLE)
+        if status.flatten:
+            lines += self._count("Positions closed", "No position was open.", positions, True)
         if stopped := self._strategies():
             words = f"Strategies stopped: {', '.join(stopped)}"
             lines += [Line(((f" {line}", ink.strong),)) for line in textwrap.wrap(words, width)]
-        if status.flatten:
-            lines += [Line(()), *self._section("Positions closed", "No position was open.", positions, True)]
         if failed:
             ended = status.phase is KillPhase.DONE
             what = "Could not be done" if ended else "Not done yet, it is tried again until the venue confirms"
@@ -107,6 +107,8 @@ class KillDialog(Dialog[None]):
         if status.receipt:
             lines += [Line(()), Line(((" Receipt", ink.accent),))]
             lines += [Line(((f"   {line}", ink.text),)) for line in textwrap.wrap(status.receipt, width - 4)]
+        if status.items:  # the long part last: what to know and to press stands above it, however much there was
+            lines += [Line(()), *self._each(positions), *self._each(orders)]
         return lines
 
     def _strategies(self) -> list[str]:
@@ -115,29 +117,25 @@ class KillDialog(Dialog[None]):
         runs = self.engine.core.strategy_runs.values()
         return [run.run_id for run in runs if run.state is RunState.STOPPED and since and run.since >= since]
 
-    def _section(self, title: str, none: str, items: list[KillItem], started: bool) -> list[Line]:
+    def _count(self, title: str, none: str, items: list[KillItem], started: bool) -> list[Line]:
         ink = self.query_one(Lines).ink
         done = sum(item.state is KillOutcome.DONE for item in items)
         if not items:
             return [Line(((f" {none}" if started else "", ink.dim),))]
         all_done = ink.good if done == len(items) else ink.warning
-        lines = [Line(((f" {title}: ", ink.strong), (f"{done} of {len(items)}", all_done)))]
+        return [Line(((f" {title}: ", ink.strong), (f"{done} of {len(items)}", all_done)))]
+
+    def _each(self, items: list[KillItem]) -> list[Line]:
+        """A line for each order or position; what still needs eyes stands first."""
+        ink = self.query_one(Lines).ink
         marks = {KillOutcome.DONE: ("✓", ink.good), KillOutcome.FAILED: ("✗", ink.error)}
-        # what still needs eyes stands first
+        lines = []
         for item in sorted(items, key=lambda one: _RANK[one.state]):
             mark, style = marks.get(item.state, ("…", ink.warning))
             tries = f" ({item.attempts} tries)" if item.attempts > 1 else ""
             words = (f"{item.detail}{tries}", ink.dim if item.state is KillOutcome.DONE else style)
-            lines.append(
-                Line(
-                    (
-                        (f"   {mark} ", style),
-                        (f"{item.label:<26} ", ink.text),
-                        (f"{item.instrument:<18} ", ink.dim),
-                        words,
-                    )
-                )
-            )
+            label, instrument = (f"{item.label:<26} ", ink.text), (f"{item.instrument:<18} ", ink.dim)
+            lines.append(Line(((f"   {mark} ", style), label, instrument, words)))
         return lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from demo_panes import ALL
 from textual.widgets import Input
 
@@ -47,11 +48,12 @@ async def test_a_disarmed_desk_sends_nothing_and_says_how_to_arm(open_desk):
         assert desk.app.workspace.panes["books"].done == ["recentre"]
 
 
-async def test_a_paper_desk_opens_disarmed(open_desk):
-    async with open_desk(mode="paper") as (desk, pilot):
+@pytest.mark.parametrize("mode", ["paper", "replay"])
+async def test_every_desk_but_the_demo_opens_disarmed(open_desk, mode):
+    async with open_desk(mode=mode) as (desk, pilot):
         await pilot.press("b")
         assert desk.app.workspace.panes["books"].done == []
-        assert " PAPER  DISARMED " in desk.screen_text()
+        assert f" {mode.upper()}  DISARMED " in desk.screen_text()
 
 
 async def test_in_a_text_field_letters_are_letters_and_the_kill_key_still_kills(open_desk):

@@ -87,7 +87,9 @@ class KillSwitch:
             return self._last_stored
         ts = self._clock.now()
         if not self.running:
+            pulled = self._pulled_before() if flatten else []
             self._begin(kill_id or f"kill-{secrets.token_hex(8)}", reason, flatten, ts)
+            self.status.items.extend(pulled)
         self.status.flatten = self.status.flatten or flatten
         halted = TradingStateChanged(ts=ts, state=TradingState.HALTED, reason=reason, by=KILL)
         self._core.apply_account(halted)  # from here on no order leaves the desk
@@ -124,6 +126,12 @@ class KillSwitch:
         venues = dict.fromkeys(self._venues, "not asked yet")
         self.status = KillStatus(phase=KillPhase.CANCELLING, flatten=flatten, reason=reason, started=ts, venues=venues)
         self._flattener = self._new_flattener()
+
+    def _pulled_before(self) -> list[KillItem]:
+        """The orders that this halt pulled already: closing the positions goes on with it, the receipt is of both."""
+        if self._core.state is not TradingState.HALTED:
+            return []
+        return [item for item in self.status.items if item.kind == "order"]
 
     def _new_flattener(self) -> Flattener:
         return Flattener(
