@@ -33,30 +33,29 @@ async def open_orders(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]
 
 
 #: Exchanges whose account-wide questions are put for each kind of market by itself.
-_ASKED_BY_KIND = ("bybit", "okx", "kucoin", "gate", "bitget")
+_ASKED_BY_KIND = ("bybit", "kucoin", "gate", "bitget")
 
 
-def _kinds(venue: CcxtVenue) -> list[dict[str, Any]]:
+def kinds(venue: CcxtVenue) -> list[dict[str, Any]]:
     """ccxt's parameters for each kind of market that the desk has open there."""
-    kinds: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for symbol, instrument in venue.markets.items():
         if instrument.is_spot:
-            kinds["spot", ""] = {"type": "spot"}
-        elif instrument.contract is ContractType.INVERSE:
-            kinds["inverse", ""] = {"type": "swap", "subType": "inverse"}
-        else:
-            settle = symbol.partition(":")[2].partition("-")[0]
-            kinds["linear", settle] = {
-                "type": "swap",
-                "subType": "linear",
-                "settleCoin": settle,
-                "settle": settle.lower(),
-            }
-    return list(kinds.values())
+            found["spot", ""] = {"type": "spot"}
+            continue
+        settle = symbol.partition(":")[2].partition("-")[0]
+        side = "inverse" if instrument.contract is ContractType.INVERSE else "linear"
+        found[side, settle] = {
+            "type": "swap",
+            "subType": side,
+            "settleCoin": settle,
+            "settle": settle.lower(),
+        }
+    return list(found.values())
 
 
 async def _by_kind(venue: CcxtVenue, ask: Any) -> list[Mapping[str, Any]]:
-    pages = await asyncio.gather(*(ask(None, None, None, kind) for kind in _kinds(venue)))
+    pages = await asyncio.gather(*(ask(None, None, None, kind) for kind in kinds(venue)))
     found: dict[str, Mapping[str, Any]] = {}
     for page in pages:
         for each in page:
@@ -89,7 +88,7 @@ async def cancel_account(venue: CcxtVenue, exchange: Any) -> None:
             if not not_found(error):
                 raise
 
-    await asyncio.gather(*(cancel(kind) for kind in _kinds(venue)))
+    await asyncio.gather(*(cancel(kind) for kind in kinds(venue)))
 
 
 async def my_trades(venue: CcxtVenue, exchange: Any, since: int) -> list[Mapping[str, Any]]:
@@ -113,34 +112,28 @@ async def trades_of(venue: CcxtVenue, exchange: Any, symbol: str, since: int) ->
     return list(found.values())
 
 
-async def balances(venue: CcxtVenue, exchange: Any) -> dict[str, Decimal]:
-    """Totals by currency, what working orders bind included, unrealised profit not."""
-    kind = {"type": venue.settings.account} if venue.settings.account else {}
-    answer = await exchange.fetch_balance(kind)
-    found: dict[str, Decimal] = {}
-    for currency, amount in (answer.get("total") or {}).items():
-        total = exact(amount)
-        if total:
-            found[str(currency).upper()] = total
-    if exchange.id == "okx":  # ccxt's total is equity there, which moves with unrealised profit
-        for account in (answer.get("info") or {}).get("data", ()):
-            for detail in account.get("details", ()):
-                if (cash := exact(detail.get("cashBal"))) is not None:
-                    found[str(detail["ccy"]).upper()] = cash
-    return {currency: amount for currency, amount in found.items() if amount}
+async def _shown_positions(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]]:
+    """The account's positions in the derivatives that the desk has open there, as ccxt shows them."""
+    symbols = [symbol for symbol, instrument in venue.markets.items() if not instrument.is_spot]
+    if not symbols:
+        return []
+    if exchange.id == "bybit":  # its question is for one market, or for all of one kind
+        wanted = [kind for kind in kinds(venue) if kind["type"] != "spot"]
+        pages = await asyncio.gather(*(exchange.fetch_positions(None, kind) for kind in wanted))
+        shown = [position for page in pages for position in page]
+    else:
+        shown = await exchange.fetch_positions(symbols)
+    return [position for position in shown if position.get("symbol") in venue.markets]
 
 
 async def positions(venue: CcxtVenue, exchange: Any) -> dict[InstrumentId, Decimal]:
     """Signed contracts of every open derivative position that the desk has open there."""
-    symbols = [symbol for symbol, instrument in venue.markets.items() if not instrument.is_spot]
-    if not symbols:
-        return {}
     found: dict[InstrumentId, Decimal] = {}
-    for position in await exchange.fetch_positions(symbols):
-        instrument = venue.markets.get(str(position.get("symbol")))
+    for position in await _shown_positions(venue, exchange):
         quantity = exact(position.get("contracts"))
-        if instrument is None or not quantity:
+        if not quantity:
             continue
+        instrument = venue.markets[position["symbol"]]
         signed = -abs(quantity) if position.get("side") == "short" else quantity
         found[instrument.id] = add(found.get(instrument.id, ZERO), signed)
     return {name: quantity for name, quantity in found.items() if quantity}
@@ -148,13 +141,17 @@ async def positions(venue: CcxtVenue, exchange: Any) -> dict[InstrumentId, Decim
 
 async def entry_prices(venue: CcxtVenue, exchange: Any) -> dict[InstrumentId, Decimal]:
     """Average entry prices of the open derivative positions."""
-    symbols = [symbol for symbol, instrument in venue.markets.items() if not instrument.is_spot]
-    shown = await exchange.fetch_positions(symbols) if symbols else ()
     return {
         venue.markets[position["symbol"]].id: price
-        for position in shown
-        if position.get("symbol") in venue.markets and (price := exact(position.get("entryPrice")))
+        for position in await _shown_positions(venue, exchange)
+        if (price := exact(position.get("entryPrice")) or _entry_of(position.get("info")))
     }
+
+
+def _entry_of(info: Any) -> Decimal | None:
+    """Coinbase's word for it, which ccxt does not read."""
+    entry = info.get("avg_entry_price") if isinstance(info, Mapping) else None
+    return exact(entry.get("value")) if isinstance(entry, Mapping) else None
 
 
 async def entries(venue: CcxtVenue, exchange: Any, since: int) -> Sequence[e.VenueEntry]:

@@ -80,6 +80,8 @@ def configured(kind: type[Any], facts: Particulars, settings: VenueSettings, cre
     exchange = kind(config)
     exchange.options = exchange.deep_extend(exchange.options, facts.options, settings.options)
     exchange.options["maxRetriesOnFailure"] = 0  # an order is never sent twice, not by ccxt either
+    for method in facts.withheld:
+        setattr(exchange, method, _withheld)
     if settings.sandbox:
         try:
             exchange.set_sandbox_mode(True)
@@ -87,6 +89,10 @@ def configured(kind: type[Any], facts: Particulars, settings: VenueSettings, cre
             raise VenueError(f"{facts.title} has no test network that ccxt knows of.") from error
     _redirect(exchange, settings.urls)
     return exchange
+
+
+async def _withheld(*_: Any) -> bool:
+    return True
 
 
 def rate_of(exchange: Any, facts: Particulars, share: float) -> RequestGate:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from workstation.history.ccxt_class import exchange_class
-from workstation.venues.ccxt.account import _kinds
+from workstation.venues.ccxt.account import kinds
 from workstation.venues.ccxt.client import configured
 from workstation.venues.ccxt.errors import not_found, translated
 from workstation.venues.contract import VenueError, VenueUnreachable
@@ -41,8 +41,8 @@ def cancel_all(venue: CcxtVenue, timeout: float) -> str:
 
 def _cancel(venue: CcxtVenue, exchange: Any, deadline: float) -> str:
     if venue.facts.cancel_all == "account":
-        kinds: list[dict[str, Any]] = [{}] if venue.facts.ccxt == "kraken" else _kinds(venue)
-        for kind in kinds:
+        asked: list[dict[str, Any]] = [{}] if venue.facts.ccxt == "kraken" else kinds(venue)
+        for kind in asked:
             _quietly(lambda kind=kind: exchange.cancel_all_orders(None, kind))
         return "took cancel-all"
     if venue.facts.cancel_all == "symbol":

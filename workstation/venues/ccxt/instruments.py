@@ -18,11 +18,11 @@ class NoInstrument(ValueError):
 
 
 def exact(value: Any) -> Decimal | None:
-    """A number of ccxt (float, int or text) as the decimal that was meant; None for None, "" and what is no number."""
+    """A number (of ccxt: float, int or text) as the decimal that was meant; None for None, "" and what is no number."""
     if value is None or value == "":
         return None
     try:
-        found = Decimal(value if isinstance(value, str | int) else repr(value))
+        found = Decimal(value if isinstance(value, str | int | Decimal) else repr(value))
     except (ArithmeticError, ValueError, TypeError):
         return None
     return found if found.is_finite() else None
@@ -78,9 +78,16 @@ def instrument_of(venue: str, market: Mapping[str, Any], mode: int) -> Instrumen
         multiplier=(exact(market.get("contractSize")) or ONE) if market.get("contract") else ONE,
         min_quantity=max(minimum, ZERO),
         min_notional=max(exact((limits.get("cost") or {}).get("min")) or ZERO, ZERO),
-        maker_fee=exact(market.get("maker")) or ZERO,
-        taker_fee=exact(market.get("taker")) or ZERO,
+        maker_fee=_fee(market.get("maker"), contract),
+        taker_fee=_fee(market.get("taker"), contract),
     )
+
+
+def _fee(value: Any, contract: ContractType) -> Decimal:
+    """A fee as a share of what is traded. ccxt gives those of some contracts (Coinbase's) in per cent; none anywhere is
+    as much as two of a hundred."""
+    fee = exact(value) or ZERO
+    return fee / 100 if contract is not ContractType.SPOT and fee >= Decimal("0.02") else fee
 
 
 def market_named(markets: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:

@@ -52,7 +52,7 @@ async def find_order(
         wire = to_wire(client_id, venue.facts.ids)
         match venue.facts.lookup:
             case Lookup.ORDER:
-                given = wire if venue.facts.ccxt == "gate" else None
+                given = wire if venue.facts.cancel_by == "id" else None
                 return await _by(exchange, given, symbol, {venue.facts.lookup_param: wire})
             case Lookup.LISTS:
                 return await _in_lists(venue, exchange, symbol, wire)

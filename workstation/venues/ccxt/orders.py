@@ -13,9 +13,9 @@ from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ONE, ZERO, divide, floor_to, multiply, plain
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, Side, TimeInForce
-from workstation.venues.ccxt.ids import to_desk
+from workstation.venues.ccxt.ids import to_desk, to_wire
 from workstation.venues.ccxt.instruments import exact
-from workstation.venues.ccxt.particulars import IdRule
+from workstation.venues.ccxt.particulars import IdRule, Particulars
 from workstation.venues.contract import VenueOrder
 
 #: How far through the book a market order to buy may reach where the exchange takes none of a quantity.
@@ -45,15 +45,21 @@ class OrderRequest(msgspec.Struct, frozen=True):
 
     type: str
     side: str
-    amount: str
+    amount: str | int
     price: str | None
     params: dict[str, Any]
 
 
-def request_of(order: Order, wire_id: str, instrument: Instrument, market_price: Decimal | None = None) -> OrderRequest:
+def request_of(
+    order: Order,
+    facts: Particulars,
+    instrument: Instrument,
+    market_price: Decimal | None = None,
+    margin_mode: str = "cross",
+) -> OrderRequest:
     """What is sent for an order. With `market_price` a market order is sent as a limit order that takes at that price
-    or better and does not rest."""
-    params: dict[str, Any] = {"clientOrderId": wire_id}
+    or better and does not rest. Raises `VenueError` for a client id that does not fit."""
+    params: dict[str, Any] = {facts.order_id_param: to_wire(order.client_id, facts.ids)}
     type_, price, tif = "limit", order.price, order.tif
     if order.type is OrderType.MARKET:
         type_, price = ("limit", market_price) if market_price is not None else ("market", None)
@@ -62,11 +68,17 @@ def request_of(order: Order, wire_id: str, instrument: Instrument, market_price:
         params["postOnly"] = True
     elif tif is not TimeInForce.GTC and type_ == "limit":
         params["timeInForce"] = str(tif)
-    if order.reduce_only and not instrument.is_spot:
-        params["reduceOnly"] = True
+    if not instrument.is_spot:
+        if order.reduce_only:
+            params["reduceOnly"] = True
+        if facts.order_margin_mode:
+            params["marginMode"] = margin_mode
     if order.display is not None:
         params["icebergAmount"] = plain(order.display)
-    return OrderRequest(type_, str(order.side), plain(order.quantity), None if price is None else plain(price), params)
+    amount: str | int = plain(order.quantity)
+    if facts.counts_contracts and not instrument.is_spot and order.quantity == int(order.quantity):
+        amount = int(order.quantity)
+    return OrderRequest(type_, str(order.side), amount, None if price is None else plain(price), params)
 
 
 def reaching(instrument: Instrument, side: Side, best: Decimal) -> Decimal:
@@ -77,10 +89,13 @@ def reaching(instrument: Instrument, side: Side, best: Decimal) -> Decimal:
 
 
 def wire_id_of(structure: Mapping[str, Any]) -> str | None:
-    """The client order id in ccxt's order or trade, or in the raw message that it was made of."""
+    """The client order id in ccxt's order or trade, or in the raw message that it was made of. In Binance's answer to
+    a cancel the id of that name is the cancel's own, and the order's is beside it."""
+    info = structure.get("info")
+    if isinstance(info, Mapping) and info.get("origClientOrderId"):
+        return str(info["origClientOrderId"])
     if structure.get("clientOrderId"):
         return str(structure["clientOrderId"])
-    info = structure.get("info")
     for each in info if isinstance(info, list) else [info]:
         if isinstance(each, Mapping):
             for name in _CLIENT_IDS:
@@ -119,9 +134,15 @@ def order_of(structure: Mapping[str, Any], instrument: Instrument, rule: IdRule)
         quantity=on_lot(quantity, instrument),
         filled=on_lot(filled, instrument),
         price=None if structure.get("type") == "market" or not price else price,
-        stop_price=exact(structure.get("triggerPrice")),
+        stop_price=_trigger(structure),
         reason=reason_of(structure),
     )
+
+
+def _trigger(structure: Mapping[str, Any]) -> Decimal | None:
+    """The price that a stop of others waits for, whichever of ccxt's words it stands under."""
+    words = ("triggerPrice", "stopLossPrice", "takeProfitPrice")
+    return next((price for word in words if (price := exact(structure.get(word)))), None)
 
 
 def on_lot(quantity: Decimal, instrument: Instrument) -> Decimal:

@@ -48,8 +48,19 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     dead_man_params: dict[str, Any] = {}
     #: Whether an order's price and quantity can be changed in place, keeping its id.
     amend: bool = False
-    #: Whether a change gives the order another id at the exchange.
-    amend_renames: bool = False
+    #: Parameter by which ccxt's class takes the client order id of a new order.
+    order_id_param: str = "clientOrderId"
+    #: Parameter by which an order is cancelled that only the client id is known of; "id" where it stands for the
+    #: exchange's own id, "" where that has to be asked for first.
+    cancel_by: str = "clientOrderId"
+    #: Whether it has no market orders: ccxt wants a price for them, so the desk sends limit orders that take.
+    market_by_limit: bool = False
+    #: Whether an order of a contract names the margin mode; where not, the account's own counts.
+    order_margin_mode: bool = False
+    #: Whether ccxt's class wants numbers of contracts as numbers.
+    counts_contracts: bool = False
+    #: Methods of ccxt's class that are kept from doing anything: they sign what the trader has not asked for.
+    withheld: tuple[str, ...] = ()
     #: The exchange's trade ids are unique for one market only.
     trade_id_per_symbol: bool = False
     #: Whether own trades can only be asked for by market.
@@ -124,6 +135,7 @@ OFFERED: dict[str, Particulars] = {
             title="Bybit unified account",
             lookup=Lookup.LISTS,
             lookup_param="orderLinkId",
+            cancel_by="orderLinkId",
             cancel_all="account",
             amend=True,
             rights="privateGetV5UserQueryApi",
@@ -142,6 +154,7 @@ OFFERED: dict[str, Particulars] = {
             rights="privateGetAccountConfig",
             rights_path=("data", "0", "perm", "withdraw"),
             password=True,
+            order_margin_mode=True,
             continuity="okx",
             notes=("It has no call that cancels everything: the desk cancels in batches and one by one.",),
         ),
@@ -164,7 +177,14 @@ OFFERED: dict[str, Particulars] = {
             title="Coinbase Advanced",
             ids=IdRule.UUID,
             lookup=Lookup.SCAN,
+            order_id_param="client_order_id",
+            cancel_by="",
             symbols=("BTC/USD", "ETH/USD"),
+            # of the two lists of accounts the one that tells what orders hold
+            options={
+                "fetchBalance": "v3PrivateGetBrokerageAccounts",
+                "v3Accounts": ["ACCOUNT_TYPE_CRYPTO", "ACCOUNT_TYPE_FIAT", "CRYPTO", "FIAT"],
+            },
             rights="v3PrivateGetBrokerageKeyPermissions",
             rights_path=("can_transfer",),
             continuity="coinbase",
@@ -177,6 +197,8 @@ OFFERED: dict[str, Particulars] = {
             cancel_all="symbol",
             trades_by_symbol=True,
             password=True,
+            order_margin_mode=True,
+            counts_contracts=True,
             continuity="kucoin",
             depth=100,
         ),
@@ -187,6 +209,7 @@ OFFERED: dict[str, Particulars] = {
             cancel_all="symbol",
             trades_by_symbol=True,
             password=True,
+            order_margin_mode=True,
             options={"watchOrderBook": {"checksum": True}},
             continuity="bitget",
         ),
@@ -195,6 +218,7 @@ OFFERED: dict[str, Particulars] = {
             title="Gate",
             ids=IdRule.GATE,
             lookup=Lookup.ORDER,
+            cancel_by="id",
             cancel_all="symbol",
             options={"watchOrderBook": {"checksum": True}},
             continuity="gate",
@@ -207,6 +231,9 @@ OFFERED: dict[str, Particulars] = {
             lookup=Lookup.ORDER,
             dead_man=60.0,
             wallet=True,
+            market_by_limit=True,
+            # ccxt would have the account pay its authors a part of each trade, and name them as who referred it
+            withheld=("handle_builder_fee_approval", "set_ref"),
             symbols=("BTC/USDC:USDC", "ETH/USDC:USDC"),
             notes=("Its books come as whole pictures about twice a second and are not numbered.",),
         ),

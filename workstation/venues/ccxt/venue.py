@@ -23,7 +23,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderType, Side, TimeInForce
-from workstation.venues.ccxt import account, cancels, link
+from workstation.venues.ccxt import account, cancels, link, money
 from workstation.venues.ccxt.errors import is_limit, translated
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import external_id, to_wire
@@ -258,9 +258,10 @@ class CcxtVenue:
             self.own.reject(order.client_id, problem)
             return
         limit = None
-        if order.type is OrderType.MARKET and order.side is Side.BUY and instrument.is_spot and self._buys_by_cost():
+        by_cost = order.side is Side.BUY and instrument.is_spot and self._buys_by_cost()
+        if order.type is OrderType.MARKET and (by_cost or self.facts.market_by_limit):
             limit = self._market_limit(instrument, order.side)
-        request = request_of(order, to_wire(order.client_id, self.facts.ids), instrument, limit)
+        request = request_of(order, self.facts, instrument, limit, self.settings.margin_mode)
         self.own.sent(order)
         try:
             with urgent(self._urgency(order, Urgency.ORDER)):
@@ -342,13 +343,28 @@ class CcxtVenue:
                 return
             raise wrong from error
         self._report(e.OrderAmended(client_id=order.client_id, ts=self.clock.now(), quantity=total, price=at))
+        if isinstance(answer, dict):  # a change keeps the order's id; what Kraken answers is the change's own
+            answer = {**answer, "id": venue_id}
         self.took(order.client_id, answer)
 
     async def cancel(self, order: Order) -> None:
         exchange, symbol = self.up(), self._symbol(order.instrument)
         track = self.own.track(order.client_id)
         venue_id = external_id(order.client_id) or (track.venue_id if track else "") or order.venue_order_id
-        params = {} if venue_id else {"clientOrderId": to_wire(order.client_id, self.facts.ids)}
+        params: dict[str, str] = {}
+        if not venue_id:
+            by, wire = self.facts.cancel_by, to_wire(order.client_id, self.facts.ids)
+            if not by:
+                found = await find_order(self, order.client_id)
+                if found is None:
+                    reason = f"{self.name} has no order {order.client_id}."
+                    self._report(e.OrderCancelRejected(client_id=order.client_id, ts=self.clock.now(), reason=reason))
+                    return
+                venue_id = str(found["id"])
+            elif by == "id":
+                venue_id = wire
+            else:
+                params[by] = wire
         if track is not None:
             track.ended = False  # it works, as far as the desk knows: whatever end was told before, this one is told
         try:
@@ -429,7 +445,7 @@ class CcxtVenue:
             self.own.on_trade(structure)
 
     async def balances(self) -> dict[str, Decimal]:
-        return await self.ask("the balances", account.balances(self, self.up()))
+        return await self.ask("the balances", money.balances(self, self.up()))
 
     async def positions(self) -> dict[InstrumentId, Decimal]:
         return await self.ask("the positions", account.positions(self, self.up()))
