@@ -32,6 +32,7 @@ class Keyboard:
         self._app = app
         self._last_tick = get_time()
         self._settled_at = 0.0
+        self.stale_seconds = STALE_SECONDS
         #: Whether the key or click that is being handled was pressed before or during a stall.
         self.input_late = False
 
@@ -42,7 +43,7 @@ class Keyboard:
 
     def _note_stall(self) -> None:
         now = get_time()
-        if now - self._last_tick > STALE_SECONDS:
+        if now - self._last_tick > self.stale_seconds:
             self._settled_at = now + SETTLE_SECONDS
             self._last_tick = now
 
@@ -54,7 +55,7 @@ class Keyboard:
         when it goes on, within the time to settle.
         """
         self._note_stall()
-        return get_time() - event.time > STALE_SECONDS or event.time < self._settled_at
+        return get_time() - event.time > self.stale_seconds or event.time < self._settled_at
 
     def drop(self, what: str) -> None:
         """Say that something was not done because it came late."""

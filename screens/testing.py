@@ -178,6 +178,7 @@ class FrozenDesk:
         #: Seconds of the wall, which creep by a microsecond a look: notices stay, however slow a test is.
         self.wall = 0.0
         self.app.seconds = self._seconds
+        self.app.keyboard.stale_seconds = math.inf  # a slow machine is no stall; the tests of stalls set it
 
     def _seconds(self) -> float:
         self.wall += 1e-6

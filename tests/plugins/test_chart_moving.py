@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
-import pytest
 from trading_scene import BTC, ETH, PERP, scene
 
 from plugins.chart import ChartPane
@@ -16,12 +15,6 @@ from workstation.trading.plans import terms
 from workstation.trading.plans.rows import kept_id
 
 D = Decimal
-
-
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch):
-    """The machine that runs the tests may stand still: no key here was pressed at another market."""
-    monkeypatch.setattr("screens.keyboard.STALE_SECONDS", 600.0)
 
 
 class Hands:

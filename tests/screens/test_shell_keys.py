@@ -11,6 +11,7 @@ from textual.widgets import Input
 from screens.actions import DESK_ACTIONS, REPLAY_ACTIONS
 from screens.command_line import CommandLine
 from screens.finder import Finder, Help
+from screens.keyboard import STALE_SECONDS
 from workstation.domain.events import TradingState
 from workstation.notify.notifier import Notifier
 from workstation.notify.outbox import Outbox
@@ -211,6 +212,7 @@ async def test_a_venue_that_never_answers_holds_up_no_other_key(open_desk):
 
 async def test_trading_keys_pressed_during_a_stall_are_dropped(open_desk):
     async with open_desk() as (desk, pilot):
+        desk.app.keyboard.stale_seconds = STALE_SECONDS
         await pilot.pause()
         time.sleep(1.2)  # noqa: ASYNC251 - the stall itself: nothing of the desk runs meanwhile
         await pilot.press("b")

@@ -21,7 +21,7 @@ async def trade(desk: TestDesk, chance: random.Random, steps: int) -> None:
     """A session at random: every kind of order and command, the market going on between them."""
     engine = desk.engine
     for _ in range(steps):
-        await desk.run(chance.random() * 3)
+        await desk.run(chance.random())
         instrument = chance.choice(engine.instruments()).id
         side = chance.choice(list(Side))
         try:

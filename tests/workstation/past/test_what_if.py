@@ -44,11 +44,11 @@ async def go_on(engine: Engine, seconds: float) -> None:
 async def test_what_if_i_had_not_closed(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await desk.market(PERP, Side.BUY, "0.5")
-        await desk.run(60)
+        await desk.run(30)
         held = desk.clock.now()
         await desk.run(1)
         await desk.engine.close_position(PERP)
-        await desk.run(240)
+        await desk.run(120)
         end, last = desk.clock.now(), desk.engine.bar_series(PERP, 5 * SECOND).closed[-1]
         events, equity = len(desk.engine.journal), desk.engine.equity()
 
@@ -76,7 +76,7 @@ async def test_what_if_i_had_not_closed(tmp_path: Path) -> None:
             for bar in made:
                 was = kept[bar.ts]
                 assert (bar.high, bar.low, bar.close) == pytest.approx((was.high, was.low, was.close), abs=0.11)
-            await go_on(engine, 120)
+            await go_on(engine, 60)
             assert gone_on.invented
             assert gone_on.own_equity() is None
         assert (desk.clock.now(), len(desk.engine.journal), desk.engine.equity()) == (end, events, equity)

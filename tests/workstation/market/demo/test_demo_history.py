@@ -95,8 +95,10 @@ def test_intervals_that_cannot_be_had_are_empty():
 @pytest.mark.parametrize("rate", [1.0, 3.0])
 def test_volume_is_what_the_live_market_trades(rate):
     market = DemoMarket(2, START, rate=rate)
-    lots = sum(e.quantity for e in market.until(START + 240 * SECOND) if isinstance(e, Trade) and e.instrument == BTC)
-    live = lots * 1e-5 / 4
+    seconds = round(240 / rate)
+    events = market.until(START + seconds * SECOND)
+    lots = sum(e.quantity for e in events if isinstance(e, Trade) and e.instrument == BTC)
+    live = lots * 1e-5 / seconds * 60
     bars = market.history(BTC, HOUR, 24 * 30)
     minute = sum(bar.volume for bar in bars) / len(bars) / 60
     assert live / 3 < minute < live * 3

@@ -17,6 +17,9 @@ from workstation.market.recording import RecordingWriter, open_recording
 from workstation.market.recording import past as recorded_past
 
 MINUTES = 6
+SHOWN = (BTC, ETH, PERP)
+MOMENTS = (0.0, 61.7, 180.0, 203.3, MINUTES * 60.0)
+THENS = (0.0, 48.9)
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +28,17 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = DemoMarket(7, START)
     writer = RecordingWriter(path, source.instruments, SimClock(START))
     for event in source.until(START + MINUTES * 60 * SECOND):
-        writer.write(event)
+        if event.instrument in SHOWN:
+            writer.write(event)
     writer.close()
     return path
+
+
+@pytest.fixture(scope="module")
+def straight(recording: Path) -> dict[float, dict[tuple[str, str], list[Bar]]]:
+    """The bars of a market that was played from the start, at each moment of the tests."""
+    moments = sorted({min(moment + then, MINUTES * 60.0) for moment in MOMENTS for then in THENS})
+    return dict(zip(moments, played(recording, moments), strict=True))
 
 
 def played(recording: Path, seconds: list[float], begin: float | None = None) -> list[dict[tuple[str, str], list[Bar]]]:
@@ -45,7 +56,7 @@ def played(recording: Path, seconds: list[float], begin: float | None = None) ->
             found.append(
                 {
                     (name, interval): market.markets[name].candles.series(INTERVALS[interval]).last(500)
-                    for name in (BTC, ETH, PERP)
+                    for name in SHOWN
                     for interval in ("5s", "15s", "1m", "1h")
                 }
             )
@@ -61,12 +72,18 @@ def assert_same(bars: list[Bar], expected: list[Bar]) -> None:
     assert [bar.volume for bar in bars] == pytest.approx([bar.volume for bar in expected])
 
 
-@pytest.mark.parametrize("moment", [0.0, 61.7, 180.0, 203.3, MINUTES * 60.0])
-@pytest.mark.parametrize("then", [0.0, 48.9])
-def test_candles_after_a_seek(recording: Path, moment: float, then: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("then", THENS)
+def test_candles_after_a_seek(
+    recording: Path,
+    straight: dict[float, dict[tuple[str, str], list[Bar]]],
+    moment: float,
+    then: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(recorded_past, "_EVENTS_A_TIME", 1_000_000)
     there = min(moment + then, MINUTES * 60.0)
-    expected = played(recording, [there])[0]
+    expected = {key: list(bars) for key, bars in straight[there].items()}
     bars = played(recording, [moment, there] if then else [there], begin=moment)[-1]
     for key, shown in bars.items():
         end = START + round(there * SECOND)
