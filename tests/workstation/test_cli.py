@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
+from workstation.cli import main
 
 TWS = [sys.executable, "-m", "workstation.cli"]
 
@@ -19,6 +22,24 @@ TWS = [sys.executable, "-m", "workstation.cli"]
 def tws(home: Path, *words: str, **extra: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "TWS_HOME": str(home), **extra}
     return subprocess.run([*TWS, *words], env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+type Here = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """`tws` without a process of its own, where what it says matters and not how it starts."""
+
+    def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setenv("TWS_HOME", str(home))
+        try:
+            code = main(words)
+        except SystemExit as end:  # argparse's own
+            code = int(end.code or 0)
+        return subprocess.CompletedProcess(words, code, *capsys.readouterr())
+
+    return run
 
 
 def error_of(done: subprocess.CompletedProcess[str]) -> str:
@@ -53,11 +74,11 @@ def test_the_engine_starts_without_screen_and_heavy_libraries() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
-def test_wrong_usage_is_exit_code_2(tmp_path: Path) -> None:
+def test_wrong_usage_is_exit_code_2(tmp_path: Path, here: Here) -> None:
     done = tws(tmp_path, "recrod")
     assert done.returncode == 2
     assert "did you mean 'record'" in done.stderr
-    assert tws(tmp_path, "export", "nothing").returncode == 2
+    assert here(tmp_path, "export", "nothing").returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -70,27 +91,27 @@ def test_wrong_usage_is_exit_code_2(tmp_path: Path) -> None:
         ("mode = 'live'", "A live desk needs a venue"),
     ],
 )
-def test_a_bad_config_file_is_one_sentence(tmp_path: Path, config: str, words: str) -> None:
+def test_a_bad_config_file_is_one_sentence(tmp_path: Path, here: Here, config: str, words: str) -> None:
     (tmp_path / "config.toml").write_text(config)
-    assert words in error_of(tws(tmp_path, "run"))
+    assert words in error_of(here(tmp_path, "run"))
 
 
-def test_bad_arguments_are_one_sentence(tmp_path: Path) -> None:
+def test_bad_arguments_are_one_sentence(tmp_path: Path, here: Here) -> None:
     assert "does not exist" in error_of(tws(tmp_path, "run", "--replay", str(tmp_path / "nothing")))
-    assert "SETTING=VALUE" in error_of(tws(tmp_path, "run", "--set", "demo.rate"))
-    assert "no Python file" in error_of(tws(tmp_path, "run", "--script", "nothing.py"))
-    assert "profile" in error_of(tws(tmp_path, "run", "--profile", "nobody"))
+    assert "SETTING=VALUE" in error_of(here(tmp_path, "run", "--set", "demo.rate"))
+    assert "no Python file" in error_of(here(tmp_path, "run", "--script", "nothing.py"))
+    assert "profile" in error_of(here(tmp_path, "run", "--profile", "nobody"))
     (tmp_path / "half.tws").write_bytes(b"\x00\x01\x02")
-    assert "half.tws" in error_of(tws(tmp_path, "run", "--replay", str(tmp_path / "half.tws")))
+    assert "half.tws" in error_of(here(tmp_path, "run", "--replay", str(tmp_path / "half.tws")))
 
 
-def test_a_store_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_used_is_one_sentence(tmp_path: Path, here: Here) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (data / "demo.sqlite").write_bytes(b"this is no database" * 100)
     assert "demo.sqlite" in error_of_run(tws(tmp_path, "run"))
     assert (data / "demo.sqlite").read_bytes() == b"this is no database" * 100
-    assert "no store" in error_of(tws(tmp_path / "empty", "export", "orders")).lower()
+    assert "no store" in error_of(here(tmp_path / "empty", "export", "orders")).lower()
 
 
 def error_of_run(done: subprocess.CompletedProcess[str]) -> str:
@@ -98,7 +119,7 @@ def error_of_run(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.splitlines()[-1]
 
 
-def test_run_trades_under_a_script_and_export_reads_it_back(tmp_path: Path) -> None:
+def test_run_trades_under_a_script_and_export_reads_it_back(tmp_path: Path, here: Here) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "from decimal import Decimal\n"
@@ -113,12 +134,12 @@ def test_run_trades_under_a_script_and_export_reads_it_back(tmp_path: Path) -> N
     )
     done = tws(tmp_path, "run", "--script", str(script))
     assert (done.returncode, done.stdout) == (0, "filled\n"), done.stderr
-    [order] = json.loads(tws(tmp_path, "export", "orders", "--format", "json").stdout)
+    [order] = json.loads(here(tmp_path, "export", "orders", "--format", "json").stdout)
     assert (order["state"], Decimal(order["quantity"])) == ("filled", Decimal(order["filled"]))
     out = tmp_path / "fills.csv"
-    assert tws(tmp_path, "export", "fills", "--out", str(out)).returncode == 0
+    assert here(tmp_path, "export", "fills", "--out", str(out)).returncode == 0
     assert len(out.read_text().splitlines()) >= 2
-    assert tws(tmp_path, "doctor").returncode in (0, 1)
+    assert here(tmp_path, "doctor").returncode in (0, 1)
 
 
 def test_run_ends_cleanly_when_interrupted_and_names_a_second_desk(tmp_path: Path) -> None:
