@@ -81,7 +81,8 @@ def desk(home: Path, expect: str = "ready 5 2 active") -> Iterator[Desk]:
 
 
 def start_kill(home: Path, *words: str) -> subprocess.Popen[str]:
-    command = [*TWS, "kill", *words]
+    """It gets more time for the venues' word than a trader would give it: the machine of a test may be slow."""
+    command = [*TWS, "kill", "--wait", "80", *words]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, env=environment(home), stdout=pipe, stderr=subprocess.PIPE, text=True)
 

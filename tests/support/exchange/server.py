@@ -115,6 +115,10 @@ class LoopbackExchange:
             self._thread.join(30)
             self._thread = None
 
+    def said_all(self) -> bool:
+        """Whether nothing that the exchange has to say waits in a stream."""
+        return self.do(lambda: all(socket.said_all for socket in self.sockets))
+
     def do[T](self, call: Callable[[], T]) -> T:
         """Run a call on the exchange's loop and wait for what it gives."""
 

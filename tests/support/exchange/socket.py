@@ -55,6 +55,11 @@ class Socket:
             kept, self._kept = self._kept, None
             self._queue.put_nowait(kept)
 
+    @property
+    def said_all(self) -> bool:
+        """Whether nothing waits to be sent."""
+        return self._queue.empty()
+
     def cut(self) -> None:
         """The connection is gone, without a word."""
         self._queue.put_nowait(None)

@@ -69,11 +69,13 @@ class _RealVenueConformance(VenueConformance):
             market.delta(theirs(instrument), bids, asks)
 
         async def settle() -> None:
-            """Until the desk has heard nothing new for a while."""
-            heard = -1
-            while heard != len(desk.reports):
+            """Until the exchange has said everything and the desk has heard nothing new for a while."""
+            quiet = 0
+            while quiet < 4:
                 heard = len(desk.reports)
-                await asyncio.sleep(0.4)
+                said = await asyncio.to_thread(exchange.said_all)
+                await asyncio.sleep(0.03)
+                quiet = quiet + 1 if said and heard == len(desk.reports) else 0
 
         async def wait(nanoseconds: int) -> None:
             await asyncio.sleep(nanoseconds / 1e9)
