@@ -124,7 +124,19 @@ class TicketPane(Pane):
         self._fill_price()
 
     def _preset(self) -> str:
-        return "" if self.instrument_id is None else field_text(self.desk.size(self.instrument_id))
+        """The desk's size; none before there is a price, without which no size is a sensible one."""
+        if self.instrument_id is None or self.engine.mark(self.instrument_id) is None:
+            return ""
+        return field_text(self.desk.size(self.instrument_id))
+
+    def _follow_market(self) -> None:
+        """Until the trader is in the ticket its price is the touch; a size that waits for a price comes with it."""
+        form, touched = self.form, self.has_focus_within
+        if form.has_price and not self._price_typed and not (form.price and touched):
+            self._fill_price()
+        if form.unit is SizeUnit.UNITS and not form.amount and not touched and (preset := self._preset()):
+            form.amount = preset
+            self._field("amount").put(preset)
 
     def _write(self) -> None:
         """Show the form in the fields."""
@@ -180,8 +192,9 @@ class TicketPane(Pane):
         touch = prices.bid if self.form.side is Side.BUY else prices.ask
         if instrument is None or touch is None or self._price_typed or not self.form.has_price:
             return
-        self.form.price = field_text(touch, instrument.price_places)
-        self._field("price").put(self.form.price)
+        if (price := field_text(touch, instrument.price_places)) != self.form.price:
+            self.form.price = price
+            self._field("price").put(price)
 
     def take_draft(self, draft: OrderDraft) -> bool:
         self.form.take(draft, self.engine.instrument(draft.instrument).price_places, self.engine.clock.now())
@@ -354,8 +367,7 @@ class TicketPane(Pane):
         if not self.is_mounted:
             return
         engine, form, book = self.engine, self.form, self.book
-        if form.has_price and not form.price and not self._price_typed:
-            self._fill_price()
+        self._follow_market()
         report = self.query_one("#report", TicketLines)
         key = (
             form.key(), self.instrument_id, None if book is None else book.version, engine.orders_version,

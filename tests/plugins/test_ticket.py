@@ -10,7 +10,9 @@ from trading_scene import BTC, ETH, PERP, RiskLimits, scene, snapshot
 from plugins.ticket import TicketPane
 from plugins.ticket.form import Form, Money
 from screens.number_field import NumberField
+from screens.testing import START
 from workstation.clock import SECOND
+from workstation.domain.market import BookSnapshot
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side, TimeInForce
 from workstation.domain.plan import Distance, Trail
 from workstation.trading.commands import Prices
@@ -39,6 +41,12 @@ def orders(desk):
     return desk.engine.orders()
 
 
+def touch(bid: str) -> BookSnapshot:
+    """A book of BTC with this best bid, and the best ask a tick above it."""
+    ticks = int(D(bid) / BTC.tick)
+    return BookSnapshot(BTC.id, START + SECOND, 2, ((ticks, 100_000),), ((ticks + 1, 100_000),))
+
+
 async def test_it_opens_as_a_limit_buy_at_the_best_bid_of_the_desks_size(tmp_path):
     async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
         assert "⏎ BUY 0.0200 @ 64,200.0" in text_of(desk)
@@ -54,6 +62,35 @@ async def test_it_opens_as_a_limit_buy_at_the_best_bid_of_the_desks_size(tmp_pat
         assert order.state is OrderState.ACCEPTED
         assert "● Accepted: it works at the venue." in text_of(desk)
         assert pane_of(desk).status() == "accepted"
+
+
+async def test_its_price_follows_the_touch_until_the_trader_is_in_it(tmp_path):
+    async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
+        pane = pane_of(desk)
+        price = pane.query_one("#price", NumberField)
+        desk.app.set_focus(None)
+        desk.feed(touch("64150.0"))
+        await desk.painted(pilot)
+        assert price.value == "64150.0"
+        pane.query_one("#amount", NumberField).focus()
+        await pilot.pause()
+        desk.feed(touch("64100.0"))
+        await desk.painted(pilot)
+        assert price.value == "64150.0", "an order that one is about to send does not move by itself"
+
+
+async def test_before_there_is_a_price_no_size_is_offered(tmp_path, monkeypatch):
+    async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
+        pane = pane_of(desk)
+        amount = pane.query_one("#amount", NumberField)
+        desk.app.set_focus(None)
+        with monkeypatch.context() as before:
+            before.setattr(desk.engine, "mark", lambda instrument: None)
+            pane._start()
+            await desk.painted(pilot)
+            assert amount.value == ""
+        await desk.painted(pilot)
+        assert amount.value == "0.02"
 
 
 async def test_tab_goes_from_field_to_field_and_past_those_that_the_order_has_not(tmp_path):
