@@ -14,6 +14,7 @@ from workstation.domain.events import OrderAmended, OrderAmendRejected, OrderCan
 from workstation.domain.numbers import ZERO, add
 from workstation.domain.order import Order, OrderDraft, OrderState
 from workstation.trading.command_run import outcome, started
+from workstation.trading.errors import Refused
 from workstation.trading.plans.words import exits_text
 
 #: States in which a command of ours is under way.
@@ -40,6 +41,7 @@ class OrderEntryPane(PaintedPane):
 
     async def answered(self, order: Order) -> Order:
         """The order once its venue has answered, or has failed to."""
+        order = self.engine.order(order.client_id) or order  # its answer may have come while this waited for a turn
         if order.state not in UNANSWERED:
             return order
         events = self.engine.follow_orders()
@@ -73,13 +75,19 @@ class OrderEntryPane(PaintedPane):
             self.say(sentence, bad)
 
     async def enter(self, what: str, draft: OrderDraft) -> None:
-        """Send a draft, with its instrument's default exits if it has some, and tell what became of it."""
-        plan = self.desk.plan_of(draft)
-        if plan is None:
-            self.tell(what, await self.answered(await self.engine.submit(draft)))
-        else:
-            self.sight.must_be_new(self.engine, self.engine.instrument(draft.instrument))  # plans carry no age
-            self.say(f"{what}. {started(await self.engine.start_plan(plan))}")
+        """Send a draft, with its instrument's default exits if it has some, and tell what became of it.
+        Raises `Refused`."""
+        self.say(f"{what}: sending …")
+        try:
+            plan = self.desk.plan_of(draft)
+            if plan is None:
+                self.tell(what, await self.answered(await self.engine.submit(draft)))
+            else:
+                self.sight.must_be_new(self.engine, self.engine.instrument(draft.instrument))  # plans carry no age
+                self.say(f"{what}. {started(await self.engine.start_plan(plan))}")
+        except Refused:
+            self.outcome = (f"{what}: not sent.", True)
+            raise
 
     def staged_exits(self, draft: OrderDraft | None) -> str:
         """The default exits that the draft will bring along: "stop 63000 tp 66000"; empty for none."""

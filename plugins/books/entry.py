@@ -159,12 +159,7 @@ class OrderEntry(LadderCursor):
     async def _send(self, draft: OrderDraft) -> None:
         price = "" if draft.price is None else f" @ {plain_text(draft.price)}"
         what = f"{draft.side.capitalize()} {plain_text(draft.quantity)}{price}"
-        self.say(f"{what}: being sent …")
-        try:
-            await self.enter(what, draft)
-        except Refused:
-            self.say(f"{what}: not sent.", bad=True)
-            raise
+        await self.enter(what, draft)
 
     def tell(self, what: str, order: Order) -> None:
         super().tell(what, order)

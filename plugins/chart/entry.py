@@ -322,7 +322,6 @@ class ChartControl(OrderEntryPane):
         seen_at = self.sight.seen_at(self.engine.clock.now(), instrument, self.engine.book(instrument.id))
         self.staged = None
         what = f"{draft.side.capitalize()} {plain_text(draft.quantity)} @ {price_text(draft.price, instrument)}"
-        self.say(f"{what}: sent.")
         await self.enter(what, replace(draft, seen_at=seen_at))
 
     def action_smaller(self) -> None:

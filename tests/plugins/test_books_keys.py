@@ -463,3 +463,19 @@ async def test_a_tiny_ladder_still_shows_the_best_prices(tmp_path):
         text = "\n".join(shown(pane))
         assert "64200.0" in text
         assert "64200.1" in text
+
+
+async def test_what_a_closed_gate_refuses_is_not_said_to_be_sent(tmp_path, monkeypatch):
+    async with ladder(tmp_path) as (desk, pane, press):
+        await press("b")
+        monkeypatch.setattr(desk.engine, "ready", False)
+        await press("enter")
+        assert any("opening its store" in toast for toast in desk.toasts())
+        assert pane.outcome == ("Buy 0.02 @ 64200: not sent.", True)
+
+
+async def test_an_answer_that_came_before_it_was_waited_for_is_not_waited_for(tmp_path):
+    async with ladder(tmp_path) as (desk, pane, _press):
+        order = await desk.order(BTC.id, Side.BUY, "0.1", "64000")
+        asked = msgspec.structs.replace(order, state=OrderState.SUBMITTED)  # as it was when the key was pressed
+        assert (await pane.answered(asked)).state is OrderState.ACCEPTED
