@@ -262,6 +262,11 @@ class StatusBar(_Bar):
                 parts.append((f" {age(old) if old is not None else '–':>4}", ink.dim if colour is ink.good else colour))
             if abs(link.drift) > _DRIFT_SHOWN:
                 parts.append((f" clock {link.drift / SECOND:+.1f}s", ink.warning))
+            if link.dead_man is not None and str(link.state) == "connected":
+                if not link.dead_man:
+                    parts.append((" no dead man's switch", ink.warning))
+                elif ages:
+                    parts.append((" dead man's switch held", ink.dim))
         return parts
 
     def _replay(self) -> list[Part]:

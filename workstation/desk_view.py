@@ -39,7 +39,8 @@ class Link(msgspec.Struct, frozen=True):
     """A venue's connection; `last_data` is UTC ns of its newest market data, 0 before the first.
 
     `said`: why a real venue's link is as it is; `drift`: its clock less ours in ns; `unproven`: why its orders and
-    money may differ from the desk's books.
+    money may differ from the desk's books; `dead_man`: whether the venue would cancel by itself should this desk die,
+    None where that is not asked of it.
     """
 
     venue: str
@@ -48,6 +49,7 @@ class Link(msgspec.Struct, frozen=True):
     said: str = ""
     drift: int = 0
     unproven: str = ""
+    dead_man: bool | None = None
 
 
 class DeskView:
@@ -283,7 +285,7 @@ class DeskView:
     def _link(self, name: str, venue: Venue, newest: int) -> Link:
         unproven = self.core.unproven.get(name, "")
         if isinstance(venue, RealLink):
-            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven)
+            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven, venue.dead_man_holds())
         return Link(name, venue.link, newest, unproven=unproven)
 
     def queue_ahead(self, client_id: ClientOrderId) -> Decimal | None:

@@ -67,7 +67,7 @@ def _rules(facts: Particulars, terms: VenueSettings) -> list[Finding]:
         Finding(True, f"an order without an answer is found again by: {facts.lookup}, id {facts.ids}"),
         Finding(
             True,
-            f"dead man's switch: kept alive, {terms.dead_man_seconds:g} s"
+            f"dead man's switch: kept alive, {facts.dead_man_of(terms.dead_man_seconds):g} s"
             if dead_man
             else "dead man's switch: none, working orders stay there if this desk dies",
         ),

@@ -169,6 +169,11 @@ class RealLink(Protocol):
     #: Takes (level, sentence) for the log.
     on_notice: Callable[[str, str], None]
 
+    def dead_man_holds(self) -> bool | None:
+        """Whether the venue would cancel the desk's orders by itself should the desk die now; None where that is not
+        asked of it."""
+        ...
+
 
 @runtime_checkable
 class KnowsStrangers(Protocol):

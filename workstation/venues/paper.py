@@ -26,6 +26,9 @@ class PriceVenue(Protocol):
     @property
     def link(self) -> LinkState: ...
 
+    def dead_man_holds(self) -> bool | None:
+        return None  # its orders are here
+
     async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None: ...
 
     async def close(self) -> None: ...

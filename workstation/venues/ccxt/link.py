@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from workstation.clock import MILLISECOND, SECOND
-from workstation.venues.ccxt import account
+from workstation.venues.ccxt import account, dead_man
 from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange, rate_of
 from workstation.venues.ccxt.errors import is_passing, translated, words_of
 from workstation.venues.ccxt.gate import backoff
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: Seconds between two probes of a link that stands, and until one counts as failed.
 PROBE = 10.0
 PROBE_TIMEOUT = 5.0
+#: Seconds until the first probe, which arms the dead man's switch: Bybit's hangs on a stream that has to stand by then.
+_FIRST = 2.5
 #: Clock drift that the trader is told of.
 DRIFT_TOLD = SECOND
 
@@ -89,7 +91,10 @@ async def _establish(venue: CcxtVenue) -> None:
             own["watch_orders"] = venue.own.on_order
         if exchange.has.get("watchMyTrades"):
             own["watch_my_trades"] = venue.own.on_trade
+    venue.dead_man.fresh()
     streams.start(own)
+    if (watch := venue.dead_man.watching(exchange)) is not None:
+        streams.keep_topic(dead_man.STREAM, watch)
     venue.state, venue.said = LinkState.CONNECTED, ""
     venue.epoch += 1
     venue.on_notice("info", f"{venue.name} is connected: {venue.facts.title}{_clock_words(venue)}.")
@@ -160,21 +165,22 @@ async def _check_rights(venue: CcxtVenue, exchange: Any) -> None:
 async def _watch(venue: CcxtVenue) -> str:
     """Look after a link that stands; returns why it does not any more."""
     missed = 0
-    every = min(PROBE, venue.settings.dead_man_seconds / 3) if venue.dead_man else PROBE
+    every = min(PROBE, venue.dead_man.seconds / 3) if venue.dead_man.wanted else PROBE
+    pause = min(every, _FIRST)
     while True:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(venue.probe_now.wait(), every)
+            await asyncio.wait_for(venue.probe_now.wait(), pause)
             await asyncio.sleep(0.2)
         venue.probe_now.clear()
         exchange = venue.exchange
         try:
+            pause = every
             with urgent(Urgency.CANCEL):
+                await asyncio.wait_for(venue.dead_man.hold(exchange), PROBE_TIMEOUT)
                 if exchange.has.get("fetchTime"):
                     await measure_clock(venue, exchange)
                 elif venue.keys is not None:
                     await asyncio.wait_for(exchange.fetch_balance(), PROBE_TIMEOUT)
-                if venue.dead_man:
-                    await _hold_dead_man(venue, exchange, venue.settings.dead_man_seconds)
             missed = 0
         except Exception as error:
             venue.note_limit(error)
@@ -185,18 +191,6 @@ async def _watch(venue: CcxtVenue) -> str:
             if missed >= 2:
                 return words_of(error) or type(error).__name__
             venue.probe_now.set()
-
-
-async def _hold_dead_man(venue: CcxtVenue, exchange: Any, seconds: float) -> None:
-    """Tell the exchange to cancel everything should it hear nothing for so long; 0 lets it go."""
-    longest = min(seconds, venue.facts.dead_man)
-    if exchange.has.get("cancelAllOrdersAfter"):
-        await exchange.cancel_all_orders_after(int(longest * 1_000), venue.facts.dead_man_params)
-    elif venue.facts.ccxt == "binanceusdm":
-        for symbol in venue.markets:
-            terms = {"symbol": exchange.market_id(symbol), "countdownTime": int(longest * 1_000)}
-            await exchange.fapiPrivatePostCountdownCancelAll(terms)
-    venue.dead_man_held = venue.clock.now() if seconds else 0
 
 
 async def _down(venue: CcxtVenue, error: BaseException, attempt: int) -> None:
@@ -222,7 +216,7 @@ async def _drop(venue: CcxtVenue) -> None:
 
 async def part(venue: CcxtVenue) -> None:
     """The desk closes: the dead man's switch is let go, so that working orders stay."""
-    if venue.dead_man_held and venue.exchange is not None:
+    if venue.exchange is not None:
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(_hold_dead_man(venue, venue.exchange, 0), 2.0)
+            await asyncio.wait_for(venue.dead_man.let_go(venue.exchange), 2.0)
     await _drop(venue)

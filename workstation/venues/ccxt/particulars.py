@@ -44,6 +44,10 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     cancel_all: str = ""
     #: Longest time in seconds for which the exchange's own dead man's switch is set; 0 where it has none.
     dead_man: float = 0.0
+    #: The shortest time that it takes.
+    dead_man_least: float = 1.0
+    #: Whether it hangs on topics of the private socket, and counts from when that is gone.
+    dead_man_topics: bool = False
     #: Parameters of the dead man's switch.
     dead_man_params: dict[str, Any] = {}
     #: Whether an order's price and quantity can be changed in place, keeping its id.
@@ -83,6 +87,10 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     continuity: str = ""
     #: What the trader should know, one sentence each.
     notes: tuple[str, ...] = ()
+
+    def dead_man_of(self, seconds: float) -> float:
+        """The time that the exchange's dead man's switch can be set to, nearest to the one that is wanted."""
+        return max(self.dead_man_least, min(seconds, self.dead_man))
 
 
 _BINANCE: dict[str, Any] = {
@@ -142,14 +150,17 @@ OFFERED: dict[str, Particulars] = {
             rights_path=("result", "permissions", "Wallet", "Withdraw"),
             continuity="bybit",
             depth=200,
+            dead_man=300.0,
+            dead_man_least=3.0,
+            dead_man_topics=True,
             options={"fetchCurrencies": False, "enableUnifiedAccount": True},
-            notes=("Its dead man's switch (DCP) is not used yet: should this machine be lost, working orders stay.",),
         ),
         Particulars(
             ccxt="okx",
             title="OKX",
             lookup=Lookup.ORDER,
-            dead_man=60.0,
+            dead_man=120.0,
+            dead_man_least=10.0,
             amend=True,
             rights="privateGetAccountConfig",
             rights_path=("data", "0", "perm", "withdraw"),
@@ -230,12 +241,17 @@ OFFERED: dict[str, Particulars] = {
             ids=IdRule.HEX,
             lookup=Lookup.ORDER,
             dead_man=60.0,
+            dead_man_least=6.0,
             wallet=True,
             market_by_limit=True,
             # ccxt would have the account pay its authors a part of each trade, and name them as who referred it
             withheld=("handle_builder_fee_approval", "set_ref"),
             symbols=("BTC/USDC:USDC", "ETH/USDC:USDC"),
-            notes=("Its books come as whole pictures about twice a second and are not numbered.",),
+            notes=(
+                "Its books come as whole pictures about twice a second and are not numbered.",
+                "It has a dead man's switch only for accounts that have traded a million dollars, and it cannot be let "
+                "go: there, working orders are cancelled soon after the desk is closed.",
+            ),
         ),
     )
 }

@@ -97,7 +97,11 @@ class Streams:
             if not self._markets[symbol].is_spot:
                 self._run(f"mark {symbol}", self._watch_mark, symbol)
         for method, take in own.items():
-            self._run(method, self._watch_own, method, take)
+            self._run(method, self._watch_own, getattr(self._exchange, method), take)
+
+    def keep_topic(self, name: str, watch: Callable[[], Awaitable[Any]]) -> None:
+        """One more stream of the account, of which only matters that it stands."""
+        self._run(name, self._watch_own, watch, lambda _each: None)
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -205,8 +209,9 @@ class Streams:
             )
         )
 
-    async def _watch_own(self, state: StreamState, method: str, take: Callable[[Any], object]) -> None:
-        watch = getattr(self._exchange, method)
+    async def _watch_own(
+        self, state: StreamState, watch: Callable[[], Awaitable[Any]], take: Callable[[Any], object]
+    ) -> None:
         first = asyncio.ensure_future(watch())
         try:
             # a stream of own orders is silent while nothing happens: it stands once it has not failed for so long

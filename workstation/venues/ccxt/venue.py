@@ -24,6 +24,7 @@ from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderType, Side, TimeInForce
 from workstation.venues.ccxt import account, cancels, link, money
+from workstation.venues.ccxt.dead_man import DeadMan
 from workstation.venues.ccxt.errors import is_limit, translated
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import external_id, to_wire
@@ -93,9 +94,9 @@ class CcxtVenue:
         #: Server's clock less ours in ns, and how long its answer took; None before it was first asked.
         self.drift: int | None = None
         self.round_trip: int | None = None
-        #: UTC ns at which this run first reached it, and when its dead man's switch was last held (0: it is not).
+        #: UTC ns at which this run first reached it.
         self.first_seen = 0
-        self.dead_man_held = 0
+        self.dead_man = DeadMan(self)
         self.probe_now = asyncio.Event()
         self._marks: dict[InstrumentId, Decimal] = {}
         #: Why the link is as it is, a sentence.
@@ -168,10 +169,8 @@ class CcxtVenue:
         market = (self.exchange.markets or {}).get(symbol) if self.exchange is not None else None
         return str(market["id"]) if market else symbol
 
-    @property
-    def dead_man(self) -> bool:
-        """Whether the venue is told to cancel everything should this desk fall silent."""
-        return self.keys is not None and self.facts.dead_man > 0 and self.settings.dead_man_seconds > 0
+    def dead_man_holds(self) -> bool | None:
+        return self.dead_man.holds(self.clock.now())
 
     def last_mark(self, instrument: InstrumentId) -> Decimal | None:
         return self._marks.get(instrument)

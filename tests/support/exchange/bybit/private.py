@@ -37,7 +37,7 @@ class Private:
     def __init__(self, floor: Floor, public: Public) -> None:
         self.floor, self.public = floor, public
         self._by_id: dict[str, Record] = {}
-        self.disconnect_after: dict[str, int] = {}  # key → seconds until its orders go when its sockets have gone
+        self.disconnect_after: dict[str, dict[str, int]] = {}  # key → product → seconds until its orders go
 
     def routes(self) -> dict[tuple[str, str], tuple[Handler, int]]:
         """(method, path) → (handler, calls a second)."""
@@ -149,7 +149,10 @@ class Private:
         window = int(params.get("timeWindow") or 0)
         if not 3 <= window <= 300:
             raise bad("timeWindow invalid")
-        self.disconnect_after[account.login.key] = window
+        product = params.get("product") or "OPTIONS"
+        if product not in ("OPTIONS", "DERIVATIVES", "SPOT"):
+            raise bad("product invalid")
+        self.disconnect_after.setdefault(account.login.key, {})[product] = window
         return {}, nothing
 
     def _find(self, account: Account, params: Params) -> Record | None:
@@ -242,7 +245,7 @@ class Private:
             "updatedTime": str(self.floor.now_ms()),
             "unifiedMarginStatus": 6,
             "dcpStatus": "ON" if account.login.key in self.disconnect_after else "OFF",
-            "timeWindow": self.disconnect_after.get(account.login.key, 10),
+            "timeWindow": min(self.disconnect_after.get(account.login.key, {"": 10}).values()),
             "smpGroup": 0,
             "isMasterTrader": False,
             "spotHedgingStatus": "OFF",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.support.exchange.bybit.dialect import Bybit
 
 TOPICS = ("order", "execution", "wallet", "position", "dcp")
+#: Topic of disconnect-cancel-all → whose orders go.
+_PRODUCTS = {"dcp.spot": "SPOT", "dcp.future": "DERIVATIVES"}
 _TRADE = {"order.create": "/v5/order/create", "order.amend": "/v5/order/amend", "order.cancel": "/v5/order/cancel"}
 
 
@@ -30,23 +32,31 @@ class UserStreams:
     def __init__(self, dialect: Bybit) -> None:
         self.dialect = dialect
         self._owners: dict[Socket, Account] = {}
-        self._dead_men: dict[str, asyncio.TimerHandle] = {}
+        self._dead_men: dict[tuple[str, str], asyncio.TimerHandle] = {}
         for account in dialect.floor.accounts.values():
             account.listeners.append(self._on_updates)
 
     def gone(self, socket: Socket) -> None:
+        """A connection ended. Disconnect-cancel-all counts from when no socket with its topic is left."""
         account = self._owners.pop(socket, None)
-        if account is None or not any(topic.startswith("dcp") for topic in socket.subscribed):
+        if account is None:
             return
         key = account.login.key
-        window = self.dialect.private.disconnect_after.get(key)
-        if window is not None and account not in self._owners.values():
-            self._dead_men[key] = asyncio.get_running_loop().call_later(window, self._pull, account)
+        windows = self.dialect.private.disconnect_after.get(key, {})
+        for topic, product in _PRODUCTS.items():
+            if topic not in socket.subscribed or product not in windows or self._guarded(account, topic):
+                continue
+            loop = asyncio.get_running_loop()
+            self._dead_men[key, topic] = loop.call_later(windows[product], self._pull, account, product)
 
-    def _pull(self, account: Account) -> None:
-        """Nobody is connected any more: what the dead man's switch promises."""
-        updates = [update for record in account.working() for update in account.cancel(record)]
-        account.tell(updates)
+    def _guarded(self, account: Account, topic: str) -> bool:
+        return any(owner is account and topic in socket.subscribed for socket, owner in self._owners.items())
+
+    def _pull(self, account: Account, product: str) -> None:
+        """Nobody has come back: what the dead man's switch promises."""
+        instruments = self.dialect.floor.instruments
+        gone = [each for each in account.working() if instruments[each.instrument].is_spot == (product == "SPOT")]
+        account.tell([update for record in gone for update in account.cancel(record)])
 
     def told(self, account: Account) -> list[Socket]:
         """Who hears of the account's orders and fills."""
@@ -96,8 +106,6 @@ class UserStreams:
             problem = "Internal error"
         if problem is None and account is not None:
             self._owners[socket] = account
-            if (dead_man := self._dead_men.pop(account.login.key, None)) is not None:
-                dead_man.cancel()
         if trades:
             code = 0 if problem is None else 10003
             answer(socket, {"retCode": code, "retMsg": problem or "OK", "op": "auth", "connId": "loop"})
@@ -117,6 +125,9 @@ class UserStreams:
             socket.subscribed = (
                 socket.subscribed | set(topics) if operation == "subscribe" else socket.subscribed - set(topics)
             )
+            for topic in socket.subscribed & set(_PRODUCTS):
+                if (dead_man := self._dead_men.pop((self._owners[socket].login.key, topic), None)) is not None:
+                    dead_man.cancel()
             answer(socket, reply)
 
     def _trade(self, socket: Socket, operation: str, message: dict[str, Any]) -> None:

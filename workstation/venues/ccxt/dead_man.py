@@ -1,0 +1,133 @@
+"""The exchange's own dead man's switch: should this desk fall silent, the exchange cancels its orders by itself.
+
+Most exchanges count down and want to be told again before the end (Binance's futures an instrument, OKX, Kraken and
+Hyperliquid the account). Bybit watches the private socket instead: once it has been told the time, the socket
+subscribes to a topic of its own, and when no such socket has been there for that time, the orders go. A desk that is
+closed lets the switch go first, so that working orders stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from workstation.clock import SECOND
+from workstation.venues.ccxt.errors import is_passing, words_of
+
+if TYPE_CHECKING:
+    from workstation.venues.ccxt.venue import CcxtVenue
+
+#: The stream's name where the switch hangs on a topic of the private socket.
+STREAM = "dead man's switch"
+
+
+class DeadMan:
+    """The switch of one venue."""
+
+    def __init__(self, venue: CcxtVenue) -> None:
+        self._venue = venue
+        #: UTC ns at which the exchange was last told, or was last seen to be listening; 0 while the switch is not held.
+        self.held = 0
+        #: Why the exchange would not have it, in its words.
+        self.refused = ""
+        self._told = False  # Bybit knows the time
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the exchange has one for this account and the set-up asks for it."""
+        venue = self._venue
+        return venue.keys is not None and venue.facts.dead_man > 0 and venue.settings.dead_man_seconds > 0
+
+    @property
+    def seconds(self) -> float:
+        """After which silence the orders go."""
+        return self._venue.facts.dead_man_of(self._venue.settings.dead_man_seconds)
+
+    def holds(self, now: int) -> bool | None:
+        """Whether the exchange would cancel by itself now; None where that is not asked of it."""
+        if not self.wanted:
+            return None
+        return bool(self.held) and now - self.held <= self.seconds * SECOND
+
+    def fresh(self) -> None:
+        """Another connection: what was told before may be gone."""
+        self.held, self._told, self.refused = 0, False, ""
+
+    async def hold(self, exchange: Any) -> None:
+        """Arm it, or say that the desk still lives. Raises ccxt's exceptions where the exchange does not answer; an
+        exchange that refuses it is asked no more over this connection, and the trader is told."""
+        if not self.wanted or self.refused:
+            return
+        venue = self._venue
+        try:
+            if not venue.facts.dead_man_topics:
+                await _count_down(venue, exchange, self.seconds)
+                self.held = venue.clock.now()
+                return
+            if not self._told:
+                for product in sorted(_products(venue)):
+                    terms = {"timeWindow": int(self.seconds), "product": product}
+                    await exchange.privatePostV5OrderDisconnectedCancelAll(terms)
+                self._told = True
+        except Exception as error:
+            if is_passing(error):
+                raise
+            self.held, self.refused = 0, words_of(error) or type(error).__name__
+            venue.on_notice(
+                "warning",
+                f"{venue.name} does not hold the dead man's switch ({self.refused}): should this desk die, working "
+                "orders stay there.",
+            )
+            return
+        states = {state.name: state for state in venue.stream_states()}
+        if self._told and STREAM in states and states[STREAM].up:
+            self.held = venue.clock.now()
+
+    def watching(self, exchange: Any) -> Callable[[], Awaitable[Any]] | None:
+        """The watch that keeps the topic of the private socket, where the switch hangs on one. Nothing ever comes."""
+        if not self.wanted or not self._venue.facts.dead_man_topics:
+            return None
+
+        async def watch() -> Any:
+            url = await exchange.get_url_by_market_type(None, True, "watchOrders")
+            await exchange.authenticate(url)
+            topics = _topics(self._venue)
+            return await exchange.watch_topics(url, topics, topics)
+
+        return watch
+
+    async def let_go(self, exchange: Any) -> None:
+        """The desk closes: its orders are meant to stay."""
+        if not self.held:
+            return
+        venue = self._venue
+        self.held = 0
+        if not venue.facts.dead_man_topics:
+            await _count_down(venue, exchange, 0)
+            return
+        url = await exchange.get_url_by_market_type(None, True, "watchOrders")
+        await exchange.client(url).send({"op": "unsubscribe", "args": _topics(venue)})
+        await asyncio.sleep(0.1)  # what follows on the wire is the end of the connection
+
+
+async def _count_down(venue: CcxtVenue, exchange: Any, seconds: float) -> None:
+    milliseconds = int(seconds * 1_000)
+    if exchange.has.get("cancelAllOrdersAfter"):
+        await exchange.cancel_all_orders_after(milliseconds, venue.facts.dead_man_params)
+        return
+    ids = [exchange.market_id(symbol) for symbol in venue.markets]
+    asked = (
+        exchange.fapiPrivatePostCountdownCancelAll({"symbol": each, "countdownTime": milliseconds}) for each in ids
+    )
+    await asyncio.gather(*asked)
+
+
+def _products(venue: CcxtVenue) -> set[str]:
+    """Bybit's kinds of orders that the desk may have there."""
+    return {"SPOT" if instrument.is_spot else "DERIVATIVES" for instrument in venue.markets.values()}
+
+
+def _topics(venue: CcxtVenue) -> list[str]:
+    topics = {"SPOT": "dcp.spot", "DERIVATIVES": "dcp.future"}
+    return [topics[product] for product in sorted(_products(venue))]
