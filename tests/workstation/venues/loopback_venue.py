@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,10 +25,14 @@ _listings: dict[str, Listing] = {}
 
 @asynccontextmanager
 async def loopback_venue(
-    exchange: LoopbackExchange, name: str = "binance", wait: bool = True, **terms: Any
+    exchange: LoopbackExchange,
+    name: str = "binance",
+    wait: bool = True,
+    symbols: Sequence[str] = SYMBOLS,
+    **terms: Any,
 ) -> AsyncIterator[tuple[CcxtVenue, VenueDesk]]:
     """A venue that is connected (if `wait`), and the desk that listens to it."""
-    facts, settings = particulars(name), venue_settings(exchange, SYMBOLS, **terms)
+    facts, settings = particulars(name), venue_settings(exchange, symbols, **terms)
     settings = msgspec.structs.replace(settings, exchange=name)
     if name not in _listings:
         listing = Listing()

@@ -1,7 +1,8 @@
-"""The exchange object of ccxt as the desk uses it: its class unmodified, and beneath it hooks in four places.
+"""The exchange object of ccxt as the desk uses it: its class unmodified, and beneath it hooks in a few places.
 
 The hooks are methods that ccxt calls on itself: the throttle (our queue, `gate`), the handler of raw messages (sequence
-numbers, heartbeat), the factories of order books (`books`), and opening a connection (link state).
+numbers, heartbeat), the factories of order books (`books`), opening a connection (link state), and choosing one (which
+books stand on it).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from workstation.history.ccxt_class import UnknownExchange, pro_class
 from workstation.venues.ccxt.books import Tape, patched
+from workstation.venues.ccxt.errors import words_of
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.settings import Credentials, VenueSettings
@@ -33,6 +35,16 @@ class Hooks:
         #: After ccxt has taken a raw message.
         self.after_message: Callable[[Any, Any], None] = lambda _client, _message: None
         self.on_open: Callable[[Any], None] = lambda _client: None
+        #: A watch method is about to wait for what this connection brings.
+        self.on_use: Callable[[Any], None] = lambda _client: None
+
+
+class Unreadable(ConnectionError):
+    """A message that cannot be read: what it would have told is missing, and so its connection is of no use."""
+
+
+class Overtaken(ConnectionError):
+    """A picture of a book that was begun anew while it was on its way."""
 
 
 def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
@@ -51,9 +63,42 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
         exchange_class.on_connected(self, client, message)
         hooks.on_open(client)
 
+    def client(self: Any, url: str) -> Any:
+        found = exchange_class.client(self, url)
+        if "handle_message" not in vars(found):
+            found.handle_message = _heard(found)
+        hooks.on_use(found)
+        return found
+
+    async def fetch_rest_order_book_safe(self: Any, symbol: str, *arguments: Any, **terms: Any) -> Any:
+        book = self.orderbooks.get(symbol)
+        picture = await exchange_class.fetch_rest_order_book_safe(self, symbol, *arguments, **terms)
+        if self.orderbooks.get(symbol, book) is not book:
+            raise Overtaken(f"the book of {symbol} was begun anew meanwhile")
+        return picture
+
     body = patched(exchange_class, lambda _self: hooks.dirty)
-    body |= {"throttle": throttle, "handle_message": handle_message, "on_connected": on_connected}
+    for method in (throttle, handle_message, on_connected, client):
+        body[method.__name__] = method
+    if hasattr(exchange_class, "fetch_order_book_snapshot"):  # it takes whichever book stands there when it is done
+        body["fetch_rest_order_book_safe"] = fetch_rest_order_book_safe
     return type(exchange_class.__name__, (exchange_class,), body)
+
+
+def _heard(client: Any) -> Callable[[Any], None]:
+    """How a connection takes its messages, for ccxt's receive loop: an exception would end that loop without a word,
+    and a connection that was given up would go on telling what waits in its buffer."""
+    take = client.handle_message
+
+    def handle(message: Any) -> None:
+        if client.error is not None:
+            return
+        try:
+            take(message)
+        except Exception as error:
+            client.on_error(Unreadable(f"a message cannot be read: {words_of(error) or type(error).__name__}"))
+
+    return handle
 
 
 def open_exchange(

@@ -66,7 +66,7 @@ class BinanceContinuity(_Numbered):
 
 
 class BybitContinuity(_Numbered):
-    """u grows by one from update to update of a topic; a snapshot begins anew."""
+    """u grows by one from update to update of a topic; a snapshot begins anew, and nothing can be told before it."""
 
     def check(self, message: Any) -> Gap | None:
         if not isinstance(message, dict) or not str(message.get("topic", "")).startswith("orderbook."):
@@ -75,7 +75,12 @@ class BybitContinuity(_Numbered):
         if message.get("type") == "snapshot":
             self._last[topic] = int(data["u"])
             return None
-        return self._follows(topic, str(data["s"]), int(data["u"]), int(data["u"]))
+        known, number = self._last.get(topic), int(data["u"])
+        if known is None:
+            return Gap(str(data["s"]), f"the picture before update {number} is missing")
+        if number < known:  # ccxt would put the older levels on top of the newer ones
+            return Gap(str(data["s"]), f"update {number} came after {known}")
+        return self._follows(topic, str(data["s"]), number, number)
 
 
 class OkxContinuity(_Numbered):

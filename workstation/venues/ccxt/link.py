@@ -51,7 +51,7 @@ async def keep(venue: CcxtVenue) -> None:
         reason = await _watch(venue)
         venue.state, venue.said = LinkState.CONNECTING, reason
         if venue.streams is not None:
-            venue.streams.all_stale(f"{venue.name} cannot be reached")
+            venue.streams.give_up(f"{venue.name} cannot be reached")
         venue.on_notice("error", f"The link to {venue.name} is down ({reason}); connecting again.")
         await _drop(venue)
 
@@ -79,7 +79,7 @@ async def _establish(venue: CcxtVenue) -> None:
         markets=venue.markets,
         clock=venue.clock,
         jitter=venue.jitter,
-        notice=venue.on_notice,
+        notice=venue.notice,
         silence=venue.settings.silence_ms / 1_000,
     )
     streams.sink = venue.market_event

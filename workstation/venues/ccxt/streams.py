@@ -2,13 +2,14 @@
 
 A stream is a loop around one of ccxt's `watch…` methods. Nothing is awaited between two calls but what hands on what
 came: ccxt gives the next update only to who is waiting for it. Whatever ends a book's stream makes the book stale at
-once; the next picture of the exchange makes it whole.
+once, it and every book on the same connection; the next picture of the exchange makes it whole.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -30,8 +31,17 @@ from workstation.venues.contract import MarketSink
 _RECOVERED = 20.0
 #: Seconds without a fault after which a quiet stream counts as standing.
 _STANDS = 2.0
+#: Seconds within which a book's first picture must come (or of the silence that is allowed, if that is longer).
+_PICTURE = 15.0
 #: Seconds between two questions for the mark price and funding where they are not streamed.
 _MARK_EVERY = 10.0
+
+#: The book (ccxt's symbol) that the running task watches: which connection it stands on is seen by what it asks.
+_watched: ContextVar[str] = ContextVar("watched book", default="")
+
+
+class NoPicture(ConnectionError):
+    """A book whose stream stands, but which never came."""
 
 
 class StreamState(msgspec.Struct):
@@ -79,13 +89,17 @@ class Streams:
         self._tasks: list[asyncio.Task[None]] = []
         self._readers = {symbol: BookReader(instrument) for symbol, instrument in markets.items()}
         self._checkers: dict[int, Continuity | None] = {}
-        self._stale: set[str] = set()
+        self._connections: dict[str, Any] = {}  # of each book, by ccxt's symbol
+        self._whole: set[str] = set()  # books that have had a picture and no fault since
+        self._stale: set[str] = set()  # books that the desk was told to be stale
+        self._silence = silence
         self._places: dict[str, tuple[int, int]] = {}
         self.updates = 0
         exchange.streaming = exchange.deep_extend(
             exchange.streaming or {}, {"keepAlive": int(silence * 1_000 / 3), "maxPingPongMisses": 2.0}
         )
         hooks.on_message, hooks.after_message, hooks.on_open = self._before, self._after, self._opened
+        hooks.on_use = self._used
 
     # Life.
 
@@ -109,10 +123,11 @@ class Streams:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
 
-    def all_stale(self, reason: str) -> None:
-        """No book may be trusted from now on."""
+    def give_up(self, reason: str) -> None:
+        """No book may be trusted from now on, and nothing more is told."""
         for symbol in self._markets:
             self._mark_stale(symbol, reason)
+        self.sink = None
 
     def _run(self, name: str, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         self.states[name] = StreamState(name)
@@ -139,7 +154,7 @@ class Streams:
             state.faults += 1
             self.on_fault(name)
             if name.startswith("book "):
-                self._mark_stale(name[5:], f"its stream broke: {state.said}")
+                self._book_failed(name[5:], error)
             if attempt in (0, 5):
                 self._notice("warning", f"{self._venue}: the stream of {name} broke ({state.said}); it is begun anew.")
             await asyncio.sleep(backoff(attempt, self._jitter))
@@ -156,11 +171,34 @@ class Streams:
 
     async def _watch_book(self, state: StreamState, symbol: str) -> None:
         self._exchange.orderbooks.pop(symbol, None)  # some classes put a new picture on top of the old levels
+        _watched.set(symbol)
+        await self._first_picture(symbol)
         while True:
-            await self._exchange.watch_order_book(symbol, self._facts.depth)
             self._alive(state)
             if self._hooks.dirty:
                 self._flush()
+            await self._exchange.watch_order_book(symbol, self._facts.depth)
+
+    async def _first_picture(self, symbol: str) -> None:
+        """Wait for a book to come. Raises `NoPicture` if it does not: what was to bring it may be lost."""
+        first = asyncio.ensure_future(self._exchange.watch_order_book(symbol, self._facts.depth))
+        longest = max(_PICTURE, self._silence)
+        try:
+            while not (await asyncio.wait({first}, timeout=longest))[0]:
+                gate = self._hooks.gate
+                if gate is None or not gate.paused_for:  # else the exchange wants silence: the question waits
+                    raise NoPicture(f"no picture of it came within {longest:.0f} s")
+            await first
+        finally:
+            first.cancel()
+
+    def _book_failed(self, symbol: str, error: BaseException) -> None:
+        """A connection that stands would go on telling changes of a book whose beginning is lost, and ccxt would make a
+        book of them: it is begun anew too."""
+        client, was_whole = self._connections.get(symbol), symbol in self._whole
+        self._mark_stale(symbol, f"its stream broke: {words_of(error) or type(error).__name__}")
+        if client is not None and client.error is None and (was_whole or isinstance(error, NoPicture)):
+            self._drop(client, ConnectionError(f"the book of {symbol} is begun anew"))
 
     async def _watch_trades(self, state: StreamState, symbol: str) -> None:
         if not self._exchange.has.get("watchTrades"):
@@ -228,6 +266,10 @@ class Streams:
 
     # Books.
 
+    def _used(self, client: Any) -> None:
+        if symbol := _watched.get():
+            self._connections[symbol] = client
+
     def _opened(self, client: Any) -> None:
         """A connection was made: its numbering begins anew."""
         self._checkers[id(client)] = continuity(self._facts.continuity)
@@ -243,20 +285,17 @@ class Streams:
         return False
 
     def _broken(self, client: Any, gap: Gap) -> None:
-        """What the book is built from has a hole: no level of it is true any more. The connection is begun anew."""
-        symbols = [self._symbol_of(gap.market)] if gap.market else list(self._markets)
-        for symbol in symbols:
-            if symbol in self._markets:
-                self._mark_stale(symbol, f"{gap.reason}: waiting for a new picture")
+        """What the book is built from has a hole: no level of it is true any more. The connection is begun anew, and
+        with it every book that stands on it (two markets may have one id, and a connection each)."""
         self._notice("warning", f"{self._venue}: {gap.market or 'a stream'}: {gap.reason}. The books are read anew.")
-        self._checkers.pop(id(client), None)
-        client.on_error(ConnectionError(gap.reason))
+        self._drop(client, ConnectionError(gap.reason))
 
-    def _symbol_of(self, market_id: str) -> str:
-        for market in self._exchange.markets_by_id.get(market_id, ()) if self._exchange.markets_by_id else ():
-            if market["symbol"] in self._markets:
-                return str(market["symbol"])
-        return market_id
+    def _drop(self, client: Any, error: ConnectionError) -> None:
+        for symbol, connection in self._connections.items():
+            if connection is client:
+                self._mark_stale(symbol, f"{error}: waiting for a new picture")
+        self._checkers.pop(id(client), None)
+        client.on_error(error)
 
     def _after(self, client: Any, message: Any) -> None:
         if self._hooks.dirty:
@@ -287,17 +326,20 @@ class Streams:
         tapes = dirty[:]
         dirty.clear()
         for tape in tapes:
-            symbol = tape.book.get("symbol") or self._owner(tape)
+            symbol = tape.book.get("symbol")
+            if self._exchange.orderbooks.get(symbol) is not tape.book:
+                symbol = self._owner(tape)
             reader = self._readers.get(symbol)
-            if reader is None:
+            if reader is None:  # none of ours, or a book that has been begun anew since
                 tape.changed = False
                 continue
             event = reader.read(tape, now)
             if event is None or self.sink is None:
                 continue
             if isinstance(event, BookSnapshot):
+                self._whole.add(symbol)
                 self._stale.discard(symbol)
-            elif symbol in self._stale:
+            elif symbol not in self._whole:
                 continue  # what follows a hole is of no use before the next picture
             self.updates += 1
             self.sink(event)
@@ -307,6 +349,7 @@ class Streams:
 
     def _mark_stale(self, symbol: str, reason: str) -> None:
         self._exchange.orderbooks.pop(symbol, None)
+        self._whole.discard(symbol)
         instrument = self._markets.get(symbol)
         if instrument is None or self.sink is None or symbol in self._stale:
             return

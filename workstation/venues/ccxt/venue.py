@@ -139,6 +139,10 @@ class CcxtVenue:
         """Whether orders go there."""
         return not self.settings.data_only
 
+    def notice(self, level: str, sentence: str) -> None:
+        """For the desk's log, wherever that is by now."""
+        self.on_notice(level, sentence)
+
     def stream_states(self) -> list[StreamState]:
         return [] if self.streams is None else list(self.streams.states.values())
 
