@@ -2,7 +2,8 @@
 
 Orders and fills come first, then positions, then money. Each difference has a kind, is repaired by appending events,
 and stands in the log. Until a real venue has been compared since it was last away, only orders that shrink a position
-go there. Money is read before fills: what had moved it is then among the fills, or it is not ours to explain.
+go there. Positions and money are read before fills: what had moved them is then among the fills, or it is not ours to
+explain.
 """
 
 from __future__ import annotations
@@ -176,8 +177,9 @@ class Comparisons:
                 await self._meet(venue, strangers)
         finally:
             self._caught_up(venue.name)
-        await self._positions(venue, opened)
-        await self._money(venue, opened, now - _BACK if since is None else since)
+        fills_since = now - _BACK if since is None else since
+        await self._positions(venue, opened, fills_since)
+        await self._money(venue, opened, fills_since)
 
     def _found(self, venue: str, kind: str, text: str) -> None:
         self.differences.append(Difference(ts=self._desk.clock.now(), venue=venue, kind=kind, text=text))
@@ -218,13 +220,8 @@ class Comparisons:
 
     # Positions.
 
-    async def _positions(self, venue: Venue, opened: bool) -> None:
-        differing = await self._differing(venue)
-        if differing and isinstance(venue, RealLink):
-            await asyncio.sleep(_GRACE)
-            again = await self._differing(venue)
-            differing = {name: amount for name, amount in again.items() if differing.get(name) == amount}
-        for instrument, (shown, ours) in differing.items():
+    async def _positions(self, venue: Venue, opened: bool, since: int) -> None:
+        for instrument, (shown, ours) in (await self._unexplained(venue, since)).items():
             words = f"{venue.name} shows a position of {plain(shown)} in {instrument}, the desk {plain(ours)}"
             if not isinstance(venue, KnowsStrangers):
                 self._found(venue.name, "position drift", words)
@@ -233,10 +230,26 @@ class Comparisons:
             price = (await venue.entry_prices()).get(instrument) or self._core.market.mark(instrument)
             if price is None:
                 raise VenueError(f"{words}; without a price the difference cannot be booked.")
+            if self._desk.position(instrument).quantity != ours:
+                raise VenueError(f"{words}; while its price was asked for, that has changed.")
             self._book(venue, self._core.instruments[instrument], shown, ours, price)
             self._found(venue.name, "position drift" if opened else "opening position", words)
             say = self._log.error if opened else self._log.info
             say("orders", f"{words}: the difference is booked at {plain(price)}.")
+
+    async def _unexplained(self, venue: Venue, since: int) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
+        """Positions that differ though every fill (since `since`) is booked and no order's fate is unknown. Raises
+        `VenueError` where that cannot be said now: a fill that is on its way would be booked twice."""
+        for _ in range(_TRIES):
+            version = self._core.portfolio.version
+            differing = await self._differing(venue)
+            if not differing or not isinstance(venue, RealLink):
+                return differing
+            await asyncio.sleep(_GRACE)
+            await self._reconciler.fills(venue, since)
+            if self._core.portfolio.version == version and self._settled(venue):
+                return differing
+        raise VenueError(f"{venue.name} is traded on too busily for its positions to be compared")
 
     async def _differing(self, venue: Venue) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
         positions = await asyncio.wait_for(venue.positions(), self._timeout)

@@ -15,7 +15,7 @@ from tests.support.exchange.binance.refusals import Refused
 from tests.support.exchange.binance.streams import Streams
 from tests.support.exchange.binance.user import UserStreams
 from tests.support.exchange.dialect import After, Answer, Talk, Wire, nothing
-from tests.support.exchange.floor import Account
+from tests.support.exchange.floor import Account, Record
 from tests.support.exchange.limits import Window
 from tests.support.exchange.socket import Socket
 
@@ -95,8 +95,8 @@ class Binance:
             account = self.signed_in(wire)
             if key in _ORDERING:
                 self.count_order(account, headers)
-            result, after = pretended(wire) if pretend else handler(account, wire.params)
-            return result, after
+            found = self._named(account, wire.params) if pretend else None
+            return handler(account, wire.params) if found is None else pretended(wire, found)
         if wire.method == "GET" and wire.path in self._open:
             opened, weight = self._open[wire.path]
             self.count(wire.peer, self._weighed(key, wire.params, weight), headers)
@@ -104,6 +104,13 @@ class Binance:
         if wire.path in self._open or any(path == wire.path for _, path in self._signed):
             raise Refused(-1014, "Unsupported order combination.", 405)
         raise Refused(-1000, f"The path {wire.path} is not served here.", 404)
+
+    def _named(self, account: Account, params: dict[str, str]) -> Record | None:
+        """The working order that a request names: no exchange says of another that it was cancelled."""
+        number = params.get("orderId")
+        instrument = self.public.instrument(params).id
+        record = account.find(instrument, int(number) if number else None, params.get("origClientOrderId"))
+        return record if record is not None and record.order.is_open else None
 
     @staticmethod
     def _weighed(key: tuple[str, str], params: dict[str, str], weight: int) -> int:
@@ -224,13 +231,12 @@ class Binance:
         self.user.gone(socket)
 
 
-def pretended(wire: Wire) -> tuple[Any, After]:
-    """An answer that says it was done, though nothing was."""
-    params = wire.params
+def pretended(wire: Wire, record: Record) -> tuple[Any, After]:
+    """An answer that says that an order was cancelled, though nothing was done."""
     return {
-        "symbol": params.get("symbol", ""),
-        "origClientOrderId": params.get("origClientOrderId", ""),
-        "orderId": int(params.get("orderId") or 0),
+        "symbol": wire.params.get("symbol", ""),
+        "origClientOrderId": record.link,
+        "orderId": record.order_id,
         "orderListId": -1,
         "clientOrderId": "x-pretended",
         "status": "CANCELED",
