@@ -77,3 +77,13 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         return shown(f"{value:,.10g}" if value < 1e9 else f"{value:,.0f}")
     return shown(f"{value:,}") if isinstance(value, int) else str(value)
+
+
+def percent_of(fraction: float) -> float:
+    """A fraction as percent, without the dust of binary floats."""
+    return float(Decimal(repr(float(fraction))) * 100)
+
+
+def fraction_of(percent: float) -> float:
+    """Percent as a fraction, without the dust of binary floats."""
+    return float(Decimal(repr(float(percent))) / 100)

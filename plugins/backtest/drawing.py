@@ -15,6 +15,11 @@ AXIS = 10
 _GLYPHS = {
     (0, 1): "╷", (1, 0): "╵", (1, 1): "│", (0, 2): "╻", (2, 0): "╹", (2, 2): "┃", (1, 2): "╽", (2, 1): "╿",
 }  # fmt: skip
+#: The dots of a braille cell from one row down to another, for its left and its right column.
+_COLUMNS = [
+    [[sum(DOTS[row][side] for row in range(top, bottom + 1)) for bottom in range(4)] for top in range(4)]
+    for side in (0, 1)
+]
 _LONG_IN, _LONG_OUT, _SHORT_IN, _SHORT_OUT = 1, 2, 4, 8
 
 
@@ -148,14 +153,17 @@ def _trace(
     grid: Grid, values: Sequence[float], low: float, high: float, tall: int, style: Style, fill: bool = False
 ) -> None:
     wide, count = grid.width * 2, len(values)
-    codes: dict[tuple[int, int], int] = {}
-    before: int | None = None
+    codes = [[0] * grid.width for _ in range(grid.height)]
+    scale, before = (tall - 1) / (high - low), -1
     for x in range(wide):
-        value = values[min(count - 1, x * count // wide)]
-        level = min(tall - 1, max(0, round((high - value) / (high - low) * (tall - 1))))
-        start = 0 if fill else level if before is None else before
-        for y in range(min(start, level), max(start, level) + 1):
-            codes[x // 2, y // 4] = codes.get((x // 2, y // 4), 0) | DOTS[y % 4][x % 2]
+        level = min(tall - 1, max(0, round((high - values[x * count // wide]) * scale)))
+        start = 0 if fill else level if before < 0 else before
+        cell, dots = x >> 1, _COLUMNS[x & 1]
+        top, bottom = (start, level) if start < level else (level, start)
+        for row in range(top >> 2, (bottom >> 2) + 1):  # the dots of each cell between the two levels, at once
+            codes[row][cell] |= dots[max(top - 4 * row, 0)][min(bottom - 4 * row, 3)]
         before = level
-    for (x, y), code in codes.items():
-        grid.set(x, y, chr(0x2800 + code), style)
+    for y, line in enumerate(codes):
+        for x, code in enumerate(line):
+            if code:
+                grid.set(x, y, chr(0x2800 + code), style)

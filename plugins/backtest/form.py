@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from screens.parameters import fitting, help_of, stepped, typed
+from screens.parameters import fitting, fraction_of, help_of, percent_of, stepped, typed
 from workstation.research.bench.messages import Offer, ParameterSpec, Setup, StrategyChoice
 
 _ENGINES = ("fast", "event", "backtesting")
@@ -103,7 +103,7 @@ class Form:
     def setup(self) -> Setup:
         return Setup(
             self.strategy, self.candles, self.params, self.engine or "fast", self.cash,
-            _fraction(self.fee), _fraction(self.slippage), 0, *self._exits(),
+            fraction_of(self.fee), fraction_of(self.slippage), 0, *self._exits(),
         )  # fmt: skip
 
     def _exits(self) -> tuple[float, float, float]:
@@ -111,7 +111,7 @@ class Form:
         choice = self.choice
         if choice is not None and not choice.sweeps:
             return 0.0, 0.0, 0.0
-        return _fraction(self.stop), _fraction(self.target), _fraction(self.trailing)
+        return fraction_of(self.stop), fraction_of(self.target), fraction_of(self.trailing)
 
     def fields(self) -> list[Field]:
         choice = self.choice
@@ -193,9 +193,9 @@ class Form:
     def restore(self, setup: Setup) -> None:
         """Take everything from a stored run."""
         self.strategy, self.candles, self.engine = setup.strategy, setup.candles, setup.engine
-        self.cash, self.fee, self.slippage = setup.cash, _percent(setup.fee), _percent(setup.slippage)
+        self.cash, self.fee, self.slippage = setup.cash, percent_of(setup.fee), percent_of(setup.slippage)
         self.stop, self.target, self.trailing = (
-            _percent(setup.stop), _percent(setup.target), _percent(setup.trailing),
+            percent_of(setup.stop), percent_of(setup.target), percent_of(setup.trailing),
         )  # fmt: skip
         self.put_params(setup.params)
 
@@ -239,11 +239,3 @@ def _sane(value: Any, spec: ParameterSpec) -> float:
     assert spec.high is not None
     known = isinstance(value, int | float) and not isinstance(value, bool) and spec.low <= value <= spec.high
     return float(value) if known else float(spec.default)
-
-
-def _percent(fraction: float) -> float:
-    return float(Decimal(repr(fraction)) * 100)
-
-
-def _fraction(percent: float) -> float:
-    return float(Decimal(repr(percent)) / 100)

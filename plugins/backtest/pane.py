@@ -17,6 +17,7 @@ from plugins.backtest.layout import Room, tabs_in, title_of
 from plugins.backtest.searching import SearchControl
 from screens.parameters import value_text
 from screens.parts import Line, Part, fit, number, spread, when
+from workstation.research.bench.messages import Picture
 
 
 class BacktestPane(SearchControl):
@@ -28,6 +29,7 @@ class BacktestPane(SearchControl):
     FOLLOWS = False
     LEAST = (60, 14)
     ACTIONS = ACTIONS
+    _charted: tuple[Picture, tuple[object, ...], list[Line]] | None = None
 
     def subtitle(self) -> str:
         return f"{self.form.strategy} on {self.form.candles}"
@@ -103,31 +105,38 @@ class BacktestPane(SearchControl):
         return spread(left, right, width, ink.on_cursor if active else Style())
 
     def _right(self, space: Room) -> list[Line]:
-        ink, width, session = self.ink, space.right, self.session
+        width, session = space.right, self.session
         lines: list[Line] = [self._head(width), self._judgement(width)]
         answer, picture = session.answer, session.picture
         if answer is not None and picture is not None and space.price:
-            bar = self._chosen_bar()
-            chart = candles(picture, width, space.price, ink, bar)
-            lines += self._filled(chart, space.price, width)
-            lines.append(time_axis(picture, answer.interval, width, ink))
-            column = column_of(picture, bar, width - AXIS)
-            if space.equity:
-                account = curves(
-                    [(picture.equity, ink.accent), (picture.hold, ink.faded("dim", 0.8))], width, space.equity, ink,
-                    column=column,
-                )  # fmt: skip
-                lines += self._filled(_named(account, " account  ", ink.accent, "buy and hold", ink.dim), space.equity,
-                                      width)  # fmt: skip
-            if space.drawdown:
-                fall = curves(
-                    [(picture.drawdown, ink.faded("ask", 0.7))], width, space.drawdown, ink, "percent", column
-                )
-                lines += self._filled(fall, space.drawdown, width)
+            lines += self._charts(picture, answer.interval, space)
         lines = self._filled(lines, space.tabs_at, width)
         lines.append(self._tabs(width))
         lines += self._filled(self._table(width, space.view), space.view, width)
         return self._filled(lines, self.height, width)
+
+    def _charts(self, picture: Picture, interval: int, space: Room) -> list[Line]:
+        """Price, account and drawdown. A run is painted more than once (its answer, its end, its judgement): the charts
+        of a picture are drawn once."""
+        ink, width, bar = self.ink, space.right, self._chosen_bar()
+        key = (width, space.price, space.equity, space.drawdown, bar, interval, id(ink))
+        if self._charted is not None and self._charted[0] is picture and self._charted[1] == key:
+            return self._charted[2]
+        lines = self._filled(candles(picture, width, space.price, ink, bar), space.price, width)
+        lines.append(time_axis(picture, interval, width, ink))
+        column = column_of(picture, bar, width - AXIS)
+        if space.equity:
+            account = curves(
+                [(picture.equity, ink.accent), (picture.hold, ink.faded("dim", 0.8))], width, space.equity, ink,
+                column=column,
+            )  # fmt: skip
+            lines += self._filled(_named(account, " account  ", ink.accent, "buy and hold", ink.dim), space.equity,
+                                  width)  # fmt: skip
+        if space.drawdown:
+            fall = curves([(picture.drawdown, ink.faded("ask", 0.7))], width, space.drawdown, ink, "percent", column)
+            lines += self._filled(fall, space.drawdown, width)
+        self._charted = (picture, key, lines)
+        return lines
 
     def _head(self, width: int) -> Line:
         ink, session = self.ink, self.session

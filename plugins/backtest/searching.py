@@ -263,13 +263,11 @@ class SearchControl(FormControl):
             RunDraft(
                 strategy=setup.strategy, instrument=instrument, interval=interval, params=dict(setup.params),
                 capital=Decimal(f"{setup.cash:.2f}" if setup.cash % 1 else f"{setup.cash:.0f}"),
+                exits=setup.exits,
             )
         )  # fmt: skip
-        left = [] if instrument is not None else [f"{setup.candles} is not traded here: choose the instrument"]
-        if setup.stop or setup.target or setup.trailing:
-            left.append("stop, target and trailing stop of the backtest's form are not taken along")
-        if left:
-            self.toast(f"{'; '.join(left)}.", error=True)
+        if instrument is None:
+            self.toast(f"{setup.candles} is not traded here: choose the instrument.", error=True)
 
     def _export_path(self, extension: str) -> Path:
         folder = self.desk.exports

@@ -14,6 +14,7 @@ from plugins.strategies.rows import Heading, Installed, Row, RunRow, rows_of, so
 from screens.finder import Entry, Finder
 from screens.name_dialog import NameDialog
 from screens.pane import Desk
+from screens.parameters import percent_of
 from screens.table import TablePane
 from workstation.domain.strategy_run import RunDraft, RunState, StrategyRun
 from workstation.market.timeframes import Timeframe
@@ -169,7 +170,7 @@ class StrategyControl(TablePane[Row]):
         await self._change_limits(form)
         run = await self.engine.strategies.start(
             form.strategy, terms.instrument, capital=terms.capital, interval=terms.interval, params=terms.params,
-            restarts=terms.restarts,
+            exits=terms.exits, restarts=terms.restarts,
         )  # fmt: skip
         form.staged.clear()
         self._staged.pop(("run", run.run_id), None)
@@ -255,6 +256,7 @@ class StrategyControl(TablePane[Row]):
                 staged["interval"] = str(Timeframe.of(draft.interval))
             if draft.capital is not None:
                 staged["capital"] = draft.capital
+            staged |= {f"exit:{key}": percent_of(value) for key, value in draft.exits.items()}
         staged |= {f"param:{key}": value for key, value in draft.params.items()}
         self.go_to(target)
         self.in_form, self.form_cursor = True, 0

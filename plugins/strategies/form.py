@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from screens.figures import shown, typed_number
-from screens.parameters import fitting, help_of, stepped, typed, value_text
+from screens.parameters import fitting, fraction_of, help_of, percent_of, stepped, typed, value_text
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.strategy_run import RunId, StrategyRun
 from workstation.market.bars import INTERVALS
@@ -28,6 +28,12 @@ _LIMIT_LABELS = {
     "max_orders_per_day": ("Orders a day", "Orders of it in one UTC day"),
 }
 _CAPITAL_STEP = Decimal(100)
+#: Exits in percent: label, most, help.
+_EXITS = {
+    "stop": ("Stop %", 90.0, "A stop this many percent from the entry"),
+    "take_profit": ("Target %", 500.0, "Closes at the market this many percent from the entry"),
+    "trailing": ("Trailing %", 90.0, "A stop this many percent from the best price"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Terms:
     capital: Decimal
     restarts: bool
     params: dict[str, Any]
+    exits: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,10 @@ class RunForm:
         for spec in self.choice.parameters if self.choice is not None else ():
             label = spec.name.replace("_", " ")
             rows.append(self._field(f"param:{spec.name}", label, help_of(spec), spec, group="Parameters"))
+        if self.choice is not None and self.choice.sweeps:
+            for name, (label, most, words) in _EXITS.items():
+                spec = ParameterSpec(name, "float", 0.0, 0.0, most, 0.5, help=f"{words}; 0 as the strategy has it")
+                rows.append(self._field(f"exit:{name}", label, spec.help, spec, fixed=fixed, group="Exits"))
         for name in OWN_NAMES:
             label, words = _LIMIT_LABELS[name]
             rows.append(
@@ -139,6 +150,8 @@ class RunForm:
         if kind == "limit":
             run_id = self.run_id
             return limit_value(self._limits, own_field(run_id, name)) if run_id else None
+        if kind == "exit":
+            return percent_of((run.exits if run is not None else {}).get(name, 0.0))
         if kind == "param":
             assert spec is not None
             return fitting(run.params.get(name, spec.default), spec) if run is not None else spec.default
@@ -219,7 +232,12 @@ class RunForm:
             raise Refused("Type its capital first.")
         params = {key.removeprefix("param:"): value for key, value in values.items() if key.startswith("param:")}
         interval = Timeframe.parse(values["interval"]).ns
-        return Terms(values["instrument"], interval, values["capital"], bool(values["restarts"]), params)
+        exits = {
+            key.removeprefix("exit:"): fraction_of(value)
+            for key, value in values.items()
+            if key.startswith("exit:") and value
+        }
+        return Terms(values["instrument"], interval, values["capital"], bool(values["restarts"]), params, exits)
 
     def limit_changes(self) -> list[tuple[str, str]]:
         """(path, text) of each own limit that differs, as `RiskDesk.change_limit` takes it."""

@@ -134,6 +134,7 @@ async def test_a_sweep_fills_its_best_cell_is_loaded_and_judged(tmp_path, home):
                    for verdict in pane.session.verdicts())  # fmt: skip
         # Another one is called off, and the page goes on.
         pane.form.pick("candles", "NOVA:BTC-USDT:1h")
+        pane.form.stop, pane.form.trailing = 2.0, 1.5
         pane._run()
         await until(desk, pilot, lambda: pane.session.answer.setup.candles == "NOVA:BTC-USDT:1h")
         await pilot.press("s", "escape")
@@ -239,6 +240,7 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
         terms = other.form.terms()
         assert (terms.instrument, terms.interval, terms.capital) == ("NOVA:BTC-USDT", 3_600 * SECOND, 10_000)
         assert terms.params == session.answer.setup.params
+        assert terms.exits == session.answer.setup.exits == {"stop": 0.02, "trailing": 0.015}
         assert not desk.engine.core.strategy_runs
 
 

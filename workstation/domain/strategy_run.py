@@ -24,7 +24,8 @@ class RunState(StrEnum):
 class StrategyRun(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy on one instrument. `interval`: its bars, in ns; `capital`: allocated, in the account currency.
 
-    `strategy` is a name of the library or a file. `restarts`: comes back by itself when the desk is opened again.
+    `strategy` is a name of the library or a file. `exits`: exits in place of the strategy's own, by their names (see
+    `strategies.exits.Exits`). `restarts`: comes back by itself when the desk is opened again.
     """
 
     run_id: RunId
@@ -33,6 +34,7 @@ class StrategyRun(msgspec.Struct, frozen=True, kw_only=True):
     interval: int
     params: dict[str, Any]
     capital: Decimal
+    exits: dict[str, Any] = {}
     restarts: bool = False
     state: RunState = RunState.RUNNING
     since: int = 0  # UTC ns of the last change of its state
@@ -52,6 +54,7 @@ class RunDraft(msgspec.Struct, frozen=True, kw_only=True):
     interval: int | None = None  # ns
     params: dict[str, Any] = {}
     capital: Decimal | None = None
+    exits: dict[str, Any] = {}
 
 
 class Signal(msgspec.Struct, frozen=True):

@@ -61,7 +61,8 @@ def _size(value: object) -> int:
 @dataclass(frozen=True, eq=False)
 class Candles:
     """Closed bars in order of time. `time` is the OPEN time in UTC ns, int64, strictly increasing; the other
-    columns are float64 of the same length. `peer` is a second instrument on the same times. Raises `BadCandles`.
+    columns are float64 of the same length. `peer` is a second instrument on the same times; `before`: so many bars of
+    the same series came earlier and are not kept. Raises `BadCandles`.
 
     What is wrong with the data is never repaired here: NaN or infinite values, prices of zero or less, negative volume,
     a high below or a low above the other prices, times out of order or doubled are refused with the row's number.
@@ -76,6 +77,7 @@ class Candles:
     name: str = ""
     peer: Candles | None = None
     memo: Memo = field(default_factory=Memo, repr=False)
+    before: int = 0
 
     def __post_init__(self) -> None:
         for name in ("time", "open", "high", "low", "close", "volume"):
@@ -89,10 +91,10 @@ class Candles:
     @property
     def interval(self) -> int:
         """The usual distance of two bars in ns (the median, so gaps do not count); 0 of a single bar."""
-        return int(np.median(np.diff(self.time))) if len(self) > 1 else 0
+        return self.memo.get("interval", lambda: int(np.median(np.diff(self.time))) if len(self) > 1 else 0)
 
     def slice(self, start: int, stop: int) -> Candles:
-        """Bars start (inclusive) to stop (exclusive), with a memo of their own."""
+        """Bars start (inclusive) to stop (exclusive) as a series of its own, with a memo of its own."""
         part = slice(start, stop)
         return replace(
             self,

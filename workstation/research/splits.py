@@ -7,18 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from workstation.market.candles import DAY
+from workstation.market.candles import DAY, Ints
 from workstation.research.metrics import trade_figures
 from workstation.research.result import Result
 
 
 def monthly_returns(result: Result) -> dict[int, dict[int, float]]:
     """Percent by year and month (UTC), each from the equity before the month's first bar."""
-    months = result.candles.time.view("datetime64[ns]").astype("datetime64[M]")
-    ends = np.flatnonzero(np.append(months[1:] != months[:-1], True))
+    candles = result.candles
+
+    def work() -> tuple[Ints, Ints]:  # of the candles alone: once, however often they are run
+        months = candles.time.view("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
+        ends = np.flatnonzero(np.append(months[1:] != months[:-1], True))
+        return ends, months[ends]
+
     before, table = result.costs.cash, dict[int, dict[int, float]]()
-    for end in ends:
-        year, month = divmod(int(months[end].astype(np.int64)), 12)
+    for end, number in zip(*candles.memo.get("month ends", work), strict=True):
+        year, month = divmod(int(number), 12)
         table.setdefault(1970 + year, {})[month + 1] = 100 * (float(result.equity[end]) / before - 1)
         before = float(result.equity[end])
     return table

@@ -11,7 +11,7 @@ import numpy as np
 
 from workstation.market.candles import Bools, Candles
 from workstation.strategies.exits import Exits
-from workstation.strategies.parameters import Choice, ParameterError, parameters_of
+from workstation.strategies.parameters import Choice, Int, ParameterError, parameters_of
 from workstation.strategies.protections import Protections
 from workstation.strategies.sizing import Sizing
 
@@ -167,6 +167,13 @@ class SignalStrategy(Strategy):
     def signals(self, candles: Candles) -> Signals:
         """The decisions, one a bar. Raises `ParameterError` for parameters that do not go together."""
         raise NotImplementedError
+
+    def memory(self, interval: int) -> int:
+        """How many bars (of `interval` ns) its signals may hang on: the desk keeps at least so many, and drops older
+        ones. By default twenty times the largest whole-number parameter, where smoothed averages have forgotten what
+        they began with. Override it where signals reach back further."""
+        whole = (name for name, parameter in parameters_of(type(self)).items() if isinstance(parameter, Int))
+        return 20 * max((int(getattr(self, name)) for name in whole), default=0)
 
     def codes(self, candles: Candles) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """The signals in the wanted direction, one byte a bar: 1 long entry, 2 long exit, 4 short entry, 8 short exit.

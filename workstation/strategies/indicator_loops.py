@@ -102,6 +102,33 @@ def rolling_extreme(values: Floats, length: int, sign: int) -> Floats:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def rolling_quantile(values: Floats, length: int, share: float) -> Floats:
+    """Quantile (linear between two values, digit for digit as numpy's) of the last `length` values, none of which may
+    be NaN: the window is kept sorted, each bar moves only what lies between the value that leaves and the new one."""
+    n = len(values)
+    out = np.full(n, np.nan)
+    if n < length:
+        return out
+    window = np.sort(values[:length])
+    place = share * (length - 1)
+    below = int(np.floor(place))
+    above, rest = min(below + 1, length - 1), place - below
+    for i in range(length - 1, n):
+        if i >= length:
+            new, at = values[i], np.searchsorted(window, values[i - length])
+            while at + 1 < length and window[at + 1] < new:
+                window[at] = window[at + 1]
+                at += 1
+            while at > 0 and window[at - 1] > new:
+                window[at] = window[at - 1]
+                at -= 1
+            window[at] = new
+        step = window[above] - window[below]
+        out[i] = window[below] + step * rest if rest < 0.5 else window[above] - step * (1 - rest)
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
     """Of the first bar NaN: it has no close before it."""
     out = np.full(len(close), np.nan)

@@ -168,12 +168,7 @@ def quantile(candles: Candles, length: int, share: float) -> Floats:
 
     def work() -> Floats:
         out = np.full(len(candles), np.nan)
-        changes = returns(candles)[1:]
-        if len(changes) >= length:
-            windows = np.lib.stride_tricks.sliding_window_view(changes, length)
-            for start in range(0, len(windows), 20_000):  # bounds the copy that the sort makes
-                part = np.quantile(windows[start : start + 20_000], share, axis=1)
-                out[length + start : length + start + len(part)] = part
+        out[1:] = loops.rolling_quantile(returns(candles)[1:], length, share)
         return out
 
     return candles.memo.get(("quantile", length, share), work)

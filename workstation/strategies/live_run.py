@@ -21,8 +21,8 @@ from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold,
 from workstation.strategies.run_book import RunBook, StrategyDesk
 from workstation.strategies.strategy_thread import StrategyThread
 
-#: Seconds of one call of a strategy's own code above which it is warned about; and how long the first calls may take,
-#: which load libraries and compile indicators.
+#: Seconds of one call of a strategy's own code above which it is warned about; and how long the first calls and the
+#: first bars may take, which load libraries and compile indicators.
 WARN_AFTER, FIRST_CALLS = 0.25, 60.0
 
 
@@ -39,7 +39,7 @@ class LiveRun:
         instrument = desk.core.instruments[run.instrument]
         self.trader = DeskTrader(instrument, run.run_id, desk.gateway.next_id)
         strategy.trader = self.trader
-        self.calls = 0
+        self.calls = self._bars = 0
         self.slowest = 0.0  # seconds of the longest call
         self._thread = StrategyThread(run.run_id)
         self._market = desk.core.market.markets[run.instrument]
@@ -113,8 +113,7 @@ class LiveRun:
                 try:
                     await self._call(call)
                 except TimeoutError:
-                    limit = FIRST_CALLS if self.calls < 3 else self._desk.stop_after()
-                    self._fail(f"one call took longer than {limit:g} s")
+                    self._fail(f"one call took longer than {self._limit:g} s")
                     return
                 except Exception as error:
                     trace = own_trace(error, _timed.__name__)
@@ -137,17 +136,28 @@ class LiveRun:
 
     async def _call(self, call: Callable[[], None]) -> None:
         self._refresh()
-        limit = FIRST_CALLS if self.calls < 3 else self._desk.stop_after()
-        taken, state = await self._thread.call(partial(_timed, call, self.strategy), limit)
+        early = self._early
+        taken, state = await self._thread.call(partial(_timed, call, self.strategy), self._limit)
         self.calls += 1
+        if isinstance(call, partial) and call.func == self.strategy.on_bar:
+            self._bars += 1
         self.slowest = max(self.slowest, taken)
-        if taken > WARN_AFTER and self.calls > 3:
+        if taken > WARN_AFTER and not early:
             self._desk.log.warning("strategies", f"{self.run.run_id} took {1000 * taken:.0f} ms for one event.")
         self._outbox.extend(self.trader.take())
         self._send.set()
         if state != self._saved:
             self._saved = state
             self._desk.save(self.run.run_id, state)
+
+    @property
+    def _early(self) -> bool:
+        """Books may come long before the first bar, with which signals begin."""
+        return self.calls < 3 or self._bars < 2
+
+    @property
+    def _limit(self) -> float:
+        return FIRST_CALLS if self._early else self._desk.stop_after()
 
     def _refresh(self) -> None:
         trader = self.trader

@@ -122,16 +122,18 @@ class StrategyRunner:
         capital: Decimal,
         interval: int = MINUTE,
         params: dict[str, Any] | None = None,
+        exits: dict[str, Any] | None = None,
         restarts: bool = False,
     ) -> StrategyRun:
-        """Start a strategy (a name of the library, or a file) on closed bars of `interval` ns. Raises `Refused`."""
+        """Start a strategy (a name of the library, or a file) on closed bars of `interval` ns, with `exits` in place of
+        its own of the same names. Raises `Refused`."""
         if instrument not in self._core.instruments:
             raise Refused(f"There is no instrument {instrument}.")
         if not capital > 0:
             raise Refused("The capital of a strategy must be above zero.")
         if interval <= 0 or interval % (5 * 1_000_000_000):
             raise Refused("The bars of a strategy are multiples of 5 s.")
-        made = await self._make(strategy, params or {})
+        made = await self._make(strategy, params or {}, exits or {})
         run_id = run_id_of(strategy, instrument)
         if (known := self._core.strategy_runs.get(run_id)) is not None and known.active:
             raise Refused(f"{run_id} is {known.state} already.")
@@ -142,6 +144,7 @@ class StrategyRunner:
             interval=interval,
             params=made.params,
             capital=capital,
+            exits=exits or {},
             restarts=restarts,
             since=self._clock.now(),
         )
@@ -160,7 +163,7 @@ class StrategyRunner:
         run = self._known(run_id)
         if run.state is not RunState.PAUSED:
             raise Refused(f"{run_id} is {run.state}, not paused.")
-        made = await self._make(run.strategy, run.params)
+        made = await self._make(run.strategy, run.params, run.exits)
         run = replace(run, state=RunState.RUNNING, since=self._clock.now(), reason="")
         return await self._run(run, made, self._get_setting(_key(run_id)) or {})
 
@@ -184,7 +187,7 @@ class StrategyRunner:
         run = self._known(run_id)
         if not run.active:
             raise Refused(f"{run_id} is {run.state}.")
-        made = await self._make(run.strategy, run.params | params)
+        made = await self._make(run.strategy, run.params | params, run.exits)
         run = replace(run, params=made.params)
         await self._record(run)
         if (live := self._live.get(run_id)) is not None:
@@ -242,7 +245,7 @@ class StrategyRunner:
             why = "the desk was closed"
             if run.restarts and self._core.state is TradingState.ACTIVE:
                 try:
-                    made = await self._make(run.strategy, run.params)
+                    made = await self._make(run.strategy, run.params, run.exits)
                 except Refused as refused:
                     why = str(refused)
                 else:
@@ -305,9 +308,9 @@ class StrategyRunner:
             if rebalance.origin == run_id and self.rebalances is not None:
                 await self.rebalances.cancel(rebalance.rebalance_id, reason)
 
-    async def _make(self, name: str, params: dict[str, Any]) -> Strategy:
+    async def _make(self, name: str, params: dict[str, Any], exits: dict[str, Any]) -> Strategy:
         """The strategy, its code loaded in a thread. Raises `Refused`."""
-        return await asyncio.to_thread(_load, name, self.folder, params)
+        return await asyncio.to_thread(_load, name, self.folder, params, exits)
 
     def _live_run(self, run: StrategyRun, made: Strategy, state: dict[str, Any] | None) -> LiveRun:
         from workstation.strategies.contract import SignalStrategy
@@ -319,7 +322,7 @@ class StrategyRunner:
 
             market = self._core.market.markets[run.instrument]
             closed = market.candles.series(run.interval).closed
-            strategy = SignalLive(made, closed, fee=float(market.instrument.taker_fee))
+            strategy = SignalLive(made, closed, fee=float(market.instrument.taker_fee), interval=run.interval)
         live = self._live[run.run_id] = LiveRun(run, strategy, self._desk, state)
         self._by_instrument.setdefault(run.instrument, []).append(live)
         return live
@@ -412,7 +415,7 @@ def _set_all(strategy: Strategy, params: dict[str, Any]) -> None:
         setattr(strategy, name, value)
 
 
-def _load(name: str, folder: Path | None, params: dict[str, Any]) -> Strategy:
+def _load(name: str, folder: Path | None, params: dict[str, Any], exits: dict[str, Any]) -> Strategy:
     """Not for the loop: a strategy's file may do anything, and what signals need takes a second to load."""
     from workstation.strategies.contract import SignalStrategy, StrategyError
     from workstation.strategies.library import find_strategy
@@ -428,8 +431,14 @@ def _load(name: str, folder: Path | None, params: dict[str, Any]) -> Strategy:
         raise
     except Exception as error:
         raise Refused(f"{name} cannot be made: {type(error).__name__}: {error}") from error
+    if exits and not isinstance(made, SignalStrategy):
+        raise Refused(f"{info.name} lives on events: it has exits of its own.")
     if isinstance(made, SignalStrategy):
         if made.NEEDS_PEER:
             raise Refused(f"{info.name} needs the candles of a second instrument: it runs in backtests only.")
+        try:
+            made.exits = made.exits.with_others(exits)
+        except ValueError as error:
+            raise Refused(str(error)) from None
         import workstation.strategies.signal_live  # noqa: F401
     return made

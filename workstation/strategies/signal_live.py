@@ -1,5 +1,5 @@
-"""A signal strategy as an event strategy, for the desk: on each closed bar its signals are worked out again over all
-bars that are known, and `SignalPlay` decides as in a backtest."""
+"""A signal strategy as an event strategy, for the desk: on each closed bar its signals are worked out over the bars
+that it needs (see `SignalStrategy.memory`), and `SignalPlay` decides as in a backtest."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from workstation.domain.market import BookSnapshot
 from workstation.domain.order import Side
 from workstation.domain.strategy_run import Signal
 from workstation.market.candles import Candles
+from workstation.strategies.bar_window import BarWindow
 from workstation.strategies.contract import SignalStrategy, Strategy
 from workstation.strategies.exits import Reason
 from workstation.strategies.signal_play import SignalPlay
 
-#: Bars over which the signals are worked out: enough for the longest averages to have settled.
-MOST_BARS = 5_000
+#: Bars over which the signals are worked out at least: enough for the usual averages to have settled.
+LEAST_BARS = 5_000
 #: Signals that are kept for the screen.
 _LAST_SIGNALS = 50
 _KEPT = ("side", "entry", "stop", "target", "best", "trailed", "lock", "peak")
@@ -30,18 +31,22 @@ class SignalLive(Strategy):
     """Entries and exits are market orders. The stop rests at the venue; the target is watched on the book, because on
     a spot venue the stop alone binds what is held, and closes at the market once the best price has reached it.
 
-    `history`: closed bars from before the start, oldest first; they only warm the indicators up.
+    `history`: closed bars from before the start, oldest first; they only warm the indicators up. `interval`: that of
+    the bars, in ns.
     """
 
-    def __init__(self, inner: SignalStrategy, history: Sequence[Bar] = (), *, fee: float = 0.0) -> None:
+    def __init__(
+        self, inner: SignalStrategy, history: Sequence[Bar] = (), *, fee: float = 0.0, interval: int = 0
+    ) -> None:
         super().__init__()
         self.inner = inner
         self.last_code = 0  # of the newest bar (see `SignalStrategy.codes`)
         #: The newest signals, oldest first, those of bars from before the start too.
         self.signals: tuple[Signal, ...] = ()
         self.wants_book = inner.exits.take_profit > 0 or bool(inner.exits.roi)
-        self._bars = list(history)[-MOST_BARS:]
-        self._fee = fee
+        self._history: Sequence[Bar] = history
+        self._bars = BarWindow(LEAST_BARS)
+        self._fee, self._interval = fee, interval
         self._count = 0
         self._play: SignalPlay | None = None
         self._loaded: dict[str, Any] = {}
@@ -58,7 +63,8 @@ class SignalLive(Strategy):
         if play is None:
             return {}
         state = {name: getattr(play, name) for name in _KEPT}
-        return state | {"held": self._count - play.entry_bar if play.side else 0, "paid": self._paid}
+        held = self._count - play.entry_bar if play.side else 0
+        return state | {"held": held, "paid": self._paid, "counted": [self._bars.first, self._bars.before]}
 
     def on_start(self) -> None:
         cash = float(self.trader.equity)
@@ -73,16 +79,31 @@ class SignalLive(Strategy):
         elif play.side:
             self._protect()
         self._paid = float(self._loaded.get("paid", cash))
-        if self._bars:
-            self._read(candles_of(self._bars))
+        self._bars = self._window()
+        if len(self._bars):
+            self._read(self._bars.candles())
+
+    def _window(self) -> BarWindow:
+        """The history's bars, counted on from where they were before a restart."""
+        history, self._history = self._history, ()
+        interval = self._interval
+        least = max(LEAST_BARS, self.inner.memory(interval))
+        counted, before = self._loaded.get("counted", (-1, 0))
+        place = 0
+        if history and counted >= 0:  # of a bar that the desk no longer has only the time tells its place
+            found = next((i for i, bar in enumerate(history) if bar.ts >= counted), len(history))
+            missing = (history[0].ts - counted) // interval if found == 0 and interval else 0
+            place = max(0, before + missing - found)
+        kept = history[-2 * least :]
+        return BarWindow(least, kept, place + len(history) - len(kept))
 
     def on_bar(self, bar: Bar) -> None:
         self._bars.append(bar)
-        del self._bars[:-MOST_BARS]
         play = self._started()
-        if play.side and play.closed_bar(self._count, bar.high, bar.low):
-            self._protect()
+        moved = play.side != 0 and play.closed_bar(self._count, bar.high, bar.low)
         self._decide(bar)
+        if moved:  # a position that is being closed needs no other stop, which might go off before
+            self._protect()
         self._count += 1
 
     def on_book(self, book: BookSnapshot) -> None:
@@ -123,7 +144,7 @@ class SignalLive(Strategy):
             self._leave(Reason.STOP)  # a position whose stop is refused is not kept
 
     def _decide(self, bar: Bar) -> None:
-        candles = candles_of(self._bars)
+        candles = self._bars.candles()
         plan, atr = self.inner.sizing.plan(candles), self.inner.exits.atr(candles)
         self._read(candles)
         leave, enter = self._started().decide(self._count, self.last_code, float(plan.amount[-1]), float(atr[-1]))
@@ -168,9 +189,3 @@ class SignalLive(Strategy):
         if self._play is None:
             raise RuntimeError("the strategy has not been started")
         return self._play
-
-
-def candles_of(bars: Sequence[Bar]) -> Candles:
-    """Closed bars as strategies read them."""
-    table = np.array([(bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in bars], dtype=np.float64)
-    return Candles(np.array([bar.ts for bar in bars], dtype=np.int64), *table.T)

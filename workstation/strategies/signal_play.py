@@ -85,7 +85,7 @@ class SignalPlay:
         """The entry was filled in `bar` at `price`: its first levels stand."""
         self.side, self.entry, self.entry_bar, self.best, self.trailed = side, price, bar, price, False
         self.stop = _first_stop(side, price, self._exits, self._atr)
-        self.target = _target_price(side, price, 0, self._exits, self._roi) if self.targets else 0.0
+        self.target = float(_target_price(side, price, 0, self._exits, self._roi)) if self.targets else 0.0
 
     def closed_bar(self, bar: int, high: float, low: float) -> bool:
         """A bar has closed in the trade: levels move, for the next one. True if one did."""
@@ -96,7 +96,7 @@ class SignalPlay:
             self.trailed = self.trailed or self.stop != stop
         if self.targets:
             held = bar + 1 - self.entry_bar
-            self.target = _target_price(self.side, self.entry, held, self._exits, self._roi)
+            self.target = float(_target_price(self.side, self.entry, held, self._exits, self._roi))
         return stop != self.stop or target != self.target
 
     def left(self, bar: int, reason: Reason, pnl: float, gain: float, cash: float) -> None:

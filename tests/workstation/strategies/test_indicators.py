@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.bars import random_walk
 from workstation.market.candles import DAY, Candles
+from workstation.strategies import indicator_loops as loops
 from workstation.strategies import indicators
 
 WALK = random_walk(600, seed=11)
@@ -70,6 +71,11 @@ def test_macd_signal_and_supertrend_meet_pandas_ta() -> None:
 def test_rolling_value_at_risk_is_the_quantile_of_returns() -> None:
     changes = pd.Series(WALK.close).pct_change()
     np.testing.assert_allclose(indicators.quantile(WALK, 50, 0.05), changes.rolling(50).quantile(0.05), rtol=1e-9)
+    for length, share in ((50, 0.05), (7, 0.5), (20, 0.97), (1, 0.3)):  # digit for digit, with many equal values too
+        values = indicators.returns(WALK)[1:].round(3)
+        windows = np.lib.stride_tricks.sliding_window_view(values, length)
+        found = loops.rolling_quantile(values, length, share)[length - 1 :]
+        np.testing.assert_array_equal(found, np.quantile(windows, share, axis=1))
 
 
 def test_session_vwap_worked_by_hand() -> None:

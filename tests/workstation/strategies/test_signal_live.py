@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.bars import random_walk
+from workstation.domain.bar import Bar
 from workstation.research.engine import Costs, engine
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.exits import Exits
@@ -63,3 +64,42 @@ def test_the_same_decisions_whatever_the_market_and_the_exits(
     strategy = SmaCross(fast=fast, slow=fast + 5)
     strategy.exits, strategy.protections = parts
     assert_same_decisions(strategy, 120, seed)
+
+
+class Recorded(SignalLive):
+    """Keeps what it read of each bar."""
+
+    def __init__(self, inner: SignalStrategy, interval: int) -> None:
+        super().__init__(inner, interval=interval)
+        self.codes: list[int] = []
+
+    def on_bar(self, bar: Bar) -> None:
+        super().on_bar(bar)
+        self.codes.append(self.last_code)
+
+
+#: Parameters that let the oldest bars be dropped again and again within the test's bars.
+SHORT = {
+    "ts_momentum": {"lookback": 12, "hold": 7},
+    "ibs_mean_reversion": {"range_length": 10, "var_length": 20},
+    "trend_pullback": {"multiple": 2, "trend": 5},
+    "sma_cross": {"fast": 3, "slow": 10},
+    "macd": {"fast": 5, "slow": 12, "signal": 4},
+    "ema_cross": {"fast": 3, "slow": 10},
+}
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_signals_over_the_newest_bars_are_those_over_all_bars(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The desk drops what a strategy cannot hang on any more; each bar's signals stay what they are in a backtest."""
+    monkeypatch.setattr("workstation.strategies.signal_live.LEAST_BARS", 60)
+    strategy = SHIPPED[name](direction="long" if name == "buy_and_hold" else "both", **SHORT.get(name, {}))
+    strategy.sizing = Sizing.units(1)
+    candles = random_walk(900, seed=11, interval=15 * 60_000_000_000)
+    live = Recorded(strategy, candles.interval)
+    engine("event").run(live, candles, Costs(cash=1e6))
+
+    assert live._bars.before > 0
+    whole = strategy.codes(candles)[: len(live.codes)]
+    np.testing.assert_array_equal(live.codes, whole)
+    assert np.count_nonzero(whole) > 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -180,14 +179,13 @@ class Jobs:
 def maker(info: StrategyInfo, setup: Setup) -> Maker:
     """What makes the strategy from its parameters: its class, or that with the exits of the form."""
     cls: Any = info.cls
-    given = {"stop": setup.stop, "take_profit": setup.target, "trailing": setup.trailing}
-    given = {name: value for name, value in given.items() if value}
+    given = setup.exits
     if not given or not _has_signals(info):
         return cls  # type: ignore[no-any-return]
 
     def make(**params: Any) -> Any:
         made = cls(**params)
-        made.exits = dataclasses.replace(made.exits, **given)
+        made.exits = made.exits.with_others(given)
         return made
 
     return make

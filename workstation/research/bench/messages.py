@@ -72,6 +72,12 @@ class Setup:
     target: float = 0.0
     trailing: float = 0.0
 
+    @property
+    def exits(self) -> dict[str, float]:
+        """The exits that take the place of the strategy's own, by their names (see `strategies.exits.Exits`)."""
+        given = {"stop": self.stop, "take_profit": self.target, "trailing": self.trailing}
+        return {name: value for name, value in given.items() if value}
+
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:

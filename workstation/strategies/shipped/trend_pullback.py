@@ -26,6 +26,9 @@ class TrendPullback(SignalStrategy):
     low = Float(35, low=5, high=50, step=1, help="A pullback is an RSI below this")
     high = Float(75, low=50, high=99, step=1, help="Leave above this RSI")
 
+    def memory(self, interval: int) -> int:
+        return 20 * max(self.multiple * self.trend, self.length)
+
     def signals(self, candles: Candles) -> Signals:
         higher, closed = resample(candles, self.multiple)
         average = ema(higher, self.trend)

@@ -25,8 +25,8 @@ class TsMomentum(SignalStrategy):
 
     def signals(self, candles: Candles) -> Signals:
         change = momentum(candles, self.lookback)
-        due = np.zeros(len(candles), dtype=np.bool_)
-        due[self.lookback :: self.hold] = True
+        passed = candles.before + np.arange(len(candles)) - self.lookback  # from the series' first decision
+        due = (passed >= 0) & (passed % self.hold == 0)
         return Signals(
             long_entry=due & (change > self.threshold),
             long_exit=due & ~(change > self.threshold),

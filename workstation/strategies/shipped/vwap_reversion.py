@@ -24,6 +24,10 @@ class VwapReversion(SignalStrategy):
     width = Float(2.0, low=0.5, high=6, step=0.1, help="Enter this many deviations from the VWAP")
     warmup = Int(6, low=1, high=500, help="Bars of a day before the first entry")
 
+    def memory(self, interval: int) -> int:
+        """The whole day."""
+        return DAY // interval + 1 if interval else 0
+
     def signals(self, candles: Candles) -> Signals:
         mean, spread = session_vwap(candles)
         days = candles.time // DAY
