@@ -134,7 +134,6 @@ async def test_a_sweep_fills_its_best_cell_is_loaded_and_judged(tmp_path, home):
                    for verdict in pane.session.verdicts())  # fmt: skip
         # Another one is called off, and the page goes on.
         pane.form.pick("candles", "NOVA:BTC-USDT:1h")
-        pane.form.stop, pane.form.trailing = 2.0, 1.5
         pane._run()
         await until(desk, pilot, lambda: pane.session.answer.setup.candles == "NOVA:BTC-USDT:1h")
         await pilot.press("s", "escape")
@@ -231,6 +230,7 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
 
         # To the desk: nothing is started, the form is filled.
         pane.form.pick("candles", "NOVA:BTC-USDT:1h")
+        pane.form.stop, pane.form.trailing = 2.0, 1.5
         pane._run()
         await until(desk, pilot, lambda: session.answer.setup.candles == "NOVA:BTC-USDT:1h" and not session.running)
         pane.focus()

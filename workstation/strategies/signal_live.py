@@ -44,7 +44,7 @@ class SignalLive(Strategy):
         #: The newest signals, oldest first, those of bars from before the start too.
         self.signals: tuple[Signal, ...] = ()
         self.wants_book = inner.exits.take_profit > 0 or bool(inner.exits.roi)
-        self._history: Sequence[Bar] = history
+        self._history = list(history)  # the desk goes on adding to its own
         self._bars = BarWindow(LEAST_BARS)
         self._fee, self._interval = fee, interval
         self._count = 0
@@ -85,7 +85,7 @@ class SignalLive(Strategy):
 
     def _window(self) -> BarWindow:
         """The history's bars, counted on from where they were before a restart."""
-        history, self._history = self._history, ()
+        history, self._history = self._history, []
         interval = self._interval
         least = max(LEAST_BARS, self.inner.memory(interval))
         counted, before = self._loaded.get("counted", (-1, 0))
