@@ -175,8 +175,10 @@ def test_secrets_are_nowhere_in_what_a_run_leaves(desks: Desks) -> None:
     process.terminate()
     texts = list(process.communicate(timeout=60))
     desks.exchange.faults.script("rest *", Kind.GARBLED, times=3)
+    asked, waited = len(desks.exchange.done), time.monotonic()
     refused = desks.open("wire_trader.py", WIRE_DOES="buy", TWSKEY_LOOP_SECRET=wrong_secret)
-    time.sleep(12)
+    while len(desks.exchange.done) < asked + 12 and time.monotonic() < waited + 12:  # it has tried more than once
+        time.sleep(0.05)
     refused.terminate()
     texts += refused.communicate(timeout=60)
     for command in (["doctor"], ["export", "orders", "--format", "json"], ["export", "fills", "--format", "csv"]):
