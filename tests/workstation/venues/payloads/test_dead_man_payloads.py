@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from answering import Desk, desk_on
-from markets import MARKETS
+from payload_markets import MARKETS
 
 from workstation.clock import SECOND
 

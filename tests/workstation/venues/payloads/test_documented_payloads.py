@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from answering import Desk, desk_on
 from documented import ANSWERS, CLIENT_ID, HEX, UUID, T
-from markets import MARKETS
+from payload_markets import MARKETS
 
 from workstation.clock import MILLISECOND
 from workstation.domain import events as e
