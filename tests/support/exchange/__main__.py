@@ -21,7 +21,7 @@ from tests.support.exchange.server import LoopbackExchange
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.support.exchange", description=__doc__)
-    parser.add_argument("--venue", default="binance", choices=["binance", "bybit"])
+    parser.add_argument("--venue", default="binance", choices=["binance", "binanceusdm", "bybit"])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=0.3, help="how busy the market is; 1 is a busy one")

@@ -40,6 +40,8 @@ class Login:
     key: str = "loopback-key-main"
     secret: str = "loopback-secret-main"
     balances: Mapping[str, Decimal] = field(default_factory=dict)
+    #: Maker and taker fee of this customer in place of the list's.
+    fees: tuple[Decimal, Decimal] | None = None
     may_trade: bool = True
     may_withdraw: bool = False
 

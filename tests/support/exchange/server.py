@@ -43,6 +43,10 @@ def dialect(name: str) -> Dialect:
         from tests.support.exchange.binance import Binance
 
         return Binance()
+    if name == "binanceusdm":
+        from tests.support.exchange.binance_usdm import BinanceUsdm
+
+        return BinanceUsdm()
     if name == "bybit":
         from tests.support.exchange.bybit import Bybit
 
@@ -306,6 +310,7 @@ class LoopbackExchange:
         await answer.prepare(request)
         socket = Socket(answer, request, self.faults, STREAM_KINDS)
         self.sockets.add(socket)
+        self.dialect.opened(socket)
         try:
             await socket.talk(talk)
         finally:

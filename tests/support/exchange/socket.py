@@ -19,6 +19,7 @@ class Socket:
         self, answer: web.WebSocketResponse, request: web.Request, faults: Faults, kinds: Iterable[Kind]
     ) -> None:
         self.path = request.path
+        self.query = dict(request.query)
         self.subscribed: set[str] = set()
         self.login: str | None = None
         self.silent = False

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 #: Seconds of silence after which the orders go: the shortest that Bybit takes.
 WINDOW = 3
-SYMBOLS = {"bybit": "BTC-USDT"}
+SYMBOLS = {"bybit": "BTC-USDT", "binanceusdm": "BTC-USDT-PERP"}
 TRADER = Path(__file__).parents[2] / "support" / "wire_trader.py"
 
 

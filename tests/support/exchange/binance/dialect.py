@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tests.support.exchange.bars import Bars
@@ -18,30 +19,34 @@ from tests.support.exchange.dialect import After, Answer, Talk, Wire, nothing
 from tests.support.exchange.floor import Account, Record
 from tests.support.exchange.limits import Window
 from tests.support.exchange.socket import Socket
+from workstation.domain.instrument import Instrument
 
 if TYPE_CHECKING:
     from tests.support.exchange.server import LoopbackExchange
 
-_ORDERING = {("POST", "/api/v3/order"), ("POST", "/api/v3/order/cancelReplace")}
-
 
 class Binance:
-    instruments = SPOT
+    instruments: Sequence[Instrument] = SPOT
+    #: Requests that count as orders.
+    ordering = frozenset({("POST", "/api/v3/order"), ("POST", "/api/v3/order/cancelReplace")})
 
     def start(self, exchange: LoopbackExchange) -> None:
         self.exchange, self.floor = exchange, exchange.floor
         bars = Bars(self.floor.instruments)
         bars.history = lambda *asked: exchange.walker.history(*asked) if exchange.walker is not None else ()
         self.floor.listeners.append(lambda event, changed: bars.take(event))
-        self.public = Public(self.floor, bars)
-        self.private = Private(self.floor, self.public)
+        self._furnish(bars)
         self._open, self._signed = self.public.routes(), self.private.routes()
-        self.streams = Streams(self.floor, self.public, exchange.depth_every)
-        self.user = UserStreams(self)
         exchange.spawn(self.streams.run())
         self.weight, self.short, self.long = Window(60, 6000), Window(10, 100), Window(86_400, 200_000)
         self._over: dict[str, int] = {}  # requests sent in spite of a 429
         self._banned: dict[str, int] = {}  # until, ms
+
+    def _furnish(self, bars: Bars) -> None:
+        self.public = Public(self.floor, bars)
+        self.private = Private(self.floor, self.public)
+        self.streams = Streams(self.floor, self.public, self.exchange.depth_every)
+        self.user = UserStreams(self)
 
     def config(self, address: str) -> dict[str, Any]:
         rest, ws = f"http://{address}", f"ws://{address}"
@@ -93,7 +98,7 @@ class Binance:
             handler, weight = self._signed[key]
             self.count(wire.peer, self._weighed(key, wire.params, weight), headers)
             account = self.signed_in(wire)
-            if key in _ORDERING:
+            if key in self.ordering:
                 self.count_order(account, headers)
             found = self._named(account, wire.params) if pretend else None
             return handler(account, wire.params) if found is None else pretended(wire, found)
@@ -225,6 +230,9 @@ class Binance:
         if path.startswith("/ws-api/"):
             return self.user.talk
         return None
+
+    def opened(self, socket: Socket) -> None:
+        pass
 
     def gone(self, socket: Socket) -> None:
         self.streams.sockets.discard(socket)

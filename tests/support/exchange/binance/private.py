@@ -20,6 +20,7 @@ from tests.support.exchange.binance.shapes import (
 from tests.support.exchange.dialect import After, nothing
 from tests.support.exchange.floor import Account, Floor, Record
 from workstation.domain import events as e
+from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import is_multiple
 
@@ -187,10 +188,13 @@ class Private:
         from_id = integer(params, "orderId")
         if from_id is not None:
             rows = [r for r in rows if r.order_id >= from_id]
-        rows = _between(params, rows, lambda r: self.floor.ms(r.made), newest=from_id is None)
+        rows = between(params, rows, lambda r: self.floor.ms(r.made), newest=from_id is None)
         return [order_json(account, record) for record in rows], nothing
 
     def my_trades(self, account: Account, params: dict[str, str]) -> Result:
+        return [trade_json(account, *row) for row in self._own_trades(account, params)], nothing
+
+    def _own_trades(self, account: Account, params: dict[str, str]) -> list[tuple[Record, int, Fill]]:
         instrument: Instrument = self.public.instrument(params)
         rows = [
             (record, trade, fill)
@@ -204,8 +208,7 @@ class Private:
         from_id = integer(params, "fromId")
         if from_id is not None:
             rows = [row for row in rows if row[1] >= from_id]
-        rows = _between(params, rows, lambda row: self.floor.ms(row[2].ts), newest=from_id is None)
-        return [trade_json(account, *row) for row in rows], nothing
+        return between(params, rows, lambda row: self.floor.ms(row[2].ts), newest=from_id is None)
 
     # The account
 
@@ -215,7 +218,8 @@ class Private:
     def commission(self, account: Account, params: dict[str, str]) -> Result:
         instrument = self.public.instrument(params)
         zero = {"maker": "0.00000000", "taker": "0.00000000", "buyer": "0.00000000", "seller": "0.00000000"}
-        standard = zero | {"maker": f"{instrument.maker_fee:.8f}", "taker": f"{instrument.taker_fee:.8f}"}
+        maker, taker = account.login.fees or (instrument.maker_fee, instrument.taker_fee)
+        standard = zero | {"maker": f"{maker:.8f}", "taker": f"{taker:.8f}"}
         discount = {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": "0.75"}
         answer = {
             "symbol": params["symbol"],
@@ -247,7 +251,7 @@ class Private:
         ], nothing
 
 
-def _between[T](params: dict[str, str], rows: list[T], at: Callable[[T], int], *, newest: bool) -> list[T]:
+def between[T](params: dict[str, str], rows: list[T], at: Callable[[T], int], *, newest: bool) -> list[T]:
     """Binance's window: startTime, endTime (a day apart at most), limit; the newest unless a start is given."""
     start, end = integer(params, "startTime"), integer(params, "endTime")
     limit = min(integer(params, "limit") or 500, 1000)

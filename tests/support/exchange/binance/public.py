@@ -34,26 +34,31 @@ DAY = 1440 * MINUTE
 
 
 class Public:
+    #: Where it is served, and whether it is of the spot markets.
+    prefix = "/api/v3"
+    spot = True
+
     def __init__(self, floor: Floor, bars: Bars) -> None:
         self.floor, self.bars = floor, bars
-        self.by_symbol = {wire_symbol(i): i for i in floor.instruments.values() if i.is_spot}
+        self.by_symbol = {wire_symbol(i): i for i in floor.instruments.values() if i.is_spot is self.spot}
 
     def routes(self) -> dict[str, tuple[Callable[[dict[str, str]], Any], int]]:
         """path → (handler, weight)."""
-        return {
-            "/api/v3/ping": (lambda params: {}, 1),
-            "/api/v3/time": (lambda params: {"serverTime": self.floor.now_ms()}, 1),
-            "/api/v3/exchangeInfo": (self.exchange_info, 20),
-            "/api/v3/depth": (self.depth, 5),
-            "/api/v3/trades": (self.trades, 25),
-            "/api/v3/historicalTrades": (self.trades, 25),
-            "/api/v3/aggTrades": (self.agg_trades, 4),
-            "/api/v3/klines": (self.klines, 2),
-            "/api/v3/avgPrice": (self.average, 2),
-            "/api/v3/ticker/24hr": (self.ticker_24h, 2),
-            "/api/v3/ticker/price": (self.ticker_price, 2),
-            "/api/v3/ticker/bookTicker": (self.ticker_book, 2),
+        served: dict[str, tuple[Callable[[dict[str, str]], Any], int]] = {
+            "ping": (lambda params: {}, 1),
+            "time": (lambda params: {"serverTime": self.floor.now_ms()}, 1),
+            "exchangeInfo": (self.exchange_info, 20),
+            "depth": (self.depth, 5),
+            "trades": (self.trades, 25),
+            "historicalTrades": (self.trades, 25),
+            "aggTrades": (self.agg_trades, 4),
+            "klines": (self.klines, 2),
+            "avgPrice": (self.average, 2),
+            "ticker/24hr": (self.ticker_24h, 2),
+            "ticker/price": (self.ticker_price, 2),
+            "ticker/bookTicker": (self.ticker_book, 2),
         }
+        return {f"{self.prefix}/{name}": way for name, way in served.items()}
 
     def instrument(self, params: dict[str, str]) -> Instrument:
         symbol = params.get("symbol")

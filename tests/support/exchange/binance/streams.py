@@ -150,7 +150,7 @@ class Streams:
                 "u": public.update,
                 "b": levels(instrument, sorted(pending.bids.items(), reverse=True)),
                 "a": levels(instrument, sorted(pending.asks.items())),
-            }
+            } | self._also(pending.sent)
             pending.sent = public.update
             pending.bids, pending.asks = {}, {}
             self._publish(f"{symbol}@depth", "depthUpdate", message)
@@ -159,6 +159,10 @@ class Streams:
                     bids, asks = depth(public, limit)
                     partial = {"lastUpdateId": public.update, "bids": bids, "asks": asks}
                     self._publish(f"{symbol}@depth{limit}", "depth", partial)
+
+    def _also(self, sent: int) -> dict[str, Any]:
+        """What futures tell besides in a depth update; `sent`: number of the update before it."""
+        return {}
 
     def _tickers(self) -> None:
         """Once a second: candles that form, 24 hour tickers."""

@@ -163,6 +163,9 @@ class Bybit:
             return self.user.talk
         return None
 
+    def opened(self, socket: Socket) -> None:
+        pass
+
     def gone(self, socket: Socket) -> None:
         self.streams.sockets.pop(socket, None)
         self.user.gone(socket)
