@@ -28,7 +28,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.log import DeskLog
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
-from workstation.venues.contract import KnowsStrangers, LinkState, RealLink, Venue, VenueError
+from workstation.venues.contract import KnowsStrangers, LinkState, RealLink, TellsTerms, Venue, VenueError
 
 #: Who "makes" an order by which a difference of a position is booked, and one that was found at the venue.
 RECONCILIATION, EXTERNAL = "reconciliation", "external"
@@ -92,6 +92,8 @@ class Comparisons:
 
     def introduce(self, venue: Venue) -> None:
         """Before the venue connects."""
+        if isinstance(venue, TellsTerms):
+            venue.on_terms = self._desk.take_terms
         if isinstance(venue, RealLink):
             venue.on_notice = partial(self._notice, venue.name)
             self._core.unproven[venue.name] = _NEVER

@@ -288,6 +288,11 @@ class DeskView:
             return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven, venue.dead_man_holds())
         return Link(name, venue.link, newest, unproven=unproven)
 
+    def take_terms(self, instrument: Instrument) -> None:
+        """Fees that a venue has told of: previews, limits and sizes reckon with them from now on."""
+        self.core.instruments[instrument.id] = instrument
+        self._market.markets[instrument.id].instrument = instrument
+
     def queue_ahead(self, client_id: ClientOrderId) -> Decimal | None:
         """Quantity in front of a resting order of ours, where the venue can tell."""
         order = self.core.orders.orders.get(client_id)

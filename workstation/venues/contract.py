@@ -198,3 +198,11 @@ class KnowsStrangers(Protocol):
     async def entry_prices(self) -> dict[InstrumentId, Decimal]:
         """Average entry prices of the open derivative positions, as the venue shows them."""
         ...
+
+
+@runtime_checkable
+class TellsTerms(Protocol):
+    """A venue that learns after the start what its account pays."""
+
+    #: Takes an instrument whose fees have turned out to be others.
+    on_terms: Callable[[Instrument], None]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workstation.clock import MILLISECOND, SECOND
-from workstation.venues.ccxt import account, dead_man
+from workstation.venues.ccxt import account, dead_man, fees
 from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange, rate_of
 from workstation.venues.ccxt.errors import is_passing, translated, words_of
 from workstation.venues.ccxt.gate import backoff
@@ -98,6 +99,8 @@ async def _establish(venue: CcxtVenue) -> None:
     venue.state, venue.said = LinkState.CONNECTED, ""
     venue.epoch += 1
     venue.on_notice("info", f"{venue.name} is connected: {venue.facts.title}{_clock_words(venue)}.")
+    if venue.keys is not None:
+        venue.later(partial(fees.learn, venue))
 
 
 def _clock_words(venue: CcxtVenue) -> str:

@@ -104,6 +104,10 @@ class CcxtVenue:
         self.on_notice: Callable[[str, str], None] = lambda _level, _sentence: None
         #: The desk's order of a client id, for those of its earlier runs.
         self.known_order: Callable[[ClientOrderId], Order | None] = lambda _client_id: None
+        #: Instruments whose fees are known to be this account's own, not the list's.
+        self.own_fees: frozenset[InstrumentId] = frozenset()
+        #: Told of an instrument whose fees have turned out to be others.
+        self.on_terms: Callable[[Instrument], None] = lambda _instrument: None
         #: Told of an exchange object whose markets were just loaded.
         self.on_markets: Callable[[Any], None] = lambda _exchange: None
         self.on_entry: EntrySink | None = None

@@ -244,11 +244,12 @@ class Private:
         return answer, nothing
 
     def trade_fee(self, account: Account, params: dict[str, str]) -> Result:
-        return [
-            {"symbol": symbol, "makerCommission": str(i.maker_fee), "takerCommission": str(i.taker_fee)}
-            for symbol, i in self.public.by_symbol.items()
-            if params.get("symbol", symbol) == symbol
-        ], nothing
+        rows = []
+        for symbol, instrument in self.public.by_symbol.items():
+            maker, taker = account.login.fees or (instrument.maker_fee, instrument.taker_fee)
+            if params.get("symbol", symbol) == symbol:
+                rows.append({"symbol": symbol, "makerCommission": str(maker), "takerCommission": str(taker)})
+        return rows, nothing
 
 
 def between[T](params: dict[str, str], rows: list[T], at: Callable[[T], int], *, newest: bool) -> list[T]:

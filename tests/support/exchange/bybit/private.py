@@ -258,10 +258,11 @@ class Private:
         return any(book.is_isolated(i) for i in account.floor.instruments.values() if not i.is_spot)
 
     def fee_rate(self, account: Account, params: Params) -> Result:
-        rows = [
-            {"symbol": wire_symbol(i), "takerFeeRate": plain(i.taker_fee), "makerFeeRate": plain(i.maker_fee)}
-            for i in self.public.listed(params)
-        ]
+        rows = []
+        for instrument in self.public.listed(params):
+            maker, taker = account.login.fees or (instrument.maker_fee, instrument.taker_fee)
+            rates = {"takerFeeRate": plain(taker), "makerFeeRate": plain(maker)}
+            rows.append({"symbol": wire_symbol(instrument)} | rates)
         return {"list": rows}, nothing
 
     def transactions(self, account: Account, params: Params) -> Result:

@@ -1,0 +1,71 @@
+"""What this account pays takes the place of the list's fees; where the exchange does not tell, that is said."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from venue_desk import VenueDesk
+
+from tests.support.exchange import RICH, Fault, Kind, Login, LoopbackExchange
+from tests.support.real_desk import real_desk
+from tests.support.real_venue import instruments_of, until, venue_on
+from workstation.clock import LiveClock
+from workstation.domain.instrument import Instrument
+from workstation.domain.order import OrderDraft, OrderType, Side
+
+MAKER, TAKER = Decimal("0.00012"), Decimal("0.00034")
+QUESTIONS = {
+    "binance": "rest GET /sapi/v1/asset/tradeFee",
+    "binanceusdm": "rest GET /fapi/v1/commissionRate",
+    "bybit": "rest GET /v5/account/fee-rate",
+}
+
+
+def opened(name: str) -> LoopbackExchange:
+    return LoopbackExchange(name, logins=[Login(balances=RICH, fees=(MAKER, TAKER))], seed=3)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+async def test_the_account_s_own_fees_are_asked_for(name: str) -> None:
+    with opened(name) as exchange:
+        told: list[Instrument] = []
+        symbol = "BTC-USDT-PERP" if name == "binanceusdm" else "BTC-USDT"
+        venue = venue_on(exchange, await instruments_of(exchange, [symbol]), LiveClock())
+        venue.on_terms = told.append
+        await VenueDesk(venue, LiveClock()).connect()  # type: ignore[arg-type]
+        await until(lambda: venue.own_fees)
+        (instrument,) = venue.instruments()
+        assert (instrument.maker_fee, instrument.taker_fee) == (MAKER, TAKER)
+        assert told == [instrument]
+        await venue.close()
+
+
+async def test_an_exchange_that_does_not_tell_leaves_the_list_s_and_says_so() -> None:
+    with opened("binanceusdm") as exchange:
+        exchange.faults.script(QUESTIONS["binanceusdm"], Fault(Kind.STATUS, status=503), times=9)
+        notices: list[str] = []
+        listed = await instruments_of(exchange, ["BTC-USDT-PERP"])
+        venue = venue_on(exchange, listed, LiveClock())
+        venue.on_notice = lambda _level, sentence: notices.append(sentence)
+        await VenueDesk(venue, LiveClock()).connect()  # type: ignore[arg-type]
+        await until(lambda: any("does not tell what this account pays on BTC-USDT-PERP" in said for said in notices))
+        assert venue.instruments() == list(listed.values())
+        assert not venue.own_fees
+        await venue.close()
+
+
+async def test_the_preview_reckons_with_them(tmp_path: Path) -> None:
+    with opened("binance") as exchange:
+        async with real_desk(exchange, tmp_path) as engine:
+            await until(lambda: engine.instrument("LOOP:BTC-USDT").taker_fee == TAKER)
+            draft = OrderDraft(
+                instrument="LOOP:BTC-USDT", side=Side.BUY, quantity=Decimal("0.01"), type=OrderType.MARKET
+            )
+            await asyncio.sleep(0)
+            shown = engine.preview(draft)
+            assert shown.value is not None
+            assert shown.fee == shown.value * TAKER
+            assert engine.market("LOOP:BTC-USDT").instrument.taker_fee == TAKER
