@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from workstation.portfolio.exposure import Share
     from workstation.portfolio.risk_report import RiskReport
 
-VIEWS = ("var", "parts", "together", "stress", "exposure")
-TITLES = {"var": "VaR", "parts": "Parts", "together": "Together", "stress": "Stress", "exposure": "Exposure"}
+DRAWDOWN = "drawdown"
+VIEWS = ("var", "parts", "together", "stress", "exposure", DRAWDOWN)
+TITLES = {
+    "var": "VaR", "parts": "Parts", "together": "Together", "stress": "Stress", "exposure": "Exposure",
+    DRAWDOWN: "Drawdown",
+}  # fmt: skip
 
 
 def lines_of(view: str, found: RiskReport, ink: Ink, width: int) -> list[Line]:

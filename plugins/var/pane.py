@@ -12,13 +12,15 @@ from rich.segment import Segment
 from textual import events
 
 from plugins.var.book import BARS, Book, book_of, question_of
-from plugins.var.lines import TITLES, VIEWS, lines_of, tabs
+from plugins.var.drawdown import drawdown_lines, drawdown_of
+from plugins.var.lines import DRAWDOWN, TITLES, VIEWS, lines_of, tabs
 from screens.actions import Action
 from screens.figures import local_time
 from screens.painted import PaintedPane
 from screens.pane import Desk
 from screens.parts import Line, fit
 from workstation.clock import SECOND
+from workstation.portfolio.drawdown import Drawdown
 from workstation.portfolio.problem import PortfolioError
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class VarPane(PaintedPane):
     PACE = 4
     LEAST = (44, 8)
     ACTIONS = (
-        Action("view", "VaR / parts / together / stress / exposure", "Shows the next of the tables.", ("v",),
+        Action("view", "VaR / parts / together / stress / exposure / drawdown", "Shows the next of the tables.", ("v",),
                footer=80, short="Table", group="View"),
         Action("view_back", "The table before", "Shows the table before.", ("V",), group="View"),
         Action("bars", "Candles that it is measured on", "1h, 4h or 1d candles of this desk's market.", ("i",),
@@ -59,6 +61,7 @@ class VarPane(PaintedPane):
         self._found: RiskReport | None = None
         self._problem = ""
         self._unpriced: tuple[str, ...] = ()
+        self._fallen = Drawdown((), ())
         self._measured_at = 0
         self._asked: tuple[Hashable, int] | None = None  # what was asked last, and when
         self._working = False
@@ -106,6 +109,7 @@ class VarPane(PaintedPane):
         try:
             book = book_of(self.engine, self.bars)
             self._unpriced = book.unpriced
+            self._fallen = await drawdown_of(self.engine)
             found, problem = await self._report(book)
         finally:
             self._working = False
@@ -144,6 +148,8 @@ class VarPane(PaintedPane):
 
     def _body(self) -> list[Line]:
         ink, width = self.ink, self.width
+        if self.view == DRAWDOWN and self._measured_at:
+            return drawdown_lines(self._fallen, self._measured_at, ink, width)
         if self._found is not None:
             return lines_of(self.view, self._found, ink, width)
         if not self.engine.ready or (self._working and not self._problem):
@@ -154,7 +160,9 @@ class VarPane(PaintedPane):
     def _foot(self, room: int) -> Line:
         ink = self.ink
         parts = []
-        if self._found is not None:
+        if self.view == DRAWDOWN and self._measured_at:
+            parts.append((f" the equity of every minute, deposits left out, {local_time(self._measured_at)}", ink.dim))
+        elif self._found is not None:
             parts.append((f" {self._found.periods:,} candles, measured {local_time(self._measured_at)}", ink.dim))
             notes = [*self._found.notes, *(f"{one} has no price." for one in self._unpriced)]
             if notes:

@@ -11,10 +11,13 @@ from trading_scene import BTC, ETH, Scene, scene
 from plugins.var import VarPane
 from plugins.var.book import book_of
 from screens.testing import PERP
+from workstation.bookkeeping import DESK
+from workstation.clock import SECOND
 from workstation.domain.order import Side
 from workstation.portfolio.desk import PortfolioDesk
 from workstation.portfolio.risk_report import report
 
+HOUR = 3_600 * SECOND
 SIZES = [(160, 48), (100, 30), (80, 24)]
 
 
@@ -123,6 +126,27 @@ async def test_a_scenario_file_that_is_wrong_is_a_sentence(tmp_path):
         assert "scenario 1 needs a name and shocks" in " ".join(text(desk).split())
 
 
+async def a_past(desk) -> None:
+    """A day of equity in the store: up to 205,000, down to 184,500, back, and now below the last peak."""
+    desk.tick(8 * 3_600)  # the account was opened before
+    store, now = desk.engine._store, desk.clock.now()
+    for hour, equity in enumerate((200_000, 205_000, 190_000, 184_500, 199_000, 206_000, 201_880)):
+        store.save_equity(now - (7 - hour) * HOUR, DESK, Decimal(equity), currency="USDT")
+    await asyncio.to_thread(store.flush)
+
+
+async def test_drawdown_now_and_the_falls_before(tmp_path):
+    async with scene(tmp_path, VarPane, traded=False) as (desk, pilot):
+        await a_past(desk)
+        await pilot.press("V")
+        await measured(desk, pilot)
+        shown = text(desk)
+        assert "2.91% below the peak of 206,000" in shown
+        assert "deepest 10.00%" in shown
+        assert "20,500" in shown
+        assert "not yet" in shown
+
+
 @pytest.mark.slow
 async def test_the_portfolio_process_answers(tmp_path):
     async with scene(tmp_path, VarPane) as (desk, pilot):
@@ -140,5 +164,18 @@ def test_picture_of_the_parts(snap_compare, tmp_path, size):
         await measured(desk, pilot)
         await pilot.press("v")
         await desk.painted(pilot)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("size", SIZES[::2], ids=str)
+def test_picture_of_the_drawdown(snap_compare, tmp_path, size):
+    desk = Scene(tmp_path, [VarPane])
+
+    async def before(pilot) -> None:
+        await desk.ready(pilot)
+        await a_past(desk)
+        await pilot.press("V")
+        await measured(desk, pilot)
 
     assert snap_compare(desk.app, terminal_size=size, run_before=before)
