@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from workstation.clock import SECOND
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, from_float
 from workstation.portfolio.methods import COVARIANCES, EXPECTED, MEASURES, METHODS, Method
-from workstation.portfolio.problem import Constraints, Problem, View
+from workstation.portfolio.problem import Constraints, GroupBound, Problem, View
 from workstation.trading.errors import Refused
 from workstation.trading.rebalancing.planning import Wish
 
@@ -47,6 +47,15 @@ def _table(rows: Mapping[str, Any], named: bool = True) -> dict[str, tuple[str, 
     }
 
 
+#: How often orders are proposed; a band of the drift may go with it.
+CALENDAR: dict[str, tuple[str, str]] = {
+    "any": ("any time", "Orders are proposed at any time"),
+    "day": ("once a day", "Orders are proposed a day after the last rebalance of these assets, not before"),
+    "week": ("once a week", "Orders are proposed a week after the last rebalance of these assets, not before"),
+    "month": ("once a month", "Orders are proposed 30 days after the last rebalance of these assets, not before"),
+}
+_PERIODS = {"day": 1, "week": 7, "month": 30}
+
 FIELDS: tuple[Field, ...] = (
     Field("universe", "Universe", "Where the prices come from; Enter picks"),
     Field("assets", "Assets", "Which of them; Enter picks"),
@@ -61,8 +70,12 @@ FIELDS: tuple[Field, ...] = (
           step=0.5),
     Field("views", "Views", "Black-Litterman, returns a year: BTC-USDT > ETH-USDT 5; SOL-USDT 20", "Weights",
           text=True, off="none"),
+    Field("factors", "Factors", "Columns that explain the others, with no weight of their own: BTC-USDT ETH-USDT",
+          "Weights", text=True, off="none"),
     Field("upper", "Most each", "Largest weight of one asset", "Bounds", low=1, high=100, step=5, unit="%"),
     Field("lower", "Least each", "Smallest weight of one asset", "Bounds", low=0, high=50, step=1, unit="%"),
+    Field("groups", "Groups", "Weights of groups in per cent: BTC-USDT ETH-USDT 20..60; SOL-USDT DOGE-USDT ..15",
+          "Bounds", text=True, off="none"),
     Field("short", "Short", "Sum of short weights at most; spot cannot be sold short by the plan", "Bounds", low=0,
           high=200, step=10, unit="%", off="none"),
     Field("count", "Number", "Assets held at most", "Bounds", low=0, high=200, step=1, off="any"),
@@ -78,19 +91,23 @@ FIELDS: tuple[Field, ...] = (
           step=10_000, off="all there is"),
     Field("band", "Drift band", "A weight that is off by less is left alone", "Orders", low=0, high=20, step=0.25,
           unit="%", off="none"),
+    Field("calendar", "Calendar", choices=CALENDAR, group="Orders"),
     Field("least", "Least trade", "Trades worth less are left out", "Orders", low=0, high=1e9, step=10),
     Field("patience", "Patience", "Seconds an order waits at its own side before it takes", "Orders", low=0, high=600,
           step=5, unit="s", off="takes at once"),
 )  # fmt: skip
 _BY_KEY = {field.key: field for field in FIELDS}
+CALENDAR_FIELD = _BY_KEY["calendar"]
 _DEFAULTS: dict[str, Any] = {
     "universe": "", "assets": [], "bars": "1d", "method": "max_ratio", "risk": "MV", "expected": "hist",
-    "covariance": "ledoit", "rf": 0.0, "aversion": 2.0, "views": "", "upper": 40.0, "lower": 0.0, "short": 0.0,
+    "covariance": "ledoit", "rf": 0.0, "aversion": 2.0, "views": "", "factors": "", "groups": "",
+    "upper": 40.0, "lower": 0.0, "short": 0.0,
     "count": 0.0, "turnover": 0.0, "floor": 0.0, "tracking": 0.0, "costs": 0.0, "budget": 0.0, "band": 0.0,
+    "calendar": "any",
     "least": 25.0, "patience": 0.0,
 }  # fmt: skip
 #: Rows that change what is to be sent, not what the weights are.
-OF_ORDERS = frozenset({"budget", "band", "least", "patience"})
+OF_ORDERS = frozenset({"budget", "band", "calendar", "least", "patience"})
 
 
 class Form:
@@ -121,6 +138,8 @@ class Form:
             hidden.add("aversion")
         if self["expected"] != "BL":
             hidden.add("views")
+        if self["expected"] != "FM":
+            hidden.add("factors")
         return [field for field in FIELDS if field.key not in hidden]
 
     def move(self, by: int) -> None:
@@ -152,7 +171,7 @@ class Form:
         """Take what was typed into the field under the cursor. Raises `Refused` with a sentence."""
         field = self.field
         if field.text:
-            parse_views(text)
+            _PARSERS[field.key](text)
             return self.put(field.key, text.strip())
         value = float(typed_number(text.strip().rstrip("%s "), field.label))
         if not field.low <= value <= field.high:
@@ -178,6 +197,11 @@ class Form:
             return f"{field.help}. {method.name} does not keep it; the frontier does."
         return field.help
 
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """Columns of the factor model, where that is what is chosen."""
+        return tuple(parse_factors(self["factors"])) if self["expected"] == "FM" else ()
+
     def problem(self, periods: float, held: Mapping[str, float], method: str = "") -> Problem:
         """What the optimiser is asked, of the form's method or another one, with those of the bounds that it keeps.
         `periods`: a year's; `held`: weights held now, by asset. Raises `Refused`."""
@@ -194,6 +218,7 @@ class Form:
             covariance=self["covariance"],
             aversion=self["aversion"],
             views=views,
+            factors=self.factors,
             held=tuple((asset, round(weight, 4)) for asset, weight in held.items()),
             constraints=self._constraints(METHODS[method or self["method"]], periods),
         )
@@ -205,6 +230,7 @@ class Form:
         return Constraints(
             lower=lower,
             upper=upper,
+            groups=tuple(parse_groups(self["groups"])),
             short=self["short"] / 100,
             max_assets=int(self["count"]) or None,
             turnover=self["turnover"] / 100 or None,
@@ -212,6 +238,11 @@ class Form:
             tracking_error=self["tracking"] / 100 / math.sqrt(periods) or None,
             min_return=self["floor"] / 100 / periods or None,
         )
+
+    def due(self, last: int | None) -> int | None:
+        """UTC ns from which the calendar proposes orders again, by when the last rebalance began; None: at any time."""
+        days = _PERIODS.get(self["calendar"])
+        return None if days is None or last is None else last + days * 86_400 * SECOND
 
     def wish(self, weights: Mapping[InstrumentId, float], name: str) -> Wish:
         """Weights as a rebalance: the border from floats to exact numbers."""
@@ -239,6 +270,35 @@ def parse_views(text: str) -> list[tuple[tuple[str, ...], float, tuple[str, ...]
         minus = (match["minus"],) if match["minus"] else ()
         found.append(((match["plus"],), float(match["value"]), minus))
     return found
+
+
+_GROUP = re.compile(r"^(?P<assets>.+?)\s+(?P<low>\d+(?:\.\d+)?)?\s*\.\.\s*(?P<high>\d+(?:\.\d+)?)?\s*%?$")
+
+
+def parse_groups(text: str) -> list[GroupBound]:
+    """ "BTC ETH 20..60; SOL ..15": assets that together hold from 20 to 60 %, at most 15 %. Raises `Refused`."""
+    found: list[GroupBound] = []
+    for part in filter(None, (one.strip() for one in text.split(";"))):
+        match = _GROUP.match(part)
+        if match is None or (match["low"] is None and match["high"] is None):
+            raise Refused(f"{part!r} is no group: type BTC-USDT ETH-USDT 20..60; SOL-USDT DOGE-USDT ..15.")
+        low, high = float(match["low"] or 0) / 100, float(match["high"] or 100) / 100
+        if low > high:
+            raise Refused(f"{part!r}: the least is above the most.")
+        assets = tuple(match["assets"].replace(",", " ").split())
+        found.append(GroupBound(" + ".join(assets), assets, low, high))
+    return found
+
+
+def parse_factors(text: str) -> list[str]:
+    """ "BTC ETH" or "BTC, ETH": columns of the price table."""
+    return list(dict.fromkeys(text.replace(",", " ").replace(";", " ").split()))
+
+
+#: How the text of a row is read; each raises `Refused` with a sentence.
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "views": parse_views, "groups": parse_groups, "factors": parse_factors,
+}  # fmt: skip
 
 
 def _sane(key: str, value: Any) -> Any:

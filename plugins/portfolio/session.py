@@ -7,15 +7,17 @@ while one is being worked out only the last is asked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plugins.portfolio.form import Form
+from plugins.portfolio.form import CALENDAR_FIELD, Form
 from plugins.portfolio.universe import Universe, instrument_of, load, universes
+from workstation.clock import SECOND, span
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.plan import PlanState
 from workstation.engine import Engine
 from workstation.portfolio.methods import MEASURES, METHODS
 from workstation.portfolio.problem import PortfolioError, Problem
@@ -55,6 +57,12 @@ class Compared:
     method: str
     figures: Figures | None = None
     why: str = ""
+
+
+def _coarse(nanoseconds: int) -> int:
+    """To the hour from two days on, else to the minute."""
+    step = 3_600 * SECOND if nanoseconds >= 172_800 * SECOND else 60 * SECOND
+    return max(step, nanoseconds // step * step)
 
 
 class Session:
@@ -114,8 +122,17 @@ class Session:
         """The picked ones, in the table's order."""
         if self.table is None:
             return ()
-        picked = [asset for asset in self.form["assets"] if asset in self.table.assets]
-        return tuple(asset for asset in self.table.assets if asset in picked) if picked else self.table.assets
+        table, factors = self.table.assets, self.form.factors
+        picked = [asset for asset in self.form["assets"] if asset in table] or list(table)
+        return tuple(asset for asset in table if asset in picked and asset not in factors)
+
+    def _with_factors(self, assets: Sequence[str]) -> PriceTable:
+        """Prices of these assets and of the factors that explain them, in the table's order. Raises PortfolioError."""
+        assert self.table is not None
+        factors = self.form.factors
+        if unknown := [factor for factor in factors if factor not in self.table.assets]:
+            raise PortfolioError(f"The factor {unknown[0]} is not among the columns of {self.table.name}.")
+        return self.table.take(tuple(one for one in self.table.assets if one in assets or one in factors))
 
     def instruments(self) -> dict[str, InstrumentId | None]:
         """By what each picked asset can be traded here."""
@@ -170,7 +187,7 @@ class Session:
         assert self.table is not None
         if len(self.assets) < 2:
             raise PortfolioError("A portfolio needs two assets at least: a picks them.")
-        table = self.table.take(self.assets)
+        table = self._with_factors(self.assets)
         asked = self.form.problem(table.periods_per_year, self.held())
         self.problem = ""
         await self._method(table, asked)
@@ -203,7 +220,7 @@ class Session:
         elif self.allocation is None:
             self.place = 0
         self.bump()
-        self.parts = await desk.contributions(table.take(frontier.assets), curved, frontier.weights)
+        self.parts = await desk.contributions(self._with_factors(frontier.assets), curved, frontier.weights)
         self.bump()
         await self._out_of_sample(table, asked, curved)
 
@@ -342,10 +359,10 @@ class Session:
             return
         import numpy as np
 
-        table = self.table.take(self.assets)
+        table = self._with_factors(self.assets)
         if bool(np.isnan(table.values).any()):
             table = table.rows(int(np.argmax(~np.isnan(table.values).any(axis=1))), len(table))
-        returns = np.nan_to_num(table.returns)
+        returns = np.nan_to_num(table.take(self.assets).returns)
         train, hold = sizes(len(returns))
         asked = self.form.problem(table.periods_per_year, {})
         asked_periods = table.periods_per_year
@@ -412,7 +429,21 @@ class Session:
         weights = self.tradable()
         if not weights:
             raise Refused("None of these assets is listed at a venue of this desk: weights only, no orders.")
+        now = self.engine.clock.now()
+        if (due := self.form.due(self._last_rebalance(weights))) is not None and now < due:
+            raise Refused(
+                f"By the calendar ({self.form.shown(CALENDAR_FIELD)}) orders are due in {span(_coarse(due - now))}: "
+                "choose any time to trade sooner."
+            )
         return self.engine.preview_rebalance(self.form.wish(weights, self.plan_name()))
+
+    def _last_rebalance(self, weights: Mapping[InstrumentId, float]) -> int | None:
+        """When the trader last began to rebalance these instruments; one that he cancelled does not count."""
+        for rebalance in reversed(self.engine.all_rebalances()):
+            mine = rebalance.origin == "manual" and set(rebalance.targets) == set(weights)
+            if mine and rebalance.state in (PlanState.ACTIVE, PlanState.DONE):
+                return rebalance.created_at
+        return None
 
     def active(self) -> Progress | None:
         """The newest rebalance that is under way."""

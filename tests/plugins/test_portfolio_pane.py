@@ -21,6 +21,7 @@ from workstation.domain.instrument import Instrument
 from workstation.domain.plan import PlanState
 from workstation.portfolio.frontier import frontier
 from workstation.portfolio.optimise import allocate, contributions
+from workstation.trading.errors import Refused
 
 pytestmark = pytest.mark.timeout(240)
 SIZES = [(160, 48), (100, 30), (80, 24)]
@@ -196,6 +197,11 @@ async def test_the_orders_are_previewed_sent_as_one_plan_and_the_weights_arrive(
         for asset, weight in wanted.items():
             assert pane._held.get(asset, 0.0) == pytest.approx(weight, abs=0.005)
         assert "Risk now" in desk.screen_text()
+        pane.form.put("calendar", "week")
+        with pytest.raises(Refused, match=r"By the calendar \(once a week\) orders are due in [67]d"):
+            pane.session.preview()
+        pane.form.put("calendar", "any")
+        assert pane.session.preview() is not None
 
 
 async def test_esc_in_the_preview_sends_nothing_and_a_disarmed_desk_neither(tmp_path):
@@ -244,6 +250,16 @@ async def test_a_bound_in_the_form_holds_and_what_cannot_be_said_so(tmp_path):
         await pilot.press("left", "left")  # 30 %
         await until(desk, pilot, lambda: worked(pane))
         assert max(pane.session.choice.weights.values()) <= 0.3 + 1e-6
+        pane.form.put("groups", "BTC-USDT ETH-USDT 35..50; SOL-USDT ..1")
+        pane.form.put("expected", "FM")
+        pane.form.put("factors", "DOGE-USDT")
+        pane.session.refresh()
+        await until(desk, pilot, lambda: worked(pane) and "DOGE-USDT" not in pane.session.choice.weights)
+        weights = pane.session.choice.weights
+        assert len(weights) == 9
+        assert 0.35 - 1e-6 <= weights["BTC-USDT"] + weights["ETH-USDT"] <= 0.5 + 1e-6
+        assert weights["SOL-USDT"] <= 0.01 + 1e-6
+        assert pane.session.parts is not None
         pane.form.put("upper", 5.0)  # ten assets at 5 % are half the money
         pane.session.refresh()
         await until(desk, pilot, lambda: bool(pane.session.problem))
