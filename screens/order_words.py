@@ -42,6 +42,8 @@ def kind(order: Order) -> str:
     """What the order is: its type; of a plan its kind, and of a plan's leg the leg."""
     if is_head(order):
         return "exits" if order.origin == PlanKind.EXIT else order.origin
+    if order.leg and order.leg == order.instrument:  # of a route or a rebalance
+        return f"└{TYPES[order.type]}"
     if order.leg:
         return f"└{'in' + order.leg.removeprefix(ENTRY_LEG) if order.leg.startswith(ENTRY_LEG) else order.leg}"
     return TYPES[order.type]

@@ -171,7 +171,7 @@ class TypedLines:
                 app.commands.do_kill()
             case Flatten():
                 app.commands.flatten()
-            case PlaceOrder(draft=draft):
+            case PlaceOrder(draft=draft, best_of=False):
                 order = await app.travel.present.submit(draft)
                 app.toast(outcome(order), error=order.state in _BAD)
             case _:

@@ -14,14 +14,19 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
 from workstation.domain.plan import Plan, PlanId, Trail
-from workstation.domain.rebalance import Rebalance, RebalanceId
+from workstation.domain.rebalance import REBALANCE_PREFIX, Rebalance, RebalanceId
+from workstation.domain.route import ROUTE_PREFIX, Route
 from workstation.trading.errors import Refused
 from workstation.trading.exits import Exits
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.plan_desk import PlanDesk
 from workstation.trading.rebalancing.desk import Progress, RebalanceDesk
+from workstation.trading.rebalancing.head import rebalance_head
 from workstation.trading.rebalancing.looking import RebalancePreview
 from workstation.trading.rebalancing.planning import Wish
+from workstation.trading.routing.desk import RouteDesk
+from workstation.trading.routing.looking import RouteLook
+from workstation.trading.routing.words import route_head
 from workstation.venues.contract import KeepsMargin, VenueError
 
 
@@ -33,6 +38,7 @@ class DeskCommands(DeskView):
     _plans: PlanDesk
     _exits: Exits
     _rebalances: RebalanceDesk
+    _routes: RouteDesk
     _answer_timeout: float
 
     def _open_for_orders(self) -> None:
@@ -64,8 +70,15 @@ class DeskCommands(DeskView):
         return await self.gateway.amend(client_id, quantity, price, stop_price)
 
     async def cancel(self, client_id: ClientOrderId) -> Order:
-        """Pull an order. An exit of a plan is taken out of the plan too; a plan's own id ends the plan."""
+        """Pull an order. An exit of a plan is taken out of the plan too; the own id of a plan or a set ends it."""
         self._open_for_orders()
+        if client_id.startswith(REBALANCE_PREFIX):
+            head = rebalance_head(self.core, await self._rebalances.cancel(client_id))
+            return replace(head, state=OrderState.CANCELED, reason="")
+        if client_id.startswith(ROUTE_PREFIX):
+            return replace(
+                route_head(self.core, await self._routes.cancel(client_id)), state=OrderState.CANCELED, reason=""
+            )
         if (plan := self._plans.kept(client_id)) is not None:
             row = self.order(client_id) or self.plan_rows(plan)[0]
             await self._plans.cancel_kept(client_id)
@@ -120,6 +133,18 @@ class DeskCommands(DeskView):
         """End a plan and pull its orders, exits too. Raises `Refused`."""
         self._open_for_orders()
         return await self._plans.cancel(plan_id)
+
+    # Routes: one order over the venues that list its asset.
+
+    def preview_route(self, draft: OrderDraft) -> RouteLook:
+        """How the draft, whose instrument names the asset, would be split over the venues, and what each risk check
+        says of each leg. Raises `Refused` where it cannot be."""
+        return self._routes.look(draft)
+
+    async def route_order(self, draft: OrderDraft) -> Order | Route:
+        """Split, judge, make durable and send; one order where one venue takes it all. Raises `Refused`."""
+        self._open_for_orders()
+        return await self._routes.send(draft)
 
     # Rebalances: target weights → orders, as one named plan over many instruments.
 

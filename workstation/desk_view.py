@@ -18,6 +18,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType
 from workstation.domain.plan import Plan, PlanId
 from workstation.domain.position import Position
 from workstation.domain.rebalance import Rebalance, RebalanceId
+from workstation.domain.route import Route, RouteId
 from workstation.market.bars import BarSeries
 from workstation.market.book import OrderBook
 from workstation.market.data import InstrumentMarket, MarketData
@@ -27,7 +28,10 @@ from workstation.trading.orders import venue_of
 from workstation.trading.plans import rows
 from workstation.trading.portfolio import Equity
 from workstation.trading.preview import Preview, preview
+from workstation.trading.rebalancing.head import rebalance_head
 from workstation.trading.results import DayResult, OwnerResult, day_results, owner_results
+from workstation.trading.routing.looking import same_asset
+from workstation.trading.routing.words import route_head
 from workstation.venues.contract import LinkState, RealLink, ShowsQueue, Venue
 from workstation.watch.stalls import Stall
 
@@ -97,6 +101,10 @@ class DeskView:
         return self.core.orders.orders.get(client_id) or self._plan_row(client_id)
 
     def _plan_row(self, client_id: ClientOrderId) -> Order | None:
+        if (route := self.core.routes.sets.get(client_id)) is not None:
+            return route_head(self.core, route)
+        if (rebalance := self.rebalance(client_id)) is not None:
+            return rebalance_head(self.core, rebalance)
         plan = self.plan(client_id.partition("/")[0])
         rows_ = [] if plan is None else self.plan_rows(plan)
         return next((row for row in rows_ if row.client_id == client_id), None)
@@ -138,6 +146,29 @@ class DeskView:
     def rebalances_version(self) -> int:
         """Grows with everything that happens to a rebalance or to an order of one."""
         return self.core.rebalances.version
+
+    def route(self, route_id: RouteId) -> Route | None:
+        return self.core.routes.sets.get(route_id)
+
+    def same_asset(self, instrument: InstrumentId) -> list[Instrument]:
+        """What the venues list of the instrument's asset, itself first: between them an order can be routed."""
+        return same_asset(self.core, self.core.instruments[instrument])
+
+    def set_rows(self) -> list[Order]:
+        """Each route and each rebalance that wants something or still works among the orders: its head and its working
+        orders, the newest first."""
+        core = self.core
+        found = [(route_head(core, one), core.routes.orders(one.set_id)) for one in core.routes.unsettled()]
+        found += [
+            (rebalance_head(core, one), core.rebalances.orders(one.set_id)) for one in core.rebalances.unsettled()
+        ]
+        found.sort(key=lambda one: (one[0].created_at, one[0].client_id), reverse=True)
+        return [row for head, orders in found for row in (head, *(order for order in orders if order.is_open))]
+
+    @property
+    def sets_version(self) -> tuple[int, int]:
+        """Differs after everything that happens to a rebalance or a route, or to an order of one."""
+        return self.core.rebalances.version, self.core.routes.version
 
     def working(self, instrument: InstrumentId) -> list[Order]:
         """What works in an instrument: open orders, and the exits that the desk keeps for its plans."""

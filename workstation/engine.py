@@ -39,6 +39,7 @@ from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.exits import Exits
 from workstation.trading.gateway import OrderGateway
+from workstation.trading.keeper import KeeperParts
 from workstation.trading.kill import KillSwitch
 from workstation.trading.kill_status import KillStatus
 from workstation.trading.limits import RiskLimits
@@ -49,6 +50,7 @@ from workstation.trading.rebalancing.desk import RebalanceDesk
 from workstation.trading.rebalancing.runner import RebalanceRunner
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk_desk import RiskDesk
+from workstation.trading.routing.desk import RouteDesk
 from workstation.trading.venue_entries import VenueEntries
 from workstation.venues.contract import KeepsMargin, Venue
 from workstation.watch.desk import EngineDoor
@@ -192,20 +194,12 @@ class Engine(DeskCommands):
             timeout=answer_timeout,
         )
         self._kill.on_receipt = self._books.keep_receipt
-        self._plan_runner = PlanRunner(
-            core=self.core,
-            gateway=self.gateway,
-            venues=self.venues,
-            journal=self,
-            clock=clock,
-            bus=self.bus,
-            log=self.log,
-        )
+        keeping = KeeperParts(self.core, self.gateway, self, clock, self.bus, self.log)
+        self._plan_runner = PlanRunner(keeping, self.venues)
         self._plans = PlanDesk(self.core, self.gateway, self._plan_runner, clock, next_id)
-        self._rebalance_runner = RebalanceRunner(
-            core=self.core, gateway=self.gateway, journal=self, clock=clock, bus=self.bus, log=self.log
-        )
+        self._rebalance_runner = RebalanceRunner(keeping)
         self._rebalances = RebalanceDesk(self.core, self.gateway, self._rebalance_runner, clock, next_id)
+        self._routes = RouteDesk(keeping, self.stale_for)
         self._plans.on_end_all = self._rebalances.stand_back
         self.risk = RiskDesk(
             core=self.core,
@@ -318,6 +312,7 @@ class Engine(DeskCommands):
             asyncio.create_task(self.comparisons.run(), name="comparisons with the venues"),
             asyncio.create_task(self._plan_runner.run(), name="plans"),
             asyncio.create_task(self._rebalance_runner.run(), name="rebalances"),
+            asyncio.create_task(self._routes.run(), name="routes"),
             asyncio.create_task(self._books.keep_equity(), name="equity snapshots"),
             asyncio.create_task(self.strategies.restore(), name="strategies of the last run"),
             asyncio.create_task(self._tell_notices(), name="notices of the source"),
@@ -349,6 +344,7 @@ class Engine(DeskCommands):
         await self.strategies.close()
         self._plan_runner.close()
         self._rebalance_runner.close()
+        self._routes.close()
         self.alerts.close()
         if self._bench is not None:
             await self._bench.close()
@@ -484,6 +480,7 @@ class Engine(DeskCommands):
             self.risk.version,
             core.plans.version,
             core.rebalances.version,
+            core.routes.version,
             self.strategies.version,
             self.log.version,
             self.alerts.version,

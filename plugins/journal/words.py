@@ -32,6 +32,8 @@ _KINDS = {
     "rebalance_started": "rebalance",
     "rebalance_changed": "rebalance",
     "rebalance_ended": "rebal ends",
+    "route_started": "best of",
+    "route_ended": "best ends",
     "equity_marked": "mark",
     "breaker_tripped": "breaker",
     "breaker_reset": "breaker",
@@ -73,6 +75,10 @@ def reference(event: Event) -> str:
             return rebalance.rebalance_id
         case e.RebalanceEnded(rebalance_id=rebalance_id):
             return rebalance_id
+        case e.RouteStarted(route=route):
+            return route.route_id
+        case e.RouteEnded(route_id=route_id):
+            return route_id
         case e.VenueBooked(entry_id=entry_id):
             return entry_id
         case _:
@@ -104,6 +110,11 @@ def sentence(event: Event, instrument: Instrument | None) -> str:
             return f"{rebalance.name}: {reason}"
         case e.RebalanceEnded(state=state, reason=reason):
             return f"{state}: {reason}" if reason else str(state)
+        case e.RouteStarted(route=route):
+            legs = ", ".join(f"{plain_text(leg.quantity)} {leg.instrument}" for leg in route.legs)
+            return f"{route.side} {plain_text(route.quantity)} {route.base} as {legs}"
+        case e.RouteEnded(state=state, reason=reason):
+            return reason if state == "done" else f"{state}: {reason}"
         case e.EquityMarked(peak=peak, day_start=day_start, reason=reason):
             return f"Peak {money_text(peak)}, day began with {money_text(day_start)} ({reason})"
         case e.BreakerTripped(name=name, reason=reason):

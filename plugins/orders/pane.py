@@ -21,6 +21,8 @@ from workstation.trading.command_run import cancelled
 from workstation.trading.commands import spell
 from workstation.trading.errors import Refused
 from workstation.trading.plans.rows import NO_STOP, is_head, is_kept
+from workstation.trading.rebalancing.head import REBALANCE
+from workstation.trading.routing.words import BEST_OF
 
 SHOWN = ("all", "working", "done")
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
@@ -54,7 +56,8 @@ class OrdersPane(TablePane[Order]):
                trades=True, footer=70, short="Up", group="Trade"),
         Action("discard", "Discard the change", "Leaves the order as it is.", ("escape",), group="Trade",
                palette=False),
-        Action("cancel", "Cancel the order", "Cancels the order under the cursor; on a plan's own row the plan.",
+        Action("cancel", "Cancel the order",
+               "Cancels the order under the cursor; on the own row of a plan or a set all of it.",
                ("x",), trades=True, pulls=True, footer=84, short="Cancel", group="Trade"),
         Action("cancel_all", "Cancel all of this instrument",
                "Cancels every working order of the instrument under the cursor, protective stops too.", ("X",),
@@ -104,7 +107,13 @@ class OrdersPane(TablePane[Order]):
 
     def rows(self) -> Sequence[Order]:
         wanted = self.desk.selected if self.here_only else None
-        key = (self.engine.orders_version, self.engine.plans_version, self.shown_states, wanted)
+        key = (
+            self.engine.orders_version,
+            self.engine.plans_version,
+            self.engine.sets_version,
+            self.shown_states,
+            wanted,
+        )
         if key != self._rows_key:
             self._rows_key = key
             orders = [order for order in reversed(self.engine.orders()) if wanted in (None, order.instrument)]
@@ -114,8 +123,12 @@ class OrdersPane(TablePane[Order]):
         return self._rows
 
     def _grouped(self, orders: Sequence[Order], instrument: str | None) -> list[Order]:
-        """Each plan with its legs under it, the newest plan first, then the orders that stand alone."""
-        rows = [row for plan in reversed(self.engine.plans(instrument)) for row in self.engine.plan_rows(plan)]
+        """Each set (route, rebalance) and each plan with its legs under it, the newest first, then the orders that
+        stand alone."""
+        sets = [row for row in self.engine.set_rows() if is_head(row) or instrument in (None, row.instrument)]
+        wanted = {row.plan for row in sets if not is_head(row)}
+        rows = [row for row in sets if instrument is None or row.plan in wanted]
+        rows += [row for plan in reversed(self.engine.plans(instrument)) for row in self.engine.plan_rows(plan)]
         kept = {row.client_id for row in rows}
         return rows + [order for order in orders if order.client_id not in kept]
 
@@ -126,13 +139,17 @@ class OrdersPane(TablePane[Order]):
         return self.ink.on_ask if row.state is OrderState.UNKNOWN or row.note == NO_STOP else None
 
     def cell(self, row: Order, column: str) -> tuple[str, Style]:
+        if is_head(row) and row.origin == REBALANCE:
+            return self._rebalance_cell(row, column)
         ink, instrument = self.ink, self.engine.instrument(row.instrument)
         text = ink.text if row.is_open else ink.dim
         match column:
             case "time":
                 return local_time(row.created_at), ink.dim
             case "instrument":
-                if row.leg and row.is_open and not self._shows("type"):
+                if is_head(row) and row.origin == BEST_OF:
+                    return instrument.symbol, text
+                if row.leg and row.leg != row.instrument and row.is_open and not self._shows("type"):
                     return f" {kind(row)}", text  # the plan's own row above names the instrument
                 return name_text(instrument, self._width_of(column)), text
             case "side":
@@ -166,6 +183,27 @@ class OrdersPane(TablePane[Order]):
                 return ("kept" if is_kept(row) else "" if is_head(row) else terms(row)), ink.dim
             case _:
                 return row.reason, ink.error if row.state in _BAD else ink.dim
+
+    def _rebalance_cell(self, row: Order, column: str) -> tuple[str, Style]:
+        """Over many instruments: its name, how many trades, and how much of their value has traded."""
+        ink = self.ink
+        match column:
+            case "time":
+                return local_time(row.created_at), ink.dim
+            case "instrument":
+                return row.reason.partition(":")[0], ink.strong
+            case "type":
+                return kind(row)[: self._width_of(column)], ink.strong
+            case "quantity":
+                return f"{row.quantity} trades", ink.text
+            case "filled":
+                return f"{row.filled / row.quantity:.0%}", ink.text
+            case "state":
+                return row.note, ink.warning if row.note == "PAUSED" else ink.own
+            case "reason":
+                return row.reason, ink.dim
+            case _:
+                return "", ink.dim
 
     def _shows(self, key: str) -> bool:
         return any(column.key == key for column, _, _ in self._layout)
@@ -270,6 +308,8 @@ class OrdersPane(TablePane[Order]):
         if order is None:
             raise Refused("There is no order under the cursor.")
         if is_head(order):
+            if order.origin in (BEST_OF, REBALANCE):
+                raise Refused("This row stands for several orders: x cancels what is left of them.")
             raise Refused("Move the plan's stop or target in its own row below.")
         if order.is_closed:
             raise Refused(f"The order is {STATES[order.state]}: it cannot be amended.")
@@ -322,6 +362,8 @@ class OrdersPane(TablePane[Order]):
 
     async def action_cancel_all(self) -> None:
         order = self.selected_row
+        if order is not None and is_head(order) and order.origin == REBALANCE:
+            raise Refused("This row stands for orders in several instruments: x cancels what is left of them.")
         instrument = self.desk.selected if order is None else order.instrument
         if instrument is None:
             raise Refused("Select an instrument first.")

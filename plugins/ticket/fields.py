@@ -67,7 +67,7 @@ class Choice(Painted):
             text = f"‹{self.options[index]}›"
             self.put(0, (text, self.has_focus), lambda: [Segment(text, self.style_of(index))])
         else:
-            self.put(0, (index, self.has_focus), self._build)
+            self.put(0, (index, self.has_focus, tuple(self.options)), self._build)
         self.flush()
 
     def _build(self) -> list[Segment]:

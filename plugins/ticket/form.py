@@ -47,6 +47,7 @@ class Form:
     exit_stop: str = ""
     exit_target: str = ""
     exit_trail: str = ""
+    best_of: bool = False  # over all venues that list the asset, in place of the one
 
     @property
     def has_price(self) -> bool:
@@ -65,7 +66,7 @@ class Form:
         """Everything that the order depends on."""
         return (
             self.side, self.type, self.unit, self.amount, self.price, self.stop, self.tif, self.good_for,
-            self.post_only, self.reduce_only, self.exit_stop, self.exit_target, self.exit_trail,
+            self.post_only, self.reduce_only, self.exit_stop, self.exit_target, self.exit_trail, self.best_of,
         )  # fmt: skip
 
     def take(self, draft: OrderDraft, places: int, now: int) -> None:
@@ -79,6 +80,7 @@ class Form:
             self.good_for = span(draft.expire_at - now)
         self.post_only, self.reduce_only = draft.post_only, draft.reduce_only
         self.exit_stop = self.exit_target = self.exit_trail = ""
+        self.best_of = False
 
     def plan(self, draft: OrderDraft, instrument: Instrument, prices: Prices) -> Plan | None:
         """The order with its exits; None if it has none. Raises `Refused` for exits that cannot stand."""
@@ -89,6 +91,8 @@ class Form:
         trail = Trail(distance_of(Token(plain_word(self.exit_trail), self.exit_trail, 0))) if self.exit_trail else None
         if stop is None and target is None and trail is None:
             return None
+        if self.best_of:
+            raise Refused("An order to the best of the venues takes no exits: choose one venue, or protect it later.")
         if draft.reduce_only:
             raise Refused("A reduce-only order closes a position: it takes no exits.")
         plan = terms.bracket(draft, stop=stop, target=target, trail=trail)

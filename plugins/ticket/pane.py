@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
+from plugins.ticket import routed
 from plugins.ticket.fields import Choice, SendButton, SideChoice, Switch, TicketLines
 from plugins.ticket.form import Form, Money
 from plugins.ticket.keys import ACTIONS
@@ -19,14 +20,18 @@ from screens.number_field import NumberField
 from screens.pane import Desk, Pane
 from screens.sight import Sight
 from workstation.clock import SECOND
+from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import is_multiple
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan
+from workstation.domain.route import Route
 from workstation.trading.command_run import prices_of, started
 from workstation.trading.commands import Prices
 from workstation.trading.errors import Refused
+from workstation.trading.plans.rows import is_head
 from workstation.trading.plans.words import exits_text
 from workstation.trading.preview import Preview
+from workstation.trading.routing.looking import RouteLook
 from workstation.trading.sizing import SizeUnit, settlement_rate
 
 SIDES = (Side.BUY, Side.SELL)
@@ -34,6 +39,7 @@ TYPES = (OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT
 UNITS = (SizeUnit.UNITS, SizeUnit.VALUE, SizeUnit.EQUITY, SizeUnit.RISK)
 TIFS = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD)
 
+_LINES_FOR_VENUES = 14  # below that the choice of venues gives way to the report; its key works all the same
 _WIDEST, _SIDE = 72, 12  # cells of a line and of the sides' choice, as in the style sheet below
 
 
@@ -80,6 +86,9 @@ class TicketPane(Pane):
             yield SideChoice(("BUY", "SELL"), id="side")
             yield TicketLines(id="touch")
         yield Choice(("limit", "market", "stop", "stop-limit"), id="type")
+        with Horizontal(id="venues"):
+            yield Static("Venue")
+            yield Choice(("", "best of"), id="venue")
         with Horizontal():
             yield Static("Size")
             yield NumberField(id="amount", placeholder="quantity")
@@ -117,7 +126,7 @@ class TicketPane(Pane):
         """The fields as they are at first: side, type, unit and time in force stay, the rest is the market's."""
         form = self.form
         form.price = form.stop = form.exit_stop = form.exit_target = form.exit_trail = ""
-        form.post_only = form.reduce_only = False
+        form.post_only = form.reduce_only = form.best_of = False
         form.amount = self._preset() if form.unit is SizeUnit.UNITS else ""
         self._price_typed = False
         self._write()
@@ -153,6 +162,19 @@ class TicketPane(Pane):
         self._choice("post").choose(int(form.post_only), tell=False)
         self._choice("reduce").choose(int(form.reduce_only), tell=False)
         self._enable()
+
+    def _write_venues(self) -> None:
+        """The choice stands there where another venue lists the asset, and there is a line for it."""
+        choice = self._choice("venue")
+        if (instrument := self.instrument) is not None:
+            choice.options = (instrument.venue, "best of")
+        choice.choose(int(self.form.best_of), tell=False)
+        few = self.size.height < _LINES_FOR_VENUES and not self.form.best_of
+        self.query_one("#venues").display = len(self._venues()) > 1 and not few
+
+    def _venues(self) -> list[Instrument]:
+        """What the venues list of the instrument's asset."""
+        return [] if self.instrument_id is None else self.engine.same_asset(self.instrument_id)
 
     def _enable(self) -> None:
         """Only fields that the order has can be reached."""
@@ -253,6 +275,8 @@ class TicketPane(Pane):
                 form.post_only = bool(index)
             case "reduce":
                 form.reduce_only = bool(index)
+            case "venue":
+                form.best_of = bool(index)
         self.said = None
         self._enable()
         self._fill_price()
@@ -265,6 +289,13 @@ class TicketPane(Pane):
 
     def action_sell(self) -> None:
         self._choice("side").choose(1)
+
+    def action_best_of(self) -> None:
+        if len(self._venues()) < 2:
+            raise Refused("No other venue of this desk lists this asset.")
+        self.form.best_of, self.said = not self.form.best_of, None
+        self._write_venues()
+        self.repaint()
 
     def action_size_up(self) -> None:
         self._step_size(1)
@@ -331,6 +362,11 @@ class TicketPane(Pane):
         self.sent, self.said = None, ("Sending …", False)
         self.repaint()
         try:
+            if self.form.best_of:
+                self._plan(draft)  # refuses exits
+                sent = await self.engine.route_order(draft)
+                self.said, self.sent = None, sent.route_id if isinstance(sent, Route) else sent.client_id
+                return
             if (plan := self._plan(draft)) is not None:
                 self.said = (started(await self.engine.start_plan(plan)), False)
                 return
@@ -356,7 +392,7 @@ class TicketPane(Pane):
     def _plan(self, draft: OrderDraft) -> Plan | None:
         """The order with its exits, else with the default ones, if it has any. Raises `Refused`."""
         typed = self.form.plan(draft, self.engine.instrument(draft.instrument), self._prices())
-        return typed or self.desk.plan_of(draft)
+        return typed or (None if self.form.best_of else self.desk.plan_of(draft))
 
     # -- painting
 
@@ -379,38 +415,56 @@ class TicketPane(Pane):
         if key == self._shown:
             return
         self._shown = key
+        self._write_venues()
         if (instrument := self.instrument) is not None:
             prices = self._prices()
             self.query_one("#touch", TicketLines).show(
                 [touch(prices, instrument, self.ink, self._width - _SIDE, old=bool(self.stale_age))]
             )
         draft, preview, problem = self._judged()
-        refusals = {problem} if preview is None else {one.sentence for one in preview.verdicts}
+        refusals = {problem}
+        if isinstance(preview, Preview):
+            refusals = {one.sentence for one in preview.verdicts}
+        elif preview is not None:
+            refusals = {preview.problem}
         outcome_lines = self._outcome(refusals)
         below = self.query_one("#outcome", TicketLines)
         below.styles.height = len(outcome_lines)
-        room = max(1, self.size.height - 8 - len(outcome_lines))
-        if draft is None or preview is None:
+        rows = 8 + self.query_one("#venues").display
+        room = max(1, self.size.height - rows - len(outcome_lines))
+        if isinstance(preview, RouteLook):
+            lines = self._routed(preview)
+        elif draft is None or preview is None:
             lines = wrapped(problem, "✗ ", self.ink.warning, self._width)
         else:
             lines = self._report(draft, preview, self._width, room)
         report.show(lines[:room])
         below.show(outcome_lines)
-        self.query_one("#button", SendButton).show([button(draft, self.instrument, self.armed, self.ink, self._width)])
+        foot = button(draft, self.instrument, self.armed, self.ink, self._width)
+        if isinstance(preview, RouteLook):
+            foot = routed.button(preview, self.armed, self.ink, self._width)
+        self.query_one("#button", SendButton).show([foot])
 
     def _default_exits(self) -> str:
         return "" if self.instrument_id is None else self.desk.default_exits(self.instrument_id).words
 
-    def _judged(self) -> tuple[OrderDraft | None, Preview | None, str]:
+    def _judged(self) -> tuple[OrderDraft | None, Preview | RouteLook | None, str]:
         """The order and its preview, or a sentence that says why there is none."""
         if not self.engine.ready:
             return None, None, "Opening: positions and money are not known yet, and no order can be sent …"
         try:
             draft = self._draft()
             self._plan(draft)
+            return draft, self.engine.preview_route(draft) if self.form.best_of else self.engine.preview(draft), ""
         except Refused as refusal:
             return None, None, str(refusal)
-        return draft, self.engine.preview(draft), ""
+
+    def _routed(self, look: RouteLook) -> list[Line]:
+        lines = routed.report(look, self.ink, self._width)
+        if (plan := self.desk.plan_of(look.draft)) is not None:
+            without = f"Without the default exits ({exits_text(plan)}): over several venues there are none."
+            lines += wrapped(without, "· ", self.ink.warning, self._width)
+        return lines
 
     def _report(self, draft: OrderDraft, preview: Preview, width: int, room: int) -> list[Line]:
         instrument = self.engine.instrument(draft.instrument)
@@ -424,8 +478,12 @@ class TicketPane(Pane):
     def _outcome(self, told: set[str]) -> list[Line]:
         """What became of the order that was sent; a refusal that is `told` above is not told twice."""
         order = None if self.sent is None else self.engine.order(self.sent)
+        if self.said is None and order is not None and (route := self.engine.route(order.client_id)) is not None:
+            return routed.fate(route, order.filled, self.ink, self._width)
         return fate(self.said, order, told, self.ink, self._width)
 
     def status(self) -> str:
         order = None if self.sent is None else self.engine.order(self.sent)
-        return "" if order is None or self.size.width < 36 else order.state.replace("_", " ")
+        if order is None or self.size.width < 36:
+            return ""
+        return order.note if is_head(order) else order.state.replace("_", " ")

@@ -7,10 +7,12 @@ from decimal import Decimal as D
 from trading_scene import BTC, ETH, Scene, scene
 
 from plugins.orders import OrdersPane
+from workstation.clock import SECOND
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.domain.plan import Plan, PlanState
 from workstation.trading.plans import terms
 from workstation.trading.plans.rows import is_head, is_kept, kept_id
+from workstation.trading.rebalancing.planning import Wish
 
 
 def pane_of(desk: Scene) -> OrdersPane:
@@ -94,3 +96,24 @@ async def test_a_plan_that_waits_shows_its_exits_before_there_is_anything_to_clo
         kept = {row.leg: row.note for row in desk.engine.kept_exits(BTC.id)}
         assert kept == {"stop": "waits", "target": "waits"}
         assert {row.leg for row in desk.engine.working(BTC.id)} >= {"entry", "stop", "target"}
+
+
+async def test_a_rebalance_is_one_row_with_its_orders_under_it_and_x_ends_it(tmp_path):
+    async with scene(tmp_path, OrdersPane, traded=False) as (desk, pilot):
+        wish = Wish(targets={BTC.id: D("0.3"), ETH.id: D("0.2")}, name="two of them", patience=3_600 * SECOND)
+        rebalance = await desk.engine.start_rebalance(wish)
+        await settled(desk, pilot, lambda: len(desk.engine.open_orders()) == 2)
+        head, *legs = pane_of(desk)._shown
+        assert (is_head(head), head.client_id) == (True, rebalance.rebalance_id)
+        assert {leg.instrument for leg in legs} == {BTC.id, ETH.id}
+        shown = desk.screen_text()
+        for words in ("two of them", "rebalanc", "2 trades", "0%", "working"):
+            assert words in shown
+        await go_to(desk, pilot, head.client_id)
+        await pilot.press("enter")
+        await desk.painted(pilot)
+        assert "This row stands for several orders" in desk.toasts()[-1]
+        await pilot.press("x")
+        await settled(desk, pilot, lambda: not desk.engine.open_orders())
+        assert desk.engine.rebalance(rebalance.rebalance_id).state is PlanState.CANCELED
+        assert head.client_id not in [row.client_id for row in pane_of(desk)._shown]

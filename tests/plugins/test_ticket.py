@@ -97,10 +97,10 @@ async def test_tab_goes_from_field_to_field_and_past_those_that_the_order_has_no
     async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
         await pilot.press("o")
         seen = []
-        for _ in range(7):
+        for _ in range(8):
             seen.append(desk.app.focused.id)
             await pilot.press("tab")
-        assert seen == ["side", "type", "amount", "unit", "price", "tif", "post"]
+        assert seen == ["side", "type", "venue", "amount", "unit", "price", "tif", "post"]
         assert desk.app.focused.id == "reduce"
         await pilot.press("shift+tab")
         assert desk.app.focused.id == "post"
@@ -369,6 +369,6 @@ def test_picture_of_the_ticket(snap_compare, tmp_path, size):
 def test_picture_of_a_refused_stop_limit_on_the_trade_page(snap_compare, tmp_path, size):
     import trade_page
 
-    keys = ("o", "s", "tab", "left", "tab", *"50", "tab", "tab", "tab", *"64000", "enter")
+    keys = ("o", "s", "tab", "left", "tab", "tab", *"50", "tab", "tab", "tab", *"64000", "enter")
     limits = RiskLimits(max_position_value=D(50_000))
     assert snapshot(snap_compare, tmp_path, *trade_page.PANES, size=size, press=keys, limits=limits)

@@ -13,6 +13,7 @@ from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order
 from workstation.domain.plan import Plan, PlanId, PlanState
 from workstation.domain.rebalance import Rebalance, RebalanceId
+from workstation.domain.route import Route, RouteId
 from workstation.domain.strategy_run import StrategyRun
 
 
@@ -249,6 +250,25 @@ class RebalanceEnded(msgspec.Struct, frozen=True, kw_only=True, tag="rebalance_e
 type RebalanceEvent = RebalanceStarted | RebalanceChanged | RebalanceEnded
 
 
+class RouteStarted(msgspec.Struct, frozen=True, kw_only=True, tag="route_started"):
+    """An order is split over venues. It is durable, the ids of its legs in it, before the first of them is sent."""
+
+    ts: int
+    route: Route
+
+
+class RouteEnded(msgspec.Struct, frozen=True, kw_only=True, tag="route_ended"):
+    """Every leg is closed, or the route was cancelled: what of its legs still works is pulled. HALTED ends it too."""
+
+    ts: int
+    route_id: RouteId
+    state: PlanState
+    reason: str
+
+
+type RouteEvent = RouteStarted | RouteEnded
+
+
 class EquityMarked(msgspec.Struct, frozen=True, kw_only=True, tag="equity_marked"):
     """What losses are measured against from now on, in the account currency: the peak of the equity, and the equity
     with which UTC day `day` (days since 1970) began. Deposits and withdrawals before it are settled in it."""
@@ -410,6 +430,8 @@ type AccountEvent = (
     | RebalanceStarted
     | RebalanceChanged
     | RebalanceEnded
+    | RouteStarted
+    | RouteEnded
     | FundingPaid
     | InterestCharged
     | PositionLiquidated

@@ -61,6 +61,10 @@ class Rebalance(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
     @property
+    def set_id(self) -> RebalanceId:
+        return self.rebalance_id
+
+    @property
     def is_active(self) -> bool:
         return self.state is PlanState.ACTIVE
 

@@ -180,6 +180,10 @@ class PastDesk(DeskView):
         return self.version
 
     @property
+    def sets_version(self) -> tuple[int, int]:
+        return self.version, self.version
+
+    @property
     def portfolio_version(self) -> int:
         return self.version
 

@@ -2,6 +2,7 @@
 
     buy 0.5 @ 64200 · sell 100$ market · buy 2% @ bid po · buy 0.1 at -0.5% gtd 30m · sell stop 0.2 @ 63000 limit 62900
     sell tp 0.2 @ 66000 · sell trail 0.2 by 0.5% from 65000 · buy 5 show 0.5 @ 63000 day
+    buy 2 market best · sell 2 @ 64200 ioc best of
     buy 2% stop 63000 tp 66000 · buy risk 1% stop 63000 market · sell 0.5 trail 200 after 300 · oco 63000 66000
     scale 5 0.1 63000 64000 stop 62000 · chase 64500 · cancel all · cancel bids · close · reverse
     twap buy 2 over 30m · vwap sell 3 over 2h @ 63000 · pov sell 3 10% · iceberg buy 5 show 0.5 @ 63000 · pause · resume

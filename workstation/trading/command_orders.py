@@ -20,6 +20,7 @@ from workstation.trading.command_words import (
     suggestion,
 )
 from workstation.trading.commands import Context, PlaceOrder, StartPlan, grouped, quote_value
+from workstation.trading.errors import Refused
 from workstation.trading.plans import terms
 from workstation.trading.sizing import Basis, SizeError, SizeUnit, quantity_for, unit_name
 
@@ -31,7 +32,7 @@ _TIF = {"gtc": TimeInForce.GTC, "day": TimeInForce.DAY, "ioc": TimeInForce.IOC, 
 #: Kinds of order that a word before the size names, with an example of the rest of the line.
 _KINDS = {"stop": "stop {} @ 63000", "tp": "tp {} @ 66000", "trail": "trail {} by 0.5%"}
 _WORDS = (
-    *_AT, *_MARKET, *_POST_ONLY, *_REDUCE_ONLY, *_TIF, *_KINDS, "gtd", "limit", "risk", "by", "from", "show",
+    *_AT, *_MARKET, *_POST_ONLY, *_REDUCE_ONLY, *_TIF, *_KINDS, "gtd", "best", "limit", "risk", "by", "from", "show",
     *STOP, *TARGET, *TRAIL, *CHASE,
 )  # fmt: skip
 
@@ -79,6 +80,7 @@ class _Order:
         self.by: Token | None = None  # a trailing stop's distance
         self.start: Token | None = None  # the price from which it follows
         self.show: Token | None = None  # how much of an iceberg is seen
+        self.best: Token | None = None  # of the venues that list the asset
         self.market = self.risk = self.post_only = self.reduce_only = False
         self.tif = TimeInForce.GTC
         self.expire_at: int | None = None
@@ -132,6 +134,10 @@ class _Order:
             self.chase = word
             if self.words and is_bound(self.words[0]):
                 self.bound = self.words.pop(0)
+        elif text == "best":
+            self.best = word
+            if self.words and self.words[0].text == "of":
+                self.words.pop(0)
         elif text == "limit":
             self._once(self.limit is None, word)
             self.limit = self._next("the limit price", word)
@@ -196,6 +202,8 @@ class _Order:
             activation_price=None if self.start is None else self._price(self.start),
         )
         question = bare_question(size, quantity, entry, self.instrument, self.context)
+        if self.best is not None:
+            return self._routed(draft, question, self.best)
         if not self.exits and self.chase is None:
             return PlaceOrder(draft=draft, question=question)
         if self.reduce_only:
@@ -204,6 +212,16 @@ class _Order:
         if self.chase is not None:
             plan = terms.chase(draft, chase_bound(self.bound, side, instrument, self.prices))
         return StartPlan(plan=self.exits.on(plan, instrument, self.prices, entry), question=question)
+
+    def _routed(self, draft: OrderDraft, question: str, word: Token) -> PlaceOrder:
+        if self.exits or self.chase is not None:
+            raise CommandError("An order to the best of the venues takes no exits and does not chase.", word.at)
+        if self.context.route is None:
+            raise CommandError("Orders cannot be routed here.", word.at)
+        try:
+            return PlaceOrder(draft=draft, question=question, best_of=True, note=self.context.route(draft))
+        except Refused as refusal:
+            raise CommandError(str(refusal), word.at) from None
 
     def _terms(self, word: Token) -> tuple[OrderType, Decimal | None, Decimal | None]:
         """Type, limit price, stop price."""

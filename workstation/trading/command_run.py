@@ -14,6 +14,7 @@ from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.plan import Plan, PlanKind
 from workstation.domain.position import Position
+from workstation.domain.route import Route
 from workstation.market.book import OrderBook
 from workstation.trading.alert_desk import AlertDesk
 from workstation.trading.alerts import sentence
@@ -66,6 +67,8 @@ from workstation.trading.errors import Refused
 from workstation.trading.rebalancing.looking import RebalancePreview
 from workstation.trading.rebalancing.planning import Wish
 from workstation.trading.risk_desk import RiskDesk
+from workstation.trading.routing.looking import RouteLook
+from workstation.trading.routing.words import look_words, started_words
 from workstation.trading.sizing import settlement_rate
 from workstation.trading.strategy_commands import (
     ChangeStrategy,
@@ -99,6 +102,8 @@ class CommandDesk(ExecutionDesk, RebalancingDesk, Protocol):
     def open_orders(self, instrument: InstrumentId | None = None, /) -> Sequence[Order]: ...
     def plan_of(self, order: Order, /) -> Plan | None: ...
     def submit(self, draft: OrderDraft, /) -> Awaitable[Order]: ...
+    def preview_route(self, draft: OrderDraft, /) -> RouteLook: ...
+    def route_order(self, draft: OrderDraft, /) -> Awaitable[Order | Route]: ...
     def start_plan(self, plan: Plan, /) -> Awaitable[Plan]: ...
     def chase(self, client_id: ClientOrderId, bound: Decimal, /) -> Awaitable[Plan]: ...
     def cancel_all(
@@ -163,6 +168,7 @@ def context_of(
         numbers=numbers,
         portfolios=kept_portfolios(desk.get_setting(PORTFOLIOS)),
         rebalance=lambda wish: preview_words(desk.preview_rebalance(wish), currency),
+        route=lambda draft: look_words(desk.preview_route(draft)),
     )
 
 
@@ -172,6 +178,9 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
     What belongs to the screen (`SetTheme`, `SelectInstrument`, `RunAction`) is the shell's: TypeError here.
     """
     match command:
+        case PlaceOrder(draft=draft, best_of=True):
+            sent = await desk.route_order(draft)
+            return outcome(sent) if isinstance(sent, Order) else started_words(sent)
         case PlaceOrder(draft=draft):
             return outcome(await desk.submit(draft))
         case StartPlan(plan=plan):

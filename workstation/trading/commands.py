@@ -69,6 +69,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     portfolios: Mapping[str, Mapping[InstrumentId, Decimal]] = {}
     #: What a rebalance would trade now, in words. Raises `Refused` where it cannot be sent.
     rebalance: Callable[[Wish], str] | None = None
+    #: How an order to the best venues would be split now, in words. Raises `Refused` where it cannot be sent.
+    route: Callable[[OrderDraft], str] | None = None
     #: How the trader writes numbers.
     numbers: NumberStyle = POINT
 
@@ -78,9 +80,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 class PlaceOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Send an order. `question` is a sentence to be answered by a second Enter before it is sent, or empty.
-    `note` says what the words asked for and the order does not do."""
+    `note` says what the words asked for and the order does not do. `best_of`: over all venues that list its asset, and
+    `note` says how."""
 
     draft: OrderDraft
+    best_of: bool = False
     question: str = ""
     note: str = ""
 

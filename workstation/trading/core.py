@@ -34,6 +34,8 @@ from workstation.domain.events import (
     RebalanceChanged,
     RebalanceEnded,
     RebalanceStarted,
+    RouteEnded,
+    RouteStarted,
     StrategyRunChanged,
     TradeNoted,
     TradingState,
@@ -60,6 +62,7 @@ from workstation.trading.portfolio import Portfolio
 from workstation.trading.rebalancing.book import RebalanceBook
 from workstation.trading.results import Results
 from workstation.trading.risk import KILL, GroupRisk, OwnerRisk, PositionRisk, Question, Verdict, judge
+from workstation.trading.routing.book import RouteBook
 from workstation.trading.trades import TradeBook
 from workstation.venues.contract import Capabilities
 
@@ -94,6 +97,7 @@ class TradingCore:
         self.results = Results(self.instruments)
         self.plans = PlanBook(self.orders.orders)
         self.rebalances = RebalanceBook(self.orders.orders)
+        self.routes = RouteBook(self.orders.orders)
         self.strategy_runs: dict[RunId, StrategyRun] = {}
         self.state_change = _FIRST
         #: Why the books of a venue may be wrong now, by its name; see `Question.unproven`.
@@ -140,11 +144,13 @@ class TradingCore:
                 self._count(event.order, 1)
                 self.plans.took(event.order)
                 self.rebalances.took(event.order)
+                self.routes.took(event.order)
             elif isinstance(event, OrderDenied) and applied.order is not None:
                 self._count(applied.order, -1)
             if applied.order is not None:
                 self.plans.touched(applied.order)
                 self.rebalances.touched(applied.order)
+                self.routes.touched(applied.order)
         return applied
 
     def _trade(self, fill: Fill, order: Order, before: Position, after: Position) -> None:
@@ -195,6 +201,7 @@ class TradingCore:
                 if event.state is TradingState.HALTED:
                     self.plans.halt(event.ts, event.reason)
                     self.rebalances.halt(event.ts, event.reason)
+                    self.routes.halt(event.ts, event.reason)
                     self._halt_strategies(event)
                 if event.state is TradingState.ACTIVE:
                     self.unfinished_kill = None  # re-armed on purpose: no older kill may touch what is traded from here
@@ -204,6 +211,8 @@ class TradingCore:
                     self.trades.protect(self.instruments[event.plan.instrument], event.plan.side, event.plan.stop)
             case RebalanceStarted() | RebalanceChanged() | RebalanceEnded():
                 self.rebalances.apply(event)
+            case RouteStarted() | RouteEnded():
+                self.routes.apply(event)
             case TradeNoted():
                 self.trades.note(event)
             case KillRequested():
@@ -264,6 +273,8 @@ class TradingCore:
                     | RebalanceStarted()
                     | RebalanceChanged()
                     | RebalanceEnded()
+                    | RouteStarted()
+                    | RouteEnded()
                 ):
                     self.apply_account(event)
                 case (

@@ -6,22 +6,17 @@ knows beside the journal is which legs are being handed over at this moment: a c
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from decimal import Decimal
 
-from workstation.bus import Bus
-from workstation.clock import SECOND, Clock, Timer
-from workstation.domain.events import ORDER_EVENTS, PlanChanged, PlanEnded, PlanEvent
-from workstation.domain.instrument import InstrumentId
+from workstation.clock import SECOND
+from workstation.domain.events import PlanChanged, PlanEnded, PlanEvent
 from workstation.domain.numbers import ZERO, plain
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderType
 from workstation.domain.plan import STOP_LEG, Plan, PlanId
-from workstation.log import DeskLog
-from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
-from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.keeper import KeeperParts, OrderKeeper
 from workstation.trading.orders import venue_of
 from workstation.trading.plans.decide import decide
 from workstation.trading.plans.intents import Amend, Change, End, Pull, Send, Situation, Wake
@@ -36,74 +31,17 @@ _LOOKS = 20
 _QUIET = SECOND
 
 
-class PlanRunner:
-    """One task for all plans; each hand-over to the gateway is a task of its own that is followed to its end."""
+class PlanRunner(OrderKeeper):
+    """Keeps the orders of every plan."""
 
-    def __init__(
-        self,
-        *,
-        core: TradingCore,
-        gateway: OrderGateway,
-        venues: Mapping[str, Venue],
-        journal: Journal,
-        clock: Clock,
-        bus: Bus,
-        log: DeskLog,
-    ) -> None:
-        self._core = core
-        self._gateway = gateway
+    TOPIC = "plans"
+    WHAT = "a plan"
+
+    def __init__(self, parts: KeeperParts, venues: Mapping[str, Venue]) -> None:
+        super().__init__(parts)
         self._venues = venues
-        self._journal = journal
-        self._clock = clock
-        self._bus = bus
-        self._log = log
-        self._wake = asyncio.Event()
-        self._orders = bus.subscribe(*ORDER_EVENTS)
-        self._handing: dict[PlanId, dict[str, ClientOrderId]] = {}  # by leg: orders not yet among the desk's
-        self._changing: set[ClientOrderId] = set()  # orders whose change or cancel is being handed over
-        self._quiet: dict[ClientOrderId, int] = {}  # order → UTC ns until which it is left alone
         self._told: dict[ClientOrderId, str] = {}
-        self._timer: tuple[int, Timer] | None = None
-        self._seen: dict[InstrumentId, tuple[int | None, int | None]] = {}
-        self._watched: set[InstrumentId] = set()
         self._since: dict[PlanId, tuple[int, Decimal]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def market_moved(self, instrument: InstrumentId) -> None:
-        """A market event came: cheap where no plan of the instrument waits, or the best prices are what they were."""
-        if instrument not in self._watched:
-            return
-        book = self._core.market.markets[instrument].book
-        best = (book.best_bid, book.best_ask)
-        if self._seen.get(instrument) != best:
-            self._seen[instrument] = best
-            self._wake.set()
-
-    def wake(self) -> None:
-        """Look at every plan soon."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Until cancelled. A plan that raises is logged and the others go on."""
-        follow = asyncio.create_task(self._follow_orders(), name="plans: order events")
-        try:
-            self._wake.set()
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                self._look()
-                await asyncio.sleep(0)
-        finally:
-            follow.cancel()
-
-    async def _follow_orders(self) -> None:
-        async for _ in self._orders:
-            self._wake.set()
-
-    def close(self) -> None:
-        self._orders.close()
-        if self._timer is not None:
-            self._timer[1].cancel()
 
     # One look.
 
@@ -182,7 +120,7 @@ class PlanRunner:
             ask=None if ask is None else terms.price(ask),
             state=core.state,
             busy=frozenset(self._under_way(plan.plan_id)),
-            room=core.limits.max_orders_per_second - core.orders_within(SECOND, now) - self._handing_over(),
+            room=self._room(),
             rests_stops=OrderType.STOP in venue.capabilities.order_types,
             rests_both=venue.capabilities.reduce_only and not terms.is_spot,
             amends=venue.capabilities.amend,
@@ -204,31 +142,7 @@ class PlanRunner:
         """The orders that a plan which has not begun would send at once."""
         return [intent.draft for intent in decide(self.situation(plan)) if isinstance(intent, Send)]
 
-    def _handing_over(self) -> int:
-        return sum(len(self._under_way(plan_id)) for plan_id in self._handing)
-
-    def _under_way(self, plan_id: PlanId) -> list[str]:
-        """Legs of which an order is being handed over and is not yet among the desk's orders."""
-        orders = self._core.orders.orders
-        return [leg for leg, client_id in self._handing.get(plan_id, {}).items() if client_id not in orders]
-
     # Carrying out.
-
-    def _begin(self, draft: OrderDraft) -> None:
-        """Its id is known before it is an order: an older order of the leg that ends now does not free the leg."""
-        client_id = self._gateway.next_id()
-        self._handing.setdefault(draft.plan, {})[draft.leg] = client_id
-        self._task(self._send(draft, client_id))
-
-    async def _send(self, draft: OrderDraft, client_id: ClientOrderId) -> None:
-        try:
-            await self._gateway.submit(draft, client_id)
-        finally:
-            legs = self._handing.get(draft.plan, {})
-            if legs.get(draft.leg) == client_id:
-                del legs[draft.leg]
-            if not legs:
-                self._handing.pop(draft.plan, None)
 
     async def _change(self, intent: Amend | Pull) -> None:
         client_id = intent.client_id
@@ -248,37 +162,9 @@ class PlanRunner:
         finally:
             self._changing.discard(client_id)
 
-    def _task(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work, name="an order of a plan")
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("plans", f"An order of a plan could not be handed over: {error!r}")
-        self._wake.set()
-
     def record(self, event: PlanEvent, loud: bool = False) -> Future[None]:
         """Fold, journal, publish and log one event of a plan; the future is done once it is durable."""
-        self._core.apply_account(event)
-        stored = self._journal.append(event)
-        self._bus.publish(event)
-        say = self._log.warning if loud else self._log.info
+        stored = self._recorded(event)
         plan_id = event.plan_id if isinstance(event, PlanEnded) else event.plan.plan_id
-        say("plans", in_words(event, self._core.plans.plans[plan_id]))
-        self._wake.set()
+        self._say(in_words(event, self._core.plans.plans[plan_id]), loud)
         return stored
-
-    def _set_timer(self, at: int | None) -> None:
-        if self._timer is not None:
-            if at is not None and self._timer[0] == at:
-                return
-            self._timer[1].cancel()
-            self._timer = None
-        if at is not None:
-            self._timer = (at, self._clock.call_at(at, self._due))
-
-    def _due(self) -> None:
-        self._timer = None
-        self._wake.set()

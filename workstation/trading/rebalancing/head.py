@@ -1,0 +1,45 @@
+"""A rebalance as one row among the orders."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from workstation.domain.numbers import from_float
+from workstation.domain.order import Order, OrderState, OrderType, TimeInForce
+from workstation.domain.rebalance import Rebalance
+from workstation.trading.core import TradingCore
+from workstation.trading.rebalancing.desk import progress_of
+
+REBALANCE = "rebalance"
+_HUNDREDTH = Decimal("0.01")
+
+
+def rebalance_head(core: TradingCore, rebalance: Rebalance) -> Order:
+    """An `Order` that was never sent, under the rebalance's own id: `quantity` counts its trades, `filled` is that
+    times the share that has traded; `origin` its kind, `note` its state, `reason` its name and how far it is."""
+    progress = progress_of(core, rebalance, rebalance.updated_at, {})
+    count = len(rebalance.trades)
+    first = rebalance.trades[0]
+    note = "PAUSED" if rebalance.is_paused else "working" if rebalance.is_active else "ending"
+    trades = f"{count} trade{'' if count == 1 else 's'}"
+    return Order(
+        client_id=rebalance.rebalance_id,
+        instrument=first.instrument,
+        side=first.side,
+        type=OrderType.LIMIT,
+        quantity=Decimal(count),
+        price=None,
+        stop_price=None,
+        tif=TimeInForce.IOC,
+        expire_at=None,
+        post_only=False,
+        reduce_only=False,
+        origin=REBALANCE,
+        note=note,
+        created_at=rebalance.created_at,
+        updated_at=rebalance.updated_at,
+        state=OrderState.ACCEPTED,
+        filled=from_float(count * progress.share, _HUNDREDTH),
+        reason=f"{rebalance.name}: {100 * progress.share:.0f}% of {trades}, fees {progress.fees:,.2f}",
+        plan=rebalance.rebalance_id,
+    )

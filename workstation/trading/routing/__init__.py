@@ -1,0 +1,1 @@
+"""Best of: one order split over the venues that list its asset, as one durable route."""
