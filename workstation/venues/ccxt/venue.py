@@ -14,22 +14,20 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from workstation.clock import MILLISECOND, SECOND, Clock
 from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent, MarkPrice
-from workstation.domain.order import ClientOrderId, Order, OrderType, Side, TimeInForce
-from workstation.venues.ccxt import account, cancels, link, money
+from workstation.domain.order import ClientOrderId, Order, OrderType, TimeInForce
+from workstation.venues.ccxt import account, cancels, commands, link, money
 from workstation.venues.ccxt.dead_man import DeadMan
 from workstation.venues.ccxt.errors import is_limit, translated
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import external_id, to_wire
 from workstation.venues.ccxt.lookup import find_order
-from workstation.venues.ccxt.orders import adopted, fill_of, order_of, reaching, request_of, trade_id_of
+from workstation.venues.ccxt.orders import adopted, fill_of, order_of, trade_id_of
 from workstation.venues.ccxt.own import OwnOrders
 from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.settings import Credentials, CredentialSource, VenueSettings, no_credentials
@@ -39,22 +37,20 @@ from workstation.venues.contract import (
     EntrySink,
     LinkState,
     MarketSink,
-    NoAnswer,
     OrderSink,
     VenueError,
     VenueOrder,
     VenueUnreachable,
 )
-from workstation.venues.matching.rules import malformed
 from workstation.venues.urgency import Urgency, urgency_now, urgent
 
 #: Seconds after an acknowledgement that said nothing of the order's state until the venue is asked.
 _LOOK_AGAIN = 1.0
-_KILL = "kill"
 
 
 class CcxtVenue:
-    """A real exchange. See `Venue` for the contract; the parts are `link` (life), `streams`, `own` (reports)."""
+    """A real exchange. See `Venue` for the contract; the parts are `link` (life), `commands`, `streams` and `own`
+    (reports)."""
 
     def __init__(
         self,
@@ -124,7 +120,7 @@ class CcxtVenue:
             instrument_of=self.markets.get,
             market_id=self.market_id,
             known=self._known,
-            report=self._report,
+            report=self.report,
             fills_missing=self._fills_missing,
             stranger=self._stranger,
         )
@@ -189,7 +185,7 @@ class CcxtVenue:
         if self._market_sink is not None:
             self._market_sink(event)
 
-    def _report(self, event: e.OrderEvent) -> None:
+    def report(self, event: e.OrderEvent) -> None:
         if self._order_sink is not None:
             self._order_sink(event)
 
@@ -244,49 +240,12 @@ class CcxtVenue:
         self.gate.pause(seconds)
         self.on_notice("warning", f"{self.name} says that it was asked too often: silent for {seconds:.0f} s.")
 
-    def _urgency(self, order: Order | None, usual: Urgency) -> Urgency:
-        return Urgency.KILL if order is not None and order.origin == _KILL else usual
-
-    def _symbol(self, instrument: InstrumentId) -> str:
+    def symbol_of(self, instrument: InstrumentId) -> str:
+        """ccxt's symbol of an instrument. Raises `VenueError`."""
         symbol = self.symbols.get(instrument)
         if symbol is None:
             raise VenueError(f"{self.name} has no {instrument.partition(':')[2]}.")
         return symbol
-
-    async def submit(self, order: Order) -> None:
-        exchange = self.up()
-        if self.settings.data_only or self.keys is None:
-            raise VenueError(f"{self.name} has no API key here: no order can be sent there.")
-        if self.own.tracks.get(order.client_id) is not None:
-            raise VenueError(f"{self.name} has had order {order.client_id} before; it is not sent again.")
-        symbol, instrument = self._symbol(order.instrument), self.markets[self._symbol(order.instrument)]
-        if (problem := malformed(order, instrument, self.clock.now())) is not None:  # ccxt would round it in silence
-            self.own.sent(order)
-            self.own.reject(order.client_id, problem)
-            return
-        limit = None
-        by_cost = order.side is Side.BUY and instrument.is_spot and self._buys_by_cost()
-        if order.type is OrderType.MARKET and (by_cost or self.facts.market_by_limit):
-            limit = self._market_limit(instrument, order.side)
-        request = request_of(order, self.facts, instrument, limit, self.settings.margin_mode)
-        self.own.sent(order)
-        try:
-            with urgent(self._urgency(order, Urgency.ORDER)):
-                answer = await exchange.create_order(
-                    symbol, request.type, request.side, request.amount, request.price, request.params
-                )
-        except Exception as error:
-            self.note_limit(error)
-            wrong = translated(error, self.name, "the order")
-            if isinstance(wrong, VenueUnreachable):
-                self.own.forget(order.client_id)
-            elif type(wrong) is VenueError:
-                self.own.reject(order.client_id, str(wrong))
-                return
-            raise wrong from error
-        if not isinstance(answer, dict) or not answer.get("id"):
-            raise NoAnswer(f"{self.name} answered on the order in a way that cannot be read.")
-        self.took(order.client_id, answer)
 
     def took(self, client_id: ClientOrderId, answer: Any) -> None:
         """What the exchange answered to a command; if that tells no state, it is asked a moment later."""
@@ -303,91 +262,16 @@ class CcxtVenue:
         if structure is not None:
             self.own.on_order(structure)
 
-    def _buys_by_cost(self) -> bool:
-        """Whether the exchange takes market orders to buy only as an amount of money."""
-        options = self.exchange.options
-        own = options.get("createOrder") if isinstance(options.get("createOrder"), dict) else {}
-        name = "createMarketBuyOrderRequiresPrice"
-        return bool(own.get(name, options.get(name, False)))
-
-    def _market_limit(self, instrument: Instrument, side: Side) -> Decimal:
-        book = self.exchange.orderbooks.get(self.symbols[instrument.id]) if self.exchange.orderbooks else None
-        levels = [] if not book else book["asks" if side is Side.BUY else "bids"]
-        if not levels:
-            raise VenueError(f"{self.name} shows no price of {instrument.symbol} for a market order now.")
-        return reaching(instrument, side, instrument.price(int(levels[0][0] / float(instrument.tick) + 0.5)))
+    async def submit(self, order: Order) -> None:
+        await commands.submit(self, order)
 
     async def amend(
         self, order: Order, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
     ) -> None:
-        exchange, symbol = self.up(), self._symbol(order.instrument)
-        if not self.facts.amend:
-            raise VenueError(f"{self.name} cannot change orders: cancel it and enter a new one.")
-        venue_id = order.venue_order_id or ""
-        total = order.quantity if quantity is None else quantity
-        at = order.price if price is None else price
-        wanted = msgspec.structs.replace(order, quantity=total, price=at)
-        if (problem := malformed(wanted, self.markets[symbol], self.clock.now())) is not None:
-            self._report(e.OrderAmendRejected(client_id=order.client_id, ts=self.clock.now(), reason=problem))
-            return
-        try:
-            with urgent(Urgency.ORDER):
-                answer = await exchange.edit_order(
-                    venue_id,
-                    symbol,
-                    "limit",
-                    str(order.side),
-                    format(total, "f"),
-                    None if at is None else format(at, "f"),
-                )
-        except Exception as error:
-            self.note_limit(error)
-            wrong = translated(error, self.name, "the change")
-            if type(wrong) is VenueError:
-                event = e.OrderAmendRejected(client_id=order.client_id, ts=self.clock.now(), reason=str(wrong))
-                self._report(event)
-                self.later(partial(self.look_again, order.client_id))
-                return
-            raise wrong from error
-        self._report(e.OrderAmended(client_id=order.client_id, ts=self.clock.now(), quantity=total, price=at))
-        if isinstance(answer, dict):  # a change keeps the order's id; what Kraken answers is the change's own
-            answer = {**answer, "id": venue_id}
-        self.took(order.client_id, answer)
+        await commands.amend(self, order, quantity, price)
 
     async def cancel(self, order: Order) -> None:
-        exchange, symbol = self.up(), self._symbol(order.instrument)
-        track = self.own.track(order.client_id)
-        venue_id = external_id(order.client_id) or (track.venue_id if track else "") or order.venue_order_id
-        params: dict[str, str] = {}
-        if not venue_id:
-            by, wire = self.facts.cancel_by, to_wire(order.client_id, self.facts.ids)
-            if not by:
-                found = await find_order(self, order.client_id)
-                if found is None:
-                    reason = f"{self.name} has no order {order.client_id}."
-                    self._report(e.OrderCancelRejected(client_id=order.client_id, ts=self.clock.now(), reason=reason))
-                    return
-                venue_id = str(found["id"])
-            elif by == "id":
-                venue_id = wire
-            else:
-                params[by] = wire
-        if track is not None:
-            track.ended = False  # it works, as far as the desk knows: whatever end was told before, this one is told
-        try:
-            with urgent(self._urgency(order, Urgency.CANCEL)):
-                answer = await exchange.cancel_order(venue_id or None, symbol, params)
-        except Exception as error:
-            self.note_limit(error)
-            wrong = translated(error, self.name, "the cancel")
-            if type(wrong) is not VenueError:
-                raise wrong from error
-            event = e.OrderCancelRejected(client_id=order.client_id, ts=self.clock.now(), reason=str(wrong))
-            self._report(event)
-            self.later(partial(self.look_again, order.client_id))
-            return
-        if not external_id(order.client_id):
-            self.took(order.client_id, answer)
+        await commands.cancel(self, order)
 
     async def cancel_all(self, instrument: InstrumentId | None = None) -> None:
         """By the venue's own call where it has one, else each order by itself, side by side; before all that waits."""
@@ -486,12 +370,12 @@ class CcxtVenue:
         return await self.ask("the funding payments", account.entries(self, self.up(), ts))
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
-        symbol = self._symbol(instrument)
+        symbol = self.symbol_of(instrument)
         await self.ask("the change of leverage", self.up().set_leverage(int(leverage), symbol), Urgency.ORDER)
         self._booked(e.LeverageChanged, "leverage", instrument, leverage=leverage)
 
     async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None:
-        symbol = self._symbol(instrument)
+        symbol = self.symbol_of(instrument)
         await self.ask("the change of margin mode", self.up().set_margin_mode(str(mode), symbol), Urgency.ORDER)
         self._booked(e.MarginModeChanged, "margin", instrument, mode=mode)
 
