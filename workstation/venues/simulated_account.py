@@ -171,7 +171,7 @@ class SimulatedAccount:
             if instrument.is_spot and currency in (instrument.base, instrument.quote):
                 for order, price in here:
                     free = subtract(free, self._lock(instrument, order, price, currency))
-                if currency == instrument.quote:
+                if currency == instrument.quote and (here or self.state.balance(instrument.base) < 0):
                     free = subtract(free, self._short_margin(instrument, here))
             elif not instrument.is_spot and instrument.settlement == currency:
                 position = self.positions.get(instrument.id)
