@@ -1,8 +1,7 @@
 """Recorded sessions of real exchanges, played to the unmodified ccxt classes: their books end as our own parsers' do.
 
 Not among them: BitMEX, which ccxt does not have any more; Kraken, of which its class speaks the second version and the
-recording the first; Binance COIN-M and Bitstamp, where ccxt's books end with a few levels more than ours (why is not
-known yet); Kraken Futures, of which ccxt stops at a message of that time.
+recording the first; Bitstamp, where ccxt's quiet books end with a few levels more than ours (why is not known yet).
 """
 
 from __future__ import annotations
@@ -27,10 +26,12 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the recorded sessions
 CLASSES = {
     "BINANCE": "binance",
     "BINANCE_FUTURES": "binanceusdm",
+    "BINANCE_DELIVERY": "binancecoinm",
     "COINBASE": "coinbaseexchange",
     "DERIBIT": "deribit",
+    "KRAKEN_FUTURES": "krakenfutures",
 }
-_TYPES = {"BINANCE": "spot", "BINANCE_FUTURES": "linear"}
+_TYPES = {"BINANCE": "spot", "BINANCE_FUTURES": "linear", "BINANCE_DELIVERY": "inverse"}
 
 
 def client_of(name: str, exchange: RecordedExchange) -> Any:
