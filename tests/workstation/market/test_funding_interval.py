@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
-from workstation.clock import SECOND
+from workstation.clock import SECOND, SimClock
 from workstation.domain.instrument import ContractType, Instrument
 from workstation.domain.market import MarkPrice
 from workstation.market.data import MarketData
 from workstation.market.funding import interval_of
+from workstation.venues.ccxt.client import Hooks
+from workstation.venues.ccxt.particulars import particulars
+from workstation.venues.ccxt.streams import Streams
 
 HOUR = 3_600 * SECOND
 PERP = Instrument(
@@ -53,3 +57,18 @@ def test_what_was_learnt_stays_and_the_venues_own_word_counts_more():
 def test_a_desk_that_was_away_and_a_due_time_that_was_put_off_teach_nothing():
     assert known((0, HOUR, None), (3 * HOUR, 4 * HOUR, None)) is None
     assert known((0, HOUR, None), (SECOND, 8 * HOUR, None)) is None
+
+
+@pytest.mark.parametrize(("said", "every"), [("4h", 4 * HOUR), (None, None)])
+def test_a_real_venue_hands_on_what_its_exchange_says(said, every):
+    marks = []
+    exchange = SimpleNamespace(streaming={}, deep_extend=lambda *parts: {**parts[0], **parts[1]})
+    streams = Streams(
+        venue="V", exchange=exchange, hooks=Hooks(), facts=particulars("binance"), markets={"BTC/USDT:USDT": PERP},
+        clock=SimClock(7), jitter=lambda: 0.0, notice=lambda *_: None, silence=15.0,
+    )  # fmt: skip
+    streams.sink = marks.append
+    funding = {"fundingRate": 0.0001, "fundingTimestamp": 9, "interval": said}
+    streams._mark("BTC/USDT:USDT", 64_000.0, funding)
+    (mark,) = marks
+    assert (mark.funding_rate, mark.next_funding, mark.funding_every) == (Decimal("0.0001"), 9_000_000, every)
