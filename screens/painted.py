@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from rich.segment import Segment
@@ -14,6 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from screens.pane import Pane
+from screens.parts import Line, fit
 from screens.theme import Ink
 
 _NOTHING = object()
@@ -76,6 +77,21 @@ class Painted(Widget):
         if strip != self._strips[y]:
             self._strips[y] = strip
             self._dirty.add(y)
+
+    def put_line(self, y: int, line: Line) -> None:
+        """Row `y` shows the line."""
+        self.put(y, line, lambda: cells(*line))
+
+    def put_columns(self, left: Sequence[Line], right: Sequence[Line]) -> None:
+        """Every row shows a line of each column, a rule between them; both are as many lines as the pane has rows."""
+        rule = ("│", self.ink.line)
+        for y in range(self.height):
+            self.put_line(y, (*left[y], rule, *right[y]))
+
+    def filled(self, lines: Sequence[Line], height: int, width: int) -> list[Line]:
+        """Exactly `height` lines: empty ones of `width` cells below, what is too much left out."""
+        empty = fit([], width, self.ink.text)
+        return [*lines[:height], *([empty] * (height - len(lines)))]
 
     def put_text(self, y: int, text: str, style: Style | None = None) -> None:
         """Row `y` shows one text in one style."""

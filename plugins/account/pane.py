@@ -166,7 +166,7 @@ class AccountPane(TablePane[Line]):
                 parts += [(f" {label} ", ink.dim), (f"{text}  ", style)]
             if y == 0 and equity.unpriced:
                 parts.append((f" no price of {', '.join(equity.unpriced)}", ink.warning))
-            self.put(y, tuple(parts), lambda parts=parts: [Segment(*part) for part in parts])  # type: ignore[misc]
+            self.put_line(y, tuple(parts))
 
     def _paint_curve(self, now: int, equity: Decimal | None) -> None:
         ink = self.ink
@@ -222,7 +222,7 @@ class AccountPane(TablePane[Line]):
             x += len(text)
         parts.append((" " * max(0, self.width - x), ink.on_bar))
         self._tab_places = places
-        self.put(self.head - 1, tuple(parts), lambda: [Segment(*part) for part in parts])
+        self.put_line(self.head - 1, tuple(parts))
 
     # -- the stored equity
 

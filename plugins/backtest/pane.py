@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 
@@ -54,19 +53,11 @@ class BacktestPane(SearchControl):
             self.session.version, self.width, self.height, self.view, self.in_view, self.has_focus, self.form.cursor,
             self.cursor, tuple(self._axes), self._fan, self._rank, id(self.ink), self._form_top,
         )  # fmt: skip
-        if key == self._key and self._row_keys and self._row_keys[0] is not None:
+        if key == self._key and self.painted:
             return
         self._key = key
         space = self.space
-        left, right = self._left(space), self._right(space)
-        rule = ("│", self.ink.line)
-        for y in range(self.height):
-            parts = (*left[y], rule, *right[y])
-            self.put(y, parts, lambda parts=parts: [Segment(*part) for part in parts])  # type: ignore[misc]
-
-    def _filled(self, lines: list[Line], height: int, width: int) -> list[Line]:
-        empty = fit([], width, self.ink.text)
-        return [*lines[:height], *([empty] * (height - len(lines)))]
+        self.put_columns(self._left(space), self._right(space))
 
     def _left(self, space: Room) -> list[Line]:
         ink, width = self.ink, space.form
@@ -85,7 +76,7 @@ class BacktestPane(SearchControl):
         if answer is not None:
             lines.append(fit([("─" * width, ink.line)], width, ink.text))
             lines += views.figures(answer.metrics, width, max(0, self.height - len(lines)), ink)
-        return self._filled(lines, self.height, width)
+        return self.filled(lines, self.height, width)
 
     def _field_line(self, field: Field, at: bool, width: int) -> Line:
         ink = self.ink
@@ -110,10 +101,10 @@ class BacktestPane(SearchControl):
         answer, picture = session.answer, session.picture
         if answer is not None and picture is not None and space.price:
             lines += self._charts(picture, answer.interval, space)
-        lines = self._filled(lines, space.tabs_at, width)
+        lines = self.filled(lines, space.tabs_at, width)
         lines.append(self._tabs(width))
-        lines += self._filled(self._table(width, space.view), space.view, width)
-        return self._filled(lines, self.height, width)
+        lines += self.filled(self._table(width, space.view), space.view, width)
+        return self.filled(lines, self.height, width)
 
     def _charts(self, picture: Picture, interval: int, space: Room) -> list[Line]:
         """Price, account and drawdown. A run is painted more than once (its answer, its end, its judgement): the charts
@@ -122,7 +113,7 @@ class BacktestPane(SearchControl):
         key = (width, space.price, space.equity, space.drawdown, bar, interval, id(ink))
         if self._charted is not None and self._charted[0] is picture and self._charted[1] == key:
             return self._charted[2]
-        lines = self._filled(candles(picture, width, space.price, ink, bar), space.price, width)
+        lines = self.filled(candles(picture, width, space.price, ink, bar), space.price, width)
         lines.append(time_axis(picture, interval, width, ink))
         column = column_of(picture, bar, width - AXIS)
         if space.equity:
@@ -130,11 +121,11 @@ class BacktestPane(SearchControl):
                 [(picture.equity, ink.accent), (picture.hold, ink.faded("dim", 0.8))], width, space.equity, ink,
                 column=column,
             )  # fmt: skip
-            lines += self._filled(_named(account, " account  ", ink.accent, "buy and hold", ink.dim), space.equity,
+            lines += self.filled(_named(account, " account  ", ink.accent, "buy and hold", ink.dim), space.equity,
                                   width)  # fmt: skip
         if space.drawdown:
             fall = curves([(picture.drawdown, ink.faded("ask", 0.7))], width, space.drawdown, ink, "percent", column)
-            lines += self._filled(fall, space.drawdown, width)
+            lines += self.filled(fall, space.drawdown, width)
         self._charted = (picture, key, lines)
         return lines
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import partial
 from typing import ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 
@@ -201,7 +200,7 @@ class StrategiesPane(StrategyControl):
             lines.append((*left[y], ("│", ink.line), *right[y]))
         first = self.height - space.below
         for y, line in enumerate(lines):
-            self.put(first + y, line, lambda line=line: [Segment(*part) for part in line])  # type: ignore[misc]
+            self.put_line(first + y, line)
 
     def _filled(self, lines: Sequence[Line], height: int, width: int) -> list[Line]:
         empty = fit([], width, self.ink.text)

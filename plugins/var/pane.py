@@ -8,7 +8,6 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.segment import Segment
 from textual import events
 
 from plugins.var.book import BARS, Book, book_of, question_of
@@ -137,14 +136,14 @@ class VarPane(PaintedPane):
             return
         self._key = key
         ink, width = self.ink, self.width
-        self._put(0, tabs(self.view, ink, width, f"{self.horizon} × {self.bars}"))
+        self.put_line(0, tabs(self.view, ink, width, f"{self.horizon} × {self.bars}"))
         self._lines = self._body()
         room = max(1, self.height - 2)
         self._top = max(0, min(self._top, len(self._lines) - room))
         for y in range(room):
             at = self._top + y
-            self._put(1 + y, self._lines[at] if at < len(self._lines) else fit([], width, ink.base))
-        self._put(self.height - 1, self._foot(room))
+            self.put_line(1 + y, self._lines[at] if at < len(self._lines) else fit([], width, ink.base))
+        self.put_line(self.height - 1, self._foot(room))
 
     def _body(self) -> list[Line]:
         ink, width = self.ink, self.width
@@ -174,9 +173,6 @@ class VarPane(PaintedPane):
                 (f"  {self._top + 1}-{min(self._top + room, len(self._lines))} of {len(self._lines)}", ink.dim)
             )
         return fit(parts, self.width, ink.base)
-
-    def _put(self, y: int, line: Line) -> None:
-        self.put(y, line, lambda: [Segment(text, style) for text, style in line])
 
     def invalidate(self) -> None:
         self._key = None
