@@ -42,7 +42,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("runs", "Stored runs", "Every run is kept: Enter makes one again and says whether the digits are the same.",
            ("u",), group="View"),
     Action("compare", "Compare with the stored run", "The table Figures shows the stored run under the cursor beside "
-           "the one that shows; again for none.", ("a",), group="View"),
+           "the one that shows, and up to three others; again takes it out.", ("a",), group="View"),
     Action("back", "Back", "Calls the search off; else goes back to the form and shows the whole chart.", ("escape",),
            group="View", palette=False),
     Action("sweep", "Sweep two parameters", "Runs a map of two parameters; it fills while it runs. ↔ and ↕ in the form "

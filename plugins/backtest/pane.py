@@ -199,7 +199,7 @@ class BacktestPane(SearchControl):
             case "runs":
                 top = self._keep_in_sight(len(session.stored), height - 1)
                 return views.runs(session.stored, session, width, height, ink, self.cursor, top, active)
-            case "figures" if session.compared is not None:
+            case "figures" if session.compared:
                 return views.compared(answer.metrics, session.compared, width, height, ink, top)
             case "figures":
                 return views.figures(answer.metrics, width, height, ink, top)

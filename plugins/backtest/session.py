@@ -28,6 +28,8 @@ from workstation.store.reader import StoredBacktest
 _PATIENCE = 0.4
 #: Stored runs that are listed at most.
 _STORED = 200
+#: Stored runs beside the one that shows at most.
+_COMPARED = 4
 
 
 class TradeList:
@@ -72,7 +74,7 @@ class Session:
         self.notice: str = ""
         self.running = False
         self.stored: list[StoredBacktest] = []
-        self.compared: StoredBacktest | None = None
+        self.compared: tuple[StoredBacktest, ...] = ()
         self._rerun: StoredBacktest | None = None
         self._fresh: dict[str, StoredBacktest] = {}
         self.on_answer: Callable[[RunAnswer], None] = lambda answer: None
@@ -219,8 +221,10 @@ class Session:
         self.run()
 
     def compare(self, run: StoredBacktest) -> None:
-        """Show a stored run's figures beside those of the one that shows; once more for none."""
-        self.compared = None if self.compared is not None and self.compared.id == run.id else run
+        """Show a stored run's figures beside those of the one that shows and of others; once more takes it out. Of more
+        than fit side by side the one that was chosen first gives way."""
+        others = tuple(one for one in self.compared if one.id != run.id)
+        self.compared = others if len(others) < len(self.compared) else (*others, run)[-_COMPARED:]
         self.bump()
 
     def show(self, first: int, last: int, width: int) -> None:

@@ -92,21 +92,28 @@ def figures(metrics: dict[str, Any], width: int, height: int, ink: Ink, top: int
     return lines
 
 
-def compared(now: dict[str, Any], run: StoredBacktest, width: int, height: int, ink: Ink, top: int) -> list[Line]:
-    """The figures of the run that shows beside those of a stored one."""
-    words = "  ".join(f"{name} {value_short(value)}" for name, value in run.setup["params"].items())
-    head = f" {'':<18}{'this run':>14}{'stored':>14}{'difference':>14}"
-    head += f"   stored: {run.strategy} on {run.candles}, {words}"
-    lines = [fit([(head, ink.dim)], width, ink.text)]
-    for name, label, _, _, _ in FIGURES[top : top + height - 1]:
-        mine, theirs = now.get(name), run.figures.get(name)
-        gap = None if mine is None or theirs is None or not math.isfinite(mine) else mine - theirs
-        mark = ink.signed(gap)
-        parts = [
-            (f" {label:<18}", ink.dim),
-            (f"{figure_text(name, mine):>14}{figure_text(name, theirs):>14}", ink.text),
-            (f"{number(gap, '+,.2f'):>14}", mark),
-        ]
+def compared(
+    now: dict[str, Any], stored: Sequence[StoredBacktest], width: int, height: int, ink: Ink, top: int
+) -> list[Line]:
+    """The figures of the run that shows beside those of stored ones, as many as fit; with one, the difference too."""
+    room = max(1, (width - 19) // 14 - 1)
+    shown = stored[-room:]
+    names = ["stored"] if len(shown) == 1 else [f"stored {one}" for one in range(1, len(shown) + 1)]
+    alone = len(shown) == 1 and room > 1
+    head = f" {'':<18}{'this run':>14}" + "".join(f"{name:>14}" for name in names)
+    lines = [fit([(head + (f"{'difference':>14}" if alone else ""), ink.dim)], width, ink.text)]
+    for name, run in zip(names, shown, strict=True):
+        words = "  ".join(f"{key} {value_short(value)}" for key, value in run.setup["params"].items())
+        lines.append(fit([(f" {name}: {run.strategy} on {run.candles}, {words}", ink.dim)], width, ink.text))
+    for name, label, _, _, _ in FIGURES[top : top + max(0, height - len(lines))]:
+        mine = now.get(name)
+        theirs = [run.figures.get(name) for run in shown]
+        parts: list[Part] = [(f" {label:<18}", ink.dim)]
+        parts += [(f"{figure_text(name, value):>14}", ink.text) for value in (mine, *theirs)]
+        if alone:
+            other = theirs[0]
+            gap = None if mine is None or other is None or not math.isfinite(mine) else mine - other
+            parts.append((f"{number(gap, '+,.2f'):>14}", ink.signed(gap)))
         lines.append(fit(parts, width, ink.text))
     return lines
 
@@ -120,7 +127,7 @@ def runs(stored: Sequence[StoredBacktest], session: Session, width: int, height:
         return [*lines, fit([(" No stored run yet.", ink.dim)], width, ink.text)]
     for index in range(top, min(len(stored), top + height - 1)):
         run = stored[index]
-        marked = session.compared is not None and session.compared.id == run.id
+        marked = any(one.id == run.id for one in session.compared)
         words = "  ".join(f"{name} {value_short(value)}" for name, value in run.setup["params"].items())
         gained = run.figures.get("return_pct")
         parts = [

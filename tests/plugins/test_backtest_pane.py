@@ -100,6 +100,17 @@ async def test_the_page_opens_with_a_run_and_a_held_key_moves_the_parameter_and_
         await pilot.press("a", *["V"] * 8)
         await desk.painted(pilot)
         assert "difference" in desk.screen_text()
+        # Two more beside it, each with its own figures; once more takes one out.
+        for run in [one for one in pane.session.stored if one.digest != before.digest][:2]:
+            pane.session.compare(run)
+        await desk.painted(pilot)
+        text = desk.screen_text()
+        for number, run in enumerate(pane.session.compared, 1):
+            assert f"stored {number}: sma_cross on GOOG, fast {run.setup['params']['fast']}" in text
+            assert f"{run.figures['return_pct']:,.2f} %" in text
+        assert len(pane.session.compared) == 3
+        pane.session.compare(pane.session.compared[0])
+        assert len(pane.session.compared) == 2
         await pilot.press("V", "escape")
         # The trade under the cursor is shown in the chart.
         await pilot.press("f", "end", "enter")
