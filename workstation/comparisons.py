@@ -86,6 +86,7 @@ class Comparisons:
         self._seen: dict[str, int] = {}  # the epoch of each real venue at its last whole comparison
         self._next: dict[str, float] = {}
         self._failures: dict[str, int] = {}
+        self._failed: dict[str, int] = {}  # the epoch of each real venue at its last comparison that failed
         self._told: set[ClientOrderId] = set()  # strangers that the log has
         self._running: dict[str, asyncio.Task[None]] = {}
         reconciler.on_difference = self._found
@@ -138,7 +139,8 @@ class Comparisons:
         if venue.link is not LinkState.CONNECTED or name in self._running:
             return
         now = asyncio.get_running_loop().time()
-        if now >= self._next.get(name, 0.0) or (fresh and not self._failures.get(name)):
+        # a venue that has come back since a comparison failed is compared at once: nobody can trade there before
+        if now >= self._next.get(name, 0.0) or (fresh and self._failed.get(name) != venue.epoch):
             task = asyncio.create_task(self._compare(venue), name=f"comparison with {name}")
             self._running[name] = task
             task.add_done_callback(lambda _: self._running.pop(name, None))
@@ -152,6 +154,9 @@ class Comparisons:
         try:
             await self._whole(venue)
         except Exception as error:
+            if self._failed.get(venue.name) != epoch:
+                self._failures.pop(venue.name, None)
+            self._failed[venue.name] = epoch
             self._failures[venue.name] = self._failures.get(venue.name, 0) + 1
             self._next[venue.name] = loop.time() + min(30.0, 0.5 * 2 ** self._failures[venue.name])
             words = "no answer in time" if isinstance(error, TimeoutError) else repr(error)
@@ -229,7 +234,8 @@ class Comparisons:
                 self._found(venue.name, "position drift", words)
                 self._log.error("orders", f"{words}.")
                 continue
-            price = (await venue.entry_prices()).get(instrument) or self._core.market.mark(instrument)
+            prices = await asyncio.wait_for(venue.entry_prices(), self._timeout)
+            price = prices.get(instrument) or self._core.market.mark(instrument)
             if price is None:
                 raise VenueError(f"{words}; without a price the difference cannot be booked.")
             if self._desk.position(instrument).quantity != ours:

@@ -22,6 +22,7 @@ from workstation.paths import Paths
 from workstation.real_desks import live_desk
 from workstation.settings import LiveSettings, Settings
 from workstation.store import reader
+from workstation.trading.limits import RiskLimits
 
 SYMBOLS = {"binance": ("BTC-USDT", "ETH-USDT"), "bybit": ("BTC-USDT", "BTC-USDT-PERP")}
 #: Profit of a position is a quotient: exchange and desk round it each for themselves, far below a wire's decimals.
@@ -33,9 +34,9 @@ def paths_in(folder: Path) -> Paths:
     return Paths(config=folder, data=folder / "data", state=folder / "state")
 
 
-def settings_of(exchange: LoopbackExchange | Elsewhere, **terms: Any) -> Settings:
+def settings_of(exchange: LoopbackExchange | Elsewhere, risk: RiskLimits = GENEROUS, **terms: Any) -> Settings:
     venue = settings_for(exchange, SYMBOLS[exchange.name], **terms)
-    return Settings(mode="live", risk=GENEROUS, venues={NAME.lower(): venue}, live=LiveSettings(compare_seconds=5.0))
+    return Settings(mode="live", risk=risk, venues={NAME.lower(): venue}, live=LiveSettings(compare_seconds=5.0))
 
 
 @asynccontextmanager
@@ -80,6 +81,9 @@ def told(engine: Engine, last: int = 25) -> str:
     lines = [f"{entry.level} {entry.source}: {entry.text}" for entry in list(engine.log.entries)[-last:]]
     venue: Any = engine.venues[NAME]
     lines.append(f"link {venue.link} ({venue.said}), epoch {venue.epoch}, unproven {engine.core.unproven}")
+    lines += [f"comparison under way: {task.get_stack()}" for task in engine.comparisons._running.values()]
+    lines.append(f"comparisons failed: {engine.comparisons._failures}, {engine.comparisons._seen}, {venue.strangers}")
+    lines.append(f"requests waiting: {venue.gate.waiting}, silent for {venue.gate.paused_for:.1f} s")
     unclear = [order for order in engine.orders() if order.state in _UNCLEAR]
     lines += [f"unclear: {order.client_id} {order.state} {order.reason}" for order in unclear]
     lines.append(f"stale: {[book.stale for book in map(engine.book, (i.id for i in engine.instruments()))]}")

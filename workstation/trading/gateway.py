@@ -275,10 +275,10 @@ class OrderGateway:
         if order.state is OrderState.INITIALIZED:
             self._withdrawn.add(client_id)
             return order
-        return await self._whole(self._cancel(order))
+        return await self._whole(self._cancel(client_id))
 
-    async def _cancel(self, order: Order) -> Order:
-        client_id = order.client_id
+    async def _cancel(self, client_id: ClientOrderId) -> Order:
+        order = self._open_order(client_id)  # it may have ended since the command was given
         if order.state is not OrderState.PENDING_CANCEL:
             order = self._record(OrderPendingCancel(client_id=client_id, ts=self._clock.now()))
         venue = self.venues[venue_of(order.instrument)]

@@ -123,6 +123,11 @@ class LoopbackExchange:
         """Whether nothing that the exchange has to say waits in a stream."""
         return self.do(lambda: all(socket.said_all for socket in self.sockets))
 
+    def pause(self) -> None:
+        """On its own loop: the market that moves by itself stands still from now on."""
+        if self.walker is not None:
+            self.walker.paused = True
+
     def do[T](self, call: Callable[[], T]) -> T:
         """Run a call on the exchange's loop and wait for what it gives."""
 

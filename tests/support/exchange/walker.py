@@ -53,6 +53,7 @@ class Walker:
         self._streams = listed(instruments)
         self._sources = {ours: theirs for theirs, ours in self._streams.items()}
         self._market = DemoMarket(seed, clock.now(), rate=rate)
+        self.paused = False
 
     def step(self) -> None:
         """Everything that is due by now."""
@@ -63,7 +64,8 @@ class Walker:
 
     async def run(self) -> None:
         while True:
-            self.step()
+            if not self.paused:
+                self.step()
             await asyncio.sleep(self._every)
 
     def history(self, instrument: InstrumentId, interval: int, count: int) -> Sequence[Bar]:

@@ -178,6 +178,17 @@ async def test_an_order_cancelled_while_its_intent_is_stored_is_never_sent(tmp_p
         assert sends(venues["NOVA"]) == []
 
 
+async def test_a_cancel_of_an_order_that_ends_in_the_same_instant_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        task = asyncio.create_task(desk.engine.cancel(order.client_id))
+        await asyncio.sleep(0)  # the command is given, and has not begun
+        ended = e.OrderCanceled(client_id=order.client_id, ts=desk.engine.clock.now(), reason="the venue's own doing")
+        desk.engine.gateway.report("NOVA", ended)
+        with pytest.raises(Refused, match="canceled already"):
+            await task
+
+
 async def test_a_desk_that_stopped_between_sent_and_answered_asks_and_sends_nothing(tmp_path: Path) -> None:
     venues: dict[str, FaultyVenue] = {}
     async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:

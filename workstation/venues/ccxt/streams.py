@@ -173,11 +173,18 @@ class Streams:
         self._exchange.orderbooks.pop(symbol, None)  # some classes put a new picture on top of the old levels
         _watched.set(symbol)
         await self._first_picture(symbol)
+        connection = self._connections.get(symbol)
         while True:
             self._alive(state)
             if self._hooks.dirty:
                 self._flush()
+            if symbol not in self._whole:
+                raise NoPicture("what came of it was no picture")
+            if connection is not None and connection.error is not None:  # it ended while nobody waited for it
+                raise ConnectionError(f"its connection was closed: {words_of(connection.error)}")
             await self._exchange.watch_order_book(symbol, self._facts.depth)
+            if self._connections.get(symbol) is not connection:
+                raise ConnectionError("its connection was closed")
 
     async def _first_picture(self, symbol: str) -> None:
         """Wait for a book to come. Raises `NoPicture` if it does not: what was to bring it may be lost."""
@@ -325,13 +332,14 @@ class Streams:
         dirty, now = self._hooks.dirty, self._clock.now()
         tapes = dirty[:]
         dirty.clear()
+        for tape in tapes:  # whatever happens to one of them, the next change of each is seen
+            tape.changed = False
         for tape in tapes:
             symbol = tape.book.get("symbol")
             if self._exchange.orderbooks.get(symbol) is not tape.book:
                 symbol = self._owner(tape)
             reader = self._readers.get(symbol)
             if reader is None:  # none of ours, or a book that has been begun anew since
-                tape.changed = False
                 continue
             event = reader.read(tape, now)
             if event is None or self.sink is None:
