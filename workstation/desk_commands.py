@@ -25,7 +25,6 @@ from workstation.trading.rebalancing.head import rebalance_head
 from workstation.trading.rebalancing.looking import RebalancePreview
 from workstation.trading.rebalancing.planning import Wish
 from workstation.trading.routing.desk import RouteDesk
-from workstation.trading.routing.looking import RouteLook
 from workstation.trading.routing.words import route_head
 from workstation.venues.contract import KeepsMargin, VenueError
 
@@ -135,11 +134,6 @@ class DeskCommands(DeskView):
         return await self._plans.cancel(plan_id)
 
     # Routes: one order over the venues that list its asset.
-
-    def preview_route(self, draft: OrderDraft) -> RouteLook:
-        """How the draft, whose instrument names the asset, would be split over the venues, and what each risk check
-        says of each leg. Raises `Refused` where it cannot be."""
-        return self._routes.look(draft)
 
     async def route_order(self, draft: OrderDraft) -> Order | Route:
         """Split, judge, make durable and send; one order where one venue takes it all. Raises `Refused`."""

@@ -30,7 +30,7 @@ from workstation.trading.portfolio import Equity
 from workstation.trading.preview import Preview, preview
 from workstation.trading.rebalancing.head import rebalance_head
 from workstation.trading.results import DayResult, OwnerResult, day_results, owner_results
-from workstation.trading.routing.looking import same_asset
+from workstation.trading.routing.looking import RouteLook, route_look, same_asset
 from workstation.trading.routing.words import route_head
 from workstation.venues.contract import LinkState, RealLink, ShowsQueue, Venue
 from workstation.watch.stalls import Stall
@@ -336,3 +336,12 @@ class DeskView:
         """What the draft would do and what risk says of it."""
         link_up = self.venues[venue_of(draft.instrument)].link is LinkState.CONNECTED
         return preview(self.core, draft, self.clock.now(), link_up)
+
+    def preview_route(self, draft: OrderDraft) -> RouteLook:
+        """How the draft, whose instrument names the asset, would be split over the venues, and what each risk check
+        says of each leg. Raises `Refused` where it cannot be."""
+
+        def link_up(instrument: InstrumentId) -> bool:
+            return self.venues[venue_of(instrument)].link is LinkState.CONNECTED
+
+        return route_look(self.core, draft, self.clock.now(), link_up, self.stale_for)
