@@ -60,7 +60,7 @@ def test_the_exchange_cancels_the_orders_of_a_desk_that_was_killed(name: str, tm
             desk.stdin.write("go\n")
             desk.stdin.flush()
             assert soon(lambda: working(exchange) == 1, 60), desk.stderr.read() if desk.poll() is not None else ""
-            time.sleep(2 * WINDOW)
+            time.sleep(WINDOW + 1)
             assert working(exchange) == 1  # the desk lives and says so
         finally:
             desk.send_signal(signal.SIGKILL)
