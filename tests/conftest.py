@@ -39,6 +39,7 @@ async def settled(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
             quiet += 1
             app = active_app.get(None)
             if quiet == 2 and app is not None and app.screen_stack and (screen := app.screen).is_running:
+                app._check_resize()  # Textual waits a moment for the next change of the terminal's size
                 screen._on_timer_update()
 
 
