@@ -41,6 +41,7 @@ from screens.live_settings import POLL_SECONDS, LiveSettings
 from screens.pane import Pane
 from screens.plugins import PaneInfo, list_plugins
 from screens.prompt import PromptScreen
+from screens.ready import READY_SECONDS, ReadyDialogs
 from screens.state import DeskState
 from screens.theme import DARK, INKS, Ink
 from screens.themes import MONO, ThemeError
@@ -123,6 +124,7 @@ class TwsApp(App[None]):
         self.keyboard = Keyboard(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.frames = Frames(self)
+        self.ready = ReadyDialogs(self)
         #: Set once the desk has been painted for the first time: what is slow begins after it.
         self.first_frame = asyncio.Event()
         self.ink: Ink = INKS[DARK]
@@ -167,6 +169,7 @@ class TwsApp(App[None]):
 
     def on_ready(self) -> None:
         self.call_after_refresh(self.first_frame.set)
+        self.set_timer(READY_SECONDS, lambda: self.run_apart(self.ready.prepare()), name="dialogs")
 
     def on_mount(self) -> None:
         self.frames.start()
@@ -215,8 +218,11 @@ class TwsApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded:
             taken = self.keyboard.take(event)
-            if isinstance(self.screen, PromptScreen):
-                self.screen.prompt()
+            top = self.screen
+            if isinstance(top, PromptScreen):
+                top.prompt()
+                if taken:
+                    top.paint_now()
             if taken:
                 return
         if isinstance(event, (events.MouseDown, events.MouseUp)) and self.keyboard.take_mouse(event):
@@ -230,10 +236,10 @@ class TwsApp(App[None]):
             self.toast(f"There is no action {name!r}.", error=True)
         elif action.context in (DESK, EVERYWHERE):
             self.commands.run(action)
-            self.refresh_bars()
+            self.desk_screen.bars_due()
         elif action.context == LAYOUT:
             self.layout_commands.run(action)
-            self.refresh_bars()
+            self.desk_screen.bars_due()
         else:
             slot = self.workspace.current
             if slot is None or pane_of(slot) != action.context:
@@ -269,7 +275,7 @@ class TwsApp(App[None]):
                 self.desk.spawn(pane, result)
         if self.workspace.panes.get(pane.slot) is pane:
             self.workspace.guard(pane, pane.repaint)
-        self.refresh_bars()
+        self.desk_screen.bars_due()
 
     def mode_word(self) -> str:
         """What the footer says of the mode in which keys are taken."""
@@ -285,8 +291,6 @@ class TwsApp(App[None]):
 
     def find(self, title: str, placeholder: str, entries: Sequence[Entry], empty: str) -> None:
         """Open a list to choose from by typing; what was chosen lately comes first."""
-        from screens.finder import Finder
-
         found = self.state.values.get("recent")
         recent = [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
@@ -298,7 +302,7 @@ class TwsApp(App[None]):
                 self.state.dirty = True
             entry.run()
 
-        self.push_screen(Finder(title, placeholder, entries, empty, recent), run)
+        self.ready.find(title, placeholder, entries, empty, recent, run)
 
     def replay_keys(self) -> None:
         """The keys of a replay are there where time can be moved: on a recording, and in a what-if."""
@@ -325,7 +329,9 @@ class TwsApp(App[None]):
         self.give_focus_back()
 
     def give_focus_back(self) -> None:
-        """The focus goes back to the pane that had it."""
+        """The focus goes back to the pane that had it, unless the next line is being typed already."""
+        if self.desk_screen.command_line.is_open:
+            return
         slot = self.workspace.current
         if slot in self.workspace.panes:
             self.workspace.focus_slot(slot)

@@ -161,5 +161,5 @@ class CommandLine(Vertical):
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         """A click elsewhere leaves the line."""
-        if self.is_open and self.app.screen is self.screen and not self.query_one(Input).has_focus:
+        if self.is_open and self.app.screen is self.screen and self.screen.focused is not self.query_one(Input):
             self.close()

@@ -227,7 +227,7 @@ class DeskCommands:
             f"‡ trades: acts only in the focused pane and while the desk is ARMED ({arm}). In a text field letters "
             f"are letters. The kill switch ({display(self._keys('kill')[0])}) works everywhere, always."
         )
-        app.push_screen(Help(title, own, desk, note))
+        app.ready.help(title, own, desk, note)
 
     def do_help_here(self) -> None:
         self.do_help()

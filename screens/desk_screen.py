@@ -16,7 +16,6 @@ from screens.bars import Footer, StatusBar
 from screens.command_line import CommandLine
 from screens.layout import Page
 from screens.notices import Notices
-from screens.overlay import OverlayCompositor
 from screens.painted import Painted
 from screens.pane import Pane
 from screens.prompt import PromptScreen
@@ -71,7 +70,6 @@ class DeskScreen(PromptScreen[None]):
 
     def __init__(self, app: TwsApp, pages: list[Page], classes: dict[str, type[Pane]]) -> None:
         super().__init__()
-        self._compositor = OverlayCompositor()
         self._bars_due = False
         self.shell = app
         self.workspace = Workspace(app.desk, pages, classes)
@@ -107,13 +105,27 @@ class DeskScreen(PromptScreen[None]):
         self.workspace.focus_moved()
         self.shell.layouts.page_shown(self.workspace.page)
         for slot in {before, self.workspace.current}:
-            if (pane := self.workspace.panes.get(slot or "")) is not None:
+            if (pane := self.workspace.panes.get(slot or "")) is not None and pane.display:
                 self.workspace.guard(pane, pane.repaint)
-        if not self._bars_due:  # once, after all that one key does to the focus
-            self._bars_due = True
-            self.call_next(self._repaint_due_bars)
+        self.bars_due()
 
-    def _repaint_due_bars(self) -> None:
+    def at_hand(self) -> list[Widget]:
+        if self.command_line.is_open:
+            return [self.command_line]
+        pane = self.workspace.focused_pane
+        return [] if pane is None else [pane]
+
+    def lay_out(self) -> None:
+        super().lay_out()
+        self.bars_due()
+
+    def bars_due(self) -> None:
+        """Status bar, footer and title bars are to be painted: once, after all that one key does."""
+        if not self._bars_due:
+            self._bars_due = True
+            self.call_next(self._before_painting)
+
+    def _before_painting(self) -> None:
         if self._bars_due:
             self.repaint_bars()
 

@@ -25,6 +25,9 @@ from screens.prompt import PromptScreen
 
 type Part = tuple[str, Style]
 
+#: The desk around a dialog is dimmed so long after its box was painted.
+DIM_SECONDS = 0.03
+
 
 class Dialog[Result](PromptScreen[Result], ModalScreen[Result]):
     """A box over the desk; Esc closes it. The kill key and its like work in it: the shell sees keys first."""
@@ -40,8 +43,11 @@ class Dialog[Result](PromptScreen[Result], ModalScreen[Result]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._compositor = OverlayCompositor()
         self._dimmed = Dimmed()
+        #: Until the desk around the box is dimmed, only the box is painted.
+        self._opens = False
+        self._paints_box = False
+        self._was_covered = False
 
     @property
     def _beneath(self) -> OverlayCompositor | None:
@@ -61,8 +67,76 @@ class Dialog[Result](PromptScreen[Result], ModalScreen[Result]):
                     screen._dimmed.forget()
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
+    # -- opening: the box is painted first, over the desk as it stands, and then the desk is dimmed around it
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        """As Textual's, which would paint the whole screen here, and again when the desk says that it is beneath."""
+        event.prevent_default()
+        self.stack_updates += 1
+        self._update_auto_focus()
+        if not self.is_attached:
+            return
+        if self._was_covered:  # by another dialog, which must vanish
+            self._was_covered = False
+            self._opens = True
+            self.dim_beneath()
+        else:
+            self.open()
+
+    def _on_screen_suspend(self) -> None:
+        self._opens = False
+        self._was_covered = self in self.app.screen_stack
+
+    def open(self) -> None:
+        """Paint the box at once, and dim the desk around it a moment later."""
+        if self._opens or self.app.screen is not self:
+            return
+        self._opens = True
+        self._dimmed.forget()
+        if self._size != self.app.size:
+            self._refresh_layout(self.app.size)
+        else:
+            self._compositor._dirty_regions.add(self.app.size.region)
+            self._before_painting()
+            self._compositor_refresh()
+        self.set_timer(DIM_SECONDS, self.dim_beneath)
+
+    def lay_out_unseen(self) -> None:
+        """Be laid out before being opened."""
+        if self.app.screen is not self:
+            self._refresh_layout(self.app.size)
+
+    def dim_beneath(self) -> None:
+        """The whole screen is painted, if it was not yet since the dialog opened."""
+        if self._opens:
+            self._opens = False
+            if self._size != self.app.size:
+                self._refresh_layout(self.app.size)
+            self._compositor._dirty_regions.add(self.app.size.region)
+            self.refresh()
+
+    def _compositor_refresh(self) -> None:
+        if not self._opens or self.app.screen is not self:
+            super()._compositor_refresh()
+            return
+        if self._lays_out:
+            self._settle()
+        compositor, screen = self._compositor, self.app.size.region
+        boxes = [
+            place[0].intersection(screen) for one in self.children if (place := compositor.visible_widgets.get(one))
+        ]
+        parts = {part.intersection(box) for part in compositor._dirty_regions for box in boxes}
+        compositor._dirty_regions = {part for part in parts if part}
+        self._paints_box = True
+        try:
+            super()._compositor_refresh()
+        finally:
+            self._paints_box = False
+
     def render_lines(self, crop: Region) -> list[Strip]:
         """What stands beneath, dimmed."""
+        if self._paints_box:
+            return [Strip.blank(crop.width)] * crop.height  # of which nothing is seen
         colour, beneath = self.styles.background, self._beneath
         if beneath is None or colour.a == 1:
             return super().render_lines(crop)

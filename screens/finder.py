@@ -58,12 +58,23 @@ class Finder(Dialog[Entry]):
     ) -> None:
         """`recent`: ids of the entries that were run last, the newest first; they stand before the others."""
         super().__init__()
+        self.found: list[Entry] = []
+        self._offer(title, placeholder, entries, empty, recent)
+
+    def _offer(self, title: str, placeholder: str, entries: Sequence[Entry], empty: str, recent: Sequence[str]) -> None:
         self.recent = {id_: place for place, id_ in enumerate(recent)}
         self.heading = title
         self.placeholder = placeholder
         self.entries = entries
-        self.found: list[Entry] = []
         self.empty = empty
+
+    def offer(self, title: str, placeholder: str, entries: Sequence[Entry], empty: str, recent: Sequence[str]) -> None:
+        """Show another list than before, as if newly made."""
+        self._offer(title, placeholder, entries, empty, recent)
+        self.query_one(Vertical).border_title = title
+        self.query_one(Lines).empty = empty
+        _empty(self.query_one(Input), placeholder)
+        self.narrow("")
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -137,14 +148,29 @@ class Help(Dialog[None]):
 
     def __init__(self, pane_title: str | None, pane: Sequence[Action], desk: Sequence[Action], note: str) -> None:
         super().__init__()
+        self._explain(pane_title, pane, desk, note)
+        self._filled: tuple[str, int] | None = None  # for what was searched, and to which width
+
+    def _explain(self, pane_title: str | None, pane: Sequence[Action], desk: Sequence[Action], note: str) -> None:
         self.pane_title = pane_title
         self.pane_actions = pane
         self.desk_actions = desk
         self.note = note
 
+    def explain(self, pane_title: str | None, pane: Sequence[Action], desk: Sequence[Action], note: str) -> None:
+        """Show other keys than before, as if newly made."""
+        self._explain(pane_title, pane, desk, note)
+        self.query_one(Vertical).border_title = self._heading
+        _empty(self.query_one(Input))
+        self.fill("")
+
+    @property
+    def _heading(self) -> str:
+        return f"Help: {self.pane_title}" if self.pane_title else "Help"
+
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = f"Help: {self.pane_title}" if self.pane_title else "Help"
+            box.border_title = self._heading
             box.border_subtitle = "type to search · ↑↓ scroll · Esc close"
             yield Field(placeholder="Search: a key, a word …")
             yield Lines(cursor=False, empty=" Nothing of that name.")
@@ -153,7 +179,17 @@ class Help(Dialog[None]):
         self.fill("")
 
     def on_resize(self) -> None:
-        self.call_after_refresh(lambda: self.fill(self.query_one(Input).value))
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        query = self.query_one(Input).value
+        if self._filled != (query, self._text_width):
+            self.fill(query)
+
+    @property
+    def _text_width(self) -> int:
+        shown = self.query_one(Lines)
+        return max(20, (shown.width or min(96, self.app.size.width - 4)) - 2)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -161,7 +197,8 @@ class Help(Dialog[None]):
 
     def fill(self, query: str) -> None:
         shown = self.query_one(Lines)
-        ink, width = shown.ink, max(20, (shown.width or min(96, self.app.size.width - 4)) - 2)
+        ink, width = shown.ink, self._text_width
+        self._filled = (query, width)
         lines: list[Line] = []
         for heading, actions in self._sections():
             fitting = [
@@ -195,6 +232,15 @@ class Help(Dialog[None]):
     @on(Input.Submitted)
     def _entered(self) -> None:
         self.dismiss(None)
+
+
+def _empty(field: Input, placeholder: str | None = None) -> None:
+    """Take out what was typed without a message of it."""
+    with field.prevent(Input.Changed):
+        field.value = ""
+    field.screen.set_focus(field)
+    if placeholder is not None:
+        field.placeholder = placeholder
 
 
 #: Columns for the titles of actions in the help: the longest has 30 characters with its mark.

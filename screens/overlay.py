@@ -3,10 +3,12 @@ only the lines are rendered in which something has changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
-from textual._compositor import ChopsUpdate, Compositor
-from textual.geometry import Region
+from textual._compositor import ChopsUpdate, Compositor, ReflowResult
+from textual.geometry import Region, Size
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
@@ -26,8 +28,15 @@ class OverlayCompositor(Compositor):
     def __init__(self) -> None:
         super().__init__()
         self.absent: set[Widget] = set()
+        #: What the last layout has shown, or has given another size.
+        self.moved: set[Widget] = set()
         #: While a part of the screen is painted: for each row the first and the last changed cell of it (+1).
         self._changed: list[tuple[int, int]] | None = None
+
+    def reflow(self, parent: Widget, size: Size) -> ReflowResult:
+        result = super().reflow(parent, size)
+        self.moved = result.shown | result.resized
+        return result
 
     def render_partial_update(self) -> ChopsUpdate | None:
         width, height = self.size
@@ -66,6 +75,31 @@ class OverlayCompositor(Compositor):
             if rows and width:
                 part = Region(left, rows[0], width, rows[-1] - rows[0] + 1)
                 yield part, part, widget.render_lines(part.translate(-region.offset))
+
+    def _render_chops(self, crop: Region, is_rendered_line: Callable[[int], bool]) -> Sequence[Mapping[int, Strip]]:
+        """As Textual's, but of a line only the parts are cut out that nothing in front covers: it cuts every line of
+        every widget at the edges of all the others."""
+        cuts = self.cuts
+        chops: list[dict[int, Strip | None]] = [dict.fromkeys(line[:-1]) for line in cuts]
+        for region, clip, strips in self._get_renders(crop):
+            place = region.intersection(clip)
+            left, right = place.column_span
+            for y, strip in zip(place.line_range, strips, strict=False):
+                if not is_rendered_line(y):
+                    continue
+                line, edges = chops[y], cuts[y]
+                first, last = bisect_left(edges, left), bisect_left(edges, right)
+                if last == first + 1:
+                    if line[left] is None:
+                        line[left] = strip
+                    continue
+                starts = edges[first:last]
+                if any(line[start] is None for start in starts):
+                    parts = strip.divide([end - left for end in edges[first + 1 : last + 1]])
+                    for start, part in zip(starts, parts, strict=False):
+                        if line[start] is None:
+                            line[start] = part
+        return cast("Sequence[Mapping[int, Strip]]", chops)
 
     @property
     def visible_widgets(self) -> dict[Widget, tuple[Region, Region]]:

@@ -40,6 +40,8 @@ class Painted(Widget):
         self._row_keys: list[Hashable] = []
         self._strips: list[Strip] = []
         self._dirty: set[int] = set()
+        self._made_for = (0, 0)  # width and height of the rows
+        self._settled = 0  # messages on their way of a new size, or of being seen again, that has been acted on
 
     @property
     def ink(self) -> Ink:
@@ -49,11 +51,12 @@ class Painted(Widget):
 
     @property
     def width(self) -> int:
-        return self.content_size.width
+        """Cells of each row. A widget that is hidden keeps the size that it had."""
+        return self._made_for[0]
 
     @property
     def height(self) -> int:
-        return self.content_size.height
+        return self._made_for[1]
 
     @property
     def painted(self) -> bool:
@@ -147,11 +150,25 @@ class Painted(Widget):
         return Strip.blank(self.width, self.ink.base)
 
     def _on_resize(self, event: events.Resize) -> None:
-        blank = Strip.blank(self.width, self.ink.base)
-        self._strips = [blank] * self.height
-        self._row_keys = [_NOTHING] * self.height
-        self._dirty = set(range(self.height))
-        self.resized()
+        if self._settled:
+            self._settled -= 1
+        else:
+            self._take_size()
+
+    def settle(self) -> None:
+        """Textual has laid us out and its message is on its way: be painted at the new size, and as things are now, in
+        the very picture that follows."""
+        self._settled += 1
+        self._take_size()
+
+    def _take_size(self) -> None:
+        size = self.content_size.width, self.content_size.height
+        if size != self._made_for:  # else we were hidden, and what a row shows still depends on its key alone
+            self._made_for = size
+            self._strips = [Strip.blank(self.width, self.ink.base)] * self.height
+            self._row_keys = [_NOTHING] * self.height
+            self._dirty = set(range(self.height))
+            self.resized()
         self.repaint()
 
     def repaint(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from screens.app import TwsApp
+from screens.dialog import Dialog
 from screens.pane import Pane
 from screens.plugins import PaneInfo
 from workstation.clock import SECOND, SimClock
@@ -214,6 +215,8 @@ class FrozenDesk:
     async def painted(self, pilot: Any) -> None:
         """Let everything that waits be done, and paint once more."""
         await pilot.pause()
+        if isinstance(self.app.screen, Dialog):
+            self.app.screen.dim_beneath()
         self.app.frames.wake()
         self.app.frame()
         self.app.refresh_bars()

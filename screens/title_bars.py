@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
+from textual.strip import Strip
 
 from screens.layout import Place
 from screens.links import link_of, link_style
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from screens.workspace import Workspace
 
 
+#: So many rows are kept: those of some pages, whose titles change now and then.
+_DRAWN = 500
 #: Cells of an age (12s); what is longer is a sentence, which the pane itself shows.
 _AGE = 4
 
@@ -33,6 +37,7 @@ class TitleBars:
         self._rules: list[list[tuple[int, bool]]] = []
         self._titled: dict[int, list[tuple[int, list[tuple[str, Style]]]]] = {}  # what was painted last, and its inks
         self._ink: Ink | None = None
+        self._drawn: dict[Hashable, Strip] = {}  # rows of this width and these inks
 
     def tab_at(self, x: int, y: int) -> str | None:
         """The slot whose tab stands there."""
@@ -42,10 +47,12 @@ class TitleBars:
         workspace = self._workspace
         ink = workspace.ink
         spots = workspace.places_in(workspace.size)
+        if ink is not self._ink or workspace.width != self._ruled[1] or len(self._drawn) > _DRAWN:
+            self._drawn.clear()
         if (spots, workspace.width, workspace.height) != self._ruled:
             self._ruled = (spots, workspace.width, workspace.height)
             self._rules = _rules(*self._ruled)
-            self._ink = None
+            self._titled = {}
         titles: dict[int, list[tuple[int, list[tuple[str, Style]]]]] = {}
         self.hits = []
         for spot in spots:
@@ -59,10 +66,18 @@ class TitleBars:
             if y in titles:
                 parts = sorted([*titles[y], *parts], key=lambda part: part[0])
             key = tuple((x, tuple(texts)) for x, texts in parts)
-            workspace.put(y, key, lambda parts=parts: self._strip(parts))  # type: ignore[misc]
+            workspace.put_strip(y, key, lambda key=key, parts=parts: self._strip(key, parts))  # type: ignore[misc]
         workspace.flush()
 
-    def _strip(self, parts: list[tuple[int, list[tuple[str, Style]]]]) -> list[Segment]:
+    def _strip(self, key: Hashable, parts: list[tuple[int, list[tuple[str, Style]]]]) -> Strip:
+        """A row; those of other pages are kept, for most of them come again."""
+        if (known := self._drawn.get(key)) is None:
+            base = self._workspace.ink.base
+            strip = Strip(Segment.apply_style(self._segments(parts), base))
+            known = self._drawn[key] = strip.adjust_cell_length(self._workspace.width, base)
+        return known
+
+    def _segments(self, parts: list[tuple[int, list[tuple[str, Style]]]]) -> list[Segment]:
         segments: list[Segment] = []
         at = 0
         for x, texts in parts:

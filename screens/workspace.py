@@ -16,6 +16,7 @@ from screens.layout import PINNED, Node, Page, Place, Tabs, pane_of, place, slot
 from screens.layout_mouse import LayoutMouse
 from screens.painted import Painted
 from screens.pane import Desk, Pane
+from screens.prompt import PromptScreen
 from screens.title_bars import TitleBars
 
 
@@ -164,10 +165,10 @@ class Workspace(Painted):
             pane.display = slot in fronts
         if missing:
             self.mount(*[pane for pane in missing if pane.parent is None])
-        self.invalidate()
         self._clear_arrangement_cache()  # Textual keeps an arrangement as long as the same children show
         self.refresh(layout=True)
-        self.repaint()
+        if isinstance(self.screen, PromptScreen):
+            self.screen.lay_out()
 
     def _wanted_shape(self) -> list[tuple[Place, str]]:
         """What stands where, and which of its tabs shows."""

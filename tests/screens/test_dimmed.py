@@ -24,6 +24,14 @@ def rendered(monkeypatch):
     return asked
 
 
+async def calm(pilot, rendered):
+    """Wait until something was rendered and nothing more is."""
+    seen = -1
+    while not rendered or len(rendered) != seen:
+        seen = len(rendered)
+        await pilot.pause(0.1)
+
+
 def put(pane, y, text):
     pane.put(y, text, lambda: [Segment(text)])
     pane.flush()
@@ -35,8 +43,7 @@ async def test_typing_in_a_dialog_renders_nothing_of_the_desk(open_desk, rendere
         monkeypatch.setattr(desk.app, "frame", lambda: None)
         monkeypatch.setattr(desk.app.frames, "steps", lambda: iter(()))
         await pilot.press(key)
-        await pilot.pause(0.1)
-        assert rendered, "the desk is seen behind it"
+        await calm(pilot, rendered)  # the desk is seen behind it
         rendered.clear()
         await pilot.press("a", "down")
         await pilot.pause(0.1)
@@ -49,13 +56,14 @@ async def test_what_changes_behind_two_dialogs_is_seen_and_the_rest_is_not_rende
     async with open_desk() as (desk, pilot):
         monkeypatch.setattr(desk.app.frames, "steps", lambda: iter(()))
         for question in ("one", "two"):
+            rendered.clear()
             desk.app.push_screen(Question(question, "yes", "no"))
-            await pilot.pause(0.4)
+            await calm(pilot, rendered)
         before = desk.screen_text().splitlines()
         rendered.clear()
         pane = desk.app.workspace.shown()[0]
         put(pane, 0, "NEW PRICE")
-        await pilot.pause(0.2)
+        await calm(pilot, rendered)
         row = pane.content_region.y
         after = desk.screen_text().splitlines()
         assert "NEW PRICE" in after[row]

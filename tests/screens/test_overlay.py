@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
+from terminal import connect
 from textual._compositor import ChopsUpdate, Compositor
 from textual.widgets import Input
 
@@ -60,38 +59,12 @@ async def test_a_key_that_moves_the_focus_paints_a_part_of_the_screen_only(open_
         assert not whole
 
 
-class _Terminal:
-    """Shows the text of what it is sent."""
-
-    def __init__(self, width, height):
-        self.rows = [[" "] * width for _ in range(height)]
-
-    def write(self, output):
-        x = y = 0
-        for row, column, text in re.findall(r"\x1b\[(\d+);(\d+)H|\x1b\[[\d;]*m|([^\x1b])", output):
-            if row:
-                y, x = int(row) - 1, int(column) - 1
-            elif text == "\n":
-                y, x = y + 1, 0
-            elif text:
-                self.rows[y][x] = text
-                x += 1
-
-
 async def test_a_terminal_that_is_sent_the_changed_parts_shows_the_whole_screen(open_desk, monkeypatch):
     async with open_desk() as (desk, pilot):
-        terminal = _Terminal(*desk.app.size)
-        terminal.write(desk.app.desk_screen._compositor.render_full_update().render_segments(desk.app.console))
         sent = []
-
-        def display(_app, _screen, update):
-            if update is not None:
-                sent.append(type(update))
-                terminal.write(update.render_segments(desk.app.console))
-
-        monkeypatch.setattr(type(desk.app), "_display", display)
-        for key in (":", *"buy", "escape", "tab", "tab", "down", "z", "z", ":", "escape", "?", "escape", "]"):
+        terminal = connect(desk, monkeypatch, lambda update: sent.append(type(update)))
+        for key in (":", *"buy", "escape", "tab", "tab", "down", "z", "z", ":", "escape", "?", "escape", "]", "2", "1"):
             await pilot.press(key)
             await desk.painted(pilot)
-            assert ["".join(row) for row in terminal.rows] == desk.screen_text().splitlines(), f"after {key}"
+            assert terminal.lines == desk.screen_text().splitlines(), f"after {key}"
         assert sent.count(ChopsUpdate) > 10

@@ -1,0 +1,92 @@
+"""Dialogs that stand ready: the palette and the help are made before they are asked for, and used again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from screens.theme import Ink
+
+if TYPE_CHECKING:
+    from screens.actions import Action
+    from screens.app import TwsApp
+    from screens.dialog import Dialog
+    from screens.finder import Entry
+
+#: So long after the first frame the dialogs are made: what the desk does when it opens comes before.
+READY_SECONDS = 2.0
+
+
+class ReadyDialogs:
+    """To make a dialog, to style its widgets and to lay it out takes longer than all else that its key does."""
+
+    def __init__(self, app: TwsApp) -> None:
+        self._app = app
+        self._kept: dict[str, tuple[Dialog[Any], Ink]] = {}
+
+    async def prepare(self) -> None:
+        """Make the dialogs, one after the other, and what the palette lists."""
+        from screens.finder import Finder, Help
+
+        self._app.live.book.defaults  # noqa: B018  # what the palette lists is read from the comments of its source
+        for name, make in (("finder", lambda: Finder("", "", [], "")), ("help", lambda: Help(None, [], [], ""))):
+            await asyncio.sleep(0)
+            if name not in self._kept and self._app.is_running:
+                dialog: Dialog[Any] = make()
+                self._keep(name, dialog)
+                await self._app._get_screen(dialog)[1]
+                if dialog.is_running:
+                    dialog.lay_out_unseen()
+
+    def find(
+        self,
+        title: str,
+        placeholder: str,
+        entries: Sequence[Entry],
+        empty: str,
+        recent: Sequence[str],
+        run: Callable[[Entry | None], None],
+    ) -> None:
+        """Open a list to choose from."""
+        from screens.finder import Finder
+
+        kept = self._free("finder")
+        if isinstance(kept, Finder):
+            kept.offer(title, placeholder, entries, empty, recent)
+        self._open("finder", kept or Finder(title, placeholder, entries, empty, recent), run)
+
+    def help(self, pane_title: str | None, pane: Sequence[Action], desk: Sequence[Action], note: str) -> None:
+        """Open the help."""
+        from screens.finder import Help
+
+        kept = self._free("help")
+        if isinstance(kept, Help):
+            kept.explain(pane_title, pane, desk, note)
+        self._open("help", kept or Help(pane_title, pane, desk, note), None)
+
+    def _open(self, name: str, dialog: Dialog[Any], then: Callable[[Any], None] | None) -> None:
+        ready = dialog.is_running
+        if not ready and name not in self._kept:
+            self._keep(name, dialog)
+        self._app.push_screen(dialog, then)
+        if ready:
+            dialog.open()
+
+    def _keep(self, name: str, dialog: Dialog[Any]) -> None:
+        self._app.install_screen(dialog, name)  # it is not removed when it is closed
+        self._kept[name] = dialog, self._app.ink
+
+    def _free(self, name: str) -> Dialog[Any] | None:
+        """The kept dialog, if it can be opened now: mounted, on no screen, and of the theme in force."""
+        if name not in self._kept:
+            return None
+        dialog, ink = self._kept[name]
+        if dialog in self._app.screen_stack or not dialog.is_mounted:
+            return None
+        if ink is not self._app.ink:
+            del self._kept[name]
+            self._app.uninstall_screen(dialog)
+            dialog.remove()
+            return None
+        return dialog
