@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +22,13 @@ from workstation.research.monte_carlo import (
 )
 from workstation.research.overfitting import probabilistic_sharpe
 from workstation.research.recipe import Maker
+from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.parameters import parameters_of
 
 #: The detectors compute signals some sixty times: on so many of the last bars at most.
 _DETECTED_BARS = 20_000
-_FEW_TRADES = 30
+#: Fewer bars tell nothing of looking ahead, fewer trades nothing of skill.
+LEAST_BARS, FEW_TRADES = 50, 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,7 @@ class Luck:
         caught = [found.sentence for found in self.findings.values() if found.caught]
         if caught:
             return " ".join(caught)
-        if self.trades < _FEW_TRADES:
+        if self.trades < FEW_TRADES:
             return f"{self.trades} trades are too few to tell skill from luck."
         if not math.isfinite(self.skill):
             return "The account never moved: there is nothing to judge."
@@ -73,18 +75,21 @@ class Luck:
         return {"verdict": self.verdict, "skill_probability": self.skill, "detectors": found, "fans": fans}
 
 
-def luck_of(make: Maker, candles: Candles, costs: Costs, *, runs: int = 200, seed: int = 0) -> Luck:
-    """Everything about one set of parameters. Raises `BacktestError`, and what the strategy raises."""
-    if len(candles) < 50:
-        raise BacktestError("Fewer than 50 bars tell nothing of luck.")
-    strategy = make()
+def detect(make: Callable[[], SignalStrategy], candles: Candles) -> dict[str, Finding]:
+    """Whether it looks ahead ("look-ahead") or depends on where the data begin ("warm-up"), on the last bars."""
     part = candles if len(candles) <= _DETECTED_BARS else candles.slice(len(candles) - _DETECTED_BARS, len(candles))
-    if candles.peer is not None and len(part) < len(candles):
-        part = part.with_peer(candles.peer)
-    findings = {
+    return {
         "look-ahead": looks_ahead(make, part),
         "warm-up": unstable_warm_up(make, part, allowed=min(500, len(part) // 4)),
     }
+
+
+def luck_of(make: Maker, candles: Candles, costs: Costs, *, runs: int = 200, seed: int = 0) -> Luck:
+    """Everything about one set of parameters. Raises `BacktestError`, and what the strategy raises."""
+    if len(candles) < LEAST_BARS:
+        raise BacktestError("Fewer than 50 bars tell nothing of luck.")
+    strategy = make()
+    findings = detect(make, candles)
     result = FastEngine().run(strategy, candles, costs)
     returns = level_returns(result.equity[period_ends(candles)])
     fans: dict[str, Fan] = {}

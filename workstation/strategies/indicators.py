@@ -1,7 +1,8 @@
 """Indicators on candles, each worked out once a parameter set. Arrays as long as the candles, NaN in the warm-up.
 
 Those that the shipped strategies use are our own compiled loops, checked against pandas-ta; `ta` reaches the rest of
-pandas-ta in its function form, with TA-Lib switched off so that a result does not depend on what else is installed.
+pandas-ta in its function form, with TA-Lib switched off so that a result does not depend on what else is installed;
+`talib` reaches TA-Lib itself, where it is installed.
 """
 
 from __future__ import annotations
@@ -280,6 +281,31 @@ def _pandas_ta(candles: Candles, name: str, arguments: dict[str, Any]) -> tuple[
     parts = result if isinstance(result, tuple) else (result,)
     frames = [part.to_frame() if isinstance(part, pd.Series) else part for part in parts if part is not None]
     return tuple(frame[column].to_numpy(dtype=np.float64) for frame in frames for column in frame.columns)
+
+
+def talib(candles: Candles, name: str, **arguments: Any) -> tuple[Floats, ...]:
+    """An indicator of TA-Lib by its function's name ("RSI", timeperiod=14), its outputs as arrays. Raises
+    `IndicatorError` where TA-Lib is not installed or does not have it."""
+    key = ("talib", name.upper(), *sorted(arguments.items()))
+    return candles.memo.get(key, lambda: _talib(candles, name.upper(), arguments))
+
+
+def _talib(candles: Candles, name: str, arguments: dict[str, Any]) -> tuple[Floats, ...]:
+    import importlib
+
+    try:
+        abstract: Any = importlib.import_module("talib.abstract")
+    except ImportError:
+        raise IndicatorError(
+            f"{name} is an indicator of TA-Lib, which is not installed (pip install TA-Lib)."
+        ) from None
+    inputs = {column: getattr(candles, column) for column in ("open", "high", "low", "close", "volume")}
+    try:
+        found = abstract.Function(name)(inputs, **arguments)
+    except Exception as error:  # its errors are plain ones of many kinds
+        raise IndicatorError(f"TA-Lib cannot work out {name}: {error}") from error
+    parts = found if isinstance(found, list | tuple) else [found]
+    return tuple(np.asarray(part, dtype=np.float64) for part in parts)
 
 
 def _cci(candles: Candles, length: int = 14, c: float = 0.015) -> tuple[Floats, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 
 import numpy as np
@@ -137,3 +138,20 @@ def test_the_rest_of_pandas_ta_without_its_traps() -> None:
 def test_an_indicator_is_worked_out_once() -> None:
     assert indicators.sma(WALK, 12) is indicators.sma(WALK, 12)
     assert indicators.ta(WALK, "hma", length=9) is indicators.ta(WALK, "hma", length=9)
+
+
+def test_without_ta_lib_its_indicators_are_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "talib.abstract", None)
+    with pytest.raises(indicators.IndicatorError, match="RSI is an indicator of TA-Lib, which is not installed"):
+        indicators.talib(random_walk(50), "rsi", timeperiod=14)
+
+
+def test_indicators_of_ta_lib_where_it_is_installed() -> None:
+    pytest.importorskip("talib", reason="TA-Lib is optional, and not installed here")
+    [strength] = indicators.talib(WALK, "rsi", timeperiod=14)
+    np.testing.assert_allclose(strength[14:], indicators.rsi(WALK, 14)[14:], rtol=1e-9)
+    upper, middle, lower = indicators.talib(WALK, "BBANDS", timeperiod=20, nbdevup=2.0, nbdevdn=2.0)
+    for found, own in zip((lower, middle, upper), indicators.bollinger(WALK, 20, 2.0), strict=True):
+        np.testing.assert_allclose(found[19:], own[19:], rtol=1e-6)
+    with pytest.raises(indicators.IndicatorError, match="TA-Lib cannot work out NOSUCH"):
+        indicators.talib(WALK, "nosuch")

@@ -21,6 +21,8 @@ from workstation.research.bench.messages import (
 )
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
+from workstation.research.luck import FEW_TRADES, LEAST_BARS
+from workstation.research.luck import detect as find
 from workstation.research.metrics import period_ends
 from workstation.research.monte_carlo import (
     BANDS,
@@ -38,9 +40,6 @@ from workstation.research.walk_forward import HoldOut
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
 
-#: The detectors compute signals some sixty times: on so many of the last bars at most.
-_DETECTED_BARS = 20_000
-_FEW_TRADES = 30
 _POINTS = 240
 #: Trials that the cross-validation looks at, and steps that a fan is made of, at most.
 _MOST_TRIALS = 600
@@ -99,13 +98,10 @@ def jitter(losing: float, gained: float) -> Verdict:
 
 def detect(make: Callable[[], SignalStrategy], candles: Candles) -> list[Verdict]:
     """Whether it looks ahead or depends on where the data begin."""
-    from workstation.research.detectors import looks_ahead, unstable_warm_up
-
-    part = candles if len(candles) <= _DETECTED_BARS else candles.slice(len(candles) - _DETECTED_BARS, len(candles))
-    if len(part) < 50:
+    if len(candles) < LEAST_BARS:
         return [Verdict("unknown", "Not tested", "Fewer than 50 bars tell nothing of looking ahead.")]
-    ahead = looks_ahead(make, part)
-    warm = unstable_warm_up(make, part, allowed=min(500, len(part) // 4))
+    findings = find(make, candles)
+    ahead, warm = findings["look-ahead"], findings["warm-up"]
     return [
         Verdict("bad" if ahead.caught else "good", "Looks ahead" if ahead.caught else "No look-ahead", ahead.sentence),
         Verdict(
@@ -123,7 +119,7 @@ def luck(returns: Floats, trials: Sequence[float], trades: int) -> Verdict:
     text = (
         f"With {tried} tried, the chance that this beats luck is {math.floor(100 * chance)} % (deflated Sharpe ratio)."
     )
-    if trades < _FEW_TRADES:
+    if trades < FEW_TRADES:
         return Verdict("warning", "Too few trades", f"{trades} trades are too few to tell skill from luck. {text}")
     if chance >= 0.95:
         return Verdict("good", "Beats luck", text)
