@@ -176,6 +176,17 @@ async def test_files_that_are_dropped_in_run_and_a_syntax_error_is_shown_with_fi
         await until(desk, pilot, lambda: pane.session.answer.setup.strategy == "first_bar")
         assert pane.session.answer.trades.count == 1
         assert pane.session.answer.setup.params == {"patience": 3}
+        # Candles that cannot be used are refused on the page, in a sentence; the run before stays.
+        file, day, before = tmp_path / "bad.csv", 86_400_000, pane.session.answer
+        file.write_text(
+            "timestamp,open,high,low,close,volume\n"
+            + "\n".join(f"{i * day},100,101,{-99 if i == 7 else 99},100,5" for i in range(20))
+        )
+        pane.form.pick("candles", str(file))
+        pane._run()
+        await until(desk, pilot, lambda: pane.session.problem is not None and not pane.session.running)
+        assert "low is zero or negative in row 8" in desk.screen_text()
+        assert pane.session.answer is before
 
 
 async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp_path, home, monkeypatch):
@@ -281,6 +292,21 @@ def test_bad_candles_are_refused_in_a_sentence_that_says_where(tmp_path, home, n
     sentence = jobs.sentence(refused.value, "")
     assert any(word in sentence.lower() for word in words), sentence
     assert "Traceback" not in sentence
+
+
+def test_a_large_file_is_said_to_be_read_once(tmp_path, home, monkeypatch):
+    from workstation.research.bench.jobs import Jobs
+    from workstation.research.bench.messages import RunRequest, Setup
+
+    monkeypatch.setattr("workstation.research.bench.offers._LARGE", 100)
+    file = tmp_path / "large.csv"
+    rows = [f"{1_600_000_000_000 + i * 60_000},100,101,99,100.5,5" for i in range(90)]
+    file.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n")
+    said: list[str] = []
+    jobs, request = Jobs(), RunRequest(Setup("buy_and_hold", str(file), {"direction": "long"}), 80)
+    for _ in range(2):
+        jobs.do(request, said.append, lambda: False)
+    assert [one for one in said if "large.csv" in one] == ["Reading large.csv: so large a file takes some seconds."]
 
 
 def test_gaps_and_jumps_in_usable_candles_are_told_beside_the_result(tmp_path, home):

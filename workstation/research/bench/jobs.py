@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from workstation.history.names import HistoryError
@@ -125,6 +126,8 @@ class Jobs:
         from workstation.research.splits import monthly_returns
 
         setup = request.setup
+        if self.shelf.reads_long(setup.candles):
+            tell(f"Reading {Path(setup.candles).name}: so large a file takes some seconds.")
         info, candles, costs = self.parts(setup)
         begun = time.perf_counter()
         result = _one(info, candles, setup, costs, tell)

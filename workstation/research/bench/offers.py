@@ -18,6 +18,8 @@ from workstation.strategies.library import StrategyInfo, list_strategies
 from workstation.strategies.parameters import Choice, Float, Int, Parameter
 
 _KEPT = 4
+#: Bytes of a file that takes longer than a moment to read.
+_LARGE = 20_000_000
 
 
 class Shelf:
@@ -61,15 +63,25 @@ class Shelf:
             raise StrategyError(f"{info.source} cannot be used: {info.error}")
         return info
 
+    def reads_long(self, spec: str) -> bool:
+        """Whether these candles are a large file that is not in memory."""
+        file = Path(spec).expanduser()
+        return file.is_file() and file.stat().st_size > _LARGE and _key_of(spec) not in self._candles
+
     def candles(self, spec: str) -> Candles:
         """Candles by what names them. Raises `HistoryError` and `BadCandles`."""
-        key = f"{spec} {Path(spec).stat().st_mtime_ns}" if Path(spec).is_file() else spec
+        key = _key_of(spec)
         if key not in self._candles:
             self._candles[key] = load(str(Path(spec).expanduser()), self._paths.candles)
             while len(self._candles) > _KEPT:
                 self._candles.popitem(last=False)
         self._candles.move_to_end(key)
         return self._candles[key]
+
+
+def _key_of(spec: str) -> str:
+    file = Path(spec).expanduser()
+    return f"{spec} {file.stat().st_mtime_ns}" if file.is_file() else spec
 
 
 def code_version(info: StrategyInfo) -> str:
