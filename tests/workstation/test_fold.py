@@ -50,7 +50,7 @@ async def trade(desk: TestDesk, chance: random.Random, steps: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 async def test_the_journal_folds_to_the_live_state(tmp_path: Path, seed: int) -> None:
     async with demo_desk(tmp_path, seed=seed) as desk:
-        await trade(desk, random.Random(seed), 150)
+        await trade(desk, random.Random(seed), 110)
         engine = desk.engine
         assert len(engine.fills()) > 20
         store = engine._store

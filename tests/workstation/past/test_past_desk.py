@@ -133,10 +133,10 @@ async def test_the_kill_switch_acts_on_the_present(tmp_path: Path) -> None:
 async def test_prices_are_the_candles_of_then_and_the_last_fill_where_none_was_kept(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await desk.market(PERP, Side.BUY, "0.5")
-        await desk.run(120)
+        await desk.run(65)
         then = desk.engine.bar_series(PERP, 5 * 10**9).last(1)[0]
         moment = desk.clock.now()
-        await desk.run(120)
+        await desk.run(65)
         past = await the_past(desk.engine)
         past.go_to(moment)
         mark = past.mark(PERP)

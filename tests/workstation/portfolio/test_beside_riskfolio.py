@@ -1,5 +1,5 @@
-"""Weights are those of a direct call to Riskfolio-Lib, on recorded prices. Its import alone takes ten seconds, so one
-quick test stands for all, and the rest is slow."""
+"""Weights are those of a direct call to Riskfolio-Lib, on recorded prices. Its import alone takes ten seconds: all of
+it is slow."""
 
 from __future__ import annotations
 
@@ -64,13 +64,6 @@ def theirs(method: str, risk: str, rf: float = 0.0) -> np.ndarray:
             tree = libraries()[1].HCPortfolio(returns=frame())
             answer = tree.optimization(model=method.upper(), rm=risk, rf=rf, obj="MinRisk")
     return np.asarray(answer.to_numpy().ravel(), dtype=np.float64)
-
-
-def test_hrp_and_max_ratio_quickly() -> None:
-    table = recorded_universe()
-    for method, risk in (("hrp", "CVaR"), ("max_ratio", "MV"), ("min_risk", "MAD")):
-        ours = allocate(table, Problem(method=method, risk=risk)).values
-        np.testing.assert_allclose(ours, theirs(method, risk), atol=1e-4)
 
 
 @pytest.mark.slow
