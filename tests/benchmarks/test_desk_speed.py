@@ -28,7 +28,7 @@ from workstation.clock import SECOND, SimClock
 from workstation.market.demo import DemoMarket
 from workstation.market.recording import RecordingWriter
 
-pytestmark = pytest.mark.benchmark
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1200)]
 
 CLI = [sys.executable, "-m", "workstation.cli"]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -78,6 +78,10 @@ class Terminal:
         """CPU seconds of the process so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def waited(self) -> float:
+        """Seconds in which the main thread could have run and had no processor."""
+        return int(Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()[1]) / 1e9
 
     def wait_for(self, pattern: bytes, after: int, timeout: float = 5.0) -> float:
         """Seconds until `pattern` is in the output that came after byte `after`."""
@@ -142,30 +146,61 @@ def test_trade_page_and_four_books_at_a_thousand_updates_a_second(tmp_path: Path
             )
             if title == "Trade page":
                 print(f"{title}: key to a painted staged bid {reactions(terminal, b'b', b'send|Esc d')}")
-            print(f"{title}: key to the painted command line {reactions(terminal, b':', b'Esc leaves')}")
-        for what, key, painted, back in (
-            ("palette", b"\x10", b"ype an action", b"\x1b"),
-            ("help", b"?", b"earch: a key", b"\x1b"),
-            ("Trade page", b"1", b"Watchlist", b"2"),
-            ("Risk page", b"5", b"drawdown", b"2"),
-            ("Journal page", b"6", b"chooses another session", b"2"),
-        ):
-            print(f"four books: key to the painted {what} {reactions(terminal, key, painted, 40, back)}")
+
+
+#: What is opened: its key, what is painted then, and the key that goes back (b"" for the page where it began).
+OPENED = (
+    ("command line", b":", b"Esc leaves", b"\r"),
+    ("palette", b"\x10", b"ype an action", b"\x1b"),
+    ("help", b"?", b"earch: a key", b"\r"),
+    ("Trade page", b"1", b"Watchlist", b""),
+    ("Risk page", b"5", b"drawdown", b""),
+    ("Journal page", b"6", b"chooses another session", b""),
+)
+
+
+def test_pages_palette_help_and_command_line(tmp_path: Path) -> None:
+    """TWS_TEST_KEYS presses of each key (40) from the Trade page and from the four books."""
+    rate, count = os.environ.get("TWS_TEST_RATE", "11"), int(os.environ.get("TWS_TEST_KEYS", "40"))
+    with desk(tmp_path, "--set", f"demo.rate={rate}") as terminal:
+        time.sleep(6)
+        for page, title in ((b"1", "Trade page"), (b"2", "four books")):
+            print(f"\nfrom the {title}:")
+            for what, key, painted, back in OPENED:
+                if key != page:
+                    terminal.press(page)
+                    time.sleep(1)
+                    print(f"  {what:<13} {reactions(terminal, key, painted, count, back or page)}")
 
 
 def reactions(terminal: Terminal, key: bytes, pattern: bytes, count: int = 60, back: bytes = b"\x1b") -> str:
-    """Press a key and wait for what it paints, at every phase of a frame; `back` takes it back."""
-    times = []
-    for number in range(count):
-        before = terminal.output
+    """Press a key and wait for what it paints, at every phase of a frame; `back` takes it back.
+
+    Where the machine has other work, the time in which the desk's main thread waited for a processor is told apart. The
+    first press may load what is used for the first time: it is told by itself.
+    """
+    times, own, missed = [], [], 0
+    for number in range(count + 1):
+        before, waited = terminal.output, terminal.waited()
         terminal.press(key)
-        times.append(terminal.wait_for(pattern, before))
+        try:
+            times.append(terminal.wait_for(pattern, before))
+            own.append(times[-1] - (terminal.waited() - waited))
+        except AssertionError:  # on a loaded machine a lone escape and the next key arrive as one
+            missed += 1
         terminal.press(back)
         time.sleep(0.35 + number % 7 / 100)  # a lone escape takes its time
     time.sleep(1)
-    ranked = sorted(times)
-    p50, p99 = ranked[len(ranked) // 2], ranked[int(len(ranked) * 0.99)]
-    return f"p50 {p50 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f} ms (aim: p99 under 50 ms)"
+    first, ranked, alone = own[0], sorted(times[1:]), sorted(own[1:])
+
+    def at(values: list[float], share: float) -> float:
+        return values[int(len(values) * share)] * 1e3
+
+    return (
+        f"p50 {at(ranked, 0.5):.0f} ms, p99 {at(ranked, 0.99):.0f} ms (aim: p99 under 50 ms); without waiting for a "
+        f"processor {at(alone, 0.5):.0f} and {at(alone, 0.99):.0f}, the first {first * 1e3:.0f}"
+        + (f"; {missed} not painted" if missed else "")
+    )
 
 
 def test_an_idle_desk(tmp_path: Path) -> None:
