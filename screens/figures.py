@@ -71,11 +71,20 @@ def settlement_places(instrument: Instrument) -> int:
     return 8 if instrument.is_inverse else 2
 
 
+#: A venue's name of so many letters is not shortened further.
+_SHORT_VENUE = 5
+
+
 def name_text(instrument: Instrument, width: int) -> str:
-    """VENUE:SYMBOL; where that does not fit, a derivative's without its quote currency: NOVA:BTC-PERP."""
-    if len(instrument.id) <= width or instrument.is_spot:
-        return instrument.id
-    return instrument.id.replace(f"-{instrument.quote}", "")
+    """VENUE:SYMBOL; where that does not fit, a derivative's without its quote currency: NOVA:BTC-PERP; and a long
+    venue's by its first letters: what is traded stays whole (BIN…:BTC-USDT)."""
+    name = instrument.id
+    if len(name) > width and not instrument.is_spot:
+        name = name.replace(f"-{instrument.quote}", "")
+    venue, _, symbol = name.partition(":")
+    if len(name) <= width or len(venue) <= _SHORT_VENUE:
+        return name
+    return f"{venue[: max(3, width - len(symbol) - 2)]}…:{symbol}"
 
 
 def plain_text(value: Decimal) -> str:

@@ -25,9 +25,11 @@ def rendered(monkeypatch):
 
 
 async def calm(pilot, rendered):
-    """Wait until something was rendered and nothing more is."""
-    seen = -1
-    while not rendered or len(rendered) != seen:
+    """Wait until something was rendered and nothing more is, two looks in a row: the desk is dimmed a moment after
+    the dialog stands."""
+    seen, quiet = -1, 0
+    while quiet < 2:
+        quiet = quiet + 1 if rendered and len(rendered) == seen else 0
         seen = len(rendered)
         await pilot.pause(0.1)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desk import GENEROUS, START, demo_desk
+from tests.support.desk import BTC, GENEROUS, START, demo_desk
 from tests.support.journals import journal
 from workstation import engine as engine_module
 from workstation.assembly import open_store
 from workstation.clock import SimClock
 from workstation.domain import events as e
 from workstation.domain.events import TradingState
-from workstation.domain.order import OrderState
+from workstation.domain.order import OrderState, Side
 from workstation.trading.core import TradingCore
 
 AT_ONCE = engine_module._FOLDED_AT_ONCE
@@ -95,3 +95,23 @@ async def test_a_kill_while_the_journal_is_folded_halts_at_once_whatever_older_d
         assert not [order for order in engine.orders() if order.state is OrderState.ACCEPTED]
     async with demo_desk(tmp_path) as desk:
         assert desk.engine.trading_state is TradingState.HALTED, "and it is durable"
+
+
+async def test_many_open_orders_are_gone_over_in_turns_with_everybody_else(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path, limits=GENEROUS) as desk:
+        for number in range(200):
+            order = await desk.limit(BTC, Side.BUY, "0.001", away=500 + number)
+            assert order.state is OrderState.ACCEPTED, order.reason
+        turns = 0
+
+        async def somebody_else() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        other = asyncio.create_task(somebody_else())
+        await desk.engine._reconciler.venue(desk.venues["NOVA"])
+        other.cancel()
+        assert turns >= 3
+        assert len(desk.engine.open_orders()) == 200

@@ -53,6 +53,8 @@ _LISTED = frozenset(
 _SAID_ENDED = frozenset({OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED})
 #: How long ago an order must have ended (by the desk's clock) before a list that still shows it counts for anything.
 _SETTLED = SECOND
+#: Orders that are gone over between two turns of the event loop.
+_ASKED_AT_ONCE = 64
 #: Orders of one venue that are asked about at the same time.
 _AT_ONCE = 4
 #: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it: the
@@ -265,15 +267,20 @@ class Reconciler:
         strangers = Strangers()
         strangers.fills = await self._fetch_fills(venue, oldest if since is None else since)
         listed = {shown.client_id: shown for shown in await asyncio.wait_for(venue.open_orders(), self._timeout)}
-        for order in open_orders:
-            if order.client_id in self._gateway.sending:
+        for number, before in enumerate(open_orders):
+            if number % _ASKED_AT_ONCE == _ASKED_AT_ONCE - 1:
+                await asyncio.sleep(0)  # a simulated venue answers at once: the loop shall breathe
+            order = self._core.orders.orders[before.client_id]
+            if order.client_id in self._gateway.sending or order.is_closed:
                 continue
             if order.state is OrderState.INITIALIZED:
                 event = OrderUnknown(client_id=order.client_id, ts=self._clock.now(), reason="the desk stopped before")
                 self._gateway.report(venue.name, event)
             shown = listed.get(order.client_id)
-            # what was being changed while the list was made, or filled more than is known, is asked about by itself
-            whole = shown is not None and order.state in _LISTED and shown.filled <= order.filled
+            # what was being changed while the list was made, changed since, or filled more than is known, is asked
+            # about by itself
+            unchanged = order is before and order.state in _LISTED
+            whole = shown is not None and unchanged and shown.filled <= order.filled
             unclear = await (
                 self._take(venue, order.client_id, shown) if whole and shown else self.ask(order.client_id)
             )
