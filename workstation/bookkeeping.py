@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from workstation.clock import SECOND
+from workstation.desk_records import DESK
 from workstation.desk_view import DeskView
 from workstation.domain.events import BalanceAdjusted, KillCompleted
 from workstation.domain.numbers import ZERO, add, multiply, subtract
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 _DAY = 86_400 * SECOND
 _EQUITY_EVERY = 60.0  # seconds between equity snapshots
-#: Account name of the whole desk's equity.
-DESK = "desk"
 
 
 class Bookkeeper:

@@ -1,4 +1,4 @@
-"""What a desk is asked to do with orders, plans and margin: the commands, beside what `DeskView` reads."""
+"""What a desk is asked to do with orders, plans and margin: the commands, beside what is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from workstation.desk_view import DeskView
+from workstation.desk_records import DeskRecords
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side
@@ -29,7 +29,7 @@ from workstation.trading.routing.words import route_head
 from workstation.venues.contract import KeepsMargin, VenueError
 
 
-class DeskCommands(DeskView):
+class DeskCommands(DeskRecords):
     """Coroutines that end when the desk knows what became of the command. Each raises `Refused` with a sentence."""
 
     ready: bool

@@ -10,18 +10,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workstation.bookkeeping import DESK, Bookkeeper
+from workstation.bookkeeping import Bookkeeper
 from workstation.bus import Bus, Subscription
 from workstation.clock import Clock
 from workstation.comparisons import Comparisons
-from workstation.desk_commands import DeskCommands
+from workstation.desk_state import DeskState
 from workstation.domain.events import (
     ORDER_EVENTS,
     AccountEvent,
     OrderEvent,
-    TradeNoted,
     TradingState,
-    TradingStateChanged,
     VenueBooked,
     VenueEntry,
 )
@@ -32,7 +30,6 @@ from workstation.log import DeskLog, LogEntry
 from workstation.market.data import MarketData
 from workstation.recorder import Recorder
 from workstation.store import sessions
-from workstation.store.sessions import Session
 from workstation.strategies.runner import StrategyRunner
 from workstation.trading.alert_desk import AlertDesk
 from workstation.trading.core import TradingCore
@@ -41,7 +38,6 @@ from workstation.trading.exits import Exits
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.keeper import KeeperParts
 from workstation.trading.kill import KillSwitch
-from workstation.trading.kill_status import KillStatus
 from workstation.trading.limits import RiskLimits
 from workstation.trading.order_ids import random_order_id
 from workstation.trading.plan_desk import PlanDesk
@@ -61,8 +57,6 @@ if TYPE_CHECKING:
     from workstation.notify.notifier import Notifier
     from workstation.portfolio.desk import PortfolioDesk
     from workstation.research.bench.client import Bench
-    from workstation.store import EquitySnapshot
-    from workstation.store.reader import StoredBacktest
     from workstation.store.store import Store
     from workstation.venues.pump import MarketPump
     from workstation.venues.replay import ReplayControl
@@ -73,7 +67,7 @@ _ALERTS = "alerts"
 _FOLDED_AT_ONCE = 256
 
 
-class Engine(DeskCommands):
+class Engine(DeskState):
     """Owns the clock, the bus, the store, the venues, the order manager, risk and the kill switch, in one asyncio loop.
 
     `start` connects the venues and returns; the store is opened beside it. Until `ready`, the market moves and every
@@ -131,9 +125,6 @@ class Engine(DeskCommands):
         # Reports wait until the store is open and what the desk has missed of their venue is booked: average cost, and
         # so what a sale realises, depends on the order of fills.
         self._early: dict[str, deque[OrderEvent | VenueEntry]] = {name: deque() for name in self.venues}
-        self._early_kill: tuple[str, bool, str] | None = None
-        self._early_halt: TradingStateChanged | None = None
-        self._early_stored: Future[None] = Future()
         self._opening: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._recorder = Recorder(self.instruments(), market, clock, self.log)
@@ -285,7 +276,6 @@ class Engine(DeskCommands):
         journal = await asyncio.to_thread(lambda: list(store.journal()))
         await self._fold(journal)
         self._store = store
-        early_kill, self._early_kill = self._early_kill, None
         self._rebalance_runner.folded()
         self.journal = journal
         self.opened_at = self.clock.now()
@@ -297,13 +287,7 @@ class Engine(DeskCommands):
             self.on_journal = self.notifier.hear
         self.alerts.start(self.get_setting(_ALERTS))
         self._tasks.append(asyncio.create_task(self._alert_of(self.follow_orders()), name="alerts of orders"))
-        if early_kill is not None:
-            reason, flatten, kill_id = early_kill
-            unfinished = self.core.unfinished_kill
-            stored = self._kill.press(reason, flatten or (unfinished is not None and unfinished.flatten), kill_id)
-            stored.add_done_callback(lambda done: _pass_on(done, self._early_stored))
-        elif self.core.unfinished_kill is not None:
-            self._kill.resume(self.core.unfinished_kill)
+        self._take_up_kill()
         await self.comparisons.first()
         self.ready = True
         self.risk.start()
@@ -423,6 +407,9 @@ class Engine(DeskCommands):
         self.log.error("store", f"{sentence} The desk halts: no order can be made durable.")
         self._kill.press("the store cannot be written")
 
+    def _killed_from_outside(self) -> None:
+        self.on_kill_from_outside()
+
     def _market_failed(self, error: Exception) -> None:
         self.log.error("market", f"The market data stopped: {error!r}")
 
@@ -453,21 +440,6 @@ class Engine(DeskCommands):
         """Equity against the first known equity of this UTC day."""
         return self._books.day_pnl() if self.ready else ZERO
 
-    async def equity_curve(self, since: int, bucket: int) -> list[tuple[int, Decimal]]:
-        """The desk's stored equity: (UTC ns, account currency) at or after `since`, the last of every `bucket` ns,
-        oldest first; read off the loop. Raises StoreError."""
-        if self._store is None:
-            return []
-        return await asyncio.to_thread(self._store.equity_curve, DESK, since, bucket)
-
-    def sessions(self) -> list[Session]:
-        """The runs of this desk, oldest first, the one that goes on last; empty before the store is open."""
-        return [] if self._store is None else sessions.sessions(self._store, self.journal)
-
-    def equity_snapshots(self, since: int) -> list[EquitySnapshot]:
-        """The desk's stored worth from `since` on (UTC ns), oldest first. It reads the disk: call it off the loop."""
-        return [] if self._store is None else self._store.equity(DESK, since)
-
     @property
     def activity(self) -> tuple[object, ...]:
         """Differs from what it was whenever something has happened that a screen may show."""
@@ -489,84 +461,6 @@ class Engine(DeskCommands):
         )
 
     @property
-    def kill_status(self) -> KillStatus:
-        return self._kill.status
-
-    @property
-    def on_halt(self) -> list[Callable[[str], None]]:
-        """Called when the desk halts; strategies and execution algorithms stop themselves here."""
-        return self._kill.on_halt
-
-    # The kill switch and the trading state.
-
-    def kill(self, reason: str = "the trader pressed the kill switch") -> None:
-        """HALTED at once; every working order of every venue is pulled; strategies stop. See `kill_status`."""
-        self._press(reason, flatten=False)
-
-    def flatten(self, reason: str = "the trader pressed flatten") -> None:
-        """As `kill`, and every position is closed."""
-        self._press(reason, flatten=True)
-
-    def _killed_from_outside(self) -> None:
-        self.on_kill_from_outside()
-
-    def _press(self, reason: str, flatten: bool, kill_id: str = "") -> Future[None]:
-        if self._store is None:  # the store opens this instant: halted in memory now, the rest as soon as it is open
-            self._early_halt = TradingStateChanged(
-                ts=self.clock.now(), state=TradingState.HALTED, reason=reason, by="kill"
-            )
-            self.core.state_change = self._early_halt
-            if self._early_kill is not None:
-                reason, before, kill_id = self._early_kill
-                flatten = flatten or before
-            self._early_kill = (reason, flatten, kill_id)
-            return self._early_stored
-        return self._kill.press(reason, flatten, kill_id)
-
-    async def rearm(self, account_name: str) -> None:
-        """Back to ACTIVE, on purpose: by the account's name, and only after the kill switch has finished."""
-        self._open_for_orders()
-        if self.trading_state is TradingState.ACTIVE:
-            raise Refused("The desk is ACTIVE already.")
-        if self._kill.running:
-            raise Refused("The kill switch is still at work: wait for its receipt.")
-        if account_name.strip() != self.account_name:
-            raise Refused(f"Type rearm {self.account_name} to trade again.")
-        event = TradingStateChanged(
-            ts=self.clock.now(), state=TradingState.ACTIVE, reason="re-armed by the trader", by="trader"
-        )
-        await self._change_state(event)
-        self.log.warning("desk", "Re-armed: the desk is ACTIVE.")
-
-    async def set_reducing(self, reducing: bool) -> None:
-        """REDUCING (only orders that shrink a position) or back to ACTIVE. Raises `Refused` while HALTED."""
-        self._open_for_orders()
-        if self.trading_state is TradingState.HALTED:
-            raise Refused(f"The desk is HALTED: type rearm {self.account_name} first.")
-        state = TradingState.REDUCING if reducing else TradingState.ACTIVE
-        event = TradingStateChanged(ts=self.clock.now(), state=state, reason="set by the trader", by="trader")
-        await self._change_state(event)
-
-    async def _change_state(self, event: TradingStateChanged) -> None:
-        before = self.core.state_change
-        await self._durable(event)
-        if self.core.state_change is not before:  # a halt while this was being stored stands after it in the journal
-            raise Refused(f"The desk was halted meanwhile: {self.state_reason}.")
-        self.core.apply_account(event)
-
-    async def note_trade(self, note: TradeNoted) -> None:
-        """Keep what the trader notes of a trade, in place of what he noted before. Durable first. Raises `Refused`."""
-        self._open_for_orders()
-        await self._durable(note)
-        self.core.apply_account(note)
-
-    async def _durable(self, event: AccountEvent) -> None:
-        try:
-            await asyncio.wrap_future(self.append(event))
-        except Exception as error:
-            raise Refused(f"The store did not take it: {error}") from error
-
-    @property
     def bench(self) -> Bench:
         """The process that runs backtests and searches; its first question starts it."""
         if self._bench is None:
@@ -584,18 +478,7 @@ class Engine(DeskCommands):
             self._portfolio = PortfolioDesk()
         return self._portfolio
 
-    def save_backtest(self, run: StoredBacktest) -> None:
-        """Keep a backtest; nothing is kept before the store is open."""
-        if self._store is not None and self._store.failure is None:
-            self._store.save_backtest(run)
-
-    async def backtests(self, last: int = 200) -> list[StoredBacktest]:
-        """The newest stored backtests, newest first, read off the loop. Raises StoreError."""
-        if self._store is None:
-            return []
-        return await asyncio.to_thread(self._store.backtests, last)
-
-    # Recording and settings.
+    # Recording.
 
     @property
     def recording(self) -> Path | None:
@@ -609,24 +492,9 @@ class Engine(DeskCommands):
     def stop_recording(self) -> None:
         self._recorder.stop()
 
-    def get_setting(self, key: str, default: Any = None) -> Any:
-        """A JSON value that the store keeps (a layout, a pane's settings); `default` before the store is open."""
-        return default if self._store is None else self._store.get_setting(key, default)
-
-    def set_setting(self, key: str, value: Any) -> None:
-        if self._store is not None and self._store.failure is None:
-            self._store.set_setting(key, value)
-
     def follow_orders(self) -> Any:
         """A lossless subscription to every order event."""
         return self.bus.subscribe(*ORDER_EVENTS)
-
-
-def _pass_on(done: Future[None], to: Future[None]) -> None:
-    if (error := done.exception()) is not None:
-        to.set_exception(error)
-    else:
-        to.set_result(None)
 
 
 def _elsewhere(loop: asyncio.AbstractEventLoop, handle: Callable[[str], None]) -> Callable[[Exception], None]:

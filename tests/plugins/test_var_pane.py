@@ -11,8 +11,8 @@ from trading_scene import BTC, ETH, Scene, scene
 from plugins.var import VarPane
 from plugins.var.book import book_of
 from screens.testing import PERP
-from workstation.bookkeeping import DESK
 from workstation.clock import SECOND
+from workstation.desk_records import DESK
 from workstation.domain.order import Side
 from workstation.portfolio.desk import PortfolioDesk
 from workstation.portfolio.risk_report import report
