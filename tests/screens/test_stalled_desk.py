@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,11 @@ def test_keys_of_a_stall_trade_nothing_and_a_kill_from_outside_needs_no_loop(des
     desk.release()
     receipt = kill.communicate(timeout=60)[0].splitlines()[-1]
     assert kill.returncode == 0, receipt
-    assert "1 working order gone; 1 position closed" in receipt
+    told = re.search(r"(\d) working orders? gone; (\d) positions? closed", receipt)
+    assert told is not None, receipt
+    gone, closed = int(told[1]), int(told[2])
+    assert gone >= 1, receipt
+    assert gone + closed >= 2, receipt  # the offer may have gone before the second order came
     events = desk.journal()
     by_hand = [event for event in events if isinstance(event, e.OrderInitialized) and event.order.origin != "kill"]
     assert len(by_hand) == 2, "nothing that was typed in either stall became an order"

@@ -170,8 +170,7 @@ def test_a_killed_desk_leaves_no_lock_not_even_through_a_worker_it_forked(path: 
         "from workstation.store import Store\n"
         f"store = Store.open(pathlib.Path({str(path)!r}), 'demo', clock_now=lambda: 1)\n"
         "worker = os.fork()\n"
-        "if not worker: time.sleep(60)\n"
-        "print(worker, flush=True)\n"
+        "if not worker: print(os.getpid(), flush=True)\n"  # the worker says when it runs: the fork is over
         "time.sleep(60)\n"
     )
     desk = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
