@@ -9,7 +9,13 @@ import sys
 from workstation.domain.order import OrderState
 from workstation.engine import Engine
 
-UNCLEAR = {OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL}
+UNCLEAR = {
+    OrderState.INITIALIZED,
+    OrderState.SUBMITTED,
+    OrderState.UNKNOWN,
+    OrderState.PENDING_CANCEL,
+    OrderState.PENDING_AMEND,
+}
 
 
 async def main(engine: Engine) -> None:
@@ -17,7 +23,10 @@ async def main(engine: Engine) -> None:
         while engine.core.unproven or any(order.state in UNCLEAR for order in engine.open_orders()):
             await asyncio.sleep(0.02)
     found = {
-        "orders": {order.client_id: [order.state, str(order.filled)] for order in engine.orders()},
+        "orders": {
+            order.client_id: [order.state, str(order.filled), order.price and str(order.price)]
+            for order in engine.orders()
+        },
         "fills": [[fill.client_id, str(fill.quantity), str(fill.price)] for fill in engine.fills()],
         "balances": {
             currency: str(amount)

@@ -1,7 +1,7 @@
 """A script for `tws run --script` on a loopback exchange: does one thing when it is told to, and says how far it is.
 
-WIRE_DOES says what: `buy` (a limit order that rests), `take` (a market order), `cancel` (enters one, waits until it
-works, cancels it). Lines: `ready`, `going`, `order CLIENT_ID STATE`, `done`.
+WIRE_DOES says what: `buy` (a limit order that rests), `take` (a market order), `cancel` and `amend` (enters one,
+waits until it works, cancels it or moves it ten ticks down). Lines: `ready`, `going`, `order CLIENT_ID STATE`, `done`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,16 @@ async def main(engine: Engine) -> None:
     taking = OrderDraft(instrument=instrument.id, side=Side.BUY, quantity=Decimal("0.01"), type=OrderType.MARKET)
     say("ready")
     order: Order | None = None
-    if does == "cancel":
+    if does in ("cancel", "amend"):
         order = await engine.submit(resting)
         while engine.orders()[-1].state is not OrderState.ACCEPTED:
             await asyncio.sleep(0.01)
     sys.stdin.readline()
     say("going")
-    if order is not None:
+    if does == "cancel" and order is not None:
         await engine.cancel(order.client_id)
+    elif order is not None:
+        await engine.amend(order.client_id, price=price - 10 * instrument.tick)
     else:
         order = await engine.submit(taking if does == "take" else resting)
     say("order", order.client_id, order.state)

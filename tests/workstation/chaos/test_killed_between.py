@@ -29,6 +29,9 @@ PLACES = {
     "binance": ("rest POST /api/v3/order", "rest DELETE /api/v3/order", "ws executionReport"),
     "bybit": ("rest POST /v5/order/create", "rest POST /v5/order/cancel", "ws order"),
 }
+#: Where a change of an order goes, and what a desk asks when it compares its orders.
+AMEND = {"bybit": "rest POST /v5/order/amend"}
+LIST = {"binance": "rest GET /api/v3/openOrders", "bybit": "rest GET /v5/order/realtime"}
 
 
 class Desks:
@@ -83,8 +86,10 @@ class Desks:
         records = self.exchange.do(lambda: [r for r in account.records.values() if account.accepted(r)])
         assert len({record.link for record in records}) == len(records), "an order was made twice"
         for record in records:
-            state, filled = shown["orders"][record.link]
+            state, filled, price = shown["orders"][record.link]
             assert Decimal(filled) == record.order.filled
+            if record.order.is_open:
+                assert Decimal(price) == record.order.price
             assert (state in CLOSED_STATES) == (not record.order.is_open), (state, record.order.state)
         for link in shown["orders"].keys() - {record.link for record in records}:
             assert shown["orders"][link][0] in (OrderState.REJECTED, OrderState.DENIED), "an order of nothing"
@@ -153,6 +158,53 @@ def test_killed_while_a_cancel_is_on_its_way_or_done_and_not_answered(desks: Des
         time.sleep(0.1)
         exchange.faults.clear()
         desks.check()
+
+
+def test_killed_while_an_amendment_is_on_its_way_or_done_and_not_answered(desks: Desks) -> None:
+    exchange = desks.exchange
+    if exchange.name not in AMEND:
+        pytest.skip("the desk changes no order in place on Binance's spot market")
+    for at in ("arrived", "done"):
+        process = desks.trader("amend")
+        hold = exchange.faults.hold(AMEND[exchange.name], at)
+        desks.go(process)
+        assert hold.reached.wait(30)
+        desks.kill(process)
+        hold.release()
+        time.sleep(0.1)
+        exchange.faults.clear()
+        desks.check()
+
+
+def test_killed_when_the_answer_is_there_and_hardly_stored(desks: Desks) -> None:
+    exchange = desks.exchange
+    for milliseconds in (0, 2):
+        process = desks.trader("buy")
+        hold = exchange.faults.hold(PLACES[exchange.name][0], "done")
+        desks.go(process)
+        assert hold.reached.wait(30)
+        hold.release()
+        time.sleep(milliseconds / 1000)
+        desks.kill(process)
+        exchange.faults.clear()
+        desks.check()
+
+
+def test_killed_again_while_the_next_desk_compares_its_orders(desks: Desks) -> None:
+    exchange = desks.exchange
+    process = desks.trader("take")
+    hold = exchange.faults.hold(PLACES[exchange.name][0], "done")
+    desks.go(process)
+    assert hold.reached.wait(30)
+    desks.kill(process)
+    exchange.faults.clear()
+    for at in ("arrived", "done"):
+        hold = exchange.faults.hold(LIST[exchange.name], at)
+        second = desks.open("wire_checker.py")
+        assert hold.reached.wait(60)
+        desks.kill(second)
+        exchange.faults.clear()
+    desks.check()
 
 
 @pytest.mark.parametrize("milliseconds", [int(each) for each in os.environ.get("TWS_KILL_AFTER_MS", "0 12").split()])
