@@ -149,6 +149,14 @@ class DeskScreen(PromptScreen[None]):
                 widget.invalidate()
                 widget.repaint()
 
+    def _settle(self) -> None:
+        """At the start panes come one after the other, the first as soon as it can: not all at once when the last is
+        ready, which works out a day of candles of everything that it lists."""
+        if self.shell.first_frame.is_set():
+            super()._settle()
+        else:
+            self._lays_out = False
+
     def _compositor_refresh(self) -> None:
         """As Textual's, but a pane whose widgets fail to render is replaced instead of ending the app."""
         try:
