@@ -290,10 +290,13 @@ class OutsideKill:
     async def _as_desk(self, engine: Engine) -> Report:
         self._tell(f"No {self._mode} desk runs: this process stops everything itself.")
         try:
+            press = engine.flatten if self._request.flatten else engine.kill
             if not self._written:
-                engine.kill(self._request.reason) if not self._request.flatten else engine.flatten(self._request.reason)
+                press(self._request.reason)
             await engine.start()
             await engine.wait_ready()
+            if engine.kill_status.phase is KillPhase.IDLE:
+                press(self._request.reason)  # whoever took the request with his own has ended: what is there is asked
             told = -1
             while engine.kill_status.phase is not KillPhase.DONE and not self._over():
                 if engine.kill_status.version != told and engine.kill_status.phase is not KillPhase.IDLE:

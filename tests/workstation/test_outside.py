@@ -17,11 +17,14 @@ import pytest
 from tests.support.hung_trader import __file__ as TRADER
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
 from workstation.market.data import MarketData
+from workstation.outside import Outcome, OutsideKill
+from workstation.paths import Paths
+from workstation.settings import Settings
 from workstation.store import reader
 from workstation.trading.core import TradingCore
 from workstation.trading.limits import RiskLimits
 from workstation.venues.simulated_ledger import SqliteLedger
-from workstation.watch.requests import Doors, HaltRequests, new_request
+from workstation.watch.requests import Doors, HaltRequest, HaltRequests, new_request
 
 TWS = [sys.executable, "-m", "workstation.cli"]
 
@@ -363,3 +366,22 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_request_that_another_kill_took_with_its_own_is_done_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = HaltRequests.write
+
+    def taken_at_once(requests: HaltRequests, request: HaltRequest) -> None:
+        write(requests, request)
+        requests.remove(request.id)
+
+    monkeypatch.setattr(HaltRequests, "write", taken_at_once)
+    paths = Paths.of({"TWS_HOME": str(tmp_path)})
+    kill_it = OutsideKill(
+        Settings(), paths, "demo", paths.store("demo"), flatten=True, wait=30, say=lambda sentence: None
+    )
+    report = kill_it.run()
+    assert report.outcome is Outcome.DONE, report.text
+    assert "no position" in report.receipt
