@@ -4,12 +4,13 @@ a page that paints whole pictures are made of."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
 from screens.figures import moment, shown
+from screens.theme import Ink
 from workstation.clock import SECOND
 
 type Part = tuple[str, Style]
@@ -35,6 +36,21 @@ def fit(parts: Sequence[Part], width: int, under: Style) -> Line:
     if room:
         found.append((" " * room, under))
     return tuple(found)
+
+
+def tabs[View](
+    titles: Iterable[tuple[View, str]], chosen: View, width: int, ink: Ink, on: Style, at: int = 0
+) -> tuple[Line, list[tuple[int, int, View]]]:
+    """A row of tabs, the chosen one in the style `on`, and where each of them stands: its first and last column, from
+    `at` on."""
+    parts: list[Part] = []
+    places, x = [], at
+    for view, title in titles:
+        text = f" {title} "
+        parts.append((text, on if view == chosen else ink.dim))
+        places.append((x, x + len(text) - 1, view))
+        x += len(text)
+    return fit(parts, width, ink.on_bar), places
 
 
 def spread(left: Sequence[Part], right: Sequence[Part], width: int, under: Style) -> Line:

@@ -15,6 +15,7 @@ from plugins.account.rows import COLUMNS, DAY, VIEWS, Line, balance_lines, cell,
 from screens.actions import Action
 from screens.figures import moment, money_text, shown
 from screens.pane import Desk
+from screens.parts import tabs
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND
 from workstation.store.errors import StoreError
@@ -213,16 +214,9 @@ class AccountPane(TablePane[Line]):
 
     def _paint_tabs(self) -> None:
         ink = self.ink
-        parts: list[tuple[str, Style]] = []
-        places, x = [], 0
-        for view in VIEWS:
-            text = f" {_TITLES[view]} "
-            parts.append((text, ink.on_accent if view == self.view else ink.dim + ink.on_bar))
-            places.append((x, x + len(text) - 1, view))
-            x += len(text)
-        parts.append((" " * max(0, self.width - x), ink.on_bar))
-        self._tab_places = places
-        self.put_line(self.head - 1, tuple(parts))
+        titles = ((view, _TITLES[view]) for view in VIEWS)
+        line, self._tab_places = tabs(titles, self.view, self.width, ink, ink.on_accent)
+        self.put_line(self.head - 1, line)
 
     # -- the stored equity
 

@@ -15,7 +15,7 @@ from plugins.backtest.keys import ACTIONS
 from plugins.backtest.layout import Room, tabs_in, title_of
 from plugins.backtest.searching import SearchControl
 from screens.parameters import value_text
-from screens.parts import Line, Part, fit, number, spread, when
+from screens.parts import Line, Part, fit, number, spread, tabs, when
 from workstation.research.bench.messages import Picture
 
 
@@ -172,18 +172,11 @@ class BacktestPane(SearchControl):
 
     def _tabs(self, width: int) -> Line:
         ink = self.ink
-        parts: list[Part] = []
-        places, x = [], self.space.form + 1
-        shown, short = tabs_in(width, self.view)
-        for view in shown:
-            text = f" {title_of(view, short)} "
-            chosen = view == self.view
-            style = ink.on_accent if chosen and self.in_view else ink.strong + ink.on_cursor if chosen else ink.dim
-            parts.append((text, style if chosen else style + ink.on_bar))
-            places.append((x, x + len(text) - 1, view))
-            x += len(text)
-        self._tab_places = places
-        return fit(parts, width, ink.on_bar)
+        views, short = tabs_in(width, self.view)
+        named = ((view, title_of(view, short)) for view in views)
+        on = ink.on_accent if self.in_view else ink.strong + ink.on_cursor
+        line, self._tab_places = tabs(named, self.view, width, ink, on, self.space.form + 1)
+        return line
 
     def _table(self, width: int, height: int) -> list[Line]:
         ink, session = self.ink, self.session

@@ -18,7 +18,7 @@ from plugins.portfolio.session import Session
 from plugins.portfolio.views import SHORT, TITLES, VIEWS, percent
 from screens.painted import PaintedPane
 from screens.pane import Desk
-from screens.parts import Line, Part, fit, number, spread
+from screens.parts import Line, Part, fit, number, spread, tabs
 from workstation.clock import SECOND
 from workstation.portfolio.methods import MEASURES
 from workstation.trading.errors import Refused
@@ -303,16 +303,10 @@ class PortfolioPainting(PaintedPane):
 
     def _tabs(self, width: int) -> Line:
         ink = self.ink
-        parts: list[Part] = []
-        places, x = [], self.space.form + 1
-        for view in VIEWS:
-            text = f" {(TITLES if width >= 80 else SHORT)[view]} "
-            style = ink.strong + ink.on_cursor if view == self.view else ink.dim + ink.on_bar
-            parts.append((text, style))
-            places.append((x, x + len(text) - 1, view))
-            x += len(text)
-        self._tab_places = places
-        return fit(parts, width, ink.on_bar)
+        titles = TITLES if width >= 80 else SHORT
+        named, on = ((view, titles[view]) for view in VIEWS), ink.strong + ink.on_cursor
+        line, self._tab_places = tabs(named, self.view, width, ink, on, self.space.form + 1)
+        return line
 
     def _table(self, width: int, height: int) -> list[Line]:
         ink, session = self.ink, self.session

@@ -18,7 +18,7 @@ from plugins.strategies.layout import VIEWS, Room, room
 from plugins.strategies.rows import Heading, Installed, Row, RunRow, kind_of, source_of
 from screens.figures import local_time, money_text, quantity_text
 from screens.pane import Desk
-from screens.parts import Line, Part, fit, spread
+from screens.parts import Line, Part, fit, spread, tabs
 from screens.table import Column
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
@@ -307,16 +307,9 @@ class StrategiesPane(StrategyControl):
     def _tabs(self, width: int) -> Line:
         ink = self.ink
         shown = self.view if isinstance(self.selected_row, RunRow) else "about"
-        parts: list[Part] = []
-        places, x = [], self.space.form + 1
-        for view in VIEWS:
-            text = f" {view.title()} "
-            style = ink.strong + ink.on_cursor if view == shown else ink.dim + ink.on_bar
-            parts.append((text, style))
-            places.append((x, x + len(text) - 1, view))
-            x += len(text)
-        self._tab_places = places
-        return fit(parts, width, ink.on_bar)
+        titles = ((view, view.title()) for view in VIEWS)
+        line, self._tab_places = tabs(titles, shown, width, ink, ink.strong + ink.on_cursor, self.space.form + 1)
+        return line
 
     def _table(self, width: int, height: int) -> list[Line]:
         ink, row, engine = self.ink, self.selected_row, self.engine
