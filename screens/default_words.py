@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from screens.figures import plain_word
 from screens.layout_words import LayoutLine, WordsError
-from workstation.settings import Settings, value_text
+from workstation.settings import Settings
+from workstation.settings_help import value_text
 from workstation.trading.order_defaults import OrderDefaults, defaults_of, distance, size_problem
 
 if TYPE_CHECKING:

@@ -186,7 +186,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> tuple[Settings, Paths]:
-    from workstation.settings import load
+    from workstation.settings_file import load
 
     paths, overrides = _overrides(options)
     return load(paths.config_file, profile=options.profile, overrides=overrides), paths

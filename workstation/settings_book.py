@@ -12,16 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workstation.settings import (
-    Loaded,
-    SettingHelp,
-    Settings,
-    SettingsError,
-    checked,
-    describe,
-    load_with_sources,
-    value_text,
-)
+from workstation.settings import Settings, SettingsError
+from workstation.settings_file import Loaded, checked, load_with_sources
+from workstation.settings_help import SettingHelp, describe, value_text
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument

@@ -16,7 +16,7 @@ from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
-from workstation.settings import describe
+from workstation.settings_help import describe
 from workstation.trading.errors import Refused
 from workstation.trading.limits import limit_text, limit_value, own_parts
 from workstation.trading.risk_use import Use

@@ -17,8 +17,8 @@ from screens.settings_dialog import SettingsDialog
 from screens.testing import FrozenDesk
 from screens.themes import MONO
 from workstation.domain.formats import COMMA
-from workstation.settings import describe
 from workstation.settings_book import SettingsBook
+from workstation.settings_help import describe
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ import pytest
 
 from workstation import settings as module
 from workstation.paths import Paths
-from workstation.settings import Settings, SettingsError, check_keys, describe, load
+from workstation.settings import Settings, SettingsError
+from workstation.settings_file import check_keys, load
+from workstation.settings_help import describe
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workstation.settings import SettingsError, describe
+from workstation.settings import SettingsError
 from workstation.settings_book import SettingsBook
+from workstation.settings_help import describe
 
 MINE = """\
 # my desk

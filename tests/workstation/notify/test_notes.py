@@ -23,7 +23,8 @@ from workstation.notify.messages import Message, Topic, in_words, message_of, te
 from workstation.notify.notifier import Notifier
 from workstation.notify.outbox import Outbox, quiet_hours
 from workstation.paths import Paths
-from workstation.settings import Settings, SettingsError, load
+from workstation.settings import Settings, SettingsError
+from workstation.settings_file import load
 
 MINUTE = 60 * SECOND
 NOON = 12 * 60 * MINUTE

@@ -9,7 +9,9 @@ import pytest
 from tests.support.journals import PERP
 from workstation.domain.order import OrderDraft, Side
 from workstation.domain.plan import Distance
-from workstation.settings import Settings, SettingsError, checked, value_text
+from workstation.settings import Settings, SettingsError
+from workstation.settings_file import checked
+from workstation.settings_help import value_text
 from workstation.trading.order_defaults import OrderDefaults, defaults_of, problem, with_exits
 
 
