@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workstation.venues.ccxt.client import Hooks, open_exchange, rate_of
 from workstation.venues.ccxt.gate import RequestGate, backoff
+from workstation.venues.ccxt.particulars import particulars
+from workstation.venues.ccxt.settings import Credentials, VenueSettings
 from workstation.venues.urgency import Urgency, urgent
 
 
@@ -77,3 +81,32 @@ def test_pauses_grow_with_a_random_share_and_never_beyond_the_most(attempt: int,
     whole = min(30.0, 0.5 * 2.0 ** min(attempt, 12))
     assert whole / 2 <= pause <= whole
     assert pause == pytest.approx(whole / 2 * (1 + share))
+
+
+class Counting(RequestGate):
+    """Lets everything through and remembers what it cost."""
+
+    def __init__(self) -> None:
+        super().__init__(1e9)
+        self.costs: list[float] = []
+
+    async def pass_through(self, cost: float | None = None) -> None:
+        self.costs.append(float(cost or 0))
+
+
+async def test_bybit_s_cancel_of_everything_costs_what_bybit_counts_for_it_not_what_options_would_cost() -> None:
+    facts, gate = particulars("bybit"), Counting()
+    hooks = Hooks(gate)
+    exchange = open_exchange(facts, VenueSettings(exchange="bybit"), Credentials(key="k", secret="s"), hooks)
+
+    async def answer(*_: Any) -> dict[str, Any]:
+        return {"retCode": 0, "result": {"list": []}}
+
+    exchange.fetch = answer
+    await exchange.private_post_v5_order_cancel_all({"category": "spot"})
+    await exchange.private_post_v5_order_cancel({"category": "spot"})
+    await exchange.close()
+    everything, one = gate.costs
+    calls_a_second = rate_of(exchange, facts, 1.0).rate / everything
+    assert calls_a_second == 10  # Bybit's limit of derivatives; of spot it is 20
+    assert one == 2.5  # as ccxt counts

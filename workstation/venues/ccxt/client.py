@@ -29,6 +29,8 @@ class Hooks:
 
     def __init__(self, gate: RequestGate | None = None) -> None:
         self.gate = gate
+        #: See `Particulars.costs`.
+        self.costs: Mapping[str, float] = {}
         self.dirty: list[Tape] = []
         #: Before ccxt takes a raw message: False keeps it from ccxt.
         self.on_message: Callable[[Any, Any], bool] = lambda _client, _message: True
@@ -54,6 +56,13 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
         if hooks.gate is not None:
             await hooks.gate.pass_through(cost)
 
+    def calculate_rate_limiter_cost(
+        self: Any, api: Any, method: str, path: str, params: Any, config: Any = None
+    ) -> Any:
+        if (cost := hooks.costs.get(path)) is not None:
+            return cost
+        return exchange_class.calculate_rate_limiter_cost(self, api, method, path, params, config or {})
+
     def handle_message(self: Any, client: Any, message: Any) -> None:
         if hooks.on_message(client, message):
             exchange_class.handle_message(self, client, message)
@@ -78,7 +87,7 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
         return picture
 
     body = patched(exchange_class, lambda _self: hooks.dirty)
-    for method in (throttle, handle_message, on_connected, client):
+    for method in (throttle, calculate_rate_limiter_cost, handle_message, on_connected, client):
         body[method.__name__] = method
     if hasattr(exchange_class, "fetch_order_book_snapshot"):  # it takes whichever book stands there when it is done
         body["fetch_rest_order_book_safe"] = fetch_rest_order_book_safe
@@ -112,6 +121,8 @@ def open_exchange(
         kind = pro_class(facts.ccxt)
     except UnknownExchange as error:
         raise VenueError(str(error)) from None
+    if hooks is not None:
+        hooks.costs = facts.costs
     return configured(kind if hooks is None else hooked(kind, hooks), facts, settings, credentials)
 
 

@@ -74,6 +74,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     rights_path: tuple[str, ...] = ()
     #: Seconds' worth of the rate limit that may be spent at once: some count by the minute, most by the second.
     burst_seconds: float = 1.0
+    #: Cost of a request by its path, in ccxt's units, where ccxt counts it otherwise than the exchange does.
+    costs: dict[str, float] = {}
     #: Whether a password (OKX, KuCoin, Bitget) or a wallet (Hyperliquid) is needed beside key and secret.
     password: bool = False
     wallet: bool = False
@@ -153,6 +155,8 @@ OFFERED: dict[str, Particulars] = {
             dead_man=300.0,
             dead_man_least=3.0,
             dead_man_topics=True,
+            # ten a second of derivatives, twenty of spot; ccxt counts the one a second of options, which no desk trades
+            costs={"v5/order/cancel-all": 5.0},
             options={"fetchCurrencies": False, "enableUnifiedAccount": True},
         ),
         Particulars(

@@ -45,7 +45,7 @@ class Private:
             ("POST", "/v5/order/create"): (self.create, 20),
             ("POST", "/v5/order/amend"): (self.amend, 20),
             ("POST", "/v5/order/cancel"): (self.cancel, 20),
-            ("POST", "/v5/order/cancel-all"): (self.cancel_all, 20),
+            ("POST", "/v5/order/cancel-all"): (self.cancel_all, 10),
             ("POST", "/v5/order/cancel-batch"): (self.cancel_batch, 20),
             ("POST", "/v5/order/disconnected-cancel-all"): (self.disconnected, 5),
             ("GET", "/v5/order/realtime"): (self.realtime, 50),
