@@ -15,6 +15,7 @@ from screens.layout_actions import LAYOUT
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import counted
 from workstation.past.desk import REFUSAL
 from workstation.settings import SettingsError
 from workstation.trading.errors import Refused
@@ -385,7 +386,8 @@ class DeskCommands:
             self._leave(True)
             return
         text = (
-            f"{working} working orders and {positions} open positions stay as they are when you leave. "
+            f"{counted(working, 'working order')} and {counted(positions, 'open position')} stay "
+            f"{'as it is' if working + positions == 1 else 'as they are'} when you leave. "
             f"The kill switch ({display(self._keys('kill')[0])}) would pull and close them first."
         )
         self.app.push_screen(Question(text, "leave the desk", "stay"), self._leave)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,8 +12,7 @@ from textual.widgets import Input
 
 from screens.dialog import Dialog, Line, Lines
 from screens.field import Field
-from workstation.domain.numbers import multiply, plain
-from workstation.trading.limits import RiskLimits, limit_value
+from workstation.trading.limits import RiskLimits, limit_value, limit_words
 
 if TYPE_CHECKING:
     from workstation.engine import Engine
@@ -31,16 +29,6 @@ _SHOWN = (
     ("breakers.daily_loss", "loss of a day"),
     ("breakers.drawdown_kill", "fall from the peak that flattens"),
 )
-
-
-#: Those of them that are fractions, shown in per cent.
-_FRACTIONS = ("price_collar", "breakers.daily_loss", "breakers.drawdown_kill")
-
-
-def _words(name: str, value: Any) -> str:
-    if name in _FRACTIONS:
-        return f"{plain(multiply(value, Decimal(100)))} %"
-    return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
 
 
 def phrase(venues: Sequence[str]) -> str:
@@ -84,7 +72,7 @@ class LiveDialog(Dialog[bool]):
             Line(((f"Limits in force, money in {self.engine.currency}:", ink.dim),)),
         ]
         for name, words in _SHOWN:
-            value = _words(name, limit_value(limits, name))
+            value = limit_words(name, limit_value(limits, name))
             lines.append(Line(((f"  {words:<34}", ink.text), (f"{value:>20}", ink.strong))))
         return [
             *lines,

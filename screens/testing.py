@@ -222,6 +222,15 @@ class FrozenDesk:
         self.app.refresh_bars()
         await pilot.pause()
 
+    async def still(self, pilot: Any) -> None:
+        """Let a picture come to its end: everything painted, under a dialog too, and nothing repainted after it."""
+        await self.painted(pilot)
+        for timer in list(self.app._timers):
+            timer.pause()
+        for _ in range(8):  # under a dialog panes are painted at some frames only
+            self.app.frame()
+        await pilot.pause()
+
     def toasts(self) -> list[str]:
         """The notices that stand on the screen."""
         return [notice.text for notice in self.app.desk_screen.notices.items]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from screens.figures import moment, money_text
 from screens.keys import display
 from workstation.clock import span
+from workstation.domain.numbers import counted
 from workstation.engine import Engine
 from workstation.past.desk import PastDesk, open_past
 from workstation.past.what_if import WhatIf, branch
@@ -49,7 +50,7 @@ class TimeTravel:
         for session in reversed(engine.sessions()):
             end = session.end or engine.clock.now()
             running = "" if session.end else ", goes on"
-            events = f"{session.count:,} event{'s' if session.count != 1 else ''}"
+            events = counted(session.count, "event")
             title = f"{moment(session.start):%Y-%m-%d %H:%M:%S}"
             found.append((session, title, f"{span(end - session.start)}{running} · {events}"))
         return found

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from workstation.domain.numbers import counted
 from workstation.paths import Paths
 from workstation.settings import Settings
 from workstation.store import StoreError
@@ -195,9 +196,9 @@ class OutsideKill:
     def _progress(self, answer: Mapping[str, Any]) -> None:
         self._last = answer
         done, positions = answer["orders"] - answer["orders_left"], answer["positions"] - answer["positions_left"]
-        words = f"HALTED; {done} of {_count(answer['orders'], 'working order')} gone"
+        words = f"HALTED; {done} of {counted(answer['orders'], 'working order')} gone"
         if self._request.flatten:
-            words += f", {positions} of {_count(answer['positions'], 'position')} closed"
+            words += f", {positions} of {counted(answer['positions'], 'position')} closed"
         self._tell(f"{words}.")
 
     def _tell(self, sentence: str) -> None:
@@ -374,7 +375,3 @@ def _stopped(pid: int) -> str:
     except (OSError, IndexError):
         return ""
     return ": it is stopped (`kill -CONT` lets it go on)" if state in "Tt" else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

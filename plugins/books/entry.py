@@ -14,7 +14,7 @@ from screens.figures import plain_text, quantity_text
 from screens.own_orders import order_ticks
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import ZERO, add, divide, multiply
+from workstation.domain.numbers import ZERO, add, counted, divide, multiply
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, Side
 from workstation.market.book import OrderBook
 from workstation.trading.command_run import outcome
@@ -246,7 +246,7 @@ class OrderEntry(LadderCursor):
         orders = await self.engine.cancel_all(instrument=instrument.id)
         if not orders:
             raise Refused(f"There is no working order in {instrument.symbol}.")
-        self.say(f"{len(orders)} order{'s' if len(orders) > 1 else ''} of {instrument.symbol} pulled.")
+        self.say(f"{counted(len(orders), 'order')} of {instrument.symbol} pulled.")
 
     async def action_close(self) -> None:
         instrument, _ = self.market_here()

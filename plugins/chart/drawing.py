@@ -13,7 +13,7 @@ from plugins.chart.scale import PriceScale, axis_prices
 from plugins.chart.timeline import time_labels
 from screens.figures import price_text
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import divide
+from workstation.domain.numbers import counted, divide
 
 
 class Drawing:
@@ -58,7 +58,7 @@ class Drawing:
             (sum(row >= plot.rows for row in rows), plot.rows - 1, "↓"),
         ):
             if count:
-                text = f" {arrow} {count} order{'s' if count > 1 else ''} "
+                text = f" {arrow} {counted(count, 'order')} "
                 self.canvas.text(plot.columns - len(text), plot.top + row, text, Paint.OWN_LABEL)
 
     def tag(self, row: int, price: Decimal, paint: Paint) -> None:

@@ -22,6 +22,7 @@ from screens.table import Column, TablePane
 from workstation.clock import SECOND
 from workstation.domain import events as e
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import counted
 from workstation.past.desk import PastDesk
 from workstation.past.market import PriceFrom
 from workstation.past.timeline import Event
@@ -271,7 +272,7 @@ class JournalPane(TablePane[Row]):
             return f"no price was kept of {', '.join(equity.unpriced)}: its equity is not known", self.ink.warning
         words = f"equity {money_text(equity.total)}"
         if by_fill := past.prices_from(PriceFrom.FILL):
-            words += f", {len(by_fill)} position{'s' if len(by_fill) > 1 else ''} at the last fill price"
+            words += f", {counted(len(by_fill), 'position')} at the last fill price"
         return words, self.ink.text
 
     def invalidate(self) -> None:

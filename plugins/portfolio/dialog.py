@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from plugins.portfolio.views import orders, percent
 from screens.dialog import Dialog, Line, Lines
 from workstation.clock import span
+from workstation.domain.numbers import counted
 from workstation.trading.rebalancing.looking import RebalancePreview
 
 
@@ -45,8 +46,10 @@ class PreviewDialog(Dialog[bool]):
         lines.append(Line(()))
         if self.found.ok:
             count = len(proposal.trades)
-            trades = f"{count} trade{'' if count == 1 else 's'} as one plan"
-            plan = f"{trades}: sales first, every order through the same risk checks as any other."
+            plan = (
+                f"{counted(count, 'trade')} as one plan: "
+                "sales first, every order through the same risk checks as any other."
+            )
             lines += [Line(((f" {part}", ink.text),)) for part in textwrap.wrap(plan, width - 2)]
             wish = proposal.wish
             guard = (

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.style import Style
 
 from plugins.risk.dialog import TypedDialog
-from plugins.risk.rows import AuditLine, BreakerLine, Heading, LimitLine, lines_of, value_text
+from plugins.risk.rows import AuditLine, BreakerLine, Heading, LimitLine, lines_of
 from plugins.risk.rows import Line as Row
 from screens.actions import Action
 from screens.pane import Desk
@@ -18,7 +18,7 @@ from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.settings_help import describe
 from workstation.trading.errors import Refused
-from workstation.trading.limits import limit_text, limit_value, own_parts
+from workstation.trading.limits import limit_from_text, limit_text, limit_value, limit_words, own_parts
 from workstation.trading.risk_use import Use
 
 _GAUGE = 10  # cells
@@ -118,7 +118,7 @@ class RiskPane(TablePane[Row]):
                 where = row.use.where if row.use is not None else ""
                 return ("changed here", ink.own) if row.changed else (where or _helps().get(row.field, ""), ink.dim)
             case "limit" if row.use is None:
-                return value_text(row.field, row.value), ink.own if row.changed else ink.text
+                return limit_words(row.field, row.value), ink.own if row.changed else ink.text
             case _ if row.use is None:
                 return "", ink.text
             case _:
@@ -129,9 +129,9 @@ class RiskPane(TablePane[Row]):
         colour = ink.error if share >= 1 else ink.warning if share >= _NEAR else ink.bid
         match column:
             case "used":
-                return value_text(field, use.used), ink.text
+                return limit_words(field, use.used), ink.text
             case "limit":
-                return value_text(field, use.limit), ink.text
+                return limit_words(field, use.limit), ink.text
             case "gauge":
                 full = min(_GAUGE, round(share * _GAUGE))
                 return "━" * full + "─" * (_GAUGE - full), colour if full else ink.faint
@@ -195,8 +195,8 @@ class RiskPane(TablePane[Row]):
         value = limit_value(self.engine.risk.limits, field)
         own = own_parts(field)
         meaning = _helps().get(field, "") if own is None else f"Of {own[0]} alone; none is no limit of its own."
-        configured = limit_text(limit_value(book.configured, field)) or "empty"
-        text = f"{meaning}\nNow {limit_text(value) or 'empty'}; the config file says {configured}."
+        configured = limit_words(field, limit_value(book.configured, field))
+        text = f"{meaning}\nNow {limit_words(field, value)}; the config file says {configured}."
 
         def judge(typed: str) -> tuple[str, bool]:
             if typed.strip() == limit_text(value):
@@ -205,7 +205,8 @@ class RiskPane(TablePane[Row]):
                 event = book.change(self.engine.clock.now(), field, typed, "risk page")
             except Refused as refusal:
                 return str(refusal), False
-            return f"{field}: {event.old or 'empty'} → {event.new or 'empty'}.", True
+            old, new = (limit_words(field, limit_from_text(field, part)) for part in (event.old, event.new))
+            return f"{field}: {old} → {new}.", True
 
         def done(typed: str | None) -> None:
             if typed is not None:
@@ -215,7 +216,8 @@ class RiskPane(TablePane[Row]):
 
     async def _change(self, field: str, text: str) -> None:
         changed = await self.engine.risk.change_limit(field, text, "risk page")
-        self.toast(f"{field} is {changed.new or 'empty'} now, it was {changed.old or 'empty'}.")
+        old, new = (limit_words(field, limit_from_text(field, part)) for part in (changed.old, changed.new))
+        self.toast(f"{field} is {new} now, it was {old}.")
 
     def action_default(self) -> None:
         self.spawn(self._change(self._field_here(), ""))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,7 +11,7 @@ from screens.figures import local_time
 from workstation.domain.events import BreakerTripped
 from workstation.engine import Engine
 from workstation.trading.breakers import Breaker
-from workstation.trading.limits import OWN_NAMES, limit_fields, limit_text, limit_value, own_field
+from workstation.trading.limits import OWN_NAMES, limit_fields, limit_value, own_field
 from workstation.trading.risk_breakers import time_left
 from workstation.trading.risk_use import Use, breaker_uses, limit_uses
 
@@ -25,7 +24,6 @@ THRESHOLDS = {
     Breaker.VENUE_ERRORS: "breakers.venue_errors_per_minute",
     Breaker.PRICE_MOVE: "breakers.price_move",
 }
-_UNITS = {"ms": " ms", "minutes": " min"}
 
 
 class Heading(msgspec.Struct, frozen=True):
@@ -99,24 +97,3 @@ def lines_of(engine: Engine, now: int) -> Sequence[Line]:
     if not book.changes:
         lines.append(AuditLine(-1, "No limit was ever changed on this desk."))
     return lines
-
-
-def is_fraction(field: str) -> bool:
-    """Whether the limit is shown in percent."""
-    return field in ("price_collar", "price_collar_resting") or (
-        field.startswith("breakers.") and not field.endswith(("minutes", "minute"))
-    )
-
-
-def value_text(field: str, value: Any) -> str:
-    """A limit's value as the pane shows it: 50,000 · 5 % · 250 ms · 60 min · 5×."""
-    if value is None:
-        return limit_text(value)
-    if isinstance(value, tuple):
-        return limit_text(value) or "none" if field.startswith("deny") else limit_text(value) or "all"
-    if is_fraction(field):
-        return f"{Decimal(value) * 100:.2f}".rstrip("0").rstrip(".") + " %"
-    if "leverage" in field:
-        return f"{Decimal(value):.2f}".rstrip("0").rstrip(".") + "×"
-    text = f"{Decimal(value):,.0f}" if Decimal(value) == int(value) or abs(value) > 1_000 else f"{value:,.2f}"
-    return text + _UNITS.get(field.rpartition("_")[2], "")

@@ -40,11 +40,7 @@ def snapshot_of(snap_compare, tmp_path, monkeypatch):
                 await pilot.press(key)
                 await quiet(desk.app.engine)
             await asyncio.sleep(0.3)
-            await desk.painted(pilot)
-            for timer in list(desk.app._timers):
-                timer.pause()
-            for _ in range(8):  # under a dialog panes are painted at some frames only
-                desk.app.frame()
+            await desk.still(pilot)
             if isinstance(desk.app.screen, KillDialog):  # it is as tall as the most that it has had to say on the way
                 lines = desk.app.screen.query_one(Lines)
                 lines.styles.height = len(lines.lines)

@@ -82,3 +82,8 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def counted(number: int, noun: str) -> str:
+    """A count with its noun as a sentence has it: "1 order", "12,000 orders"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from workstation.clock import SECOND
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.numbers import ONE, divide, plain
+from workstation.domain.numbers import ONE, counted, divide, plain
 from workstation.domain.rebalance import Rebalance
 from workstation.trading.command_orders import instrument_named, venues_of
 from workstation.trading.command_words import CommandError, Token, duration, number, suggestion
@@ -152,7 +152,7 @@ def preview_words(found: RebalancePreview, currency: str) -> str:
 async def start_rebalance(command: StartRebalance, desk: RebalancingDesk) -> str:
     rebalance = await desk.start_rebalance(command.wish)
     count = len(rebalance.trades)
-    return f"{rebalance.name}: {count} trade{'' if count == 1 else 's'} on the way, sales first."
+    return f"{rebalance.name}: {counted(count, 'trade')} on the way, sales first."
 
 
 async def manage(command: ManageRebalance, desk: RebalancingDesk) -> str:

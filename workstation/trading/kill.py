@@ -18,7 +18,7 @@ import msgspec
 
 from workstation.clock import SECOND, Clock
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
-from workstation.domain.numbers import plain
+from workstation.domain.numbers import counted, plain
 from workstation.domain.order import Order, OrderDraft, OrderState, Side
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
@@ -304,18 +304,14 @@ class KillSwitch:
         orders = [item for item in status.items if item.kind == "order"]
         closed = [item for item in status.items if item.kind == "position" and item.state is KillOutcome.DONE]
         left = [item for item in status.items if item.state is not KillOutcome.DONE]
-        parts = [f"Halted after {status.reason}: {_count(orders, 'working order')} gone"]
+        parts = [f"Halted after {status.reason}: {counted(len(orders), 'working order')} gone"]
         if status.flatten:
-            parts.append(f"{_count(closed, 'position')} closed")
+            parts.append(f"{counted(len(closed), 'position')} closed")
         parts += [f"{venue} {words}" for venue, words in status.venues.items()]
         parts += [f"{item.instrument} {item.label}: {item.detail}" for item in left]
         parts += self._notes
         when = datetime.fromtimestamp((status.finished or 0) // SECOND, UTC)
         return f"{'; '.join(parts)}. Seen {when:%Y-%m-%d %H:%M:%S} UTC, {took:.1f} s after the press."
-
-
-def _count(items: list[KillItem], noun: str) -> str:
-    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
 
 
 def _label(order: Order) -> str:

@@ -137,6 +137,8 @@ _FRACTIONS = frozenset(
      "breakers.drawdown_kill", "breakers.price_move"}
 )  # fmt: skip
 
+_UNITS = {"ms": " ms", "minutes": " min"}
+
 
 #: What a strategy's own limits are called, with their types.
 _OWN_KINDS: dict[str, type] = {
@@ -189,6 +191,21 @@ def limit_text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(value)
     return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def limit_words(field: str, value: Any) -> str:
+    """A limit's value, or what is used of it, as it is shown: 50,000 · 5 % · 250 ms · 60 min · 5×."""
+    if value is None:
+        return limit_text(value)
+    if isinstance(value, tuple):
+        return limit_text(value) or ("none" if field.startswith("deny") else "all")
+    number = Decimal(value)
+    if field in _FRACTIONS:
+        return f"{number * 100:.2f}".rstrip("0").rstrip(".") + " %"
+    if "leverage" in field:
+        return f"{number:.2f}".rstrip("0").rstrip(".") + "×"
+    text = f"{number:,.0f}" if number == int(number) or abs(number) > 1_000 else f"{number:,.2f}"
+    return text + _UNITS.get(field.rpartition("_")[2], "")
 
 
 def limit_from_text(field: str, text: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from workstation.clock import Clock
 from workstation.domain.events import KillRequested, TradingState, TradingStateChanged
+from workstation.domain.numbers import counted
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import Journal
@@ -99,9 +100,9 @@ class EngineDoor:
                 said.append(f"{name} could not be told to cancel: {str(error) or type(error).__name__}")
         orders = len([order for order in list(self._core.orders.orders.values()) if order.is_open])
         positions = len([position for position in list(self._core.portfolio.open_positions()) if position.quantity])
-        waits = f"{orders} working order{'' if orders == 1 else 's'}"
+        waits = counted(orders, "working order")
         if positions:
-            waits += f" and {positions} position{'' if positions == 1 else 's'}"
+            waits += f" and {counted(positions, 'position')}"
         said.append(f"{waits} wait until the loop comes round" if orders or positions else "nothing was working")
         return said
 

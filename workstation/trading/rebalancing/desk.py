@@ -11,7 +11,7 @@ import msgspec
 from workstation.clock import Clock, span
 from workstation.domain.events import RebalanceChanged, RebalanceEnded, RebalanceEvent, RebalanceStarted
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.numbers import ZERO, add, multiply
+from workstation.domain.numbers import ZERO, add, counted, multiply
 from workstation.domain.order import ClientOrderId, Order
 from workstation.domain.plan import PlanState
 from workstation.domain.rebalance import REBALANCE_PREFIX, Rebalance, RebalanceId
@@ -49,7 +49,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         """ "max_ratio: 40 % of 10 trades, 29m left"."""
         rebalance = self.rebalance
         count = len(self.trades)
-        parts = [f"{100 * self.share:.0f} % of {count} trade{'' if count == 1 else 's'}"]
+        parts = [f"{100 * self.share:.0f} % of {counted(count, 'trade')}"]
         if rebalance.is_paused:
             parts.append("PAUSED")
         elif self.left is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from workstation.domain.numbers import from_float
+from workstation.domain.numbers import counted, from_float
 from workstation.domain.order import Order, OrderState, OrderType, TimeInForce
 from workstation.domain.rebalance import Rebalance
 from workstation.trading.core import TradingCore
@@ -21,7 +21,7 @@ def rebalance_head(core: TradingCore, rebalance: Rebalance) -> Order:
     count = len(rebalance.trades)
     first = rebalance.trades[0]
     note = "PAUSED" if rebalance.is_paused else "working" if rebalance.is_active else "ending"
-    trades = f"{count} trade{'' if count == 1 else 's'}"
+    trades = counted(count, "trade")
     return Order(
         client_id=rebalance.rebalance_id,
         instrument=first.instrument,

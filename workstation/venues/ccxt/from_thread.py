@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from workstation.domain.numbers import counted
 from workstation.history.ccxt_class import exchange_class
 from workstation.venues.ccxt.account import kinds
 from workstation.venues.ccxt.client import configured
@@ -49,12 +50,12 @@ def _cancel(venue: CcxtVenue, exchange: Any, deadline: float) -> str:
         working = {track.instrument for track in list(venue.own.tracks.values()) if not track.ended}
         symbols = sorted(venue.symbols[each] for each in working) or sorted(venue.markets)
         _side_by_side([lambda symbol=symbol: exchange.cancel_all_orders(symbol) for symbol in symbols], deadline)
-        return f"took cancel-all of {len(symbols)} instrument{'' if len(symbols) == 1 else 's'}"
+        return f"took cancel-all of {counted(len(symbols), 'instrument')}"
     orders = [order for symbol in venue.markets for order in exchange.fetch_open_orders(symbol)]
     _side_by_side(
         [lambda order=order: exchange.cancel_order(order["id"], order["symbol"]) for order in orders], deadline
     )
-    return f"took {len(orders)} cancel{'' if len(orders) == 1 else 's'}"
+    return f"took {counted(len(orders), 'cancel')}"
 
 
 def _quietly(cancel: Any) -> None:
