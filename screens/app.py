@@ -17,6 +17,7 @@ from textual import events, on
 from textual._context import active_message_pump
 from textual.app import App
 from textual.binding import BindingType
+from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.widget import Widget
@@ -24,6 +25,8 @@ from textual.worker import WorkerFailed
 
 from screens.actions import DESK, DESK_ACTIONS, EVERYWHERE, REPLAY_ACTIONS, Action, ActionTable, page_actions
 from screens.alarm import ring
+from screens.arrivals import Arrivals, attentive
+from screens.collecting import Collector
 from screens.command_line import CommandLine
 from screens.commands import DeskCommands
 from screens.desk import ShellDesk
@@ -89,6 +92,7 @@ class TwsApp(App[None]):
         first frame (the engine's `start`); `recordings`, `layouts`, `exports`, `what_ifs`: the folders of what is
         recorded here, of layouts as files, of exported tables and of the stores of what-ifs; `book`: where settings
         come from and are written to."""
+        self.arrivals = Arrivals()
         super().__init__()
         self.engine = engine
         self.desk_settings: Settings = engine.settings or Settings()
@@ -123,6 +127,10 @@ class TwsApp(App[None]):
         self.workspace.mouse = LayoutMouse(self.workspace, self.layouts)
         self.keyboard = Keyboard(self)
         self._tasks: set[asyncio.Task[Any]] = set()
+        if engine.pump is not None:
+            engine.pump.gives_way = self.arrivals.near
+        #: Looks for garbage once the desk has started: see `tune_interpreter`.
+        self.collector: Collector | None = None
         self.frames = Frames(self)
         self.ready = ReadyDialogs(self)
         #: Set once the desk has been painted for the first time: what is slow begins after it.
@@ -151,6 +159,9 @@ class TwsApp(App[None]):
         for name, cls in classes.items():
             self.problems += table.add_pane(name, cls.ACTIONS)
         return table
+
+    def get_driver_class(self) -> type[Driver]:
+        return attentive(super().get_driver_class(), self.arrivals.came)
 
     def get_default_screen(self) -> Screen[None]:
         return self.desk_screen
@@ -217,6 +228,9 @@ class TwsApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key) and not event.is_forwarded:
+            self.arrivals.taken(event)
+            if self.collector is not None:
+                self.collector.pressed()
             taken = self.keyboard.take(event)
             top = self.screen
             if isinstance(top, PromptScreen):
@@ -376,18 +390,21 @@ class TwsApp(App[None]):
         return None
 
 
-def tune_interpreter() -> None:
+def tune_interpreter() -> Collector:
     """Two of Python's habits that a trader would feel, measured at 1,000 book updates a second.
 
     Full garbage collections stop the screen for a tenth of a second, and for a whole one over a long journal: what the
-    desk is made of lives as long as the desk, so the collector need not look at it at all. And a thread waits up to
+    desk is made of lives as long as the desk, so the collector need not look at it at all. What comes later is looked
+    at when there is time for it; by itself Python looks only where something makes far more than a desk's day does at a
+    stretch. And a thread waits up to
     5 ms for its turn: with 1 ms the threads that read keys, write the screen and flush the store take a third off the
     time from a key to its painted reaction.
     """
     sys.setswitchinterval(0.001)
     gc.freeze()
     gc.enable()
-    gc.set_threshold(10_000, 20, 100)
+    gc.set_threshold(100_000, 20, 100)
+    return Collector()
 
 
 def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> int:
@@ -399,7 +416,7 @@ def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> 
             await engine.wait_ready()
         except StoreError as error:
             app.exit(return_code=1, message=f"tws: {error}")
-        tune_interpreter()
+        app.collector = tune_interpreter()
 
     app = TwsApp(
         engine,

@@ -61,9 +61,13 @@ class Frames:
         return self._app.engine.activity, self._app.travel.version
 
     async def paint(self) -> None:
-        """One frame, with a turn of the event loop after each pane."""
+        """One frame, with a turn of the event loop after each pane; a key that is near comes before the next one."""
         for _ in self.steps():
             await asyncio.sleep(0)
+            while self._app.arrivals.near():  # noqa: ASYNC110  # a turn at a time until it has been acted on
+                await asyncio.sleep(0)
+        if self._app.collector is not None:
+            self._app.collector.tick()
 
     def wake(self) -> None:
         """Paint the next frame whole, though nothing may have happened."""
@@ -88,7 +92,8 @@ class Frames:
         if not covered or count % _COVERED == 0:
             for number, pane in enumerate(app.workspace.shown()):
                 if self._quiet > _SLOWEST or (count + number) % pane.PACE == 0 or pane.has_focus_within:
-                    if app.workspace.panes.get(pane.slot) is pane:  # still there after what came in between
+                    # still there, and to be seen, after what came in between
+                    if app.workspace.panes.get(pane.slot) is pane and pane.display:
                         app.workspace.guard(pane, partial(_paint, pane, now))
                     yield
         if not app.screen_stack:

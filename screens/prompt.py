@@ -39,7 +39,7 @@ class PromptScreen[Result](Screen[Result]):
             return
         with self._context():
             if self._layout_required:
-                self._on_timer_update()
+                self._paint_due()
             else:
                 self._paint_alone(self.at_hand())
 
@@ -106,6 +106,11 @@ class PromptScreen[Result](Screen[Result]):
         """What is due is done now."""
 
     def _on_timer_update(self) -> None:
+        """The tick of Textual's timer. It ticks on while a key is near, whose picture comes first."""
+        if not self.app.arrivals.near():  # type: ignore[attr-defined]
+            self._paint_due()
+
+    def _paint_due(self) -> None:
         self._before_painting()
         if self._layout_required:
             # what has changed but whose message is still on its way belongs to this picture, and would cost another one
@@ -114,4 +119,4 @@ class PromptScreen[Result](Screen[Result]):
 
     def _on_idle(self, event: events.Idle) -> None:  # type: ignore[override]  # Textual calls that of each class
         if get_time() < self._prompt_until and (self._layout_required or self._dirty_widgets):
-            self._on_timer_update()
+            self._paint_due()

@@ -87,6 +87,8 @@ class MarketPump:
         self._task: asyncio.Task[None] | None = None
         self.events = 0
         self.slipped = 0  # ns of market time that a paced market was let slip because the machine was too slow
+        #: Whether something is more urgent now (a key that waits): the task then gives one event a turn.
+        self.gives_way: Callable[[], bool] | None = None
         self.on_end: Callable[[], None] | None = None
         self.on_failure: Callable[[Exception], None] | None = None
         if self._paced is not None:
@@ -222,7 +224,7 @@ class MarketPump:
         self._hold()
         while (event := self._next(target)) is not None:
             self._give(event)
-            if time() >= deadline or self._wake.is_set():
+            if time() >= deadline or self._wake.is_set() or (self.gives_way is not None and self.gives_way()):
                 if self._batch is None and (due := self.source.next_time()) is not None and due > target:
                     break
                 self._slip()
