@@ -13,8 +13,8 @@ from screens.figures import local_time, plain_text
 from screens.name_dialog import NameDialog
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
-from workstation.clock import SECOND, span
-from workstation.trading.alerts import Alert, sentence, spell
+from workstation.clock import SECOND, coarse_span, span
+from workstation.trading.alerts import Alert, AlertKind, sentence, spell
 from workstation.trading.command_line import parse
 from workstation.trading.command_run import context_of
 from workstation.trading.commands import SetAlert
@@ -78,6 +78,8 @@ class AlertsPane(TablePane[Alert]):
                     return f"fired {local_time(row.fired_at)}", ink.own
                 if row.snoozed_until > self._now:
                     return f"quiet for {span(row.snoozed_until - self._now)}", ink.warning
+                if row.kind is AlertKind.REBALANCE:
+                    return self._due(row), ink.warning if row.side else ink.bid
                 return "waits", ink.bid
             case "often":
                 return "every" if row.repeat else "once", ink.dim
@@ -86,6 +88,13 @@ class AlertsPane(TablePane[Alert]):
             case _:
                 left = None if row.expires is None or row.done else row.expires - self._now
                 return "" if left is None else span(max(0, left)), ink.dim
+
+    def _due(self, row: Alert) -> str:
+        due = self.engine.alerts.due(row)
+        if due is None:
+            return "after a first one"
+        left = due - self._now
+        return f"due in {coarse_span(left)}" if left > 0 else "due"
 
     def paint(self, now: int) -> None:
         key = (
@@ -157,6 +166,8 @@ class AlertsPane(TablePane[Alert]):
 
     def action_edit(self) -> None:
         alert = self._here()
+        if alert.kind is AlertKind.REBALANCE:
+            raise Refused("The Calendar of the Portfolio page changes it; d deletes it here.")
         text = spell(alert, self.engine.clock.now(), plain_text).removeprefix("alert ")
         self._ask("Change the alert", text, alert)
 

@@ -95,6 +95,12 @@ class SimClock:
         self._now = when
 
 
+def coarse_span(nanoseconds: int) -> str:
+    """As `span`, to the whole hour from two days on, else to the whole minute, one at least: 6d23h, 1h30m."""
+    step = (3_600 if nanoseconds >= 172_800 * SECOND else 60) * SECOND
+    return span(max(step, nanoseconds // step * step))
+
+
 def span(nanoseconds: int) -> str:
     """A duration as it is typed, to the nearest second: 30m, 1h30m, 45s."""
     seconds = max(0, round(nanoseconds / SECOND))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -134,6 +134,10 @@ class DeskView:
     def all_rebalances(self) -> list[Rebalance]:
         """Every rebalance that there was, oldest first."""
         return list(self.core.rebalances.rebalances.values())
+
+    def last_rebalance(self, instruments: Collection[InstrumentId]) -> int | None:
+        """UTC ns at which the trader last began to bring exactly these to their weights; see `RebalanceBook`."""
+        return self.core.rebalances.last_begun(instruments)
 
     def rebalance(self, rebalance_id: RebalanceId) -> Rebalance | None:
         return self.core.rebalances.rebalances.get(rebalance_id)

@@ -9,7 +9,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from plugins.portfolio.views import orders, percent
+from plugins.portfolio.order_views import orders
+from plugins.portfolio.views import percent
 from screens.dialog import Dialog, Line, Lines
 from workstation.clock import span
 from workstation.domain.numbers import counted

@@ -49,10 +49,10 @@ def _table(rows: Mapping[str, Any], named: bool = True) -> dict[str, tuple[str, 
 
 #: How often orders are proposed; a band of the drift may go with it.
 CALENDAR: dict[str, tuple[str, str]] = {
-    "any": ("any time", "Orders are proposed at any time"),
-    "day": ("once a day", "Orders are proposed a day after the last rebalance of these assets, not before"),
-    "week": ("once a week", "Orders are proposed a week after the last rebalance of these assets, not before"),
-    "month": ("once a month", "Orders are proposed 30 days after the last rebalance of these assets, not before"),
+    "any": ("any time", "Orders are proposed at any time; nothing reminds of them"),
+    "day": ("once a day", "Orders wait until a day after the last rebalance of these assets; an alert says when"),
+    "week": ("once a week", "Orders wait until a week after the last rebalance of these assets; an alert says when"),
+    "month": ("once a month", "Orders wait until 30 days after the last rebalance of these assets; an alert says when"),
 }
 _PERIODS = {"day": 1, "week": 7, "month": 30}
 
@@ -99,7 +99,7 @@ FIELDS: tuple[Field, ...] = (
 _BY_KEY = {field.key: field for field in FIELDS}
 CALENDAR_FIELD = _BY_KEY["calendar"]
 _DEFAULTS: dict[str, Any] = {
-    "universe": "", "assets": [], "bars": "1d", "method": "max_ratio", "risk": "MV", "expected": "hist",
+    "universe": "", "assets": [], "bars": "1d", "method": "min_risk", "risk": "MV", "expected": "hist",
     "covariance": "ledoit", "rf": 0.0, "aversion": 2.0, "views": "", "factors": "", "groups": "",
     "upper": 40.0, "lower": 0.0, "short": 0.0,
     "count": 0.0, "turnover": 0.0, "floor": 0.0, "tracking": 0.0, "costs": 0.0, "budget": 0.0, "band": 0.0,
@@ -239,10 +239,11 @@ class Form:
             min_return=self["floor"] / 100 / periods or None,
         )
 
-    def due(self, last: int | None) -> int | None:
-        """UTC ns from which the calendar proposes orders again, by when the last rebalance began; None: at any time."""
+    @property
+    def every(self) -> int | None:
+        """The calendar's time from one rebalance to the next, ns; None: at any time."""
         days = _PERIODS.get(self["calendar"])
-        return None if days is None or last is None else last + days * 86_400 * SECOND
+        return None if days is None else days * 86_400 * SECOND
 
     def wish(self, weights: Mapping[InstrumentId, float], name: str) -> Wish:
         """Weights as a rebalance: the border from floats to exact numbers."""

@@ -9,17 +9,19 @@ from typing import Any
 
 from rich.style import Style
 
-from plugins.portfolio import views
+from plugins.portfolio import order_views, views
 from plugins.portfolio.form import OF_ORDERS, Field, Form
 from plugins.portfolio.keys import ACTIONS
 from plugins.portfolio.layout import Room, room_of
 from plugins.portfolio.plot import Mark, plot
 from plugins.portfolio.session import Session
 from plugins.portfolio.views import SHORT, TITLES, VIEWS, percent
+from screens.figures import money_text
 from screens.painted import PaintedPane
 from screens.pane import Desk
 from screens.parts import Line, Part, fit, number, spread, tabs
 from workstation.clock import SECOND
+from workstation.domain.plan import PlanState
 from workstation.portfolio.methods import MEASURES
 from workstation.trading.errors import Refused
 from workstation.trading.rebalancing.desk import Progress
@@ -59,6 +61,7 @@ class PortfolioPainting(PaintedPane):
         self._preview_key: Hashable = None
         self._progress: Progress | None = None
         self._was_active = False
+        self._sent = ""  # the id of the rebalance that was sent from here and whose end was not told yet
         self._held: dict[str, float] = {}
         self._figures_key: Hashable = None
         self._figures: Any = (None, None)
@@ -117,6 +120,7 @@ class PortfolioPainting(PaintedPane):
         if self._was_active and self._progress is None:
             session.refresh()  # what is held is another portfolio now
         self._was_active = self._progress is not None
+        self._tell_end()
         choice = session.choice
         if choice is None:
             self._preview, self._preview_key = None, None
@@ -133,6 +137,15 @@ class PortfolioPainting(PaintedPane):
             self._preview, self._refused = session.preview(), ""
         except Refused as refused:
             self._preview, self._refused = None, str(refused)
+
+    def _tell_end(self) -> None:
+        """What came of the rebalance that was sent from here: a plan that takes at once is over in a blink."""
+        if not self._sent or (rebalance := self.engine.rebalance(self._sent)) is None or rebalance.is_active:
+            return
+        found, self._sent = self.engine.rebalance_progress(self._sent), ""
+        good = rebalance.state is PlanState.DONE
+        why = "" if good or not rebalance.reason else f" ({rebalance.reason})"
+        self.toast(f"{found.sentence}{why}; fees {money_text(found.fees)} {self.currency}.", error=not good)
 
     def _left(self, space: Room) -> list[Line]:
         ink, width = self.ink, space.form
@@ -224,24 +237,43 @@ class PortfolioPainting(PaintedPane):
     def _head(self, width: int) -> Line:
         ink, session = self.ink, self.session
         if session.problem:
-            return fit([(" ✖ ", ink.error), (session.problem[: width - 4], ink.error)], width, ink.text)
+            return fit([(" ✖ ", ink.error), (self._problem(width)[0], ink.error)], width, ink.text)
         choice = session.choice
         if choice is None:
             words = session.notice or session.busy or "Starting the portfolio process"
             return fit([(f" {words} …" if not words.endswith("…") else f" {words}", ink.dim)], width, ink.text)
         rx, ry = self._scale()
         measure = MEASURES[self.form["risk"]]
+        ratio = number(self._ratio(choice.expected, choice.risk))
         year = " a year" if measure.annual else ""
-        left: list[Part] = [
-            (f" {choice.name}", ink.strong), ("   return ", ink.dim), (percent(choice.expected * ry), ink.text),
-            (" a year   risk ", ink.dim), (percent(choice.risk * rx), ink.text), (f" {measure.code}{year}", ink.dim),
-            ("   ratio ", ink.dim), (number(self._ratio(choice.expected, choice.risk)), ink.text),
-        ]  # fmt: skip
-        right = session.busy or session.notice
-        if not right and session.frontier is not None and width >= 90:
+        if width < 84:
+            risk = "vol" if measure.code == "MV" else measure.code
+            left: list[Part] = [
+                (f" {choice.name}", ink.strong), ("  return ", ink.dim), (percent(choice.expected * ry), ink.text),
+                (f"  {risk} ", ink.dim), (percent(choice.risk * rx), ink.text), ("  ratio ", ink.dim),
+                (ratio, ink.text), (year if width >= 60 else "", ink.dim),
+            ]  # fmt: skip
+        else:
+            risk = "volatility" if measure.code == "MV" else measure.code
+            left = [
+                (f" {choice.name}", ink.strong), ("   return ", ink.dim), (percent(choice.expected * ry), ink.text),
+                (f" a year   {risk} ", ink.dim), (percent(choice.risk * rx), ink.text), (year, ink.dim),
+                ("   ratio ", ink.dim), (ratio, ink.text),
+            ]  # fmt: skip
+        right = session.notice
+        if not right and not session.busy and session.frontier is not None and width >= 90:
             seconds = session.frontier.seconds
             right = number(1000 * seconds, ",.0f", " ms") if seconds < 1 else number(seconds, ".1f", " s")
         return spread(left, [(f" {right} ", ink.dim)], width, ink.text)
+
+    def _problem(self, width: int) -> list[str]:
+        """What is wrong, in lines; with what can be done all the same where it fits into two of them."""
+        words = self.session.problem
+        if self.session.choice is not None:
+            longer = textwrap.wrap(f"{words} The frontier can be walked: f, then ← →.", width - 4)
+            if 1 < len(longer) <= 2:
+                return longer
+        return textwrap.wrap(words, width - 4) or [""]
 
     def _ratio(self, expected: float, risk: float) -> float:
         """Of a year where the risk is one that scales with the square root of time, else of a period."""
@@ -254,10 +286,10 @@ class PortfolioPainting(PaintedPane):
         """Risk before and after, and what must not be missed."""
         ink, session = self.ink, self.session
         if session.problem:
-            rest = session.problem[width - 4 :] if len(session.problem) > width - 4 else ""
-            if not rest and session.choice is not None:
-                rest = "The frontier can be walked all the same: f, then ← →."
-            return fit([(f"   {rest}", ink.error if len(session.problem) > width - 4 else ink.dim)], width, ink.text)
+            rest = " ".join(self._problem(width)[1:])
+            if rest or session.choice is None:
+                return fit([(f"   {rest}", ink.error)], width, ink.text)
+            return fit([("   The frontier can be walked all the same: f, then ← →.", ink.dim)], width, ink.text)
         choice, frontier = session.choice, session.frontier
         if choice is None:
             return fit([], width, ink.text)
@@ -265,11 +297,13 @@ class PortfolioPainting(PaintedPane):
         parts: list[Part] = []
         if frontier is not None and frontier.held is not None:
             before, after = frontier.held.risk * rx, choice.risk * rx
-            words = percent(before) if before > 0 else "nothing is held"
-            parts += [
-                (" Risk now ", ink.dim), (words, ink.text), (" → ", ink.dim),
-                (percent(after), ink.signed(round(before - after, 3)) + Style(bold=True)), ("   ", ink.dim),
-            ]  # fmt: skip
+            if before > 0:
+                parts += [
+                    (" Risk now ", ink.dim), (percent(before), ink.text), (" → ", ink.dim),
+                    (percent(after), ink.signed(round(before - after, 2)) + Style(bold=True)), ("   ", ink.dim),
+                ]  # fmt: skip
+            else:
+                parts += [(" Nothing is held: risk 0.0% → ", ink.dim), (percent(after), ink.strong), ("   ", ink.dim)]
         lacking = session.unlisted()
         if lacking:
             names = ", ".join(lacking[:4]) + (" …" if len(lacking) > 4 else "")
@@ -283,7 +317,22 @@ class PortfolioPainting(PaintedPane):
         notes = session.allocation.notes if session.allocation is not None else ()
         if notes and not lacking:
             parts.append((f" {notes[0]}", ink.warning))
+        elif not lacking and (reminder := self._reminder()):
+            parts.append(reminder)
+        elif frontier is not None and frontier.best is None and not lacking:
+            rows = 0 if session.table is None else len(session.table) - 1
+            words = f"None of them beats the risk-free rate over {rows:,} bars: there is no best ratio."
+            parts.append((words if parts else f" {words}", ink.dim))
         return fit(parts, width, ink.text)
+
+    def _reminder(self) -> Part | None:
+        """When the calendar's next rebalance is due."""
+        due = self.session.due()
+        if due is None:
+            return None
+        if self.engine.clock.now() >= due:
+            return ("The rebalance is due by the calendar: g shows and sends it.", self.ink.warning)
+        return (f"Next rebalance {self.session.due_words(due)}.", self.ink.dim)
 
     def _plot(self, space: Room) -> list[Line]:
         session = self.session
@@ -314,9 +363,9 @@ class PortfolioPainting(PaintedPane):
         top = self._top
         if self.view == "orders":
             if self._progress is not None:
-                return views.progress(self._progress, self.currency, width, height, ink, top)
+                return order_views.progress(self._progress, self.currency, width, height, ink, top)
             if self._preview is not None:
-                return views.orders(self._preview, self.currency, width, height, ink, top)
+                return order_views.orders(self._preview, self.currency, width, height, ink, top)
             return [fit([(f" {self._refused}", ink.warning)], width, ink.text)]
         if self.view == "saved":
             return views.saved(session.kept(), self._cursor, width, height, ink, self.has_focus)

@@ -55,7 +55,8 @@ class PortfolioPane(FormControl):
         if choice is not None and frontier is not None and frontier.held is not None:
             rx, _ = self._scale()
             code = MEASURES[self.form["risk"]].code
-            words = f"Risk ({code}) now {percent(frontier.held.risk * rx)}, after {percent(choice.risk * rx)}."
+            now = percent(frontier.held.risk * rx) if frontier.held.risk > 0 else "none, as nothing is held"
+            words = f"Risk ({code}) now {now}, after {percent(choice.risk * rx)}."
 
         def answered(send: bool | None) -> None:
             if send:
@@ -72,7 +73,9 @@ class PortfolioPane(FormControl):
 
     async def _start(self, found: RebalancePreview) -> None:
         rebalance = await self.engine.start_rebalance(found.proposal.wish)
+        self._sent = rebalance.rebalance_id
         self.toast(f"{rebalance.name}: {len(rebalance.trades)} trades are on their way, sales first.")
+        self._remind()
 
     def action_pause(self) -> None:
         found = self._progress

@@ -18,11 +18,19 @@ class FormControl(PortfolioPainting):
         self.settings["form"] = dict(self.form.values)
         self.save_settings()
         if key in OF_ORDERS and key != "budget":
+            if key == "calendar":
+                self._remind()
             self.session.bump()
         else:
             if key not in ("universe", "assets", "bars"):
                 self.session.place = self.session.place if self.walking else None
             self.session.refresh()
+
+    def _remind(self) -> None:
+        try:
+            self.session.remind()
+        except Refused as refused:
+            self.toast(str(refused), error=True)
 
     def _step(self, by: int) -> None:
         if self.walking:
@@ -50,8 +58,8 @@ class FormControl(PortfolioPainting):
             self.session.walk(0)
 
     def action_best(self) -> None:
-        self.walking = True
         self.session.go_to("best")
+        self.walking = True
 
     def action_least_risk(self) -> None:
         self.walking = True

@@ -210,13 +210,20 @@ def _axis(plane: _Plane, room: int, ink: Ink) -> Line:
 def _legend(width: int, ink: Ink, frontier: Frontier, held: bool) -> Line:
     parts = [
         (CURSOR, "chosen", ink.strong), (METHOD, "method", ink.warning), (BEST, "best ratio", ink.own),
-        (LEAST, "least risk", ink.bid), (HELD, "held now", ink.ask), ("⠒", "market line", ink.own),
+        (LEAST, "least risk", ink.bid), (HELD, "held now", ink.ask), ("⠒", "market", ink.own),
     ]  # fmt: skip
-    found: list[tuple[str, Style]] = [(" " * AXIS, ink.dim)]
-    room = width - AXIS
-    for char, name, style in parts:
-        if (char == HELD and not held) or (char in (BEST, "⠒") and frontier.best is None):
-            continue
+    shown = [
+        (char, name, style)
+        for char, name, style in parts
+        if not (char == HELD and not held) and not (char in (BEST, "⠒") and frontier.best is None)
+    ]
+    margin = AXIS
+    if sum(len(name) + 4 for _, name, _ in shown) > width - margin:
+        shown = [(char, name.split()[0], style) for char, name, style in shown]
+        margin = AXIS if sum(len(name) + 4 for _, name, _ in shown) <= width - AXIS else 1
+    found: list[tuple[str, Style]] = [(" " * margin, ink.dim)]
+    room = width - margin
+    for char, name, style in shown:
         need = len(name) + 4
         if need > room:
             break

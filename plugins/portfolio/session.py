@@ -1,26 +1,20 @@
-"""What the page has asked and been told: prices, frontier, the method's weights, figures, walk-forwards, orders.
-
-The page changes the form and calls `refresh`; answers come from the desk's portfolio process, and of several changes
-while one is being worked out only the last is asked.
-"""
+"""What the page does with what it was told: figures in and out of sample, walk-forwards, orders, kept portfolios."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from dataclasses import replace as replaced
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plugins.portfolio.asking import Asking
 from plugins.portfolio.form import CALENDAR_FIELD, Form
-from plugins.portfolio.universe import Universe, instrument_of, load, universes
-from workstation.clock import SECOND, span
+from screens.figures import moment
+from workstation.clock import coarse_span
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.plan import PlanState
 from workstation.engine import Engine
-from workstation.portfolio.methods import MEASURES, METHODS
-from workstation.portfolio.problem import PortfolioError, Problem
+from workstation.portfolio.problem import PortfolioError
+from workstation.trading.alerts import Alert, AlertKind
 from workstation.trading.errors import Refused
 from workstation.trading.rebalancing.desk import Progress
 from workstation.trading.rebalancing.looking import RebalancePreview
@@ -28,26 +22,10 @@ from workstation.trading.rebalancing.looking import RebalancePreview
 if TYPE_CHECKING:
     from workstation.market.candles import Floats
     from workstation.portfolio.comparing import Figures
-    from workstation.portfolio.frontier import Frontier
-    from workstation.portfolio.optimise import Allocation
-    from workstation.portfolio.prices import PriceTable
 
-POINTS = 30
 _PORTFOLIOS = "portfolios"
 #: What methods are compared, beside the one that is chosen.
 COMPARED = ("equal_weight", "inverse_volatility", "min_risk", "max_ratio", "risk_parity", "hrp", "max_diversification")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The portfolio under the cursor: weights by asset, its risk and return of one period, what each asset adds to
-    the risk (None: not yet known)."""
-
-    name: str
-    weights: dict[str, float]
-    risk: float
-    expected: float
-    contributions: dict[str, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,257 +37,19 @@ class Compared:
     why: str = ""
 
 
-def _coarse(nanoseconds: int) -> int:
-    """To the hour from two days on, else to the minute."""
-    step = 3_600 * SECOND if nanoseconds >= 172_800 * SECOND else 60 * SECOND
-    return max(step, nanoseconds // step * step)
+class Session(Asking):
+    """The page's whole state beside its form."""
 
-
-class Session:
     def __init__(
         self, engine: Callable[[], Engine], form: Form, spawn: Callable[[Coroutine[Any, Any, Any]], None]
     ) -> None:
-        self._engine, self.form, self._spawn = engine, form, spawn
-        self.version = 0
-        self.universes: list[Universe] = []
-        self.table: PriceTable | None = None  # every asset of the universe
-        self.frontier: Frontier | None = None
-        self.allocation: Allocation | None = None
-        self.parts: Floats | None = None  # P × N: contributions of every point of the frontier
-        self.trained: Frontier | None = None  # fitted on the first part of the rows
-        self.trained_allocation: Allocation | None = None
+        super().__init__(engine, form, spawn)
         self.compared: list[Compared] = []
-        self.place: int | None = None  # on the frontier; None: the method's own weights
-        self.problem: str = ""
-        self.notice = ""
-        self.busy = ""
-        self._task: asyncio.Task[None] | None = None
         self._long: asyncio.Task[None] | None = None
-        self._again = False
-        self._loaded: tuple[str, str] | None = None
 
-    @property
-    def engine(self) -> Engine:
-        return self._engine()
-
-    @property
-    def folder(self) -> Path | None:
-        settings = self.engine.settings
-        paths = getattr(settings, "paths", None)
-        return getattr(paths, "candles", None)
-
-    def bump(self) -> None:
-        self.version += 1
-
-    # -- what is picked
-
-    def look(self) -> None:
-        """Find what can be picked, and work out what the form says."""
-        self._spawn(self._look())
-
-    async def _look(self) -> None:
-        self.universes = universes(self.engine, None)
-        if not self.form["universe"] and self.universes:
-            self.form.put("universe", self.universes[0].spec)
-        self.refresh()
-        if (folder := self.folder) is not None:
-            found = await asyncio.to_thread(universes, self.engine, folder)
-            self.universes = found
-            self.bump()
-
-    @property
-    def assets(self) -> tuple[str, ...]:
-        """The picked ones, in the table's order."""
-        if self.table is None:
-            return ()
-        table, factors = self.table.assets, self.form.factors
-        picked = [asset for asset in self.form["assets"] if asset in table] or list(table)
-        return tuple(asset for asset in table if asset in picked and asset not in factors)
-
-    def _with_factors(self, assets: Sequence[str]) -> PriceTable:
-        """Prices of these assets and of the factors that explain them, in the table's order. Raises PortfolioError."""
-        assert self.table is not None
-        factors = self.form.factors
-        if unknown := [factor for factor in factors if factor not in self.table.assets]:
-            raise PortfolioError(f"The factor {unknown[0]} is not among the columns of {self.table.name}.")
-        return self.table.take(tuple(one for one in self.table.assets if one in assets or one in factors))
-
-    def instruments(self) -> dict[str, InstrumentId | None]:
-        """By what each picked asset can be traded here."""
-        known = self.engine.instruments()
-        return {asset: instrument_of(asset, str(self.form["universe"]), known) for asset in self.assets}
-
-    def held(self) -> dict[str, float]:
-        """Weights held now, by asset: of the form's money, else of what holdings and money come to."""
-        worth: dict[str, float] = {}
-        pools: set[tuple[str, str]] = set()
-        engine = self.engine
-        for asset, name in self.instruments().items():
-            if name is None:
-                continue
-            instrument = engine.instrument(name)
-            mark = engine.mark(name)
-            rate = engine.rate(instrument.venue, instrument.settlement)
-            pools.add((instrument.venue, instrument.settlement))
-            if mark is not None and rate is not None:
-                worth[asset] = float(engine.core.held(instrument) * mark * rate)
-        money = float(self.form["budget"])
-        if not money:
-            money = sum(worth.values())
-            for venue, currency in pools:
-                money += float(engine.balance(venue, currency) * (engine.rate(venue, currency) or 0))
-        return {asset: value / money for asset, value in worth.items()} if money > 0 else {}
-
-    # -- weights and frontier
-
-    def refresh(self) -> None:
-        """Work out what the form says; what is being worked out is called off."""
-        self._again = True
-        if self._task is None or self._task.done():
-            self._task = asyncio.ensure_future(self._run())
-        self.bump()
-
-    async def _run(self) -> None:
-        while self._again:
-            self._again = False
-            self.busy = "Working"
-            try:
-                await self._work()
-            except (PortfolioError, Refused) as error:
-                self.problem = str(error)
-            except Exception as error:  # what reading candles and files raises are sentences
-                self.problem = str(error) or repr(error)
-            self.busy = ""
-            self.bump()
-
-    async def _work(self) -> None:
-        await self._prices()
-        assert self.table is not None
-        if len(self.assets) < 2:
-            raise PortfolioError("A portfolio needs two assets at least: a picks them.")
-        table = self._with_factors(self.assets)
-        asked = self.form.problem(table.periods_per_year, self.held())
-        self.problem = ""
-        await self._method(table, asked)
-        if not self._again:
-            await self._frontier(table, asked)
-
-    async def _method(self, table: PriceTable, asked: Problem) -> None:
-        """The method's own weights; where there are none the frontier may still be there to walk."""
-        try:
-            allocation = await self.engine.portfolio.allocate(table, asked, leave_out=True, on_part=self._note)
-        except PortfolioError as error:
-            self.problem, self.allocation = str(error), None
-        else:
-            self.allocation = allocation
-        self.bump()
-
-    async def _frontier(self, table: PriceTable, asked: Problem) -> None:
-        desk, curved = self.engine.portfolio, self._curved(table)
-        try:
-            frontier = await desk.frontier(table, curved, POINTS, leave_out=True, on_part=self._note)
-        except PortfolioError as error:
-            self.frontier, self.parts, self.place = None, None, None
-            self.notice = f"No frontier: {error}"
-            return
-        if self._again:
-            return
-        self.frontier, self.parts, self.notice = frontier, None, ""
-        if self.place is not None:
-            self.place = min(self.place, len(frontier) - 1)
-        elif self.allocation is None:
-            self.place = 0
-        self.bump()
-        self.parts = await desk.contributions(self._with_factors(frontier.assets), curved, frontier.weights)
-        self.bump()
-        await self._out_of_sample(table, asked, curved)
-
-    def _curved(self, table: PriceTable) -> Problem:
-        """The frontier's problem: a measure that has one, and the same for every method."""
-        asked = self.form.problem(table.periods_per_year, self.held(), "max_ratio")
-        return asked if MEASURES[asked.risk].frontier else replaced(asked, risk="MV")
-
-    async def _out_of_sample(self, table: PriceTable, asked: Problem, curved: Problem) -> None:
-        from workstation.portfolio.comparing import IN_SAMPLE
-
-        self.trained, self.trained_allocation = None, None
-        first = table.rows(0, max(3, round(len(table) * IN_SAMPLE)))
-        desk = self.engine.portfolio
-        try:
-            allocation = await desk.allocate(first, asked, leave_out=True)
-            frontier = await desk.frontier(first, curved, POINTS, leave_out=True)
-        except PortfolioError:
-            return
-        if not self._again:
-            self.trained, self.trained_allocation = frontier, allocation
-
-    async def _prices(self) -> None:
-        wanted = (str(self.form["universe"]), str(self.form["bars"]))
-        if self._loaded == wanted and self.table is not None:
-            return
-        self.table = self.frontier = self.allocation = self.parts = None
-        self.compared, self.place = [], None
-        self.notice = "Reading prices …"
-        self.bump()
-        self.table = await load(self.engine, *wanted, self.folder)
-        self._loaded, self.notice = wanted, ""
-
-    def _note(self, part: object) -> None:
-        if isinstance(part, tuple):
-            self.notice = f"Frontier {part[0]} of {part[1]}"
-        else:
-            self.notice = str(part)
-        self.bump()
-
-    # -- the portfolio under the cursor
-
-    @property
-    def choice(self) -> Choice | None:
-        frontier, allocation = self.frontier, self.allocation
-        if self.place is not None and frontier is not None:
-            point = frontier.point(self.place)
-            weights = {asset: float(w) for asset, w in zip(frontier.assets, point.weights, strict=True)}
-            parts = None
-            if self.parts is not None:
-                parts = {a: float(p) for a, p in zip(frontier.assets, self.parts[self.place], strict=True)}
-            return Choice(
-                f"frontier {self.place + 1}/{len(frontier)}", weights, point.risk, point.expected_return, parts
-            )
-        if allocation is None:
-            return None
-        parts = {a: float(p) for a, p in zip(allocation.assets, allocation.contributions, strict=True)}
-        name = METHODS[allocation.problem.method].name
-        return Choice(name, allocation.weights, allocation.risk_value, allocation.expected_return, parts)
-
-    def walk(self, by: int) -> None:
-        """Move along the frontier; from the method's own weights to the nearest point."""
-        frontier = self.frontier
-        if frontier is None:
-            return
-        if self.place is None:
-            self.place = self.nearest()
-        else:
-            self.place = max(0, min(self.place + by, len(frontier) - 1))
-        self.bump()
-
-    def nearest(self) -> int:
-        """The frontier's point whose risk is next to that of the portfolio under the cursor."""
-        frontier, choice = self.frontier, self.choice
-        if frontier is None or choice is None:
-            return 0
-        return min(range(len(frontier)), key=lambda i: abs(float(frontier.risks[i]) - choice.risk))
-
-    def go_to(self, what: str) -> None:
-        """To the point nearest to "best" (maximum ratio) or "least" (minimum risk)."""
-        frontier = self.frontier
-        if frontier is None:
-            return
-        slopes = [
-            (float(r) - frontier.problem.rf) / float(s) if s > 0 else float("-inf")
-            for r, s in zip(frontier.returns, frontier.risks, strict=True)
-        ]
-        self.place = 0 if what == "least" else max(range(len(slopes)), key=slopes.__getitem__)
-        self.bump()
+    def forget(self) -> None:
+        self.call_off()
+        self.compared = []
 
     # -- figures
 
@@ -429,21 +169,41 @@ class Session:
         weights = self.tradable()
         if not weights:
             raise Refused("None of these assets is listed at a venue of this desk: weights only, no orders.")
-        now = self.engine.clock.now()
-        if (due := self.form.due(self._last_rebalance(weights))) is not None and now < due:
+        due = self.due()
+        if due is not None and self.engine.clock.now() < due:
             raise Refused(
-                f"By the calendar ({self.form.shown(CALENDAR_FIELD)}) orders are due in {span(_coarse(due - now))}: "
+                f"By the calendar ({self.form.shown(CALENDAR_FIELD)}) orders are due {self.due_words(due)}: "
                 "choose any time to trade sooner."
             )
         return self.engine.preview_rebalance(self.form.wish(weights, self.plan_name()))
 
-    def _last_rebalance(self, weights: Mapping[InstrumentId, float]) -> int | None:
-        """When the trader last began to rebalance these instruments; one that he cancelled does not count."""
-        for rebalance in reversed(self.engine.all_rebalances()):
-            mine = rebalance.origin == "manual" and set(rebalance.targets) == set(weights)
-            if mine and rebalance.state in (PlanState.ACTIVE, PlanState.DONE):
-                return rebalance.created_at
-        return None
+    # -- the calendar
+
+    def due(self) -> int | None:
+        """UTC ns from which the calendar proposes orders again; None: at any time."""
+        every = self.form.every
+        if every is None or not (names := self.tradable()):
+            return None
+        last = self.engine.last_rebalance(names)
+        return None if last is None else last + every
+
+    def due_words(self, due: int) -> str:
+        """As in: on Thu 03 Dec 11:07, in 6d23h."""
+        return f"on {moment(due):%a %d %b %H:%M}, in {coarse_span(due - self.engine.clock.now())}"
+
+    def remind(self) -> None:
+        """The one alert that tells when these assets' next rebalance is due, as the calendar now says. Raises
+        `Refused`."""
+        names, every = self.tradable(), self.form.every
+        if not names:
+            return
+        alerts = self.engine.alerts
+        mine = [a for a in alerts.alerts() if a.kind is AlertKind.REBALANCE and names.keys() == set(a.portfolio)]
+        for one in mine:
+            if one.every != every:
+                alerts.delete(one.alert_id)
+        if every is not None and all(one.every != every for one in mine):
+            alerts.add(Alert(alert_id="", kind=AlertKind.REBALANCE, portfolio=tuple(names), every=every, repeat=True))
 
     def active(self) -> Progress | None:
         """The newest rebalance that is under way."""

@@ -1,21 +1,20 @@
-"""The tables of the page: weights with bars, orders, risk, figures, the tree of clusters, methods side by side."""
+"""The tables of the page: weights with bars, risk, figures, the tree of clusters, methods side by side."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
 
-from plugins.portfolio.session import Choice, Compared
-from screens.figures import money_text, plain_text, shown
+from plugins.portfolio.asking import Choice
+from plugins.portfolio.session import Compared
+from screens.figures import shown
 from screens.parts import Line, Part, fit, number, spread
 from screens.theme import Ink
-from workstation.domain.order import Side
 from workstation.portfolio.methods import METHODS
-from workstation.trading.rebalancing.desk import Progress
-from workstation.trading.rebalancing.looking import RebalancePreview
 
 if TYPE_CHECKING:
     from workstation.portfolio.comparing import Figures
@@ -59,14 +58,14 @@ def weights(
     if height < 2:
         return []
     names = sorted(choice.weights, key=lambda asset: -abs(choice.weights[asset]))
-    label = min(max((len(_short(name)) for name in names), default=4), 12)
+    label = min(max((len(short(name)) for name in names), default=4), 12)
     risk = choice.risk if choice.risk else 0.0
     parts_known = choice.contributions is not None and width >= label + 31
     changes = width >= label + 23
     bars = width - label - 17 - (8 if changes else 0) - (7 if parts_known else 0)
     head: list[Part] = [(f" {'':<{label}}{'now':>7}{'target':>7}{'change':>8} "[: width if changes else -9], ink.dim)]
     if bars >= 6:
-        head.append((f"{'now │ and target █':<{bars}}"[:bars], ink.dim))
+        head.append((f"{'│ now  █ target':<{bars}}"[:bars], ink.dim))
     if parts_known:
         head.append((f"{'risk':>7}", ink.dim))
     lines: list[Line] = [fit(head, width, ink.on_bar)]
@@ -79,7 +78,7 @@ def weights(
         text = ink.dim if small else ink.text
         change = wanted - now if listed.get(name) is not None else None
         parts: list[Part] = [
-            (f" {_short(name)[:label]:<{label}}", text),
+            (f" {short(name)[:label]:<{label}}", text),
             (f"{percent(now):>7}" if listed.get(name) is not None else f"{'–':>7}", ink.dim),
             (f"{percent(wanted):>7}", ink.dim if small else ink.strong),
         ]
@@ -97,10 +96,11 @@ def weights(
         cash: list[Part] = [
             (f" {'money':<{label}}", ink.dim),
             (f"{percent(held_money):>7}" if held_money is not None else f"{'–':>7}", ink.dim),
-            (f"{percent(money if abs(money) > 5e-5 else 0.0):>7}", ink.dim),
         ]
         hidden = len(names) - top - rows
         more: list[Part] = [(f"{hidden} more ↓ ", ink.dim)] if hidden > 0 else []
+        if not more or width >= label + 26:
+            cash.append((f"{percent(money if abs(money) > 5e-5 else 0.0):>7}", ink.dim))
         lines.append(spread(cash, more, width, ink.text))
     return lines
 
@@ -109,112 +109,8 @@ def _clean(change: float | None) -> float | None:
     return None if change is None or abs(change) < 0.0005 else change
 
 
-def _short(asset: str) -> str:
+def short(asset: str) -> str:
     return asset.removesuffix("-USDT") or asset
-
-
-def orders(found: RebalancePreview, currency: str, width: int, height: int, ink: Ink, top: int) -> list[Line]:
-    """The exact orders, sales first, with what each costs and what risk says; the totals below."""
-    proposal = found.proposal
-    rows = {row.instrument.id: row for row in proposal.rows}
-    wide, narrow = width >= 98, width < 66
-    head = f" {'':<5}{'quantity':>12}  "
-    head += f"{'instrument':<16}{'at about':>12}" if wide else f"{'':<10}"
-    head += (
-        f"{'value':>12}"
-        + (f"{'cost':>9}" if narrow else f"{'fee':>9}{'spread':>8}")
-        + ("  risk checks" if wide else "")
-    )
-    lines: list[Line] = [fit([(head, ink.dim)], width, ink.on_bar)]
-    listed: list[Line] = []
-    for trade in proposal.trades:
-        row = rows[trade.instrument]
-        buys = trade.side is Side.BUY
-        name = trade.instrument if wide else row.instrument.symbol.removesuffix("-USDT")
-        parts: list[Part] = [
-            (f" {trade.side.value:<5}", ink.bid if buys else ink.ask),
-            (f"{plain_text(trade.quantity):>12}  ", ink.strong),
-            (f"{name[:15]:<16}" if wide else f"{name[:9]:<10}", ink.text),
-        ]
-        if wide:
-            parts.append((f"{_price(row.price):>12}", ink.text))
-        parts.append((f"{money_text(row.value):>12}", ink.text))
-        cost = f"{money_text(row.cost):>9}" if narrow else f"{money_text(row.fee):>9}{money_text(row.spread):>8}"
-        parts.append((cost, ink.dim))
-        refusal = found.refusal(trade.instrument)
-        if refusal:
-            parts.append((f"  ✖ {refusal}", ink.error))
-        elif row.note:
-            parts.append((f"  ✔ {row.note}", ink.warning))
-        else:
-            parts.append(("  ✔ all pass" if wide else "  ✔", ink.bid))
-        listed.append(fit(parts, width, ink.text))
-    for row in proposal.rows:
-        if row.trade is None and row.note:
-            name = row.instrument.id if wide else row.instrument.symbol.removesuffix("-USDT")
-            listed.append(fit([(f" {'–':<5}{'':>12}  {name:<16}", ink.dim), (row.note, ink.dim)], width, ink.text))
-    if not proposal.trades:
-        listed.insert(0, fit([(" Nothing to trade: every weight is where it should be.", ink.dim)], width, ink.text))
-    room = max(1, height - 2 - len(proposal.notes))
-    hidden = len(listed) - top - room
-    lines += listed[top : top + room]
-    lines += [fit([("", ink.text)], width, ink.text)] * max(0, room - len(listed[top : top + room]))
-    for note in proposal.notes:
-        lines.append(fit([(f" ! {note}", ink.warning)], width, ink.text))
-    share = _share(proposal.cost, proposal.budget)
-    total: list[Part] = [(" Cost ", ink.dim), (f"{money_text(proposal.cost)} {currency}", ink.strong)]
-    total.append((f" ({share} of {money_text(proposal.budget, decimals=0)})" if wide else f" ({share})", ink.dim))
-    if not narrow:
-        total += [("  traded ", ink.dim), (money_text(proposal.turnover, decimals=0), ink.text)]
-    if wide:
-        after = f"{percent(float(proposal.money))} → {percent(float(proposal.money_after))}"
-        total += [("  money ", ink.dim), (after, ink.text)]
-    more: list[Part] = [(f"{hidden} more ↓ ", ink.dim)] if hidden > 0 else []
-    lines.append(spread(total, more, width, ink.text))
-    return lines
-
-
-def _price(value: Any) -> str:
-    if value is None:
-        return "–"
-    size = abs(float(value))
-    places = 1 if size >= 10_000 else 2 if size >= 20 else 4 if size >= 0.1 else 6
-    return shown(f"{value:,.{places}f}")
-
-
-def _share(part: Any, whole: Any) -> str:
-    return percent(float(part) / float(whole), 3) if whole else "–"
-
-
-def progress(found: Progress, currency: str, width: int, height: int, ink: Ink, top: int) -> list[Line]:
-    """A rebalance at work: what has filled of each trade, and what it waits for."""
-    rebalance = found.rebalance
-    state = ink.warning if rebalance.is_paused else ink.accent
-    head: list[Part] = [(f" {found.sentence}", state + Style(bold=True))]
-    keys = "P resumes" if rebalance.is_paused else "P pauses"
-    words = f"fees {money_text(found.fees)} {currency}   {keys} · x cancels " if width >= 90 else f"{keys} · x cancels "
-    fees: list[Part] = [(words, ink.dim)]
-    lines: list[Line] = [spread(head, fees, width, ink.on_bar)]
-    sides = {trade.instrument: trade.side for trade in rebalance.trades}
-    room, wide = max(1, height - 1), width >= 90
-    for trade in found.trades[top : top + room]:
-        side = sides[trade.instrument]
-        share = float(trade.filled / trade.quantity)
-        words = trade.waits or ("working" if trade.working else "done" if share >= 1 else "")
-        parts: list[Part] = [
-            (f" {side.value:<5}", ink.bid if side is Side.BUY else ink.ask),
-            (f"{plain_text(trade.filled):>10} of {plain_text(trade.quantity):<10}", ink.strong),
-            (
-                f"{trade.instrument[:17]:<18}" if wide else f" {_short(trade.instrument.partition(':')[2])[:7]:<8}",
-                ink.text,
-            ),
-            *bar(share, 0.0, 1.0, 20 if wide else 8, ink),
-            (f"{100 * share:4.0f}%", ink.text),
-            (f"{_price(trade.price):>12}" if trade.price is not None and wide else "", ink.dim),
-            (f"  {words}", ink.warning if trade.waits else ink.dim),
-        ]
-        lines.append(fit(parts, width, ink.text))
-    return lines
 
 
 def risk(
@@ -225,24 +121,21 @@ def risk(
         return [fit([(" The risk of each asset is being worked out …", ink.dim)], width, ink.text)]
     names = sorted(choice.weights, key=lambda asset: -(choice.contributions or {}).get(asset, 0.0))
     total = choice.risk or 1.0
-    width_of = max(4, width - 58)
+    ratios = width >= 62
+    width_of = max(0, width - 58) if ratios else max(0, width - 46)
     most = max(0.05, *(abs(v) / total for v in choice.contributions.values()))
-    lines: list[Line] = [
-        fit(
-            [(f" {'':<14}{'weight':>8}{'share of risk':>15}{'adds':>9}{'ratio':>8}  ", ink.dim), (text, ink.dim)],
-            width,
-            ink.on_bar,
-        )
-    ]
+    head = f" {'':<14}{'weight':>8}{'share of risk':>15}{'adds':>8}" + (f"{'ratio':>8}  " if ratios else "  ")
+    lines: list[Line] = [fit([(head, ink.dim), (text if width_of else "", ink.dim)], width, ink.on_bar)]
     for name in names[top : top + max(1, height - 1)]:
         weight, part = choice.weights[name], choice.contributions.get(name, 0.0)
         share = part / total
         lines.append(
             fit(
                 [
-                    (f" {_short(name)[:13]:<14}", ink.text), (f"{percent(weight):>8}", ink.dim),
-                    (f"{percent(share):>15}", ink.strong), (f"{percent(part * scale):>9}", ink.text),
-                    (f"{number(share / weight if abs(weight) > 5e-4 else None, '.2f', '×'):>8}  ", ink.dim),
+                    (f" {short(name)[:13]:<14}", ink.text), (f"{percent(weight):>8}", ink.dim),
+                    (f"{percent(share):>15}", ink.strong), (f"{percent(part * scale):>8}", ink.text),
+                    (f"{number(share / weight if abs(weight) > 5e-4 else None, '.2f', '×'):>8}  " if ratios else "  ",
+                     ink.dim),
                     *bar(share, weight, most, width_of, ink),
                 ],
                 width, ink.text,
@@ -288,7 +181,8 @@ def figures(inside: Figures | None, outside: Figures | None, width: int, height:
         "Out of sample: fitted on the first 70 % of the rows, bought once, held over the rest.",
         "Past returns say little about coming ones: it is the gap between the columns that counts.",
     )
-    lines += [fit([(f" {line}", ink.dim)], width, ink.text) for line in words]
+    for sentence in words:
+        lines += [fit([(f" {line}", ink.dim)], width, ink.text) for line in textwrap.wrap(sentence, max(20, width - 2))]
     return lines[:height]
 
 
@@ -297,22 +191,25 @@ def compared(found: Sequence[Compared], cost: float, busy: str, width: int, heig
     if not found and not busy:
         words = "c fits each method on a window, holds it over what came next, pays the costs, and goes on."
         return [fit([(f" {words}", ink.dim)], width, ink.text)]
-    head = f" {'':<30}{'return/y':>10}{'vol/y':>9}{'ratio':>8}{'fall':>9}{'turnover':>10}{'cost':>8}"
+    wide = width >= 86
+    label = 30 if wide else max(12, min(28, width - 37))
+    head = f" {'':<{label}}{'return/y':>10}{'vol/y':>9}{'ratio':>8}{'fall':>9}"
+    head += f"{'turnover':>10}{'cost':>8}" if wide else ""
     lines: list[Line] = [fit([(head, ink.dim)], width, ink.on_bar)]
     ranked = sorted(found, key=lambda one: -(one.figures.ratio if one.figures is not None else -99.0))
     for place, one in enumerate(ranked):
         name = METHODS[one.method].name
         if one.figures is None:
-            lines.append(fit([(f" {name[:29]:<30}", ink.dim), (one.why, ink.dim)], width, ink.text))
+            lines.append(fit([(f" {name[: label - 1]:<{label}}", ink.dim), (one.why, ink.dim)], width, ink.text))
             continue
         f = one.figures
         lines.append(
             fit(
                 [
-                    (f" {name[:29]:<30}", ink.strong if place == 0 else ink.text),
+                    (f" {name[: label - 1]:<{label}}", ink.strong if place == 0 else ink.text),
                     (f"{percent(f.yearly):>10}", ink.signed(f.yearly)), (f"{percent(f.volatility):>9}", ink.text),
                     (f"{number(f.ratio):>8}", ink.strong), (f"{percent(-f.drawdown):>9}", ink.text),
-                    (f"{number(f.turnover, '.1f', '×'):>10}{percent(f.cost):>8}", ink.dim),
+                    (f"{number(f.turnover, '.1f', '×'):>10}{percent(f.cost):>8}" if wide else "", ink.dim),
                 ],
                 width, ink.text,
             )
@@ -320,7 +217,7 @@ def compared(found: Sequence[Compared], cost: float, busy: str, width: int, heig
     tail = (
         f" {busy} · Esc stops"
         if busy
-        else f" Refitted on each window, all out of sample; {percent(cost, 2)} a unit of turnover."
+        else f" Refitted each window, all out of sample; {percent(cost, 2)} a unit of turnover."
     )
     lines.append(fit([(tail, ink.dim)], width, ink.text))
     return lines[:height]
@@ -339,7 +236,7 @@ def tree(allocation: Any, width: int, height: int, ink: Ink) -> list[Line]:
     count = len(links) + 1
     if not order:
         order = list(range(count))
-    label = min(12, max(len(_short(name)) for name in allocation.assets))
+    label = min(12, max(len(short(name)) for name in allocation.assets))
     room = max(10, width - label - 12)
     heights = [float(row[2]) for row in links]
     nearest, furthest = min(heights), max(heights)
@@ -364,7 +261,7 @@ def tree(allocation: Any, width: int, height: int, ink: Ink) -> list[Line]:
         lines.append(
             fit(
                 [
-                    (f" {_short(name)[:label]:<{label}} ", ink.text),
+                    (f" {short(name)[:label]:<{label}} ", ink.text),
                     (f"{percent(float(allocation.values[leaf])):>7} ", ink.strong),
                     ("".join(cells[y]), ink.accent),
                 ],
@@ -390,7 +287,7 @@ def saved(
     for index, (name, entry) in enumerate(kept.items()):
         weights_ = entry.get("weights") or {}
         words = ", ".join(
-            f"{_short(key.partition(':')[2] or key)} {percent(float(value), 0)}"
+            f"{short(key.partition(':')[2] or key)} {percent(float(value), 0)}"
             for key, value in sorted(weights_.items(), key=lambda item: -abs(float(item[1])))
         )
         style = ink.on_cursor if at and index == cursor else Style()

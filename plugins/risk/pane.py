@@ -99,7 +99,7 @@ class RiskPane(TablePane[Row]):
                 of = f" {trip.subject}" if trip is not None and trip.subject else ""
                 return f"{row.name}{of}", ink.text if trip is None else ink.error + Style(bold=True)
             case "note" if trip is None:
-                return row.use.where or _helps().get(row.field, ""), ink.dim
+                return row.use.where or self._short_help(row.field), ink.dim
             case "note" if trip is not None:
                 return f"TRIPPED {row.left} left" if trip.until is not None else "TRIPPED until reset", ink.error
             case _:
@@ -116,13 +116,31 @@ class RiskPane(TablePane[Row]):
                 return f"changed here: {own[0]}" if row.changed else own[0], ink.own if row.changed else ink.dim
             case "note":
                 where = row.use.where if row.use is not None else ""
-                return ("changed here", ink.own) if row.changed else (where or _helps().get(row.field, ""), ink.dim)
+                return ("changed here", ink.own) if row.changed else (where or self._short_help(row.field), ink.dim)
             case "limit" if row.use is None:
                 return limit_words(row.field, row.value), ink.own if row.changed else ink.text
             case _ if row.use is None:
                 return "", ink.text
             case _:
                 return self._gauge_cell(row.field, row.use, column)
+
+    def _short_help(self, field: str) -> str:
+        """What the limit means where its column has room for it; the line under the table always has."""
+        text = _helps().get(field, "").removesuffix(".")
+        return (
+            text if len(text) <= next((width for column, _, width in self._layout if column.key == "note"), 0) else ""
+        )
+
+    @property
+    def under(self) -> int:
+        return 1
+
+    def _meaning(self) -> str:
+        """What the limit under the cursor means."""
+        row = self.selected_row
+        if isinstance(row, BreakerLine) and row.trip is not None:
+            return f"{row.trip.reason}."
+        return _helps().get(row.field, "") if isinstance(row, BreakerLine | LimitLine) else ""
 
     def _gauge_cell(self, field: str, use: Use, column: str) -> tuple[str, Style]:
         ink, share = self.ink, float(use.share)
@@ -162,6 +180,10 @@ class RiskPane(TablePane[Row]):
             return
         self._rows = lines_of(engine, now)
         super().paint(now)
+        meaning = self._meaning()
+        if len(meaning) > self.width - 2:
+            meaning = f"{meaning[: self.width - 3].rstrip()}…"
+        self.put_text(self.height - 1, f" {meaning}", self.ink.dim)
         self._key = (*key[:6], self._cursor, self.top, *key[8:])
 
     def invalidate(self) -> None:

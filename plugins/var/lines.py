@@ -36,7 +36,7 @@ def money(value: float) -> str:
 
 def _row(label: str, figures: Sequence[tuple[str, int, Style]], ink: Ink, width: int, tail: str = "") -> Line:
     """A label and right-aligned figures of some widths; the label gives way."""
-    room = sum(cells for _, cells, _ in figures)
+    room = sum(cells for _, cells, _ in figures) + 1  # a margin at the right
     parts = [(f" {label}"[: max(8, width - room)].ljust(max(8, width - room - len(tail))), ink.text)]
     parts += [(text.rjust(cells), style) for text, cells, style in figures]
     if tail:
@@ -49,7 +49,7 @@ def _head(label: str, titles: Sequence[tuple[str, int]], ink: Ink, width: int) -
 
 
 def _row_in(label: str, figures: Sequence[tuple[str, int, Style]], style: Style, ink: Ink, width: int) -> Line:
-    room = sum(cells for _, cells, _ in figures)
+    room = sum(cells for _, cells, _ in figures) + 1
     parts = [(f" {label}"[: max(8, width - room)].ljust(max(8, width - room)), style)]
     return fit([*parts, *((text.rjust(cells), one) for text, cells, one in figures)], width, ink.base)
 
@@ -66,7 +66,7 @@ def _var(found: RiskReport, ink: Ink, width: int) -> list[Line]:
     equity = found.exposure.equity
     lines = []
     for tail in dict.fromkeys(one.tail for one in found.tails):
-        title = f"A loss that 1 in {round(1 / tail)} exceeds"
+        title = f"Exceeded 1 in {round(1 / tail)}"
         lines.append(_head(title, (("VaR", 12), ("of equity", 11), ("shortfall", 12)), ink, width))
         for one in found.tails:
             if one.tail == tail:

@@ -39,9 +39,6 @@ def test_groups_and_factors_reach_the_optimiser_where_they_count():
     assert form.problem(365, {}, "hrp").constraints.groups == ()
 
 
-def test_a_calendar_counts_from_the_last_rebalance():
-    form = Form({"calendar": "week"})
-    assert form.due(None) is None
-    assert form.due(3 * DAY) == 10 * DAY
-    form.put("calendar", "any")
-    assert form.due(3 * DAY) is None
+def test_a_calendar_is_a_time_between_rebalances():
+    assert Form({"calendar": "week"}).every == 7 * 86_400 * SECOND
+    assert Form().every is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
@@ -16,11 +17,13 @@ import pytest
 import screens.testing as scenery
 from plugins.portfolio import PortfolioPane
 from screens.testing import FrozenDesk
+from workstation.clock import SECOND
 from workstation.domain.bar import Bar
 from workstation.domain.instrument import Instrument
 from workstation.domain.plan import PlanState
 from workstation.portfolio.frontier import frontier
 from workstation.portfolio.optimise import allocate, contributions
+from workstation.trading.alerts import sentence
 from workstation.trading.errors import Refused
 
 pytestmark = pytest.mark.timeout(240)
@@ -46,18 +49,22 @@ TEN = (
 BTC, ETH = TEN[0].id, TEN[1].id
 
 
-def rising(name: str, interval: int, count: int) -> list[Bar]:
+def rising(name: str, interval: int, count: int, drift: float = 0.0) -> list[Bar]:
     """Closed bars before the start: ten walks with a factor in common, that rise by what their places say."""
     random, common = Random(f"own {name}"), Random(f"common {interval}")
     place = [one.id for one in TEN].index(name)
     first = scenery.START // interval - count
     closes, level = [], 0.0
     for _ in range(count):
-        level += common.gauss(0.0006, 0.012) * (0.7 + place / 20) + random.gauss(0.0001 * place - 0.0003, 0.012)
+        level += common.gauss(0.0006, 0.012) * (0.7 + place / 20) + random.gauss(0.0001 * place - 0.0003 + drift, 0.012)
         closes.append(level)
     middle = scenery.MIDS[name]
     prices = [middle * math.exp(close - closes[-1]) for close in closes]
     return [Bar((first + n) * interval, price, price, price, price, 1.0) for n, price in enumerate(prices)]
+
+
+def falling(name: str, interval: int, count: int) -> list[Bar]:
+    return rising(name, interval, count, drift=-0.004)
 
 
 class Inline:
@@ -93,8 +100,8 @@ def _timeless(found):
 
 
 @asynccontextmanager
-async def page(folder, size=(160, 48), **options):
-    desk = frozen(folder, **options)
+async def page(folder, size=(160, 48), history=rising, **options):
+    desk = frozen(folder, history, **options)
     try:
         async with desk.app.run_test(size=size) as pilot:
             await desk.ready(pilot)
@@ -106,10 +113,10 @@ async def page(folder, size=(160, 48), **options):
         await desk.engine.close()
 
 
-def frozen(folder, **options) -> FrozenDesk:
+def frozen(folder, history=rising, **options) -> FrozenDesk:
     os.environ["TZ"] = "UTC"
     time.tzset()
-    scenery_history, scenery.history = scenery.history, rising
+    scenery_history, scenery.history = scenery.history, history
     try:
         desk = FrozenDesk(folder, [PortfolioPane], instruments=TEN, **options)
     finally:
@@ -150,10 +157,27 @@ async def test_it_opens_on_the_markets_ten_assets_with_weights_frontier_and_orde
         assert pane.session.assets == tuple(one.symbol for one in TEN)
         text = desk.screen_text()
         assert "10 of 10" in text
-        assert "Maximum ratio" in text
+        assert "Minimum risk" in text
         assert "best ratio" in text
         assert "all pass" in text
         assert "Cost" in text
+
+
+async def test_on_a_falling_market_it_opens_with_weights_and_says_calmly_that_there_is_no_best_ratio(tmp_path):
+    async with page(tmp_path, history=falling) as (desk, pilot, pane):
+        text = desk.screen_text()
+        assert "✖" not in text
+        assert "there is no best ratio" in text
+        assert "all pass" in text
+        await pilot.press("m")
+        await desk.painted(pilot)
+        assert any("none has a best ratio" in toast for toast in desk.toasts())
+        assert not pane.walking
+        pane.form.put("method", "max_ratio")  # who asks for it is told why not
+        pane.session.refresh()
+        await until(desk, pilot, lambda: bool(pane.session.problem) and not pane.session.busy)
+        assert "✖ No portfolio within the bounds is expected to return more" in desk.screen_text()
+        assert "The frontier can be walked" in desk.screen_text()
 
 
 async def test_walking_the_frontier_changes_weights_risk_and_orders_at_once(tmp_path):
@@ -184,7 +208,7 @@ async def test_the_orders_are_previewed_sent_as_one_plan_and_the_weights_arrive(
         await pilot.press("g")
         await pilot.pause()
         text = desk.screen_text()
-        assert "Rebalance: max ratio" in text
+        assert "Rebalance: min risk" in text
         assert "sales first" in text
         assert not desk.engine.orders()
         wanted = dict(pane.session.choice.weights)
@@ -192,16 +216,29 @@ async def test_the_orders_are_previewed_sent_as_one_plan_and_the_weights_arrive(
         await until(desk, pilot, lambda: bool(desk.engine.all_rebalances()))
         await over(desk, pilot, pane)
         rebalance = desk.engine.all_rebalances()[0]
-        assert (rebalance.state, rebalance.name) == (PlanState.DONE, "max ratio")
+        assert (rebalance.state, rebalance.name) == (PlanState.DONE, "min risk")
         await until(desk, pilot, lambda: worked(pane) and pane._held)
         for asset, weight in wanted.items():
             assert pane._held.get(asset, 0.0) == pytest.approx(weight, abs=0.005)
         assert "Risk now" in desk.screen_text()
-        pane.form.put("calendar", "week")
-        with pytest.raises(Refused, match=r"By the calendar \(once a week\) orders are due in [67]d"):
+        pane.form.cursor = [field.key for field in pane.form.fields()].index("calendar")
+        await pilot.press("right")  # once a day
+        await desk.painted(pilot)
+        assert re.search(r"Next rebalance on \w+ \d+ \w+ \d\d:\d\d, in (1d|23h)", desk.screen_text())
+        with pytest.raises(Refused, match=r"By the calendar \(once a day\) orders are due on .*, in (1d|23h)"):
             pane.session.preview()
-        pane.form.put("calendar", "any")
+        (reminder,) = desk.engine.alerts.alerts()
+        assert sentence(reminder) == "the rebalance of BTC-USDT, ETH-USDT and 8 more is due, 1d after the last one"
+        assert not any("ALERT" in toast for toast in desk.toasts())
+        desk.clock.advance(86_400 * SECOND)
+        await pilot.pause()
+        assert sum("ALERT  The rebalance of BTC-USDT" in toast for toast in desk.toasts()) == 1
+        for instrument in TEN:
+            desk.feed(scenery.book(instrument, desk.clock.now()))
+        await until(desk, pilot, lambda: "The rebalance is due by the calendar" in desk.screen_text())
         assert pane.session.preview() is not None
+        await pilot.press("left")  # any time: nothing reminds
+        assert not desk.engine.alerts.alerts()
 
 
 async def test_esc_in_the_preview_sends_nothing_and_a_disarmed_desk_neither(tmp_path):

@@ -80,7 +80,7 @@ async def test_the_tables_are_those_of_the_report(tmp_path):
         pane = desk.app.workspace.panes["var"]
         found = pane._found
         assert found is not None, pane._problem
-        assert "A loss that 1 in 20 exceeds" in text(desk)
+        assert "Exceeded 1 in 20" in text(desk)
         assert "Has it held?" in text(desk)
         await pilot.press("v")
         await desk.painted(pilot)
@@ -151,7 +151,7 @@ async def test_drawdown_now_and_the_falls_before(tmp_path):
 async def test_the_portfolio_process_answers(tmp_path):
     async with scene(tmp_path, VarPane) as (desk, pilot):
         await measured(desk, pilot)
-        assert "A loss that 1 in 20 exceeds" in text(desk)
+        assert "Exceeded 1 in 20" in text(desk)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -57,8 +57,14 @@ class Built:
         self.solver.set(self.level, risk * self.share / self.scale**power)
 
 
-def build(inputs: Inputs, objective: str, *, measure: str | None = None) -> Built:
-    """The program of `objective`: "ratio", "risk", "return", "utility", or "level" (most return with a risk bound)."""
+#: Sizes at which a ratio is solved, the next where the solver makes no progress: the answer is the same at each, but
+#: entropic measures with logarithmic returns stall at some of them.
+SIZES = (1.0, 10.0, 0.1, 30.0)
+
+
+def build(inputs: Inputs, objective: str, *, measure: str | None = None, size: float = 1.0) -> Built:
+    """The program of `objective`: "ratio", "risk", "return", "utility", or "level" (most return with a risk bound).
+    `size` is what a ratio's risk or excess return is set to (it is homogeneous)."""
     problem, c = inputs.problem, inputs.constraints
     measure = measure or inputs.measure.code
     scale = _scale(inputs.returns)
@@ -87,10 +93,10 @@ def build(inputs: Inputs, objective: str, *, measure: str | None = None) -> Buil
         assert unit is not None
         excess = [*gain, (unit, np.full((1, 1), -rf))]
         if problem.kelly:
-            _bound(program, risk, weights, cov, variance)
+            _bound(program, risk, weights, cov, variance, size)
             _maximise(program, excess)
         else:
-            program.equal(1, *excess, constant=-1.0)
+            program.equal(1, *excess, constant=-size)
             _minimise(program, risk, weights, cov, variance, 1.0)
     elif objective == "risk":
         _minimise(program, risk, weights, cov, variance, 1.0)
@@ -213,18 +219,24 @@ def _minimise(
         program.minimise(column, np.asarray(matrix, dtype=np.float64).ravel() * times)
 
 
-def _bound(program: Program, risk: tuple[Term, ...], weights: int, cov: Floats, variance: bool) -> int:
-    """risk ≤ 1; the row whose constant is the bound."""
+def _bound(
+    program: Program, risk: tuple[Term, ...], weights: int, cov: Floats, variance: bool, size: float = 1.0
+) -> int:
+    """risk ≤ size; the row whose constant is the bound."""
     if variance:
-        return program.norm(len(cov), ((), 1.0), (weights, np.ascontiguousarray(root(cov).T)))
-    return program.above(1, *((column, -np.asarray(matrix, dtype=np.float64)) for column, matrix in risk), constant=1.0)
+        return program.norm(len(cov), ((), size), (weights, np.ascontiguousarray(root(cov).T)))
+    terms = ((column, -np.asarray(matrix, dtype=np.float64)) for column, matrix in risk)
+    return program.above(1, *terms, constant=size)
 
 
 def solve(inputs: Inputs, objective: str, *, measure: str | None = None) -> Floats:
     """N weights by the cone solver. Raises `PortfolioError` with the constraint at fault."""
-    status, weights = build(inputs, objective, measure=measure).solve()
-    if status == "solved":
-        return tidy(weights, inputs)
+    for size in SIZES if objective == "ratio" else SIZES[:1]:
+        status, weights = build(inputs, objective, measure=measure, size=size).solve()
+        if status == "solved":
+            return tidy(weights, inputs)
+        if status != "failed":
+            break
     raise PortfolioError(explain(inputs, objective, status))
 
 

@@ -21,7 +21,19 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
 from workstation.domain.numbers import divide, multiply, plain, subtract
 from workstation.log import DeskLog
-from workstation.trading.alerts import Alert, AlertKind, Seen, Way, band, fire, matches, sentence, snoozed, step
+from workstation.trading.alerts import (
+    Alert,
+    AlertKind,
+    Seen,
+    Way,
+    band,
+    fire,
+    matches,
+    reminded,
+    sentence,
+    snoozed,
+    step,
+)
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 
@@ -239,6 +251,8 @@ class AlertDesk:
                 self._changed()
             elif alert.kind is AlertKind.PNL and not alert.done:
                 self._look_at_profit(alert)
+            elif alert.kind is AlertKind.REBALANCE and not alert.done:
+                self._look_at_calendar(alert)
             elif 0 < alert.snoozed_until <= now and not alert.done:
                 self._alerts[alert.alert_id] = replace(alert, snoozed_until=0)
                 self._changed()
@@ -254,6 +268,20 @@ class AlertDesk:
             self._changed()
         elif (profit := self._profit(alert.instrument)) is not None:
             self._judge(alert, Seen(profit, profit, profit))
+
+    def due(self, alert: Alert) -> int | None:
+        """UTC ns at which the rebalance that the alert watches over is due; None before the first one."""
+        last = self._core.rebalances.last_begun(alert.portfolio)
+        return None if last is None else last + alert.every
+
+    def _look_at_calendar(self, alert: Alert) -> None:
+        after, fires = reminded(alert, self.due(alert), self._clock.now())
+        if fires:
+            text = sentence(alert)
+            self._fired(after, f"{text[0].upper()}{text[1:]}.")
+        elif after is not alert:
+            self._alerts[alert.alert_id] = after
+            self._changed()
 
     def _profit(self, name: InstrumentId) -> Decimal | None:
         """In the account currency, to a cent; None while a price that it needs is missing or old."""

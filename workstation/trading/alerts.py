@@ -9,7 +9,7 @@ around the level, over restarts too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from enum import StrEnum
 
@@ -39,6 +39,7 @@ class AlertKind(StrEnum):
     FUNDING = "funding"  # the rate, a fraction per funding time
     FILL = "fill"
     ORDER = "order"  # an order came into a state
+    REBALANCE = "rebalance"  # the calendar of a portfolio: so long after its last rebalance the next one is due
 
 
 class Way(StrEnum):
@@ -64,7 +65,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """What is waited for and how it stands. Times in UTC ns; `instrument` "" is any, for profit the whole desk.
 
     `side` is where the value was last clearly seen: 1 above the level, -1 below, 0 not yet. An alert that is `done` has
-    fired and waits for nothing; `repeat` ones never are.
+    fired and waits for nothing; `repeat` ones never are. `portfolio` and `every` (ns) are of a rebalance alone: the
+    instruments that it brings to their weights, and how long after its start the next one is due; `side` is 1 from the
+    time it was told to the next rebalance.
     """
 
     alert_id: str
@@ -80,10 +83,12 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     fired: int = 0
     fired_at: int = 0
     done: bool = False
+    portfolio: tuple[InstrumentId, ...] = ()
+    every: int = 0
 
     @property
     def has_level(self) -> bool:
-        return self.kind not in (AlertKind.FILL, AlertKind.ORDER)
+        return self.kind not in (AlertKind.FILL, AlertKind.ORDER, AlertKind.REBALANCE)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -142,6 +147,18 @@ def fire(alert: Alert, now: int) -> Alert:
     return replace(alert, fired=alert.fired + 1, fired_at=now, done=not alert.repeat)
 
 
+def reminded(alert: Alert, due: int | None, now: int) -> tuple[Alert, bool]:
+    """The alert of a rebalance that is due at `due` (None: there was none yet to reckon from), and whether it fires:
+    once, and again only after the next rebalance or after it was snoozed."""
+    if alert.done or now < alert.snoozed_until:
+        return alert, False
+    if due is None or now < due:
+        return (alert if alert.side == 0 else replace(alert, side=0)), False
+    if alert.side > 0:
+        return alert, False
+    return fire(replace(alert, side=1), now), True
+
+
 def matches(alert: Alert, event: OrderEvent, instrument: InstrumentId, now: int) -> bool:
     """Whether an order event is what the alert waits for."""
     if alert.done or now < alert.snoozed_until or alert.instrument not in ("", instrument):
@@ -184,6 +201,14 @@ def level_text(alert: Alert, write: Callable[[Decimal], str] = plain) -> str:
     return write(alert.level)
 
 
+def _names(instruments: Sequence[InstrumentId]) -> str:
+    """BTC-USDT, ETH-USDT and 8 more."""
+    names = [name.partition(":")[2] or name for name in instruments]
+    if len(names) > 3:
+        return f"{names[0]}, {names[1]} and {len(names) - 2} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else "nothing"
+
+
 _WAYS = {Way.ABOVE: "is above", Way.BELOW: "is below", Way.CROSS: "crosses"}
 
 
@@ -195,6 +220,8 @@ def sentence(alert: Alert) -> str:
             what = f"an order{of} fills"
         case AlertKind.ORDER:
             what = f"an order{of} is {'filled, in part or whole' if alert.state == 'filled' else alert.state}"
+        case AlertKind.REBALANCE:
+            what = f"the rebalance of {_names(alert.portfolio)} is due, {span(alert.every)} after the last one"
         case AlertKind.PRICE:
             what = f"{alert.instrument} {_WAYS[alert.way or Way.CROSS]} {level_text(alert)}"
         case AlertKind.PNL:

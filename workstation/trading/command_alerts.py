@@ -26,6 +26,8 @@ def parse_alert(word: Token, rest: Sequence[Token], end: int, context: Context) 
     kind = AlertKind.PRICE
     if words[0].text in set(AlertKind):
         kind = AlertKind(words.pop(0).text)
+    if kind is AlertKind.REBALANCE:
+        raise CommandError("The Portfolio page's Calendar reminds of a rebalance: choose once a week there.", end)
     state = ""
     if kind is AlertKind.ORDER:
         known = ", ".join(ORDER_STATES)

@@ -15,7 +15,7 @@ from tests.support.desk import BTC, demo_desk
 from workstation.clock import SECOND
 from workstation.domain.market import BookStale
 from workstation.domain.order import Side
-from workstation.trading.alerts import Alert, AlertKind, Seen, Way, band, snoozed, spell, step
+from workstation.trading.alerts import Alert, AlertKind, Seen, Way, band, reminded, snoozed, spell, step
 from workstation.trading.command_line import parse
 from workstation.trading.command_words import CommandError
 from workstation.trading.commands import SetAlert, SnoozeAlerts, describe
@@ -70,6 +70,21 @@ def test_a_snoozed_alert_is_silent_and_fires_afterwards_if_it_still_holds():
     assert step(alert, Seen(D(101), D(101), D(101)), D(1), 10)[1]
 
 
+def test_a_rebalance_that_is_due_is_told_once_until_the_next_one_or_a_snooze():
+    alert = Alert(alert_id="a", kind=AlertKind.REBALANCE, portfolio=(BTC,), every=10, repeat=True)
+    assert reminded(alert, None, 99) == (alert, False), "there was none yet to reckon from"
+    assert reminded(alert, 10, 9) == (alert, False)
+    told, fires = reminded(alert, 10, 10)
+    assert fires
+    assert reminded(told, 10, 11) == (told, False)
+    quiet = snoozed(told, 20)
+    assert not reminded(quiet, 10, 19)[1]
+    assert reminded(quiet, 10, 20)[1]
+    waits, fires = reminded(told, 21, 12)  # rebalanced: due at 21
+    assert not fires
+    assert reminded(waits, 21, 21)[1]
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(980, 1020), max_size=60), st.sampled_from(Way))
 def test_between_two_firings_the_value_was_on_the_other_side_of_the_level_beyond_the_band(walk, way):
@@ -116,6 +131,7 @@ def test_what_the_words_mean_and_that_they_are_spelled_back(line, words):
     ("line", "words"),
     [
         ("alert", "Alert of what?"),
+        ("alert rebalance", "The Portfolio page's Calendar"),
         ("alert > ", "Type a number"),
         ("alert BTC-USDX > 5", "no instrument"),
         ("alert > 65000.123", "tick"),

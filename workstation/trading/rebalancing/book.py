@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from workstation.domain.events import RebalanceChanged, RebalanceEnded, RebalanceEvent, RebalanceStarted
+from workstation.domain.instrument import InstrumentId
 from workstation.domain.plan import PlanState
 from workstation.domain.rebalance import REBALANCE_PREFIX, Rebalance, RebalanceId
 from workstation.trading.order_sets import OrderSets
@@ -29,6 +32,16 @@ class RebalanceBook(OrderSets[Rebalance]):
                 return self._put(
                     msgspec.structs.replace(known, state=state, reason=reason, updated_at=ts, paused_at=None)
                 )
+
+    def last_begun(self, instruments: Collection[InstrumentId]) -> int | None:
+        """UTC ns at which the trader last began to bring exactly these instruments to their weights; one that he
+        cancelled does not count, nor do those of strategies, which keep their own time."""
+        wanted = set(instruments)
+        for rebalance in reversed(self.sets.values()):
+            mine = rebalance.origin == "manual" and rebalance.targets.keys() == wanted
+            if mine and rebalance.state in (PlanState.ACTIVE, PlanState.DONE):
+                return rebalance.created_at
+        return None
 
     def halt(self, ts: int, reason: str) -> None:
         """HALTED ends every rebalance: none of them comes back when the desk is re-armed."""
