@@ -142,6 +142,8 @@ class _FrameTimer(Timer):
             self._next_look.cancel()
 
     def _look(self, stirred: asyncio.Future[None]) -> None:
+        if stirred.done():
+            return  # the desk was closed in the turn of the loop that this look was due in
         if not self._active.is_set() or not self._app.screen_stack or self._frames.stirs():
             stirred.set_result(None)
         else:

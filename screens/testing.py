@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -74,6 +75,11 @@ MIDS = {BTC.id: 64_200, ETH.id: 3_210, SOL.id: 151, PERP.id: 64_215, BTC_ORBIT.i
 
 def book(instrument: Instrument, ts: int, levels: int = 60) -> BookSnapshot:
     """A book whose best bid and ask stand half a tick around the instrument's middle price, the same every time."""
+    return BookSnapshot(instrument.id, ts, 1, *_sides(instrument, levels))
+
+
+@lru_cache(64)
+def _sides(instrument: Instrument, levels: int) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
     random = Random(instrument.id)
     middle = int(_D(MIDS[instrument.id]) / instrument.tick)
     typical = 20_000 / (MIDS[instrument.id] * float(instrument.lot))
@@ -85,7 +91,7 @@ def book(instrument: Instrument, ts: int, levels: int = 60) -> BookSnapshot:
             price += sign * random.choice((1, 1, 1, 2, 3))
         return tuple(rows)
 
-    return BookSnapshot(instrument.id, ts, 1, side(-1), side(1))
+    return side(-1), side(1)
 
 
 def trades(instrument: Instrument, start: int, count: int = 40) -> Iterable[Trade]:
@@ -100,6 +106,7 @@ def trades(instrument: Instrument, start: int, count: int = 40) -> Iterable[Trad
         yield Trade(instrument.id, ts, middle + buy + random.randint(-3, 3), size, buy, f"{number}")
 
 
+@lru_cache(64)  # every desk of a test run shows the same
 def history(instrument: InstrumentId, interval: int, count: int) -> Sequence[Bar]:
     """Closed bars before `START`: a slow wave with noise that is the same every time."""
     random = Random(f"history {instrument} {interval}")
@@ -111,7 +118,7 @@ def history(instrument: InstrumentId, interval: int, count: int) -> Sequence[Bar
         low = min(price, close) * (1 - abs(random.gauss(0, 0.0004)))
         bars.append(Bar(number * interval, price, high, low, close, random.expovariate(1 / 12)))
         price = close
-    return bars
+    return tuple(bars)
 
 
 class FrozenDesk:

@@ -1,17 +1,22 @@
-"""What all tests stand on: byte code that is kept, a pilot that waits for events, not for time, and few looks for
-garbage."""
+"""What all tests stand on: byte code that is kept, a pilot that waits for events, not for time, few looks for garbage,
+and what every desk needs anew parsed once."""
 
 from __future__ import annotations
 
 import asyncio
+import asyncio.futures
 import gc
 import os
 import sys
 import time
+from concurrent.futures import Future
+from functools import lru_cache
 
+import textual._callback
 import textual.app
 import textual.pilot
 from textual._context import active_app
+from textual.css.stylesheet import Stylesheet
 
 # Many tests start desks in processes of their own: where byte code is not kept, each compiles every library anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -43,9 +48,9 @@ async def settled(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
         await asyncio.sleep(0)
         if loop._ready:
             quiet = 0
-        elif time.monotonic() - start < _THREADS_SECONDS and _waits_for_a_thread():
+        elif (left := start + _THREADS_SECONDS - time.monotonic()) > 0 and (awaited := _awaited_threads()):
             quiet = 0
-            await asyncio.sleep(0.001)
+            await asyncio.wait(awaited, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         else:
             quiet += 1
             app = active_app.get(None)
@@ -54,14 +59,47 @@ async def settled(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
                 screen._on_timer_update()
 
 
-def _waits_for_a_thread() -> bool:
-    for task in asyncio.all_tasks():
-        future = getattr(task, "_fut_waiter", None)
-        for callback, _ in getattr(future, "_callbacks", None) or ():
-            if getattr(callback, "__qualname__", "").startswith("_chain_future."):
-                return True
-    return False
+#: Futures of the event loop whose result a thread will give.
+_of_threads: set[asyncio.Future] = set()
+_chain_future = asyncio.futures._chain_future
 
 
+def _chained(source: object, destination: object) -> None:
+    _chain_future(source, destination)
+    if isinstance(source, Future) and isinstance(destination, asyncio.Future) and not destination.done():
+        _of_threads.add(destination)
+        destination.add_done_callback(_of_threads.discard)
+
+
+def _awaited_threads() -> list[asyncio.Future]:
+    """Those that a task waits for; nearly always there are none, and no task has to be looked at."""
+    loop = asyncio.get_running_loop()
+    for future in list(_of_threads):
+        if future.done() or future.get_loop().is_closed():
+            _of_threads.discard(future)
+    if not (open_ := [future for future in _of_threads if future.get_loop() is loop]):
+        return []
+    waited_for = {id(getattr(task, "_fut_waiter", None)) for task in asyncio.all_tasks(loop)}
+    return [future for future in open_ if id(future) in waited_for]
+
+
+#: What the style sheets of all desks of a process were parsed to, by theme: half a thousand desks have the same.
+_parsed: dict[frozenset, dict[tuple, list]] = {}
+_parse_rules = Stylesheet._parse_rules
+
+
+def _parsed_once(sheet: Stylesheet, *arguments, **named) -> list:
+    if getattr(sheet, "_known_of", None) is not sheet._variables:
+        sheet._known_of = sheet._variables
+        sheet._known = _parsed.setdefault(frozenset(sheet._variables.items()), {})
+    key = (*arguments, *sorted(named.items()))
+    if (rules := sheet._known.get(key)) is None:
+        rules = sheet._known[key] = _parse_rules(sheet, *arguments, **named)
+    return rules
+
+
+asyncio.futures._chain_future = _chained
+Stylesheet._parse_rules = _parsed_once
+textual._callback._count_parameters = lru_cache(4_096)(textual._callback._count_parameters)
 textual.pilot.wait_for_idle = settled
 textual.app.wait_for_idle = settled

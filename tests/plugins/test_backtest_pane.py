@@ -8,13 +8,17 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 
 from plugins.backtest import BacktestPane
 from plugins.strategies import StrategiesPane
 from screens.testing import FrozenDesk
 from workstation.clock import SECOND
+from workstation.research.bench.client import Bench
 
 pytestmark = pytest.mark.timeout(240)
+#: One event loop for the tests of the page: they share the research process.
+shared = pytest.mark.asyncio(loop_scope="module")
 
 BROKEN = "from workstation.strategies.contract import SignalStrategy\n\nclass Broken(SignalStrategy:\n    pass\n"
 PLAIN = '''"""Buys on the first bar."""
@@ -32,17 +36,36 @@ class FirstBar(Strategy):
 '''
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.setenv("TWS_HOME", str(tmp_path / "home"))
-    (tmp_path / "home" / "strategies").mkdir(parents=True)
-    return tmp_path / "home"
+class LastingBench(Bench):
+    """Stays when a desk closes."""
+
+    async def close(self) -> None: ...
+
+    async def end(self) -> None:
+        await super().close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "strategies").mkdir()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TZ", "UTC")
+        patched.setenv("TWS_HOME", str(folder))
+        yield folder
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bench(home):
+    bench = LastingBench()
+    yield bench
+    await bench.end()
 
 
 @asynccontextmanager
-async def page(folder, size=(160, 48), panes=(BacktestPane,)):
+async def page(folder, bench, size=(160, 48), panes=(BacktestPane,)):
     desk = FrozenDesk(folder, panes)
+    desk.engine._bench = bench
     try:
         async with desk.app.run_test(size=size) as pilot:
             await desk.ready(pilot)
@@ -73,8 +96,9 @@ def still(pane, **params) -> Callable[[], bool]:
     return holds
 
 
-async def test_the_page_opens_with_a_run_and_a_held_key_moves_the_parameter_and_the_result(tmp_path, home):
-    async with page(tmp_path) as (desk, pilot, pane):
+@shared
+async def test_the_page_opens_with_a_run_and_a_held_key_moves_the_parameter_and_the_result(tmp_path, home, bench):
+    async with page(tmp_path, bench) as (desk, pilot, pane):
         before = pane.session.answer
         assert before.setup.params["fast"] == 10
         assert "SMA cross" in desk.screen_text()
@@ -124,8 +148,9 @@ async def test_the_page_opens_with_a_run_and_a_held_key_moves_the_parameter_and_
         await until(desk, pilot, lambda: pane.session.picture.last - pane.session.picture.first == 2_148)
 
 
-async def test_a_sweep_fills_its_best_cell_is_loaded_and_judged(tmp_path, home):
-    async with page(tmp_path) as (desk, pilot, pane):
+@shared
+async def test_a_sweep_fills_its_best_cell_is_loaded_and_judged(tmp_path, home, bench):
+    async with page(tmp_path, bench) as (desk, pilot, pane):
         await pilot.press("s")
         await until(desk, pilot, lambda: pane.session.sweep.answer is not None)
         sweep = pane.session.sweep
@@ -156,9 +181,10 @@ async def test_a_sweep_fills_its_best_cell_is_loaded_and_judged(tmp_path, home):
         await until(desk, pilot, still(pane, fast=fast + 1))
 
 
-async def test_files_that_are_dropped_in_run_and_a_syntax_error_is_shown_with_file_and_line(tmp_path, home):
+@shared
+async def test_files_that_are_dropped_in_run_and_a_syntax_error_is_shown_with_file_and_line(tmp_path, home, bench):
     (home / "strategies" / "broken.py").write_text(BROKEN)
-    async with page(tmp_path) as (desk, pilot, pane):
+    async with page(tmp_path, bench) as (desk, pilot, pane):
         pane.form.pick("strategy", "broken")
         pane._run()
         await until(desk, pilot, lambda: pane.session.problem is not None)
@@ -189,9 +215,10 @@ async def test_files_that_are_dropped_in_run_and_a_syntax_error_is_shown_with_fi
         assert pane.session.answer is before
 
 
-async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp_path, home, monkeypatch):
+@shared
+async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp_path, home, bench, monkeypatch):
     monkeypatch.setattr("plugins.backtest.searching._TRIALS", 24)
-    async with page(tmp_path, panes=(BacktestPane, StrategiesPane)) as (desk, pilot, pane):
+    async with page(tmp_path, bench, panes=(BacktestPane, StrategiesPane)) as (desk, pilot, pane):
         session = pane.session
         # Its trades in groups.
         await pilot.press("v", "v", "v")
@@ -321,11 +348,12 @@ def test_gaps_and_jumps_in_usable_candles_are_told_beside_the_result(tmp_path, h
     assert any("50" in sentence for sentence in answer.odd), answer.odd
 
 
+@shared
 @pytest.mark.slow
-async def test_the_chart_of_backtesting_is_written_for_the_browser(tmp_path, home, monkeypatch):
+async def test_the_chart_of_backtesting_is_written_for_the_browser(tmp_path, home, bench, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    async with page(tmp_path) as (desk, pilot, pane):
+    async with page(tmp_path, bench) as (desk, pilot, pane):
         await pilot.press("p")
         await until(desk, pilot, lambda: bool(list((tmp_path / "exports").glob("*.html"))) and not pane.session.busy)
         [written] = (tmp_path / "exports").glob("*.html")
@@ -333,15 +361,16 @@ async def test_the_chart_of_backtesting_is_written_for_the_browser(tmp_path, hom
         assert any(str(written.name) in toast for toast in desk.toasts())
 
 
+@shared
 @pytest.mark.slow
-async def test_a_strategy_that_hangs_is_called_off_by_the_next_change(tmp_path, home):
+async def test_a_strategy_that_hangs_is_called_off_by_the_next_change(tmp_path, home, bench):
     (home / "strategies" / "hang.py").write_text(
         "import time\nfrom workstation.strategies.contract import SignalStrategy, Signals\n"
         "from workstation.strategies.parameters import Int\n\n"
         "class Hang(SignalStrategy):\n    wait = Int(1, low=1, high=9)\n\n"
         "    def signals(self, candles):\n        while True:\n            time.sleep(0.01)\n"
     )
-    async with page(tmp_path) as (desk, pilot, pane):
+    async with page(tmp_path, bench) as (desk, pilot, pane):
         pane.form.pick("strategy", "hang")
         pane._run()
         await asyncio.sleep(0.6)
