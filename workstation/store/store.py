@@ -25,6 +25,7 @@ from workstation.domain.order import ClientOrderId, Order
 from workstation.store import migrations, reader
 from workstation.store.codec import Event, Row, exact_text, to_json
 from workstation.store.errors import StoreError, sentence
+from workstation.store.kept_statements import statements
 from workstation.store.lock import DeskLock
 from workstation.store.reader import EquitySnapshot, LogEntry, Receipt, StoredBacktest
 from workstation.store.writer import Statements, Submission, Writer
@@ -87,13 +88,10 @@ class Store:
     ) -> Store:
         """Open the store of a mode ("demo", "paper", "live"), or make it where there is none.
 
-        Takes about half a second the first time (sqlmodel is imported here): open it off the event loop. Raises
-        StoreError if the file is of a newer schema, of another mode, damaged, open in another desk, read-only, or if
-        its disk is full.
+        Waits for the disk (the first time of all it takes half a second more, see kept_statements.py): open it off the
+        event loop. Raises StoreError if the file is of a newer schema, of another mode, damaged, open in another desk,
+        read-only, or if its disk is full.
         """
-        from workstation.store.statements import compile_statements  # heavy
-
-        statements = compile_statements()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -104,7 +102,7 @@ class Store:
             _make_private(path)
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
             _prepare(connection, path, mode, clock_now)
-            store = cls(path, mode, connection=connection, lock=lock, statements=statements, clock_now=clock_now)
+            store = cls(path, mode, connection=connection, lock=lock, statements=statements(), clock_now=clock_now)
         except BaseException as error:
             if connection is not None:
                 connection.close()

@@ -17,8 +17,9 @@ import pytest
 from store_samples import intent, open_store
 
 import workstation.store
-from workstation.store import Store, StoreError
+from workstation.store import Store, StoreError, kept_statements
 from workstation.store.migrations import SCHEMA_VERSION
+from workstation.store.statements import compile_statements
 
 ROOT = Path(workstation.store.__file__).parents[2]
 NOBODY = 65534
@@ -215,6 +216,40 @@ def test_importing_the_package_loads_nothing_heavy_and_nothing_else_needs_sqlmod
         if re.search(r"^\s*(from|import) (sqlmodel|sqlalchemy)", file.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert {file.parent.name for file in users} == {"store"}
+
+
+def test_a_store_is_opened_without_sqlmodel_once_its_statements_are_kept(path: Path) -> None:
+    fill_a_store(path)  # keeps them, if none did before
+    code = (
+        "import pathlib, sys\n"
+        "from workstation.store import Store\n"
+        f"Store.open(pathlib.Path({str(path)!r}), 'demo', clock_now=lambda: 1).close()\n"
+        "print(sorted({'sqlmodel', 'sqlalchemy', 'pydantic'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kept", ["of other tables", "damaged", "not ours to write"])
+def test_statements_that_are_kept_for_other_tables_or_damaged_are_compiled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    made = kept_statements.statements.__wrapped__
+    place = tmp_path / "__pycache__" / "tables.statements.json"
+    monkeypatch.setattr(kept_statements, "cache_from_source", lambda source: str(place.with_name("tables.pyc")))
+    right = made()
+    assert right == compile_statements()
+    if kept == "of other tables":
+        place.write_bytes(place.read_bytes().replace(b"INSERT", b"DELETE").replace(b'"key":"', b'"key":"0'))
+    elif kept == "damaged":
+        place.write_bytes(place.read_bytes()[:-40])
+    else:
+        place.unlink()
+        place.parent.rmdir()
+        place.parent.write_text("a file in the folder's place")
+    assert made() == right
+    assert kept == "not ours to write" or b"DELETE" not in place.read_bytes()
+    assert made() == right
 
 
 def test_data_of_a_desk_that_forgot_to_close_is_written_when_it_ends(path: Path) -> None:
