@@ -167,8 +167,10 @@ class DeskCommands:
         ]
         for path, one in app.live.book.defaults.items():
             show = partial(self.open_settings, path)
-            title = f"Change setting {path}"
-            entries.append(Entry("Setting", title, show, one.help, words="setting change", id=f"setting {path}"))
+            words = f"setting change {path}"
+            entries.append(
+                Entry("Setting", f"{one.name} · {one.section}", show, one.help, words=words, id=f"setting {path}")
+            )
         for source in self.palette_sources:
             entries += source()
         app.find("Command palette", "Type an action, a pane, an instrument …", entries, " Nothing of that name.")

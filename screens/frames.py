@@ -36,12 +36,18 @@ class Frames:
         self._count = 0
         self._painted_activity: object = None
         self._quiet = 0  # frames since something last happened
+        self._timer: _FrameTimer | None = None
 
     def start(self) -> None:
         """Begin to paint."""
-        timer = _FrameTimer(self, self._app)
-        self._app._timers.add(timer)
-        timer._start()
+        self._timer = _FrameTimer(self, self._app)
+        self._app._timers.add(self._timer)
+        self._timer._start()
+
+    def repace(self) -> None:
+        """The frame rate of the settings is another one."""
+        if self._timer is not None:
+            self._timer._interval = 1 / self._app.desk_settings.market.frame_rate
 
     def stirs(self) -> bool:
         """One look in place of a frame: whether there is something to paint. Cheap."""

@@ -33,7 +33,7 @@ class KeyEditor(Dialog[None]):
     KeyEditor { align: center top; }
     KeyEditor > Vertical { width: 108; height: 90%; margin-top: 1; }
     KeyEditor #found { height: 1fr; }
-    KeyEditor #told { height: 4; border-top: solid $line; }
+    KeyEditor #told { height: 5; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         ("up", "move(-1)", "Up"),
@@ -133,7 +133,8 @@ class KeyEditor(Dialog[None]):
     def tell(self) -> None:
         """The lines below the list."""
         lines, action = self.query_one("#told", Lines), self.chosen
-        ink, width = lines.ink, max(20, lines.width - 2)
+        ink, whole = lines.ink, lines.width or min(104, self.app.size.width - 4)
+        width = whole - 2
         text, bad = self.said
         shown = [Line(((f" {line}", ink.error if bad else ink.good),)) for line in textwrap.wrap(text, width)]
         if self.capturing and action is not None:
@@ -143,7 +144,7 @@ class KeyEditor(Dialog[None]):
             own = " ".join(map(display, self.table.own_keys(action.name))) or "none"
             facts = f"{action.help} {self.place(action.context)}. {action.name}; by itself: {own}."
             shown += [Line(((f" {line}", ink.dim),)) for line in textwrap.wrap(facts, width)]
-        lines.show(shown[:4])
+        lines.show([Line((("─" * (whole - 1), ink.line),)), *shown[:4]])
 
     # -- keys
 

@@ -10,15 +10,21 @@ from screens.theme import Colours, Ink, textual_theme
 from workstation.domain.formats import number_style, style_of_environment, zone_named
 from workstation.settings import SettingsError
 from workstation.settings_book import SettingsBook
+from workstation.settings_file import checked
+from workstation.settings_help import toml as value_toml
+from workstation.trading.errors import Refused
+from workstation.trading.limits import limit_fields, limit_from_text
 
 if TYPE_CHECKING:
     from screens.app import TwsApp
 
-#: What takes effect as soon as it is changed; a section's name stands for all of it.
+#: What takes effect as soon as it is changed, beside the limits; a section's name stands for all of it.
 AT_ONCE = (
-    "theme", "rising", "keymap", "keys", "locale", "time_zone", "size_presets", "order_defaults", "kill",
-    "market.stale_after_ms",
+    "theme", "rising", "keymap", "keys", "locale", "time_zone", "size_presets", "order_defaults", "kill", "alerts",
+    "market.stale_after_ms", "market.frame_rate", "live.confirm",
 )  # fmt: skip
+#: How the risk page's record names a change that was made in the settings.
+WHO = "settings"
 #: Files of theme and keymap are looked at this often, seconds.
 POLL_SECONDS = 0.5
 
@@ -34,6 +40,7 @@ class LiveSettings:
         self.keymaps_folder = None if folder is None else folder / "keymaps"
         self._watched: dict[str, tuple[Path, int] | None] = {"theme": None, "keymap": None}
         self._keymap = keymaps.Keymap(keymaps.DEFAULT, "Default", "")
+        self._limits = frozenset(name for name, _ in limit_fields())
 
     # -- at start
 
@@ -106,11 +113,15 @@ class LiveSettings:
 
     def when(self, path: str) -> str:
         """When a change takes effect."""
+        if path.removeprefix("risk.") in self._limits:
+            return "at once, with a record in the changes of limits"
         if any(path == one or path.startswith(f"{one}.") for one in AT_ONCE):
             return "at once"
-        if path.startswith("risk.") and any(info.name == "risk" for info in self._app.pane_infos):
-            return "at the next start; the Risk pane changes the limit in force, with a record"
-        return "at the next start"
+        return "at the next start of a new desk" if path == "watchlist" else "at the next start"
+
+    def is_limit(self, path: str) -> bool:
+        """Whether it is a limit of the orders: what is changed by a slip costs money."""
+        return path.removeprefix("risk.") in self._limits
 
     def source(self, path: str) -> str:
         """Where the value in force comes from; "this screen" for a theme that was chosen in the palette."""
@@ -124,14 +135,32 @@ class LiveSettings:
             return f'"{chosen}"'
         return self.book.value(path)
 
-    def change(self, path: str, text: str) -> str:
-        """Change a setting; the sentence that says what came of it. Raises SettingsError."""
+    def words(self, path: str) -> str:
+        """The value in force as one types it; "" for nothing."""
+        if path == "theme" and (chosen := self._app.state.values.get("theme")):
+            return str(chosen)
+        return self.book.words(path)
+
+    def check(self, path: str, text: str) -> str:
+        """What was typed for a setting, as the book takes it. Raises SettingsError with the sentence for the trader."""
         options = self.options(path)
         if path in ("theme", "keymap"):
             self._must_load(path, text)
         elif options and text not in options:
             raise SettingsError(f"{path} must be one of {', '.join(options)}, not {text!r}.")
-        return self._changed(path, self.book.change(path, text))
+        elif self.is_limit(path):
+            try:
+                text = value_toml(limit_from_text(path.removeprefix("risk."), text))
+            except ValueError as error:
+                raise SettingsError(f"Not taken: risk.{error}") from error
+        checked(path, text)
+        if path == "notify.templates":
+            self._must_be_templates(text)
+        return text
+
+    def change(self, path: str, text: str) -> str:
+        """Change a setting; the sentence that says what came of it. Raises SettingsError."""
+        return self._changed(path, self.book.change(path, self.check(path, text)))
 
     def reset(self, path: str) -> str:
         """Back to what the setting is without its line in the file. Raises SettingsError."""
@@ -149,6 +178,15 @@ class LiveSettings:
                 keymaps.load(name, self.keymaps_folder)
         except (themes.ThemeError, keymaps.KeymapError) as error:
             raise SettingsError(str(error)) from error
+
+    def _must_be_templates(self, text: str) -> None:
+        import tomllib
+
+        from workstation.notify.messages import template_problem
+
+        for topic, template in tomllib.loads(f"value = {text}")["value"].items() if text.strip() else ():
+            if problem := template_problem(topic, template):
+                raise SettingsError(f"Not taken: notify.templates.{topic} {problem}.")
 
     def _changed(self, path: str, said: str) -> str:
         app = self._app
@@ -171,9 +209,19 @@ class LiveSettings:
             app.desk.defaults_changed()
         elif path == "size_presets":
             app.desk.presets_changed(settings.size_presets)
+        elif path == "market.frame_rate":
+            app.frames.repace()
+        elif self.is_limit(path):
+            app.run_apart(self._take_limit(path.removeprefix("risk.")))
         when = self.when(path)
         app.engine.log.info("settings", said)
-        return said if when == "at once" else f"{said.removesuffix('.')}; it takes effect {when}."
+        return said if when.startswith("at once") else f"{said.removesuffix('.')}; it takes effect {when}."
+
+    async def _take_limit(self, field: str) -> None:
+        try:
+            await self._app.engine.risk.take_limit(self.book.settings.risk, field, WHO)
+        except Refused as refusal:
+            self._app.toast(f"risk.{field} is in the file and counts from the next start on: {refusal}", error=True)
 
     def _show_theme(self, name: str) -> None:
         try:

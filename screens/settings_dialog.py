@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import ClassVar
 
+from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,11 +17,20 @@ from screens.field import Field
 from screens.fuzzy import score
 from screens.live_settings import LiveSettings
 from workstation.settings import SettingsError
+from workstation.settings_help import SettingHelp
 
-_NAMES = 30
-_VALUES = 28
+_NAMES = 34
+_SECTIONS = 28
 #: Lines under the list that explain the chosen setting.
-_EXPLAINED = 6
+_EXPLAINED = 7
+_FIND = "type to find · Enter change · ^r back to the default · Esc close"
+_EDIT = "Enter keeps · Esc leaves it as it was"
+
+
+def rank(query: str, one: SettingHelp) -> float:
+    """How well a setting fits what was typed: by its path, the name that the screen shows, and its help."""
+    words = f"{one.help} {one.section} setting"
+    return max(score(query, one.path, words), score(query, one.name, f"{words} {one.path}"))
 
 
 class SettingsDialog(Dialog[None]):
@@ -30,7 +40,7 @@ class SettingsDialog(Dialog[None]):
     SettingsDialog { align: center top; }
     SettingsDialog > Vertical { width: 108; height: 90%; margin-top: 1; }
     SettingsDialog #found { height: 1fr; }
-    SettingsDialog #explained { height: 6; border-top: solid $line; }
+    SettingsDialog #explained { height: 8; }
     SettingsDialog #value { display: none; margin: 0; background: $cursor-row; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,15 +56,16 @@ class SettingsDialog(Dialog[None]):
         super().__init__()
         self.live = live
         self.query_text = query
-        self.paths = list(live.book.defaults)
         self.found: list[str] = []
         self.editing: str | None = None
         self.said: tuple[str, bool] = ("", False)
+        self._pointed: str | None = None  # the setting under the cursor: a click on it opens its field
+        self._asked: str | None = None  # what Enter again changes a limit to
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Settings"
-            box.border_subtitle = "type to find · Enter change · ^r reset · Esc close"
+            box.border_subtitle = _FIND
             yield Field(value=self.query_text, placeholder="Find: a name, a word of its help …", id="query")
             yield Lines(empty=" No setting of that name.", id="found")
             yield Lines(cursor=False, id="explained")
@@ -94,62 +105,62 @@ class SettingsDialog(Dialog[None]):
 
     def narrow(self, query: str) -> None:
         """Show the settings that the words find; all of them for none."""
+        helps = self.live.book.defaults
         if query.strip():
-            helps = self.live.book.defaults
-            ranked = [(score(query, path, helps[path].help), path) for path in self.paths]
-            self.found = [path for rank, path in sorted(ranked, key=lambda one: -one[0]) if rank > 0]
+            ranked = [(rank(query, one), path) for path, one in helps.items()]
+            self.found = [path for fit, path in sorted(ranked, key=lambda one: -one[0]) if fit > 0]
         else:
-            self.found = list(self.paths)
+            self.found = list(helps)
         self.refill(keep=False)
 
     def refill(self, keep: bool = True) -> None:
         """Build the list and the lines below it anew."""
-        lines, ink = self._list, self._list.ink
+        lines, ink, helps = self._list, self._list.ink, self.live.book.defaults
         shown: list[Line] = []
         self._rows: list[str | None] = []
         section = None
         grouped = not self.query_one("#query", Field).value.strip()
         for path in self.found:
-            head = path.rpartition(".")[0]
-            if grouped and head != section:
-                section = head
-                shown.append(Line(((f" {head.capitalize() or 'Desk'}", ink.accent),), heading=True))
+            one = helps[path]
+            if grouped and one.section != section:
+                section = one.section
+                shown.append(Line(((f" {section}", ink.accent),), heading=True))
                 self._rows.append(None)
             source = self.live.source(path)
-            value = self.live.value(path)
-            narrow = lines.width < 80
-            values = max(8, lines.width - _NAMES - 13) if narrow else _VALUES
-            if len(value) > values:
-                value = value[: values - 1] + "…"
             changed = source != "default"
-            left = (
-                (f" {path:<{_NAMES}} ", ink.text),
-                (f"{value:<{values}} ", ink.own if changed else ink.text),
-            )
-            short = _short(source)
-            shown.append(Line(left, ((short if not narrow else short[:8], ink.accent if changed else ink.dim),)))
+            end = _short(source) if grouped or changed else one.section
+            room = max(8, (lines.width or self.app.size.width) - _NAMES - 4 - (12 if grouped else _SECTIONS))
+            value = self.live.words(path) or "–"
+            if len(value) > room:
+                value = value[: room - 1] + "…"
+            left = ((f" {one.name:<{_NAMES}} ", ink.text), (value, ink.own if changed else ink.text))
+            shown.append(Line(left, ((end, ink.accent if changed else ink.dim),)))
             self._rows.append(path)
         lines.show(shown, keep=keep)
         self.explain()
 
     def explain(self) -> None:
-        """What the chosen setting is, below the list."""
+        """What the chosen setting is, below the list: what was said, its help, and how it stands."""
         lines, path = self._explained, self.chosen
-        ink, width = lines.ink, max(20, lines.width - 2)
-        shown: list[Line] = []
-        if self.said[0]:
-            style = ink.error if self.said[1] else ink.good
-            shown += [Line(((f" {line}", style),)) for line in textwrap.wrap(self.said[0], width)[:3]]
+        ink, whole = lines.ink, lines.width or min(104, self.app.size.width - 4)
+        width = whole - 2
+
+        def wrapped(text: str, style: Style) -> list[Line]:
+            return [Line(((f" {line}", style),)) for line in textwrap.wrap(text, width)]
+
+        style = ink.good if not self.said[1] else ink.warning if self._asked is not None else ink.error
+        shown = wrapped(self.said[0], style)[:3]
         if path is not None:
-            one = self.live.book.defaults[path]
-            options = self.live.options(path)
-            told = [one.help]
-            if options:
-                told.append(f"One of: {', '.join(options)}.")
-            shown += [Line(((f" {line}", ink.text),)) for line in textwrap.wrap(" ".join(told), width)]
-            facts = f"Default {one.default} · now from: {self.live.source(path)} · takes effect {self.live.when(path)}"
-            shown += [Line(((f" {line}", ink.dim),)) for line in textwrap.wrap(facts, width)]
-        lines.show(shown[:_EXPLAINED])
+            one, options = self.live.book.defaults[path], self.live.options(path)
+            told = wrapped(f"{one.help} One of: {', '.join(map(_named, options))}." if options else one.help, ink.text)
+            if one.example:
+                told += wrapped(f"For example: {one.example}", ink.dim)
+            source = self.live.source(path)
+            standing = "the default" if source == "default" else f"from {source}, default {one.default}"
+            facts = wrapped(f"{path}: {standing}; a change takes effect {self.live.when(path)}.", ink.dim)
+            shown += told[: max(1, _EXPLAINED - len(shown) - len(facts))] + facts
+        lines.show([Line((("─" * (whole - 1), ink.line),)), *shown[:_EXPLAINED]])
+        self._pointed = path
 
     def action_move(self, by: int) -> None:
         if self.editing is not None:
@@ -161,11 +172,17 @@ class SettingsDialog(Dialog[None]):
 
     @on(Lines.Chosen)
     def _clicked(self) -> None:
+        if self.chosen == self._pointed and self.editing is None:
+            self.edit()
+            return
+        if self.editing is not None:
+            self._stop_editing()
         self.said = ("", False)
         self.explain()
 
     @on(Input.Submitted, "#query")
-    def _edit(self) -> None:
+    def edit(self) -> None:
+        """Open the field of the chosen setting."""
         path = self.chosen
         if path is None:
             return
@@ -173,17 +190,14 @@ class SettingsDialog(Dialog[None]):
             self.dismiss(None)
             self.app.commands.do_keys()  # type: ignore[attr-defined]
             return
-        self.editing, self.said = path, ("", False)
-        value = self.live.value(path)
-        field = self._value
-        field.value = value[1:-1] if value.startswith('"') else value
-        field.placeholder = "empty" if value == '""' else ""
+        self.editing, self.said, self._asked = path, ("", False), None
+        field, options = self._value, self.live.options(path)
+        field.value = self.live.words(path)
+        field.placeholder = self.live.book.defaults[path].example or "empty"
         field.display = True
         field.focus()
         field.cursor_position = len(field.value)
-        options = "↑↓ chooses · " if self.live.options(path) else ""
-        field.border_title = path
-        self.query_one(Vertical).border_subtitle = f"{path}: {options}Enter keeps · Esc leaves it as it was"
+        self.query_one(Vertical).border_subtitle = f"↑↓ chooses · {_EDIT}" if options else _EDIT
         self.explain()
 
     def _next_option(self, by: int) -> None:
@@ -195,14 +209,25 @@ class SettingsDialog(Dialog[None]):
             field.cursor_position = len(field.value)
 
     @on(Input.Submitted, "#value")
-    def _keep(self, event: Input.Submitted) -> None:
+    def _entered(self, event: Input.Submitted) -> None:
+        self.keep(event.value)
+
+    def keep(self, text: str) -> None:
+        """Change the setting that is edited to what was typed; a limit when it is entered twice."""
         path = self.editing
         if path is None:
             return
         try:
-            self.said = (self.live.change(path, event.value), False)
+            if self.live.is_limit(path) and text not in (self._asked, self.live.words(path)):
+                value = self.live.check(path, text)
+                self._asked = text
+                self.said = (f"{path}: {self.live.value(path)} → {value}, at once. Enter again does it.", True)
+                self.explain()
+                return
+            self._asked = None
+            self.said = (self.live.change(path, text), False)
         except SettingsError as error:
-            self.said = (str(error), True)
+            self.said, self._asked = (str(error), True), None
             self.explain()
             return
         self._stop_editing()
@@ -210,7 +235,7 @@ class SettingsDialog(Dialog[None]):
     def _stop_editing(self) -> None:
         self.editing = None
         self._value.display = False
-        self.query_one(Vertical).border_subtitle = "type to find · Enter change · ^r reset · Esc close"
+        self.query_one(Vertical).border_subtitle = _FIND
         self.query_one("#query").focus()
         self.refill()
 
@@ -236,6 +261,10 @@ class SettingsDialog(Dialog[None]):
         for lines in self.query(Lines):
             lines.invalidate()
         self.call_after_refresh(self.refill)
+
+
+def _named(option: str) -> str:
+    return option or "empty"
 
 
 def _short(source: str) -> str:

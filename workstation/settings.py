@@ -33,6 +33,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     #: Opening balance of every simulated venue, by currency; given when a desk starts for the very first time.
     balances: dict[str, Decimal] = field(default_factory=lambda: {"USDT": Decimal(100_000)})
     #: Opening balances of single simulated venues in place of `balances`, by venue and currency.
+    #: For example: {NOVA = {USDT = 50000}}
     venue_balances: dict[str, dict[str, Decimal]] = field(default_factory=dict)
 
     def opening(self, venue: str) -> dict[str, Decimal]:
@@ -84,8 +85,10 @@ class NotifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     #: Notes a minute at most; what is above it is counted in one note. Kill switch, breakers and trouble always go.
     per_minute: Count = 10
     #: Hours of the trader's time zone in which only kill switch, breakers and trouble are told, as "22:00-07:00".
+    #: For example: 22:00-07:00
     quiet_hours: Annotated[str, Meta(pattern=r"^$|^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")] = ""
-    #: Words of single topics in place of the desk's own, with fields in braces: fill = "{side} {quantity} @ {price}".
+    #: Words of single topics in place of the desk's own, with their fields in braces.
+    #: For example: {fill = "{side} {quantity} @ {price}"}
     templates: dict[str, str] = field(default_factory=dict)
 
 
@@ -119,10 +122,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: Keymap: default, vim, superdom, or a TOML file in the keymaps folder beside the config file. `keys` goes on top.
     keymap: Annotated[str, Meta(min_length=1)] = "default"
     #: How numbers are written and read, as a locale (en_GB, de_DE, fr_CH …); empty for that of the environment.
+    #: For example: de_DE
     locale: str = ""
     #: Zone of the times on the screen, as Europe/Berlin or UTC; empty for the machine's. Inside all is UTC.
+    #: For example: Europe/Berlin
     time_zone: str = ""
     #: Instruments on the watchlist of a new desk, as "VENUE:SYMBOL"; empty for all that the venues list.
+    #: For example: NOVA:BTC-USDT, NOVA:ETH-USDT
     watchlist: tuple[str, ...] = ()
     #: Order sizes between which the size keys step, as values in the quote currency, ascending.
     size_presets: Annotated[tuple[Decimal, ...], Meta(min_length=1)] = tuple(
@@ -130,10 +136,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     )
     #: What orders of an instrument begin with, by "VENUE:SYMBOL" (* and ? as wildcards): size, sizes (quantities among
     #: which the size keys step), and the exits of an entry: stop, target, trail as distances, "1%" or 300.
+    #: For example: {"*:BTC-*" = {size = 0.01, sizes = [0.01, 0.1], stop = "1%", target = "2%"}}
     order_defaults: dict[str, OrderDefaults] = field(default_factory=dict)
     #: Time of day (UTC) at which orders of the time in force DAY end, as "HH:MM".
     session_end: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "00:00"
     #: Venues of `venues` that this desk opens; empty for all of them.
+    #: For example: binance, kraken
     open_venues: tuple[str, ...] = ()
     account: AccountSettings = AccountSettings()
     risk: RiskLimits = RiskLimits()
@@ -144,7 +152,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notify: NotifySettings = NotifySettings()
     market: MarketSettings = MarketSettings()
     live: LiveSettings = LiveSettings()
-    #: Real venues of paper and live desks by name, each a table `[venues.NAME]` with `exchange = "binance"` at least.
+    #: Real venues of paper and live desks by name, each a table `[venues.NAME]` with its exchange at least.
+    #: For example: {binance = {exchange = "binance", symbols = ["BTC-USDT"]}}
     venues: dict[str, VenueSettings] = field(default_factory=dict)
     #: Keys by action: one key or a list of keys in place of the action's own, for example `orders.cancel = "d"`.
     keys: dict[str, str | list[str]] = field(default_factory=dict)

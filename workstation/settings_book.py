@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workstation.settings import Settings, SettingsError
 from workstation.settings_file import Loaded, checked, load_with_sources
-from workstation.settings_help import SettingHelp, describe, value_text
+from workstation.settings_help import SettingHelp, describe, value_text, words_of
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -40,6 +39,7 @@ class SettingsBook:
         self.profile = profile or environ.get("TWS_PROFILE") or None
         self.environ = dict(environ)
         self._overrides = dict(overrides or {})
+        self._helps: tuple[list[str], dict[str, SettingHelp]] | None = None
         if file is None:
             self._loaded = Loaded(settings or Settings(), {})
         else:
@@ -51,10 +51,12 @@ class SettingsBook:
             self.file, text=text, profile=self.profile, environ=self.environ, overrides=self._overrides
         )
 
-    @cached_property
+    @property
     def defaults(self) -> dict[str, SettingHelp]:
-        """Every setting with its default and help, by path."""
-        return {one.path: one for one in describe()}
+        """Every setting with its default and help, by path; those of the venues of the set-up too."""
+        if self._helps is None or self._helps[0] != list(self.settings.venues):
+            self._helps = list(self.settings.venues), {one.path: one for one in describe(self.settings)}
+        return self._helps[1]
 
     @property
     def settings(self) -> Settings:
@@ -69,6 +71,10 @@ class SettingsBook:
     def value(self, path: str) -> str:
         """The value in force, as TOML."""
         return value_text(self.settings, path)
+
+    def words(self, path: str) -> str:
+        """The value in force as one types it: text without quotes, a list by commas; "" for nothing."""
+        return words_of(self.settings, path)
 
     def source(self, path: str) -> str:
         """Where the value in force comes from: "default", the file, a profile, the environment or the command line."""
@@ -147,6 +153,8 @@ class SettingsBook:
         import msgspec
 
         def plain(settings: Any) -> dict[str, Any]:
+            if isinstance(settings, dict):
+                return settings
             return {name: getattr(settings, name) for name in settings.__struct_fields__}
 
         if entry is not None:
@@ -160,7 +168,7 @@ class SettingsBook:
         holder: Any = self.settings
         holders = [holder]
         for section in sections:
-            holder = getattr(holder, section)
+            holder = plain(holder)[section]
             holders.append(holder)
         for holder, name in zip(reversed(holders), reversed([*sections, leaf]), strict=True):
             value = msgspec.convert({**plain(holder), name: value}, type(holder), from_attributes=True)

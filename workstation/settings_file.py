@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from workstation.settings import Settings, SettingsError
-from workstation.settings_help import nearest, setting_fields, setting_value, toml
+from workstation.settings_help import kind_of, kinds, nearest, setting_value, toml
 from workstation.settings_rules import check_layer, is_known, leaves, nested
 
 
@@ -65,7 +65,7 @@ def load_with_sources(
             raise SettingsError(f"{file} has no profile {profile!r}; {known}.")
         where = f"{file}, profile {profile}"
         layers.append((where, _table(profiles[profile], where, f"profiles.{profile}")))
-    paths = {path: kind for path, kind, _ in setting_fields(Settings)}
+    paths = kinds()
     layers += _from_environment(environ, paths)
     for path, value in (overrides or {}).items():
         if not is_known(path, paths):
@@ -73,7 +73,7 @@ def load_with_sources(
         layers.append(
             (
                 "the command line",
-                nested(path.split("."), _parsed(value, str if path.startswith("keys.") else paths.get(path))),
+                nested(path.split("."), _parsed(value, str if path.startswith("keys.") else kind_of(path, paths))),
             )
         )
     merged: dict[str, Any] = {}
@@ -90,10 +90,11 @@ def load_with_sources(
 
 def checked(path: str, text: str) -> str:
     """Text typed for a setting, as TOML. Raises SettingsError with a sentence for what the setting cannot be."""
-    paths = {name: kind for name, kind, _ in setting_fields(Settings)}
-    if path not in paths:
+    paths = kinds()
+    kind = kind_of(path, paths)
+    if kind is None:
         raise SettingsError(f"There is no setting {path!r}{nearest(path, paths)}")
-    layer = nested(path.split("."), _parsed(text, paths[path]))
+    layer = nested(path.split("."), _parsed(text, kind))
     if path == "keys" and isinstance(layer["keys"], dict):
         layer["keys"] = {".".join(names): key for names, key in leaves(layer["keys"])}
     check_layer(layer, "Not taken", paths)
@@ -141,17 +142,21 @@ def _from_environment(environ: Mapping[str, str], paths: Mapping[str, Any]) -> I
 
 
 def _parsed(value: object, kind: Any) -> Any:
-    """Text of the environment or command line: as it is for a text setting, else a TOML value or a list by commas."""
+    """Text of the screen, environment or command line: as it is for a text setting, else a TOML value or a list by
+    commas. No text at all is an empty list or table."""
     while inner := getattr(kind, "__value__", None) or get_origin(kind):  # aliases, Annotated, generics
         kind = kind.__origin__ if inner is Annotated else inner
     if not isinstance(value, str) or kind is str or kind is Literal:
         return value
     import tomllib
 
+    if kind is dict and not value.strip():
+        return {}
     try:
-        return tomllib.loads(f"value = {value}", parse_float=Decimal)["value"]
+        parsed = tomllib.loads(f"value = {value}", parse_float=Decimal)["value"]
     except tomllib.TOMLDecodeError:
-        return [part.strip() for part in value.split(",")] if kind is tuple else value
+        return [part.strip() for part in value.split(",") if part.strip()] if kind is tuple else value
+    return [parsed] if kind is tuple and not isinstance(parsed, list) else parsed
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

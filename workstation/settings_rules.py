@@ -12,7 +12,7 @@ import msgspec
 
 from workstation.domain.formats import number_style, zone_named
 from workstation.settings import Settings, SettingsError
-from workstation.settings_help import choices_of, nearest, setting_value, toml
+from workstation.settings_help import choices_of, entry_choices, kind_of, nearest, setting_value, toml
 from workstation.trading.limits import limit_fields, limit_problem, limit_value
 from workstation.trading.order_defaults import problem as order_problem
 
@@ -34,7 +34,7 @@ def check_layer(layer: Mapping[str, Any], where: str, paths: Mapping[str, Any]) 
             msgspec.convert(nested(names, value), Settings)
         except msgspec.ValidationError as error:
             raise SettingsError(
-                f"{where}: {path} {_expected(str(error), paths.get(path))}, not {toml(value)}."
+                f"{where}: {path} {_expected(str(error), kind_of(path, paths))}, not {toml(value)}."
             ) from error
     settings = msgspec.convert(layer, Settings)
     for name, _ in limit_fields():
@@ -101,6 +101,6 @@ def _expected(message: str, kind: Any) -> str:
     if message.startswith("Invalid decimal"):
         return f"must {entries} a number"
     if message.startswith("Invalid enum value"):
-        return f"must {entries} one of {', '.join(choices_of(kind))}"
+        return f"must {entries} one of {', '.join(filter(None, choices_of(kind) or entry_choices(kind)))}"
     found = re.match(r"Expected `([^`]+)`([^,]*)", message)
     return f"must {entries} {_EXPECTED.get(found[1], found[1])}{found[2]}" if found else f"is wrong ({message})"

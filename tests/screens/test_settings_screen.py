@@ -11,14 +11,11 @@ import pytest
 
 from screens import figures
 from screens.dialog import Lines
-from screens.fuzzy import score
 from screens.key_editor import KeyEditor
-from screens.settings_dialog import SettingsDialog
 from screens.testing import FrozenDesk
 from screens.themes import MONO
 from workstation.domain.formats import COMMA
 from workstation.settings_book import SettingsBook
-from workstation.settings_help import describe
 
 
 @pytest.fixture
@@ -50,37 +47,6 @@ def told(desk) -> str:
     """What stands below the list of the dialog."""
     lines = list(desk.app.screen.query(Lines))[1].lines
     return " ".join("".join(text for text, _ in line.left).strip() for line in lines)
-
-
-@pytest.mark.slow
-async def test_every_setting_is_found_explained_and_has_an_editor(open_with_file):
-    async with open_with_file() as (desk, pilot, _):
-        await pilot.press("ctrl+s")
-        dialog = desk.app.screen
-        assert isinstance(dialog, SettingsDialog)
-        assert dialog.paths == [one.path for one in describe()]
-        for one in describe():
-            dialog.narrow(one.path)
-            dialog.query_one("#query").value = one.path
-            await pilot.pause()
-            assert dialog.chosen == one.path
-            words = told(desk)
-            assert one.help.split(".")[0][:60] in words
-            assert "Default" in words
-            assert "takes effect" in words
-            if one.path == "keys":
-                continue  # it has an editor of its own
-            await pilot.press("enter")
-            assert dialog.editing == one.path
-            await pilot.press("enter")  # what stands in the field is what the setting takes
-            assert dialog.editing is None, f"{one.path} refuses its own value: {dialog.said}"
-            assert not dialog.said[1], dialog.said
-
-
-@pytest.mark.parametrize("one", describe(), ids=lambda one: one.path)
-def test_every_setting_is_found_by_its_name_before_any_other(one):
-    ranked = sorted(describe(), key=lambda other: -score(one.path, other.path, other.help))
-    assert ranked[0].path == one.path
 
 
 async def test_the_keys_among_the_settings_open_their_editor(open_with_file):

@@ -31,11 +31,11 @@ class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     #: Loss since the UTC day began, as a fraction, above which no new position is opened.
     daily_loss: Decimal = Decimal("0.05")
-    #: For how many minutes.
+    #: For how many minutes no new position is opened after the daily loss.
     daily_loss_minutes: int = 60
     #: Fall of the equity from its peak, as a fraction, above which no new position is opened.
     drawdown: Decimal = Decimal("0.10")
-    #: For how many minutes.
+    #: For how many minutes no new position is opened after the drawdown.
     drawdown_minutes: int = 1_440
     #: Fall from the peak at which the size limits, which shrink from `drawdown` on, reach zero.
     drawdown_zero_size: Decimal = Decimal("0.15")
@@ -43,7 +43,7 @@ class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     drawdown_kill: Decimal = Decimal("0.20")
     #: Errors of one venue within a minute above which it gets no order that opens a position.
     venue_errors_per_minute: int = 10
-    #: For how many minutes.
+    #: For how many minutes the venue gets none then.
     venue_pause_minutes: int = 5
     #: Move of a price within a minute, as a fraction, above which the instrument's working orders are pulled.
     price_move: Decimal = Decimal("0.10")
@@ -54,27 +54,28 @@ class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits of the pre-trade checks; see `workstation.trading.risk.CHECKS` for what each of them does."""
 
-    #: How far through the market an order may reach: a buy above, a sell below the middle price.
+    #: How far through the market an order may reach, as a fraction: a buy above, a sell below the middle price.
     price_collar: Decimal = Decimal("0.02")
-    #: How far away from the market an order may rest (a slipped digit): a buy below, a sell above the middle price.
+    #: How far away from the market an order may rest, as a fraction (a slipped digit): a buy below, a sell above the
+    #: middle price.
     price_collar_resting: Decimal = Decimal("0.30")
-    #: Value of one order.
+    #: The most that one order may be worth, in the account's currency.
     max_order_value: Decimal = Decimal("100000")
-    #: Value of the position in one instrument, working orders included at their worst.
+    #: The most that the position in one instrument may be worth, working orders included at their worst.
     max_position_value: Decimal = Decimal("250000")
-    #: Value of all positions together, working orders included at their worst.
+    #: The most that all positions together may be worth, working orders included at their worst.
     max_exposure: Decimal = Decimal("500000")
-    #: Value of all positions, working orders included at their worst, in times of the desk's equity.
+    #: The most that all positions may be worth in times of the desk's equity, working orders included at their worst.
     max_leverage: Decimal = Decimal(5)
-    #: Value of one instrument's position, working orders included at their worst, in times of the desk's equity.
+    #: The same of one instrument's position: the most in times of the desk's equity.
     max_instrument_leverage: Decimal = Decimal(5)
     #: Orders that may work at once, in all.
     max_working_orders: int = 500
     #: Orders that may work at once in one instrument.
     max_working_orders_per_instrument: int = 200
-    #: Orders in any one second.
+    #: Orders that may be sent in any one second.
     max_orders_per_second: int = 10
-    #: Orders in one UTC day.
+    #: Orders that may be sent in one UTC day.
     max_orders_per_day: int = 10_000
     #: An order equal to one entered within this many milliseconds is taken for a key that bounced.
     duplicate_window_ms: int = 250
@@ -83,14 +84,18 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     #: An order from the ladder is refused when the book painted there is older than this many milliseconds.
     max_painted_age_ms: int = 2_000
     #: Instruments that may be traded, as "VENUE:SYMBOL" with * and ? as wildcards; empty for all.
+    #: For example: NOVA:*, *:BTC-*
     allow_instruments: tuple[str, ...] = ()
     #: Instruments that may not be traded, as "VENUE:SYMBOL" with * and ? as wildcards.
+    #: For example: *:DOGE-*
     deny_instruments: tuple[str, ...] = ()
     breakers: BreakerLimits = BreakerLimits()
     #: Groups of instruments that count as one bet, longs against shorts, by name: members and max_exposure.
+    #: For example: {majors = {members = ["*:BTC-*", "*:ETH-*"], max_exposure = 250000}}
     groups: dict[str, RiskGroup] = msgspec.field(default_factory=dict)
     #: Limits of single strategies by their name (* and ? as wildcards; the first that fits counts): max_order_value,
     #: max_position_value, max_working_orders, max_orders_per_day.
+    #: For example: {"sma_cross*" = {max_order_value = 5000}}
     strategies: dict[str, StrategyLimits] = msgspec.field(default_factory=dict)
 
 

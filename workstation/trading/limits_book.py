@@ -59,3 +59,16 @@ class LimitsBook:
         return LimitsChanged(
             ts=now, who=who, field=field, old=limit_text(old), new=limit_text(new), configured=limit_text(configured)
         )
+
+    def taken(self, now: int, configured: RiskLimits, field: str, who: str) -> LimitsChanged | None:
+        """The event that puts in force what the config file says since a moment ago, not folded yet; None if that is
+        in force already."""
+        new, old = limit_text(limit_value(configured, field)), limit_text(limit_value(self.limits, field))
+        if new == old:
+            return None
+        return LimitsChanged(ts=now, who=who, field=field, old=old, new=new, configured=new)
+
+    def reconfigure(self, configured: RiskLimits, field: str) -> None:
+        """The config file says something else of a limit now: a change that the trader made of it before is void."""
+        self.configured = configured
+        self.changed.pop(field, None)

@@ -196,6 +196,22 @@ class RiskDesk:
         self._log.warning("risk", f"Limit {field}: {event.new}, was {event.old} ({who}).")
         return event
 
+    async def take_limit(self, configured: RiskLimits, field: str, who: str) -> None:
+        """What the config file says of a limit has been changed while the desk runs: it counts from now on.
+
+        Durable before it counts. Raises `Refused`.
+        """
+        self._open()
+        book = self._core.limits_book
+        event = book.taken(self._clock.now(), configured, field, who)
+        if event is not None:
+            await self._durable(event)
+        book.reconfigure(configured, field)
+        if event is not None:
+            self._core.apply_account(event)
+            self._log.warning("risk", f"Limit {field}: {event.new}, was {event.old} ({who}).")
+        self.version += 1
+
     def _open(self) -> None:
         if not self._running:
             raise Refused("The desk is still opening its store: try again in a moment.")

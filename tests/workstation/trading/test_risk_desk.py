@@ -199,6 +199,24 @@ async def test_the_config_file_wins_again_once_it_says_something_else(tmp_path: 
         assert len(desk.engine.risk.changes) == 1, "the audit keeps what was changed before"
 
 
+async def test_a_limit_that_is_changed_in_the_settings_counts_at_once_and_the_file_keeps_it(tmp_path: Path) -> None:
+    edited = msgspec.structs.replace(GENEROUS, max_order_value=D(2_000))
+    async with demo_desk(tmp_path) as desk:
+        await desk.engine.risk.change_limit("max_order_value", "1000", "risk page")
+        await desk.engine.risk.take_limit(edited, "max_order_value", "settings")
+        assert desk.engine.risk.limits.max_order_value == 2_000
+        assert desk.engine.core.limits_book.changed == {}, "it is what the file says"
+        assert (desk.engine.risk.changes[-1].old, desk.engine.risk.changes[-1].new) == ("1000", "2000")
+        assert (await desk.market(PERP, Side.BUY, "1")).state is OrderState.DENIED
+        await desk.engine.risk.take_limit(edited, "max_order_value", "settings")
+        assert len(desk.engine.risk.changes) == 2, "nothing was changed"
+    async with demo_desk(tmp_path, start=START + HOUR, limits=edited) as desk:
+        assert desk.engine.risk.limits.max_order_value == 2_000
+        assert len(desk.engine.risk.changes) == 2
+    async with demo_desk(tmp_path, start=START + 2 * HOUR) as desk:
+        assert desk.engine.risk.limits.max_order_value == GENEROUS.max_order_value, "the file holds"
+
+
 @pytest.mark.parametrize(
     ("field", "text", "sentence"),
     [

@@ -52,6 +52,7 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     sandbox: bool = False
     #: Markets that the desk opens, as BTC-USDT, BTC-USDT-PERP or in ccxt's spelling; empty for the exchange's two main
     #: ones.
+    #: For example: BTC-USDT, ETH-USDT
     symbols: tuple[str, ...] = ()
     #: Whether only prices come from here, and no order goes there.
     data_only: bool = False
