@@ -9,7 +9,6 @@ from screens.keys import UnknownKey, canonical, display
 
 EVERYWHERE = "everywhere"  # acts in dialogs and text fields too
 DESK = "desk"  # acts outside dialogs and text fields
-DIALOG = "dialog"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from decimal import Decimal
 
 from workstation.domain.numbers import is_multiple
@@ -117,9 +116,3 @@ def round_up(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next((step * power for step in (1.0, 2.0, 5.0) if step * power >= value), 10.0 * power)
-
-
-def price_range(prices: Iterable[float]) -> tuple[float, float] | None:
-    """Lowest and highest, or None of nothing."""
-    some = list(prices)
-    return (min(some), max(some)) if some else None

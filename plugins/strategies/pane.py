@@ -56,7 +56,6 @@ class StrategiesPane(StrategyControl):
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
         self._key: Hashable = None
-        self._lower_key: Hashable = None
         self._tab_places: list[tuple[int, int, str]] = []
         self._form_top = 0
         self._form_rows: list[int | None] = []  # screen lines of the form from its first: which field stands there

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from rich.cells import cell_len
@@ -10,18 +9,12 @@ from rich.cells import cell_len
 from plugins.ticket.report import Line, wrapped
 from screens.figures import plain_text, price_text, quantity_text, shown, small_money_text
 from screens.theme import Ink
-from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import divide, plain
 from workstation.domain.order import Side
 from workstation.domain.route import Route
 from workstation.trading.orders import venue_of
 from workstation.trading.routing.looking import RouteLook
 from workstation.trading.routing.split import Leg
-
-
-def venues_text(others: Sequence[Instrument]) -> str:
-    """ "NOVA, ORBIT": between which venues an order would go."""
-    return ", ".join(one.venue for one in others)
 
 
 def report(look: RouteLook, ink: Ink, width: int) -> list[Line]:

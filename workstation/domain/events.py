@@ -219,9 +219,6 @@ class PlanEnded(msgspec.Struct, frozen=True, kw_only=True, tag="plan_ended"):
 
 type PlanEvent = PlanStarted | PlanChanged | PlanEnded
 
-#: Topics of the bus for whoever follows plans.
-PLAN_EVENTS: tuple[type[PlanEvent], ...] = (PlanStarted, PlanChanged, PlanEnded)
-
 
 class RebalanceStarted(msgspec.Struct, frozen=True, kw_only=True, tag="rebalance_started"):
     """A rebalance begins. It is durable before the first of its orders is."""
@@ -445,14 +442,4 @@ type AccountEvent = (
     | LimitsChanged
     | TradeNoted
     | StrategyRunChanged
-)
-
-#: The classes of `VenueEntry`, for `isinstance` and for whoever follows them on the bus.
-VENUE_ENTRIES: tuple[type[VenueEntry], ...] = (
-    FundingPaid,
-    InterestCharged,
-    PositionLiquidated,
-    InsuranceCovered,
-    LeverageChanged,
-    MarginModeChanged,
 )

@@ -167,11 +167,6 @@ class Solver:
         self.constants[row] = constant
         self._solver.update(b=self.constants)
 
-    def set_costs(self, linear: Floats) -> None:
-        """Change all linear costs."""
-        self.linear = linear
-        self._solver.update(q=linear)
-
     def solve(self) -> Solution:
         found = self._solver.solve()
         status = self._clarabel.SolverStatus

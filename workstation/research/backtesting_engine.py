@@ -54,11 +54,6 @@ class BacktestingEngine:
         return _replay(strategy, candles, costs, name)
 
 
-def is_native(cls: type) -> bool:
-    """Whether the class was written for backtesting.py."""
-    return issubclass(cls, backtesting.Strategy)
-
-
 def run_native(cls: type, candles: Candles, costs: Costs, params: dict[str, Any] | None = None) -> Result:
     """A `backtesting.Strategy` exactly as backtesting.py runs it, whole units and its rules of fills; slippage becomes
     its spread. Raises `BacktestError` for costs that it does not know."""

@@ -13,7 +13,6 @@ The rules of fills (all engines keep them):
 
 from __future__ import annotations
 
-from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -31,15 +30,6 @@ from workstation.strategies.rules import (
     target_price,
     units_for,
 )
-
-
-class BarPath(IntEnum):
-    """How prices are taken to have gone inside a bar that reaches both stop and target."""
-
-    PESSIMISTIC = 0  # the stop counts
-    OPTIMISTIC = 1  # the target counts
-    ADAPTIVE = 2  # the extreme nearer to the open came first
-
 
 #: Columns of a trade: whole numbers, then floats.
 ENTRY_BAR, EXIT_BAR, SIDE, REASON = range(4)
@@ -188,6 +178,7 @@ def walk(
                     hit_ruin = not hit_stop
                 hit_target = targeted and target > 0 and side * (good - target) >= 0
                 if hit_target and (hit_stop or hit_ruin):
+                    # 0 pessimistic: the stop counts; 1 optimistic: the target; 2 adaptive: what is nearer to the open
                     target_first = path == 1 or (path == 2 and abs(good - open_[i]) < abs(worst - open_[i]))
                     if target_first:
                         hit_stop, hit_ruin = False, False

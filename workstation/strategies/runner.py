@@ -44,7 +44,6 @@ from workstation.trading.rebalancing.planning import holding
 
 if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, not with the desk
     from workstation.strategies.contract import Strategy
-    from workstation.strategies.library import StrategyInfo
     from workstation.strategies.live_run import LiveRun
 
 MINUTE = 60_000_000_000
@@ -93,12 +92,6 @@ class StrategyRunner:
         self.version = 0
 
     # Reading.
-
-    def installed(self) -> list[StrategyInfo]:
-        """Every strategy of the library, usable or not, with where it comes from. Loads them: not for a fast path."""
-        from workstation.strategies.library import list_strategies
-
-        return list_strategies(self.folder)
 
     def runs(self) -> list[RunView]:
         """Every run that the journal knows, ended ones too, the newest last."""

@@ -12,7 +12,7 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.margin_book import Standing, money_behind, short_spot, standing
-from workstation.domain.numbers import ZERO, add, divide, multiply, negate, subtract
+from workstation.domain.numbers import ZERO, add, divide, multiply, subtract
 from workstation.domain.position import Position, apply_fill
 
 if TYPE_CHECKING:
@@ -60,14 +60,6 @@ class InstrumentMargin(msgspec.Struct, frozen=True, kw_only=True):
     funding_rate: Decimal | None  # a fraction per funding time
     next_funding: int | None  # UTC ns
     account: AccountMargin
-
-    @property
-    def next_payment(self) -> Decimal | None:
-        """What the next funding would bring (> 0) or cost, at today's mark and rate; None where it is not known."""
-        if self.funding_rate is None or not self.value:
-            return None
-        paid = multiply(self.value, self.funding_rate)
-        return negate(paid) if self.quantity > 0 else paid
 
 
 def needs_margin(core: TradingCore, instrument: Instrument) -> Position:

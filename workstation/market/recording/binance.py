@@ -306,7 +306,6 @@ class _Book:
 
     def __init__(self, instrument: Instrument, *, known: bool) -> None:
         self.id: InstrumentId = instrument.id
-        self._futures = not instrument.is_spot
         self.grids = Grids(instrument.tick, instrument.lot, between_ticks=known)
         self._sequence: int | None = None  # of the book, None until a snapshot
         self._fresh = False  # nothing followed the snapshot yet

@@ -94,7 +94,6 @@ class Streams:
         self._stale: set[str] = set()  # books that the desk was told to be stale
         self._silence = silence
         self._places: dict[str, tuple[int, int]] = {}
-        self.updates = 0
         exchange.streaming = exchange.deep_extend(
             exchange.streaming or {}, {"keepAlive": int(silence * 1_000 / 3), "maxPingPongMisses": 2.0}
         )
@@ -349,7 +348,6 @@ class Streams:
                 self._stale.discard(symbol)
             elif symbol not in self._whole:
                 continue  # what follows a hole is of no use before the next picture
-            self.updates += 1
             self.sink(event)
 
     def _owner(self, tape: Tape) -> str:
