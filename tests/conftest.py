@@ -11,7 +11,9 @@ import sys
 import time
 from concurrent.futures import Future
 from functools import lru_cache
+from pathlib import Path
 
+import pytest
 import textual._callback
 import textual.app
 import textual.pilot
@@ -21,6 +23,20 @@ from textual.css.stylesheet import Stylesheet
 # Many tests start desks in processes of their own: where byte code is not kept, each compiles every library anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# The workers have the cores among them: a library that takes them all for each product of two small matrices is slower.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: many tests wait, for an exchange, a process or the disk."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + (cores + 1) // 2
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What the benchmarks import is loaded for them alone."""
+    return True if collection_path.name == "benchmarks" and "not benchmark" in config.option.markexpr else None
 
 
 def pytest_collection_finish() -> None:

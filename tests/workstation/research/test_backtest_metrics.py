@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import empyrical
 import numpy as np
 import pytest
 from scipy import stats
@@ -28,6 +27,8 @@ def returns(daily: Result) -> np.ndarray:
 
 
 def test_figures_of_returns_are_those_of_empyrical(daily: Result, returns: np.ndarray) -> None:
+    import empyrical  # two seconds, which every worker would pay
+
     m = daily.metrics
     market = np.diff(daily.candles.close) / daily.candles.close[:-1]
     days = 365  # the walk has weekends
@@ -154,6 +155,8 @@ def test_nothing_traded_is_unknown_and_not_zero() -> None:
 
 
 def test_intraday_bars_are_judged_by_the_day() -> None:
+    import empyrical
+
     hourly = random_walk(24 * 60, seed=5)
     result = engine("fast").run(SmaCross(fast=5, slow=20), hourly, Costs())
     days = hourly.time // DAY

@@ -19,7 +19,6 @@ from store_samples import intent, open_store
 import workstation.store
 from workstation.store import Store, StoreError, kept_statements
 from workstation.store.migrations import SCHEMA_VERSION
-from workstation.store.statements import compile_statements
 
 ROOT = Path(workstation.store.__file__).parents[2]
 NOBODY = 65534
@@ -234,6 +233,8 @@ def test_a_store_is_opened_without_sqlmodel_once_its_statements_are_kept(path: P
 def test_statements_that_are_kept_for_other_tables_or_damaged_are_compiled_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str
 ) -> None:
+    from workstation.store.statements import compile_statements
+
     made = kept_statements.statements.__wrapped__
     place = tmp_path / "__pycache__" / "tables.statements.json"
     monkeypatch.setattr(kept_statements, "cache_from_source", lambda source: str(place.with_name("tables.pyc")))

@@ -7,15 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
-from sqlmodel import Session, SQLModel, select
 from store_samples import an_order, filled, intent, open_store
 
-from workstation.store import tables
 from workstation.store.codec import exact_text
 from workstation.store.migrations import MIGRATIONS, SCHEMA_VERSION, migrate, version_of
 
@@ -25,6 +20,13 @@ def database(path: Path) -> sqlite3.Connection:
 
 
 def test_the_migrations_add_up_to_the_tables(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from sqlalchemy import create_engine
+    from sqlmodel import SQLModel
+
+    import workstation.store.tables  # noqa: F401  (whose models make the metadata)
+
     path = tmp_path / "demo.sqlite"
     open_store(path).close()
     with create_engine(f"sqlite:///{path}").connect() as connection:
@@ -73,6 +75,11 @@ def test_a_migration_that_fails_leaves_the_last_whole_version(tmp_path: Path) ->
 
 
 def test_sqlmodel_reads_the_rows_that_the_writer_wrote(tmp_path: Path) -> None:
+    from sqlalchemy import create_engine
+    from sqlmodel import Session, select
+
+    from workstation.store import tables
+
     path = tmp_path / "demo.sqlite"
     store = open_store(path)
     tiny = "0.1000000000000000055511151231257827"
@@ -88,6 +95,8 @@ def test_sqlmodel_reads_the_rows_that_the_writer_wrote(tmp_path: Path) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False))
 def test_decimals_are_kept_digit_for_digit(value: Decimal) -> None:
+    from workstation.store import tables
+
     column = tables.ExactDecimal()
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE TABLE amounts (amount TEXT) STRICT")
