@@ -111,7 +111,7 @@ def entry_choices(kind: Any) -> tuple[str, ...]:
 
 def setting_fields(struct: type[Struct], prefix: str = "", with_help: bool = False) -> Iterator[tuple[str, Any, str]]:
     """(path, type, help) of every setting; a section's settings after the section's place."""
-    hints = get_type_hints(struct, include_extras=True)
+    hints = _hints(struct)
     helps = _comments(struct) if with_help else {}
     for name in struct.__struct_fields__:
         kind = hints[name]
@@ -119,6 +119,11 @@ def setting_fields(struct: type[Struct], prefix: str = "", with_help: bool = Fal
             yield from setting_fields(kind, f"{prefix}{name}.", with_help)
         else:
             yield f"{prefix}{name}", kind, helps.get(name, "")
+
+
+@cache
+def _hints(struct: type[Struct]) -> dict[str, Any]:
+    return get_type_hints(struct, include_extras=True)
 
 
 def _comments(struct: type[Struct]) -> dict[str, str]:

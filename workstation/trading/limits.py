@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -159,12 +159,15 @@ def limit_kind(field: str) -> type | None:
     return dict(limit_fields()).get(field)
 
 
-def limit_fields() -> Iterator[tuple[str, type]]:
+@cache
+def limit_fields() -> tuple[tuple[str, type], ...]:
     """(path, type) of every limit that can be changed on the desk: "max_order_value", "breakers.daily_loss"."""
-    for prefix, struct in (("", RiskLimits()), ("breakers.", BreakerLimits())):
-        for name, default in msgspec.structs.asdict(struct).items():
-            if isinstance(default, int | Decimal | tuple):
-                yield prefix + name, type(default)
+    return tuple(
+        (prefix + name, type(default))
+        for prefix, struct in (("", RiskLimits()), ("breakers.", BreakerLimits()))
+        for name, default in msgspec.structs.asdict(struct).items()
+        if isinstance(default, int | Decimal | tuple)
+    )
 
 
 def limit_problem(field: str, value: Any) -> str | None:
