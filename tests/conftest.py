@@ -7,6 +7,7 @@ import asyncio
 import asyncio.futures
 import gc
 import os
+import shutil
 import sys
 import time
 from concurrent.futures import Future
@@ -26,6 +27,13 @@ sys.dont_write_bytecode = False
 # The workers have the cores among them: a library that takes them all for each product of two small matrices is slower.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+
+# A thousand tests make stores of their own, each of which waits for the disk a dozen times. What a test proves with a
+# kill holds in memory too; what a power cut may take away no test can see.
+_MEMORY = Path("/dev/shm")
+if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 2 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def pytest_xdist_auto_num_workers() -> int:

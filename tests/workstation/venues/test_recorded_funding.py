@@ -4,6 +4,7 @@ and inverse, cross and isolated; and it is liquidated at the very hour that Bina
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ TIERS = tiers(
 )  # fmt: skip
 
 
+@cache
 def recorded_marks(coin: str) -> list[tuple[int, Decimal]]:
     """(UTC ns, mark price then: the open of that hour's mark candle)."""
     parquet = pytest.importorskip("pyarrow.parquet")
@@ -41,6 +43,7 @@ def recorded_marks(coin: str) -> list[tuple[int, Decimal]]:
     return [(row["timestamp"] * MILLISECOND, D(str(row["open"]))) for row in candles]
 
 
+@cache
 def recorded(coin: str) -> list[tuple[int, Decimal, Decimal]]:
     """(funding time in UTC ns, rate, mark price at that time)."""
     parquet = pytest.importorskip("pyarrow.parquet")
