@@ -106,6 +106,8 @@ class TypedLines:
         sentence = describe(command, context)
         if self._app.travel.past is not None and not isinstance(command, _IN_THE_PAST):
             return Meaning(REFUSAL, False)
+        if self._app.travel.what_if is not None and isinstance(command, Flatten):
+            return Meaning(self._no_flatten(), False)
         if _sends(command) and not self._app.armed:
             return Meaning(f"{sentence} The desk is DISARMED: {self._arm_key()} first.", False)
         if isinstance(command, PlaceOrder | StartPlan | StartRebalance | Execute) and command.question:
@@ -137,6 +139,15 @@ class TypedLines:
         arm = self._app.table.get("arm")
         return display(arm.keys[0]) if arm is not None and arm.keys else "arm it"
 
+    def _no_flatten(self) -> str:
+        """Why `flatten` is not taken in a what-if: it closes what is real, and here nobody expects that."""
+        kill = self._app.table.get("kill")
+        key = display(kill.keys[0]) if kill is not None and kill.keys else "the kill switch"
+        return (
+            f"This is a what-if, and flatten would close the desk's own positions: close closes those of the what-if, "
+            f"{key} twice flattens the desk itself."
+        )
+
     async def run(self, line: str) -> None:
         """Do what was typed; what came of it is said in a notice."""
         app = self._app
@@ -148,6 +159,8 @@ class TypedLines:
             command = parse(line, self._context())
             if app.travel.past is not None and not isinstance(command, _IN_THE_PAST):
                 raise Refused(REFUSAL)
+            if app.travel.what_if is not None and isinstance(command, Flatten):
+                raise Refused(self._no_flatten())
             if _sends(command) and not app.armed:
                 raise Refused(f"DISARMED: nothing was sent. {self._arm_key()} arms the desk.")
             await self._do(command)
