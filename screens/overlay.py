@@ -4,7 +4,7 @@ only the lines are rendered in which something has changed."""
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from textual._compositor import ChopsUpdate, Compositor, ReflowResult
@@ -61,44 +61,47 @@ class OverlayCompositor(Compositor):
             self._changed = None
         return [Strip.join(chops[y].values()) for y in range(first, min(end, height))]
 
-    def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
-        changed = self._changed
-        if changed is None:
-            yield from super()._get_renders(crop)
-            return
+    def _render_chops(self, crop: Region, is_rendered_line: Callable[[int], bool]) -> Sequence[Mapping[int, Strip]]:
+        """As Textual's, front to back; but a widget is asked only for lines of which something is to be seen, and of
+        a line only the parts are cut out that nothing in front covers: Textual asks the screen and every container for
+        all lines, and cuts every line of every widget at the edges of all the others."""
+        cuts, changed = self.cuts, self._changed
+        chops: list[dict[int, Strip | None]] = [dict.fromkeys(line[:-1]) for line in cuts]
+        bare = [len(line) for line in chops]  # parts of each row that nothing covers yet
         for widget, (region, clip) in self.visible_widgets.items():
             left, top, width, height = region.intersection(clip)
             right = left + width
-            rows = [
-                y for y, (first, end) in enumerate(changed[top : top + height], top) if first < right and left < end
-            ]
-            if rows and width:
-                part = Region(left, rows[0], width, rows[-1] - rows[0] + 1)
-                yield part, part, widget.render_lines(part.translate(-region.offset))
-
-    def _render_chops(self, crop: Region, is_rendered_line: Callable[[int], bool]) -> Sequence[Mapping[int, Strip]]:
-        """As Textual's, but of a line only the parts are cut out that nothing in front covers: it cuts every line of
-        every widget at the edges of all the others."""
-        cuts = self.cuts
-        chops: list[dict[int, Strip | None]] = [dict.fromkeys(line[:-1]) for line in cuts]
-        for region, clip, strips in self._get_renders(crop):
-            place = region.intersection(clip)
-            left, right = place.column_span
-            for y, strip in zip(place.line_range, strips, strict=False):
-                if not is_rendered_line(y):
+            if not width or not height:
+                continue
+            spans: list[tuple[int, int, int]] = []  # row, and of its cuts the first and the last +1
+            for y in range(top, top + height):
+                if not bare[y] or not is_rendered_line(y):
                     continue
-                line, edges = chops[y], cuts[y]
+                if changed is not None and not (changed[y][0] < right and left < changed[y][1]):
+                    continue
+                edges, line = cuts[y], chops[y]
                 first, last = bisect_left(edges, left), bisect_left(edges, right)
+                if any(line[start] is None for start in edges[first:last]):
+                    spans.append((y, first, last))
+            if not spans:
+                continue
+            start = spans[0][0]
+            part = Region(left, start, width, spans[-1][0] - start + 1)
+            strips = widget.render_lines(part.translate(-region.offset))
+            for y, first, last in spans:
+                if y - start >= len(strips):
+                    break
+                edges, line, strip = cuts[y], chops[y], strips[y - start]
                 if last == first + 1:
-                    if line[left] is None:
-                        line[left] = strip
+                    line[left] = strip
+                    bare[y] -= 1
                     continue
                 starts = edges[first:last]
-                if any(line[start] is None for start in starts):
-                    parts = strip.divide([end - left for end in edges[first + 1 : last + 1]])
-                    for start, part in zip(starts, parts, strict=False):
-                        if line[start] is None:
-                            line[start] = part
+                parts = strip.divide([end - left for end in edges[first + 1 : last + 1]])
+                for at, piece in zip(starts, parts, strict=False):
+                    if line[at] is None:
+                        line[at] = piece
+                        bare[y] -= 1
         return cast("Sequence[Mapping[int, Strip]]", chops)
 
     @property

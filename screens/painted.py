@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from screens.pane import Pane
 from screens.parts import Line, fit
+from screens.row import row_of
 from screens.theme import Ink
 
 _NOTHING = object()
@@ -66,10 +67,7 @@ class Painted(Widget):
     def put(self, y: int, key: Hashable, build: Callable[[], Iterable[Segment]]) -> None:
         """Row `y` shows what `build` gives, which depends on nothing but `key`. Rows off the pane are ignored."""
         if 0 <= y < len(self._row_keys) and self._row_keys[y] != key:
-            base = self.ink.base
-            self.put_strip(
-                y, key, lambda: Strip(Segment.apply_style(build(), base)).adjust_cell_length(self.width, base)
-            )
+            self.put_strip(y, key, lambda: row_of(build(), self.ink.base, self.width))
 
     def put_strip(self, y: int, key: Hashable, build: Callable[[], Strip]) -> None:
         """As `put`, for a finished strip: exactly as wide as the widget, its styles standing on the base style."""

@@ -14,6 +14,7 @@ from textual.strip import Strip
 from screens.layout import Place
 from screens.links import link_of, link_style
 from screens.pane import Pane
+from screens.row import row_of
 from screens.theme import Ink
 
 if TYPE_CHECKING:
@@ -72,9 +73,8 @@ class TitleBars:
     def _strip(self, key: Hashable, parts: list[tuple[int, list[tuple[str, Style]]]]) -> Strip:
         """A row; those of other pages are kept, for most of them come again."""
         if (known := self._drawn.get(key)) is None:
-            base = self._workspace.ink.base
-            strip = Strip(Segment.apply_style(self._segments(parts), base))
-            known = self._drawn[key] = strip.adjust_cell_length(self._workspace.width, base)
+            workspace = self._workspace
+            known = self._drawn[key] = row_of(self._segments(parts), workspace.ink.base, workspace.width)
         return known
 
     def _segments(self, parts: list[tuple[int, list[tuple[str, Style]]]]) -> list[Segment]:

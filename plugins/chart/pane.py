@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from rich.style import Style
 from textual import events
-from textual.strip import Strip
 
 from plugins.chart.candles import ZOOMS, draw_candles, draw_volume
 from plugins.chart.canvas import Canvas, Paint, palette, segments
@@ -23,6 +22,7 @@ from plugins.chart.studies import PROFILE, Study
 from plugins.chart.study_lines import Drawn, draw_legend, draw_studies, studied
 from plugins.chart.timeline import Slot, Timeline, moment_text, slot_at
 from screens.pane import Desk
+from screens.row import Row
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill
@@ -142,7 +142,7 @@ class ChartPane(ChartMoving):
         styles = self._styles
         for y in range(canvas.height):
             key = canvas.key(y)
-            self.put_strip(y, key, lambda key=key: Strip(segments(key, styles), canvas.width))  # type: ignore[misc]
+            self.put_strip(y, key, lambda key=key: Row(list(segments(key, styles)), canvas.width))  # type: ignore[misc]
 
     def _say_only(self, text: str) -> None:
         self.plot = None
