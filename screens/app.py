@@ -180,7 +180,12 @@ class TwsApp(App[None]):
 
     def on_ready(self) -> None:
         self.call_after_refresh(self.first_frame.set)
-        self.set_timer(READY_SECONDS, lambda: self.run_apart(self.ready.prepare()), name="dialogs")
+        self.set_timer(READY_SECONDS, lambda: self.run_apart(self._make_ready()), name="dialogs")
+
+    async def _make_ready(self) -> None:
+        await self.ready.prepare()
+        if not self.is_headless:  # else nobody waits for a page
+            await self.ready.prepare_panes()
 
     def on_mount(self) -> None:
         self.frames.start()

@@ -1,4 +1,4 @@
-"""Dialogs that stand ready: the palette and the help are made before they are asked for, and used again and again."""
+"""What stands ready: palette and help, made before they are asked for and used again and again, and unseen panes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: So long after the first frame the dialogs are made: what the desk does when it opens comes before.
 READY_SECONDS = 2.0
+#: Between two panes that are made before they are asked for.
+_PAUSE_SECONDS = 0.15
 
 
 class ReadyDialogs:
@@ -38,6 +40,15 @@ class ReadyDialogs:
                 await self._app._get_screen(dialog)[1]
                 if dialog.is_running:
                     dialog.lay_out_unseen()
+
+    async def prepare_panes(self) -> None:
+        """Make the panes of the pages that nobody has opened yet, one at a time: to make and to style those of a page
+        takes longer than all else when it is opened. Keys and a market in between find the loop free."""
+        app = self._app
+        while app.is_running and (unseen := app.workspace.unseen()):
+            await asyncio.sleep(_PAUSE_SECONDS)
+            if not app.arrivals.near() and app.is_running:
+                await app.workspace.prepare(unseen[0])
 
     def find(
         self,

@@ -36,7 +36,8 @@ class _DeskLayout(Layout):
 
 
 class Workspace(Painted):
-    """Holds the panes of all pages; mounts one when it is first shown and keeps it from then on."""
+    """Holds the panes of all pages; mounts one when it is first shown, or before that when there is time for it, and
+    keeps it from then on."""
 
     DEFAULT_CSS = """
     Workspace { width: 1fr; height: 1fr; background: $background; }
@@ -173,6 +174,25 @@ class Workspace(Painted):
     def _wanted_shape(self) -> list[tuple[Place, str]]:
         """What stands where, and which of its tabs shows."""
         return [(spot, self.front_of(spot.tabs)) for spot in self.places()]
+
+    def unseen(self) -> list[str]:
+        """The slots that have no pane yet: first those that a page shows when it is opened, then the tabs behind."""
+        fronts: list[str] = []
+        behind: list[str] = []
+        region = self.space.region
+        for page in self.pages:
+            for spot in place(page.fitting(*self.space), region):
+                front = self.front_of(spot.tabs)
+                fronts.append(front)
+                behind += [slot for slot in spot.tabs.slots if slot != front]
+        return [slot for slot in dict.fromkeys((*fronts, *behind)) if slot not in self.panes]
+
+    async def prepare(self, slot: str) -> None:
+        """Make a slot's pane before it is asked for: it is mounted, and neither laid out nor painted until it shows."""
+        if slot not in self.panes and self.is_attached:
+            pane = self._pane(slot)
+            pane.display = False
+            await self.mount(pane)
 
     def show_page(self, index: int) -> None:
         if 0 <= index < len(self.pages) and (index != self.page or self.zoomed is not None):
