@@ -16,6 +16,7 @@ from screens.figures import moment, shown
 from screens.painted import Painted
 from screens.sight import age_words
 from workstation.clock import SECOND
+from workstation.desk_view import Link
 from workstation.domain.events import TradingState
 from workstation.engine import Engine
 from workstation.trading.risk_breakers import time_left
@@ -262,12 +263,18 @@ class StatusBar(_Bar):
                 parts.append((f" {age(old) if old is not None else '–':>4}", ink.dim if colour is ink.good else colour))
             if abs(link.drift) > _DRIFT_SHOWN:
                 parts.append((f" clock {link.drift / SECOND:+.1f}s", ink.warning))
-            if link.dead_man is not None and str(link.state) == "connected":
-                if not link.dead_man:
-                    parts.append((" no dead man's switch", ink.warning))
-                elif ages:
-                    parts.append((" dead man's switch held", ink.dim))
+            parts += self._dead_man(link, ages)
         return parts
+
+    def _dead_man(self, link: Link, words: bool) -> list[Part]:
+        """Of the venue's own switch, where the desk has asked for it; that it is not held is always said."""
+        if link.dead_man is None:
+            return []
+        if str(link.state) != "connected":
+            return [(" dead man's switch runs out", self.ink.warning)] if link.dead_man else []
+        if not link.dead_man:
+            return [(" no dead man's switch", self.ink.warning)]
+        return [(" dead man's switch held", self.ink.dim)] if words else []
 
     def _replay(self) -> list[Part]:
         replay = self.engine.replay

@@ -28,7 +28,15 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.log import DeskLog
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
-from workstation.venues.contract import KnowsStrangers, LinkState, RealLink, TellsTerms, Venue, VenueError
+from workstation.venues.contract import (
+    KnowsStrangers,
+    LinkState,
+    RealLink,
+    TellsTerms,
+    Venue,
+    VenueError,
+    WantsLeverage,
+)
 
 #: Who "makes" an order by which a difference of a position is booked, and one that was found at the venue.
 RECONCILIATION, EXTERNAL = "reconciliation", "external"
@@ -95,6 +103,8 @@ class Comparisons:
         """Before the venue connects."""
         if isinstance(venue, TellsTerms):
             venue.on_terms = self._desk.take_terms
+        if isinstance(venue, WantsLeverage):
+            venue.leverage_of = self._core.portfolio.margin.leverage
         if isinstance(venue, RealLink):
             venue.on_notice = partial(self._notice, venue.name)
             self._core.unproven[venue.name] = _NEVER
@@ -312,6 +322,7 @@ class Comparisons:
     # Money.
 
     async def _money(self, venue: Venue, opened: bool, since: int) -> None:
+        """Raises `VenueError` where it cannot be compared now: a difference may be a fill that is on its way."""
         core = self._core
         if not isinstance(venue, RealLink) or not isinstance(venue, KnowsStrangers):
             self._adjust(venue, await asyncio.wait_for(venue.balances(), self._timeout), opened)
@@ -327,7 +338,7 @@ class Comparisons:
             if core.portfolio.version == version and self._settled(venue):
                 self._adjust(venue, balances, opened)
                 return
-        self._log.info("account", f"{venue.name} is traded on too busily for its money to be compared: later.")
+        raise VenueError(f"{venue.name} is traded on too busily for its money to be compared")
 
     def _settled(self, venue: Venue) -> bool:
         """Whether no order is on its way, of which the venue may know more than the desk."""

@@ -24,7 +24,11 @@ from workstation.settings import LiveSettings, Settings
 from workstation.store import reader
 from workstation.trading.limits import RiskLimits
 
-SYMBOLS = {"binance": ("BTC-USDT", "ETH-USDT"), "bybit": ("BTC-USDT", "BTC-USDT-PERP")}
+SYMBOLS = {
+    "binance": ("BTC-USDT", "ETH-USDT"),
+    "binanceusdm": ("BTC-USDT-PERP",),
+    "bybit": ("BTC-USDT", "BTC-USDT-PERP"),
+}
 #: Profit of a position is a quotient: exchange and desk round it each for themselves, far below a wire's decimals.
 DUST = Decimal("1e-7")
 _UNCLEAR = (OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND)

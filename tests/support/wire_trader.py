@@ -1,49 +1,122 @@
-"""A script for `tws run --script` on a loopback exchange: does one thing when it is told to, and says how far it is.
+"""A script for `tws run --script` on loopback exchanges: does one thing when it is told to, and says how far it is.
 
 WIRE_DOES says what: `buy` (a limit order that rests), `take` (a market order), `cancel` and `amend` (enters one,
-waits until it works, cancels it or moves it ten ticks down). Lines: `ready`, `going`, `order CLIENT_ID STATE`, `done`.
+waits until it works, cancels it or moves it ten ticks down), `route` (a market order over all venues of its asset),
+`check` (nothing: shows what it found and ends). Lines: `found JSON` (once what an earlier desk left is clear),
+`ready`, `going`, `order CLIENT_ID STATE`, `done`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from decimal import Decimal
+from typing import Any
+
+import msgspec
 
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 
+UNCLEAR = {
+    OrderState.INITIALIZED,
+    OrderState.SUBMITTED,
+    OrderState.UNKNOWN,
+    OrderState.PENDING_CANCEL,
+    OrderState.PENDING_AMEND,
+}
+
 
 def say(*words: object) -> None:
-    os.write(sys.stdout.fileno(), (" ".join(map(str, words)) + "\n").encode())
+    text = (" ".join(map(str, words)) + "\n").encode()
+    while text:
+        text = text[os.write(sys.stdout.fileno(), text) :]
 
 
 async def main(engine: Engine) -> None:
-    instrument = engine.instruments()[0]
-    book = engine.book(instrument.id)
-    async with asyncio.timeout(60):
-        while engine.core.unproven or book.stale is not None or book.best_ask is None:
+    async with asyncio.timeout(90):
+        while not clear(engine):
             await asyncio.sleep(0.02)
-    does = os.environ["WIRE_DOES"]
-    price = instrument.price(book.best_ask - 2_000)
+    say("found", json.dumps(found(engine)))
+    if (does := os.environ.get("WIRE_DOES", "check")) == "check":
+        return
+    instrument = engine.instruments()[0]
+    async with asyncio.timeout(60):
+        while any(_blind(engine, each.id) for each in engine.same_asset(instrument.id)):
+            await asyncio.sleep(0.02)
+    best_ask = engine.book(instrument.id).best_ask
+    assert best_ask is not None
+    price = instrument.price(best_ask - 2_000)
     resting = OrderDraft(instrument=instrument.id, side=Side.BUY, quantity=Decimal("0.01"), price=price)
     taking = OrderDraft(instrument=instrument.id, side=Side.BUY, quantity=Decimal("0.01"), type=OrderType.MARKET)
-    say("ready")
     order: Order | None = None
     if does in ("cancel", "amend"):
         order = await engine.submit(resting)
-        while engine.orders()[-1].state is not OrderState.ACCEPTED:
+        while engine.order(order.client_id).state is not OrderState.ACCEPTED:  # type: ignore[union-attr]
             await asyncio.sleep(0.01)
-    sys.stdin.readline()
-    say("going")
-    if does == "cancel" and order is not None:
+    say("ready")
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    if does == "route":
+        draft = spread_over_all(engine, taking)
+        say("going")
+        route = await engine.route_order(draft)
+        say("route", msgspec.json.encode(route).decode())
+    elif does == "cancel" and order is not None:
+        say("going")
         await engine.cancel(order.client_id)
     elif order is not None:
+        say("going")
         await engine.amend(order.client_id, price=price - 10 * instrument.tick)
     else:
+        say("going")
         order = await engine.submit(taking if does == "take" else resting)
-    say("order", order.client_id, order.state)
+    if order is not None:
+        say("order", order.client_id, order.state)
     await asyncio.sleep(0.2)
     say("done")
     await asyncio.sleep(3600)
+
+
+def clear(engine: Engine) -> bool:
+    """Whether the venues have been compared and the desk knows what became of each of its orders and routes."""
+    return (
+        not engine.core.unproven
+        and not any(order.state in UNCLEAR for order in engine.open_orders())
+        and not engine.core.routes.active()
+    )
+
+
+def found(engine: Engine) -> dict[str, Any]:
+    return {
+        "orders": {
+            order.client_id: [order.instrument, order.state, str(order.filled), order.price and str(order.price)]
+            for order in engine.orders()
+        },
+        "fills": [[fill.instrument, fill.client_id, str(fill.quantity), str(fill.price)] for fill in engine.fills()],
+        "balances": {
+            venue: {currency: str(amount) for currency, amount in account.balances.items() if amount}
+            for venue, account in engine.core.portfolio.accounts.items()
+        },
+        "differences": [difference.kind for difference in engine.comparisons.differences],
+        "routes": [json.loads(msgspec.json.encode(route)) for route in engine.core.routes.sets.values()],
+    }
+
+
+def spread_over_all(engine: Engine, draft: OrderDraft) -> OrderDraft:
+    """The order made so large that every venue of its asset gets a part of it, wherever the books go next."""
+    venues = len(engine.same_asset(draft.instrument))
+    for _ in range(12):
+        look = engine.preview_route(draft)
+        if look.problem:
+            raise AssertionError(look.problem)
+        if len(look.drafts) == venues:
+            return msgspec.structs.replace(draft, quantity=draft.quantity * 2)
+        draft = msgspec.structs.replace(draft, quantity=draft.quantity * 2)
+    raise AssertionError(f"one venue takes {draft.quantity} alone")
+
+
+def _blind(engine: Engine, instrument: str) -> bool:
+    book = engine.book(instrument)
+    return book.stale is not None or book.best_ask is None

@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.exchange import RICH, Fault, Kind, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
-from tests.support.live_desk import Truth, clear, live_desk_on, until
+from tests.support.live_desk import NAME, Truth, clear, live_desk_on, until
+from workstation import comparisons
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 
 PERP = "LOOP:BTC-USDT-PERP"
@@ -46,3 +47,21 @@ async def test_a_position_whose_fill_has_not_been_heard_yet_is_not_booked_as_a_d
         await until(lambda: not truth.differences(engine), 60, say=lambda: truth.differences(engine))
         assert truth.invented(engine) == []
         assert [fill.client_id for fill in engine.fills()] == [order.client_id]
+
+
+async def test_money_that_cannot_be_compared_on_a_busy_venue_is_not_called_compared(
+    exchange: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deposit, and orders on their way at every look: which of the two a difference comes from cannot be said."""
+    monkeypatch.setattr(comparisons, "_GRACE", 0.01)
+    async with live_desk_on(exchange, tmp_path) as engine:
+        compared, account = engine.comparisons, exchange.floor.account().books.account
+        monkeypatch.setattr(compared, "_settled", lambda _venue: False)
+        exchange.do(lambda: setattr(account, "state", account.state.with_change("USDT", Decimal(5_000))))
+        compared._next.clear()
+        await until(lambda: compared._failures.get(NAME), say=lambda: list(engine.log.entries)[-5:])
+        assert any("too busily for its money to be compared" in entry.text for entry in engine.log.entries)
+        assert not compared.differences
+        monkeypatch.undo()
+        await until(lambda: [found.kind for found in compared.differences] == ["balance drift"])
+        assert engine.balance(NAME, "USDT") == Decimal(105_000)

@@ -201,6 +201,13 @@ class KnowsStrangers(Protocol):
 
 
 @runtime_checkable
+class WantsLeverage(Protocol):
+    """A venue whose orders may have to name the leverage that the desk has set."""
+
+    leverage_of: Callable[[Instrument], Decimal]
+
+
+@runtime_checkable
 class TellsTerms(Protocol):
     """A venue that learns after the start what its account pays."""
 

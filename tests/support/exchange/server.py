@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from decimal import Decimal
 from typing import Any
@@ -172,16 +172,12 @@ class LoopbackExchange:
     def profile(self, name: str = "loop", mode: str = "live", symbols: Iterable[str] = (), **terms: Any) -> str:
         """A profile of the config file (TOML) for a desk on it; the venue is called LOOP. Its key goes into
         the environment as TWSKEY_LOOP_KEY and TWSKEY_LOOP_SECRET."""
-        import tomlkit
+        return profile_of({"loop": self}, name, mode, symbols, **terms)
 
-        venue = {
-            "exchange": self.name,
-            "symbols": list(symbols) or [instrument.symbol for instrument in self.floor.instruments.values()],
-            **terms,
-            "urls": self.places(),
-            "options": self.dialect.config(self.address)["options"],
-        }
-        return tomlkit.dumps({"profiles": {name: {"mode": mode, "venues": {"loop": venue}}}})
+    def keys(self, name: str = "loop", login: str = "main") -> dict[str, str]:
+        """The environment variables of its key, for a venue of this name."""
+        who = self.floor.account(login).login
+        return {f"TWSKEY_{name.upper()}_KEY": who.key, f"TWSKEY_{name.upper()}_SECRET": who.secret}
 
     def tells(self, login: str = "main") -> bool:
         """Whether anybody is being told of the account's orders and fills."""
@@ -346,6 +342,30 @@ class Elsewhere:
 
     def places(self) -> dict[str, str]:
         return dict(_flat(self._told["config"]["urls"]))
+
+
+def profile_of(
+    exchanges: Mapping[str, LoopbackExchange],
+    name: str = "loop",
+    mode: str = "live",
+    symbols: Iterable[str] = (),
+    risk: Mapping[str, Any] | None = None,
+    **terms: Any,
+) -> str:
+    """A profile of the config file (TOML) for a desk on all of them, each under the name of its venue."""
+    import tomlkit
+
+    venues = {
+        venue: {
+            "exchange": at.name,
+            "symbols": list(symbols) or [instrument.symbol for instrument in at.floor.instruments.values()],
+            **terms,
+            "urls": at.places(),
+            "options": at.dialect.config(at.address)["options"],
+        }
+        for venue, at in exchanges.items()
+    }
+    return tomlkit.dumps({"profiles": {name: {"mode": mode, "venues": venues, "risk": dict(risk or {})}}})
 
 
 def _flat(table: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The exchange's own dead man's switch, really run: a desk that is killed leaves no working order behind."""
+"""The exchange's own dead man's switch, really run: a desk that is killed or cut off leaves no working order behind."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from venue_desk import VenueDesk
 
 from tests.support.exchange import RICH, Login, LoopbackExchange
+from tests.support.live_desk import live_desk_on, proven
 from tests.support.real_venue import instruments_of, stands, until, venue_on
 from workstation.clock import LiveClock
+from workstation.domain.order import OrderDraft, OrderState, Side
+from workstation.venues.ccxt.dead_man import BY_SWITCH
 from workstation.venues.ccxt.venue import CcxtVenue
 
 pytestmark = pytest.mark.slow
@@ -83,6 +87,31 @@ async def venue_with_an_order(exchange: LoopbackExchange, symbol: str) -> CcxtVe
     await until(lambda: "accepted" in desk.said(client_id))
     await until(lambda: venue.dead_man_holds() is True)
     return venue
+
+
+@pytest.mark.parametrize("name", SYMBOLS)
+async def test_a_desk_that_was_cut_off_learns_that_its_orders_are_gone_and_says_by_what(
+    name: str, tmp_path: Path
+) -> None:
+    """It lives and the exchange lives; nothing goes between them for longer than the switch waits."""
+    with opened(name) as exchange:
+        async with live_desk_on(exchange, tmp_path, dead_man_seconds=WINDOW, silence_ms=2_000) as engine:
+            instrument = engine.instruments()[0]
+            best = engine.book(instrument.id).best_bid
+            assert best is not None
+            price = instrument.price(best - 2_000)
+            draft = OrderDraft(instrument=instrument.id, side=Side.BUY, quantity=Decimal("0.01"), price=price)
+            client_id = (await engine.submit(draft)).client_id
+            await until(lambda: working(exchange) == 1 and engine.links()[0].dead_man)
+            await asyncio.to_thread(exchange.restart, WINDOW + 2.5)
+            assert working(exchange) == 0
+            await until(lambda: proven(engine) and (order := engine.order(client_id)) and order.is_closed)
+            order = engine.order(client_id)
+            assert order is not None
+            assert (order.state, order.reason[: len(BY_SWITCH)]) == (OrderState.CANCELED, BY_SWITCH)
+            said = [entry for entry in engine.log.entries if "longer than its dead man's switch of 3 s" in entry.text]
+            assert [entry.level for entry in said] == ["warning"]
+            await until(lambda: engine.links()[0].dead_man)
 
 
 @pytest.mark.parametrize("name", SYMBOLS)

@@ -17,6 +17,8 @@ from workstation.domain import events as e
 from workstation.domain.market import BookDelta, BookSnapshot, BookStale, Trade
 from workstation.domain.order import OrderState, Side
 from workstation.market.book import OrderBook
+from workstation.venues.ccxt import streams
+from workstation.venues.ccxt.streams import StreamState
 from workstation.venues.ccxt.venue import CcxtVenue
 from workstation.venues.contract import LinkState, NoAnswer, VenueError, VenueUnreachable
 
@@ -286,3 +288,21 @@ async def test_a_wrong_key_is_one_sentence_and_no_order_goes_anywhere(exchange: 
         venue.on_notice = lambda level, sentence: told.append(f"{level} {sentence}")
         await until(lambda: told and venue.link is not LinkState.CONNECTING)
         assert not any("wrong-too" in sentence for sentence in told)
+
+
+async def test_own_orders_are_not_called_heard_before_the_exchange_has_answered_on_their_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "_STANDS", 0.05)
+    with LoopbackExchange("bybit") as exchange:
+        exchange.faults.script("connect *private*", Fault(Kind.LATE, seconds=1.0), times=9)
+        async with loopback_venue(exchange, "bybit", symbols=("BTC-USDT",)) as (venue, _):
+
+            def own() -> StreamState:
+                return next(state for state in venue.stream_states() if state.name == "watch_orders")
+
+            await until(lambda: exchange.faults.struck)
+            await asyncio.sleep(0.5)  # many times as long as a quiet stream has to stand
+            assert (own().up, own().faults) == (False, 0)
+            await until(lambda: own().up)
+            assert own().faults == 0

@@ -13,6 +13,7 @@ from workstation.domain.instrument import ContractType, InstrumentId
 from workstation.domain.numbers import ZERO, add
 from workstation.venues.ccxt.errors import not_found
 from workstation.venues.ccxt.instruments import exact
+from workstation.venues.ccxt.pages import to_the_end
 from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
@@ -23,13 +24,22 @@ _PAGES = 50
 
 
 async def open_orders(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]]:
-    """Every open order of the account: by one question where the exchange takes it, else market by market."""
+    """Every open order of the account: by one question where the exchange takes it, else market by market or by kind of
+    market; page after page."""
+
+    async def whole(symbol: str | None, terms: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        return await to_the_end(
+            exchange.id, lambda params: exchange.fetch_open_orders(symbol, None, None, params), terms
+        )
+
     if exchange.id in _ASKED_BY_KIND:
-        return await _by_kind(venue, exchange.fetch_open_orders)
-    if _needs_symbol(venue, exchange, "fetchOpenOrders"):
-        pages = await asyncio.gather(*(exchange.fetch_open_orders(symbol) for symbol in venue.markets))
-        return [order for page in pages for order in page]
-    return list(await exchange.fetch_open_orders())
+        wanted: list[tuple[str | None, Mapping[str, Any]]] = [(None, kind) for kind in kinds(venue)]
+    elif _needs_symbol(venue, exchange, "fetchOpenOrders"):
+        wanted = [(symbol, {}) for symbol in venue.markets]
+    else:
+        wanted = [(None, {})]
+    lists = await asyncio.gather(*(whole(symbol, terms) for symbol, terms in wanted))
+    return list({(order.get("symbol"), str(order["id"])): order for each in lists for order in each}.values())
 
 
 #: Exchanges whose account-wide questions are put for each kind of market by itself.
@@ -51,15 +61,6 @@ def kinds(venue: CcxtVenue) -> list[dict[str, Any]]:
             "settleCoin": settle,
             "settle": settle.lower(),
         }
-    return list(found.values())
-
-
-async def _by_kind(venue: CcxtVenue, ask: Any) -> list[Mapping[str, Any]]:
-    pages = await asyncio.gather(*(ask(None, None, None, kind) for kind in kinds(venue)))
-    found: dict[str, Mapping[str, Any]] = {}
-    for page in pages:
-        for each in page:
-            found[str(each["id"])] = each
     return list(found.values())
 
 

@@ -96,12 +96,14 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
 
 def _heard(client: Any) -> Callable[[Any], None]:
     """How a connection takes its messages, for ccxt's receive loop: an exception would end that loop without a word,
-    and a connection that was given up would go on telling what waits in its buffer."""
+    and a connection that was given up would go on telling what waits in its buffer. `client.spoke` says that something
+    has come."""
     take = client.handle_message
 
     def handle(message: Any) -> None:
         if client.error is not None:
             return
+        client.spoke = True
         try:
             take(message)
         except Exception as error:

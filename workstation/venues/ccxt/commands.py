@@ -43,7 +43,8 @@ async def submit(venue: CcxtVenue, order: Order) -> None:
     by_cost = order.side is Side.BUY and instrument.is_spot and _buys_by_cost(venue)
     if order.type is OrderType.MARKET and (by_cost or venue.facts.market_by_limit):
         limit = _market_limit(venue, instrument, order.side)
-    request = request_of(order, venue.facts, instrument, limit, venue.settings.margin_mode)
+    leverage = venue.leverage_of(instrument)
+    request = request_of(order, venue.facts, instrument, limit, venue.settings.margin_mode, leverage)
     venue.own.sent(order)
     try:
         with urgent(_urgency(order, Urgency.ORDER)):

@@ -3,7 +3,8 @@
 Most exchanges count down and want to be told again before the end (Binance's futures an instrument, OKX, Kraken and
 Hyperliquid the account). Bybit watches the private socket instead: once it has been told the time, the socket
 subscribes to a topic of its own, and when no such socket has been there for that time, the orders go. A desk that is
-closed lets the switch go first, so that working orders stay.
+closed lets the switch go first, so that working orders stay. A desk that was cut off for longer learns when it is
+back that its orders are gone, and by what.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from workstation.clock import SECOND
+from workstation.clock import MILLISECOND, SECOND
 from workstation.venues.ccxt.errors import is_passing, words_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The stream's name where the switch hangs on a topic of the private socket.
 STREAM = "dead man's switch"
+#: Why an order is gone that was cancelled while the desk could not be heard.
+BY_SWITCH = "the venue's dead man's switch: this desk was not heard there"
 
 
 class DeadMan:
@@ -31,6 +34,8 @@ class DeadMan:
         self.held = 0
         #: Why the exchange would not have it, in its words.
         self.refused = ""
+        #: The last silence in which the time ran out: its begin and when the desk was heard again, UTC ns; or zeros.
+        self.silence = (0, 0)
         self._told = False  # Bybit knows the time
 
     @property
@@ -52,7 +57,33 @@ class DeadMan:
 
     def fresh(self) -> None:
         """Another connection: what was told before may be gone."""
+        self._notice_silence()
         self.held, self._told, self.refused = 0, False, ""
+
+    def explains(self, updated: int | None) -> bool:
+        """Whether the switch is what cancelled an order that the desk did not cancel; `updated`: the order's last
+        change in UTC ms by the exchange's clock, None where it does not tell."""
+        began, heard = self.silence
+        tolerance = abs(self._venue.drift or 0) + SECOND
+        return bool(heard) and (updated is None or began - tolerance <= updated * MILLISECOND <= heard + tolerance)
+
+    def _notice_silence(self) -> None:
+        """The exchange hears of the desk again. If that took longer than it was told to wait, the orders are gone: the
+        trader is told, and the desk compares."""
+        venue, now = self._venue, self._venue.clock.now()
+        if not self.held or now - self.held <= self.seconds * SECOND:
+            return
+        self.silence = (self.held, now)
+        venue.epoch += 1
+        venue.on_notice(
+            "warning",
+            f"{venue.name} heard nothing of this desk for {(now - self.held) / SECOND:.0f} s, longer than its dead "
+            f"man's switch of {self.seconds:g} s: it has cancelled what worked there. Orders are compared now.",
+        )
+
+    def _hold(self) -> None:
+        self._notice_silence()
+        self.held = self._venue.clock.now()
 
     async def hold(self, exchange: Any) -> None:
         """Arm it, or say that the desk still lives. Raises ccxt's exceptions where the exchange does not answer; an
@@ -63,7 +94,7 @@ class DeadMan:
         try:
             if not venue.facts.dead_man_topics:
                 await _count_down(venue, exchange, self.seconds)
-                self.held = venue.clock.now()
+                self._hold()
                 return
             if not self._told:
                 for product in sorted(_products(venue)):
@@ -82,7 +113,7 @@ class DeadMan:
             return
         states = {state.name: state for state in venue.stream_states()}
         if self._told and STREAM in states and states[STREAM].up:
-            self.held = venue.clock.now()
+            self._hold()
 
     def watching(self, exchange: Any) -> Callable[[], Awaitable[Any]] | None:
         """The watch that keeps the topic of the private socket, where the switch hangs on one. Nothing ever comes."""

@@ -56,9 +56,11 @@ def request_of(
     instrument: Instrument,
     market_price: Decimal | None = None,
     margin_mode: str = "cross",
+    leverage: Decimal = ONE,
 ) -> OrderRequest:
     """What is sent for an order. With `market_price` a market order is sent as a limit order that takes at that price
-    or better and does not rest. Raises `VenueError` for a client id that does not fit."""
+    or better and does not rest; `leverage` is told where an exchange wants it with each order of a contract. Raises
+    `VenueError` for a client id that does not fit."""
     params: dict[str, Any] = {facts.order_id_param: to_wire(order.client_id, facts.ids)}
     type_, price, tif = "limit", order.price, order.tif
     if order.type is OrderType.MARKET:
@@ -73,6 +75,8 @@ def request_of(
             params["reduceOnly"] = True
         if facts.order_margin_mode:
             params["marginMode"] = margin_mode
+        if facts.order_leverage:
+            params["leverage"] = int(leverage)
     if order.display is not None:
         params["icebergAmount"] = plain(order.display)
     amount: str | int = plain(order.quantity)

@@ -61,6 +61,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     market_by_limit: bool = False
     #: Whether an order of a contract names the margin mode; where not, the account's own counts.
     order_margin_mode: bool = False
+    #: Whether an order of a contract names its leverage: ccxt makes it 1 where it is not told.
+    order_leverage: bool = False
     #: Whether ccxt's class wants numbers of contracts as numbers.
     counts_contracts: bool = False
     #: Methods of ccxt's class that are kept from doing anything: they sign what the trader has not asked for.
@@ -87,6 +89,9 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     depth: int | None = None
     #: Name of the checker of sequence or checksum (`continuity`); "" where the exchange numbers nothing.
     continuity: str = ""
+    #: Whether its streams of the account are asked for by their address alone and nothing is said to that: that the
+    #: connection was made is all the answer there is.
+    own_streams_silent: bool = False
     #: What the trader should know, one sentence each.
     notes: tuple[str, ...] = ()
 
@@ -132,6 +137,7 @@ OFFERED: dict[str, Particulars] = {
             symbols=_PERPS,
             dead_man=120.0,
             amend=True,
+            own_streams_silent=True,
             options={
                 "fetchMarkets": {"types": ["linear"]},
                 "fetchCurrencies": False,
@@ -214,6 +220,7 @@ OFFERED: dict[str, Particulars] = {
             password=True,
             order_margin_mode=True,
             counts_contracts=True,
+            order_leverage=True,
             continuity="kucoin",
             depth=100,
         ),

@@ -29,7 +29,7 @@ from workstation.venues.contract import MarketSink
 
 #: A stream that lived so many seconds has recovered: its next pause is a short one again.
 _RECOVERED = 20.0
-#: Seconds without a fault after which a quiet stream counts as standing.
+#: Seconds without a fault after which a quiet stream counts as standing, if its connection has answered.
 _STANDS = 2.0
 #: Seconds within which a book's first picture must come (or of the silence that is allowed, if that is longer).
 _PICTURE = 15.0
@@ -38,6 +38,8 @@ _MARK_EVERY = 10.0
 
 #: The book (ccxt's symbol) that the running task watches: which connection it stands on is seen by what it asks.
 _watched: ContextVar[str] = ContextVar("watched book", default="")
+#: The stream of the account that the running task watches.
+_own: ContextVar[str] = ContextVar("watched stream of the account", default="")
 
 
 class NoPicture(ConnectionError):
@@ -90,6 +92,7 @@ class Streams:
         self._readers = {symbol: BookReader(instrument) for symbol, instrument in markets.items()}
         self._checkers: dict[int, Continuity | None] = {}
         self._connections: dict[str, Any] = {}  # of each book, by ccxt's symbol
+        self._own_connections: dict[str, Any] = {}  # of each stream of the account, by its name
         self._whole: set[str] = set()  # books that have had a picture and no fault since
         self._stale: set[str] = set()  # books that the desk was told to be stale
         self._silence = silence
@@ -256,11 +259,15 @@ class Streams:
     async def _watch_own(
         self, state: StreamState, watch: Callable[[], Awaitable[Any]], take: Callable[[Any], object]
     ) -> None:
+        _own.set(state.name)
+        self._own_connections.pop(state.name, None)
         first = asyncio.ensure_future(watch())
         try:
-            # a stream of own orders is silent while nothing happens: it stands once it has not failed for so long
-            if not (await asyncio.wait({first}, timeout=_STANDS))[0]:
-                self._alive(state)
+            # a stream of own orders is silent while nothing happens: it stands once the exchange has answered on its
+            # connection and it has not failed for so long
+            while not (await asyncio.wait({first}, timeout=_STANDS))[0]:
+                if not state.up and self._answered(state.name):
+                    self._alive(state)
             found = await first
         finally:
             first.cancel()
@@ -270,11 +277,22 @@ class Streams:
                 take(each)
             found = await watch()
 
+    def _answered(self, name: str) -> bool:
+        """Whether the exchange has said anything to who asked for the stream of the account."""
+        client = self._own_connections.get(name)
+        if client is None or client.error is not None:
+            return False
+        if self._facts.own_streams_silent:
+            return client.connected is not None and bool(client.connected.done())
+        return bool(getattr(client, "spoke", False))
+
     # Books.
 
     def _used(self, client: Any) -> None:
         if symbol := _watched.get():
             self._connections[symbol] = client
+        elif name := _own.get():
+            self._own_connections[name] = client
 
     def _opened(self, client: Any) -> None:
         """A connection was made: its numbering begins anew."""

@@ -14,15 +14,17 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from workstation.clock import MILLISECOND, SECOND, Clock
 from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent, MarkPrice
-from workstation.domain.order import ClientOrderId, Order, OrderType, TimeInForce
+from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
 from workstation.venues.ccxt import account, cancels, commands, link, money
-from workstation.venues.ccxt.dead_man import DeadMan
+from workstation.venues.ccxt.dead_man import BY_SWITCH, DeadMan
 from workstation.venues.ccxt.errors import is_limit, translated
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import external_id, to_wire
@@ -100,6 +102,8 @@ class CcxtVenue:
         self.on_notice: Callable[[str, str], None] = lambda _level, _sentence: None
         #: The desk's order of a client id, for those of its earlier runs.
         self.known_order: Callable[[ClientOrderId], Order | None] = lambda _client_id: None
+        #: The leverage that the desk has set for an instrument.
+        self.leverage_of: Callable[[Instrument], Decimal] = lambda instrument: instrument.leverage
         #: Instruments whose fees are known to be this account's own, not the list's.
         self.own_fees: frozenset[InstrumentId] = frozenset()
         #: Told of an instrument whose fees have turned out to be others.
@@ -292,7 +296,12 @@ class CcxtVenue:
         if client_id is not None and not external_id(client_id):
             self.own.bind(client_id, str(structure.get("id") or ""))
             structure = {**structure, "clientOrderId": to_wire(client_id, self.facts.ids)}
-        return order_of(structure, instrument, self.facts.ids)
+        shown = order_of(structure, instrument, self.facts.ids)
+        if shown is None or shown.state is not OrderState.CANCELED:
+            return shown
+        if not self.dead_man.explains(structure.get("lastUpdateTimestamp")):
+            return shown
+        return msgspec.structs.replace(shown, reason=f"{BY_SWITCH} ({shown.reason})" if shown.reason else BY_SWITCH)
 
     async def open_orders(self) -> Sequence[VenueOrder]:
         exchange = self.up()

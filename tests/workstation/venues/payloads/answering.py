@@ -41,7 +41,7 @@ class Sent:
 @dataclass
 class Answers:
     """What the exchange answers, by a part of the address (and, where it is in the body, of what is asked for): the
-    longest part that fits counts."""
+    longest part that fits counts. An answer may be a call that makes one of what was sent."""
 
     by_part: dict[str, Any] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
@@ -52,7 +52,8 @@ class Answers:
         fitting = [part for part in self.by_part if all(word in sent.text for word in part.split(" & "))]
         if not fitting:
             raise AssertionError(f"no answer is written down for {sent.text}")
-        text = json.dumps(self.by_part[max(fitting, key=len)])
+        answer = self.by_part[max(fitting, key=len)]
+        text = json.dumps(answer(sent) if callable(answer) else answer)
         answer = exchange.parse_json(text)
         exchange.handle_errors(200, "OK", url, method, {}, text, answer, headers, body)
         return answer

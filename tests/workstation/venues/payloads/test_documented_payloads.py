@@ -293,3 +293,12 @@ async def test_an_order_names_the_margin_mode_of_the_set_up(name: str) -> None:
         assert symbol is not None
         words = await send(at, Side.SELL, "3" if name in SHORT else "0.03", "61000", symbol)
         assert str(words.get("marginMode", words.get("tdMode"))).lower() == "isolated"
+
+
+async def test_an_order_of_kucoin_s_contracts_names_the_leverage_that_the_desk_has_set() -> None:
+    """ccxt makes it 1 where it is not told."""
+    async with desk("kucoin", **TAKEN["kucoin"]) as at:
+        symbol = perp_market(at)
+        assert symbol is not None
+        at.venue.leverage_of = lambda _instrument: Decimal(7)
+        assert (await send(at, Side.SELL, "3", "61000", symbol))["leverage"] == 7

@@ -1,0 +1,85 @@
+"""The list of an account's open orders to its end: several exchanges give no more than a page of it at a time.
+
+How a list goes on is each exchange's own: after an order's number, by the number of the page, or by a cursor that ccxt
+leaves on one of the orders. An order that ends while the pages are read may push another one over the edge of a page:
+whoever needs to know of one order for certain asks about it by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from workstation.venues.contract import VenueError
+
+type Orders = Sequence[Mapping[str, Any]]
+
+#: The most pages of open orders that are read: far more than any exchange lets work at a time.
+_MOST = 100
+
+
+class Paging(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exchange's list of open orders goes on."""
+
+    #: Orders of a full page: after a shorter one there is no other.
+    size: int
+    #: What is asked for with every page.
+    always: Mapping[str, Any] = {}
+    #: What follows is asked for by: the page just read, and how many pages that makes → parameters; None: there is no
+    #: other.
+    following: Callable[[Orders, int], Mapping[str, Any] | None]
+
+
+def _older_than(param: str) -> Callable[[Orders, int], Mapping[str, Any] | None]:
+    """Numbers of orders grow, and a page begins with the newest."""
+    return lambda page, _read: {param: str(min(int(order["id"]) for order in page))}
+
+
+def _cursor(received: str, param: str) -> Callable[[Orders, int], Mapping[str, Any] | None]:
+    def following(page: Orders, _read: int) -> Mapping[str, Any] | None:
+        found = [str(order["info"][received]) for order in page if order["info"].get(received)]
+        return {param: found[0]} if found else None
+
+    return following
+
+
+def _numbered(param: str) -> Callable[[Orders, int], Mapping[str, Any] | None]:
+    return lambda _page, read: {param: read + 1}
+
+
+def _gate(_page: Orders, read: int) -> Mapping[str, Any] | None:
+    return {"page": read + 1, "offset": read * 100}  # spot's word and that of the contracts
+
+
+PAGING: dict[str, Paging] = {
+    "bybit": Paging(size=50, always={"limit": 50}, following=_cursor("nextPageCursor", "cursor")),
+    "okx": Paging(size=100, following=_older_than("after")),
+    "coinbase": Paging(size=100, following=_cursor("cursor", "cursor")),
+    "kucoin": Paging(size=200, always={"pageSize": 200}, following=_numbered("currentPage")),
+    "bitget": Paging(size=100, following=_older_than("idLessThan")),
+    "gate": Paging(size=100, following=_gate),
+}
+
+
+async def to_the_end(
+    exchange: str, ask: Callable[[dict[str, Any]], Awaitable[Orders]], params: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """Every open order that `ask` (parameters → one page) gives. Raises `VenueError` for a list without an end."""
+    paging = PAGING.get(exchange)
+    if paging is None:
+        return list(await ask(dict(params)))
+    found: dict[str, Mapping[str, Any]] = {}
+    following: Mapping[str, Any] = {}
+    for read in range(1, _MOST + 1):
+        page = await ask({**params, **paging.always, **following})
+        fresh = {str(order["id"]): order for order in page if str(order["id"]) not in found}
+        found |= fresh
+        if len(page) < paging.size or not fresh:
+            return list(found.values())
+        after = paging.following(page, read)
+        if after is None:
+            return list(found.values())
+        following = after
+    raise VenueError(f"{exchange} lists open orders without an end: {len(found)} so far.")
