@@ -1,0 +1,67 @@
+"""The status bar says whether a real venue's dead man's switch is held: what becomes of orders should this desk die."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from demo_panes import ALL
+
+from screens.bars import StatusBar
+from screens.testing import FrozenDesk
+from workstation.venues.contract import LinkState
+
+
+def tell(desk: FrozenDesk, **links: tuple[LinkState, bool | None]) -> None:
+    """The venues' links as told; the rest of the desk is real."""
+    real = type(desk.app.engine).links
+
+    def told():
+        return [
+            msgspec.structs.replace(link, state=links[link.venue][0], dead_man=links[link.venue][1])
+            for link in real(desk.app.engine)
+        ]
+
+    desk.app.engine.links = told
+
+
+def bar(desk: FrozenDesk) -> str:
+    return "".join(text for text, _ in desk.app.query_one(StatusBar).parts())
+
+
+async def test_it_is_said_when_it_is_held_when_it_is_not_and_when_it_runs_out(tmp_path):
+    desk = FrozenDesk(tmp_path, ALL)
+    async with desk.app.run_test(size=(200, 48)) as pilot:
+        await desk.ready(pilot)
+        up, down = LinkState.CONNECTED, LinkState.DOWN
+        tell(desk, NOVA=(up, None), ORBIT=(up, None))
+        assert "dead man" not in bar(desk)
+        tell(desk, NOVA=(up, True), ORBIT=(up, None))
+        assert bar(desk).count("dead man's switch held") == 1
+        tell(desk, NOVA=(up, False), ORBIT=(up, None))
+        assert "no dead man's switch" in bar(desk)
+        tell(desk, NOVA=(down, True), ORBIT=(up, None))
+        assert "NOVA down dead man's switch runs out" in bar(desk)
+        tell(desk, NOVA=(down, False), ORBIT=(up, None))
+        assert "dead man" not in bar(desk)
+
+
+async def test_that_it_is_not_held_is_said_where_the_line_is_short(tmp_path):
+    desk = FrozenDesk(tmp_path, ALL)
+    async with desk.app.run_test(size=(100, 30)) as pilot:
+        await desk.ready(pilot)
+        tell(desk, NOVA=(LinkState.CONNECTED, False), ORBIT=(LinkState.CONNECTED, True))
+        assert "no dead man's switch" in bar(desk)
+
+
+@pytest.mark.parametrize("size", [(160, 48), (100, 30)], ids=str)
+def test_a_venue_with_the_switch_and_one_without(snap_compare, tmp_path, monkeypatch, size):
+    monkeypatch.setenv("TZ", "UTC")
+    desk = FrozenDesk(tmp_path, ALL)
+
+    async def steps(pilot):
+        await desk.ready(pilot)
+        tell(desk, NOVA=(LinkState.CONNECTED, True), ORBIT=(LinkState.CONNECTED, False))
+        await desk.painted(pilot)
+        await pilot.pause()
+
+    assert snap_compare(desk.app, run_before=steps, terminal_size=size)
