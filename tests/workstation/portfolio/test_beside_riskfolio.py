@@ -205,29 +205,70 @@ def test_short_sales(method: str) -> None:
     np.testing.assert_allclose(ours, known.to_numpy().ravel(), atol=1e-4)
 
 
+#: Their solver at twelve digits: with logarithmic returns it is handed an objective that is not brought to size, and
+#: its own eight digits leave weights up to 3e-3 off.
+TWELVE_DIGITS = {"CLARABEL": {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}}
+#: What it ends short of even so, with no further progress: the objective is flat there, and ours is the better one.
+ENDS_SHORT = {("MAD", "max_ratio"), ("MSV", "max_utility"), ("SLPM", "max_utility"), ("ADD", "max_utility"),
+              ("UCI", "max_utility")}  # fmt: skip
+
+
+def grown(method: str, risk: str, kelly: str) -> Any:
+    """Their weights, of twelve digits where their solver comes so far."""
+    for digits in (TWELVE_DIGITS, {}):
+        known = portfolio()
+        if digits:
+            known.solvers, known.sol_params = ["CLARABEL"], digits
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = known.optimization(rm=risk, obj=CLASSIC[method], kelly=kelly)
+        if found is not None:
+            break
+    return found.to_numpy().ravel()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kelly", ["approx", "exact"])
+@pytest.mark.parametrize(
+    ("kelly", "risk"),
+    [
+        *(("approx", risk) for risk in ("MV", "MAD", "MSV", "FLPM", "SLPM", "CVaR", "WR", "RG", "CVRG", "MDD", "ADD",
+                                        "CDaR", "UCI")),
+        *(("exact", risk) for risk in ("MV", "MAD", "MSV", "SLPM", "WR")),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("method", ["max_ratio", "max_utility"])
-def test_logarithmic_returns(method: str, kelly: str) -> None:
-    known = portfolio().optimization(rm="MV", obj=CLASSIC[method], kelly=kelly)
-    ours = allocate(recorded_universe(), Problem(method=method, kelly=kelly)).values
-    np.testing.assert_allclose(ours, known.to_numpy().ravel(), atol=2e-4)
-
-
-@pytest.mark.slow
-def test_logarithmic_returns_for_a_tail() -> None:
-    """Their solver stops a little short here: ours may not be worse than theirs by their own yardstick."""
-    known = portfolio().optimization(rm="CVaR", obj="Sharpe", kelly="approx").to_numpy().ravel()
+def test_logarithmic_returns(method: str, risk: str, kelly: str) -> None:
+    """By the objective, worked out from the weights alone, ours are at least as good as theirs everywhere; and they are
+    the same to 1e-4 wherever their solver comes to its end. Of five of these it does not, at any tolerance (they differ
+    by up to 4e-3 there): the objective is so flat that theirs is worse by 1e-7 at most, but worse it is."""
     table = recorded_universe()
-    inputs = prepare(table, Problem(risk="CVaR", kelly="approx"))
+    asked = Problem(method=method, risk=risk, kelly=kelly)
+    inputs = prepare(table, asked)
 
     def worth(weights: np.ndarray) -> float:
+        earned = inputs.returns @ weights
         growth = float(inputs.mean @ weights - weights @ inputs.cov @ weights / 2)
-        return growth / risk_of("CVaR", inputs.returns @ weights)
+        growth = float(np.log1p(earned).mean()) if kelly == "exact" else growth
+        size = risk_of(risk, earned, cov_risk=float(np.sqrt(weights @ inputs.cov @ weights)))
+        if method == "max_ratio":
+            return growth / size
+        return growth - asked.aversion * (size**2 if risk == "MV" else size)
 
-    ours = allocate(table, Problem(risk="CVaR", kelly="approx")).values
-    assert worth(ours) >= worth(known) - 1e-9
-    np.testing.assert_allclose(ours, known, atol=1e-3)
+    ours, theirs = allocate(table, asked).values, grown(method, risk, kelly)
+    assert worth(ours) >= worth(theirs) - 1e-8
+    if kelly == "approx" and (risk, method) in ENDS_SHORT:
+        assert worth(ours) > worth(theirs)
+    else:
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_a_ratio_of_logarithmic_returns_that_stalls_is_solved_at_another_size() -> None:
+    """To entropic drawdowns, of the size one, the solver makes no progress."""
+    table = recorded_universe()
+    asked = Problem(risk="EDaR", kelly="approx")
+    found, inputs = allocate(table, asked), prepare(table, asked)
+    growth = found.expected_return - found.values @ inputs.cov @ found.values / 2
+    assert growth / found.risk_value == pytest.approx(0.019235, abs=1e-6)  # Riskfolio-Lib's
 
 
 @pytest.mark.slow
