@@ -62,6 +62,7 @@ class Asking:
         self.notice = ""
         self.busy = ""
         self._task: asyncio.Task[None] | None = None
+        self._after: asyncio.Task[None] | None = None
         self._again = False
         self._loaded: tuple[str, str] | None = None
 
@@ -140,8 +141,11 @@ class Asking:
     # -- weights and frontier
 
     def refresh(self) -> None:
-        """Work out what the form says; what is being worked out is called off."""
+        """Work out what the form says. Of what is being worked out the figures that come after the frontier are called
+        off."""
         self._again = True
+        if self._after is not None:
+            self._after.cancel()
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._run())
         self.bump()
@@ -197,9 +201,19 @@ class Asking:
         elif self.allocation is None:
             self.place = 0
         self.bump()
-        self.parts = await desk.contributions(self._with_factors(frontier.assets), curved, frontier.weights)
+        self._after = asyncio.ensure_future(self._afterwards(table, asked, curved, frontier))
+
+    async def _afterwards(self, table: PriceTable, asked: Problem, curved: Problem, frontier: Frontier) -> None:
+        """What each asset adds to the risk at every point, and the same fitted on the first part of the prices."""
+        self.trained, self.trained_allocation = None, None
+        used = self._with_factors(frontier.assets)
+        try:
+            self.parts = await self.engine.portfolio.contributions(used, curved, frontier.weights)
+            self.bump()
+            await self._out_of_sample(table, asked, curved)
+        except PortfolioError as error:
+            self.notice = str(error)
         self.bump()
-        await self._out_of_sample(table, asked, curved)
 
     def _curved(self, table: PriceTable) -> Problem:
         """The frontier's problem: a measure that has one, and the same for every method."""
@@ -209,7 +223,6 @@ class Asking:
     async def _out_of_sample(self, table: PriceTable, asked: Problem, curved: Problem) -> None:
         from workstation.portfolio.comparing import IN_SAMPLE
 
-        self.trained, self.trained_allocation = None, None
         first = table.rows(0, max(3, round(len(table) * IN_SAMPLE)))
         desk = self.engine.portfolio
         try:
@@ -217,8 +230,7 @@ class Asking:
             frontier = await desk.frontier(first, curved, POINTS, leave_out=True)
         except PortfolioError:
             return
-        if not self._again:
-            self.trained, self.trained_allocation = frontier, allocation
+        self.trained, self.trained_allocation = frontier, allocation
 
     async def _prices(self) -> None:
         wanted = (str(self.form["universe"]), str(self.form["bars"]))
