@@ -85,36 +85,71 @@ def _fault(table: PriceTable, least: int) -> tuple[str, str] | None:
     return _double(table, common)
 
 
-def _stranger(table: PriceTable, there: Bools, common: int) -> tuple[str, str]:
-    """The asset without which most rows would be common."""
+def unusable(table: PriceTable, asset: str, least: int) -> str | None:
+    """Why the risk of this asset cannot be measured, as the beginning of a sentence: fewer than `least` prices, or one
+    that is no price. None: it can."""
+    column = table.values[:, table.assets.index(asset)]
+    there = ~np.isnan(column)
+    wrong = there & ~(np.isfinite(column) & (column > 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        return f"{asset} has the price {column[row]:g} on {_day(table, row)}"
+    return f"{asset} {_has(int(there.sum()))}" if there.sum() < least else None
+
+
+def strangers(table: PriceTable) -> str:
+    """The two assets that have fewest dates in common: "A and B have no date in common"."""
+    there = ~np.isnan(table.values)
+    return _apart(table, there, _odd_one(there))[1]
+
+
+def _odd_one(there: Bools) -> int:
+    """The column without which most rows would be common."""
     missing = ~there
     alone = missing & (missing.sum(axis=1, keepdims=True) == 1)
     gain = alone.sum(axis=0)
-    column = int(np.argmax(gain if gain.any() else missing.sum(axis=0)))
+    return int(np.argmax(gain if gain.any() else missing.sum(axis=0)))
+
+
+def _apart(table: PriceTable, there: Bools, column: int) -> tuple[str, str]:
+    """An asset and what it lacks beside the one with which it has fewest dates in common."""
     together = there.astype(np.float64).T @ there.astype(np.float64)
     other = int(np.argmin(together[column]))
     asset, partner = table.assets[column], table.assets[other]
     shared = int(together[column, other])
     if shared == 0:
-        why = f"{asset} and {partner} have no date in common"
-    else:
-        why = f"{asset} and {partner} have {_prices(shared)} in common"
+        return asset, f"{asset} and {partner} have no date in common"
+    return asset, f"{asset} and {partner} have {_prices(shared)} in common"
+
+
+def _stranger(table: PriceTable, there: Bools, common: int) -> tuple[str, str]:
+    """The asset without which most rows would be common."""
+    asset, why = _apart(table, there, _odd_one(there))
     verb = "is" if common < 2 else "are"
     everywhere = f"{_prices(common)} of {len(table):,} rows {verb} common to all {len(table.assets)} assets"
     return asset, f"{why}: {everywhere}."
 
 
+#: Prices that never part by more than so much of themselves are those of one asset, rounded differently.
+_SAME = 5e-5
+
+
 def _double(table: PriceTable, common: Floats) -> tuple[str, str] | None:
-    """An asset whose prices are those of an earlier one, times a constant."""
+    """An asset whose prices are those of an earlier one, times a constant, but for rounding. Only assets that come to
+    the same end are looked at one by one."""
     scaled = common / common[0]
-    keys: dict[bytes, int] = {}
-    for column in range(common.shape[1]):
-        key = np.round(scaled[:, column], 10).tobytes()
-        if key in keys:
-            asset, first = table.assets[column], table.assets[keys[key]]
-            return asset, f"{asset} moves exactly as {first} does, so one of them is there twice."
-        keys[key] = column
-    return None
+    order = np.argsort(scaled[-1], kind="stable").tolist()
+    found: list[tuple[int, int]] = []
+    for place, one in enumerate(order):
+        for other in order[place + 1 :]:
+            if scaled[-1, other] > scaled[-1, one] * (1 + _SAME):
+                break
+            if np.abs(scaled[:, other] - scaled[:, one]).max() <= _SAME * scaled[:, one].max():
+                found.append((max(one, other), min(one, other)))
+    if not found:
+        return None
+    asset, first = (table.assets[column] for column in min(found))
+    return asset, f"{asset} moves exactly as {first} does, so one of them is there twice."
 
 
 def _gaps(table: PriceTable, whole: Bools) -> list[str]:

@@ -33,6 +33,8 @@ def risk(options: argparse.Namespace, write: Callable[[str], object]) -> int:
     if not options.horizon > 0:
         raise PortfolioError("--horizon must be above 0.")
     prices = read_prices(options.prices)
+    if not options.positions.exists():
+        raise PortfolioError(f"There is no file {options.positions}.")
     try:
         with options.positions.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
@@ -57,7 +59,11 @@ def risk(options: argparse.Namespace, write: Callable[[str], object]) -> int:
 def text_of(found: RiskReport) -> str:
     """The report for a person."""
     whole = found.exposure.whole
-    lines = [f"{'long':28}{whole.long:14,.2f}", f"{'short':28}{whole.short:14,.2f}", f"{'net':28}{whole.net:14,.2f}"]
+    lines = [
+        f"{'long':28}{whole.long:14,.2f}",
+        f"{'short':28}{abs(whole.short):14,.2f}",
+        f"{'net':28}{whole.net:14,.2f}",
+    ]
     if found.exposure.leverage is not None:
         lines.append(f"{'leverage':28}{found.exposure.leverage:14.2f}")
     lines.append(f"{'volatility of a period':28}{found.volatility:14,.2f}")

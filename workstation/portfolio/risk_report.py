@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from workstation.market.candles import Bools, Floats
-from workstation.portfolio.cleaning import LEAST_ROWS
+from workstation.portfolio.cleaning import LEAST_ROWS, strangers, unusable
 from workstation.portfolio.exposure import Exposure, Holding, exposure
 from workstation.portfolio.prices import PriceTable
 from workstation.portfolio.problem import PortfolioError
@@ -160,10 +160,8 @@ def _measured(question: RiskQuestion) -> tuple[PriceTable, Floats, list[str]]:
         if asset not in question.prices.assets:
             notes.append(f"{asset} has no prices in {question.prices.name}: it is not in the measures.")
             continue
-        column = question.prices.values[:, question.prices.assets.index(asset)]
-        good = np.isfinite(column) & (column > 0)
-        if good.sum() < LEAST_ROWS + 1 or not np.isfinite(column[~np.isnan(column)]).all() or (column <= 0).any():
-            notes.append(f"{asset} has {int(good.sum())} usable prices: it is not in the measures.")
+        if (why := unusable(question.prices, asset, LEAST_ROWS + 1)) is not None:
+            notes.append(f"{why}: it is not in the measures.")
             continue
         usable.append(asset)
     if not usable:
@@ -172,12 +170,14 @@ def _measured(question: RiskQuestion) -> tuple[PriceTable, Floats, list[str]]:
     whole: Bools = np.asarray(~np.isnan(table.values).any(axis=1))
     if int(whole.sum()) <= LEAST_ROWS:
         raise PortfolioError(
-            f"The positions have only {int(whole.sum())} times in common, and risk needs {LEAST_ROWS + 1}: "
-            "give longer histories."
+            f"The positions have only {int(whole.sum())} times in common, and risk needs {LEAST_ROWS + 1} "
+            f"({strangers(table)}): give longer histories."
         )
     if not whole.all():
         notes.append(f"{int((~whole).sum())} of {len(whole)} times are left out: not every position has a price there.")
     table = PriceTable(table.assets, table.times[whole], np.ascontiguousarray(table.values[whole]), table.name)
+    still = np.flatnonzero((table.values == table.values[0]).all(axis=0))
+    notes += [f"{table.assets[c]} never moves from {table.values[0, c]:g}: its risk counts as none." for c in still]
     return table, np.array([held[asset] for asset in table.assets]), notes
 
 

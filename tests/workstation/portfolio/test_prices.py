@@ -76,6 +76,7 @@ def test_the_table_that_comes_with_a_package_has_ten_assets() -> None:
         (lambda v: v.__setitem__((slice(3, None), 1), np.nan), "B has only 3 prices"),
         (lambda v: v.__setitem__((slice(None), 1), 5.0), "B never moves from 5"),
         (lambda v: v.__setitem__((slice(None), 1), v[:, 0] * 2), "B moves exactly as A does"),
+        (lambda v: v.__setitem__((slice(None), 1), np.round(v[:, 0] * 3, 2)), "B moves exactly as A does"),
         (lambda v: v.__setitem__((5, 1), 0.0), "B has the price 0 on 1970-01-06"),
         (lambda v: v.__setitem__((5, 1), -2.0), "B has the price -2"),
         (lambda v: v.__setitem__((5, 1), np.inf), "B has the price inf"),

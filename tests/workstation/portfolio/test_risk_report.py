@@ -173,8 +173,26 @@ def test_what_cannot_be_measured_is_left_out_and_said():
     found = report(ask(Holding("BTC", 1_000), Holding("SOL", 500), Holding("PEPE", 100), table=table))
     assert found.assets == ("BTC",)
     assert found.exposure.whole.gross == 1_600  # the exposure knows them still
-    assert "SOL has 20 usable prices" in found.notes[1] or "SOL has 20 usable prices" in found.notes[0]
+    assert "SOL has only 20 prices: it is not in the measures." in found.notes
     assert any("PEPE has no prices" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "note"),
+    [
+        (lambda v: v.__setitem__((slice(3, None), 2), np.nan), "SOL has only 3 prices: it is not in the measures."),
+        (lambda v: v.__setitem__((slice(None), 2), 5.0), "SOL never moves from 5: its risk counts as none."),
+        (lambda v: v.__setitem__((9, 2), -3.0), "SOL has the price -3 on"),
+        (lambda v: v.__setitem__((9, 2), np.inf), "SOL has the price inf on"),
+        (lambda v: v.__setitem__((9, 2), np.nan), "1 of 400 times are left out"),
+    ],
+)  # fmt: skip
+def test_dirty_prices_are_named(spoil, note):
+    table = prices()
+    spoil(table.values)
+    found = report(ask(Holding("BTC", 1_000), Holding("SOL", 500), table=table))
+    assert any(note in one for one in found.notes), found.notes
+    assert np.isfinite([one.var for one in found.tails]).all()
 
 
 def test_nothing_to_measure_is_a_sentence():
@@ -185,7 +203,7 @@ def test_nothing_to_measure_is_a_sentence():
     table = prices()
     table.values[::2, 0] = np.nan
     table.values[1::2, 1] = np.nan
-    with pytest.raises(PortfolioError, match="only 0 times in common"):
+    with pytest.raises(PortfolioError, match=r"only 0 times in common.*\(BTC and ETH have no date in common\)"):
         report(ask(Holding("BTC", 100), Holding("ETH", 100), table=table))
 
 
