@@ -1,4 +1,4 @@
-"""The form: candles, strategy, money, costs, and a row for every parameter that the strategy declares."""
+"""The form: candles, strategy, money, costs, a row for every parameter that the strategy declares, and its rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from screens.parameters import fitting, fraction_of, help_of, percent_of, stepped, typed
+import msgspec
+
+from screens.parameters import fitting, fraction_of, help_of, percent_of, stepped, typed, value_text
+from screens.rule_rows import RuleRow, rule_rows, typed_rule, with_rule
+from workstation.domain.trade_rules import PLAIN, UNCHANGED, TradeRules, check
 from workstation.research.bench.messages import Offer, ParameterSpec, Setup, StrategyChoice
 
 _ENGINES = ("fast", "event", "backtesting")
@@ -23,6 +27,11 @@ class Field:
     value: Any
     spec: ParameterSpec | None = None
     parameter: bool = False
+    rule: RuleRow | None = None
+
+    @property
+    def text(self) -> str:
+        return value_text(self.value) if self.rule is None else self.rule.text
 
     @property
     def help(self) -> str:
@@ -33,21 +42,6 @@ class Field:
 
 _MONEY = ParameterSpec("cash", "float", 10_000.0, 1.0, 1e12, 1_000.0, help="Money at the start")
 _FEE = ParameterSpec("fee", "float", 0.1, 0.0, 5.0, 0.01, help="Fee in percent of the traded value, on both sides")
-_STOP = ParameterSpec(
-    "stop", "float", 0.0, 0.0, 90.0, 0.5, help="A stop this many percent from the entry; 0 as the strategy has it"
-)
-_TARGET = ParameterSpec(
-    "target", "float", 0.0, 0.0, 500.0, 0.5, help="A target this many percent from the entry; 0 as the strategy has it"
-)
-_TRAILING = ParameterSpec(
-    "trailing",
-    "float",
-    0.0,
-    0.0,
-    90.0,
-    0.5,
-    help="A stop this many percent from the best price; 0 as the strategy has it",
-)
 _SLIPPAGE = ParameterSpec("slippage", "float", 0.0, 0.0, 5.0, 0.01, help="Percent of the price, against you")
 
 
@@ -62,9 +56,7 @@ class Form:
         self.cash = _sane(given.get("cash"), _MONEY)
         self.fee = _sane(given.get("fee"), _FEE)
         self.slippage = _sane(given.get("slippage"), _SLIPPAGE)
-        self.stop = _sane(given.get("stop"), _STOP)
-        self.target = _sane(given.get("target"), _TARGET)
-        self.trailing = _sane(given.get("trailing"), _TRAILING)
+        self.rules = _rules_of(given)
         params = given.get("params")
         #: Parameters by strategy: who comes back to one finds it as it was left.
         self.kept: dict[str, dict[str, Any]] = (
@@ -79,8 +71,7 @@ class Form:
     def values(self) -> dict[str, Any]:
         return {
             "candles": self.candles, "strategy": self.strategy, "engine": self.engine, "cash": self.cash,
-            "fee": self.fee, "slippage": self.slippage, "params": self.kept, "stop": self.stop, "target": self.target,
-            "trailing": self.trailing,
+            "fee": self.fee, "slippage": self.slippage, "params": self.kept, "rules": self.rules.given,
         }  # fmt: skip
 
     @property
@@ -103,15 +94,14 @@ class Form:
     def setup(self) -> Setup:
         return Setup(
             self.strategy, self.candles, self.params, self.engine or "fast", self.cash,
-            fraction_of(self.fee), fraction_of(self.slippage), 0, *self._exits(),
+            fraction_of(self.fee), fraction_of(self.slippage), 0, self.rules if self._own is not None else UNCHANGED,
         )  # fmt: skip
 
-    def _exits(self) -> tuple[float, float, float]:
-        """Stop, target and trailing stop as fractions; nothing for strategies without signals of ours."""
+    @property
+    def _own(self) -> TradeRules | None:
+        """The strategy's own rules; None for one without signals of ours, which has none to be changed."""
         choice = self.choice
-        if choice is not None and not choice.sweeps:
-            return 0.0, 0.0, 0.0
-        return fraction_of(self.stop), fraction_of(self.target), fraction_of(self.trailing)
+        return PLAIN if choice is None else choice.rules if choice.sweeps else None
 
     def fields(self) -> list[Field]:
         choice = self.choice
@@ -134,13 +124,12 @@ class Form:
             Field("slippage", "Slippage %", self.slippage, _SLIPPAGE),
         ]
         if choice is not None and choice.sweeps:
-            rows += [
-                Field("stop", "Stop %", self.stop, _STOP),
-                Field("target", "Target %", self.target, _TARGET),
-                Field("trailing", "Trailing %", self.trailing, _TRAILING),
-                Field("engine", "Engine", self.engine, engine),
-            ]
+            rows.append(Field("engine", "Engine", self.engine, engine))
+            rows += [Field(row.key, row.label, row.value, row.spec, rule=row) for row in self._rule_rows()]
         return rows
+
+    def _rule_rows(self) -> list[RuleRow]:
+        return rule_rows(self._own or PLAIN, self.rules)
 
     @property
     def field(self) -> Field:
@@ -184,7 +173,7 @@ class Form:
         if spec is None:
             self.pick(field.key, text.strip())
             return True
-        return self._put(field, typed(text, spec, field.label))
+        return self._put(field, typed(text, spec, field.label) if field.rule is None else typed_rule(field.rule, text))
 
     def put_params(self, params: Mapping[str, Any]) -> None:
         """Take parameters from elsewhere (a cell of a sweep, a stored run)."""
@@ -194,21 +183,22 @@ class Form:
         """Take everything from a stored run."""
         self.strategy, self.candles, self.engine = setup.strategy, setup.candles, setup.engine
         self.cash, self.fee, self.slippage = setup.cash, percent_of(setup.fee), percent_of(setup.slippage)
-        self.stop, self.target, self.trailing = (
-            percent_of(setup.stop), percent_of(setup.target), percent_of(setup.trailing),
-        )  # fmt: skip
+        self.rules = setup.rules
         self.put_params(setup.params)
 
     def default(self) -> bool:
-        """Put the parameters back to what the strategy declares."""
-        before = self.params
+        """Put parameters and rules back to what the strategy declares."""
+        before = self.params, self.rules
         self.kept.pop(self.strategy, None)
-        return self.params != before
+        self.rules = UNCHANGED
+        return (self.params, self.rules) != before
 
     def _put(self, field: Field, value: Any) -> bool:
         if value == field.value:
             return False
-        if field.parameter:
+        if field.rule is not None:
+            self.rules = with_rule(self._own or PLAIN, self.rules, field.key, value)
+        elif field.parameter:
             self.kept[self.strategy] = {**self.params, field.key: value}
         else:
             setattr(self, field.key, value)
@@ -232,6 +222,20 @@ def space(spec: ParameterSpec, value: Any, most: int) -> tuple[Any, ...]:
     above = int((high - here) / step) // stride
     found = [here + step * stride * i for i in range(-below, above + 1)][:most]
     return tuple(int(one) if spec.kind == "int" else float(one) for one in found)
+
+
+def _rules_of(given: Mapping[str, Any]) -> TradeRules:
+    """The rules that were kept, those of former versions too; none where they do not fit any more."""
+    kept = given.get("rules")
+    if kept is None:
+        former = {"stop": given.get("stop"), "take_profit": given.get("target"), "trailing": given.get("trailing")}
+        kept = {name: fraction_of(value) for name, value in former.items() if isinstance(value, int | float) and value}
+    try:
+        rules = msgspec.convert(kept, TradeRules)
+        check(rules)
+    except ValueError:
+        return UNCHANGED
+    return rules
 
 
 def _sane(value: Any, spec: ParameterSpec) -> float:

@@ -14,7 +14,6 @@ from plugins.backtest.form import Field
 from plugins.backtest.keys import ACTIONS
 from plugins.backtest.layout import Room, tabs_in, title_of
 from plugins.backtest.searching import SearchControl
-from screens.parameters import value_text
 from screens.parts import Line, Part, fit, number, spread, tabs, when
 from workstation.research.bench.messages import Picture
 
@@ -69,9 +68,13 @@ class BacktestPane(SearchControl):
         lines: list[Line] = []
         for index in range(self._form_top, min(len(fields), self._form_top + listed)):
             lines.append(self._field_line(fields[index], index == self.form.cursor, width))
+        beneath = len(fields) - self._form_top - listed
         helped = textwrap.wrap(self.form.field.help, width - 3)[:2]
         lines += [fit([(f"  {line}", ink.dim)], width, ink.text) for line in helped]
-        lines += [fit([], width, ink.text)] * (2 - len(helped))
+        if len(helped) < 2:
+            more = f"▾ {beneath} more" if beneath > 0 else ""
+            lines += [fit([], width, ink.text)] * (1 - len(helped))
+            lines.append(fit([(f"{more:>{width - 2}}", ink.dim)], width, ink.text))
         answer = self.session.answer
         if answer is not None:
             lines.append(fit([("─" * width, ink.line)], width, ink.text))
@@ -85,8 +88,9 @@ class BacktestPane(SearchControl):
         mark = " "
         if field.parameter and axes is not None and field.key in axes:
             mark = "↔" if field.key == axes[0] else "↕"
-        text = value_text(field.value)
-        style = ink.strong if field.parameter or field.spec is None else ink.text
+        text = field.text
+        said = field.rule is not None and field.rule.given
+        style = ink.strong if field.parameter or field.spec is None or said else ink.text
         arrows = ("◂", "▸") if active else (" ", " ")
         left: list[Part] = [(mark, ink.own), (field.label, ink.text if at else ink.dim)]
         room_left = width - len(field.label) - 5

@@ -263,7 +263,7 @@ class SearchControl(FormControl):
             RunDraft(
                 strategy=setup.strategy, instrument=instrument, interval=interval, params=dict(setup.params),
                 capital=Decimal(f"{setup.cash:.2f}" if setup.cash % 1 else f"{setup.cash:.0f}"),
-                exits=setup.exits,
+                rules=setup.rules,
             )
         )  # fmt: skip
         if instrument is None:

@@ -6,7 +6,6 @@ import asyncio
 import math
 from array import array
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from plugins.backtest.form import Form
@@ -184,14 +183,14 @@ class Session:
         """Store the run, and say whether one that was made again gave the same digits."""
         setup = answer.setup
         run = StoredBacktest(
-            ts=self.engine.clock.now(), strategy=setup.strategy, candles=setup.candles, setup=asdict(setup),
+            ts=self.engine.clock.now(), strategy=setup.strategy, candles=setup.candles, setup=setup.stored,
             seed=setup.seed, fingerprint=answer.fingerprint, code=answer.code, digest=answer.digest,
             figures={name: value if math.isfinite(value) else None for name, value in answer.metrics.items()},
         )  # fmt: skip
         self._fresh[run.id] = run  # the writer takes a moment
         self.engine.save_backtest(run)
         before, self._rerun = self._rerun, None
-        if before is None or before.setup != run.setup:
+        if before is None or Setup.of(before.setup) != setup:
             return
         if before.digest == run.digest:
             self.notice = "the same digits as stored"
@@ -216,7 +215,7 @@ class Session:
 
     def run_stored(self, run: StoredBacktest) -> None:
         """Make a stored run again."""
-        self.form.restore(Setup(**run.setup))
+        self.form.restore(Setup.of(run.setup))
         self._rerun = run
         self.run()
 

@@ -350,5 +350,5 @@ class Study(Session):
 
 
 def _named(setup: Setup, params: Mapping[str, Any]) -> str:
-    """What was tried, by its parameters and exits."""
-    return repr((sorted(params.items()), setup.stop, setup.target, setup.trailing))
+    """What was tried, by its parameters and rules."""
+    return repr((sorted(params.items()), setup.rules.given))

@@ -7,14 +7,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from plugins.strategies.form import Field, RunForm, Terms
+from plugins.strategies.form import RULES, Field, RunForm, Terms
 from plugins.strategies.keys import ACTIONS
 from plugins.strategies.layout import VIEWS
 from plugins.strategies.rows import Heading, Installed, Row, RunRow, rows_of, source_of
 from screens.finder import Entry, Finder
 from screens.name_dialog import NameDialog
 from screens.pane import Desk
-from screens.parameters import percent_of
 from screens.table import TablePane
 from workstation.domain.strategy_run import RunDraft, RunState, StrategyRun
 from workstation.market.timeframes import Timeframe
@@ -170,7 +169,7 @@ class StrategyControl(TablePane[Row]):
         await self._change_limits(form)
         run = await self.engine.strategies.start(
             form.strategy, terms.instrument, capital=terms.capital, interval=terms.interval, params=terms.params,
-            exits=terms.exits, restarts=terms.restarts,
+            rules=terms.rules, restarts=terms.restarts,
         )  # fmt: skip
         form.staged.clear()
         self._staged.pop(("run", run.run_id), None)
@@ -256,7 +255,8 @@ class StrategyControl(TablePane[Row]):
                 staged["interval"] = str(Timeframe.of(draft.interval))
             if draft.capital is not None:
                 staged["capital"] = draft.capital
-            staged |= {f"exit:{key}": percent_of(value) for key, value in draft.exits.items()}
+            if draft.rules.given:
+                staged[RULES] = draft.rules
         staged |= {f"param:{key}": value for key, value in draft.params.items()}
         self.go_to(target)
         self.in_form, self.form_cursor = True, 0

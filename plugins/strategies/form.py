@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from screens.figures import shown, typed_number
-from screens.parameters import fitting, fraction_of, help_of, percent_of, stepped, typed, value_text
+from screens.parameters import fitting, help_of, stepped, typed, value_text
+from screens.rule_rows import RuleRow, rule_rows, typed_rule, with_rule
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.strategy_run import RunId, StrategyRun
+from workstation.domain.trade_rules import PLAIN, UNCHANGED, TradeRules, check
 from workstation.market.bars import INTERVALS
 from workstation.market.timeframes import BadTimeframe, Timeframe
 from workstation.research.bench.messages import ParameterSpec, StrategyChoice
@@ -28,12 +30,8 @@ _LIMIT_LABELS = {
     "max_orders_per_day": ("Orders a day", "Orders of it in one UTC day"),
 }
 _CAPITAL_STEP = Decimal(100)
-#: Exits in percent: label, most, help.
-_EXITS = {
-    "stop": ("Stop %", 90.0, "A stop this many percent from the entry"),
-    "take_profit": ("Target %", 500.0, "Closes at the market this many percent from the entry"),
-    "trailing": ("Trailing %", 90.0, "A stop this many percent from the best price"),
-}
+#: Under which the rules that the trader has changed are staged, whole.
+RULES = "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Terms:
     capital: Decimal
     restarts: bool
     params: dict[str, Any]
-    exits: dict[str, Any]
+    rules: TradeRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +58,7 @@ class Field:
     spec: ParameterSpec | None = None
     fixed: bool = False
     group: str = ""
+    rule: RuleRow | None = None
 
     @property
     def changed(self) -> bool:
@@ -67,7 +66,7 @@ class Field:
 
     @property
     def text(self) -> str:
-        return self._text(self.value)
+        return self._text(self.value) if self.rule is None else self.rule.text
 
     @property
     def text_before(self) -> str:
@@ -126,9 +125,7 @@ class RunForm:
             label = spec.name.replace("_", " ")
             rows.append(self._field(f"param:{spec.name}", label, help_of(spec), spec, group="Parameters"))
         if self.choice is not None and self.choice.sweeps:
-            for name, (label, most, words) in _EXITS.items():
-                spec = ParameterSpec(name, "float", 0.0, 0.0, most, 0.5, help=f"{words}; 0 as the strategy has it")
-                rows.append(self._field(f"exit:{name}", label, spec.help, spec, fixed=fixed, group="Exits"))
+            rows += [self._rule_field(row, fixed) for row in rule_rows(self.choice.rules, self.rules)]
         for name in OWN_NAMES:
             label, words = _LIMIT_LABELS[name]
             rows.append(
@@ -144,14 +141,32 @@ class RunForm:
         value = before if fixed else self._value(key, before)
         return Field(key, label, value, before, words, spec, fixed, group)
 
+    @property
+    def rules(self) -> TradeRules:
+        """What is said in place of the strategy's own sizes, exits and protections."""
+        staged: TradeRules | None = None if self.active else self.staged.get(RULES)
+        return self._rules_before if staged is None else staged
+
+    @property
+    def _rules_before(self) -> TradeRules:
+        return self.run.rules if self.run is not None else UNCHANGED
+
+    def _rule_field(self, row: RuleRow, fixed: bool) -> Field:
+        before = {one.key: one.value for one in rule_rows(self._own, self._rules_before)}
+        return Field(
+            row.key, row.label, row.value, before.get(row.key), help_of(row.spec), row.spec, fixed, row.group, row
+        )
+
+    @property
+    def _own(self) -> TradeRules:
+        return self.choice.rules if self.choice is not None else PLAIN
+
     def _base(self, key: str, spec: ParameterSpec | None = None) -> Any:
         run = self.run
         kind, _, name = key.partition(":")
         if kind == "limit":
             run_id = self.run_id
             return limit_value(self._limits, own_field(run_id, name)) if run_id else None
-        if kind == "exit":
-            return percent_of((run.exits if run is not None else {}).get(name, 0.0))
         if kind == "param":
             assert spec is not None
             return fitting(run.params.get(name, spec.default), spec) if run is not None else spec.default
@@ -196,13 +211,19 @@ class RunForm:
                 raise Refused("The capital of a strategy must be above zero.")
             return self.put(field, capital)
         assert field.spec is not None
-        return self.put(field, typed(text, field.spec, field.label))
+        typed_in = typed(text, field.spec, field.label) if field.rule is None else typed_rule(field.rule, text)
+        return self.put(field, typed_in)
 
     def put(self, field: Field, value: Any) -> bool:
         """Stage a value; one that is in force is no change."""
         if value == field.value:
             return False
-        if value == field.before:
+        if field.rule is not None:
+            rules = with_rule(self._own, self.rules, field.key, value)
+            self.staged[RULES] = rules
+            if rules == self._rules_before:
+                del self.staged[RULES]
+        elif value == field.before:
             self.staged.pop(field.key, None)
         else:
             self.staged[field.key] = value
@@ -216,8 +237,10 @@ class RunForm:
                 self.put(field, fitting(value, field.spec))
 
     def defaults(self) -> bool:
-        """Put every parameter to what the strategy declares."""
-        changed = False
+        """Put every parameter, and before a start every rule, to what the strategy declares."""
+        changed = not self.active and self.rules != UNCHANGED
+        if changed:
+            self.staged[RULES] = UNCHANGED
         for field in self.fields():
             if field.key.startswith("param:") and field.spec is not None:
                 changed |= self.put(field, field.spec.default)
@@ -232,12 +255,12 @@ class RunForm:
             raise Refused("Type its capital first.")
         params = {key.removeprefix("param:"): value for key, value in values.items() if key.startswith("param:")}
         interval = Timeframe.parse(values["interval"]).ns
-        exits = {
-            key.removeprefix("exit:"): fraction_of(value)
-            for key, value in values.items()
-            if key.startswith("exit:") and value
-        }
-        return Terms(values["instrument"], interval, values["capital"], bool(values["restarts"]), params, exits)
+        try:
+            check(self.rules, self._own)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        capital, restarts = values["capital"], bool(values["restarts"])
+        return Terms(values["instrument"], interval, capital, restarts, params, self.rules)
 
     def limit_changes(self) -> list[tuple[str, str]]:
         """(path, text) of each own limit that differs, as `RiskDesk.change_limit` takes it."""

@@ -95,10 +95,13 @@ def test_the_kernel_beside_a_bare_loop(bars: Candles) -> None:
     plan = strategy.sizing.plan(bars)
     exits, roi, protections = strategy.exits.numbers, strategy.exits.roi_table, strategy.protections.numbers
 
+    equity = np.empty(n)
+
     def walk_only() -> object:
-        whole, real, equity = kernel.walk(
+        whole, real = kernel.walk(
             bars.open, bars.high, bars.low, bars.close, codes, nothing, 0, plan.amount, np.array([0.0, 1.0, 0.0]),
             exits, roi, protections, nothing, COSTS.cash, COSTS.fee, 0.0, 1.0, 0.0, True, 0,
+            equity,
         )  # fmt: skip
         return summarise(whole, real, equity, ends, periods, COSTS.cash)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plugins.backtest.form import Form, space, stepped
+from workstation.domain.trade_rules import TradeRules
 from workstation.research.bench.messages import CandleChoice, Offer, ParameterSpec, Setup, StrategyChoice
 from workstation.trading.errors import Refused
 
@@ -83,8 +84,9 @@ def test_the_fee_is_typed_in_percent_and_run_as_a_fraction():
 def test_a_stored_run_comes_back_whole():
     made = form()
     setup = Setup(
-        "bands", "EURUSD", {"fast": 33, "width": 1.5, "direction": "both"}, "backtesting", 5_000, 0.002, 0.0005
-    )
+        "bands", "EURUSD", {"fast": 33, "width": 1.5, "direction": "both"}, "backtesting", 5_000, 0.002, 0.0005,
+        rules=TradeRules(size_rule="kelly", size=0.25, roi=((0, 0.04), (30, 0.01)), stop_count=2, stop_lock=20),
+    )  # fmt: skip
     made.restore(setup)
     assert made.setup == setup
 

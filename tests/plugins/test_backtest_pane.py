@@ -14,6 +14,7 @@ from plugins.backtest import BacktestPane
 from plugins.strategies import StrategiesPane
 from screens.testing import FrozenDesk
 from workstation.clock import SECOND
+from workstation.domain.trade_rules import UNCHANGED, TradeRules
 from workstation.research.bench.client import Bench
 
 pytestmark = pytest.mark.timeout(240)
@@ -230,9 +231,9 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
         assert profit == pytest.approx(sum(session.trades.pnl))
 
         # The honesty band: with a stop and a target in one bar the paths part.
-        pane.form.stop, pane.form.target = 1.0, 1.0
+        pane.form.rules = TradeRules(stop=0.01, take_profit=0.01)
         pane._run()
-        await until(desk, pilot, lambda: session.answer.setup.stop == 0.01 and not session.running)
+        await until(desk, pilot, lambda: session.answer.setup.rules.stop == 0.01 and not session.running)
         assert set(session.trades.tags) & {"stop", "target"}
         await pilot.press("B")
         await until(desk, pilot, lambda: session.band is not None)
@@ -246,9 +247,9 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
         assert session.band.verdict in session.verdicts()
 
         # Optuna: the best so far, the trials, Enter loads one; once more it goes on where it was left.
-        pane.form.stop = pane.form.target = 0.0
+        pane.form.rules = UNCHANGED
         pane._run()
-        await until(desk, pilot, lambda: session.answer.setup.stop == 0 and not session.running)
+        await until(desk, pilot, lambda: session.answer.setup.rules == UNCHANGED and not session.running)
         await pilot.press("O")
         await desk.painted(pilot)
         await pilot.press("enter")
@@ -279,7 +280,7 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
 
         # To the desk: nothing is started, the form is filled.
         pane.form.pick("candles", "NOVA:BTC-USDT:1h")
-        pane.form.stop, pane.form.trailing = 2.0, 1.5
+        pane.form.rules = TradeRules(size_rule="risk", size=0.005, stop=0.02, trailing=0.015, cooldown=3)
         pane._run()
         await until(desk, pilot, lambda: session.answer.setup.candles == "NOVA:BTC-USDT:1h" and not session.running)
         pane.focus()
@@ -289,7 +290,7 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
         terms = other.form.terms()
         assert (terms.instrument, terms.interval, terms.capital) == ("NOVA:BTC-USDT", 3_600 * SECOND, 10_000)
         assert terms.params == session.answer.setup.params
-        assert terms.exits == session.answer.setup.exits == {"stop": 0.02, "trailing": 0.015}
+        assert terms.rules == session.answer.setup.rules == pane.form.rules
         assert not desk.engine.core.strategy_runs
 
 

@@ -11,6 +11,7 @@ from plugins.backtest import BacktestPane
 from plugins.backtest.session import Session
 from plugins.backtest.study import Searched
 from screens.testing import FrozenDesk
+from workstation.domain.trade_rules import TradeRules
 from workstation.research.bench.jobs import Jobs
 from workstation.research.bench.messages import (
     BandRequest,
@@ -25,7 +26,9 @@ from workstation.research.bench.messages import (
 )
 
 SIZES = [(160, 48), (100, 30), (80, 24)]
-SETUP = Setup("sma_cross", "GOOG", {"fast": 10, "slow": 30, "direction": "long"}, stop=0.01, target=0.01)
+SETUP = Setup(
+    "sma_cross", "GOOG", {"fast": 10, "slow": 30, "direction": "long"}, rules=TradeRules(stop=0.01, take_profit=0.01)
+)
 
 
 @pytest.fixture(scope="module")

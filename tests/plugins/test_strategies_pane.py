@@ -17,6 +17,7 @@ from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.market import Trade
 from workstation.domain.strategy_run import RunDraft, RunState
+from workstation.domain.trade_rules import TradeRules
 from workstation.research.bench.messages import Offer, ParameterSpec, StrategyChoice
 from workstation.research.bench.offers import _described
 from workstation.strategies.library import list_strategies
@@ -333,7 +334,7 @@ async def test_a_draft_from_elsewhere_fills_the_form_and_starts_nothing(tmp_path
     async with page(tmp_path, home) as (desk, pilot, pane):
         draft = RunDraft(
             strategy="sma_cross", instrument=ETH.id, interval=300 * SECOND, params={"fast": 7, "slow": 33},
-            capital=Decimal(4_321), exits={"stop": 0.025},
+            capital=Decimal(4_321), rules=TradeRules(stop=0.025),
         )  # fmt: skip
         known, pane.offer = pane.offer, None  # the strategies are still being read
         desk.app.desk.offer_run(draft)
@@ -345,8 +346,12 @@ async def test_a_draft_from_elsewhere_fills_the_form_and_starts_nothing(tmp_path
         terms = pane.form.terms()
         assert (terms.instrument, terms.interval, terms.capital) == (ETH.id, 300 * SECOND, 4_321)
         assert (terms.params["fast"], terms.params["slow"]) == (7, 33)
-        assert terms.exits == {"stop": 0.025}
-        assert [field.text for field in pane.form.fields() if field.group == "Exits"] == ["2.5", "0", "0"]
+        assert terms.rules == TradeRules(stop=0.025)
+        exits = {field.label: field.text for field in pane.form.fields() if field.group == "Exits"}
+        assert exits == {
+            "Stop %": "2.5", "ATR stop ×": "off", "Target %": "off", "ROI table": "none", "Trailing %": "off",
+            "Break-even at %": "off", "Time exit, bars": "off",
+        }  # fmt: skip
         assert f"to run as sma_cross@{ETH.id}" in desk.screen_text()
 
 

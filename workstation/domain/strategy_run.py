@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.trade_rules import UNCHANGED, TradeRules
 
 #: Names a run for ever, and is the origin of its orders: "sma_cross@NOVA:BTC-USDT".
 type RunId = str
@@ -24,8 +25,9 @@ class RunState(StrEnum):
 class StrategyRun(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy on one instrument. `interval`: its bars, in ns; `capital`: allocated, in the account currency.
 
-    `strategy` is a name of the library or a file. `exits`: exits in place of the strategy's own, by their names (see
-    `strategies.exits.Exits`). `restarts`: comes back by itself when the desk is opened again.
+    `strategy` is a name of the library or a file. `rules`: sizes, exits and protections in place of the strategy's own
+    (the journal calls them exits, which they were at first). `restarts`: comes back by itself when the desk is opened
+    again.
     """
 
     run_id: RunId
@@ -34,7 +36,7 @@ class StrategyRun(msgspec.Struct, frozen=True, kw_only=True):
     interval: int
     params: dict[str, Any]
     capital: Decimal
-    exits: dict[str, Any] = {}
+    rules: TradeRules = msgspec.field(default=UNCHANGED, name="exits")
     restarts: bool = False
     state: RunState = RunState.RUNNING
     since: int = 0  # UTC ns of the last change of its state
@@ -54,7 +56,7 @@ class RunDraft(msgspec.Struct, frozen=True, kw_only=True):
     interval: int | None = None  # ns
     params: dict[str, Any] = {}
     capital: Decimal | None = None
-    exits: dict[str, Any] = {}
+    rules: TradeRules = UNCHANGED
 
 
 class Signal(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workstation.domain.trade_rules import AMOUNTS, BY_NAME, RULES, UNCHANGED, TradeRules
 from workstation.paths import Paths
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ _EXIT_HELP = (
     "stop=0.02, atr_stop=2, trailing=0.03, trailing_offset=0.01, take_profit=0.05, break_even=0.02, max_bars=48 or "
     "roi=0:0.04,30:0.01 (a target by bars in the trade)"
 )
-_SIZE_HELP = "equity=0.5, value=1000, units=2, risk=0.01, atr=0.01, volatility=0.2 or kelly=0.5"
+_SIZE_HELP = (
+    "equity=0.5, value=1000, units=2, risk=0.01, atr=0.01, volatility=0.2 or kelly=0.5; with cap=0.8 (volatility, "
+    "kelly) and length=20 (atr, volatility, kelly)"
+)
 _PROTECT_HELP = (
     "bars without entries: cooldown=5 after a loss, max_drawdown=0.1 with max_drawdown_lock=50, stop_count=3 in "
     "stop_lookback=100 with stop_lock=50, profit_least=0 of profit_trades=4 in profit_lookback=200 with profit_lock=50"
@@ -41,7 +45,7 @@ def add_common(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
     parser.add_argument("--peer", metavar="PATH", help="candles of a second instrument, for pairs")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="a parameter (repeatable)")
     parser.add_argument("--exit", action="append", default=[], metavar="NAME=VALUE", help=_EXIT_HELP)
-    parser.add_argument("--size", metavar="RULE=AMOUNT", help=_SIZE_HELP)
+    parser.add_argument("--size", action="append", default=[], metavar="RULE=AMOUNT", help=_SIZE_HELP)
     parser.add_argument("--protect", action="append", default=[], metavar="NAME=VALUE", help=_PROTECT_HELP)
     parser.add_argument("--cash", type=float, default=10_000.0, help="money at the start (10000)")
     parser.add_argument("--fee", type=float, default=0.0, help="of the traded value, both sides: 0.001 is 0.1 %%")
@@ -140,81 +144,54 @@ def native_params(info: StrategyInfo, words: list[str]) -> dict[str, Any]:
 
 
 def recipe_of(info: StrategyInfo, options: argparse.Namespace) -> Recipe:
-    """How the strategy of the command is made, with its parameters, exits, size and protections; tried once."""
+    """How the strategy of the command is made, with its parameters and its rules; tried once."""
     from workstation.research.costs import BacktestError
     from workstation.research.recipe import Recipe
     from workstation.strategies.contract import SignalStrategy
 
     if info.cls is None:
         raise BacktestError(f"{info.name} cannot be used.")
-    if (options.exit or options.size or options.protect) and not issubclass(info.cls, SignalStrategy):
+    rules = rules_of(options)
+    if rules.given and not issubclass(info.cls, SignalStrategy):
         raise BacktestError(f"{info.name} lives on events: it has exits, sizes and protections of its own.")
-    folder = Paths.of().strategies
-    plain = Recipe(options.strategy, folder, pairs(options.param))
-    strategy = guarded(info, plain)
-    parts: dict[str, Any] = {}
+    recipe = Recipe(options.strategy, Paths.of().strategies, pairs(options.param), rules)
+    guarded(info, replace(recipe, rules=UNCHANGED))
     try:
-        if options.exit:
-            parts["exits"] = replace(strategy.exits, **_exits(options.exit))
-        if options.size:
-            parts["sizing"] = _sizing(options.size)
-        if options.protect:
-            parts["protections"] = replace(strategy.protections, **_protections(options.protect))
+        recipe()
     except ValueError as error:
         raise BacktestError(str(error)) from None
-    return replace(plain, parts=parts)
+    return recipe
 
 
-_EXITS = ("stop", "atr_stop", "atr_length", "trailing", "trailing_offset", "break_even", "take_profit", "max_bars")
-
-
-def _exits(words: list[str]) -> dict[str, Any]:
+def rules_of(options: argparse.Namespace) -> TradeRules:
+    """What `--size`, `--exit` and `--protect` say. Raises `BacktestError`."""
     from workstation.research.costs import BacktestError
 
-    found: dict[str, Any] = {}
-    for name, word in pairs(words).items():
-        if name == "roi":
-            rows = (step.partition(":") for step in word.split(","))
-            found[name] = tuple((int(number("roi", bars)), number("roi", gain)) for bars, _, gain in rows)
-        elif name in _EXITS:
-            found[name] = int(number(name, word)) if name in ("max_bars", "atr_length") else number(name, word)
+    said: dict[str, Any] = {}
+    for group, words, what in (("Exits", options.exit, "exit"), ("Protections", options.protect, "protection")):
+        known = [rule.name for rule in RULES if rule.group == group]
+        for name, word in pairs(words).items():
+            if name not in known:
+                raise BacktestError(f"There is no {what} {name!r}: {', '.join(known)}.")
+            said[name] = _value(name, word)
+    for name, word in pairs(options.size).items():
+        if name in AMOUNTS:
+            said |= {"size_rule": name, "size": number(name, word)}
+        elif name in ("cap", "length"):
+            said[f"size_{name}"] = _value(f"size_{name}", word)
         else:
-            raise BacktestError(f"There is no exit {name!r}: {', '.join((*_EXITS, 'roi'))}.")
-    return found
+            raise BacktestError(f"There is no size rule {name!r}: {', '.join(AMOUNTS)}; with cap or length.")
+    return TradeRules(**said)
 
 
-def _sizing(words: str) -> Any:
-    from workstation.research.costs import BacktestError
-    from workstation.strategies.sizing import Sizing
-
-    rule, _, word = words.partition("=")
-    rules = {
-        "equity": Sizing.equity,
-        "value": Sizing.value,
-        "units": Sizing.units,
-        "risk": Sizing.risk_to_stop,
-        "atr": Sizing.atr,
-        "volatility": Sizing.volatility_target,
-        "kelly": Sizing.kelly,
-    }
-    if rule not in rules:
-        raise BacktestError(f"There is no size rule {rule!r}: {', '.join(rules)}.")
-    return rules[rule](number(rule, word))
-
-
-def _protections(words: list[str]) -> dict[str, Any]:
-    from dataclasses import fields
-
-    from workstation.research.costs import BacktestError
-    from workstation.strategies.protections import Protections
-
-    kinds = {field.name: float if field.type == "float" else int for field in fields(Protections)}
-    found: dict[str, Any] = {}
-    for name, word in pairs(words).items():
-        if name not in kinds:
-            raise BacktestError(f"There is no protection {name!r}: {', '.join(kinds)}.")
-        found[name] = kinds[name](number(name, word))
-    return found
+def _value(name: str, word: str) -> Any:
+    match BY_NAME[name].kind:
+        case "steps":
+            rows = (step.partition(":") for step in word.replace(" ", ",").split(",") if step)
+            return tuple((int(number(name, bars)), number(name, gain)) for bars, _, gain in rows)
+        case "whole":
+            return int(number(name, word))
+    return number(name, word)
 
 
 def number(name: str, word: str) -> float:

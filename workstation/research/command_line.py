@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workstation.research.arguments import (
     add_common,
@@ -80,6 +80,7 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
     event = info.cls is not None and not info.native and not issubclass(info.cls, SignalStrategy)
     found: Band | None = None
     luck: Luck | None = None
+    rules: dict[str, Any] = {}
     name = options.engine or ("backtesting" if info.native else "event" if event else "fast")
     if info.native:
         if name != "backtesting":
@@ -97,6 +98,7 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
         chosen = engine(name)
         announce(name)
         recipe = recipe_of(info, options)
+        rules = recipe.parts
         if options.band:
             from workstation.research.honesty import band
 
@@ -109,7 +111,7 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
     write_reports(options, result)
     if options.json:
         more = ({"band": found.as_json()} if found else {}) | ({"luck": luck.as_json()} if luck else {})
-        write(to_json(as_json(result) | more))
+        write(to_json(as_json(result) | {"rules": rules} | more))
     else:
         write(report(result) + (band_table(found) if found else "") + (luck_table(luck) if luck else ""))
     return 0
@@ -172,6 +174,7 @@ def sweep(options: argparse.Namespace, strategies: Path, write: Callable[[str], 
         raise BacktestError(f"No combination can be run: {rows[0].error}")
     answer = {
         "strategy": info.name,
+        "rules": recipe.parts,
         "combos": len(rows),
         "seconds": round(seconds, 6),
         "rank": options.rank,

@@ -31,9 +31,10 @@ class FastEngine:
 
 
 def simulate(
-    strategy: SignalStrategy, candles: Candles, costs: Costs, *, first: int = 0
+    strategy: SignalStrategy, candles: Candles, costs: Costs, *, first: int = 0, equity: Floats | None = None
 ) -> tuple[Ints, Floats, Floats]:
-    """The kernel's raw answer (see `kernel.walk`); bars before `first` only warm the indicators up.
+    """The kernel's raw answer (see `kernel.walk`) and the equity at each bar's close, in `equity` if it is given; bars
+    before `first` only warm the indicators up.
 
     Raises `BacktestError` for fewer than 2 bars.
     """
@@ -41,7 +42,9 @@ def simulate(
         raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
     plan, codes = strategy.sizing.plan(candles), strategy.codes(candles)
     codes[:first] = 0
-    whole, real, equity = kernel.walk(  # every number a float: another type would compile another kernel
+    if equity is None:
+        equity = np.empty(len(candles))
+    whole, real = kernel.walk(  # every number a float: another type would compile another kernel
         candles.open,
         candles.high,
         candles.low,
@@ -62,6 +65,7 @@ def simulate(
         float(costs.maintenance),
         bool(costs.close_at_end),
         int(costs.path),
+        equity,
     )
     return whole, real, equity
 

@@ -76,8 +76,10 @@ def walk(
     maintenance: float,
     close_at_end: bool,
     path: int,
-) -> tuple[Ints, Floats, Floats]:
-    """Whole columns of the trades (n, 4), their float columns (n, 7), and the equity at each bar's close.
+    equity: Floats,
+) -> tuple[Ints, Floats]:
+    """Whole columns of the trades (n, 4) and their float columns (n, 7); the equity at each bar's close goes into
+    `equity`, which a sweep uses again and again: its memory would cost more than the walk.
 
     `codes`: see `SignalStrategy.codes`. `sizes`, `atr`, `funding`: one number a bar, or a single one for all; funding
     is the rate that a long pays at the bar's open, 0 where none is due. `kelly`: fraction, cap, least trades.
@@ -89,7 +91,6 @@ def walk(
     whole, real = np.empty((room, 4), np.int64), np.empty((room, 7))
     exit_bars, reasons = np.empty(room, np.int64), np.empty(room, np.int64)
     pnls, gains = np.empty(room), np.empty(room)
-    equity = np.empty(n)
     moving = exits[2] > 0 or exits[4] > 0
     timed = int(exits[6])
     targeted = exits[5] > 0 or len(roi) > 0
@@ -257,4 +258,4 @@ def walk(
             go_long, go_short = (code & 3) == 1, (code & 12) == 4
             if go_long != go_short and not (side > 0 and go_long) and not (side < 0 and go_short):
                 pending_entry = 1 if go_long else -1
-    return whole[:count].copy(), real[:count].copy(), equity
+    return whole[:count].copy(), real[:count].copy()

@@ -8,8 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workstation.domain.trade_rules import UNCHANGED, TradeRules
 from workstation.strategies.contract import SignalStrategy, Strategy, StrategyError
 from workstation.strategies.library import find_strategy
+from workstation.strategies.trade_rules import put_on
 
 #: What makes a signal strategy from its parameters: its class, or a recipe.
 type Maker = Callable[..., SignalStrategy]
@@ -17,20 +19,25 @@ type Maker = Callable[..., SignalStrategy]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`strategy` is a name or a path; `fixed` parameters may be overridden in the call; `parts` are the exits, the
-    sizing and the protections in place of the strategy's own."""
+    """`strategy` is a name or a path; `fixed` parameters may be overridden in the call; `rules` take the place of the
+    strategy's own sizes, exits and protections."""
 
     strategy: str
     folder: Path | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    parts: Mapping[str, Any] = field(default_factory=dict)
+    rules: TradeRules = UNCHANGED
 
     def __call__(self, **params: Any) -> Any:
-        """A fresh strategy. Raises `StrategyError` and `ParameterError`."""
+        """A fresh strategy. Raises `StrategyError`, `ParameterError`, and `ValueError` for rules that do not hold."""
         strategy: Strategy = _class_of(self.strategy, self.folder)(**{**self.fixed, **params})
-        for name, part in self.parts.items():
-            setattr(strategy, name, part)
+        if isinstance(strategy, SignalStrategy):
+            put_on(self.rules, strategy)
         return strategy
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The rules by name: part of what a search is known by."""
+        return self.rules.given
 
 
 @cache

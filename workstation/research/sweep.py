@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from workstation.market.candles import Candles, Floats
 from workstation.research.costs import BacktestError, Costs
@@ -22,8 +25,9 @@ from workstation.research.recipe import Maker
 from workstation.strategies.contract import SignalStrategy, strategy_name
 from workstation.strategies.parameters import Float, Int, ParameterError, parameters_of
 
-#: Combinations of one task: few enough that rows stream, many enough that a task costs more than its sending.
-CHUNK = 16
+#: Combinations of one task here: few enough that rows stream. One that is sent to another process has more at first,
+#: because its way costs something, and fewer towards the end, so that all workers end together.
+CHUNK, MOST_SENT = 16, 128
 
 #: Figures of which less is better; of the others more is.
 _LESS_IS_BETTER = frozenset({"fees_paid"})
@@ -143,7 +147,7 @@ def run_one(
     from workstation.research.summary import FIGURES, summarise
 
     try:
-        whole, real, equity = simulate(make(**params), candles, costs)
+        whole, real, equity = simulate(make(**params), candles, costs, equity=_scratch(len(candles)))
     except (ParameterError, BacktestError) as error:
         return Row(index, dict(params), {}, str(error))
     ends = period_ends(candles)
@@ -151,6 +155,18 @@ def run_one(
     if keep is not None:
         keep(index, equity[ends])
     return Row(index, dict(params), dict(zip(FIGURES, numbers.tolist(), strict=True)))
+
+
+_kept = threading.local()
+
+
+def _scratch(bars: int) -> Floats:
+    """A column that the thread fills again and again. A new one for each combination would cost as much as the kernel:
+    its pages are given back and asked for each time, above all in workers whose allocator keeps little."""
+    column: Floats | None = getattr(_kept, "column", None)
+    if column is None or len(column) != bars:
+        column = _kept.column = np.empty(bars)
+    return column
 
 
 def best_row(rows: Sequence[Row], rank: str) -> Row | None:
@@ -177,13 +193,15 @@ def _stream(
     shipped, ahead = crew.ship(candles), crew.workers + 1
     if not crew.threads:
         ahead += crew.workers  # a task has a way to go: the next one waits there
-    starts = iter(range(0, len(combinations), CHUNK))
+    start, total = 0, len(combinations)
     under_way: set[Future[list[Row]]] = set()
     try:
         while True:
-            for start in itertools.islice(starts, ahead - len(under_way)):
-                chunk = list(combinations[start : start + CHUNK])
+            while start < total and len(under_way) < ahead:
+                size = CHUNK if crew.threads else max(CHUNK, min(MOST_SENT, (total - start) // (3 * crew.workers)))
+                chunk = list(combinations[start : start + size])
                 under_way.add(crew.executor.submit(run_chunk, make, shipped, start, chunk, costs, keep))
+                start += size
             if not under_way or cancelled():
                 return
             done, under_way = wait(under_way, return_when=FIRST_COMPLETED)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from workstation.market.candles import Bools, Candles
+from workstation.strategies import indicator_loops as loops
 from workstation.strategies.exits import Exits
 from workstation.strategies.parameters import Choice, Int, ParameterError, parameters_of
 from workstation.strategies.protections import Protections
@@ -191,7 +192,7 @@ class SignalStrategy(Strategy):
                     f"not {found.dtype} of shape {found.shape}."
                 )
             if _wanted(self.direction, name):
-                codes |= found.view(np.uint8) * np.uint8(_BITS[name])
+                loops.mark(codes, found, _BITS[name])
         return codes
 
 

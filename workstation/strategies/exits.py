@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 
@@ -58,16 +56,6 @@ class Exits:
                 raise ValueError(f"The exit {name} must be zero (off) or above, not {value!r}.")
         if self.trailing >= 1:
             raise ValueError("The exit trailing is a fraction of the price: it must be below 1.")
-
-    def with_others(self, given: Mapping[str, Any]) -> Exits:
-        """These, with those of the names in `given` in their place (as JSON has them). Raises `ValueError`."""
-        known = dict(given)
-        if "roi" in known:
-            known["roi"] = tuple((int(bars), float(gain)) for bars, gain in known["roi"])
-        try:
-            return replace(self, **known)
-        except TypeError:
-            raise ValueError(f"There is no exit of the name {', '.join(sorted(known))}.") from None
 
     @property
     def numbers(self) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -42,6 +44,14 @@ def crossings(a: Floats, b: Floats) -> Bools:
     for i in range(1, len(a)):
         out[i] = a[i] > b[i] and a[i - 1] <= b[i - 1]
     return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def mark(codes: np.ndarray[Any, np.dtype[np.uint8]], column: Bools, bit: int) -> None:
+    """Set `bit` in the codes of the bars where `column` is true."""
+    for i in range(len(codes)):
+        if column[i]:
+            codes[i] |= bit
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

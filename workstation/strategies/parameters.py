@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from typing import Any, Self, overload
+from weakref import WeakKeyDictionary
 
 
 class ParameterError(Exception):
@@ -158,9 +159,14 @@ class Bool(Parameter[bool]):
         return [False, True]
 
 
+_known: WeakKeyDictionary[type, dict[str, Parameter[Any]]] = WeakKeyDictionary()
+
+
 def parameters_of(cls: type) -> dict[str, Parameter[Any]]:
-    """The parameters of a class by name, in order of declaration, those of its bases last."""
-    found: dict[str, Parameter[Any]] = {}
+    """The parameters of a class by name, in order of declaration, those of its bases last. Not to be changed."""
+    if (known := _known.get(cls)) is not None:
+        return known
+    found = _known[cls] = {}
     for base in cls.__mro__:
         for name, value in vars(base).items():
             if isinstance(value, Parameter):

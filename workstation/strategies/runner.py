@@ -33,6 +33,7 @@ from workstation.domain.market import MarketEvent, Trade
 from workstation.domain.numbers import floor_to
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
+from workstation.domain.trade_rules import UNCHANGED, TradeRules
 from workstation.log import DeskLog
 from workstation.strategies.parameters import ParameterError
 from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, view_of
@@ -115,18 +116,18 @@ class StrategyRunner:
         capital: Decimal,
         interval: int = MINUTE,
         params: dict[str, Any] | None = None,
-        exits: dict[str, Any] | None = None,
+        rules: TradeRules = UNCHANGED,
         restarts: bool = False,
     ) -> StrategyRun:
-        """Start a strategy (a name of the library, or a file) on closed bars of `interval` ns, with `exits` in place of
-        its own of the same names. Raises `Refused`."""
+        """Start a strategy (a name of the library, or a file) on closed bars of `interval` ns, with `rules` in place of
+        its own sizes, exits and protections. Raises `Refused`."""
         if instrument not in self._core.instruments:
             raise Refused(f"There is no instrument {instrument}.")
         if not capital > 0:
             raise Refused("The capital of a strategy must be above zero.")
         if interval <= 0 or interval % (5 * 1_000_000_000):
             raise Refused("The bars of a strategy are multiples of 5 s.")
-        made = await self._make(strategy, params or {}, exits or {})
+        made = await self._make(strategy, params or {}, rules)
         run_id = run_id_of(strategy, instrument)
         if (known := self._core.strategy_runs.get(run_id)) is not None and known.active:
             raise Refused(f"{run_id} is {known.state} already.")
@@ -137,7 +138,7 @@ class StrategyRunner:
             interval=interval,
             params=made.params,
             capital=capital,
-            exits=exits or {},
+            rules=rules,
             restarts=restarts,
             since=self._clock.now(),
         )
@@ -156,7 +157,7 @@ class StrategyRunner:
         run = self._known(run_id)
         if run.state is not RunState.PAUSED:
             raise Refused(f"{run_id} is {run.state}, not paused.")
-        made = await self._make(run.strategy, run.params, run.exits)
+        made = await self._make(run.strategy, run.params, run.rules)
         run = replace(run, state=RunState.RUNNING, since=self._clock.now(), reason="")
         return await self._run(run, made, self._get_setting(_key(run_id)) or {})
 
@@ -180,7 +181,7 @@ class StrategyRunner:
         run = self._known(run_id)
         if not run.active:
             raise Refused(f"{run_id} is {run.state}.")
-        made = await self._make(run.strategy, run.params | params, run.exits)
+        made = await self._make(run.strategy, run.params | params, run.rules)
         run = replace(run, params=made.params)
         await self._record(run)
         if (live := self._live.get(run_id)) is not None:
@@ -238,7 +239,7 @@ class StrategyRunner:
             why = "the desk was closed"
             if run.restarts and self._core.state is TradingState.ACTIVE:
                 try:
-                    made = await self._make(run.strategy, run.params, run.exits)
+                    made = await self._make(run.strategy, run.params, run.rules)
                 except Refused as refused:
                     why = str(refused)
                 else:
@@ -301,9 +302,9 @@ class StrategyRunner:
             if rebalance.origin == run_id and self.rebalances is not None:
                 await self.rebalances.cancel(rebalance.rebalance_id, reason)
 
-    async def _make(self, name: str, params: dict[str, Any], exits: dict[str, Any]) -> Strategy:
+    async def _make(self, name: str, params: dict[str, Any], rules: TradeRules) -> Strategy:
         """The strategy, its code loaded in a thread. Raises `Refused`."""
-        return await asyncio.to_thread(_load, name, self.folder, params, exits)
+        return await asyncio.to_thread(_load, name, self.folder, params, rules)
 
     def _live_run(self, run: StrategyRun, made: Strategy, state: dict[str, Any] | None) -> LiveRun:
         from workstation.strategies.contract import SignalStrategy
@@ -408,10 +409,11 @@ def _set_all(strategy: Strategy, params: dict[str, Any]) -> None:
         setattr(strategy, name, value)
 
 
-def _load(name: str, folder: Path | None, params: dict[str, Any], exits: dict[str, Any]) -> Strategy:
+def _load(name: str, folder: Path | None, params: dict[str, Any], rules: TradeRules) -> Strategy:
     """Not for the loop: a strategy's file may do anything, and what signals need takes a second to load."""
     from workstation.strategies.contract import SignalStrategy, StrategyError
     from workstation.strategies.library import find_strategy
+    from workstation.strategies.trade_rules import put_on
 
     try:
         info = find_strategy(name, folder)
@@ -424,13 +426,13 @@ def _load(name: str, folder: Path | None, params: dict[str, Any], exits: dict[st
         raise
     except Exception as error:
         raise Refused(f"{name} cannot be made: {type(error).__name__}: {error}") from error
-    if exits and not isinstance(made, SignalStrategy):
-        raise Refused(f"{info.name} lives on events: it has exits of its own.")
+    if rules.given and not isinstance(made, SignalStrategy):
+        raise Refused(f"{info.name} lives on events: it has sizes, exits and protections of its own.")
     if isinstance(made, SignalStrategy):
         if made.NEEDS_PEER:
             raise Refused(f"{info.name} needs the candles of a second instrument: it runs in backtests only.")
         try:
-            made.exits = made.exits.with_others(exits)
+            put_on(rules, made)
         except ValueError as error:
             raise Refused(str(error)) from None
         import workstation.strategies.signal_live  # noqa: F401

@@ -24,7 +24,6 @@ from workstation.strategies.signal_play import SignalPlay
 LEAST_BARS = 5_000
 #: Signals that are kept for the screen.
 _LAST_SIGNALS = 50
-_KEPT = ("side", "entry", "stop", "target", "best", "trailed", "lock", "peak")
 
 
 class SignalLive(Strategy):
@@ -48,6 +47,7 @@ class SignalLive(Strategy):
         self._bars = BarWindow(LEAST_BARS)
         self._fee, self._interval = fee, interval
         self._count = 0
+        self._last = -1  # opening time of the last bar that was heard
         self._play: SignalPlay | None = None
         self._loaded: dict[str, Any] = {}
         self._next = 0  # the side to enter once flat
@@ -62,26 +62,38 @@ class SignalLive(Strategy):
         play = self._play
         if play is None:
             return {}
-        state = {name: getattr(play, name) for name in _KEPT}
-        held = self._count - play.entry_bar if play.side else 0
-        return state | {"held": held, "paid": self._paid, "counted": [self._bars.first, self._bars.before]}
+        own = {
+            "paid": self._paid,
+            "value": self._value,
+            "counted": [self._bars.first, self._bars.before],
+            "at": self._last,
+        }
+        return play.state(self._count) | own
 
     def on_start(self) -> None:
         cash = float(self.trader.equity)
         play = self._play = SignalPlay(self.inner, cash=cash, fee=self._fee)
-        for name in _KEPT:
-            if name in self._loaded:
-                setattr(play, name, self._loaded[name])
-        play.entry_bar = -int(self._loaded.get("held", 0))
+        missed = self._missed()
+        if self._loaded:
+            play.restore(self._loaded, -len(missed))
         held = self.trader.position
         if not held:
             play.side, play.stop, play.target = 0, 0.0, 0.0
         elif play.side:
+            for number, bar in enumerate(missed, -len(missed)):
+                play.closed_bar(number, bar.high, bar.low)
             self._protect()
-        self._paid = float(self._loaded.get("paid", cash))
+        self._paid, self._value = float(self._loaded.get("paid", cash)), float(self._loaded.get("value", 0.0))
         self._bars = self._window()
         if len(self._bars):
             self._read(self._bars.candles())
+
+    def _missed(self) -> list[Bar]:
+        """Bars that closed since the last one that was heard before a restart, as far as the desk has them."""
+        self._last = int(self._loaded.get("at", -1))
+        if self._last < 0:
+            return []
+        return [bar for bar in self._history if bar.ts > self._last]
 
     def _window(self) -> BarWindow:
         """The history's bars, counted on from where they were before a restart."""
@@ -99,6 +111,7 @@ class SignalLive(Strategy):
 
     def on_bar(self, bar: Bar) -> None:
         self._bars.append(bar)
+        self._last = bar.ts
         play = self._started()
         moved = play.side != 0 and play.closed_bar(self._count, bar.high, bar.low)
         self._decide(bar)

@@ -3,10 +3,17 @@ desk, by the arithmetic of `rules`. Pure: bars, fills and codes in, decisions an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from workstation.strategies import rules
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.exits import Reason
 from workstation.strategies.sizing import SizeKind
+
+#: What is kept over a restart beside the closed trades, of which so many are: protections and Kelly look back at them.
+_KEPT = ("side", "entry", "entry_bar", "stop", "target", "best", "trailed", "lock", "peak")
+CLOSED_KEPT = 1_000
 
 # The plain Python of the compiled arithmetic: one call a bar does not pay for compiling it.
 _first_stop = rules.first_stop.py_func
@@ -49,6 +56,8 @@ class SignalPlay:
         self._reasons: list[int] = []
         self._pnls: list[float] = []
         self._gains: list[float] = []
+        self._remembers = bool(self._protections) or self._kind == SizeKind.KELLY
+        self._closed: tuple[tuple[int, int, float, float], ...] = ()
 
     def decide(self, bar: int, code: int, amount: float, atr: float) -> tuple[Reason | None, int]:
         """On the close of `bar`: why to leave at the next open (None: stay), and the side to enter there (0: none).
@@ -103,12 +112,9 @@ class SignalPlay:
         """The trade has ended in `bar`: net profit, the same as a fraction of the entry's value, and the cash after."""
         self.side, self.stop, self.target = 0, 0.0, 0.0
         self.peak = max(self.peak, cash)
-        self._gains.append(gain)
+        self._append(bar, int(reason), pnl, gain)
         if not self._protections:
             return
-        self._exit_bars.append(bar)
-        self._reasons.append(int(reason))
-        self._pnls.append(pnl)
         fall = 1 - cash / self.peak
         until = _locked_until(
             self._protections, bar, len(self._pnls), self._exit_bars, self._reasons, self._pnls, self._gains, fall
@@ -116,3 +122,29 @@ class SignalPlay:
         self.lock = max(self.lock, until)
         if self._protections[2] > 0 and fall > self._protections[1]:
             self.peak = cash
+
+    def _append(self, bar: int, reason: int, pnl: float, gain: float) -> None:
+        self._exit_bars.append(bar)
+        self._reasons.append(reason)
+        self._pnls.append(pnl)
+        self._gains.append(gain)
+        if self._remembers:
+            self._closed = (*self._closed[1 - CLOSED_KEPT :], (bar, reason, pnl, gain))
+
+    def state(self, bar: int) -> dict[str, Any]:
+        """All of it, as JSON has it, before bar number `bar` closes."""
+        return {name: getattr(self, name) for name in _KEPT} | {"bar": bar, "closed": self._closed}
+
+    def restore(self, state: Mapping[str, Any], bar: int) -> None:
+        """Go on from `state`, where the bar that closes next has the number `bar` from here on."""
+        for name in _KEPT:
+            if name in state:
+                setattr(self, name, state[name])
+        if "bar" not in state:  # of a former version: only the bars held were counted from the restart
+            self.entry_bar, self.lock = bar - int(state.get("held", 0)), -1
+            return
+        shift = bar - int(state["bar"])
+        self.entry_bar += shift
+        self.lock += shift
+        for closed, reason, pnl, gain in state["closed"]:
+            self._append(closed + shift, reason, pnl, gain)

@@ -11,16 +11,16 @@ import pytest
 
 from tests.support.bars import random_walk
 from workstation.cli import main
+from workstation.domain.trade_rules import TradeRules
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.crew import Crew, Shipped, cluster, portions, processes, received, threads
 from workstation.research.recipe import Recipe
 from workstation.research.sweep import Row, grid, sweep
-from workstation.strategies.exits import Exits
 from workstation.strategies.shipped.sma_cross import SmaCross
 
 WALK = random_walk(600, seed=3)
 COMBINATIONS = grid(SmaCross, {"fast": list(range(2, 12)), "slow": [20, 30, 40, 50]})
-RECIPE = Recipe("sma_cross", fixed={"direction": "both"}, parts={"exits": Exits(stop=0.02)})
+RECIPE = Recipe("sma_cross", fixed={"direction": "both"}, rules=TradeRules(stop=0.02))
 COSTS = Costs(fee=0.001)
 
 

@@ -13,6 +13,9 @@ import pytest
 
 from tests.support.bars import random_walk
 from workstation.cli import main
+from workstation.domain.trade_rules import TradeRules
+from workstation.research.bench.jobs import Jobs
+from workstation.research.bench.messages import RunRequest, Setup
 from workstation.research.engine import Costs, engine
 from workstation.strategies.shipped.sma_cross import SmaCross
 
@@ -212,6 +215,39 @@ def test_a_sweep_as_json_has_the_same_figures_as_single_runs(capsys: pytest.Capt
             assert value == pytest.approx(single.metrics[name], rel=1e-9), name
 
 
+RULES = TradeRules(
+    size_rule="risk", size=0.01, stop=0.02, atr_stop=3, atr_length=10, roi=((0, 0.03), (3, 0.01)), trailing=0.012,
+    trailing_offset=0.004, break_even=0.006, max_bars=4, cooldown=4, stop_count=2, stop_lookback=60, stop_lock=20,
+)  # fmt: skip
+
+
+def test_sizes_exits_and_protections_are_one_value_for_the_commands_the_page_and_every_engine(
+    capsys: pytest.CaptureFixture[str], csv: Path
+) -> None:
+    words = ["sma_cross", "--candles", str(csv), "--param", "fast=2", "--param", "slow=6", "--size", "risk=0.01"]
+    for name in ("stop=0.02", "atr_stop=3", "atr_length=10", "roi=0:0.03,3:0.01", "trailing=0.012",
+                 "trailing_offset=0.004", "break_even=0.006", "max_bars=4"):  # fmt: skip
+        words += ["--exit", name]
+    for name in ("cooldown=4", "stop_count=2", "stop_lookback=60", "stop_lock=20"):
+        words += ["--protect", name]
+    fast = tws(capsys, "backtest", *words, "--json")
+    assert TradeRules(**{**fast["rules"], "roi": RULES.roi}) == RULES
+    assert {"trail", "target", "time"} <= {trade["tag"] for trade in fast["trades"]}
+    for name in ("event", "backtesting"):
+        other = tws(capsys, "backtest", *words, "--json", "--engine", name)
+        assert other["final_equity"] == pytest.approx(fast["final_equity"], abs=0.005), name
+        assert [trade["exit_time"] for trade in other["trades"]] == [trade["exit_time"] for trade in fast["trades"]]
+    plain = tws(capsys, "backtest", *words[:7], "--json")
+    assert plain["n_trades"] != fast["n_trades"]
+    swept = tws(capsys, "sweep", *words[:3], *words[7:], "--grid", "fast=2,3", "--grid", "slow=6,9", "--json")
+    assert swept["rows"][0]["metrics"]["final_equity"] == fast["final_equity"]
+    setup = Setup("sma_cross", str(csv), {"fast": 2, "slow": 6, "direction": "long"}, fee=0.0, rules=RULES)
+    page = Jobs().do(RunRequest(setup, 80), lambda part: None, lambda: False)
+    assert page.metrics["final_equity"] == fast["final_equity"]
+    stored = Setup.of(json.loads(json.dumps(page.setup.stored)))
+    assert Jobs().do(RunRequest(stored, 80), lambda part: None, lambda: False).digest == page.digest
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -222,6 +258,11 @@ def test_a_sweep_as_json_has_the_same_figures_as_single_runs(capsys: pytest.Capt
         (("backtest", "sma_cross", "--candles", "CSV", "--param", "fast=3.5"), "fast must be a whole number"),
         (("backtest", "sma_cross", "--candles", "CSV", "--fee", "5"), "The fee is a fraction"),
         (("backtest", "sma_cross", "--candles", "CSV", "--exit", "stp=1"), "There is no exit 'stp'"),
+        (("backtest", "sma_cross", "--candles", "CSV", "--size", "half=1"), "There is no size rule 'half'"),
+        (("backtest", "sma_cross", "--candles", "CSV", "--size", "risk=0.01"), "needs a stop"),
+        (("backtest", "sma_cross", "--candles", "CSV", "--protect", "max_drawdown=0.1"), "without max_drawdown_lock"),
+        (("sweep", "sma_cross", "--candles", "CSV", "--exit", "stop=7", "--grid", "fast=5:9:1"), "from 0 to 0.9"),
+        (("backtest", "grid", "--candles", "CSV", "--exit", "stop=0.1"), "sizes and protections of its own"),
         (("sweep", "sma_cross", "--candles", "CSV", "--grid", "fast=9:5:1"), "is empty"),
         (("sweep", "sma_cross", "--candles", "CSV", "--grid", "fast=5:9:1", "--rank", "luck"), "no figure 'luck'"),
     ],

@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.support.desk import BTC, GENEROUS, demo_desk
 from workstation.domain.order import OrderState, Side
+from workstation.domain.trade_rules import TradeRules
 from workstation.market.candles import Candles
 from workstation.research.engine import Costs, engine
 from workstation.strategies.library import find_strategy
 from workstation.strategies.live_run import LiveRun
+from workstation.strategies.trade_rules import put_on
 
 FIVE_SECONDS = 5_000_000_000
 CAPITAL = Decimal(10_000)
@@ -26,8 +27,6 @@ from workstation.strategies.contract import Signals, SignalStrategy
 from workstation.strategies.exits import Exits
 from workstation.strategies.indicators import sma
 from workstation.strategies.parameters import Int
-from workstation.strategies.protections import Protections
-from workstation.strategies.sizing import Sizing
 
 
 class Quick(SignalStrategy):
@@ -35,8 +34,6 @@ class Quick(SignalStrategy):
 
     length = Int(4, low=2, high=50)
     exits = Exits(roi=((0, 0.0012), (4, 0.0006)), max_bars=7)
-    protections = Protections(cooldown=2)
-    sizing = Sizing.value(2_000)
     since = 0  # nothing is entered before this time
 
     def signals(self, candles: Candles) -> Signals:
@@ -71,13 +68,13 @@ class Quiet:
 async def test_exits_sizes_and_protections_do_on_the_desk_what_they_do_in_a_backtest(tmp_path: Path) -> None:
     file = tmp_path / "quick.py"
     file.write_text(SOURCE)
-    exits: dict[str, Any] = {"stop": 0.0006, "trailing": 0.0005}
+    rules = TradeRules(stop=0.0006, trailing=0.0005, size_rule="value", size=2_000, cooldown=2)
     async with demo_desk(tmp_path, limits=GENEROUS) as desk:
         desk.engine.strategies.stop_after = 60.0
         run = await desk.engine.strategies.start(
-            str(file), BTC, capital=CAPITAL, interval=FIVE_SECONDS, params={"direction": "long"}, exits=exits
+            str(file), BTC, capital=CAPITAL, interval=FIVE_SECONDS, params={"direction": "long"}, rules=rules
         )
-        assert run.exits == exits
+        assert run.rules == rules
         quiet = Quiet(desk.engine.strategies._live[run.run_id])
         for _ in range(235):
             await desk.run(1)
@@ -94,7 +91,7 @@ async def test_exits_sizes_and_protections_do_on_the_desk_what_they_do_in_a_back
     candles = Candles(np.array([bar.ts for bar in bars]), *columns)
     strategy = find_strategy(str(file)).cls(direction="long")
     strategy.since = started
-    strategy.exits = strategy.exits.with_others(exits)
+    put_on(rules, strategy)
     result = engine("event").run(strategy, candles, Costs(cash=float(CAPITAL), fee=fee))
     # The last trade is still open on one side or ended by the end of the bars on the other: it says nothing.
     trades = list(result.rows())[:-1]

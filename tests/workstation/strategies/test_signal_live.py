@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support.bars import random_walk
 from workstation.domain.bar import Bar
+from workstation.domain.trade_rules import UNCHANGED, TradeRules
+from workstation.research.bar_broker import BarOrder
 from workstation.research.engine import Costs, engine
+from workstation.research.trades import Trades
 from workstation.strategies.contract import SignalStrategy
-from workstation.strategies.exits import Exits
+from workstation.strategies.exits import Exits, Reason
 from workstation.strategies.library import list_strategies
 from workstation.strategies.protections import Protections
 from workstation.strategies.shipped.sma_cross import SmaCross
 from workstation.strategies.signal_live import SignalLive
+from workstation.strategies.signal_play import SignalPlay
 from workstation.strategies.sizing import Sizing
+from workstation.strategies.trade_rules import put_on
 
 SHIPPED = {
     info.name: info.cls
@@ -64,6 +72,81 @@ def test_the_same_decisions_whatever_the_market_and_the_exits(
     strategy = SmaCross(fast=fast, slow=fast + 5)
     strategy.exits, strategy.protections = parts
     assert_same_decisions(strategy, 120, seed)
+
+
+class Restarted(SignalLive):
+    """One whose desk is closed and opened again after every other bar on which nothing is under way: it goes on from
+    what was saved as JSON, with the bars of before as history and its orders pulled."""
+
+    def __init__(self, inner: SignalStrategy) -> None:
+        super().__init__(inner, interval=60_000_000_000)
+        self.heard: list[Bar] = []
+        self.restarts = 0
+
+    def on_bar(self, bar: Bar) -> None:
+        super().on_bar(bar)
+        self.heard.append(bar)
+        working: list[BarOrder] = list(self.trader._working.values())  # type: ignore[attr-defined]
+        if len(self.heard) % 2 or self._closing is not None or any(not order.stop for order in working):
+            return
+        state, trader, heard = json.loads(json.dumps(self.on_save())), self.trader, self.heard
+        trader.cancel_all()
+        SignalLive.__init__(self, self.inner, heard, interval=60_000_000_000)
+        self.trader = trader
+        self.on_load(state)
+        self.on_start()
+        self.restarts += 1
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        TradeRules(stop=0.01, cooldown=9),
+        TradeRules(trailing=0.02, trailing_offset=0.004, break_even=0.01, max_bars=7),
+        TradeRules(stop=0.004, stop_count=2, stop_lookback=60, stop_lock=25),
+        TradeRules(max_drawdown=0.002, max_drawdown_lock=30),
+        TradeRules(profit_trades=3, profit_lookback=80, profit_lock=20),
+        TradeRules(atr_stop=1.5, size_rule="kelly", size=0.5, size_length=4),
+        TradeRules(atr_stop=2, size_rule="risk", size=0.005),
+    ],
+    ids=lambda rules: " ".join(rules.given),
+)
+def test_a_restart_changes_nothing_of_what_its_rules_decide(rules: TradeRules) -> None:
+    def cross(some: TradeRules) -> SmaCross:
+        # Sizes of many digits: a reversal leaves dust in the bars' account, which the desk's lots do not know.
+        strategy = SmaCross(fast=2, slow=5, direction="long" if some.size_rule else "both")
+        put_on(some if some.size_rule else replace(some, size_rule="units", size=1.0), strategy)
+        return strategy
+
+    def run(live: SignalLive) -> Trades:
+        return engine("event").run(live, random_walk(400, seed=8), Costs(cash=2_000)).trades
+
+    restarted = Restarted(cross(rules))
+    whole, parts, free = run(SignalLive(cross(rules))), run(restarted), run(SignalLive(cross(UNCHANGED)))
+    assert restarted.restarts > 50
+    assert len(whole) > 10
+    for column in ("entry_bar", "exit_bar", "side", "size", "exit_price"):
+        np.testing.assert_allclose(getattr(parts, column), getattr(whole, column), err_msg=column)
+    assert not np.array_equal(free.size, whole.size), "the rules decide something here"
+
+
+def test_bars_that_closed_while_the_desk_was_away_count_in_the_trade() -> None:
+    """Held time, locks and the best price go on through them."""
+    inner = SmaCross(direction="long")
+    put_on(TradeRules(stop=0.05, trailing=0.02, max_bars=10, cooldown=5), inner)
+    play = SignalPlay(inner, cash=1e4, fee=0.0)
+    play.decide(0, 0, 1.0, 0.0)
+    play.entered(1, 100.0, 3)
+    play.lock = 12
+    state = json.loads(json.dumps(play.state(6)))
+    again = SignalPlay(inner, cash=1e4, fee=0.0)
+    again.restore(state, -4)  # bars 6 to 9 were missed: bar 10 is number 0 from now on
+    assert (again.entry_bar, again.lock) == (3 - 10, 12 - 10)
+    for number in range(-4, 0):
+        again.closed_bar(number, 110.0, 99.0)
+    assert again.stop == pytest.approx(110 * 0.98)
+    assert again.decide(1, 0, 1.0, 0.0)[0] is None
+    assert again.decide(2, 0, 1.0, 0.0)[0] is Reason.TIME, "ten bars held, four of them unseen"
 
 
 class Recorded(SignalLive):

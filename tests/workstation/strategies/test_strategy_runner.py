@@ -14,6 +14,7 @@ from tests.support.desk import BTC, GENEROUS, TestDesk, demo_desk
 from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
 from workstation.domain.strategy_run import RunState
+from workstation.domain.trade_rules import TradeRules
 from workstation.engine import Engine
 from workstation.trading.errors import Refused
 
@@ -336,3 +337,55 @@ async def test_what_cannot_run_is_refused_in_a_sentence(tmp_path: Path, what: di
     async with demo_desk(tmp_path) as desk:
         with pytest.raises(Refused, match=sentence):
             await desk.engine.strategies.start(**terms)  # type: ignore[arg-type]
+
+
+ALWAYS = """
+import numpy as np
+from workstation.strategies.contract import Signals, SignalStrategy
+
+class Always(SignalStrategy):
+    '''In whenever it may.'''
+    def signals(self, candles):
+        return Signals(long_entry=np.ones(len(candles), dtype=bool))
+"""
+
+
+async def test_sizes_exits_and_protections_of_a_run_go_on_after_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "always.py"
+    file.write_text(ALWAYS)
+    rules = TradeRules(size_rule="value", size=1_000, stop=0.05, max_bars=6, cooldown=500)
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, str(file), rules=rules, restarts=True)
+        await bars(desk, 3)
+        view = desk.engine.strategies.view(run.run_id)
+        [stop] = view.orders
+        assert view.entry is not None
+        assert abs(view.position * view.entry - 1_000) < 10
+        assert stop.stop_price is not None
+        assert abs(stop.stop_price / view.entry - Decimal("0.95")) < Decimal("0.0001")
+        now, held = desk.clock.now(), view.position
+    async with demo_desk(tmp_path, start=now) as desk:
+        assert desk.engine.strategies.view(run.run_id).run.rules == rules
+        await desk.settle(lambda: [one.stop_price for one in desk.engine.strategies.view(run.run_id).orders
+                                   if one.client_id != stop.client_id] == [stop.stop_price])  # fmt: skip
+        assert desk.engine.strategies.view(run.run_id).position == held
+        closed = 0
+        while desk.engine.strategies.view(run.run_id).position and closed < 12:
+            await bars(desk, 1)
+            closed += 1
+        assert closed < 6, "the bars of before the restart count"
+        last = [order for order in desk.engine.orders() if order.origin == run.run_id and order.note == "time"]
+        assert [(order.side, order.filled) for order in last] == [(Side.SELL, held)]
+        await bars(desk, 5)
+        view = desk.engine.strategies.view(run.run_id)
+        lost = view.result.realized - view.result.fees < 0
+        assert bool(view.position) is not lost, "the cooldown after a loss holds, and only that"
+
+
+async def test_rules_that_do_not_hold_and_those_of_event_strategies_are_refused(tmp_path: Path, file: str) -> None:
+    async with demo_desk(tmp_path) as desk:
+        with pytest.raises(Refused, match="max_drawdown does nothing without max_drawdown_lock"):
+            await start(desk, "sma_cross", rules=TradeRules(max_drawdown=0.1))
+        with pytest.raises(Refused, match="has sizes, exits and protections of its own"):
+            await start(desk, name(file, "Trades"), rules=TradeRules(stop=0.02))
+        assert not desk.engine.core.strategy_runs

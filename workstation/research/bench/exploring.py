@@ -19,6 +19,7 @@ from workstation.research.bench.messages import (
     SearchRequest,
     SearchTrial,
     SearchTrials,
+    Setup,
     SplitAnswer,
     SplitGroup,
     Verdict,
@@ -129,7 +130,7 @@ def search(
         engine=setup.engine,
         pruned=request.pruned,
         name=info.name,
-        source=f"{source_of(info.cls)} {setup.stop:g} {setup.target:g} {setup.trailing:g}",
+        source=f"{source_of(info.cls)} {_rules_text(setup)}",
         fixed=fixed,
     )
     begun = told = time.perf_counter()
@@ -150,6 +151,13 @@ def search(
     front = tuple(each.number for each in found.front)
     seconds = time.perf_counter() - begun
     return SearchAnswer(_number(found.best), front, seconds, ratios, _verdict(found, ratios, called_off))
+
+
+def _rules_text(setup: Setup) -> str:
+    """The rules as part of a search's name; former searches had three numbers here."""
+    given = setup.rules.given
+    known = [given.pop(name, 0.0) for name in ("stop", "take_profit", "trailing")]
+    return " ".join([*(f"{value:g}" for value in known), *(f"{name}={value}" for name, value in given.items())])
 
 
 def _number(trial: Any) -> int | None:

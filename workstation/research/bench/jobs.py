@@ -37,6 +37,7 @@ from workstation.strategies.blame import raised
 from workstation.strategies.contract import StrategyError
 from workstation.strategies.library import StrategyInfo
 from workstation.strategies.parameters import ParameterError
+from workstation.strategies.trade_rules import put_on
 
 type Tell = Callable[[Any], None]
 type CalledOff = Callable[[], bool]
@@ -180,15 +181,17 @@ class Jobs:
 
 
 def maker(info: StrategyInfo, setup: Setup) -> Maker:
-    """What makes the strategy from its parameters: its class, or that with the exits of the form."""
+    """What makes the strategy from its parameters: its class, or that with the rules of the form."""
     cls: Any = info.cls
-    given = setup.exits
-    if not given or not _has_signals(info):
+    if not setup.rules.given or not _has_signals(info):
         return cls  # type: ignore[no-any-return]
 
     def make(**params: Any) -> Any:
         made = cls(**params)
-        made.exits = made.exits.with_others(given)
+        try:
+            put_on(setup.rules, made)
+        except ValueError as error:
+            raise BacktestError(str(error)) from None
         return made
 
     return make

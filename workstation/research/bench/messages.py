@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
+
+from workstation.domain.trade_rules import PLAIN, UNCHANGED, TradeRules
 
 
 class BenchError(Exception):
@@ -47,6 +52,7 @@ class StrategyChoice:
     native: bool
     sweeps: bool
     parameters: tuple[ParameterSpec, ...]
+    rules: TradeRules = PLAIN  # its own sizes, exits and protections, every one
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """All that decides a result. Fractions, as in `Costs`; `stop`, `target` and `trailing` of the entry price, 0 for
-    what the strategy itself says."""
+    """All that decides a result. Fractions, as in `Costs`; `rules` take the place of the strategy's own."""
 
     strategy: str
     candles: str
@@ -68,15 +73,24 @@ class Setup:
     fee: float = 0.001
     slippage: float = 0.0
     seed: int = 0
-    stop: float = 0.0
-    target: float = 0.0
-    trailing: float = 0.0
+    rules: TradeRules = UNCHANGED
 
     @property
-    def exits(self) -> dict[str, float]:
-        """The exits that take the place of the strategy's own, by their names (see `strategies.exits.Exits`)."""
-        given = {"stop": self.stop, "take_profit": self.target, "trailing": self.trailing}
-        return {name: value for name, value in given.items() if value}
+    def stored(self) -> dict[str, Any]:
+        """As the store keeps it."""
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        return found
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Setup:
+        """From the store, of former versions too, which had three exits only."""
+        found = dict(stored)
+        before = {name: found.pop(old, 0) for old, name in _FORMER.items()}
+        found.setdefault("rules", {name: value for name, value in before.items() if value})
+        return msgspec.convert(found, cls)
+
+
+_FORMER = {"stop": "stop", "target": "take_profit", "trailing": "trailing"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workstation.domain.trade_rules import PLAIN
 from workstation.history.sources import load, sources
 from workstation.market.candles import Candles
 from workstation.paths import Paths
@@ -16,6 +17,7 @@ from workstation.research.bench.messages import CandleChoice, Offer, ParameterSp
 from workstation.strategies.contract import SignalStrategy, StrategyError
 from workstation.strategies.library import StrategyInfo, list_strategies
 from workstation.strategies.parameters import Choice, Float, Int, Parameter
+from workstation.strategies.trade_rules import offered_rules
 
 _KEPT = 4
 #: Bytes of a file that takes longer than a moment to read.
@@ -116,7 +118,8 @@ def _described(info: StrategyInfo) -> StrategyChoice:
     else:
         specs = tuple(_spec(parameter) for parameter in info.parameters.values())
     error = info.error
-    return StrategyChoice(info.name, info.title, info.source, info.doc, error, info.native, sweeps, specs)
+    rules = offered_rules(cls) if sweeps and cls is not None else PLAIN
+    return StrategyChoice(info.name, info.title, info.source, info.doc, error, info.native, sweeps, specs, rules)
 
 
 def _spec(parameter: Parameter[Any]) -> ParameterSpec:
