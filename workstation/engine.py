@@ -122,6 +122,7 @@ class Engine(DeskState):
         self.opened_at = 0  # UTC ns at which this run of the desk opened its store
         self._open_store = open_store
         self._store: Store | None = None
+        self._noted = False  # the store has what is to be released after this turn of the loop
         # Reports wait until the store is open and what the desk has missed of their venue is booked: average cost, and
         # so what a sale realises, depends on the order of fills.
         self._early: dict[str, deque[OrderEvent | VenueEntry]] = {name: deque() for name in self.venues}
@@ -392,10 +393,28 @@ class Engine(DeskState):
             failed: Future[None] = Future()
             failed.set_exception(Refused("the store is not open yet"))
             return failed
+        self._keep(events)
+        return self._store.append(*events, orders=orders)
+
+    def note(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> None:
+        """`append` for who does not wait. What one turn of the loop brings (an order sent, and the demo venue's answer)
+        goes to the disk together, and the thread that writes does not take turns with what is on its way."""
+        if (store := self._store) is None:
+            return
+        self._keep(events)
+        store.note(*events, orders=orders)
+        if not self._noted:
+            self._noted = True
+            asyncio.get_running_loop().call_soon(self._release, store)
+
+    def _release(self, store: Store) -> None:
+        self._noted = False
+        store.release()
+
+    def _keep(self, events: Sequence[OrderEvent | AccountEvent]) -> None:
         self.journal.extend(events)
         for event in events:
             self.on_journal(event)
-        return self._store.append(*events, orders=orders)
 
     def _logged(self, entry: LogEntry) -> None:
         self._books.keep_log(entry)

@@ -126,6 +126,14 @@ class Store:
         """
         return self._submit(events=events, orders=tuple(orders))
 
+    def note(self, *events: Event, orders: Sequence[Order] = ()) -> None:
+        """`append` for who does not wait: stored together with what is submitted next, or once `release` is called."""
+        self._writer.submit(Submission(_started(), events, tuple(orders)), hold=True)
+
+    def release(self) -> None:
+        """Have what was noted written now."""
+        self._writer.release()
+
     async def commit(self, *events: Event, orders: Sequence[Order] = ()) -> None:
         """`append`, awaited. If the awaiting task is cancelled, the events are stored all the same."""
         await wrap_future(self.append(*events, orders=orders))
@@ -197,8 +205,7 @@ class Store:
     def _submit(
         self, *, events: Sequence[Event] = (), orders: Sequence[Order] = (), rows: Sequence[tuple[str, Row]] = ()
     ) -> Future[None]:
-        future: Future[None] = Future()
-        future.set_running_or_notify_cancel()
+        future = _started()
         self._writer.submit(Submission(future, events, orders, rows))
         return future
 
@@ -246,6 +253,13 @@ class Store:
         """A remembered JSON value, or `default`."""
         text = self._settings.get(key)
         return default if text is None else msgspec.json.decode(text)
+
+
+def _started() -> Future[None]:
+    """A future that cannot be cancelled."""
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()
+    return future
 
 
 def _make_private(path: Path) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -68,6 +68,10 @@ class Journal(Protocol):
 
     def append(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Future[None]: ...
 
+    def note(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> None:
+        """`append` for who does not wait: durable with the next append or after this turn of the event loop."""
+        ...
+
 
 class OrderGateway:
     """Sends, amends and cancels; takes the venues' reports. All on the event loop."""
@@ -123,7 +127,8 @@ class OrderGateway:
 
         The work goes on even if the caller is cancelled: a stored intent is always followed to its end.
         """
-        return await self._whole(self._submit(draft, client_id or self._next_id()))
+        # at once: what else waits for its turn of the loop does not come before a hotkey's way to the disk
+        return await self._whole(self._submit(draft, client_id or self._next_id()), at_once=True)
 
     async def _submit(self, draft: OrderDraft, client_id: ClientOrderId) -> Order:
         now = self._clock.now()
@@ -322,7 +327,7 @@ class OrderGateway:
             return Applied(Outcome.STRANGER, known)
         applied = self.core.apply_order(event)
         if applied.outcome is Outcome.APPLIED and applied.order is not None:
-            self._journal.append(event, orders=(applied.order,))
+            self._journal.note(event, orders=(applied.order,))
             self._tell(event, applied.order)
         elif applied.outcome is Outcome.ILLEGAL:
             self._log.error("orders", f"{venue}: {applied.error}. Nothing was changed.")
@@ -357,11 +362,11 @@ class OrderGateway:
 
     def _record(self, event: OrderEvent) -> Order:
         order = self._fold(event)
-        self._journal.append(event, orders=(order,))
+        self._journal.note(event, orders=(order,))
         return order
 
-    async def _whole[T](self, work: Awaitable[T]) -> T:
-        task = asyncio.ensure_future(work)
+    async def _whole[T](self, work: Coroutine[Any, Any, T], at_once: bool = False) -> T:
+        task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=at_once)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)

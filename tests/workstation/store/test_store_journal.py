@@ -316,3 +316,59 @@ def test_the_fill_of_an_event_is_the_fill_of_the_table(store: Store) -> None:
     (event,) = store.journal()
     assert isinstance(event, OrderFilled)
     assert [event.fill] == store.fills()
+
+
+def test_what_is_noted_is_stored_in_its_place_together_with_what_comes_next(store: Store) -> None:
+    store.append(intent("a")).result()
+    before = store._writer._commits
+    store.note(OrderSubmitted(client_id="a", ts=2), orders=(an_order("a"),))
+    store.note(OrderAccepted(client_id="a", ts=3, venue_order_id="v"))
+    time.sleep(0.05)
+    assert len(list(store.journal())) == 1  # it waits for company
+    store.append(intent("b")).result()
+    kinds = [type(event) for event in store.journal()]
+    assert kinds == [OrderInitialized, OrderSubmitted, OrderAccepted, OrderInitialized]
+    assert store._writer._commits == before + 1
+
+
+def test_what_is_noted_goes_to_the_disk_when_it_is_released_or_the_store_is_closed(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "demo.sqlite")
+    store.note(intent("a"))
+    store.release()
+    store.flush()
+    assert last_seq(store) == 1
+    store.note(intent("b"))
+    store.close()
+    again = open_store(tmp_path / "demo.sqlite")
+    assert [event.client_id for event in again.journal() if isinstance(event, OrderInitialized)] == ["a", "b"]
+    again.close()
+
+
+def test_the_log_has_room_before_it_is_needed_and_the_room_is_no_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "ROOM", 512 << 10)
+    monkeypatch.setattr(writer, "CHECKPOINT_AFTER", 1_000)
+    store = open_store(tmp_path / "demo.sqlite")
+    store.append(intent("before")).result()
+    log = tmp_path / "demo.sqlite-wal"
+    deadline = time.monotonic() + 10
+    while log.stat().st_size < writer.ROOM:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    for number in range(10):
+        store.append(intent(f"within {number}")).result()
+    assert log.stat().st_size == writer.ROOM
+    # what a desk would find that was killed at this instant
+    for file in tmp_path.glob("demo.sqlite*"):
+        (tmp_path / file.name.replace("demo", "killed")).write_bytes(file.read_bytes())
+    (tmp_path / "killed.sqlite-shm").unlink()
+    killed = open_store(tmp_path / "killed.sqlite")
+    assert len(list(killed.journal())) == 11
+    killed.close()
+    for number in range(100):
+        store.append(intent(f"beyond {number}")).result()
+    assert log.stat().st_size > writer.ROOM
+    assert len(list(store.journal())) == 111
+    store.close()

@@ -13,6 +13,7 @@ from tests.support.desk import BTC, PERP, START, TestDesk, demo_desk
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain import events as e
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from workstation.store.writer import Submission, Writer
 from workstation.trading.errors import Refused
 from workstation.venues.contract import MarketSink, OrderSink
 from workstation.venues.faulty import Fault, FaultyVenue
@@ -153,6 +154,25 @@ async def test_the_intent_is_durable_before_the_venue_hears_of_it(tmp_path: Path
         await desk.limit(PERP, Side.BUY, "0.1", away=300)
         await desk.market(BTC, Side.BUY, "0.1")
     assert seen == [True, True]
+
+
+async def test_that_it_was_sent_and_accepted_goes_to_the_disk_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together: list[list[type]] = []
+    commit = Writer._commit
+
+    def watched(self: Writer, group: list[Submission]) -> None:
+        events = [event for submission in group for event in submission.events]
+        if of_orders := [type(event) for event in events if hasattr(event, "client_id")]:
+            together.append(of_orders)
+        commit(self, group)
+
+    async with demo_desk(tmp_path) as desk:
+        monkeypatch.setattr(Writer, "_commit", watched)
+        await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        await desk.settle(lambda: len(together) > 1)
+    assert together == [[e.OrderInitialized], [e.OrderSubmitted, e.OrderAccepted]]
 
 
 async def test_the_caller_may_go_away_and_the_order_is_followed_all_the_same(tmp_path: Path) -> None:
