@@ -6,6 +6,7 @@ it in a small file of its own, apart from the desk's store. `MemoryLedger` is fo
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
@@ -129,6 +130,8 @@ class MemoryLedger:
 
 
 _VERSION = 2
+#: Commits after which the write-ahead log is moved into the file.
+_CHECKPOINT_AFTER = 128
 #: Since version 2: what the venue booked by itself.
 _ENTRIES = """
 CREATE TABLE entries (number INTEGER PRIMARY KEY, ts INTEGER NOT NULL, body BLOB NOT NULL);
@@ -148,7 +151,8 @@ CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 class SqliteLedger:
     """A SQLite file in WAL mode with `synchronous=NORMAL`: a commit survives the death of the process (a power cut may
-    take the last ones). One process holds it at a time.
+    take the last ones). One process holds it at a time. Writing waits for no disk: what is flushed now and then is
+    flushed on a thread of its own.
 
     Raises `LedgerError` if the file cannot be opened: no ledger, of a newer version, or held by another process.
     """
@@ -156,30 +160,40 @@ class SqliteLedger:
     def __init__(self, path: Path) -> None:
         import sqlite3
 
+        from workstation.store.errors import StoreError
+        from workstation.store.lock import DeskLock
+
         self._path = path
         self._errors: type[Exception] = sqlite3.Error
         self._number = 0
         self._dirty = False
+        self._commits = 0
+        lock: DeskLock | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = lock = DeskLock(path)  # no second desk on the same simulated account
             self._db = sqlite3.connect(path, isolation_level=None, timeout=2.0)
             try:
                 self._session = self._prepare()
             except BaseException:
                 self._db.close()
                 raise
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, StoreError, LedgerError) as error:
+            if lock is not None:
+                lock.release()
+            if isinstance(error, LedgerError):
+                raise
             said = str(error)
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            if isinstance(error, StoreError) or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
                 said = "another running desk has it; close that one first, or start this one with another TWS_HOME"
             raise LedgerError(f"The simulated venue's ledger {path} cannot be opened: {said}.") from error
+        self._mover = _Mover(path)
 
     def _prepare(self) -> int:
         db = self._db
-        # Held exclusively: no second desk on the same simulated account, and no shared-memory file to pay for.
-        db.execute("PRAGMA locking_mode=EXCLUSIVE")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
+        db.execute("PRAGMA wal_autocheckpoint=10000")  # pages: the ceiling; the mover does it long before
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
             raise LedgerError(
@@ -269,6 +283,9 @@ class SqliteLedger:
             except self._errors as error:
                 raise self._failure(error) from error
             self._dirty = False
+            self._commits += 1
+            if self._commits % _CHECKPOINT_AFTER == 0:
+                self._mover.go()
 
     def _failure(self, error: Exception) -> LedgerError:
         return LedgerError(f"The simulated venue's ledger {self._path} cannot be written: {error}.")
@@ -278,7 +295,53 @@ class SqliteLedger:
         try:
             self.commit()
         finally:
+            self._mover.close()
             self._db.close()
+            self._lock.release()
+
+
+class _Mover:
+    """Moves the write-ahead log of a ledger into its file, on a thread and a connection of its own: the writer of the
+    log, the event loop, goes on meanwhile.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.moves = 0  # that have been made
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def go(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="ledger-mover", daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        import contextlib
+        import sqlite3
+
+        db = sqlite3.connect(self._path, isolation_level=None)
+        db.execute("PRAGMA synchronous=NORMAL")
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            if self._closed:
+                break
+            # A full disk keeps the log as it is: whole, and told by the commit that finds no room.
+            with contextlib.suppress(sqlite3.Error):
+                db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                # The first write after it begins the log anew, which is flushed: this one, not the loop's.
+                db.execute(f"PRAGMA user_version={_VERSION}")
+            self.moves += 1
+        db.close()
 
 
 def _decode_entry(body: bytes) -> VenueEntry:

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -204,6 +205,40 @@ async def test_a_ledger_that_cannot_be_written_takes_the_venue_down_and_nothing_
     clock.advance(5 * SECOND)
     market.book(SPOT, {"999": "5"}, {"1001": "5"})  # the market is still shown
     assert len(desk.market) == 2
+
+
+def test_what_was_committed_is_moved_into_the_file_beside_the_writing(tmp_path: Path) -> None:
+    """On another thread: what that flushes keeps no order waiting. The log begins anew then and stays small."""
+    path = tmp_path / "venue.sqlite"
+    ledger = SqliteLedger(path)
+    largest = 0
+    for number in range(1, 1001):
+        ledger.put(f"key {number % 50}", f"{number} " + "x" * 2_000)
+        ledger.commit()
+        if number % 128 == 0:
+            until_moved(ledger, number // 128)
+            assert in_file(path, f"key {number % 50}").startswith(f"{number} ")
+        largest = max(largest, (tmp_path / "venue.sqlite-wal").stat().st_size)
+    assert largest < 3_000_000
+    ledger.close()
+    again = SqliteLedger(path)
+    assert str(again.get("key 0")).startswith("1000 ")
+    again.close()
+
+
+def until_moved(ledger: SqliteLedger, times: int) -> None:
+    deadline = time.monotonic() + 10
+    while ledger._mover.moves < times:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def in_file(path: Path, key: str) -> str:
+    """A value in the file itself, without its log."""
+    db = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
+    row = db.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
+    db.close()
+    return str(row[0])
 
 
 def test_a_full_database_is_a_sentence(tmp_path: Path) -> None:
