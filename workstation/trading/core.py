@@ -106,7 +106,7 @@ class TradingCore:
         self.last_receipt: KillCompleted | None = None
         self.fills: list[Fill] = []
         self.transfers: list[BalanceAdjusted] = []
-        self._recent: deque[ClientOrderId] = deque(maxlen=512)
+        self._recent: deque[tuple[int, ClientOrderId]] = deque(maxlen=512)  # when entered, oldest first
         self._entries: dict[str, dict[str, int]] = {}  # of each venue: entry id → its time
         self._sent: Counter[str] = Counter()  # orders of the UTC day `_sent_day` by origin, denied ones left out
         self._sent_day = 0
@@ -140,7 +140,7 @@ class TradingCore:
                 if event.order.reduce_only and event.order.instrument in self.instruments:
                     opened = Side.SELL if event.order.side is Side.BUY else Side.BUY
                     self.trades.protect(self.instruments[event.order.instrument], opened, event.order.stop_price)
-                self._recent.append(event.client_id)
+                self._recent.append((max(event.ts, event.order.created_at), event.client_id))
                 self._count(event.order, 1)
                 self.plans.took(event.order)
                 self.rebalances.took(event.order)
@@ -180,7 +180,19 @@ class TradingCore:
 
     def entered_since(self, ts: int) -> int:
         """Orders entered after `ts` (UTC ns, at most a moment ago)."""
-        return sum(self.orders.orders[client_id].created_at > ts for client_id in self._recent)
+        return len(self._entered(ts))
+
+    def _entered(self, since: int) -> list[Order]:
+        """The orders made after `since`, oldest first; only they are looked at, not all that is remembered."""
+        found = []
+        for ts, client_id in reversed(self._recent):
+            if ts <= since:
+                break
+            order = self.orders.orders[client_id]
+            if order.created_at > since:
+                found.append(order)
+        found.reverse()
+        return found
 
     def apply_account(self, event: AccountEvent) -> None:
         match event:
@@ -295,7 +307,7 @@ class TradingCore:
 
     def orders_within(self, nanoseconds: int, now: int) -> int:
         """How many orders were made in the last `nanoseconds`."""
-        return sum(self.orders.orders[client_id].created_at > now - nanoseconds for client_id in self._recent)
+        return self.entered_since(now - nanoseconds)
 
     # What risk needs to know.
 
@@ -422,7 +434,6 @@ class TradingCore:
         market = self.market.markets[draft.instrument]
         book = market.book
         opposite = book.best_ask if draft.side is Side.BUY else book.best_bid
-        recent = [self.orders.orders[client_id] for client_id in self._recent]
         window = max(_SECOND, self.limits.duplicate_window_ms * 1_000_000)
         working = [order for order in self.orders.open_orders() if order.client_id != but]
         here = [order for order in working if order.instrument == draft.instrument]
@@ -448,7 +459,7 @@ class TradingCore:
             free_base=self.free_base(instrument, but) if instrument.is_spot else ZERO,
             leverage=self.portfolio.margin.leverage(instrument),
             can_short=self.portfolio.margin.can_short(instrument),
-            recent=[order for order in recent if order.created_at > now - window],
+            recent=self._entered(now - window),
             link_up=link_up,
             amends=but is not None,
             opposite=[order for order in here if order.side is not draft.side],

@@ -123,15 +123,17 @@ class SimulatedAccount:
         instrument = self._instruments[order.instrument]
         if price is None:
             return None
-        others = [other for other in working if other.client_id != order.client_id]
         sells_spot = instrument.is_spot and order.side is Side.SELL and not self.margin.can_short(instrument)
         currency = instrument.base if sells_spot else instrument.settlement
         if (problem := self._too_large(instrument, order, price)) is not None:
             return problem
         if order.side is Side.BUY and self.covers(instrument, order.leaves):
             return None
-        free = self.free(currency, others)
-        needs = subtract(free, self.free(currency, others, (order, price)))
+        others = self._priced(other for other in working if other.client_id != order.client_id)
+        free = self._free(currency, others)
+        here = others.get(instrument.id, [])
+        with_it = self._bound(instrument, currency, [*here, (order, price)])
+        needs = subtract(with_it, self._bound(instrument, currency, here))
         takes_margin = not instrument.is_spot or (order.side is Side.SELL and not sells_spot)
         if takes_margin and needs > 0:
             needs = add(needs, max(ZERO, self._fee(instrument, order.leaves, price)))
@@ -156,28 +158,39 @@ class SimulatedAccount:
             f"it may be worth {_money(limit)}."
         )
 
-    def free(self, currency: str, working: Iterable[Order], extra: tuple[Order, Decimal] | None = None) -> Decimal:
-        """Balance less locks and margins of the working orders (and of an extra one at its price) and open losses."""
-        free = self.state.balance(currency)
+    def free(self, currency: str, working: Iterable[Order]) -> Decimal:
+        """Balance less locks and margins of the working orders and open losses."""
+        return self._free(currency, self._priced(working))
+
+    def _priced(self, working: Iterable[Order]) -> dict[InstrumentId, list[tuple[Order, Decimal]]]:
+        """Orders with the prices at which they are reckoned, by instrument; those without one are left out."""
         orders: dict[InstrumentId, list[tuple[Order, Decimal]]] = {}
         for order in working:
             price = order.price if order.price is not None else expected_stop(order, self.mark(order.instrument))
             if price is not None:
                 orders.setdefault(order.instrument, []).append((order, price))
-        if extra is not None:
-            orders.setdefault(extra[0].instrument, []).append(extra)
+        return orders
+
+    def _free(self, currency: str, orders: Mapping[InstrumentId, list[tuple[Order, Decimal]]]) -> Decimal:
+        free = self.state.balance(currency)
         for instrument in self._instruments.values():
-            here = orders.get(instrument.id, [])
-            if instrument.is_spot and currency in (instrument.base, instrument.quote):
-                for order, price in here:
-                    free = subtract(free, self._lock(instrument, order, price, currency))
-                if currency == instrument.quote and (here or self.state.balance(instrument.base) < 0):
-                    free = subtract(free, self._short_margin(instrument, here))
-            elif not instrument.is_spot and instrument.settlement == currency:
-                position = self.positions.get(instrument.id)
-                if here or (position is not None and position.quantity):
-                    free = subtract(free, self._margin(instrument, position, here))
+            free = subtract(free, self._bound(instrument, currency, orders.get(instrument.id, [])))
         return free
+
+    def _bound(self, instrument: Instrument, currency: str, orders: list[tuple[Order, Decimal]]) -> Decimal:
+        """What an instrument's position and orders bind of a currency."""
+        if instrument.is_spot:
+            bound = ZERO
+            if currency in (instrument.base, instrument.quote):
+                for order, price in orders:
+                    bound = add(bound, self._lock(instrument, order, price, currency))
+            if currency == instrument.quote and (orders or self.state.balance(instrument.base) < 0):
+                bound = add(bound, self._short_margin(instrument, orders))
+            return bound
+        position = self.positions.get(instrument.id)
+        if instrument.settlement == currency and (orders or (position is not None and position.quantity)):
+            return self._margin(instrument, position, orders)
+        return ZERO
 
     def _lock(self, instrument: Instrument, order: Order, price: Decimal, currency: str) -> Decimal:
         if order.reduce_only:  # bounded by what is free, and shrinks with it

@@ -213,3 +213,11 @@ def test_a_passed_order_never_leads_beyond_the_limits(quantity: Decimal, side: S
         return
     after = abs(held + quantity * side.sign)
     assert after * D(10_005) <= 60_000 or after < abs(held)
+
+
+def test_an_old_order_that_is_adopted_now_hides_none_of_the_orders_before_it() -> None:
+    core = desk(max_orders_per_second=3)
+    for name, made, told in (("a", NOW, NOW), ("b", NOW, NOW), ("old", NOW - 60 * SECOND, NOW), ("c", NOW, NOW)):
+        core.apply_order(e.OrderInitialized(client_id=name, ts=told, order=Order.from_draft(order(), name, made)))
+    assert core.entered_since(NOW - SECOND) == 3
+    assert "3 orders within a second" in objections(core, order(price="9500"))["order rate"]
