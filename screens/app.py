@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
-import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
@@ -52,6 +50,7 @@ from screens.time_travel import TimeTravel
 from screens.typed import TypedLines
 from screens.workspace import Workspace
 from workstation.engine import Engine
+from workstation.interpreter import tune_interpreter
 from workstation.past.desk import REFUSAL
 from workstation.paths import Paths
 from workstation.settings import Settings
@@ -129,7 +128,7 @@ class TwsApp(App[None]):
         self._tasks: set[asyncio.Task[Any]] = set()
         if engine.pump is not None:
             engine.pump.gives_way = self.arrivals.near
-        #: Looks for garbage once the desk has started: see `tune_interpreter`.
+        #: Looks for garbage once the desk has started.
         self.collector: Collector | None = None
         self.frames = Frames(self)
         self.ready = ReadyDialogs(self)
@@ -395,23 +394,6 @@ class TwsApp(App[None]):
         return None
 
 
-def tune_interpreter() -> Collector:
-    """Two of Python's habits that a trader would feel, measured at 1,000 book updates a second.
-
-    Full garbage collections stop the screen for a tenth of a second, and for a whole one over a long journal: what the
-    desk is made of lives as long as the desk, so the collector need not look at it at all. What comes later is looked
-    at when there is time for it; by itself Python looks only where something makes far more than a desk's day does at a
-    stretch. And a thread waits up to
-    5 ms for its turn: with 1 ms the threads that read keys, write the screen and flush the store take a third off the
-    time from a key to its painted reaction.
-    """
-    sys.setswitchinterval(0.001)
-    gc.freeze()
-    gc.enable()
-    gc.set_threshold(100_000, 20, 100)
-    return Collector()
-
-
 def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> int:
     """Open the desk on a screen until the trader leaves it; the exit code."""
 
@@ -421,7 +403,10 @@ def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> 
             await engine.wait_ready()
         except StoreError as error:
             app.exit(return_code=1, message=f"tws: {error}")
-        app.collector = tune_interpreter()
+        # What comes after the start is looked at when the screen has time for it; by itself Python looks only where
+        # something makes far more than a desk's day does at a stretch.
+        tune_interpreter(young=100_000)
+        app.collector = Collector()
 
     app = TwsApp(
         engine,

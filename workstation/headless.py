@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workstation.engine import Engine
+from workstation.interpreter import tune_interpreter
 from workstation.log import LogEntry
 
 
@@ -62,6 +63,7 @@ async def _around(engine: Engine, work: Callable[[Engine], Awaitable[None]]) -> 
     try:
         await engine.start()
         await engine.wait_ready()
+        tune_interpreter()
         await work(engine)
     finally:
         await engine.close()
