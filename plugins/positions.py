@@ -10,7 +10,7 @@ import msgspec
 from rich.style import Style
 
 from screens.actions import Action
-from screens.figures import money_text, name_text, price_text, settlement_places, shown
+from screens.figures import money_text, name_text, price_text, price_within, settlement_places, shown
 from screens.pane import Desk
 from screens.sight import age_words
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
@@ -57,6 +57,7 @@ _far = Decimal("Infinity")  # what cannot be liquidated sorts last
 #: Closer to liquidation than this many percent of the mark is shown as a warning.
 _NEAR = Decimal(10)
 
+_LIQUIDATION = 10  # cells
 _POSITIONS = (
     Column("instrument", "Instrument", 13, keep=12, flex=True, sort=lambda row: row.instrument),
     Column("quantity", "Qty", 8, right=True, keep=11, sort=lambda row: row.quantity),
@@ -65,7 +66,7 @@ _POSITIONS = (
     Column("value", "Value", 11, right=True, keep=4, sort=lambda row: row.value or ZERO),
     Column("unrealized", "Unreal.", 10, right=True, keep=10, sort=lambda row: row.unrealized or ZERO),
     Column("share", "%", 7, right=True, keep=6, sort=lambda row: row.share or ZERO),
-    Column("liquidation", "Liq.", 10, right=True, keep=9, sort=lambda row: row.liquidation or ZERO),
+    Column("liquidation", "Liq.", _LIQUIDATION, right=True, keep=9, sort=lambda row: row.liquidation or ZERO),
     Column(
         "distance", "Dist.%", 6, right=True, keep=8, sort=lambda row: _far if row.distance is None else row.distance
     ),
@@ -229,10 +230,10 @@ class PositionsPane(TablePane[Row]):
             case "share":
                 return money_text(row.share, True), ink.signed(row.share)
             case "liquidation":
-                return price_text(row.liquidation, instrument), ink.text
+                return price_within(row.liquidation, instrument, _LIQUIDATION), ink.text
             case "distance":
                 near = row.distance is not None and row.distance < _NEAR
-                text = "–" if row.distance is None else f"{row.distance:,.1f}"
+                text = "–" if row.distance is None else ">999" if row.distance > 999 else f"{row.distance:,.1f}"
                 return text, ink.warning if near else ink.dim
             case "funding":
                 return money_text(row.funding, True, decimals), ink.signed(row.funding)

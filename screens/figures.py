@@ -46,6 +46,12 @@ def price_text(price: Decimal | None, instrument: Instrument) -> str:
     return "–" if price is None else shown(f"{price:,.{places(instrument.tick)}f}")
 
 
+def price_within(price: Decimal | None, instrument: Instrument, width: int) -> str:
+    """As `price_text`, without the decimals where they do not fit: a price far from the market needs none."""
+    text = price_text(price, instrument)
+    return text if price is None or len(text) <= width else shown(f"{price:,.0f}")
+
+
 def quantity_text(quantity: Decimal | None, instrument: Instrument) -> str:
     """With the lot's decimals: 0.0500; – for none."""
     return "–" if quantity is None else shown(f"{quantity:,.{places(instrument.lot)}f}")

@@ -13,6 +13,8 @@ _SHOWN = 4
 _SECONDS = 4.0
 _ERROR_SECONDS = 10.0
 _WIDTH = 58
+#: A notice is never narrower.
+_LEAST = 40
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Notices(Painted):
     def __init__(self) -> None:
         super().__init__()
         self.items: list[Notice] = []
+        self._wide = _WIDTH
 
     def add(self, text: str, error: bool = False, stay: float | None = None) -> None:
         """`stay`: seconds, where neither those of news nor those of errors fit."""
@@ -70,22 +73,35 @@ class Notices(Painted):
         for item in self.items:
             colour = ink.error if item.error else ink.accent
             text = item.text + (f"  ×{item.count}" if item.count > 1 else "")
-            for number, line in enumerate(textwrap.wrap(text, _WIDTH - 5)[:4] or [""]):
+            for number, line in enumerate(textwrap.wrap(text, self._wide - 5)[:4] or [""]):
                 mark = "▌ " if number else "▌" + ("✗" if item.error else "›")
                 lines.append(
-                    cells((mark, colour + ink.on_surface), (f" {line:<{_WIDTH - 3}}", ink.text + ink.on_surface))
+                    cells((mark, colour + ink.on_surface), (f" {line:<{self._wide - 3}}", ink.text + ink.on_surface))
                 )
         return lines
 
     def arrange_lines(self) -> None:
         if not self.is_attached:
             return
-        count = len(self._lines())
-        self.display = count > 0
         size = self.screen.size
-        self.styles.height = max(1, count)
-        self.styles.offset = (max(0, size.width - _WIDTH - 1), max(0, size.height - 2 - count))
+        self._wide = _WIDTH
+        count, left = len(self._lines()), max(0, size.width - _WIDTH - 1)
+        room = self._beside(left, size.height - 2 - count)
+        if count and room is not None:
+            left, self._wide = room
+            count = len(self._lines())
+        self.display = count > 0
+        self.styles.width, self.styles.height = self._wide, max(1, count)
+        self.styles.offset = (left, max(0, size.height - 2 - count))
         self.repaint()
+
+    def _beside(self, left: int, top: int) -> tuple[int, int] | None:
+        """(left edge, width) to the left of the pane at hand, where the corner is that pane's own foot: what came of
+        its order stands there."""
+        pane = self.app.workspace.focused_pane  # type: ignore[attr-defined]
+        if pane is None or pane.region.right <= left or pane.region.bottom <= top or pane.region.x < _LEAST:
+            return None
+        return max(0, pane.region.x - _WIDTH - 1), min(_WIDTH, pane.region.x - 1)
 
     def repaint(self) -> None:
         for y, line in enumerate(self._lines()):

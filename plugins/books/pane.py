@@ -236,6 +236,8 @@ class LadderPane(OrderEntry):
         position = position_parts(self.engine.position(instrument.id), instrument, self.engine.mark(instrument.id))
         size = self._size_parts(instrument)
         standing: list[Parts | None] = [None, position, size][:count] if count > 1 else [position]
+        if count - len(message) == 1 and not self.engine.position(instrument.id).is_flat:
+            standing = [position]  # what is held is what a trader has to see
         lines: list[Parts | None] = [*standing[: count - len(message)], *message]
         for index, parts in enumerate(lines):
             y = self.height - count + index
