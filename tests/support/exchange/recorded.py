@@ -12,6 +12,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -36,6 +37,8 @@ class Session:
                     at, _, text = line.partition(": ")
                     told.append((float(at), text))
         self.messages = [text for _, text in sorted(told, key=lambda row: row[0])]
+        if name == "KRAKEN":
+            self.messages = [dressed for text in self.messages if (dressed := _kraken_today(text)) is not None]
         self._as_asked_today()
 
     def _as_asked_today(self) -> None:
@@ -63,6 +66,41 @@ def key_of(url: str) -> str:
     wanted = ("symbol", "currency", "instrument_name", "pair")
     query = [f"{name}={value}" for name, value in parse_qsl(parts.query) if name in wanted]
     return "?".join([f"{parts.netloc}{parts.path}".rstrip("/").lower(), *sorted(query)])
+
+
+def _kraken_today(text: str) -> str | None:
+    """A message of the first version of Kraken's streams in the shape of the second, which carries the same: the books
+    with their checksums, and the trades. None for what is neither."""
+    message = json.loads(text)
+    if not isinstance(message, list):
+        return None
+    pair = message[-1].replace("XBT", "BTC").replace("XDG", "DOGE")
+    if message[-2] == "trade":
+        rows = [
+            {"symbol": pair, "side": {"b": "buy", "s": "sell"}[side], "price": float(price), "qty": float(quantity)}
+            | {"ord_type": "limit", "trade_id": number, "timestamp": _iso(at)}
+            for number, (price, quantity, at, side, *_) in enumerate(message[1], 1)
+        ]
+        return json.dumps({"channel": "trade", "type": "update", "data": rows})
+    if not message[-2].startswith("book"):
+        return None
+    parts: dict[str, Any] = {}
+    for part in message[1:-2]:
+        parts |= part
+    whole = "as" in parts
+    sides = {
+        name: [{"price": float(level[0]), "qty": float(level[1])} for level in parts.get(key, ())]
+        for name, key in (("bids", "bs" if whole else "b"), ("asks", "as" if whole else "a"))
+    }
+    book = {"symbol": pair, **sides}
+    if "c" in parts:
+        newest = max(float(level[2]) for key in ("a", "b") for level in parts.get(key, ()))
+        book |= {"checksum": int(parts["c"]), "timestamp": _iso(newest)}
+    return json.dumps({"channel": "book", "type": "snapshot" if whole else "update", "data": [book]})
+
+
+def _iso(seconds: Any) -> str:
+    return datetime.fromtimestamp(float(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
 def _bitstamp_market(row: dict[str, Any]) -> dict[str, Any]:
@@ -114,17 +152,19 @@ class RecordedExchange:
         return f"{scheme}://127.0.0.1:{self.port}/{parts.hostname}{parts.path}"
 
     def play(self, pause: float = 0.0) -> int:
-        """How many messages were sent, `pause` seconds apart."""
+        """How many messages were sent, over all sockets, `pause` seconds apart."""
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(self._play(pause), self._loop).result(60)
 
     async def _play(self, pause: float) -> int:
+        sent = 0
         for text in self.session.messages:
             for socket in list(self._sockets):
                 await socket.send_str(text)
+                sent += 1
             if pause:
                 await asyncio.sleep(pause)
-        return len(self.session.messages)
+        return sent
 
     def _run(self, ready: Future[None]) -> None:
         loop = asyncio.new_event_loop()
@@ -182,6 +222,10 @@ def replies(asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"jsonrpc": "2.0", "id": asked["id"], "result": {"access_token": "recorded", "expires_in": 900}}
     elif str(asked.get("method", "")).endswith("/subscribe"):
         yield {"jsonrpc": "2.0", "id": asked["id"], "result": asked["params"]["channels"]}
+    elif asked.get("method") == "subscribe":  # Kraken
+        for symbol in asked["params"]["symbol"]:
+            result = {"channel": asked["params"]["channel"], "symbol": symbol}
+            yield {"method": "subscribe", "req_id": asked.get("req_id"), "success": True, "result": result}
     elif asked.get("event") == "subscribe":  # Kraken Futures
         yield {"event": "subscribed", "feed": asked["feed"], "product_ids": asked.get("product_ids", [])}
     elif asked.get("type") == "subscribe":  # Coinbase

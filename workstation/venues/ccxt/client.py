@@ -86,11 +86,22 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
             raise Overtaken(f"the book of {symbol} was begun anew meanwhile")
         return picture
 
+    def get_cache_index(self: Any, picture: Any, changes: Any) -> int:
+        """Bitstamp stamps changes and pictures with a microsecond: what is newer than the picture is put on top of it.
+        ccxt's own takes none of them unless one bears the very stamp of the picture, and its book stays wrong."""
+        stamp = picture.get("nonce")
+        if not changes or stamp is None or stamp < int(changes[0]["microtimestamp"]):
+            return -1
+        newer = (index for index, change in enumerate(changes) if int(change["microtimestamp"]) > stamp)
+        return next(newer, len(changes))
+
     body = patched(exchange_class, lambda _self: hooks.dirty)
     for method in (throttle, calculate_rate_limiter_cost, handle_message, on_connected, client):
         body[method.__name__] = method
     if hasattr(exchange_class, "fetch_order_book_snapshot"):  # it takes whichever book stands there when it is done
         body["fetch_rest_order_book_safe"] = fetch_rest_order_book_safe
+    if exchange_class.__name__ == "bitstamp":
+        body["get_cache_index"] = get_cache_index
     return type(exchange_class.__name__, (exchange_class,), body)
 
 
