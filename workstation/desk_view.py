@@ -32,7 +32,7 @@ from workstation.trading.rebalancing.head import rebalance_head
 from workstation.trading.results import DayResult, OwnerResult, day_results, owner_results
 from workstation.trading.routing.looking import RouteLook, route_look, same_asset
 from workstation.trading.routing.words import route_head
-from workstation.venues.contract import LinkState, RealLink, ShowsQueue, Venue
+from workstation.venues.contract import KnowsFees, LinkState, RealLink, ShowsQueue, Venue
 from workstation.watch.stalls import Stall
 
 #: Of an engine without settings.
@@ -338,8 +338,10 @@ class DeskView:
 
     def preview(self, draft: OrderDraft) -> Preview:
         """What the draft would do and what risk says of it."""
-        link_up = self.venues[venue_of(draft.instrument)].link is LinkState.CONNECTED
-        return preview(self.core, draft, self.clock.now(), link_up)
+        venue = self.venues[venue_of(draft.instrument)]
+        found = preview(self.core, draft, self.clock.now(), venue.link is LinkState.CONNECTED)
+        listed = isinstance(venue, KnowsFees) and draft.instrument not in venue.own_fees
+        return msgspec.structs.replace(found, listed_fee=True) if listed else found
 
     def preview_route(self, draft: OrderDraft) -> RouteLook:
         """How the draft, whose instrument names the asset, would be split over the venues, and what each risk check

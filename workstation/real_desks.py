@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,15 @@ def _ccxt_venue(
     venue = CcxtVenue(name, facts, terms, instruments, clock, credentials)
     file, wanted = _file(paths, name, facts, terms), wanted_symbols(facts, terms)
     opened = {instrument.symbol for instrument in instruments.values()}
+    known = Listing.read(file).fees
+    venue.own_fees = frozenset(each.id for symbol, each in instruments.items() if symbol in known)
+
+    def keep(fees: Mapping[str, tuple[Decimal, Decimal]]) -> None:
+        """The next start, and paper trading, reckon with what the account pays from their first moment on."""
+        listing = Listing.read(file)
+        if listing.fees != (after := {**listing.fees, **fees}):
+            listing.fees = after
+            listing.write(file)
 
     def refresh(exchange: Any) -> None:
         """The file has the terms that the exchange shows now: for the next start."""
@@ -180,7 +190,7 @@ def _ccxt_venue(
                 "warning", f"{name} lists {', '.join(late)}: start the desk again to open what was missing."
             )
 
-    venue.on_markets = refresh
+    venue.on_markets, venue.on_fees = refresh, keep
     return venue
 
 

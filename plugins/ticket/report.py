@@ -36,7 +36,9 @@ def figures(
         margin = ("Worst", price_text(preview.price, instrument))
     elif instrument.is_spot:
         margin = ("Queue", quantity_text(preview.queue, instrument))
-    lines.append(_pair(("Fee", small_money_text(preview.fee), ""), margin, ink, width))
+    lines.append(
+        _pair(("Fee", small_money_text(preview.fee), " list" if preview.listed_fee else ""), margin, ink, width)
+    )
     lines += _position(position.quantity, preview, instrument, ink, width)
     if not instrument.is_spot or preview.liquidation_after is not None:
         lines.append(_liquidation(preview, instrument, ink, width))

@@ -259,6 +259,24 @@ async def test_every_risk_check_is_told_before_the_order_is_sent(tmp_path):
         assert "✗ Not sent." in text_of(desk)
 
 
+async def test_a_fee_of_the_list_is_marked_where_the_venue_has_not_told_what_the_account_pays(tmp_path):
+    async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
+
+        def fee() -> str:
+            (line,) = (line for line in text_of(desk).splitlines() if " Fee " in line)
+            return line
+
+        assert " list " not in fee()
+        desk.engine.venues[BTC.venue].own_fees = frozenset()
+        await type_into(pilot, desk, "amount", "0.02")
+        await desk.painted(pilot)
+        assert " list " in fee()
+        desk.engine.venues[BTC.venue].own_fees = frozenset({BTC.id})
+        await type_into(pilot, desk, "amount", "0.03")
+        await desk.painted(pilot)
+        assert " list " not in fee()
+
+
 async def test_an_incomplete_ticket_says_what_is_missing_and_sends_nothing(tmp_path):
     async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
         await type_into(pilot, desk, "amount", "")

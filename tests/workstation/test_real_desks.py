@@ -229,6 +229,20 @@ async def test_paper_trades_on_live_prices_and_sends_nothing(
         assert engine.position(BTC).quantity == Decimal("0.02")
 
 
+async def test_paper_without_a_network_says_why_it_has_no_prices(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    async with real_desk(exchange, tmp_path, "paper"):
+        pass  # its instruments are known now
+    exchange.close()
+    async with real_desk(exchange, tmp_path, "paper", compared=False) as engine:
+        await until(lambda: engine.links()[0].state is LinkState.DOWN)
+        assert (engine.links()[0].said, engine.links()[0].dead_man) == ("it cannot be reached", None)
+        assert any("LOOP cannot be reached" in entry.text for entry in engine.log.entries)
+        exchange.open()
+        await until(lambda: not engine.core.unproven and engine.links()[0].state is LinkState.CONNECTED)
+
+
 async def test_without_a_network_the_desk_opens_down_and_says_so(
     exchange: LoopbackExchange, hand: Hand, tmp_path: Path
 ) -> None:

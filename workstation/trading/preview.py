@@ -21,8 +21,9 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """Money in the instrument's settlement currency; None where there is no price to reckon with.
 
     `price` is the worst at which the order would trade; `fee` at the maker's rate if the order would rest, else the
-    taker's; `margin` what it binds (spot: its whole value); `queue` the quantity in front of it at its price;
-    `liquidation_after` the mark price at which the position would be liquidated once the order has filled.
+    taker's, and `listed_fee` where that is the list's: the venue has not told what this account pays; `margin` what it
+    binds (spot: its whole value); `queue` the quantity in front of it at its price; `liquidation_after` the mark price
+    at which the position would be liquidated once the order has filled.
     """
 
     verdicts: Sequence[Verdict]
@@ -37,6 +38,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     liquidation_after: Decimal | None = None
     mark: Decimal | None = None
     leverage: Decimal = ONE
+    listed_fee: bool = False
 
     @property
     def ok(self) -> bool:

@@ -208,6 +208,14 @@ class WantsLeverage(Protocol):
 
 
 @runtime_checkable
+class KnowsFees(Protocol):
+    """A venue that lists fees for everybody, and may know what this account pays."""
+
+    #: Instruments whose fees are known to be this account's own, not the list's.
+    own_fees: frozenset[InstrumentId]
+
+
+@runtime_checkable
 class TellsTerms(Protocol):
     """A venue that learns after the start what its account pays."""
 

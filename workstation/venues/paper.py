@@ -9,7 +9,7 @@ from typing import Protocol
 
 from workstation.clock import Clock
 from workstation.domain.events import OrderEvent
-from workstation.domain.instrument import Instrument
+from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.venues.contract import LinkState, MarketSink, OrderSink
 from workstation.venues.matching import models
 from workstation.venues.simulated import SimulatedVenue
@@ -22,12 +22,10 @@ class PriceVenue(Protocol):
     said: str
     drift: int | None
     on_notice: Callable[[str, str], None]
+    own_fees: frozenset[InstrumentId]
 
     @property
     def link(self) -> LinkState: ...
-
-    def dead_man_holds(self) -> bool | None:
-        return None  # its orders are here
 
     async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None: ...
 
@@ -77,6 +75,14 @@ class PaperVenue(SimulatedVenue):
     @on_notice.setter
     def on_notice(self, tell: Callable[[str, str], None]) -> None:
         self.prices.on_notice = tell
+
+    @property
+    def own_fees(self) -> frozenset[InstrumentId]:
+        """Instruments whose fees here are what the trader's account at the real venue pays."""
+        return self.prices.own_fees
+
+    def dead_man_holds(self) -> bool | None:
+        return None  # its orders are here
 
     async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None:
         await super().connect(on_market, on_order)

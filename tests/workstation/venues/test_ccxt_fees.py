@@ -15,6 +15,8 @@ from tests.support.real_venue import instruments_of, until, venue_on
 from workstation.clock import LiveClock
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import OrderDraft, OrderType, Side
+from workstation.venues.ccxt import fees
+from workstation.venues.ccxt.venue import CcxtVenue
 
 MAKER, TAKER = Decimal("0.00012"), Decimal("0.00034")
 QUESTIONS = {
@@ -69,3 +71,27 @@ async def test_the_preview_reckons_with_them(tmp_path: Path) -> None:
             assert shown.value is not None
             assert shown.fee == shown.value * TAKER
             assert engine.market("LOOP:BTC-USDT").instrument.taker_fee == TAKER
+
+
+async def test_they_are_kept_for_the_next_start_and_for_paper_and_a_fee_of_the_list_is_marked(tmp_path: Path) -> None:
+    draft = OrderDraft(instrument="LOOP:BTC-USDT", side=Side.BUY, quantity=Decimal("0.01"), type=OrderType.MARKET)
+    with opened("binance") as exchange:
+        async with real_desk(exchange, tmp_path, "paper") as engine:  # nobody has asked for the account's own yet
+            assert engine.preview(draft).listed_fee
+            assert engine.instrument("LOOP:BTC-USDT").taker_fee == Decimal("0.001")
+        exchange.faults.script(QUESTIONS["binance"], Fault(Kind.STATUS, status=503), times=99)
+        async with real_desk(exchange, tmp_path) as engine:
+            assert engine.preview(draft).listed_fee
+            exchange.faults.clear()
+            venue = engine.venues["LOOP"]
+            assert isinstance(venue, CcxtVenue)
+            await fees.learn(venue)
+            assert not engine.preview(draft).listed_fee
+        exchange.faults.script(QUESTIONS["binance"], Fault(Kind.STATUS, status=503), times=99)
+        async with real_desk(exchange, tmp_path) as engine:
+            assert engine.instrument("LOOP:BTC-USDT").taker_fee == TAKER
+            await until(lambda: any("reckon with what it told last" in entry.text for entry in engine.log.entries))
+            assert not engine.preview(draft).listed_fee
+        async with real_desk(exchange, tmp_path, "paper") as engine:
+            preview = engine.preview(draft)
+            assert (preview.listed_fee, preview.fee) == (False, preview.value and preview.value * TAKER)

@@ -1,7 +1,7 @@
 """What this account pays, in place of the list's fees that ccxt carries: asked for once the link stands.
 
 ccxt's rates are those of the smallest customer, and of some markets a guess. Until the exchange has answered, and where
-it does not, previews and limits reckon with them, and the trader is told.
+it does not, previews and limits reckon with what it told last, and else with the list's; the trader is told.
 """
 
 from __future__ import annotations
@@ -46,15 +46,19 @@ async def learn(venue: CcxtVenue) -> None:
         if (known.maker_fee, known.taker_fee) != (maker, taker):
             venue.markets[symbol] = msgspec.structs.replace(known, maker_fee=maker, taker_fee=taker)
             venue.on_terms(venue.markets[symbol])
-    venue.own_fees = frozenset(venue.markets[symbol].id for symbol in found)
-    missing = [instrument.symbol for instrument in venue.markets.values() if instrument.id not in venue.own_fees]
-    if missing:
-        venue.on_notice(
-            "warning",
-            f"{venue.name} does not tell what this account pays on {', '.join(missing)} ({why}): previews and limits "
-            "reckon with the fees of its list.",
-        )
-    elif found:
+    venue.own_fees |= {venue.markets[symbol].id for symbol in found}
+    if found:
+        venue.on_fees(found)
+    missing = [instrument for symbol, instrument in venue.markets.items() if symbol not in found]
+    for kept, words in ((False, "the fees of its list"), (True, "what it told last")):
+        names = [each.symbol for each in missing if (each.id in venue.own_fees) is kept]
+        if names:
+            venue.on_notice(
+                "warning",
+                f"{venue.name} does not tell what this account pays on {', '.join(names)} ({why}): previews and limits "
+                f"reckon with {words}.",
+            )
+    if found and not missing:
         rates = ", ".join(
             f"{venue.markets[symbol].symbol} {maker * 100:f} % maker and {taker * 100:f} % taker"
             for symbol, (maker, taker) in found.items()

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,12 @@ _PATIENCE = 15.0
 
 
 class Listing(msgspec.Struct, kw_only=True):
-    """`markets` by ccxt's symbol; `names`: what was asked for → ccxt's symbol."""
+    """`markets` by ccxt's symbol, with the fees of the exchange's list; `names`: what was asked for → ccxt's symbol;
+    `fees`: what this account pays, by ccxt's symbol, as maker and as taker, as the exchange last told."""
 
     markets: dict[str, Instrument] = {}
     names: dict[str, str] = {}
+    fees: dict[str, tuple[Decimal, Decimal]] = {}
 
     @classmethod
     def read(cls, file: Path) -> Listing:
@@ -66,7 +69,15 @@ class Listing(msgspec.Struct, kw_only=True):
     def chosen(self, wanted: Iterable[str]) -> dict[str, Instrument]:
         """The wanted instruments that are known, by ccxt's symbol."""
         symbols = (self.names.get(name, name) for name in wanted)
-        return {symbol: self.markets[symbol] for symbol in symbols if symbol in self.markets}
+        return {symbol: self.paying(symbol) for symbol in symbols if symbol in self.markets}
+
+    def paying(self, symbol: str) -> Instrument:
+        """The instrument of ccxt's symbol with the fees that this account pays, where they are known."""
+        found = self.markets[symbol]
+        if symbol not in self.fees:
+            return found
+        maker, taker = self.fees[symbol]
+        return msgspec.structs.replace(found, maker_fee=maker, taker_fee=taker)
 
     def missing(self, wanted: Iterable[str]) -> list[str]:
         return [name for name in wanted if self.names.get(name, name) not in self.markets]
@@ -110,5 +121,5 @@ def instruments_for(
     found = listing.chosen(wanted)
     for symbol, instrument in listing.markets.items():
         if instrument.id in also and symbol not in found:
-            found[symbol] = instrument
+            found[symbol] = listing.paying(symbol)
     return {symbol: msgspec.structs.replace(each, venue=venue) for symbol, each in found.items()}, problems

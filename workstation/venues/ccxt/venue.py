@@ -108,6 +108,8 @@ class CcxtVenue:
         self.own_fees: frozenset[InstrumentId] = frozenset()
         #: Told of an instrument whose fees have turned out to be others.
         self.on_terms: Callable[[Instrument], None] = lambda _instrument: None
+        #: Told of what this account pays, by ccxt's symbol: as maker and as taker.
+        self.on_fees: Callable[[Mapping[str, tuple[Decimal, Decimal]]], None] = lambda _fees: None
         #: Told of an exchange object whose markets were just loaded.
         self.on_markets: Callable[[Any], None] = lambda _exchange: None
         self.on_entry: EntrySink | None = None
