@@ -123,8 +123,10 @@ def curves(
     ink: Ink,
     form: str = "money",
     column: int | None = None,
+    rules: Sequence[float] = (),
 ) -> list[Line]:
-    """Lines over one another in braille, the first one on top, with an axis; None of the values may be missing."""
+    """Lines over one another in braille, the first one on top, with an axis; None of the values may be missing.
+    `rules`: shares of the width where a thin line stands upright."""
     room = width - AXIS
     known = [value for values, _ in lines for value in values]
     if height < 1 or room < 4 or not known:
@@ -136,6 +138,9 @@ def curves(
         low, high = low - max(abs(low), 1.0) * 1e-3, high + (0 if form == "percent" else max(abs(high), 1.0) * 1e-3)
     grid = Grid(room, height, ink.text)
     tall = height * 4
+    for share in rules:
+        for y in range(height):
+            grid.set(min(room - 1, int(share * room)), y, "┊", ink.faint)
     for values, style in reversed(lines):
         _trace(grid, values, low, high, tall, style, fill=form == "percent")
     parts = grid.lines(column, ink.on_cursor)

@@ -12,7 +12,7 @@ from plugins.backtest.study import Study, Sweep
 from plugins.backtest.views import figure_text, label_of, shade, value_short
 from screens.parts import Line, Part, fit, number, when
 from screens.theme import Ink
-from workstation.research.bench.messages import FanLines, Verdict, WalkStep
+from workstation.research.bench.messages import FanLines, Verdict, WalkAnswer, WalkStep
 
 # -- the sweep
 
@@ -181,9 +181,27 @@ def walk(session: Study, width: int, height: int, ink: Ink) -> list[Line]:
                 ink.text,
             )
         )
-    room = height - len(lines)
-    curve = [value for step in steps for value in step.equity]
-    if room >= 3 and len(curve) > 1:
-        lines.append(fit([(" The account out of sample, window after window", ink.dim)], width, ink.text))
-        lines += curves([(curve, ink.accent)], width, room - 1, ink)
+    lines += _walk_chart(session.walk_answer, steps, width, height - len(lines), ink)
     return lines[:height]
+
+
+def _walk_chart(answer: WalkAnswer | None, steps: Sequence[WalkStep], width: int, room: int, ink: Ink) -> list[Line]:
+    """The account out of sample, over the bands of all combinations once these are known."""
+    if answer is None or not answer.lines:
+        curve = [value for step in steps for value in step.equity]
+        if room < 3 or len(curve) < 2:
+            return []
+        head = fit([(" The account out of sample, window after window", ink.dim)], width, ink.text)
+        return [head, *curves([(curve, ink.accent)], width, room - 1, ink)]
+    if room < 3:
+        return []
+    words: list[Part] = [
+        (" The account out of sample", ink.accent),
+        (f" over where 5 25 50 75 95 % of {answer.field:,} combinations stood, each kept unchanged", ink.dim),
+    ]
+    styles = (ink.faded("ask", 0.8), ink.faded("dim", 0.8), ink.faded("text", 0.6), ink.faded("dim", 0.8),
+              ink.faded("bid", 0.8))  # fmt: skip
+    order = (2, 1, 3, 0, 4)
+    bands = [(answer.lines[i], styles[i]) for i in order]
+    drawn = curves([(answer.curve, ink.accent), *bands], width, room - 1, ink, rules=answer.begins[1:])
+    return [fit(words, width, ink.text), *drawn]

@@ -11,7 +11,7 @@ from plugins.backtest import BacktestPane
 from plugins.backtest.session import Session
 from plugins.backtest.study import Searched
 from screens.testing import FrozenDesk
-from workstation.domain.trade_rules import TradeRules
+from workstation.domain.trade_rules import UNCHANGED, TradeRules
 from workstation.research.bench.jobs import Jobs
 from workstation.research.bench.messages import (
     BandRequest,
@@ -22,13 +22,17 @@ from workstation.research.bench.messages import (
     SearchTrial,
     Setup,
     SplitRequest,
+    SweepRequest,
     Verdict,
+    WalkRequest,
 )
 
 SIZES = [(160, 48), (100, 30), (80, 24)]
 SETUP = Setup(
     "sma_cross", "GOOG", {"fast": 10, "slow": 30, "direction": "long"}, rules=TradeRules(stop=0.01, take_profit=0.01)
 )
+
+SWEEP = SweepRequest(replace(SETUP, rules=UNCHANGED), "fast", (5, 10, 20), "slow", (30, 50, 80))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,9 @@ def worked(tmp_path_factory) -> dict[str, object]:
                 for size, width in (((160, 48), 115), ((100, 30), 60), ((80, 24), 44))}  # fmt: skip
         splits = jobs.do(SplitRequest(), lambda part: None, lambda: False)
         band = jobs.do(BandRequest(SETUP), lambda part: None, lambda: False)
-    return {"offer": offer, "runs": runs, "splits": splits, "band": band}
+        steps: list[object] = []
+        walk = jobs.do(WalkRequest(SWEEP, folds=4), steps.append, lambda: False)
+    return {"offer": offer, "runs": runs, "splits": splits, "band": band, "steps": steps, "walk": walk}
 
 
 def searched() -> Searched:
@@ -62,7 +68,7 @@ def searched() -> Searched:
     return found
 
 
-@pytest.mark.parametrize("view", ["trades", "splits", "band", "search"])
+@pytest.mark.parametrize("view", ["trades", "splits", "band", "search", "walk"])
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_picture(snap_compare, tmp_path, monkeypatch, worked, size, view):
     monkeypatch.setenv("TZ", "UTC")
@@ -81,6 +87,7 @@ def test_picture(snap_compare, tmp_path, monkeypatch, worked, size, view):
         session._take(replace(worked["runs"][size], seconds=0.0123))
         session.splits, session._split_of = worked["splits"], session.answer
         session.band, session.banded, session.searched = worked["band"], session.answer.setup, searched()
+        session.walk_steps, session.walk_answer = worked["steps"], worked["walk"]
         pane._show_view(view)
         pane.in_view = view in ("trades", "search")
         session.bump()

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import itertools
 import random
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from workstation.market.candles import Candles, Floats
 from workstation.research.costs import BacktestError, Costs
@@ -142,12 +139,12 @@ def run_one(
     keep: Callable[[int, Floats], None] | None = None,
 ) -> Row:
     """One combination."""
-    from workstation.research.fast import simulate
+    from workstation.research.fast import scratch, simulate
     from workstation.research.metrics import period_ends, periods_per_year
     from workstation.research.summary import FIGURES, summarise
 
     try:
-        whole, real, equity = simulate(make(**params), candles, costs, equity=_scratch(len(candles)))
+        whole, real, equity = simulate(make(**params), candles, costs, equity=scratch(len(candles)))
     except (ParameterError, BacktestError) as error:
         return Row(index, dict(params), {}, str(error))
     ends = period_ends(candles)
@@ -155,18 +152,6 @@ def run_one(
     if keep is not None:
         keep(index, equity[ends])
     return Row(index, dict(params), dict(zip(FIGURES, numbers.tolist(), strict=True)))
-
-
-_kept = threading.local()
-
-
-def _scratch(bars: int) -> Floats:
-    """A column that the thread fills again and again. A new one for each combination would cost as much as the kernel:
-    its pages are given back and asked for each time, above all in workers whose allocator keeps little."""
-    column: Floats | None = getattr(_kept, "column", None)
-    if column is None or len(column) != bars:
-        column = _kept.column = np.empty(bars)
-    return column
 
 
 def best_row(rows: Sequence[Row], rank: str) -> Row | None:

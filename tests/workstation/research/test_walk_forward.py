@@ -11,7 +11,7 @@ from tests.support.bars import random_walk
 from workstation.market.candles import Memo
 from workstation.research.engine import BacktestError, Costs
 from workstation.research.sweep import best_row, grid, sweep
-from workstation.research.walk_forward import Fold, folds, stitched, walk_forward
+from workstation.research.walk_forward import Fold, field_of, folds, stitched, walk_forward
 from workstation.strategies.shipped.sma_cross import SmaCross
 
 WALK = random_walk(1_000, seed=8)
@@ -54,6 +54,22 @@ def test_the_future_changes_nothing_that_was_traded_before() -> None:
     one, two = (list(walk_forward(SmaCross, c, COMBINATIONS, COSTS, train=400, test=200)) for c in (WALK, other))
     np.testing.assert_array_equal(stitched(one)[:420], stitched(two)[:420])
     assert one[2].params == two[2].params
+
+
+def test_the_field_is_every_combination_kept_unchanged_over_the_same_bars() -> None:
+    found = field_of(SmaCross, WALK, COMBINATIONS, COSTS, begin=400, points=61)
+    assert found is not None
+    assert (found.bars[0], found.bars[-1], len(found.final)) == (0, 599, len(COMBINATIONS))
+    assert np.all(np.diff(found.paths, axis=0) >= 0), "the bands lie over one another"
+    assert found.beaten_by(np.inf) == 1
+    assert found.beaten_by(float(np.sort(found.final)[2])) == pytest.approx(2 / 6)
+    # One combination in one window leaves nothing to choose: the walk is its field.
+    alone = COMBINATIONS[2:3]
+    curve = stitched(list(walk_forward(SmaCross, WALK, alone, COSTS, train=400, test=600)))
+    field = field_of(SmaCross, WALK, alone, COSTS, begin=400, points=61)
+    assert field is not None
+    np.testing.assert_allclose(field.paths[2], curve[field.bars])
+    assert field_of(SmaCross, WALK, alone, COSTS, begin=400, points=9, cancelled=lambda: True) is None
 
 
 def test_it_can_be_cancelled() -> None:

@@ -82,7 +82,7 @@ class Jobs:
                 make = maker(info, request.setup)
                 return judge(info, make, candles, request.setup, costs, request.trials, called_off)
             case WalkRequest():
-                from workstation.research.bench.judging import walk
+                from workstation.research.bench.walking import walk
 
                 info, candles, costs = self.parts(request.sweep.setup)
                 make = maker(info, request.sweep.setup)

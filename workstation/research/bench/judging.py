@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,11 +14,8 @@ from workstation.research.bench.messages import (
     Setup,
     SweepRequest,
     Verdict,
-    WalkAnswer,
-    WalkRequest,
-    WalkStep,
 )
-from workstation.research.costs import BacktestError, Costs
+from workstation.research.costs import Costs
 from workstation.research.engine import engine
 from workstation.research.luck import FEW_TRADES, LEAST_BARS
 from workstation.research.luck import detect as find
@@ -36,11 +32,10 @@ from workstation.research.monte_carlo import (
 from workstation.research.overfitting import backtest_overfitting, deflated_sharpe, plateau_score
 from workstation.research.recipe import Maker
 from workstation.research.sweep import Row
-from workstation.research.walk_forward import HoldOut
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
 
-_POINTS = 240
+POINTS = 240
 #: Trials that the cross-validation looks at, and steps that a fan is made of, at most.
 _MOST_TRIALS = 600
 _MOST_STEPS = 1_500
@@ -159,73 +154,12 @@ def judge_sweep(
     return tuple(found)
 
 
-def walk(
-    info: StrategyInfo,
-    make: Maker,
-    candles: Candles,
-    costs: Costs,
-    request: WalkRequest,
-    wanted: list[dict[str, Any]],
-    tell: Callable[[Any], None],
-    called_off: Callable[[], bool],
-) -> WalkAnswer:
-    """Walk-forward: half of the bars are the first training window, the rest is traded in `folds` parts."""
-    from workstation.research.walk_forward import hold_out, stitched, walk_forward
-
-    if info.cls is None or info.native or not issubclass(info.cls, SignalStrategy):
-        raise BacktestError(f"{info.name} has no signals of ours: it cannot walk forward.")
-    train = len(candles) // 2
-    test = max(2, math.ceil((len(candles) - train) / request.folds))
-    steps, taken = [], []
-    walked = walk_forward(
-        make, candles, wanted, costs, train=train, test=test, anchored=request.anchored, rank=request.sweep.rank,
-        cancelled=called_off,
-    )  # fmt: skip
-    for number, step in enumerate(walked, 1):
-        steps.append(step)
-        taken.append(
-            WalkStep(
-                number,
-                request.folds,
-                int(candles.time[step.fold.split]),
-                int(candles.time[step.fold.end - 1]),
-                step.params,
-                step.inside,
-                step.outside,
-                _thinned(step.equity, _POINTS // request.folds),
-            )
-        )
-        tell(taken[-1])
-    curve = stitched(steps)
-    if len(curve) == 0:
-        return WalkAnswer((), Verdict("unknown", "No verdict", "Nothing was walked."))
-    gained = 100 * (float(curve[-1]) / costs.cash - 1)
-    inside = [step.inside for step in steps if math.isfinite(step.inside)]
-    outside = [step.outside for step in steps if math.isfinite(step.outside)]
-    kept = float(np.mean(outside)) / float(np.mean(inside)) if inside and outside and np.mean(inside) > 0 else math.nan
-    won = sum(step.equity[-1] > step.equity[0] for step in steps)
-    text = f"Out of sample {gained:+.1f} %, {won} of {len(steps)} windows gained"
-    if math.isfinite(kept):
-        text += f"; {100 * max(kept, 0.0):.0f} % of the {request.sweep.rank} in sample was kept"
-    level = "good" if gained > 0 and kept >= 0.5 else "warning" if gained > 0 else "bad"
-    heads = {"good": "Walks forward", "warning": "Weak out of sample", "bad": "Fails out of sample"}
-    held = hold_out(make, candles, wanted, costs, rank=request.sweep.rank, cancelled=called_off)
-    return WalkAnswer(tuple(taken), Verdict(level, heads[level], text + "."), None if held is None else _held(held))
-
-
-def _held(held: HoldOut) -> Verdict:
-    """The hold-out's sentence as a judgement."""
-    head, _, text = held.verdict.partition(": ")
-    level = {"Holds": "good", "Weaker": "warning"}.get(head, "bad")
-    return Verdict(level, f"Hold-out {head.lower()}", f"Chosen on 70 % of the bars: {text}")
-
-
 def _fan(title: str, fan: Fan) -> FanLines:
-    lines = tuple(_thinned(line, _POINTS) for line in fan.paths)
+    lines = tuple(thinned(line, POINTS) for line in fan.paths)
     return FanLines(title, BANDS, lines, fan.loss_probability, fan.drawdown_at(), len(fan.final))
 
 
-def _thinned(values: Floats, most: int) -> tuple[float, ...]:
+def thinned(values: Floats, most: int) -> tuple[float, ...]:
     """At most so many of the values, evenly, first and last included."""
     if len(values) > most:
         values = values[np.linspace(0, len(values) - 1, most).astype(int)]
