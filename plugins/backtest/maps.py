@@ -12,7 +12,8 @@ from plugins.backtest.study import Study, Sweep
 from plugins.backtest.views import figure_text, label_of, shade, value_short
 from screens.parts import Line, Part, fit, number, when
 from screens.theme import Ink
-from workstation.research.bench.messages import FanLines, Verdict, WalkAnswer, WalkStep
+from workstation.research.bench.messages import FanLines, WalkAnswer, WalkStep
+from workstation.research.verdicts import Verdict
 
 # -- the sweep
 

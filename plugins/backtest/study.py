@@ -29,17 +29,16 @@ from workstation.research.bench.messages import (
     SweepAnswer,
     SweepCells,
     SweepRequest,
-    Verdict,
     WalkAnswer,
     WalkRequest,
     WalkStep,
 )
+from workstation.research.verdicts import Verdict, worst_first
 
 #: The judgement waits until the trader has stood still for so long.
 _STILL = 0.5
 #: Most columns and rows of a sweep.
 ACROSS, DOWN = 30, 16
-_ORDER = {"bad": 0, "warning": 1, "unknown": 2, "good": 3}
 
 
 @dataclass(slots=True)
@@ -346,7 +345,7 @@ class Study(Session):
             found.append(self.band.verdict)
         if self.answer.odd:
             found.append(Verdict("unknown", "The candles", f"{'; '.join(self.answer.odd)}."))
-        return sorted(found, key=lambda verdict: _ORDER[verdict.level])
+        return worst_first(found)
 
 
 def _named(setup: Setup, params: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +21,14 @@ from workstation.research.monte_carlo import (
 )
 from workstation.research.overfitting import probabilistic_sharpe
 from workstation.research.recipe import Maker
+from workstation.research.verdicts import Verdict, beats_luck, detected, neighbours, worst_first
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.parameters import parameters_of
 
 #: The detectors compute signals some sixty times: on so many of the last bars at most.
 _DETECTED_BARS = 20_000
-#: Fewer bars tell nothing of looking ahead, fewer trades nothing of skill.
-LEAST_BARS, FEW_TRADES = 50, 30
+#: Fewer bars tell nothing of looking ahead.
+LEAST_BARS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,26 +39,21 @@ class Luck:
     skill: float
     trades: int
     fans: Mapping[str, Fan]
+    gained: float  # percent
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """In words, as the page has them; the worst that was found first."""
+        found = [*detected(self.findings), beats_luck(self.skill, 1, self.trades)]
+        if (moved := self.fans.get("parameters moved")) is not None:
+            found.append(neighbours(moved.loss_probability, self.gained))
+        return worst_first(found)
 
     @property
     def verdict(self) -> str:
-        """In words; the worst that was found first."""
-        caught = [found.sentence for found in self.findings.values() if found.caught]
-        if caught:
-            return " ".join(caught)
-        if self.trades < FEW_TRADES:
-            return f"{self.trades} trades are too few to tell skill from luck."
-        if not math.isfinite(self.skill):
-            return "The account never moved: there is nothing to judge."
-        if self.skill < 0.95:
-            return f"May be luck: the chance that its Sharpe ratio is above zero is {100 * self.skill:.0f} %."
-        weak = [name for name, fan in self.fans.items() if fan.loss_probability > 0.25]
-        if weak:
-            return f"Fragile: it loses in more than a quarter of the runs ({', '.join(weak)})."
-        return (
-            f"Not luck alone, if nothing else was tried: the chance that its Sharpe ratio is above zero is "
-            f"{100 * self.skill:.0f} %."
-        )
+        """The first of them."""
+        first = self.verdicts[0]
+        return f"{first.head}: {first.text}"
 
     def as_json(self) -> dict[str, Any]:
         """As `tws backtest --luck --json` prints it."""
@@ -72,7 +67,14 @@ class Luck:
             }
             for name, fan in self.fans.items()
         }
-        return {"verdict": self.verdict, "skill_probability": self.skill, "detectors": found, "fans": fans}
+        said = [{"level": one.level, "head": one.head, "says": one.text} for one in self.verdicts]
+        return {
+            "verdict": self.verdict,
+            "verdicts": said,
+            "skill_probability": self.skill,
+            "detectors": found,
+            "fans": fans,
+        }
 
 
 def detect(make: Callable[[], SignalStrategy], candles: Candles) -> dict[str, Finding]:
@@ -100,4 +102,5 @@ def luck_of(make: Maker, candles: Candles, costs: Costs, *, runs: int = 200, see
     fans["candles with noise"] = candle_noise(make, candles, costs, runs=runs, seed=seed)
     known = parameters_of(type(strategy))
     fans["parameters moved"] = parameter_jitter(make, strategy.params, known, candles, costs, runs=runs, seed=seed)
-    return Luck(findings, probabilistic_sharpe(returns), len(result.trades), fans)
+    gained = float(result.metrics["return_pct"])
+    return Luck(findings, probabilistic_sharpe(returns), len(result.trades), fans, gained)

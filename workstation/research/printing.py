@@ -123,8 +123,8 @@ def band_table(found: Band) -> str:
 
 
 def luck_table(found: Luck) -> str:
-    """The verdict, what the detectors say, and the ends of the fans."""
-    lines = ["", found.verdict, *(each.sentence for each in found.findings.values() if not each.caught)]
+    """The verdicts, the worst first, and the ends of the fans."""
+    lines = ["", *(f"{one.head + ':':<22}{one.text}" for one in found.verdicts)]
     lines.append(f"{'':20}{'5 %':>14}{'median':>14}{'95 %':>14}{'loses':>10}{'drawdown 95 %':>16}")
     for name, fan in found.fans.items():
         low, middle, high = (float(fan.paths[row, -1]) for row in (0, 2, 4))

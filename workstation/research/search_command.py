@@ -149,6 +149,7 @@ def luck(found: Search) -> dict[str, Any]:
     from workstation.research.engine import engine
     from workstation.research.metrics import level_returns, period_ends, periods_per_year
     from workstation.research.overfitting import deflated_sharpe
+    from workstation.research.verdicts import beats_luck
 
     best, plan = found.best, found.plan
     if best is None:
@@ -157,11 +158,9 @@ def luck(found: Search) -> dict[str, Any]:
     result = engine(plan.engine).run(plan.make(**best.params), plan.candles, plan.costs)
     trials = [each.figures.get("sharpe", float("nan")) / periods**0.5 for each in found.trials]
     chance = deflated_sharpe(level_returns(result.equity[period_ends(plan.candles)]), trials)
-    if not math.isfinite(chance):
-        return {"probability": None, "verdict": "The best never moved: there is nothing to judge."}
-    verdict = "Beats luck" if chance >= 0.95 else "May be luck" if chance >= 0.5 else "Luck"
-    text = f"{verdict}: after {len(trials):,} trials the chance that the best beats luck is {100 * chance:.0f} %"
-    return {"probability": chance, "verdict": f"{text} (deflated Sharpe ratio)."}
+    verdict = beats_luck(chance, len(trials))
+    words = verdict.text if verdict.level == "unknown" else f"{verdict.head}: {verdict.text}"
+    return {"probability": chance if math.isfinite(chance) else None, "verdict": words}
 
 
 def _table(found: Search, seconds: float) -> str:

@@ -10,8 +10,9 @@ import pytest
 from tests.support.bars import random_walk
 from workstation.market.candles import Memo
 from workstation.research.engine import BacktestError, Costs
+from workstation.research.field import field_of
 from workstation.research.sweep import best_row, grid, sweep
-from workstation.research.walk_forward import Fold, field_of, folds, stitched, walk_forward
+from workstation.research.walk_forward import Fold, folds, stitched, walk_forward
 from workstation.strategies.shipped.sma_cross import SmaCross
 
 WALK = random_walk(1_000, seed=8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,13 +21,13 @@ from workstation.research.bench.messages import (
     Setup,
     SplitAnswer,
     SplitGroup,
-    Verdict,
 )
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
 from workstation.research.metrics import level_returns, period_ends, periods_per_year
 from workstation.research.result import Result
 from workstation.research.trades import BacktestTrade
+from workstation.research.verdicts import Verdict, beats_luck
 from workstation.strategies.library import StrategyInfo
 
 #: Trades that differ between the paths, shown at most.
@@ -183,9 +182,4 @@ def _verdict(found: Any, ratios: dict[int, float], called_off: Callable[[], bool
     result = engine(plan.engine).run(plan.make(**best.params), plan.candles, plan.costs)
     returns = level_returns(result.equity[period_ends(plan.candles)])
     chance = deflated_sharpe(returns, list(ratios.values()))
-    if not math.isfinite(chance):
-        return Verdict("unknown", "No verdict", "The best never moved: there is nothing to judge.")
-    text = f"After {len(found.trials):,} trials the chance that the best beats luck is {math.floor(100 * chance)} %"
-    head = "Beats luck" if chance >= _WORKED else "May be luck" if chance >= 0.5 else "Luck"
-    level = "good" if chance >= _WORKED else "warning" if chance >= 0.5 else "bad"
-    return Verdict(level, head, f"{text} (deflated Sharpe ratio).")
+    return beats_luck(chance, len(found.trials))

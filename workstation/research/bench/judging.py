@@ -13,11 +13,10 @@ from workstation.research.bench.messages import (
     JudgeAnswer,
     Setup,
     SweepRequest,
-    Verdict,
 )
 from workstation.research.costs import Costs
 from workstation.research.engine import engine
-from workstation.research.luck import FEW_TRADES, LEAST_BARS
+from workstation.research.luck import LEAST_BARS
 from workstation.research.luck import detect as find
 from workstation.research.metrics import period_ends
 from workstation.research.monte_carlo import (
@@ -32,6 +31,7 @@ from workstation.research.monte_carlo import (
 from workstation.research.overfitting import backtest_overfitting, deflated_sharpe, plateau_score
 from workstation.research.recipe import Maker
 from workstation.research.sweep import Row
+from workstation.research.verdicts import Verdict, beats_luck, detected, neighbours
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
 
@@ -77,48 +77,20 @@ def judge(
         )
         moved = parameter_jitter(make, setup.params, info.parameters, candles, costs, **again)  # type: ignore[arg-type]
         fans.append(_fan("parameters moved by 10 %", moved))
-        verdicts.append(jitter(moved.loss_probability, float(result.metrics["return_pct"])))
+        verdicts.append(neighbours(moved.loss_probability, float(result.metrics["return_pct"])))
     return JudgeAnswer(tuple(verdicts), tuple(fans))
-
-
-def jitter(losing: float, gained: float) -> Verdict:
-    """Whether a result hangs on its very numbers: the share of runs with parameters nearby that lose."""
-    text = f"With every number moved by up to 10 %, {100 * losing:.0f} % of the runs lose."
-    if gained <= 0:
-        return Verdict("unknown", "No gain", text)
-    if losing <= 0.1:
-        return Verdict("good", "Neighbours gain", text)
-    return Verdict("warning" if losing <= 0.5 else "bad", "Hangs on its numbers", text)
 
 
 def detect(make: Callable[[], SignalStrategy], candles: Candles) -> list[Verdict]:
     """Whether it looks ahead or depends on where the data begin."""
     if len(candles) < LEAST_BARS:
         return [Verdict("unknown", "Not tested", "Fewer than 50 bars tell nothing of looking ahead.")]
-    findings = find(make, candles)
-    ahead, warm = findings["look-ahead"], findings["warm-up"]
-    return [
-        Verdict("bad" if ahead.caught else "good", "Looks ahead" if ahead.caught else "No look-ahead", ahead.sentence),
-        Verdict(
-            "bad" if warm.caught else "good", "Unstable warm-up" if warm.caught else "Stable warm-up", warm.sentence
-        ),
-    ]
+    return detected(find(make, candles))
 
 
 def luck(returns: Floats, trials: Sequence[float], trades: int) -> Verdict:
-    """The deflated Sharpe ratio as a judgement: the more was tried, the better the best must be."""
-    chance = deflated_sharpe(returns, trials)
-    tried = "one set of parameters" if len(trials) == 1 else f"{len(trials):,} sets of parameters"
-    if not math.isfinite(chance):
-        return Verdict("unknown", "No verdict", "The account never moved: there is nothing to judge.")
-    text = (
-        f"With {tried} tried, the chance that this beats luck is {math.floor(100 * chance)} % (deflated Sharpe ratio)."
-    )
-    if trades < FEW_TRADES:
-        return Verdict("warning", "Too few trades", f"{trades} trades are too few to tell skill from luck. {text}")
-    if chance >= 0.95:
-        return Verdict("good", "Beats luck", text)
-    return Verdict("warning" if chance >= 0.5 else "bad", "May be luck" if chance >= 0.5 else "Luck", text)
+    """The deflated Sharpe ratio of a result, among `trials` of which it is one."""
+    return beats_luck(deflated_sharpe(returns, trials), len(trials), trades)
 
 
 def judge_sweep(

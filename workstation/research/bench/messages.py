@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from workstation.domain.trade_rules import PLAIN, UNCHANGED, TradeRules
+from workstation.research.verdicts import Verdict
 
 
 class BenchError(Exception):
@@ -196,15 +197,6 @@ class SweepCells:
     """Cells that are done: (row × columns + column, figures by name or a sentence)."""
 
     cells: tuple[tuple[int, dict[str, float] | str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A judgement in words. `level`: "good", "warning", "bad" or "unknown"; `head` is one or two words."""
-
-    level: str
-    head: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,12 @@ import numpy as np
 
 from workstation.market.candles import Candles
 from workstation.research.bench.judging import POINTS, thinned
-from workstation.research.bench.messages import Verdict, WalkAnswer, WalkRequest, WalkStep
+from workstation.research.bench.messages import WalkAnswer, WalkRequest, WalkStep
 from workstation.research.costs import BacktestError, Costs
+from workstation.research.field import field_of
 from workstation.research.recipe import Maker
-from workstation.research.walk_forward import HoldOut, field_of, hold_out, stitched, walk_forward
+from workstation.research.verdicts import Verdict
+from workstation.research.walk_forward import HoldOut, hold_out, stitched, walk_forward
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
 
