@@ -21,7 +21,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import WorkerFailed
 
-from screens.actions import DESK, DESK_ACTIONS, EVERYWHERE, REPLAY_ACTIONS, Action, ActionTable, page_actions
+from screens.actions import DESK, EVERYWHERE, REPLAY_ACTIONS, Action, ActionTable, page_actions
 from screens.alarm import ring
 from screens.arrivals import Arrivals, attentive
 from screens.collecting import Collector
@@ -29,12 +29,13 @@ from screens.command_line import CommandLine
 from screens.commands import DeskCommands
 from screens.desk import ShellDesk
 from screens.desk_screen import DeskScreen
+from screens.desk_table import desk_table
 from screens.frames import Frames
 from screens.jump import Jump
 from screens.keyboard import Keyboard
 from screens.keys import display
 from screens.layout import pane_of
-from screens.layout_actions import LAYOUT, LAYOUT_ACTIONS
+from screens.layout_actions import LAYOUT
 from screens.layout_commands import LayoutCommands
 from screens.layout_mouse import LayoutMouse
 from screens.layouts import Layouts
@@ -148,15 +149,10 @@ class TwsApp(App[None]):
     # -- setting up
 
     def _action_table(self, classes: dict[str, type[Pane]], pages: Sequence[str]) -> ActionTable:
-        table = ActionTable(DESK_ACTIONS)
-        for action in (
-            *page_actions(pages),
-            *LAYOUT_ACTIONS,
-            *(replace(action, exists=self.engine.replay is not None) for action in REPLAY_ACTIONS),
-        ):
-            table.add(action)
-        for name, cls in classes.items():
-            self.problems += table.add_pane(name, cls.ACTIONS)
+        table, problems = desk_table(
+            {name: cls.ACTIONS for name, cls in classes.items()}, pages, self.engine.replay is not None
+        )
+        self.problems += problems
         return table
 
     def get_driver_class(self) -> type[Driver]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from workstation.paths import Paths
-from workstation.settings import Settings
+from workstation.settings import Settings, SettingsError
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -20,7 +20,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 def examine(settings: Settings, paths: Paths) -> list[Finding]:
     """Look at the interpreter, folders, disk, stores, terminal and panes; one finding each."""
-    findings = [Finding(True, f"Python {sys.version.split()[0]}, settings of {paths.config_file} are valid")]
+    findings = [Finding(True, f"Python {sys.version.split()[0]}, settings of {paths.config_file} can be read")]
     findings += [_folder(folder) for folder in dict.fromkeys((paths.config, paths.data, paths.state))]
     free = shutil.disk_usage(_existing(paths.data)).free
     enough = free > 200_000_000
@@ -28,6 +28,7 @@ def examine(settings: Settings, paths: Paths) -> list[Finding]:
     findings.append(Finding(enough, words if enough else f"only {words}: a full disk halts the desk"))
     findings.append(_store(paths.store(settings.mode), settings.mode))
     findings += _stalls(paths.store(settings.mode), paths.state)
+    findings += _settings(settings, paths)
     findings.append(_terminal())
     findings += _panes(paths)
     return findings
@@ -80,6 +81,29 @@ def _stalls(store: Path, state: Path) -> list[Finding]:
     times = "once" if len(ended) == 1 else f"{len(ended)} times"
     where = Doors.of(store, state).stall_log
     return [Finding(True, f"the desk stood still {times}; at last: {ended[-1]} {where} shows what it was doing")]
+
+
+def _settings(settings: Settings, paths: Paths) -> list[Finding]:
+    """What the settings ask for and the desk will not have: each is valid by itself, and found wrong only at the
+    start."""
+    import importlib
+
+    from workstation.notify.messages import template_problem
+    from workstation.real_desks import opened_venues
+    from workstation.venues.contract import VenueError
+
+    problems: list[str] = importlib.import_module("screens.desk_table").problems_of(
+        settings, paths.config, paths.plugins
+    )
+    for topic, template in settings.notify.templates.items():
+        if problem := template_problem(topic, template):
+            problems.append(f"notify.templates.{topic} {problem}.")
+    if settings.mode in ("paper", "live"):
+        try:
+            opened_venues(settings)
+        except (SettingsError, VenueError) as error:
+            problems.append(str(error))
+    return [Finding(False, f"{paths.config_file}: {problem}") for problem in problems]
 
 
 def _terminal() -> Finding:

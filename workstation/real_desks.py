@@ -48,7 +48,7 @@ def live_desk(
     _release(store, paths)
     notices: list[str] = []
     venues: list[Venue] = []
-    for name, facts, terms in _venues(settings):
+    for name, facts, terms in opened_venues(settings):
         instruments, problems = _instruments(name, facts, terms, paths, store)
         notices += problems
         venues.append(_ccxt_venue(name, facts, terms, instruments, clock, credentials, paths))
@@ -65,7 +65,7 @@ def paper_desk(
     _release(store, paths)
     notices: list[str] = []
     venues: list[Venue] = []
-    for name, facts, terms in _venues(settings):
+    for name, facts, terms in opened_venues(settings):
         source = _price_source(settings, name, facts, terms)
         instruments, problems = _instruments(name, source[0], source[1], paths, store)
         notices += problems
@@ -95,7 +95,7 @@ def _release(store: Path, paths: Paths) -> None:
     DeskLock(store).release()
 
 
-def _venues(settings: Settings) -> list[tuple[str, Particulars, VenueSettings]]:
+def opened_venues(settings: Settings) -> list[tuple[str, Particulars, VenueSettings]]:
     """Name (in capitals), particulars and settings of each venue that the desk opens."""
     known = {name.upper(): terms for name, terms in settings.venues.items()}
     wanted = [name.upper() for name in settings.open_venues] or list(known)

@@ -8,7 +8,7 @@ desk is opened with that profile. A setting's environment variable is its path i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
@@ -99,12 +99,6 @@ def checked(path: str, text: str) -> str:
         layer["keys"] = {".".join(names): key for names, key in leaves(layer["keys"])}
     check_layer(layer, "Not taken", paths)
     return toml(setting_value(msgspec.convert(layer, Settings), path))
-
-
-def check_keys(keys: Mapping[str, str | list[str]], actions: Iterable[str]) -> list[str]:
-    """A sentence for each entry of `Settings.keys` that names no action: for who knows the actions (shell, doctor)."""
-    names = list(actions)
-    return [f"keys: there is no action {key!r}{nearest(key, names)}" for key in keys if key not in names]
 
 
 def _read(file: Path, text: str | None = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from workstation import settings as module
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
-from workstation.settings_file import check_keys, load
+from workstation.settings_file import load
 from workstation.settings_help import describe
 
 
@@ -69,11 +69,6 @@ def test_keys_are_written_dotted_or_quoted_and_one_or_several(file: Path) -> Non
     text = '[keys]\norders.cancel = "d"\n"ladder.buy" = ["b", "ctrl+b"]\n'
     assert load_text(file, text).keys == {"orders.cancel": "d", "ladder.buy": ["b", "ctrl+b"]}
     assert load_text(file, "", overrides={"keys.orders.cancel": "5"}).keys == {"orders.cancel": "5"}
-
-
-def test_keys_can_be_checked_by_who_knows_the_actions() -> None:
-    assert check_keys({"kill": "f9"}, ["kill", "arm"]) == []
-    assert check_keys({"kil": "f9"}, ["kill", "arm"]) == ["keys: there is no action 'kil'; did you mean 'kill'?"]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ _SAID_ENDED = frozenset({OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJ
 _SETTLED = SECOND
 #: Orders that are gone over between two turns of the event loop.
 _ASKED_AT_ONCE = 64
+#: So many fills are looked at before the others on the event loop have their turn.
+_BOOKED_AT_ONCE = 500
 #: Orders of one venue that are asked about at the same time.
 _AT_ONCE = 4
 #: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it: the
@@ -232,7 +234,9 @@ class Reconciler:
     async def _fetch_fills(self, venue: Venue, since: int) -> list[Fill]:
         """Book the fills that were missed; those of orders that the desk never made, at venues that others use too."""
         strange: list[Fill] = []
-        for fill in await asyncio.wait_for(venue.fills_since(since), self._timeout):
+        for number, fill in enumerate(await asyncio.wait_for(venue.fills_since(since), self._timeout)):
+            if number % _BOOKED_AT_ONCE == _BOOKED_AT_ONCE - 1:
+                await asyncio.sleep(0)
             if self._core.orders.knows_trade(venue.name, fill.trade_id):
                 continue
             if fill.client_id not in self._core.orders.orders and isinstance(venue, KnowsStrangers):

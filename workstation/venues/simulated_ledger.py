@@ -7,7 +7,7 @@ it in a small file of its own, apart from the desk's store. `MemoryLedger` is fo
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,7 +40,9 @@ class Ledger(Protocol):
         """In the order in which the venue took them."""
         ...
 
-    def fills_since(self, ts: int) -> Sequence[Fill]: ...
+    def fill_slices(self, ts: int) -> Iterator[Sequence[Fill]]:
+        """The fills at or after `ts`, oldest first, some hundred at a time: who reads many lets others run between."""
+        ...
 
     def entries_since(self, ts: int) -> Sequence[VenueEntry]:
         """What the venue booked by itself at or after `ts`, in the order in which it was booked."""
@@ -89,8 +91,9 @@ class MemoryLedger:
     def open_orders(self) -> Sequence[Order]:
         return [order for order in self._orders.values() if order.is_open]
 
-    def fills_since(self, ts: int) -> Sequence[Fill]:
-        return [fill for fill in self._fills if fill.ts >= ts]
+    def fill_slices(self, ts: int) -> Iterator[Sequence[Fill]]:
+        found = [fill for fill in self._fills if fill.ts >= ts]
+        return (found[first : first + _SLICE] for first in range(0, len(found), _SLICE))
 
     def entries_since(self, ts: int) -> Sequence[VenueEntry]:
         return [entry for entry in self._entries if entry.ts >= ts]
@@ -130,6 +133,8 @@ class MemoryLedger:
 
 
 _VERSION = 2
+#: Fills that are read at once: some milliseconds.
+_SLICE = 500
 #: Commits after which the write-ahead log is moved into the file.
 _CHECKPOINT_AFTER = 128
 #: Since version 2: what the venue booked by itself.
@@ -223,9 +228,15 @@ class SqliteLedger:
         rows = self._db.execute("SELECT body FROM orders WHERE open ORDER BY number")
         return [msgspec.json.decode(body, type=Order) for (body,) in rows]
 
-    def fills_since(self, ts: int) -> Sequence[Fill]:
-        rows = self._db.execute("SELECT body FROM fills WHERE ts >= ? ORDER BY ts, rowid", (ts,))
-        return [msgspec.json.decode(body, type=Fill) for (body,) in rows]
+    def fill_slices(self, ts: int) -> Iterator[Sequence[Fill]]:
+        decode = msgspec.json.Decoder(Fill).decode
+        after, row = ts, -1
+        while rows := self._db.execute(
+            "SELECT ts, rowid, body FROM fills WHERE (ts, rowid) > (?, ?) ORDER BY ts, rowid LIMIT ?",
+            (after, row, _SLICE),
+        ).fetchall():
+            after, row, _ = rows[-1]
+            yield [decode(body) for _, _, body in rows]
 
     def entries_since(self, ts: int) -> Sequence[VenueEntry]:
         rows = self._db.execute("SELECT body FROM entries WHERE ts >= ? ORDER BY number", (ts,))

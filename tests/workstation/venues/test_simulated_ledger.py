@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from venue_desk import VenueDesk
 from venue_market import PERP, SPOT, START, HandMarket
 
@@ -48,6 +50,33 @@ class Sitting:
             await venue.fills_since(0),
             [await venue.order_status(client_id) for client_id in sorted(self.desk.orders)],
         )
+
+
+async def test_many_fills_are_read_with_turns_for_others_between(tmp_path: Path) -> None:
+    sitting = Sitting(tmp_path / "venue.sqlite")
+    await sitting.begin()
+    await sitting.desk.buy(SPOT, "0.5")
+    venue = sitting.venue
+    (first,) = await venue.fills_since(0)
+    for number in range(2_600):
+        venue.ledger.add_fill(replace(first, trade_id=f"more-{number}", ts=first.ts + number // 3))
+    venue.ledger.commit()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    found = await venue.fills_since(first.ts)
+    task.cancel()
+    assert [fill.trade_id for fill in found] == [first.trade_id, *(f"more-{number}" for number in range(2_600))]
+    assert turns >= 5
+    later = await venue.fills_since(first.ts + 800)
+    assert [fill.trade_id for fill in later] == [f"more-{number}" for number in range(2_400, 2_600)]
+    venue.ledger.close()
 
 
 async def test_a_reopened_venue_is_as_it_was_left(tmp_path: Path) -> None:

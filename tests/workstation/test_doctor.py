@@ -1,0 +1,67 @@
+"""The doctor says in one sentence each what of the settings the desk would not have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workstation.cli import main
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ('[keys]\n"orders.cancle" = "d"', "keys: there is no action 'orders.cancle'; did you mean 'orders.cancel'?"),
+        ('[keys]\nzoom = "ctrl+nowhere"', "keys: zoom: "),
+        ('[keys]\nzoom = "ctrl+shift+q"', "is not sent by most terminals"),
+        ("[keys]\nkill = []", "the kill switch cannot be left without a key"),
+        ('[keys]\nzoom = "o"\nticket = "o"', "o is already the key of zoom"),
+        ('keymap = "emacs"', "there is no keymap 'emacs'"),
+        ('theme = "neon"', "neon"),
+        ('[notify.templates]\nfill = "{colour}"', "notify.templates.fill has no field {colour}"),
+        ('mode = "paper"', "A paper desk needs a venue"),
+        ('mode = "live"\nopen_venues = ["nix"]', "open_venues names nix, but there is no [venues.nix]"),
+    ],
+)
+def test_what_the_desk_would_not_have_is_found_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: str, sentence: str
+) -> None:
+    monkeypatch.setenv("TWS_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text(config)
+    assert main(["doctor"]) == 1
+    bad = [line for line in capsys.readouterr().out.splitlines() if line.startswith("BAD")]
+    assert len(bad) == 1, bad
+    assert sentence in bad[0]
+    assert str(tmp_path / "config.toml") in bad[0]
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ("[risk", "is not valid TOML: "),
+        ("theme = 5", "theme must be text, not 5."),
+        ("[keys]\nzoom = 5", "keys.zoom must be text or a list of texts, not 5."),
+        ("[risk]\nmax_ordre_value = 5", "there is no setting 'risk.max_ordre_value'; did you mean"),
+        ("[market]\nframe_rate = 99", "market.frame_rate must be a whole number <= 60, not 99."),
+    ],
+)
+def test_a_malformed_file_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: str, sentence: str
+) -> None:
+    monkeypatch.setenv("TWS_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text(config)
+    assert main(["doctor"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert sentence in shown.err
+
+
+def test_a_sound_set_up_has_nothing_to_complain_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TWS_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text('keymap = "vim"\n[keys]\n"orders.cancel" = "d"\nzoom = ["z", "ctrl+y"]\n')
+    assert main(["doctor"]) == 0
+    assert "BAD" not in capsys.readouterr().out
