@@ -89,6 +89,12 @@ class ActionTable:
             self.add(replace(own, keys=tuple(keys)))
         return problems
 
+    def in_order(self, panes: Sequence[str]) -> None:
+        """The panes' actions in the order of the panes, after the desk's: as if they had been added so."""
+        order = {pane: number for number, pane in enumerate(panes)}
+        ranked = sorted(self._actions.items(), key=lambda item: order.get(item[1].context, -1))
+        self._actions = dict(ranked)
+
     def _put(self, action: Action) -> None:
         self._actions[action.name] = action
         for key in action.keys:

@@ -41,6 +41,7 @@ from screens.layout_mouse import LayoutMouse
 from screens.layouts import Layouts
 from screens.live_settings import POLL_SECONDS, LiveSettings
 from screens.pane import Pane
+from screens.pane_classes import PaneClasses
 from screens.plugins import PaneInfo, list_plugins
 from screens.prompt import PromptScreen
 from screens.ready import READY_SECONDS, ReadyDialogs
@@ -105,24 +106,25 @@ class TwsApp(App[None]):
         self.recordings = recordings
         self.exports = exports
         self.what_ifs = what_ifs
-        self.pane_infos = panes
+        self.pane_classes = PaneClasses(self, panes)
         self.armed = engine.mode == "demo"
         self.travel = TimeTravel(self)
         self.desk = ShellDesk(self)
         self.problems = [f"The pane {info.name} cannot be used: {info.error}" for info in panes if info.error]
         if self.state.problem:
             self.problems.append(self.state.problem)
-        classes = {info.name: info.cls for info in panes if info.cls is not None}
-        self.layouts = Layouts(self, classes, layouts)
+        self.layouts = Layouts(self, self.pane_classes.names, layouts)
         pages, page = self.layouts.first()
         self.problems += self.layouts.problems
-        self.table = self._action_table(classes, [page.title for page in pages])
-        self.problems += self.live.rekey()
+        self.table = self._action_table([page.title for page in pages])
+        unknown_keys = self.live.rekey()
+        if not self.pane_classes.late:  # else they may be keys of panes that come
+            self.problems += unknown_keys
         self.commands = DeskCommands(self)
         self.layout_commands = LayoutCommands(self)
         self.jump = Jump(self)
         self.typed = TypedLines(self)
-        self.desk_screen = DeskScreen(self, pages, classes)
+        self.desk_screen = DeskScreen(self, pages, self.pane_classes)
         self.workspace.page = page
         self.workspace.mouse = LayoutMouse(self.workspace, self.layouts)
         self.keyboard = Keyboard(self)
@@ -148,12 +150,26 @@ class TwsApp(App[None]):
 
     # -- setting up
 
-    def _action_table(self, classes: dict[str, type[Pane]], pages: Sequence[str]) -> ActionTable:
+    def _action_table(self, pages: Sequence[str]) -> ActionTable:
         table, problems = desk_table(
-            {name: cls.ACTIONS for name, cls in classes.items()}, pages, self.engine.replay is not None
+            {name: cls.ACTIONS for name, cls in self.pane_classes.items()}, pages, self.engine.replay is not None
         )
         self.problems += problems
         return table
+
+    @property
+    def pane_infos(self) -> Sequence[PaneInfo]:
+        """The panes that there are, all loaded."""
+        return self.pane_classes.infos
+
+    def say_problems(self, problems: Sequence[str]) -> None:
+        """Tell and log what is wrong; before the desk is open, when it opens."""
+        if not self._running:
+            self.problems += problems
+            return
+        for problem in problems:
+            self.engine.log.warning("desk", problem)
+            self.toast(problem, error=True)
 
     def get_driver_class(self) -> type[Driver]:
         return attentive(super().get_driver_class(), self.arrivals.came)
@@ -187,9 +203,7 @@ class TwsApp(App[None]):
         self.engine.on_kill_from_outside = self._killed_from_outside
         self.engine.alerts.on_fired = partial(ring, self)
         self.set_interval(POLL_SECONDS, self.live.poll, name="files of theme and keymap")
-        for problem in self.problems:
-            self.engine.log.warning("desk", problem)
-            self.toast(problem, error=True)
+        self.say_problems(self.problems)
 
     def _killed_from_outside(self) -> None:
         self.travel.leave_all()
@@ -399,6 +413,7 @@ def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> 
             await engine.wait_ready()
         except StoreError as error:
             app.exit(return_code=1, message=f"tws: {error}")
+        await app.pane_classes.load_rest()
         # What comes after the start is looked at when the screen has time for it; by itself Python looks only where
         # something makes far more than a desk's day does at a stretch.
         tune_interpreter(young=100_000)
@@ -406,7 +421,7 @@ def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> 
 
     app = TwsApp(
         engine,
-        list_plugins(paths.plugins),
+        list_plugins(paths.plugins, late=True),
         state_file=paths.state / f"desk-{engine.mode}.json",
         start=start,
         recordings=paths.recordings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -68,7 +69,7 @@ class DeskScreen(PromptScreen[None]):
     #: and fields that lose and gain it paint themselves, and the title bars with them.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
-    def __init__(self, app: TwsApp, pages: list[Page], classes: dict[str, type[Pane]]) -> None:
+    def __init__(self, app: TwsApp, pages: list[Page], classes: Mapping[str, type[Pane]]) -> None:
         super().__init__()
         self._bars_due = False
         self.shell = app
@@ -92,9 +93,16 @@ class DeskScreen(PromptScreen[None]):
 
     def _first_focus(self) -> None:
         """The ladder has the focus when the desk opens."""
+        slot = self._first_slot()
+        if slot is not None and self.focused is None:
+            self.workspace.focus_slot(slot)
+
+    def _first_slot(self) -> str | None:
         slots = self.workspace.slots()
-        if slots and self.focused is None:
-            self.workspace.focus_slot(next((slot for slot in ("books", "chart") if slot in slots), slots[0]))
+        return next((slot for slot in ("books", "chart") if slot in slots), slots[0]) if slots else None
+
+    def _first_pane(self) -> Pane | None:
+        return self.workspace.panes.get(self._first_slot() or "")
 
     def _show_page(self, index: int) -> None:
         self.workspace.show_page(index)
@@ -149,13 +157,10 @@ class DeskScreen(PromptScreen[None]):
                 widget.invalidate()
                 widget.repaint()
 
-    def _settle(self) -> None:
-        """At the start panes come one after the other, the first as soon as it can: not all at once when the last is
-        ready, which works out a day of candles of everything that it lists."""
-        if self.shell.first_frame.is_set():
-            super()._settle()
-        else:
-            self._lays_out = False
+    def paints_at_once(self, widget: Painted) -> bool:
+        """At the start panes come one after the other, the one that gets the focus in the first picture: not all at
+        once when the last is ready, which works out a day of candles of everything that it lists."""
+        return self.shell.first_frame.is_set() or self.workspace.pane_with(widget) in (None, self._first_pane())
 
     def _compositor_refresh(self) -> None:
         """As Textual's, but a pane whose widgets fail to render is replaced instead of ending the app."""

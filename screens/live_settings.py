@@ -62,6 +62,11 @@ class LiveSettings:
         self._watch("keymap", keymaps.files(self.keymaps_folder).get(settings.keymap))
         return [*problems, *self._app.table.rekey(self._keymap.keys, settings.keys)]
 
+    @property
+    def own_keys(self) -> bool:
+        """Whether a keymap or the settings give actions other keys than they came with."""
+        return bool(self._keymap.keys or self.book.settings.keys)
+
     def colours(self, name: str) -> Colours:
         """The colours of a theme as the settings want them. Raises `ThemeError`."""
         colours = themes.load(name, self.themes_folder)

@@ -10,7 +10,8 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,8 @@ from screens.keys import UnknownKey, canonical
 from screens.pane import Pane
 
 GROUP = "tws.panes"
+#: The desk's own panes are in this package.
+_OWN = "plugins."
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -31,14 +34,30 @@ class PaneInfo:
     version: str
     error: str | None = None
     cls: type[Pane] | None = None
+    point: EntryPoint | None = None  # of one of the desk's own that has not been loaded yet
+
+    @property
+    def late(self) -> bool:
+        """Whether it is still to be loaded: its class, title and version are not known yet."""
+        return self.point is not None
+
+    def loaded(self) -> PaneInfo:
+        """The same, loaded."""
+        return self if self.point is None else _from_entry_point(self.point)
 
 
-def list_plugins(folder: Path | None = None, points: Iterable[EntryPoint] | None = None) -> list[PaneInfo]:
+def list_plugins(
+    folder: Path | None = None, points: Iterable[EntryPoint] | None = None, *, late: bool = False
+) -> list[PaneInfo]:
     """Every pane of the entry points and of `folder`, usable or not. Starts no screen.
 
-    `points` replaces the installed entry points (tests). Of two panes of one name the first is used.
+    `points` replaces the installed entry points (tests). Of two panes of one name the first is used. With `late` the
+    desk's own panes, whose names are those of their entry points, are listed without being loaded.
     """
-    found = [_from_entry_point(point) for point in (entry_points(group=GROUP) if points is None else points)]
+    found = [
+        _later(point) if late and point.value.startswith(_OWN) else _from_entry_point(point)
+        for point in (entry_points(group=GROUP) if points is None else points)
+    ]
     if folder is not None and folder.is_dir():
         for path in sorted(folder.glob("*.py")):
             if not path.name.startswith("_"):
@@ -46,20 +65,33 @@ def list_plugins(folder: Path | None = None, points: Iterable[EntryPoint] | None
     panes: list[PaneInfo] = []
     sources: dict[str, str] = {}
     for info in found:
-        if info.cls is not None and info.name in sources:
+        usable = info.late or info.cls is not None
+        if usable and info.name in sources:
             error = f"a pane called {info.name!r} is there already, from {sources[info.name]}"
             panes.append(PaneInfo(info.name, info.title, info.source, info.version, error))
             continue
-        if info.cls is not None:
+        if usable:
             sources[info.name] = info.source
         panes.append(info)
     return panes
 
 
+def _later(point: EntryPoint) -> PaneInfo:
+    return PaneInfo(point.name, "", point.value, "", point=point)
+
+
+@cache
+def _package(dist: Distribution | None) -> tuple[str, str]:
+    """Name and version. To read them takes longer than to load many a pane, and most are of one package."""
+    if dist is None:
+        return "", ""
+    metadata = dist.metadata
+    return metadata["Name"], metadata["Version"]
+
+
 def _from_entry_point(point: EntryPoint) -> PaneInfo:
-    dist = point.dist
-    version = dist.version if dist is not None else ""
-    source = f"{dist.name} ({point.value})" if dist is not None else point.value
+    package, version = _package(point.dist)
+    source = f"{package} ({point.value})" if package else point.value
     try:
         found = point.load()
     except (Exception, SystemExit) as error:

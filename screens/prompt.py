@@ -81,12 +81,16 @@ class PromptScreen[Result](Screen[Result]):
         self._lays_out = False
         moved = self._compositor.moved & self._compositor.visible_widgets.keys()
         for widget in moved:
-            if isinstance(widget, Painted):
+            if isinstance(widget, Painted) and self.paints_at_once(widget):
                 try:
                     widget.settle()
                 except Exception as error:
                     self.app._handle_exception(error)
         self._compositor.update_widgets(moved)
+
+    def paints_at_once(self, widget: Painted) -> bool:
+        """Whether a widget that was laid out is painted in the picture that follows, or when its message comes."""
+        return True
 
     def _compositor_refresh(self) -> None:
         """As Textual's; but beneath a dialog its own marks what has changed as changed again, for good: after the first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from textual import events
 from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
@@ -43,7 +43,7 @@ class Workspace(Painted):
     Workspace { width: 1fr; height: 1fr; background: $background; }
     """
 
-    def __init__(self, desk: Desk, pages: list[Page], classes: dict[str, type[Pane]]) -> None:
+    def __init__(self, desk: Desk, pages: list[Page], classes: Mapping[str, type[Pane]]) -> None:
         super().__init__()
         self._desk_layout = _DeskLayout()
         self.desk = desk
@@ -135,7 +135,10 @@ class Workspace(Painted):
     # -- bringing panes up
 
     def compose(self) -> Iterable[Widget]:
-        return [self._pane(self.front_of(spot.tabs)) for spot in self.places_in(self.space)]
+        """At first the panes that draw their own lines; those made of widgets, whose styles take longer to work out
+        than all else of the first picture, come after it: see `resized`."""
+        fronts = [self._pane(self.front_of(spot.tabs)) for spot in self.places_in(self.space)]
+        return [pane for pane in fronts if type(pane).compose is Widget.compose] or fronts
 
     def _pane(self, slot: str) -> Pane:
         if slot not in self.panes:

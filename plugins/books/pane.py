@@ -95,7 +95,7 @@ class LadderPane(OrderEntry):
         instrument, book = self.market_here()
         chosen = self.groups.get(instrument.id)
         if not isinstance(chosen, int) or chosen < 1:
-            bars = self.engine.bar_series(instrument.id, _MINUTE).last(20)
+            bars = self.engine.recent_bars(instrument.id, _MINUTE, 20)
             usual = sum(bar.high - bar.low for bar in bars) / len(bars) / float(instrument.tick) if bars else None
             chosen = fitting_group(book, self.ladder.rows, usual)
         if chosen is not None:

@@ -185,13 +185,24 @@ class Candles:
         """The live series of `interval`: ns, a multiple of 5 s. Raises ValueError for another interval."""
         series = self._series.get(interval)
         if series is None:
-            if interval <= 0 or interval % self.BASE:
-                raise ValueError(f"candles come in multiples of 5 s, not of {interval / SECOND:g} s")
-            series = self._past(interval)
-            finer = next(one for one in reversed(self._ladder) if interval % one.interval == 0)
-            for bar in finer.last(len(finer.closed) + 1):
-                series.merge(bar)
-            self._series[interval] = series
+            self._asked[interval] = self.FIRST_MINUTES if interval == INTERVALS["1m"] else self.FIRST_BARS
+            series = self._series[interval] = self._made(interval, self._asked[interval])
+        return series
+
+    def recent(self, interval: int, count: int) -> list[Bar]:
+        """The last `count` bars of a series, oldest first; one that nobody has asked for yet is not drawn whole for
+        them, which is a day of minutes."""
+        series = self._series.get(interval)
+        return (self._made(interval, count) if series is None else series).last(count)
+
+    def _made(self, interval: int, count: int) -> BarSeries:
+        """`count` bars of the history, and what has been traded since."""
+        if interval <= 0 or interval % self.BASE:
+            raise ValueError(f"candles come in multiples of 5 s, not of {interval / SECOND:g} s")
+        series = self._past(interval, count)
+        finer = next(one for one in reversed(self._ladder) if interval % one.interval == 0)
+        for bar in finer.last(len(finer.closed) + 1):
+            series.merge(bar)
         return series
 
     def older(self, interval: int) -> bool:
@@ -203,10 +214,9 @@ class Candles:
         self._asked[interval] = min(series.limit, 2 * asked)
         return series.prepend(self._history(interval, self._asked[interval])) > 0
 
-    def _past(self, interval: int) -> BarSeries:
+    def _past(self, interval: int, count: int) -> BarSeries:
         """The history, and of the interval in which it ends what shorter intervals tell."""
-        self._asked[interval] = self.FIRST_MINUTES if interval == INTERVALS["1m"] else self.FIRST_BARS
-        bars = self._history(interval, self._asked[interval])
+        bars = self._history(interval, count)
         series = BarSeries(interval, bars, self._limit(interval, self._kept))
         if not bars or not bars[-1].closed:
             return series

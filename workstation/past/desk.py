@@ -8,7 +8,7 @@ import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from workstation.clock import SECOND, SimClock
 from workstation.desk_view import DeskView, Link
@@ -19,7 +19,6 @@ from workstation.domain.strategy_run import RunId
 from workstation.engine import Engine
 from workstation.past.market import PastMarket, PriceFrom, Prices
 from workstation.past.timeline import Timeline
-from workstation.store import EquitySnapshot
 from workstation.store.sessions import Session
 from workstation.strategies.run_book import RunView, view_of
 from workstation.strategies.runner import StrategyRunner
@@ -27,6 +26,9 @@ from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.limits import RiskLimits
 from workstation.trading.risk_desk import RiskDesk
+
+if TYPE_CHECKING:
+    from workstation.store import EquitySnapshot
 
 _DAY = 86_400 * SECOND
 REFUSAL = "The desk shows the past: nothing is sent from here. Go back to now first."

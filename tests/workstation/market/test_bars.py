@@ -247,6 +247,27 @@ class TestCandles:
         assert late.series(4 * HOUR).last(99) == early.series(4 * HOUR).last(99)
         assert sum(bar.volume for bar in late.series(4 * HOUR).last(99)) == 30_000
 
+    @settings(max_examples=50, deadline=None)
+    @given(trades=TRADES, count=st.integers(1, 30), interval=st.sampled_from(sorted(INTERVALS.values())))
+    def test_a_few_of_the_last_bars_are_those_of_the_whole_series(
+        self, trades: Trades, count: int, interval: int
+    ) -> None:
+        asked: list[int] = []
+
+        def history(span: int, number: int) -> list[Bar]:
+            if span == interval:
+                asked.append(number)
+            bars = [Bar(NOON - back * span, 5.0, 6.0, 4.0, 5.0, float(back)) for back in range(number, 0, -1)]
+            return bars if span >= MINUTE else []
+
+        candles = Candles(history)
+        for trade in trades:
+            candles.add(*trade)
+        few = candles.recent(interval, count)
+        assert asked == [count]
+        assert few == candles.series(interval).last(count)
+        assert few == candles.recent(interval, count)
+
     def test_history_and_live_bars_join(self) -> None:
         candles = Candles(lambda interval, count: [minute(0, 10.0), minute(1, 11.0)] if interval == MINUTE else ())
         candles.add(NOON + 2 * MINUTE, 12.0, 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from random import Random
 
@@ -40,7 +41,7 @@ class Profile:
         # where a tick is a large part of a bp there are fewer prices than levels: the shape is stretched outwards
         most = temper.shape[-1][1]
         reach = _REACH * max(1.0, most / (_PACKED * ticks_per_bp * _REACH))
-        distances = [(1 + reach) ** (i / _GRID) - 1 for i in range(_GRID + 1)]
+        distances = _distances(reach)
         edges = [int(d * ticks_per_bp) for d in distances]
         shape = _interpolated(temper.shape, distances)
         rank = [min(levels, _PACKED * d * ticks_per_bp) for d, (levels, _) in zip(distances, shape, strict=True)]
@@ -51,15 +52,22 @@ class Profile:
             max(1.0, (q1 - q0) * temper.depth / lot / max(1e-9, levels))
             for ((_, q0), (_, q1)), levels in zip(pairwise(shape), self.levels, strict=True)
         ]
-        self.around = []
-        for cell in range(_GRID):
-            low, high = max(0, cell - _NEIGHBOURS), min(_GRID, cell + _NEIGHBOURS)
-            begin, end = max(1, edges[low]), max(2, edges[high])
-            self.around.append((begin, end, rank[high] - rank[low]))
+        low, high = (
+            [0] * _NEIGHBOURS + list(range(_GRID - _NEIGHBOURS)),
+            [*range(_NEIGHBOURS, _GRID), *[_GRID] * _NEIGHBOURS],
+        )
+        begins, ends = [max(1, edge) for edge in edges], [max(2, edge) for edge in edges]
+        self.around = [(begins[a], ends[b], rank[b] - rank[a]) for a, b in zip(low, high, strict=True)]
         self.touch = temper.touch / lot
         self.far = int(edges[-1] * 1.2)
         self.least = most // 2
         self.sizes = sizes.table
+
+
+@cache
+def _distances(reach: float) -> list[float]:
+    """Where the cells of the grid begin and end, in bps; the sides of most books reach equally far."""
+    return [(1 + reach) ** (i / _GRID) - 1 for i in range(_GRID + 1)]
 
 
 def _interpolated(shape: Shape, distances: Sequence[float]) -> list[tuple[float, float]]:
