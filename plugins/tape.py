@@ -18,6 +18,7 @@ from screens.figures import local_time, shown
 from screens.painted import PaintedPane
 from screens.pane import Desk
 from screens.sizes import presets
+from screens.table_copy import COPY_TABLE_ACTIONS, CopiesTable
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -112,7 +113,7 @@ class Tape:
         return [one for one in reversed(self.prints) if one.lots >= least or one.own is not None]
 
 
-class TapePane(PaintedPane):
+class TapePane(CopiesTable, PaintedPane):
     """Time and sales with a size filter; it can be held still and scrolled while the market goes on."""
 
     PANE = "tape"
@@ -136,6 +137,7 @@ class TapePane(PaintedPane):
                palette=False),
         Action("newest", "Newest trades", "Goes to the newest trade and lets the tape run.", ("home", "g"),
                group="Move"),
+        *COPY_TABLE_ACTIONS,
     )  # fmt: skip
 
     def __init__(self, desk: Desk, slot: str) -> None:
@@ -263,6 +265,15 @@ class TapePane(PaintedPane):
         self.repaint()
         event.stop()
 
+    def table_texts(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        """Every print that the filter lets through, newest first; the side is the aggressor's, or ours."""
+        instrument = self.instrument
+        titles = ("Time", "Side", "Price", "Size", "Trades", "Own")
+        if instrument is None:
+            return titles, []
+        prints = self.tape.shown(self._least_lots()) if self._held is None else self._held
+        return titles, [_texts(one, instrument) for one in prints]
+
     # -- painting
 
     @property
@@ -337,6 +348,18 @@ class TapePane(PaintedPane):
                 note = f"×{one.trades}" if one.trades > 1 else ""
             segments.append(Segment(f" {note}"[: columns.note].ljust(columns.note), back + ink.dim))
         return segments
+
+
+def _texts(one: Print, instrument: Instrument) -> tuple[str, ...]:
+    bought = one.buy if one.own is None else one.own is Side.BUY
+    return (
+        local_time(one.ts, milliseconds=True),
+        "BUY" if bought else "SELL",
+        shown(f"{instrument.price(one.price):.{instrument.price_places}f}"),
+        shown(f"{instrument.quantity(one.lots):.{instrument.quantity_places}f}"),
+        str(one.trades),
+        "own" if one.own is not None else "",
+    )
 
 
 class _Columns(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +15,8 @@ from textual import events
 from screens.actions import Action
 from screens.painted import PaintedPane
 from screens.pane import Desk
-from screens.table_export import as_csv, as_json, as_tsv, write
-from workstation.trading.errors import Refused
+from screens.table_copy import COPY_TABLE_ACTIONS, CopiesTable
+from screens.table_export import as_tsv
 
 #: For a table pane's ACTIONS.
 TABLE_ACTIONS: tuple[Action, ...] = (
@@ -34,12 +33,7 @@ TABLE_ACTIONS: tuple[Action, ...] = (
 #: For a table pane's ACTIONS: taking what it shows elsewhere.
 COPY_ACTIONS: tuple[Action, ...] = (
     Action("copy", "Copy the row", "Copies the row under the cursor, tab separated.", ("y",), group="Copy"),
-    Action("copy_table", "Copy the table", "Copies every row with the titles, tab separated.", ("ctrl+y",),
-           group="Copy"),
-    Action("export_csv", "Export the table as CSV", "Writes every row into a new file of the exports folder.", (),
-           group="Copy"),
-    Action("export_json", "Export the table as JSON", "Writes every row into a new file of the exports folder.", (),
-           group="Copy"),
+    *COPY_TABLE_ACTIONS,
 )  # fmt: skip
 
 
@@ -57,7 +51,7 @@ class Column:
     sort: Callable[[Any], Any] | None = None
 
 
-class TablePane[R](PaintedPane):
+class TablePane[R](CopiesTable, PaintedPane):
     """A table of `rows()`. Its header stands in row `head` of the pane (0: nothing is above it; what is, the subclass
     puts there); `footer()` may give a last line (totals)."""
 
@@ -286,28 +280,8 @@ class TablePane[R](PaintedPane):
             self.app.copy_to_clipboard(as_tsv([self._texts(row)]))
             self.toast("The row was copied.")
 
-    def action_copy_table(self) -> None:
-        rows = [self._texts(row) for row in self._shown]
-        self.app.copy_to_clipboard(as_tsv([self._titles(), *rows]))
-        self.toast(f"{len(rows)} {'row was' if len(rows) == 1 else 'rows were'} copied.")
-
-    async def action_export_csv(self) -> None:
-        await self._export("csv", as_csv)
-
-    async def action_export_json(self) -> None:
-        await self._export("json", as_json)
-
-    async def _export(self, extension: str, written: Callable[[Sequence[str], Sequence[Sequence[str]]], str]) -> None:
-        rows = [self._texts(row) for row in self._shown]
-        folder = self.desk.exports
-        if folder is None:
-            raise Refused("This desk has no folder for exports.")
-        text, now = written(self._titles(), rows), self.engine.clock.now()
-        try:
-            path = await asyncio.to_thread(write, folder, self.PANE, extension, text, now)
-        except OSError as error:
-            raise Refused(f"The table could not be written to {folder}: {error.strerror}.") from error
-        self.toast(f"{len(rows)} rows written to {path}")
+    def table_texts(self) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+        return self._titles(), [self._texts(row) for row in self._shown]
 
     def jump_targets(self) -> list[tuple[int, int, Callable[[], object]]]:
         headers = [(column, x) for column, x, _ in self._layout if column.sort is not None]

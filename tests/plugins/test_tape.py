@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
@@ -164,6 +165,22 @@ async def test_our_fills_are_marked(tmp_path):
         await press()
         assert lines(pane)[0].startswith("●")
         assert "you bought" in lines(pane)[0]
+
+
+async def test_the_tape_is_copied_whole_and_exported(tmp_path):
+    async with tape_pane(tmp_path, traded=True) as (desk, pane, press):
+        await press("ctrl+y")
+        titles, *rows = [line.split("\t") for line in desk.app.clipboard.splitlines()]
+        assert titles == ["Time", "Side", "Price", "Size", "Trades", "Own"]
+        assert len(rows) == len(pane.tape.shown(0)) > pane._body
+        assert any(row[-1] == "own" for row in rows)
+        desk.app.run_named("tape.export_csv")
+        for _ in range(200):
+            if any("rows written to" in one for one in desk.toasts()):
+                break
+            await asyncio.sleep(0.01)
+        (path,) = (tmp_path / "exports").glob("tape-*.csv")
+        assert len(path.read_text().splitlines()) == len(rows) + 1
 
 
 async def test_the_tape_can_be_held_and_goes_on_where_the_market_is(tmp_path):
