@@ -37,9 +37,9 @@ if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 2 << 30:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are cores: many tests wait, for an exchange, a process or the disk."""
+    """Two more than there are cores: half the time of the tests is waiting, for an exchange, a process, a thread."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + (cores + 1) // 2
+    return cores + 2
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
