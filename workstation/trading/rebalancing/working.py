@@ -32,6 +32,8 @@ _REACH = Decimal("0.0005")
 #: Share of the limit of one order's value that an order uses: prices move between the judgement and the fill.
 _OF_LIMIT = Decimal("0.95")
 _CANCEL_AGAIN = SECOND // 2
+#: The end of an order is dated by its venue, whose clock may be so far behind the desk's.
+_SKEW = 5 * SECOND
 
 
 class Finish(msgspec.Struct, frozen=True):
@@ -269,7 +271,7 @@ def _draft(s: Scene, work: Work) -> OrderDraft | None:
     if _beyond(work, s.rebalance.drift):
         return None
     price, tif = work.taking_price(), TimeInForce.IOC
-    if s.rebalance.patience and not _takes(work):
+    if s.rebalance.patience and not _takes(work, s.rebalance.patience):
         price, tif = work.near, TimeInForce.GTC
     if price is None:
         return None
@@ -300,6 +302,10 @@ def _draft(s: Scene, work: Work) -> OrderDraft | None:
     )
 
 
-def _takes(work: Work) -> bool:
-    """Whether the last order waited in vain, so that this one takes."""
-    return bool(work.orders) and work.orders[-1].tif is TimeInForce.GTC and work.orders[-1].state is OrderState.CANCELED
+def _takes(work: Work, patience: int) -> bool:
+    """Whether the last order waited in vain, so that this one takes. One that was pulled sooner, by a pause, did not."""
+    if not work.orders:
+        return False
+    last = work.orders[-1]
+    waited = last.updated_at - last.created_at + min(patience // 2, _SKEW)
+    return last.tif is TimeInForce.GTC and last.state is OrderState.CANCELED and waited >= patience

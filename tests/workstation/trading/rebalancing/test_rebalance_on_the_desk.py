@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from decimal import Decimal as D
 from pathlib import Path
@@ -42,13 +43,15 @@ def over(desk: TestDesk, rebalance: Rebalance) -> Callable[[], bool]:
 
 
 async def until(desk: TestDesk, condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    """Let market and desk go on until the condition holds."""
+    """Let market and desk go on until the condition holds, which is looked at in every turn of the loop: an order that
+    takes is there and gone within a millisecond."""
     for _ in range(round(seconds / 0.25)):
-        if condition():
-            return
+        end = time.monotonic() + 0.005
+        while time.monotonic() < end:
+            if condition():
+                return
+            await asyncio.sleep(0)
         await desk.run(0.25)
-        for _ in range(5):
-            await asyncio.sleep(0.001)
     raise AssertionError("it never came to that")
 
 
@@ -168,19 +171,22 @@ async def test_the_money_of_the_sales_counts_in_the_verdicts(tmp_path: Path) -> 
 async def test_pause_pulls_what_is_out_and_resume_goes_on_where_it_stood(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         engine = desk.engine
-        rebalance = await engine.start_rebalance(wish(patience=3_600 * SECOND))
+        rebalance = await engine.start_rebalance(wish(patience=20 * SECOND))
         await until(desk, lambda: len(engine.open_orders()) == 3)
         assert {order.tif for order in engine.open_orders()} == {TimeInForce.GTC}
         await engine.pause_rebalance(rebalance.rebalance_id)
         await until(desk, lambda: not engine.open_orders())
         sent = len(engine.orders())
-        await desk.run(60)
+        await desk.run(15)
         await asyncio.sleep(0.05)
         assert len(engine.orders()) == sent
         assert "PAUSED" in engine.rebalance_progress(rebalance.rebalance_id).sentence
         paused = now_of(desk, rebalance)
         await engine.resume_rebalance(rebalance.rebalance_id)
-        assert now_of(desk, rebalance).ends_at > paused.ends_at + 59 * SECOND
+        assert now_of(desk, rebalance).ends_at > paused.ends_at + 14 * SECOND
+        await until(desk, lambda: len(engine.open_orders()) == 3)
+        tifs = {order.tif for order in engine.open_orders()}
+        assert tifs == {TimeInForce.GTC}, "those that the pause pulled had not waited in vain"
         await until(desk, over(desk, rebalance))
         assert off_target(desk, rebalance) == {BTC: 0, ETH: 0, SOL: 0}
 
@@ -244,13 +250,13 @@ async def test_the_kill_switch_ends_it_and_rearming_does_not_bring_it_back(tmp_p
         sent = len(engine.orders())
         await engine.rearm("demo")
         assert engine.trading_state is TradingState.ACTIVE
-        await desk.run(60)
+        await desk.run(15)
         await asyncio.sleep(0.05)
         assert len(engine.orders()) == sent
         assert not engine.open_orders()
         stopped = desk.clock.now()
     async with demo_desk(tmp_path, start=stopped + SECOND) as desk:
-        await desk.run(30)
+        await desk.run(10)
         assert now_of(desk, rebalance).state is PlanState.HALTED
         assert len(desk.engine.orders()) == sent
 
