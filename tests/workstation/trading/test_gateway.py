@@ -391,7 +391,7 @@ async def test_what_a_lost_cancel_fills_is_booked(tmp_path: Path) -> None:
     venues: dict[str, FaultyVenue] = {}
     async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
         nova = venues["NOVA"]
-        order = await desk.limit(PERP, Side.BUY, "0.1", away=30)
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=3)
         nova.faults.add("cancel", Fault.PRETENDED)
         await desk.engine.cancel(order.client_id)
         await desk.run_until(lambda: desk.engine.order(order.client_id).filled > 0)  # type: ignore[union-attr]

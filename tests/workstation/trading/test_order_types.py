@@ -49,7 +49,7 @@ async def test_a_trailing_stop_follows_over_a_restart_and_never_loosens(tmp_path
         await desk.market(PERP, Side.BUY, "0.01")
         order = await sent(desk, Side.SELL, OrderType.TRAILING_STOP, trail_bps="80", reduce_only=True)
         assert order.state is OrderState.ACCEPTED, order.reason
-        await desk.run(60)
+        await desk.run(25)
         before = now(desk, order)
         assert before.stop_price is not None
         moves = [x for x in desk.engine.order_events(order.client_id) if isinstance(x, OrderTrailed)]

@@ -95,7 +95,7 @@ def test_intervals_that_cannot_be_had_are_empty():
 @pytest.mark.parametrize("rate", [1.0, 3.0])
 def test_volume_is_what_the_live_market_trades(rate):
     market = DemoMarket(2, START, rate=rate)
-    seconds = round(240 / rate)
+    seconds = round(120 / rate)
     events = market.until(START + seconds * SECOND)
     lots = sum(e.quantity for e in events if isinstance(e, Trade) and e.instrument == BTC)
     live = lots * 1e-5 / seconds * 60

@@ -91,14 +91,14 @@ def test_prices_start_near_the_usual_or_the_given_ones(symbol, price):
                 assert book.mid * ticks[name] == pytest.approx(expected, rel=1e-3)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seeds)
 def test_books_are_never_crossed_empty_or_stale(seed):
     books = follow(run(DemoMarket(seed, START), 20))
     assert len(books) == 15
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seeds, st.floats(0.2, 10))
 def test_sequences_chain_and_time_never_runs_back(seed, rate):
     events = run(DemoMarket(seed, START, rate=rate), 5)
@@ -115,7 +115,7 @@ def test_sequences_chain_and_time_never_runs_back(seed, rate):
             last[event.instrument] = event.sequence
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seeds)
 def test_trades_take_what_the_book_shows_and_the_next_update_shows_it_gone(seed):
     books: dict[str, OrderBook] = {}

@@ -16,9 +16,9 @@ from workstation.market.demo import DemoMarket
 from workstation.market.recording import RecordingWriter, open_recording
 from workstation.market.recording import past as recorded_past
 
-MINUTES = 6
+MINUTES = 4
 SHOWN = (BTC, ETH, PERP)
-MOMENTS = (0.0, 61.7, 180.0, 203.3, MINUTES * 60.0)
+MOMENTS = (0.0, 61.7, 120.0, 143.3, MINUTES * 60.0)
 THENS = (0.0, 48.9)
 
 
@@ -96,10 +96,10 @@ def test_candles_after_a_seek(
 def test_what_is_too_much_at_once_is_left_out_and_no_bar_is_a_part_of_itself(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = played(recording, [350.0])[0][BTC, "15s"]
+    expected = played(recording, [230.0])[0][BTC, "15s"]
     monkeypatch.setattr(recorded_past, "_EVENTS_A_TIME", 3_000)
     source = open_recording([recording])
-    source.seek(START + 350 * SECOND)
+    source.seek(START + 230 * SECOND)
     few = source.history(BTC, 15 * SECOND, 500)
     assert 0 < len(few) < len(expected)
     assert_same(list(few), expected[-len(few) :])

@@ -206,7 +206,7 @@ async def test_a_trailing_stop_follows_the_market_and_never_goes_back(tmp_path: 
 
 async def test_a_ladder_of_entries_has_one_stop_for_the_whole_that_grows_as_it_fills(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
-        rungs = [entry(desk, PERP, Side.BUY, "0.1", away) for away in (-1, 2, 400)]  # the first one takes
+        rungs = [entry(desk, PERP, Side.BUY, "0.1", away) for away in (-1, 0, 400)]  # the first one takes
         plan = await desk.engine.start_plan(terms.scale(rungs, stop=around(desk, PERP, -4_000)))
         await desk.settle(lambda: len(desk.engine.plan_orders(plan)) >= 3)
         await desk.run_until(lambda: desk.engine.position(PERP).quantity >= D("0.1"))
