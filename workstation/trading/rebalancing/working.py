@@ -303,7 +303,7 @@ def _draft(s: Scene, work: Work) -> OrderDraft | None:
 
 
 def _takes(work: Work, patience: int) -> bool:
-    """Whether the last order waited in vain, so that this one takes. One that was pulled sooner, by a pause, did not."""
+    """Whether the last order waited in vain, so that this one takes; one that a pause pulled sooner did not."""
     if not work.orders:
         return False
     last = work.orders[-1]
