@@ -38,8 +38,6 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     lookup: Lookup = Lookup.SCAN
     #: Parameter by which `Lookup.ORDER` and `Lookup.LISTS` ask.
     lookup_param: str = "clientOrderId"
-    #: Parameters that an order look-up needs besides.
-    lookup_extra: dict[str, Any] = {}
     #: Whether one call cancels the orders of an instrument ("symbol") or of the whole account ("account"); "" for none.
     cancel_all: str = ""
     #: Longest time in seconds for which the exchange's own dead man's switch is set; 0 where it has none.
@@ -69,8 +67,6 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     withheld: tuple[str, ...] = ()
     #: The exchange's trade ids are unique for one market only.
     trade_id_per_symbol: bool = False
-    #: Whether own trades can only be asked for by market.
-    trades_by_symbol: bool = False
     #: ccxt's implicit method that tells the key's rights, and the path to "may withdraw" in its answer.
     rights: str = ""
     rights_path: tuple[str, ...] = ()
@@ -106,7 +102,6 @@ _BINANCE: dict[str, Any] = {
     "lookup_param": "origClientOrderId",
     "cancel_all": "symbol",
     "trade_id_per_symbol": True,
-    "trades_by_symbol": True,
     "burst_seconds": 10.0,
     "rights": "sapiGetAccountApiRestrictions",
     "rights_path": ("enableWithdrawals",),
@@ -216,7 +211,6 @@ OFFERED: dict[str, Particulars] = {
             title="KuCoin",
             lookup=Lookup.ORDER,
             cancel_all="symbol",
-            trades_by_symbol=True,
             password=True,
             order_margin_mode=True,
             counts_contracts=True,
@@ -229,7 +223,6 @@ OFFERED: dict[str, Particulars] = {
             title="Bitget",
             lookup=Lookup.ORDER,
             cancel_all="symbol",
-            trades_by_symbol=True,
             password=True,
             order_margin_mode=True,
             options={"watchOrderBook": {"checksum": True}},
@@ -270,4 +263,4 @@ OFFERED: dict[str, Particulars] = {
 
 def particulars(name: str) -> Particulars:
     """What is known of an exchange; of one that is not offered, the narrowest."""
-    return OFFERED.get(name) or Particulars(ccxt=name, title=name, ids=IdRule.PLAIN, trades_by_symbol=True)
+    return OFFERED.get(name) or Particulars(ccxt=name, title=name)
