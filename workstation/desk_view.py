@@ -45,7 +45,7 @@ class Link(msgspec.Struct, frozen=True):
 
     `said`: why a real venue's link is as it is; `drift`: its clock less ours in ns; `unproven`: why its orders and
     money may differ from the desk's books; `dead_man`: whether the venue would cancel by itself should this desk die,
-    None where that is not asked of it.
+    None where that is not asked of it; `hears_orders`: whether the streams of own orders stand, None without any.
     """
 
     venue: str
@@ -55,6 +55,7 @@ class Link(msgspec.Struct, frozen=True):
     drift: int = 0
     unproven: str = ""
     dead_man: bool | None = None
+    hears_orders: bool | None = None
 
 
 class DeskView:
@@ -325,7 +326,8 @@ class DeskView:
     def _link(self, name: str, venue: Venue, newest: int) -> Link:
         unproven = self.core.unproven.get(name, "")
         if isinstance(venue, RealLink):
-            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven, venue.dead_man_holds())
+            held, hears = venue.dead_man_holds(), venue.hears_orders()
+            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven, held, hears)
         return Link(name, venue.link, newest, unproven=unproven)
 
     def take_terms(self, instrument: Instrument) -> None:

@@ -174,6 +174,11 @@ class RealLink(Protocol):
         asked of it."""
         ...
 
+    def hears_orders(self) -> bool | None:
+        """Whether the streams of the account's own orders and fills stand: while they do not, what happens to orders is
+        only seen when the desk asks. None where there are none."""
+        ...
+
 
 @runtime_checkable
 class KnowsStrangers(Protocol):

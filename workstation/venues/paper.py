@@ -84,6 +84,9 @@ class PaperVenue(SimulatedVenue):
     def dead_man_holds(self) -> bool | None:
         return None  # its orders are here
 
+    def hears_orders(self) -> bool | None:
+        return None
+
     async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None:
         await super().connect(on_market, on_order)
         await self.prices.connect(self.feed, _no_orders)

@@ -303,6 +303,6 @@ async def test_own_orders_are_not_called_heard_before_the_exchange_has_answered_
 
             await until(lambda: exchange.faults.struck)
             await asyncio.sleep(0.5)  # many times as long as a quiet stream has to stand
-            assert (own().up, own().faults) == (False, 0)
-            await until(lambda: own().up)
+            assert (own().up, own().faults, venue.hears_orders()) == (False, 0, False)
+            await until(lambda: own().up and venue.hears_orders())
             assert own().faults == 0

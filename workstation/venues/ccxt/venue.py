@@ -179,6 +179,10 @@ class CcxtVenue:
         market = (self.exchange.markets or {}).get(symbol) if self.exchange is not None else None
         return str(market["id"]) if market else symbol
 
+    def hears_orders(self) -> bool | None:
+        own = [state.up for state in self.stream_states() if state.name.startswith("watch_")]
+        return all(own) if own else None
+
     def dead_man_holds(self) -> bool | None:
         return self.dead_man.holds(self.clock.now())
 

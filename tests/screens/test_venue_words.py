@@ -1,4 +1,4 @@
-"""The status bar says whether a real venue's dead man's switch is held: what becomes of orders should this desk die."""
+"""What the status bar says of a real venue: whether its dead man's switch is held, and whether own orders are heard."""
 
 from __future__ import annotations
 
@@ -43,6 +43,22 @@ async def test_it_is_said_when_it_is_held_when_it_is_not_and_when_it_runs_out(tm
         assert "NOVA down dead man's switch runs out" in bar(desk)
         tell(desk, NOVA=(down, False), ORBIT=(up, None))
         assert "dead man" not in bar(desk)
+
+
+async def test_own_orders_that_are_not_heard_are_said(tmp_path):
+    desk = FrozenDesk(tmp_path, ALL)
+    async with desk.app.run_test(size=(160, 48)) as pilot:
+        await desk.ready(pilot)
+        real = type(desk.app.engine).links
+        for hears, state, said in (
+            (None, LinkState.CONNECTED, False),
+            (True, LinkState.CONNECTED, False),
+            (False, LinkState.CONNECTED, True),
+            (False, LinkState.DOWN, False),
+        ):
+            links = [msgspec.structs.replace(link, state=state, hears_orders=hears) for link in real(desk.app.engine)]
+            desk.app.engine.links = lambda links=links: links
+            assert ("own orders not heard" in bar(desk)) is said
 
 
 async def test_that_it_is_not_held_is_said_where_the_line_is_short(tmp_path):
