@@ -60,7 +60,7 @@ class DeskCommands(DeskRecords):
         self._open_for_orders()
         if (plan := self._plans.kept(client_id)) is not None:
             await self._plans.amend_kept(client_id, quantity, price, stop_price)
-            return self.order(client_id) or self.plan_rows(self.core.plans.plans[plan.plan_id])[0]
+            return self.order(client_id) or self.plan_rows(self.core.plans.sets[plan.plan_id])[0]
         order = self.order(client_id)
         if order is not None:
             self._rebalances.order_taken(order)

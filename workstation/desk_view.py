@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -123,11 +123,11 @@ class DeskView:
         return self.core.plans.unsettled(instrument)
 
     def plan(self, plan_id: PlanId) -> Plan | None:
-        return self.core.plans.plans.get(plan_id)
+        return self.core.plans.sets.get(plan_id)
 
     def plan_of(self, order: Order) -> Plan | None:
         """The plan that keeps the order."""
-        return self.core.plans.plan_of(order)
+        return self.core.plans.of(order)
 
     def plan_orders(self, plan: Plan) -> list[Order]:
         """The plan's orders, closed ones too, oldest first."""
@@ -189,7 +189,7 @@ class DeskView:
         plans = self.core.plans
         return [row for plan in plans.active(instrument) for row in self._kept(plan)]
 
-    def _kept(self, plan: Plan) -> list[Order]:
+    def _kept(self, plan: Plan) -> Sequence[rows.Kept]:
         return rows.kept(plan, self.core.plans.tally(plan), self._rests_stops(plan))
 
     def _rests_stops(self, plan: Plan) -> bool:

@@ -121,7 +121,7 @@ def _core() -> TradingCore:
 def _seen(core: TradingCore) -> tuple[object, ...]:
     return (
         dict(core.orders.orders), dict(core.portfolio.accounts), dict(core.portfolio.positions), list(core.fills),
-        dict(core.plans.plans), core.state_change, core.breakers.active(0), core.limits,
+        dict(core.plans.sets), core.state_change, core.breakers.active(0), core.limits,
     )  # fmt: skip
 
 

@@ -97,5 +97,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return self.stop is not None or self.target is not None or self.trail is not None
 
     @property
+    def set_id(self) -> PlanId:
+        return self.plan_id
+
+    @property
     def is_active(self) -> bool:
         return self.state is PlanState.ACTIVE

@@ -156,7 +156,7 @@ class TradingCore:
     def _trade(self, fill: Fill, order: Order, before: Position, after: Position) -> None:
         instrument = self.instruments[fill.instrument]
         self.trades.apply_fill(fill, instrument, before, after, order.origin)
-        if (plan := self.plans.plan_of(order)) is not None:
+        if (plan := self.plans.of(order)) is not None:
             self.trades.protect(instrument, plan.side, plan.stop)
 
     def _book_origin(self, origin: str, fill: Fill) -> None:

@@ -106,7 +106,7 @@ class Exits:
 
     async def _stop_of(self, plan_id: PlanId) -> Order:
         """The plan's stop order once it stands where the plan wants it."""
-        plan = self._core.plans.plans[plan_id]
+        plan = self._core.plans.sets[plan_id]
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PULL_TIMEOUT
         while loop.time() <= deadline:

@@ -1,4 +1,4 @@
-"""Named sets of orders (rebalances, routes) and which orders are theirs: the part of the fold that they share."""
+"""Named sets of orders (plans, rebalances, routes) and which orders are theirs: what their folds share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from workstation.domain.order import ClientOrderId, Order
 
 
 class OrderSet(Protocol):
-    """A durable parent of orders, each of which names it as its plan and its instrument as its leg."""
+    """A durable parent of orders, each of which names it as its plan, and as its leg what it is of it (the instrument,
+    in a rebalance or a route)."""
 
     @property
     def set_id(self) -> str: ...
@@ -31,7 +32,8 @@ class OrderSets[S: OrderSet]:
         #: Grows with everything that happens to a set or to an order of one.
         self.version = 0
         self._orders = orders
-        self._children: dict[str, dict[InstrumentId, list[ClientOrderId]]] = {}
+        self._children: dict[str, list[ClientOrderId]] = {}
+        self._of_leg: dict[tuple[str, str], list[ClientOrderId]] = {}
         self._unsettled: dict[str, None] = {}
 
     def _put(self, after: S) -> S:
@@ -42,23 +44,28 @@ class OrderSets[S: OrderSet]:
 
     def took(self, order: Order) -> None:
         """An order's intent is known: if it names a set it is that one's from now on."""
-        if order.plan.startswith(self.PREFIX):
-            self._children.setdefault(order.plan, {}).setdefault(order.leg, []).append(order.client_id)
+        if order.plan and order.plan.startswith(self.PREFIX):
+            self._children.setdefault(order.plan, []).append(order.client_id)
+            self._of_leg.setdefault((order.plan, order.leg), []).append(order.client_id)
 
     def touched(self, order: Order) -> None:
-        """Something happened to an order of a set."""
-        if order.plan in self.sets:
-            self._unsettled[order.plan] = None
+        """Something happened to an order of a set: it may want something again, even if it has ended (a late fill)."""
+        set_id = self._parent(order)
+        if set_id in self.sets:
+            self._unsettled[set_id] = None
             self.version += 1
 
+    def _parent(self, order: Order) -> str:
+        """The id of the set that an order belongs to, if to any."""
+        return order.plan
+
     def of(self, order: Order) -> S | None:
-        return self.sets.get(order.plan)
+        return self.sets.get(self._parent(order))
 
     def orders(self, set_id: str, instrument: InstrumentId | None = None) -> list[Order]:
-        """Its orders (in one instrument) as they stand now, each instrument's oldest first."""
-        by_leg = self._children.get(set_id, {})
-        wanted = by_leg.values() if instrument is None else [by_leg.get(instrument, [])]
-        return [self._orders[client_id] for ids in wanted for client_id in ids]
+        """Its orders (in one instrument) as they stand now, the oldest first."""
+        ids = self._children.get(set_id, []) if instrument is None else self._of_leg.get((set_id, instrument), [])
+        return [self._orders[client_id] for client_id in ids]
 
     def active(self) -> list[S]:
         """Those that want something, paused ones too, oldest first."""
@@ -67,6 +74,9 @@ class OrderSets[S: OrderSet]:
     def unsettled(self) -> list[S]:
         """Those that want something, or whose orders are not all closed, oldest first."""
         for set_id in list(self._unsettled):
-            if not self.sets[set_id].is_active and not any(order.is_open for order in self.orders(set_id)):
+            if self._is_settled(self.sets[set_id]):
                 del self._unsettled[set_id]
         return sorted((self.sets[set_id] for set_id in self._unsettled), key=lambda one: (one.created_at, one.set_id))
+
+    def _is_settled(self, one: S) -> bool:
+        return not one.is_active and not any(order.is_open for order in self.orders(one.set_id))

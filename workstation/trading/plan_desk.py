@@ -68,7 +68,7 @@ class PlanDesk:
             await asyncio.wrap_future(stored)
         except Exception as error:
             raise Refused(f"The store did not take the plan: {error}") from error
-        return self._core.plans.plans[plan.plan_id]
+        return self._core.plans.sets[plan.plan_id]
 
     def _judge(self, draft: OrderDraft) -> None:
         verdicts = self._core.judge(draft, self._clock.now(), self._gateway.link_up(draft.instrument))
@@ -123,7 +123,7 @@ class PlanDesk:
         unprotected = bool(tally.open) and after.stop is None and after.trail is None and plan.stop is not None
         reason = "the stop was taken away: the position is NOT PROTECTED" if unprotected else "by the trader"
         await self._stored(PlanChanged(ts=self._clock.now(), plan=after, reason=reason), loud=unprotected)
-        return self._core.plans.plans[plan_id]
+        return self._core.plans.sets[plan_id]
 
     async def cancel(self, plan_id: PlanId, reason: str = "by the trader") -> Plan:
         """End a plan: its working orders are cancelled, exits too. A position that it held stays, without them."""
@@ -133,7 +133,7 @@ class PlanDesk:
         await self._stored(
             PlanEnded(ts=self._clock.now(), plan_id=plan_id, state=PlanState.CANCELED, reason=words), loud=bool(held)
         )
-        return self._core.plans.plans[plan_id]
+        return self._core.plans.sets[plan_id]
 
     async def pause(self, plan_id: PlanId) -> Plan:
         """An execution algorithm's slice is pulled and none follows until `resume`."""
@@ -160,7 +160,7 @@ class PlanDesk:
         now = self._clock.now()
         after = msgspec.structs.replace(plan, execution=execution, updated_at=now)
         await self._stored(PlanChanged(ts=now, plan=after, reason=reason), loud=False)
-        return self._core.plans.plans[plan.plan_id]
+        return self._core.plans.sets[plan.plan_id]
 
     def end_all(self, instrument: InstrumentId | None, reason: str) -> None:
         """End every active plan (of an instrument) at once, before its orders are pulled."""
@@ -176,7 +176,7 @@ class PlanDesk:
             raise Refused(f"The store did not take it: {error}") from error
 
     def _active(self, plan_id: PlanId) -> Plan:
-        plan = self._core.plans.plans.get(plan_id)
+        plan = self._core.plans.sets.get(plan_id)
         if plan is None:
             raise Refused(f"There is no plan {plan_id}.")
         if not plan.is_active:
@@ -189,7 +189,7 @@ class PlanDesk:
         self, order: Order, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
     ) -> Order | None:
         """The trader changes an exit order of a plan: the plan's terms move. None: the order is none of these."""
-        plan = self._core.plans.plan_of(order)
+        plan = self._core.plans.of(order)
         if plan is None or not plan.is_active or order.leg not in (STOP_LEG, TARGET_LEG):
             return None
         if quantity is not None and quantity != order.quantity:
@@ -214,7 +214,7 @@ class PlanDesk:
 
         False: it is none of these.
         """
-        plan = self._core.plans.plan_of(order)
+        plan = self._core.plans.of(order)
         if plan is not None and plan.is_active and plan.execution is not None:
             await self.cancel(plan.plan_id, "its slice was cancelled by the trader")
             return True
@@ -228,7 +228,7 @@ class PlanDesk:
 
     def kept(self, client_id: ClientOrderId) -> Plan | None:
         """The plan whose row this is: the plan's own, or that of an exit which the desk keeps."""
-        return self._core.plans.plans.get(client_id.partition("/")[0])
+        return self._core.plans.sets.get(client_id.partition("/")[0])
 
     async def amend_kept(
         self, client_id: ClientOrderId, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
@@ -266,7 +266,7 @@ class PlanDesk:
         """A plan that lets a working limit order follow the best price. Raises `Refused`."""
         if order.is_closed or order.type is not OrderType.LIMIT or order.price is None:
             raise Refused("Only a working limit order can chase the best price.")
-        if self._core.plans.plan_of(order) is not None:
+        if self._core.plans.of(order) is not None:
             raise Refused(f"The order belongs to a plan already ({order.leg or ENTRY_LEG}).")
         return Plan(
             plan_id="",

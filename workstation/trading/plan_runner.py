@@ -62,7 +62,7 @@ class PlanRunner(OrderKeeper):
     def _keep(self, plan_id: PlanId, wakes: list[int]) -> None:
         """Carry out what the plan wants; changed terms are looked at again at once."""
         for _ in range(_LOOKS):
-            plan = self._core.plans.plans[plan_id]
+            plan = self._core.plans.sets[plan_id]
             again = False
             for intent in decide(self.situation(plan)):
                 match intent:
@@ -166,5 +166,5 @@ class PlanRunner(OrderKeeper):
         """Fold, journal, publish and log one event of a plan; the future is done once it is durable."""
         stored = self._recorded(event)
         plan_id = event.plan_id if isinstance(event, PlanEnded) else event.plan.plan_id
-        self._say(in_words(event, self._core.plans.plans[plan_id]), loud)
+        self._say(in_words(event, self._core.plans.sets[plan_id]), loud)
         return stored

@@ -12,20 +12,18 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, subtract
 from workstation.domain.order import ClientOrderId, Order, Side
 from workstation.domain.plan import Plan, PlanId, PlanState
+from workstation.trading.order_sets import OrderSets
 from workstation.trading.plans.tally import Tally
 
 
-class PlanBook:
-    """Feeding the journal into an empty book gives the same plans and the same children again."""
+class PlanBook(OrderSets[Plan]):
+    """Feeding the journal into an empty book gives the same plans and the same children again. A plan may have adopted
+    an order that was there before it, too."""
 
     def __init__(self, orders: Mapping[ClientOrderId, Order]) -> None:
         """`orders`: every order of the desk, kept up to date by the order manager."""
-        self.plans: dict[PlanId, Plan] = {}
-        self.version = 0
-        self._orders = orders
-        self._children: dict[PlanId, list[ClientOrderId]] = {}
+        super().__init__(orders)
         self._adopted: dict[ClientOrderId, PlanId] = {}
-        self._stirring: dict[PlanId, None] = {}  # plans that may want something, oldest first
 
     def apply(self, event: PlanEvent) -> Plan | None:
         """Fold one event in; the plan after it (None: the event is of a plan that was never started)."""
@@ -33,42 +31,26 @@ class PlanBook:
             case PlanStarted(plan=plan) | PlanChanged(plan=plan):
                 after = plan
             case PlanEnded(plan_id=plan_id, state=state, reason=reason, ts=ts):
-                known = self.plans.get(plan_id)
+                known = self.sets.get(plan_id)
                 if known is None:
                     return None
                 after = msgspec.structs.replace(known, state=state, reason=reason, updated_at=ts)
-        self.plans[after.plan_id] = after
-        self._stirring[after.plan_id] = None
         if after.adopted:
             self._adopted[after.adopted] = after.plan_id
-        self.version += 1
-        return after
+        return self._put(after)
 
     def halt(self, ts: int, reason: str) -> None:
         """HALTED ends every plan: none of them comes back when the desk is re-armed."""
         for plan in self.active():
             self.apply(PlanEnded(ts=ts, plan_id=plan.plan_id, state=PlanState.HALTED, reason=reason))
 
-    def took(self, order: Order) -> None:
-        """An order's intent is known: if it names a plan it is that plan's child from now on."""
-        if order.plan:
-            self._children.setdefault(order.plan, []).append(order.client_id)
-
-    def touched(self, order: Order) -> None:
-        """Something happened to an order: its plan may want something again, even if it has ended (a late fill)."""
-        plan_id = order.plan or self._adopted.get(order.client_id, "")
-        if plan_id in self.plans:
-            self._stirring[plan_id] = None
-            self.version += 1
-
-    def plan_of(self, order: Order) -> Plan | None:
-        return self.plans.get(order.plan or self._adopted.get(order.client_id, ""))
+    def _parent(self, order: Order) -> PlanId:
+        return order.plan or self._adopted.get(order.client_id, "")
 
     def children(self, plan: Plan) -> list[Order]:
         """The plan's orders, oldest first, as they stand now; the adopted one first."""
-        ids = self._children.get(plan.plan_id, [])
         adopted = [self._orders[plan.adopted]] if plan.adopted in self._orders else []
-        return adopted + [self._orders[client_id] for client_id in ids]
+        return adopted + self.orders(plan.plan_id)
 
     def tally(self, plan: Plan) -> Tally:
         return Tally(plan, self.children(plan))
@@ -79,10 +61,7 @@ class PlanBook:
 
     def unsettled(self, instrument: InstrumentId | None = None) -> list[Plan]:
         """Plans that want something, whose orders are not all closed, or that a late fill has taken up again."""
-        for plan_id in [plan_id for plan_id in self._stirring if self._is_settled(self.plans[plan_id])]:
-            del self._stirring[plan_id]
-        plans = [self.plans[plan_id] for plan_id in self._stirring]
-        plans.sort(key=lambda plan: (plan.created_at, plan.plan_id))
+        plans = super().unsettled()
         return [plan for plan in plans if instrument is None or plan.instrument == instrument]
 
     def _is_settled(self, plan: Plan) -> bool:

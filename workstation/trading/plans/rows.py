@@ -1,7 +1,8 @@
 """Plans as rows among the orders: a head for each plan, and what the desk keeps for it that no venue has yet.
 
-Such a row is an `Order` that was never sent: its client id is the plan's id (the head) or "PLAN/LEG" (a kept exit). The
-engine takes these ids for amend and cancel as it takes those of orders, so a screen need not tell them apart.
+Such a row is no order of the desk's: a `Head` stands for a whole plan, route or rebalance under that one's id, a `Kept`
+for an exit under "PLAN/LEG". It has the fields of an order, so that one table shows both; the engine takes these ids
+for amend and cancel as it takes those of orders. None is ever in the journal.
 """
 
 from __future__ import annotations
@@ -19,18 +20,26 @@ WAITS = "waits"  # for an entry to fill
 NO_STOP = "NO STOP"  # what is open has no stop at the venue, and the plan wants one
 
 
+class Head(Order, frozen=True, kw_only=True):
+    """Stands for several orders: `origin` is the kind, `note` the state in a word, `reason` how far it is."""
+
+
+class Kept(Order, frozen=True, kw_only=True):
+    """An exit that the desk keeps and no venue has; `note` says what it waits for."""
+
+
 def kept_id(plan: Plan, leg: str) -> str:
     return f"{plan.plan_id}/{leg}"
 
 
 def is_head(order: Order) -> bool:
     """Whether the row stands for a whole plan."""
-    return bool(order.plan) and order.client_id == order.plan
+    return isinstance(order, Head)
 
 
 def is_kept(order: Order) -> bool:
     """Whether the row is an exit that the desk keeps and no venue has."""
-    return bool(order.plan) and order.client_id == f"{order.plan}/{order.leg}"
+    return isinstance(order, Kept)
 
 
 def is_unprotected(plan: Plan, tally: Tally) -> bool:
@@ -67,12 +76,13 @@ def wanted_quantity(plan: Plan) -> Decimal:
     return total
 
 
-def head(plan: Plan, tally: Tally, rests_stops: bool = True) -> Order:
+def head(plan: Plan, tally: Tally, rests_stops: bool = True) -> Head:
     """`filled` is what was entered, `origin` the kind, `note` the state, `reason` the exits as they are typed."""
     adopted = [order.quantity for order in tally.orders if order.client_id == plan.adopted]
     execution = "" if plan.execution is None else execution_text(plan.execution)
     bound = "" if plan.chase_to is None else f"chase {plan.chase_to:f} "
     return _row(
+        Head,
         plan,
         plan.plan_id,
         "",
@@ -85,7 +95,7 @@ def head(plan: Plan, tally: Tally, rests_stops: bool = True) -> Order:
     )
 
 
-def kept(plan: Plan, tally: Tally, rests_stops: bool = True) -> list[Order]:
+def kept(plan: Plan, tally: Tally, rests_stops: bool = True) -> list[Kept]:
     """The exits with a price that no order stands for now."""
     if not plan.is_active:
         return []
@@ -98,6 +108,7 @@ def kept(plan: Plan, tally: Tally, rests_stops: bool = True) -> list[Order]:
         stops = leg == STOP_LEG
         rows.append(
             _row(
+                Kept,
                 plan,
                 kept_id(plan, leg),
                 leg,
@@ -112,7 +123,8 @@ def kept(plan: Plan, tally: Tally, rests_stops: bool = True) -> list[Order]:
     return rows
 
 
-def _row(
+def _row[R: (Head, Kept)](
+    cls: type[R],
     plan: Plan,
     client_id: str,
     leg: str,
@@ -126,8 +138,8 @@ def _row(
     stop_price: Decimal | None = None,
     reason: str = "",
     origin: str = "",
-) -> Order:
-    return Order(
+) -> R:
+    return cls(
         client_id=client_id,
         instrument=plan.instrument,
         side=side,

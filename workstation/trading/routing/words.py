@@ -11,6 +11,7 @@ from workstation.domain.route import Route, RouteLeg
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.orders import venue_of
+from workstation.trading.plans.rows import Head
 from workstation.trading.routing.looking import RouteLook
 
 BEST_OF = "best of"
@@ -68,14 +69,14 @@ def _undone(core: TradingCore, route: Route) -> list[str]:
     return found
 
 
-def route_head(core: TradingCore, route: Route) -> Order:
-    """The route as one row among the orders: an `Order` that was never sent, under the route's own id. Quantities in
+def route_head(core: TradingCore, route: Route) -> Head:
+    """The route as one row among the orders, under the route's own id. Quantities in
     units of the instrument at which the trader stood, `origin` its kind, `note` its state, `reason` its legs."""
     filled, value, fees = filled_of(core, route)
     at: Instrument = core.instruments[route.instrument]
     parts = [f"{venue_of(leg.instrument)} {plain(leg.quantity)}" for leg in route.legs]
     open_legs = any(order is not None and order.is_open for _, order in legs_of(core, route))
-    return Order(
+    return Head(
         client_id=route.route_id,
         instrument=route.instrument,
         side=route.side,

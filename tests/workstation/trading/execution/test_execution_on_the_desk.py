@@ -29,7 +29,7 @@ async def typed(desk: TestDesk, line: str, selected: str = BTC) -> str | None:
 
 
 def only_plan(desk: TestDesk) -> Plan:
-    (plan,) = desk.engine.core.plans.plans.values()
+    (plan,) = desk.engine.core.plans.sets.values()
     return plan
 
 

@@ -71,7 +71,7 @@ class World:
 
     @property
     def plan(self) -> Plan:
-        return self.core.plans.plans["P"]
+        return self.core.plans.sets["P"]
 
     @property
     def position(self) -> Decimal:
@@ -90,7 +90,7 @@ class World:
 
     def situation(self, core: TradingCore | None = None) -> Situation:
         core = core or self.core
-        plan = core.plans.plans["P"]
+        plan = core.plans.sets["P"]
         position = core.portfolio.position(self.instrument.id).quantity
         return Situation(
             plan=plan,

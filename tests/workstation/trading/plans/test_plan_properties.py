@@ -103,7 +103,7 @@ def test_every_beginning_of_the_journal_tells_the_same_plan_and_wants_the_same(
         step(world, action, a, b)
         folded = TradingCore([world.instrument], MarketData([world.instrument]), RiskLimits())
         folded.fold(world.journal)
-        assert folded.plans.plans == world.core.plans.plans
+        assert folded.plans.sets == world.core.plans.sets
         assert folded.plans.children(world.plan) == world.core.plans.children(world.plan)
         assert decide(world.situation(folded)) == decide(world.situation())
         world.look()
