@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from numba import njit
 from tests.support.bars import random_walk
 from workstation.market.candles import Candles, Memo
 from workstation.research import kernel
+from workstation.research.crew import Crew, cluster, processes, threads
 from workstation.research.engine import Costs, engine
 from workstation.research.fast import simulate
 from workstation.research.metrics import period_ends, periods_per_year
@@ -209,23 +211,45 @@ def test_a_sweep_beside_vectorbt(bars: Candles) -> None:
     print(f"\n1,000 combinations, CPU s: {ours:.2f}, vectorbt {peer:.2f}: {peer / ours:.0f}×.")
 
 
-def test_two_dask_workers_beside_one(bars: Candles) -> None:
-    """The same sweep by the same code; how near to twice as fast."""
+def test_twice_the_workers(bars: Candles) -> None:
+    """The same sweep by the same code with one worker and with two: threads, processes, a local Dask cluster. Taken in
+    turns, the least of each counts: a ratio of two moments on a busy machine says nothing of the code."""
     distributed = pytest.importorskip("distributed")
-    from workstation.research.crew import cluster
     from workstation.research.recipe import Recipe
 
     combinations = grid(SmaCross, {"fast": list(range(5, 45)), "slow": list(range(50, 175, 5))}) * 2
-    taken = {}
-    for workers in (1, 2):
-        with (
-            distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, protocol="tcp"
-            ) as local,
-            cluster(local.scheduler_address) as crew,
-        ):
-            list(sweep(Recipe("sma_cross"), bars, combinations[:64], COSTS, crew=crew))
-            start = time.perf_counter()
-            assert len(list(sweep(Recipe("sma_cross"), bars, combinations, COSTS, crew=crew))) == len(combinations)
-            taken[workers] = time.perf_counter() - start
-    print(f"\n2,000 combinations, wall s: one worker {taken[1]:.2f}, two {taken[2]:.2f}: {taken[1] / taken[2]:.2f}×.")
+    recipe = Recipe("sma_cross")
+
+    def local(workers: int) -> object:
+        return distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, protocol="tcp"
+        )
+
+    def once(crew: Crew) -> float:
+        fresh = replace(bars, memo=Memo())
+        start = time.perf_counter()
+        assert len(list(sweep(recipe, fresh, combinations, COSTS, crew=crew))) == len(combinations)
+        return time.perf_counter() - start
+
+    print(f"\n{len(combinations):,} combinations, wall s:")
+    with ExitStack() as stack:
+        clusters = {workers: stack.enter_context(local(workers)) for workers in (1, 2)}  # type: ignore[type-var]
+        for name in ("threads", "processes", "dask"):
+            with ExitStack() as inner:
+                crews = {}
+                for workers in (1, 2):
+                    make = {"threads": threads, "processes": processes}.get(name)
+                    crew = cluster(clusters[workers].scheduler_address) if make is None else make(workers)  # type: ignore[attr-defined]
+                    crews[workers] = inner.enter_context(crew)
+                    list(sweep(recipe, bars, combinations[:256], COSTS, crew=crews[workers]))
+                taken = {workers: min(times) for workers, times in _in_turns(once, crews, 3).items()}
+            one, two = taken[1], taken[2]
+            print(f"  {name:10} one {one:.2f}, two {two:.2f}: {one / two:.2f}×")
+
+
+def _in_turns(once: Callable[[Crew], float], crews: dict[int, Crew], times: int) -> dict[int, list[float]]:
+    taken: dict[int, list[float]] = {workers: [] for workers in crews}
+    for _ in range(times):
+        for workers, crew in crews.items():
+            taken[workers].append(once(crew))
+    return taken
