@@ -334,7 +334,25 @@ def test_a_large_file_is_said_to_be_read_once(tmp_path, home, monkeypatch):
     jobs, request = Jobs(), RunRequest(Setup("buy_and_hold", str(file), {"direction": "long"}), 80)
     for _ in range(2):
         jobs.do(request, said.append, lambda: False)
-    assert [one for one in said if "large.csv" in one] == ["Reading large.csv: so large a file takes some seconds."]
+    assert [one for one in said if "large.csv" in one] == ["Reading large.csv: so much takes some seconds."]
+
+
+def test_a_large_stored_history_is_said_to_be_read_too(tmp_path, home, monkeypatch):
+    from tests.support.bars import random_walk
+    from workstation.history.library import CandleLibrary
+    from workstation.history.names import HistoryName
+    from workstation.paths import Paths
+    from workstation.research.bench.jobs import Jobs
+    from workstation.research.bench.messages import RunRequest, Setup
+
+    monkeypatch.setattr("workstation.research.bench.offers._MANY", 100)
+    name = HistoryName.parse("file:TEN:1m")
+    CandleLibrary(Paths.of().candles).merge(name, random_walk(200, interval=60 * SECOND), "a")
+    said: list[str] = []
+    jobs, request = Jobs(), RunRequest(Setup("buy_and_hold", "file:TEN:1m", {"direction": "long"}), 80)
+    for _ in range(2):
+        jobs.do(request, said.append, lambda: False)
+    assert [one for one in said if "TEN" in one] == ["Reading file:TEN:1m: so much takes some seconds."]
 
 
 def test_gaps_and_jumps_in_usable_candles_are_told_beside_the_result(tmp_path, home):

@@ -128,7 +128,7 @@ class Jobs:
 
         setup = request.setup
         if self.shelf.reads_long(setup.candles):
-            tell(f"Reading {Path(setup.candles).name}: so large a file takes some seconds.")
+            tell(f"Reading {Path(setup.candles).name}: so much takes some seconds.")
         info, candles, costs = self.parts(setup)
         begun = time.perf_counter()
         result = _one(info, candles, setup, costs, tell)

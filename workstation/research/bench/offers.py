@@ -22,6 +22,8 @@ from workstation.strategies.trade_rules import offered_rules
 _KEPT = 4
 #: Bytes of a file that takes longer than a moment to read.
 _LARGE = 20_000_000
+#: Stored rows that do.
+_MANY = 1_000_000
 
 
 class Shelf:
@@ -66,9 +68,13 @@ class Shelf:
         return info
 
     def reads_long(self, spec: str) -> bool:
-        """Whether these candles are a large file that is not in memory."""
+        """Whether these candles are a large file or history that is not in memory."""
+        if _key_of(spec) in self._candles:
+            return False
         file = Path(spec).expanduser()
-        return file.is_file() and file.stat().st_size > _LARGE and _key_of(spec) not in self._candles
+        if file.is_file():
+            return file.stat().st_size > _LARGE
+        return any(one.rows > _MANY for one in self._sources() if one.spec == spec)
 
     def candles(self, spec: str) -> Candles:
         """Candles by what names them. Raises `HistoryError` and `BadCandles`."""
