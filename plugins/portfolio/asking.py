@@ -160,6 +160,8 @@ class Asking:
                 self.problem = str(error)
             except Exception as error:  # what reading candles and files raises are sentences
                 self.problem = str(error) or repr(error)
+            if self.table is None:
+                self.notice = ""  # it said that prices are being read
             self.busy = ""
             self.bump()
 
@@ -191,7 +193,7 @@ class Asking:
             frontier = await desk.frontier(table, curved, POINTS, leave_out=True, on_part=self._note)
         except PortfolioError as error:
             self.frontier, self.parts, self.place = None, None, None
-            self.notice = f"No frontier: {error}"
+            self.notice = "" if str(error) == self.problem else f"No frontier: {error}"
             return
         if self._again:
             return

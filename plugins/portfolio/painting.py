@@ -305,6 +305,7 @@ class PortfolioPainting(PaintedPane):
             else:
                 parts += [(" Nothing is held: risk 0.0% → ", ink.dim), (percent(after), ink.strong), ("   ", ink.dim)]
         lacking = session.unlisted()
+        notes = session.allocation.notes if session.allocation is not None else ()
         if lacking:
             names = ", ".join(lacking[:4]) + (" …" if len(lacking) > 4 else "")
             whole = len(lacking) == len(session.assets)
@@ -313,13 +314,15 @@ class PortfolioPainting(PaintedPane):
                 if whole
                 else f"Not listed here, so without orders: {names}."
             )
-            parts.append((f" {words}" if not parts else words, ink.warning))
-        notes = session.allocation.notes if session.allocation is not None else ()
-        if notes and not lacking:
+            if notes:  # what is wrong with the prices goes first
+                words = "Not listed here: weights only." if whole else "Some are not listed here."
+        if notes:
             parts.append((f" {notes[0]}", ink.warning))
-        elif not lacking and (reminder := self._reminder()):
+        if lacking:
+            parts.append((f" {words}", ink.warning))
+        elif not notes and (reminder := self._reminder()):
             parts.append(reminder)
-        elif frontier is not None and frontier.best is None and not lacking:
+        elif frontier is not None and frontier.best is None and not notes:
             rows = 0 if session.table is None else len(session.table) - 1
             words = f"None of them beats the risk-free rate over {rows:,} bars: there is no best ratio."
             parts.append((words if parts else f" {words}", ink.dim))
@@ -339,6 +342,8 @@ class PortfolioPainting(PaintedPane):
         frontier, choice, allocation = session.frontier, session.choice, session.allocation
         if frontier is None or choice is None:
             words = session.notice if session.notice.startswith("No frontier") else ""
+            if len(self._problem(space.right)) > 2:  # there is more of the sentence than the head shows
+                words = session.problem
             wrapped = textwrap.wrap(words, max(10, space.plot - 4))
             return [fit([(f"  {line}", self.ink.dim)], space.plot, self.ink.text) for line in ["", *wrapped]]
         method = None

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from decimal import Decimal
 from random import Random
 
@@ -313,6 +314,36 @@ async def test_assets_are_taken_out_by_the_list(tmp_path):
         assert "8 of 10" in desk.screen_text()
 
 
+DIRTY = {
+    "three": (lambda row, i: [*row[:2], row[2] if i < 3 else ""], "C is left out: C has only 3 prices. The highest"),
+    "constant": (lambda row, i: [*row[:2], 5], "C is left out: C never moves from 5"),
+    "double": (lambda row, i: [*row[:2], 2 * row[0]], "C is left out: C moves exactly as A does"),
+    "gap": (lambda row, i: ["" if i == 30 else row[0], *row[1:]], "1 of 60 rows are left out"),
+    "disjoint": (lambda row, i: ["", *row[1:]] if i < 30 else [row[0], "", row[2]], "A and B have no date in common"),
+    "word": (lambda row, i: ["n/a!", *row[1:]], "A has 'n/a!', which is no price"),
+    "one": (lambda row, i: row[:1], "A portfolio needs two assets at least"),
+}
+
+
+async def test_dirty_prices_are_a_sentence_on_the_page(tmp_path):
+    random = Random(4)
+    walk, prices = [100.0, 50.0, 20.0], []
+    for _ in range(60):
+        walk = [price * math.exp(random.gauss(0.0, 0.01)) for price in walk]
+        prices.append([round(price, 4) for price in walk])
+    async with page(tmp_path, size=(100, 30)) as (desk, pilot, pane):
+        for name, (spoil, sentence) in DIRTY.items():
+            rows = [spoil(row, i) for i, row in enumerate(prices)]
+            head = ",".join(["date", *"ABC"[: len(rows[0])]])
+            lines = [f"{date.fromordinal(738_000 + i)},{','.join(map(str, row))}" for i, row in enumerate(rows)]
+            (tmp_path / f"{name}.csv").write_text("\n".join([head, *lines]))
+            pane.form.put("universe", str(tmp_path / f"{name}.csv"))
+            pane.session.refresh()
+            await until(desk, pilot, lambda: not pane.session.busy and not pane.session._again)
+            words = " ".join(line.partition("│")[2].strip(" ✖│") for line in desk.screen_text().split("\n")[2:4])
+            assert sentence in " ".join(words.split()), name
+
+
 async def test_shares_that_no_venue_lists_get_weights_and_no_orders(tmp_path):
     async with page(tmp_path) as (desk, pilot, pane):
         pane.form.put("universe", "stocks")
@@ -321,7 +352,7 @@ async def test_shares_that_no_venue_lists_get_weights_and_no_orders(tmp_path):
             desk, pilot, lambda: pane.session.table is not None and "AAPL" in pane.session.assets and worked(pane)
         )
         text = desk.screen_text()
-        assert "No venue of this desk lists these assets: weights only, no orders." in text
+        assert "Not listed here: weights only." in text
         await pilot.press("g")
         await desk.painted(pilot)
         assert any("weights only" in toast for toast in desk.toasts())
@@ -370,6 +401,23 @@ async def test_a_hierarchical_method_shows_which_assets_cluster(tmp_path):
         named = [line.split("│")[1].split()[0] for line in lines]
         order = [pane.session.allocation.assets[leaf].removesuffix("-USDT") for leaf in pane.session.allocation.order]
         assert named == [name for name in order if name in named]
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("key", ["g", "a"], ids=["preview", "assets"])
+def test_picture_of_the_dialogs(snap_compare, tmp_path, size, key):
+    desk = frozen(tmp_path)
+
+    async def before(pilot):
+        await desk.ready(pilot)
+        pane = desk.app.workspace.panes["portfolio"]
+        pane.focus()
+        await until(desk, pilot, lambda: worked(pane))
+        await pilot.press(key)
+        await pilot.pause()
+        await desk.still(pilot)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=before)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -43,9 +43,8 @@ def clean(table: PriceTable, *, leave_out: bool = False, least: int = LEAST_ROWS
         kept = kept.take([each for each in kept.assets if each != asset])
     if len(kept.assets) < 2:
         only = kept.assets[0] if kept.assets else "nothing"
-        raise PortfolioError(
-            f"A portfolio needs two assets or more, and {table.name} leaves {only} alone. Add another."
-        )
+        alone = f"A portfolio needs two assets or more, and {table.name} leaves {only} alone. Add another."
+        raise PortfolioError(" ".join([*notes, alone]))
     whole: Bools = np.asarray(~np.isnan(kept.values).any(axis=1))
     notes.extend(_gaps(kept, whole))
     table = PriceTable(kept.assets, kept.times[whole], np.ascontiguousarray(kept.values[whole]), kept.name)

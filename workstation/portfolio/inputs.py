@@ -81,9 +81,12 @@ def prepare(table: PriceTable, problem: Problem, *, leave_out: bool = False) -> 
         raise PortfolioError(f"The factor {unknown[0]} is not among the columns of {table.name}.")
     if len(assets) < 2:
         raise PortfolioError("A portfolio needs two assets or more beside the factors.")
+    try:
+        lower, upper = bounds(problem.constraints, assets)
+    except PortfolioError as error:  # with an asset more they could have been met
+        raise PortfolioError(" ".join([*cleaned.notes[: len(cleaned.left_out)], str(error)])) from None
     kept = whole.take(assets)
     returns, mean, cov = _estimates(whole, kept, problem)
-    lower, upper = bounds(problem.constraints, assets)
     return Inputs(
         problem,
         method,
