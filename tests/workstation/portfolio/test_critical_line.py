@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.universes import walks
 from workstation.portfolio import mean_risk
+from workstation.portfolio.active_set import least_variance
 from workstation.portfolio.critical_line import corners
 from workstation.portfolio.frontier import frontier
 from workstation.portfolio.inputs import prepare
@@ -46,6 +47,41 @@ def test_every_corner_is_efficient(seed: int, assets: int, upper: float, lowest:
         can_fall, can_rise = weights > low + 1e-9, weights < high - 1e-9
         if can_fall.any() and can_rise.any():
             assert slope[can_rise].min() >= slope[can_fall].max() - 1e-7 * size
+
+
+@given(st.integers(0, 10_000), st.integers(2, 30), st.floats(0.02, 1.0), st.floats(0.0, 0.95))
+@settings(max_examples=60, deadline=None)
+def test_the_least_variance_by_active_sets_cannot_be_bettered(
+    seed: int, assets: int, upper: float, lowest: float
+) -> None:
+    """Karush-Kuhn-Tucker: no weight that can fall has a steeper slope than one that can rise."""
+    rng = np.random.default_rng(seed)
+    factor = rng.normal(size=(assets, assets + 2)) + rng.normal(size=(assets, 1))
+    cov = factor @ factor.T * 1e-4
+    low = np.full(assets, lowest / assets)
+    high = np.maximum(np.full(assets, max(upper, 1.0001 / assets)), low)
+    weights = least_variance(cov, low, high, 1.0)
+    if weights is None:  # the cone solver's then
+        return
+    assert weights.sum() == pytest.approx(1)
+    assert (weights >= low).all()
+    assert (weights <= high).all()
+    slope = cov @ weights
+    can_fall, can_rise = weights > low + 1e-9, weights < high - 1e-9
+    if can_fall.any() and can_rise.any():
+        assert slope[can_rise].min() >= slope[can_fall].max() - 1e-7 * np.abs(slope).max()
+
+
+@pytest.mark.parametrize("upper", [1.0, 0.02])
+def test_the_least_risk_of_many_is_the_solvers_and_a_singular_one_is_its_own(upper: float) -> None:
+    asked = Problem(method="min_risk", constraints=Constraints(upper=upper))
+    inputs = prepare(walks(80, 400), asked)
+    ours = mean_risk.best(inputs, "risk")
+    assert ours.solver == "active set"
+    known = mean_risk.solve(inputs, "risk")
+    np.testing.assert_allclose(ours.weights, known, atol=2e-5)
+    assert ours.weights @ inputs.cov @ ours.weights <= known @ inputs.cov @ known + 1e-12
+    assert least_variance(np.ones((3, 3)), np.zeros(3), np.ones(3), 1.0) is None
 
 
 def test_between_corners_the_frontier_is_exact() -> None:
