@@ -15,6 +15,7 @@ from workstation.domain.order import OrderState
 from workstation.past.desk import REFUSAL
 from workstation.trading.command_line import EXAMPLES, parse
 from workstation.trading.command_run import context_of, outcome, perform
+from workstation.trading.command_text import describe
 from workstation.trading.command_words import CommandError
 from workstation.trading.commands import (
     BreakEven,
@@ -35,7 +36,6 @@ from workstation.trading.commands import (
     SetTheme,
     StartPlan,
     StartRebalance,
-    describe,
 )
 from workstation.trading.errors import Refused
 from workstation.trading.strategy_commands import CloseStrategy, EndStrategy, ResumeStrategy, StartStrategy

@@ -18,7 +18,7 @@ from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.domain.order import Order, OrderState, OrderType, Side
 from workstation.trading.command_run import cancelled
-from workstation.trading.commands import spell
+from workstation.trading.command_text import spell
 from workstation.trading.errors import Refused
 from workstation.trading.plans.rows import NO_STOP, is_head, is_kept
 from workstation.trading.rebalancing.head import REBALANCE

@@ -33,6 +33,7 @@ from workstation.trading.command_plans import parse_chase, parse_exits, parse_sc
 from workstation.trading.command_rebalance import parse_manage, parse_rebalance
 from workstation.trading.command_risk import parse_breaker, parse_limit, parse_reducing
 from workstation.trading.command_strategies import parse_strategy
+from workstation.trading.command_text import describe
 from workstation.trading.command_words import CommandError, Token, duration, number, suggestion, tokens
 from workstation.trading.commands import (
     BreakEven,
@@ -53,7 +54,6 @@ from workstation.trading.commands import (
     SetTheme,
     StartPlan,
     StartRebalance,
-    describe,
 )
 
 #: What an empty line answers.

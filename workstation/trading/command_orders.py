@@ -9,6 +9,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import floor_to, is_multiple, multiply, plain
 from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
 from workstation.trading.command_plans import CHASE, STOP, TARGET, TRAIL, ExitWords, chase_bound, is_bound
+from workstation.trading.command_text import grouped, quote_value
 from workstation.trading.command_words import (
     Amount,
     CommandError,
@@ -19,7 +20,7 @@ from workstation.trading.command_words import (
     price,
     suggestion,
 )
-from workstation.trading.commands import Context, PlaceOrder, StartPlan, grouped, quote_value
+from workstation.trading.commands import Context, PlaceOrder, StartPlan
 from workstation.trading.errors import Refused
 from workstation.trading.plans import terms
 from workstation.trading.sizing import Basis, SizeError, SizeUnit, quantity_for, unit_name

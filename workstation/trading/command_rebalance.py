@@ -13,8 +13,9 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ONE, counted, divide, plain
 from workstation.domain.rebalance import Rebalance
 from workstation.trading.command_orders import instrument_named, venues_of
+from workstation.trading.command_text import grouped
 from workstation.trading.command_words import CommandError, Token, duration, number, suggestion
-from workstation.trading.commands import Context, ManageRebalance, StartRebalance, grouped
+from workstation.trading.commands import Context, ManageRebalance, StartRebalance
 from workstation.trading.errors import Refused
 from workstation.trading.rebalancing.desk import Progress
 from workstation.trading.rebalancing.looking import RebalancePreview

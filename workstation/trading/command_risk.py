@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from workstation.trading.breakers import Breaker
 from workstation.trading.command_words import CommandError, Token, glued, suggestion
-from workstation.trading.commands import ChangeLimit, Command, Context, ResetBreaker, RunAction, SetReducing
+from workstation.trading.commands import (
+    ChangeLimit,
+    Command,
+    Context,
+    ResetBreaker,
+    RunAction,
+    SetReducing,
+)
 from workstation.trading.limits import limit_fields, limit_from_text, limit_kind, own_parts
 
 

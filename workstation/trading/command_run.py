@@ -30,6 +30,7 @@ from workstation.trading.command_rebalance import (
     start_rebalance,
 )
 from workstation.trading.command_strategies import StrategyDesk, perform_strategy
+from workstation.trading.command_text import exits_in_words, grouped
 from workstation.trading.command_words import Token
 from workstation.trading.commands import (
     BreakEven,
@@ -59,8 +60,6 @@ from workstation.trading.commands import (
     SnoozeAlerts,
     StartPlan,
     StartRebalance,
-    exits_in_words,
-    grouped,
 )
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused

@@ -17,8 +17,9 @@ from workstation.domain.market import BookStale
 from workstation.domain.order import Side
 from workstation.trading.alerts import Alert, AlertKind, Seen, Way, band, reminded, snoozed, spell, step
 from workstation.trading.command_line import parse
+from workstation.trading.command_text import describe
 from workstation.trading.command_words import CommandError
-from workstation.trading.commands import SetAlert, SnoozeAlerts, describe
+from workstation.trading.commands import SetAlert, SnoozeAlerts
 from workstation.trading.errors import Refused
 
 D = Decimal

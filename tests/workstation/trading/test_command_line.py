@@ -18,6 +18,7 @@ from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, S
 from workstation.domain.plan import Distance, Plan, PlanKind, Trail
 from workstation.trading.command_line import EXAMPLES, hint, parse
 from workstation.trading.command_run import cancelled, outcome
+from workstation.trading.command_text import describe, spell
 from workstation.trading.command_words import CommandError
 from workstation.trading.commands import (
     BreakEven,
@@ -40,8 +41,6 @@ from workstation.trading.commands import (
     SetSpeed,
     SetTheme,
     StartPlan,
-    describe,
-    spell,
 )
 
 NOW = 1_714_572_000 * SECOND  # 2024-05-01 14:00:00 UTC

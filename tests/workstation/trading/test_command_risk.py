@@ -12,8 +12,9 @@ from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
 from workstation.trading.command_line import parse
 from workstation.trading.command_run import perform
+from workstation.trading.command_text import describe
 from workstation.trading.command_words import CommandError
-from workstation.trading.commands import ChangeLimit, ResetBreaker, SetReducing, describe
+from workstation.trading.commands import ChangeLimit, ResetBreaker, SetReducing
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from workstation.domain.formats import number_style
 from workstation.domain.strategy_run import RunState
 from workstation.trading.command_line import parse
 from workstation.trading.command_run import context_of, perform
+from workstation.trading.command_text import describe
 from workstation.trading.command_words import CommandError
-from workstation.trading.commands import Command, Context, describe
+from workstation.trading.commands import Command, Context
 from workstation.trading.strategy_commands import (
     ChangeStrategy,
     CloseStrategy,

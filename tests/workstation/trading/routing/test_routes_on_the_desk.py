@@ -19,8 +19,8 @@ from workstation.domain.plan import PlanState
 from workstation.domain.route import Route
 from workstation.trading.command_line import parse
 from workstation.trading.command_run import context_of, perform
+from workstation.trading.command_text import describe
 from workstation.trading.command_words import CommandError
-from workstation.trading.commands import describe
 from workstation.trading.errors import Refused
 from workstation.trading.plans.rows import is_head
 from workstation.venues.faulty import Fault, FaultyVenue, ScriptedFaults
