@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from screens.actions import DESK, EVERYWHERE, Action
-from screens.figures import price_text
 from screens.keys import display
 from screens.layout_actions import LAYOUT
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
-from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import counted
 from workstation.past.desk import REFUSAL
 from workstation.settings import SettingsError
@@ -22,7 +20,6 @@ from workstation.trading.errors import Refused
 
 if TYPE_CHECKING:
     from screens.app import TwsApp
-    from screens.finder import Entry
     from workstation.notify.notifier import Notifier
 
 
@@ -34,8 +31,6 @@ class DeskCommands:
         self._killed_at: float | None = None  # monotonic seconds of the first press: the trader's time, not a replay's
         self._kill_failure = ""
         self._gone_live = False  # whether the trader has typed the venues' names in this session
-        #: More entries of the palette, asked for whenever it opens.
-        self.palette_sources: list[Callable[[], Sequence[Entry]]] = []
 
     def run(self, action: Action) -> None:
         if action.name.startswith("page_"):
@@ -140,75 +135,19 @@ class DeskCommands:
     # -- finding
 
     def do_palette(self) -> None:
-        from screens.finder import Entry, action_entries
+        from screens.palette import entries
 
-        if self._in_dialog():
-            return
-        app = self.app
-        titles = {info.name: info.title for info in app.pane_infos}
-        pane = app.workspace.focused_pane
-        here = pane.PANE if pane is not None else ""
-        actions = sorted(app.table, key=lambda one: (one.context != here, one.context not in (DESK, EVERYWHERE)))
-        entries = action_entries(actions, titles, app.run_named)
-        entries += [
-            Entry("Pane", title, partial(app.workspace.focus_slot, slot), words=f"go to pane {slot}", id=f"pane {slot}")
-            for slot, title in app.workspace.every_slot()
-        ]
-        entries += app.layout_commands.open_entries()
-        entries += self._instruments()
-        entries += app.layout_commands.layout_entries()
-        entries += [
-            Entry("Theme", name, partial(app.use_theme, name), words="theme colours", id=f"theme {name}")
-            for name in app.live.theme_names()
-        ]
-        entries += [
-            Entry("Keymap", name, partial(self.use_setting, "keymap", name), words="keymap keys", id=f"keymap {name}")
-            for name in app.live.keymap_names()
-        ]
-        for path, one in app.live.book.defaults.items():
-            show = partial(self.open_settings, path)
-            words = f"setting change {path}"
-            entries.append(
-                Entry("Setting", f"{one.name} · {one.section}", show, one.help, words=words, id=f"setting {path}")
-            )
-        for source in self.palette_sources:
-            entries += source()
-        app.find("Command palette", "Type an action, a pane, an instrument …", entries, " Nothing of that name.")
+        if not self._in_dialog():
+            asked = "Type an action, a pane, an instrument …"
+            self.app.find("Command palette", asked, entries(self.app), " Nothing of that name.")
 
     def do_search(self) -> None:
+        from screens.palette import instruments
+
         pane = self.app.workspace.focused_pane
         if pane is not None and pane.search():
             return
-        self.app.find("Instrument", "Type a venue or a symbol …", self._instruments(), " No such instrument.")
-
-    def _instruments(self) -> list[Entry]:
-        from screens.finder import Entry
-
-        app, found = self.app, []
-        for instrument in app.engine.instruments():
-            terms = f"{instrument.contract.value} · tick {instrument.tick.normalize():f}"
-            mark = app.engine.mark(instrument.id)
-            price = price_text(mark, instrument) if mark is not None else ""
-            found.append(
-                Entry(
-                    instrument.venue[:10],
-                    instrument.symbol,
-                    partial(self._select, instrument.id),
-                    terms,
-                    price,
-                    f"{instrument.id} instrument {instrument.base} {instrument.quote}",
-                    f"instrument {instrument.id}",
-                )
-            )
-        return found
-
-    def _select(self, instrument: InstrumentId) -> None:
-        """For the focused pane's link group if it is in one, else for the desk."""
-        pane = self.app.workspace.focused_pane
-        if pane is None:
-            self.app.desk.select(instrument)
-        else:
-            pane.select_instrument(instrument)
+        self.app.find("Instrument", "Type a venue or a symbol …", instruments(self.app), " No such instrument.")
 
     def do_help(self) -> None:
         from screens.finder import Help
