@@ -326,10 +326,11 @@ class DeskCommands:
         if not working and not positions:
             self._leave(True)
             return
+        counts = ((working, "working order"), (positions, "open position"))
+        left = " and ".join(counted(count, noun) for count, noun in counts if count)
         text = (
-            f"{counted(working, 'working order')} and {counted(positions, 'open position')} stay "
-            f"{'as it is' if working + positions == 1 else 'as they are'} when you leave. "
-            f"The kill switch ({display(self._keys('kill')[0])}) would pull and close them first."
+            f"{left} {'stays as it is' if working + positions == 1 else 'stay as they are'} when you leave. "
+            f"The kill switch ({display(self._keys('kill')[0])}) would pull orders and close positions first."
         )
         self.app.push_screen(Question(text, "leave the desk", "stay"), self._leave)
 

@@ -38,7 +38,7 @@ def entries(app: TwsApp) -> list[Entry]:
         for name in app.live.keymap_names()
     ]
     for path, one in app.live.book.defaults.items():
-        title, show = f"{one.name} · {one.section}", partial(app.commands.open_settings, path)
+        title, show = f"{one.section}: {one.name}", partial(app.commands.open_settings, path)
         found.append(Entry("Setting", title, show, one.help, words=f"setting change {path}", id=f"setting {path}"))
     return found
 

@@ -289,7 +289,7 @@ async def test_leaving_with_working_orders_asks_first(open_desk):
         await pilot.pause(0.2)
         await pilot.press("ctrl+q")
         await desk.painted(pilot)
-        assert "1 working orders" in desk.screen_text()
+        assert "1 working order stays as it is" in desk.screen_text()
         await pilot.press("n")
         assert desk.app.screen is desk.app.desk_screen
         await pilot.press("ctrl+q", "y")
