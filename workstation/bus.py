@@ -16,15 +16,24 @@ from typing import Any
 class Subscription[T]:
     """What one subscriber has not taken yet. Take it with `drain`, or wait for it with `async for`."""
 
-    def __init__(self, bus: Bus, topics: tuple[type, ...], key: Callable[[T], Hashable] | None) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        topics: tuple[type, ...],
+        key: Callable[[T], Hashable] | None,
+        only: Callable[[T], bool] | None = None,
+    ) -> None:
         self._bus = bus
         self.topics = topics
         self._key = key
+        self._only = only
         self._queue: deque[T] = deque()
         self._latest: dict[Hashable, T] = {}
         self._wake: asyncio.Event | None = None
 
     def _put(self, item: T) -> None:
+        if self._only is not None and not self._only(item):
+            return
         if self._key is None:
             self._queue.append(item)
         else:
@@ -61,9 +70,18 @@ class Bus:
     def __init__(self) -> None:
         self._subscriptions: dict[type, list[Subscription[Any]]] = {}
 
-    def subscribe[T](self, *topics: type[T], conflate_by: Callable[[T], Hashable] | None = None) -> Subscription[T]:
-        """A new subscription to the topics: lossless, or with only the newest item of each `conflate_by` key."""
-        subscription: Subscription[T] = Subscription(self, topics, conflate_by)
+    def subscribe[T](
+        self,
+        *topics: type[T],
+        conflate_by: Callable[[T], Hashable] | None = None,
+        only: Callable[[T], bool] | None = None,
+    ) -> Subscription[T]:
+        """A new subscription to the topics: lossless, or with only the newest item of each `conflate_by` key.
+
+        `only`: what is of use to the subscriber, asked while an item is published (so it must be quick and not raise);
+        nothing else wakes it.
+        """
+        subscription: Subscription[T] = Subscription(self, topics, conflate_by, only)
         for topic in topics:
             self._subscriptions.setdefault(topic, []).append(subscription)
         return subscription

@@ -287,7 +287,8 @@ class Engine(DeskState):
             self.notifier.start()
             self.on_journal = self.notifier.hear
         self.alerts.start(self.get_setting(_ALERTS))
-        self._tasks.append(asyncio.create_task(self._alert_of(self.follow_orders()), name="alerts of orders"))
+        waited_for = self.bus.subscribe(*ORDER_EVENTS, only=self.alerts.hears)
+        self._tasks.append(asyncio.create_task(self._alert_of(waited_for), name="alerts of orders"))
         self._take_up_kill()
         await self.comparisons.first()
         self.ready = True

@@ -38,9 +38,11 @@ def paths_in(folder: Path) -> Paths:
     return Paths(config=folder, data=folder / "data", state=folder / "state")
 
 
-def settings_of(exchange: LoopbackExchange | Elsewhere, risk: RiskLimits = GENEROUS, **terms: Any) -> Settings:
-    venue = settings_for(exchange, SYMBOLS[exchange.name], **terms)
-    return Settings(mode="live", risk=risk, venues={NAME.lower(): venue}, live=LiveSettings(compare_seconds=5.0))
+def settings_of(
+    exchange: LoopbackExchange | Elsewhere, risk: RiskLimits = GENEROUS, compare_seconds: float = 5.0, **terms: Any
+) -> Settings:
+    venue, live = settings_for(exchange, SYMBOLS[exchange.name], **terms), LiveSettings(compare_seconds=compare_seconds)
+    return Settings(mode="live", risk=risk, venues={NAME.lower(): venue}, live=live)
 
 
 @asynccontextmanager

@@ -66,3 +66,26 @@ async def test_waiting_for_events() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await task
     assert seen == [0, 1, 2]
+
+
+async def test_what_is_of_no_use_to_a_subscriber_neither_waits_for_it_nor_wakes_it() -> None:
+    bus = Bus()
+    even = bus.subscribe(int, only=lambda number: number % 2 == 0)
+    seen: list[int] = []
+
+    async def follow() -> None:
+        async for number in even:
+            seen.append(number)
+
+    task = asyncio.create_task(follow())
+    await asyncio.sleep(0)
+    bus.publish(1)
+    assert even._wake is not None
+    assert not even._wake.is_set()
+    for number in (2, 3, 4):
+        bus.publish(number)
+    assert len(even) == 2
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert seen == [2, 4]
+    task.cancel()

@@ -128,7 +128,7 @@ class Store:
 
     def note(self, *events: Event, orders: Sequence[Order] = ()) -> None:
         """`append` for who does not wait: stored together with what is submitted next, or once `release` is called."""
-        self._writer.submit(Submission(_started(), events, tuple(orders)), hold=True)
+        self._writer.submit(Submission(None, events, tuple(orders)), hold=True)
 
     def release(self) -> None:
         """Have what was noted written now."""
@@ -205,7 +205,8 @@ class Store:
     def _submit(
         self, *, events: Sequence[Event] = (), orders: Sequence[Order] = (), rows: Sequence[tuple[str, Row]] = ()
     ) -> Future[None]:
-        future = _started()
+        future: Future[None] = Future()
+        future.set_running_or_notify_cancel()
         self._writer.submit(Submission(future, events, orders, rows))
         return future
 
@@ -253,13 +254,6 @@ class Store:
         """A remembered JSON value, or `default`."""
         text = self._settings.get(key)
         return default if text is None else msgspec.json.decode(text)
-
-
-def _started() -> Future[None]:
-    """A future that cannot be cancelled."""
-    future: Future[None] = Future()
-    future.set_running_or_notify_cancel()
-    return future
 
 
 def _make_private(path: Path) -> None:

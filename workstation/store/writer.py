@@ -54,7 +54,8 @@ class Statements:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What is stored together or not at all. `rows` are further rows with their statement; no future: not critical."""
+    """What is stored together or not at all. `rows` are further rows with their statement. Without a future nobody
+    waits for it; without events too it is not critical."""
 
     future: Future[None] | None
     events: Sequence[Event] = ()
@@ -145,7 +146,7 @@ class Writer:
                 if len(group) >= GROUP or self._queue.empty():
                     break
                 item = self._queue.get()
-            if item is not None and all(each.future is None for each in group):
+            if item is not None and all(each.future is None and not each.events for each in group):
                 self._later += group
                 if len(self._later) >= LATER:
                     self._commit([])

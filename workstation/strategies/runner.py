@@ -22,6 +22,7 @@ from workstation.domain.events import (
     ORDER_EVENTS,
     OrderCanceled,
     OrderDenied,
+    OrderEvent,
     OrderExpired,
     OrderFilled,
     OrderRejected,
@@ -88,7 +89,7 @@ class StrategyRunner:
         self._by_instrument: dict[InstrumentId, list[LiveRun]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._follow: asyncio.Task[None] | None = None
-        self._orders = bus.subscribe(*ORDER_EVENTS)
+        self._orders = bus.subscribe(*ORDER_EVENTS, only=self._concerns)
         #: Grows with every change of a run.
         self.version = 0
 
@@ -367,6 +368,10 @@ class StrategyRunner:
             await asyncio.wrap_future(stored)
         except Exception as error:
             raise Refused(f"The store did not take it: {error}") from error
+
+    def _concerns(self, event: OrderEvent) -> bool:
+        order = self._core.orders.orders.get(event.client_id)
+        return order is not None and order.origin in self._live
 
     async def _follow_orders(self) -> None:
         async for event in self._orders:

@@ -174,6 +174,10 @@ class AlertDesk:
         if self._look_timer is None and self._running:
             self._look_timer = self._clock.call_at(now + _LOOK_EVERY, self._look)
 
+    def hears(self, event: OrderEvent) -> bool:
+        """Whether an order event may be one that is waited for."""
+        return any(not one.has_level for one in self._alerts.values())
+
     def order_event(self, event: OrderEvent) -> None:
         """Tell of fills and orders' states that are waited for."""
         order = self._core.orders.orders.get(event.client_id)

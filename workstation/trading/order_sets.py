@@ -71,6 +71,11 @@ class OrderSets[S: OrderSet]:
         """Those that want something, paused ones too, oldest first."""
         return [one for one in self.unsettled() if one.is_active]
 
+    @property
+    def stirs(self) -> bool:
+        """Whether some set may want something: quicker to know than which."""
+        return bool(self._unsettled)
+
     def unsettled(self) -> list[S]:
         """Those that want something, or whose orders are not all closed, oldest first."""
         for set_id in list(self._unsettled):

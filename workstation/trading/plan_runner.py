@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from decimal import Decimal
 
 from workstation.clock import SECOND
-from workstation.domain.events import PlanChanged, PlanEnded, PlanEvent
+from workstation.domain.events import OrderEvent, PlanChanged, PlanEnded, PlanEvent
 from workstation.domain.numbers import ZERO, plain
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderType
 from workstation.domain.plan import STOP_LEG, Plan, PlanId
@@ -42,6 +42,9 @@ class PlanRunner(OrderKeeper):
         self._venues = venues
         self._told: dict[ClientOrderId, str] = {}
         self._since: dict[PlanId, tuple[int, Decimal]] = {}
+
+    def _concerns(self, event: OrderEvent) -> bool:
+        return self._core.plans.stirs
 
     # One look.
 

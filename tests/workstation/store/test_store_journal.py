@@ -54,7 +54,10 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         held = get_args(kind)[1]  # Any: a strategy's parameters
         return st.dictionaries(TEXT, PARAMETERS if held is Any else values_of(held), max_size=3)
     if typing.get_origin(kind) is tuple:
-        return st.lists(values_of(get_args(kind)[0]), max_size=2).map(tuple)
+        first, *others = get_args(kind)
+        if others != [...]:
+            return st.tuples(values_of(first), *(values_of(other) for other in others))
+        return st.lists(values_of(first), max_size=2).map(tuple)
     if isinstance(kind, types.UnionType):
         return st.one_of([values_of(one) for one in get_args(kind)])
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -65,7 +68,9 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.builds(kind, **fields)
     if issubclass(kind, Enum):
         return st.sampled_from(kind)
-    known = {str: TEXT, int: st.integers(0, 2**63 - 1), Decimal: DECIMALS, bool: st.booleans(), type(None): st.none()}
+    floats = st.floats(allow_nan=False, allow_infinity=False)
+    whole = st.integers(0, 2**63 - 1)
+    known = {str: TEXT, int: whole, float: floats, Decimal: DECIMALS, bool: st.booleans(), type(None): st.none()}
     return known[kind]
 
 
