@@ -124,6 +124,8 @@ class RecordedExchange:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.asked: list[str] = []
+        #: Subscriptions that were asked for so far.
+        self.subscriptions = 0
         self.port = 0
         self._sockets: set[web.WebSocketResponse] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -205,8 +207,10 @@ class RecordedExchange:
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    for reply in replies(json.loads(message.data)):
+                    asked = json.loads(message.data)
+                    for reply in replies(asked):
                         await socket.send_str(json.dumps(reply))
+                    self.subscriptions += asked.get("method") != "public/auth"
         finally:
             self._sockets.discard(socket)
         return socket

@@ -125,7 +125,8 @@ async def test_ccxt_s_book_of_a_recorded_session_is_ours(name: str) -> None:
             handled = count_messages(client)
             symbols = list(wanted.values())
             watching = [asyncio.ensure_future(watch) for watch in watches(client, symbols)]
-            await asyncio.sleep(0.5)
+            await until(lambda: exchange.subscriptions >= len(watching))
+            await asyncio.sleep(0.1)  # the answers to them
             if name in _TYPES:  # each book begins with a picture by REST
                 books = client.orderbooks
                 await until(lambda: all(symbol in books and books[symbol]["nonce"] for symbol in symbols))
@@ -156,6 +157,7 @@ async def test_ccxt_s_book_of_a_recorded_session_is_ours(name: str) -> None:
 
 
 @needs_data
+@pytest.mark.slow
 async def test_every_checksum_of_kraken_s_session_holds_for_ccxt_s_books() -> None:
     """By our own reckoning, after each message, as the desk does it."""
     session, hooks, right, wrong = Session(DATA, "KRAKEN"), Hooks(), 0, []
@@ -193,7 +195,7 @@ async def test_every_checksum_of_kraken_s_session_holds_for_ccxt_s_books() -> No
         try:
             await client.load_markets()
             watching = asyncio.ensure_future(client.watch_order_book_for_symbols(list(grids), 1_000))
-            await asyncio.sleep(0.3)
+            await until(lambda: exchange.subscriptions)
             played = sum('"checksum"' in text for text in session.messages)
             await asyncio.to_thread(exchange.play)
             await until(lambda: right + len(wrong) >= played)
