@@ -166,7 +166,8 @@ class Workspace(Painted):
         fronts = [front for _, front in self._shape]
         missing = [self._pane(slot) for slot in fronts if slot not in self.panes or not self.panes[slot].is_attached]
         for slot, pane in self.panes.items():
-            pane.display = slot in fronts
+            if pane.display is not (slot in fronts):  # to set it costs, though nothing changes
+                pane.display = slot in fronts
         if missing:
             self.mount(*[pane for pane in missing if pane.parent is None])
         self._clear_arrangement_cache()  # Textual keeps an arrangement as long as the same children show
