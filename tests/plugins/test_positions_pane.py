@@ -9,6 +9,7 @@ import trade_page
 from trading_scene import BTC, ETH, PERP, scene, snapshot
 
 from plugins.positions import PositionsPane
+from screens.figures import price_within
 from workstation.domain.market import MarkPrice
 from workstation.domain.order import OrderState, OrderType, Side
 
@@ -31,6 +32,12 @@ async def go_to(desk, pilot, instrument):
 
 def mark(desk, price):
     desk.feed(MarkPrice(PERP.id, desk.clock.now(), D(price), D("0.0001"), desk.clock.now() + 10**12))
+
+
+def test_a_liquidation_price_far_away_loses_its_decimals_and_no_digit():
+    assert price_within(D("58123.4"), PERP, 10) == "58,123.4"
+    assert price_within(D("2552520.4"), PERP, 10) == "2,552,520"
+    assert price_within(None, PERP, 10) == "–"
 
 
 async def test_a_row_shows_quantity_average_mark_value_and_profit(tmp_path):

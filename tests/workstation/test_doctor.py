@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
+from screens.desk_table import problems_of
 from workstation.cli import main
+from workstation.settings_file import load
 
 
 @pytest.mark.parametrize(
@@ -65,3 +70,15 @@ def test_a_sound_set_up_has_nothing_to_complain_about(
     (tmp_path / "config.toml").write_text('keymap = "vim"\n[keys]\n"orders.cancel" = "d"\nzoom = ["z", "ctrl+y"]\n')
     assert main(["doctor"]) == 0
     assert "BAD" not in capsys.readouterr().out
+
+
+def test_the_examples_of_the_readme_can_be_used(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    blocks = [dedent(one) for one in re.findall(r"```toml\n(.*?)```", text, re.S)]
+    blocks = [one for one in blocks if "[[scenario]]" not in one]  # a file of its own
+    assert len(blocks) >= 3
+    for block in blocks:
+        (tmp_path / "config.toml").write_text(block)
+        for profile in (None, *tomllib.loads(block).get("profiles", {})):
+            settings = load(tmp_path / "config.toml", profile=profile, environ={})
+            assert problems_of(settings, tmp_path, None) == [], block
