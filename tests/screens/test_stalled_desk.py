@@ -13,6 +13,9 @@ from tests.support.terminal_desk import TWS, Desk, terminal_desk
 from workstation.domain import events as e
 
 
+pytestmark = pytest.mark.slow  # quick ones: test_shell_keys (the keys), test_outside (the kill)
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     with terminal_desk(tmp_path) as running:

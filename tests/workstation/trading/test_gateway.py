@@ -75,8 +75,7 @@ async def test_failed_look_ups_prove_nothing(tmp_path: Path) -> None:
         venues["NOVA"].faults.add("submit", Fault.LOST)
         venues["NOVA"].faults.add("order_status", Fault.UNREACHABLE, times=None)
         order = await desk.limit(PERP, Side.BUY, "1", away=300)
-        await asyncio.sleep(2.0)
-        assert len([call for call, _ in venues["NOVA"].calls if call == "order_status"]) >= 4
+        await desk.settle(lambda: sum(call == "order_status" for call, _ in venues["NOVA"].calls) >= 4)
         current = desk.engine.order(order.client_id)
         assert current is not None
         assert current.state is OrderState.UNKNOWN
