@@ -11,8 +11,8 @@ import shutil
 import sys
 import time
 from concurrent.futures import Future
-from functools import lru_cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
 import textual._callback
@@ -122,8 +122,21 @@ def _parsed_once(sheet: Stylesheet, *arguments, **named) -> list:
     return rules
 
 
+#: How many arguments a method takes besides its object, which Textual asks `inspect` for at each call of a partial.
+_taken: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+_count_parameters = textual._callback._count_parameters
+
+
+def _counted_once(function: object) -> int:
+    if (plain := getattr(function, "__func__", None)) is None:
+        return _count_parameters(function)
+    if plain not in _taken:
+        _taken[plain] = _count_parameters(function)
+    return _taken[plain]
+
+
 asyncio.futures._chain_future = _chained
 Stylesheet._parse_rules = _parsed_once
-textual._callback._count_parameters = lru_cache(4_096)(textual._callback._count_parameters)
+textual._callback._count_parameters = _counted_once
 textual.pilot.wait_for_idle = settled
 textual.app.wait_for_idle = settled
