@@ -12,7 +12,6 @@ import pytest
 from tests.support.terminal_desk import TWS, Desk, terminal_desk
 from workstation.domain import events as e
 
-
 pytestmark = pytest.mark.slow  # quick ones: test_shell_keys (the keys), test_outside (the kill)
 
 
