@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.futures
+import fcntl
 import gc
 import os
 import shutil
 import sys
+import tempfile
+import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
+from types import ModuleType
 from weakref import WeakKeyDictionary
 
 import pytest
@@ -50,9 +54,31 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_finish() -> None:
     """What was loaded for four thousand tests lives as long as they: the collector, which took a fifth of the time of
     the tests of the screens, need not look at it again."""
+    if numba := sys.modules.get("numba"):
+        _compile_in_turn(numba)
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def _compile_in_turn(numba: ModuleType) -> None:
+    """On a fresh machine the kernel of the backtests takes eight seconds to compile: one worker does it, the others
+    find it done."""
+    compile_, gate, name = numba.core.dispatcher.Dispatcher.compile, threading.RLock(), f"tws-tests-{os.getuid()}.lock"
+    inside = 0
+
+    def in_turn(dispatcher: object, signature: object) -> object:
+        nonlocal inside
+        with gate, (Path(tempfile.gettempdir()) / name).open("w") as file:
+            if not inside:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            inside += 1
+            try:
+                return compile_(dispatcher, signature)
+            finally:
+                inside -= 1
+
+    numba.core.dispatcher.Dispatcher.compile = in_turn
 
 
 #: A desk that waits for a thread (the store's writer, a computation) is waited for; one that waits for ever is not.
