@@ -12,6 +12,7 @@ that failed in the commit itself may turn out to be stored, so state is always t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import sqlite3
@@ -93,6 +94,7 @@ class Writer:
         self._later: list[Submission] = []
         self._held: list[Submission] = []
         self._roomy = False
+        self._mover: Future[None] | None = None
         self._commits = 0  # since the last checkpoint
         self._seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]
         self.failure: StoreError | None = None
@@ -132,7 +134,7 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            waits = self._later or self._commits >= CHECKPOINT_AFTER or not self._roomy
+            waits = self._later or self._mover or self._commits >= CHECKPOINT_AFTER or not self._roomy
             try:
                 item = self._queue.get(timeout=QUIET_SECONDS if waits else None)
             except queue.Empty:
@@ -154,17 +156,28 @@ class Writer:
                 self._commit(group)
             if item is None:
                 break
+        if self._mover is not None:
+            self._mover.exception()
         self._connection.close()
 
     def _checkpoint(self) -> None:
-        if self._commits < CHECKPOINT_AFTER or self.failure is not None:
-            return
-        self._commits = 0
+        """Have the log moved into the file, by another thread and connection: an order that comes meanwhile does not
+        wait for it. What is written first after it begins the log anew, with a flush of its own: in the next quiet
+        moment, so that no order pays for that either.
+        """
         try:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            # The first write after it begins the log anew, with a flush of its own: not an order's, but this one.
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            self._connection.execute(f"PRAGMA user_version = {version}")
+            if self._mover is not None:
+                if self._mover.running():
+                    return
+                mover, self._mover = self._mover, None
+                mover.result()
+                if self.failure is not None:
+                    return
+                version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+                self._connection.execute(f"PRAGMA user_version = {version}")
+            elif self._commits >= CHECKPOINT_AFTER and self.failure is None:
+                self._commits = 0
+                self._mover = _moving(self._path)
         except sqlite3.Error as error:
             self._fail([], error)
 
@@ -300,6 +313,24 @@ class Writer:
             failure.add_note(str(again))
         _settle(group, failure)
         _report(self._on_failure, failure)
+
+
+def _moving(path: Path) -> Future[None]:
+    """Move the write-ahead log into the file, on a thread of its own."""
+    moved: Future[None] = Future()
+    moved.set_running_or_notify_cancel()
+
+    def move() -> None:
+        try:
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error as error:
+            moved.set_exception(error)
+        else:
+            moved.set_result(None)
+
+    threading.Thread(target=move, name="store-mover", daemon=True).start()
+    return moved
 
 
 def _settle(group: Sequence[Submission], failure: StoreError) -> None:

@@ -288,6 +288,29 @@ def test_a_quiet_moment_moves_the_write_ahead_log_into_the_file(store: Store, mo
         time.sleep(0.02)
         patience -= 1
     assert store.path.stat().st_size > size
+    log = store.path.with_name(store.path.name + "-wal")
+    patience = 200
+    while (begun := int.from_bytes(log.read_bytes()[12:16])) == 0 and patience:  # how often the log was begun anew
+        time.sleep(0.02)
+        patience -= 1
+    assert begun == 1  # in the quiet moment, not with the next append
+
+
+def test_an_append_does_not_wait_while_the_log_is_moved(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    moving: Future[None] = Future()
+    moving.set_running_or_notify_cancel()
+    monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "CHECKPOINT_AFTER", 2)
+    monkeypatch.setattr(writer, "_moving", lambda path: moving)
+    for number in range(2):
+        store.append(intent(str(number))).result()
+    deadline = time.monotonic() + 10
+    while store._writer._mover is not moving:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    store.append(intent("meanwhile")).result(timeout=10)
+    assert len(list(store.journal())) == 3
+    moving.set_result(None)
 
 
 def test_what_was_submitted_before_close_is_stored_and_after_it_is_refused(store: Store) -> None:
