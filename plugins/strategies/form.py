@@ -256,7 +256,8 @@ class RunForm:
         params = {key.removeprefix("param:"): value for key, value in values.items() if key.startswith("param:")}
         interval = Timeframe.parse(values["interval"]).ns
         try:
-            check(self.rules, self._own)
+            if self.choice is not None:
+                check(self.rules, self.choice.rules)
         except ValueError as error:
             raise Refused(str(error)) from None
         capital, restarts = values["capital"], bool(values["restarts"])

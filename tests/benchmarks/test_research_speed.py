@@ -217,7 +217,7 @@ def test_twice_the_workers(bars: Candles) -> None:
     distributed = pytest.importorskip("distributed")
     from workstation.research.recipe import Recipe
 
-    combinations = grid(SmaCross, {"fast": list(range(5, 45)), "slow": list(range(50, 175, 5))}) * 2
+    combinations = grid(SmaCross, {"fast": list(range(5, 45)), "slow": list(range(50, 175, 5))}) * 4
     recipe = Recipe("sma_cross")
 
     def local(workers: int) -> object:
@@ -242,7 +242,7 @@ def test_twice_the_workers(bars: Candles) -> None:
                     crew = cluster(clusters[workers].scheduler_address) if make is None else make(workers)  # type: ignore[attr-defined]
                     crews[workers] = inner.enter_context(crew)
                     list(sweep(recipe, bars, combinations[:256], COSTS, crew=crews[workers]))
-                taken = {workers: min(times) for workers, times in _in_turns(once, crews, 3).items()}
+                taken = {workers: min(times) for workers, times in _in_turns(once, crews, 2).items()}
             one, two = taken[1], taken[2]
             print(f"  {name:10} one {one:.2f}, two {two:.2f}: {one / two:.2f}×")
 

@@ -106,8 +106,11 @@ def cluster(address: str) -> Iterator[Crew]:
         workers: int = sum(client.nthreads().values())
         if not workers:
             raise BacktestError(f"The cluster at {address} has no workers.")
-        # A future among the arguments of a task is filled in on the worker.
-        yield Crew(client.get_executor(), workers, lambda thing: client.scatter(thing, broadcast=True, hash=False))
+        # A future among the arguments of a task is filled in on the worker. Not pure: else every task's arguments are
+        # hashed here, and the same work twice is done once, which no other crew does.
+        yield Crew(
+            client.get_executor(pure=False), workers, lambda thing: client.scatter(thing, broadcast=True, hash=False)
+        )
     finally:
         client.close()
 
