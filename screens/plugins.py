@@ -11,12 +11,16 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
+from screens import entry_points as by_files
 from screens.keys import UnknownKey, canonical
 from screens.pane import Pane
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint
 
 GROUP = "tws.panes"
 #: The desk's own panes are in this package.
@@ -34,7 +38,7 @@ class PaneInfo:
     version: str
     error: str | None = None
     cls: type[Pane] | None = None
-    point: EntryPoint | None = None  # of one of the desk's own that has not been loaded yet
+    point: EntryPoint | by_files.Point | None = None  # of one of the desk's own that has not been loaded yet
 
     @property
     def late(self) -> bool:
@@ -54,10 +58,9 @@ def list_plugins(
     `points` replaces the installed entry points (tests). Of two panes of one name the first is used. With `late` the
     desk's own panes, whose names are those of their entry points, are listed without being loaded.
     """
-    found = [
-        _later(point) if late and point.value.startswith(_OWN) else _from_entry_point(point)
-        for point in (entry_points(group=GROUP) if points is None else points)
-    ]
+    if points is None:
+        points = by_files.entry_points(GROUP) if late else _installed()
+    found = [_later(point) if late and point.value.startswith(_OWN) else _from_entry_point(point) for point in points]
     if folder is not None and folder.is_dir():
         for path in sorted(folder.glob("*.py")):
             if not path.name.startswith("_"):
@@ -76,7 +79,13 @@ def list_plugins(
     return panes
 
 
-def _later(point: EntryPoint) -> PaneInfo:
+def _installed() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return entry_points(group=GROUP)
+
+
+def _later(point: EntryPoint | by_files.Point) -> PaneInfo:
     return PaneInfo(point.name, "", point.value, "", point=point)
 
 
@@ -89,7 +98,7 @@ def _package(dist: Distribution | None) -> tuple[str, str]:
     return metadata["Name"], metadata["Version"]
 
 
-def _from_entry_point(point: EntryPoint) -> PaneInfo:
+def _from_entry_point(point: EntryPoint | by_files.Point) -> PaneInfo:
     package, version = _package(point.dist)
     source = f"{package} ({point.value})" if package else point.value
     try:
