@@ -29,23 +29,23 @@ class StrategyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Thresholds of the circuit breakers; see `workstation.trading.breakers`."""
 
-    #: Loss since the UTC day began, as a fraction, above which no new position is opened.
+    #: Loss since the UTC day began, as a fraction, above which no position is opened.
     daily_loss: Decimal = Decimal("0.05")
     #: For how many minutes no new position is opened after the daily loss.
     daily_loss_minutes: int = 60
-    #: Fall of the equity from its peak, as a fraction, above which no new position is opened.
+    #: Fall of the equity from its peak, as a fraction, above which no position is opened.
     drawdown: Decimal = Decimal("0.10")
     #: For how many minutes no new position is opened after the drawdown.
     drawdown_minutes: int = 1_440
-    #: Fall from the peak at which the size limits, which shrink from `drawdown` on, reach zero.
+    #: Fall from the peak at which the size limits, shrinking from drawdown on, are zero.
     drawdown_zero_size: Decimal = Decimal("0.15")
     #: Fall from the peak above which everything is flattened and the desk halts.
     drawdown_kill: Decimal = Decimal("0.20")
-    #: Errors of one venue within a minute above which it gets no order that opens a position.
+    #: Errors of a venue in a minute above which it gets no order that opens a position.
     venue_errors_per_minute: int = 10
     #: For how many minutes the venue gets none then.
     venue_pause_minutes: int = 5
-    #: Move of a price within a minute, as a fraction, above which the instrument's working orders are pulled.
+    #: Move of a price in a minute, as a fraction, above which its orders are pulled.
     price_move: Decimal = Decimal("0.10")
     #: For how many minutes no position is opened in it then.
     price_move_minutes: int = 5
@@ -54,20 +54,19 @@ class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits of the pre-trade checks; see `workstation.trading.risk.CHECKS` for what each of them does."""
 
-    #: How far through the market an order may reach, as a fraction: a buy above, a sell below the middle price.
+    #: Share of the price by which an order may reach through the middle of the market.
     price_collar: Decimal = Decimal("0.02")
-    #: How far away from the market an order may rest, as a fraction (a slipped digit): a buy below, a sell above the
-    #: middle price.
+    #: Share of the price by which an order may rest away from the middle: a slipped digit.
     price_collar_resting: Decimal = Decimal("0.30")
     #: The most that one order may be worth, in the account's currency.
     max_order_value: Decimal = Decimal("100000")
-    #: The most that the position in one instrument may be worth, working orders included at their worst.
+    #: The most that a position may be worth, working orders at their worst included.
     max_position_value: Decimal = Decimal("250000")
-    #: The most that all positions together may be worth, working orders included at their worst.
+    #: The most that all positions may be worth, working orders at their worst included.
     max_exposure: Decimal = Decimal("500000")
-    #: The most that all positions may be worth in times of the desk's equity, working orders included at their worst.
+    #: The same as max_exposure, in times of the desk's equity.
     max_leverage: Decimal = Decimal(5)
-    #: The same of one instrument's position: the most in times of the desk's equity.
+    #: The same as max_position_value, in times of the desk's equity.
     max_instrument_leverage: Decimal = Decimal(5)
     #: Orders that may work at once, in all.
     max_working_orders: int = 500
@@ -77,11 +76,11 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_orders_per_second: int = 10
     #: Orders that may be sent in one UTC day.
     max_orders_per_day: int = 10_000
-    #: An order equal to one entered within this many milliseconds is taken for a key that bounced.
+    #: An order equal to one within this many milliseconds is taken for a bounced key.
     duplicate_window_ms: int = 250
     #: Prices older than this many milliseconds are no basis for an order.
     max_price_age_ms: int = 10_000
-    #: An order from the ladder is refused when the book painted there is older than this many milliseconds.
+    #: An order from a ladder painted longer ago than this many milliseconds is refused.
     max_painted_age_ms: int = 2_000
     #: Instruments that may be traded, as "VENUE:SYMBOL" with * and ? as wildcards; empty for all.
     #: For example: NOVA:*, *:BTC-*
