@@ -290,6 +290,25 @@ async def test_a_wrong_key_is_one_sentence_and_no_order_goes_anywhere(exchange: 
         assert not any("wrong-too" in sentence for sentence in told)
 
 
+@pytest.mark.parametrize(
+    ("name", "question", "place"),
+    [
+        ("binance", "balances", "rest GET /api/v3/account"),
+        ("bybit", "balances", "rest GET /v5/account/wallet-balance"),
+        ("binance", "open_orders", "rest GET /api/v3/openOrders"),
+        ("bybit", "open_orders", "rest GET /v5/order/realtime"),
+    ],
+)
+async def test_half_an_answer_is_no_answer_and_not_an_empty_account(name: str, question: str, place: str) -> None:
+    """ccxt hands it on as text, and finds nothing in it."""
+    with LoopbackExchange(name) as exchange:
+        async with loopback_venue(exchange, name, symbols=("BTC-USDT",)) as (venue, _):
+            exchange.faults.script(place, Kind.GARBLED)
+            with pytest.raises(NoAnswer, match="cannot be read"):
+                await getattr(venue, question)()
+            assert (await venue.balances())["USDT"] == 100_000
+
+
 async def test_own_orders_are_not_called_heard_before_the_exchange_has_answered_on_their_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

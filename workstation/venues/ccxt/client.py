@@ -136,7 +136,14 @@ def open_exchange(
         raise VenueError(str(error)) from None
     if hooks is not None:
         hooks.costs = facts.costs
-    return configured(kind if hooks is None else hooked(kind, hooks), facts, settings, credentials)
+    exchange = configured(kind if hooks is None else hooked(kind, hooks), facts, settings, credentials)
+    fetch = exchange.fetch
+
+    async def read(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        return must_be_readable(await fetch(url, method, headers, body), method)
+
+    exchange.fetch = read
+    return exchange
 
 
 def configured(kind: type[Any], facts: Particulars, settings: VenueSettings, credentials: Credentials | None) -> Any:
@@ -158,6 +165,22 @@ def configured(kind: type[Any], facts: Particulars, settings: VenueSettings, cre
             raise VenueError(f"{facts.title} has no test network that ccxt knows of.") from error
     _redirect(exchange, settings.urls)
     return exchange
+
+
+def must_be_readable(answer: Any, method: str) -> Any:
+    """The answer to a request, if it is one. ccxt hands one that it cannot read on as text, and its parsers find
+    nothing in it: half an answer about the account would be an empty account, half a list of open orders none.
+
+    Raises ccxt's `BadResponse`.
+    """
+    from ccxt.base.errors import BadResponse
+
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    if text is None or isinstance(text, str):
+        text = (text or "").strip()
+        if text[:1] in ("{", "[", "<") or (not text and method == "GET"):
+            raise BadResponse("its answer cannot be read")
+    return answer
 
 
 async def _withheld(*_: Any) -> bool:

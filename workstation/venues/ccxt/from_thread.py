@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from workstation.domain.numbers import counted
 from workstation.history.ccxt_class import exchange_class
 from workstation.venues.ccxt.account import kinds
-from workstation.venues.ccxt.client import configured
+from workstation.venues.ccxt.client import configured, must_be_readable
 from workstation.venues.ccxt.errors import not_found, translated
 from workstation.venues.contract import VenueError, VenueUnreachable
 
@@ -29,6 +29,12 @@ def cancel_all(venue: CcxtVenue, timeout: float) -> str:
     exchange = configured(exchange_class(venue.facts.ccxt), venue.facts, venue.settings, venue.keys)
     exchange.enableRateLimit = False  # nothing is more urgent, and the queue belongs to the loop
     exchange.timeout = int(timeout * 1_000)
+    fetch = exchange.fetch
+
+    def read(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        return must_be_readable(fetch(url, method, headers, body), method)
+
+    exchange.fetch = read
     if markets:
         exchange.set_markets(markets)
     exchange.options["timeDifference"] = -(venue.drift or 0) // 1_000_000

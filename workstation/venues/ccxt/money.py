@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workstation.domain.numbers import ZERO, add
 from workstation.venues.ccxt import account
 from workstation.venues.ccxt.instruments import exact
+from workstation.venues.contract import NoAnswer
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
@@ -37,6 +38,8 @@ async def balances(venue: CcxtVenue, exchange: Any) -> dict[str, Decimal]:
         kinds = [{}]
     found: dict[str, Decimal] = {}
     for answer in await asyncio.gather(*(exchange.fetch_balance(kind) for kind in kinds)):
+        if not isinstance(answer.get("info"), Mapping | list):
+            raise NoAnswer(f"{venue.name} answered on the balances in a way that cannot be read.")
         for currency, amount in cash_in(exchange.id, answer).items():
             found[currency] = add(found.get(currency, ZERO), amount)
     return {currency: amount for currency, amount in found.items() if amount}
