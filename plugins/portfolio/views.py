@@ -125,7 +125,7 @@ def risk(
     width_of = max(0, width - 58) if ratios else max(0, width - 46)
     most = max(0.05, *(abs(v) / total for v in choice.contributions.values()))
     head = f" {'':<14}{'weight':>8}{'share of risk':>15}{'adds':>8}" + (f"{'ratio':>8}  " if ratios else "  ")
-    lines: list[Line] = [fit([(head, ink.dim), (text if width_of else "", ink.dim)], width, ink.on_bar)]
+    lines: list[Line] = [fit([(head, ink.dim), (text if width_of >= len(text) else "", ink.dim)], width, ink.on_bar)]
     for name in names[top : top + max(1, height - 1)]:
         weight, part = choice.weights[name], choice.contributions.get(name, 0.0)
         share = part / total
