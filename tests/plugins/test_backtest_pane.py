@@ -262,7 +262,7 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
         await pilot.press("home", "enter")
         await until(desk, pilot, still(pane, **best.params))
         assert session.answer.metrics["sharpe"] == pytest.approx(best.values[0])
-        assert any("24 trials" in verdict.text for verdict in session.verdicts())
+        assert any("24 sets of parameters" in verdict.text for verdict in session.verdicts())
         await pilot.press("O")
         await desk.painted(pilot)
         await pilot.press("enter")
