@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from weakref import WeakKeyDictionary
 
+import hypothesis
 import pytest
 import textual._callback
 import textual.app
@@ -38,6 +39,13 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 _MEMORY = Path("/dev/shm")
 if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 2 << 30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+# How long an example takes says how busy the machine is, and the workers keep it busy.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("busy")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -21,6 +21,14 @@ def current(desk):
     return desk.app.workspace.current
 
 
+async def until(pilot, holds):
+    for _ in range(300):
+        if holds():
+            break
+        await pilot.pause(0.01)
+    assert holds()
+
+
 async def test_the_ladder_has_the_focus_when_the_desk_opens(open_desk):
     async with open_desk() as (desk, pilot):
         await pilot.pause()
@@ -162,8 +170,7 @@ async def test_palette_finds_instruments_panes_and_themes(open_desk):
         await pilot.pause()
         assert desk.app.theme == "tws-light"
         await pilot.press("ctrl+p", *"watchlist", "enter")
-        await pilot.pause()
-        assert current(desk) == "watchlist"
+        await until(pilot, lambda: current(desk) == "watchlist")
 
 
 async def test_search_selects_an_instrument_for_the_panes_that_follow(open_desk):
@@ -286,7 +293,7 @@ async def test_footer_and_titles_take_the_mouse(open_desk):
 async def test_leaving_with_working_orders_asks_first(open_desk):
     async with open_desk() as (desk, pilot):
         await pilot.press(":", *"buy 0.01 @ 64100", "enter")
-        await pilot.pause(0.2)
+        await until(pilot, lambda: bool(desk.engine.open_orders()))
         await pilot.press("ctrl+q")
         await desk.painted(pilot)
         assert "1 working order stays as it is" in desk.screen_text()

@@ -132,6 +132,7 @@ async def test_ccxt_s_book_of_a_recorded_session_is_ours(name: str) -> None:
                 await until(lambda: all(symbol in books and books[symbol]["nonce"] for symbol in symbols))
             sent = await asyncio.to_thread(exchange.play)
             await until(lambda: handled() >= sent)
+            await until(lambda: all(theirs in client.orderbooks for theirs in wanted.values()))
             await asyncio.sleep(0.3)
             for task in watching:
                 task.cancel()
