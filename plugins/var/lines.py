@@ -34,7 +34,7 @@ def money(value: float) -> str:
     return number(value, ",.2f" if abs(value) < 1_000 else ",.0f")
 
 
-def _row(label: str, figures: Sequence[tuple[str, int, Style]], ink: Ink, width: int, tail: str = "") -> Line:
+def row(label: str, figures: Sequence[tuple[str, int, Style]], ink: Ink, width: int, tail: str = "") -> Line:
     """A label and right-aligned figures of some widths; the label gives way."""
     room = sum(cells for _, cells, _ in figures) + 1  # a margin at the right
     parts = [(f" {label}"[: max(8, width - room)].ljust(max(8, width - room - len(tail))), ink.text)]
@@ -44,7 +44,7 @@ def _row(label: str, figures: Sequence[tuple[str, int, Style]], ink: Ink, width:
     return fit(parts, width, ink.base)
 
 
-def _head(label: str, titles: Sequence[tuple[str, int]], ink: Ink, width: int) -> Line:
+def head(label: str, titles: Sequence[tuple[str, int]], ink: Ink, width: int) -> Line:
     return _row_in(label, [(title, cells, ink.dim) for title, cells in titles], ink.dim, ink, width)
 
 
@@ -67,19 +67,19 @@ def _var(found: RiskReport, ink: Ink, width: int) -> list[Line]:
     lines = []
     for tail in dict.fromkeys(one.tail for one in found.tails):
         title = f"Exceeded 1 in {round(1 / tail)}"
-        lines.append(_head(title, (("VaR", 12), ("of equity", 11), ("shortfall", 12)), ink, width))
+        lines.append(head(title, (("VaR", 12), ("of equity", 11), ("shortfall", 12)), ink, width))
         for one in found.tails:
             if one.tail == tail:
                 figures = (
                     (money(one.var), 12, ink.strong), (_share(one.var, equity), 11, ink.dim),
                     (money(one.shortfall), 12, ink.text),
                 )  # fmt: skip
-                lines.append(_row(str(one.method), figures, ink, width))
+                lines.append(row(str(one.method), figures, ink, width))
         lines.append(_blank(ink, width))
     year = found.periods_per_year**0.5
-    lines.append(_row("volatility of a bar", ((money(found.volatility), 12, ink.text),), ink, width))
-    lines.append(_row("volatility of a year", ((money(found.volatility * year), 12, ink.text),), ink, width))
-    lines.append(_row(f"beta to {found.market}", ((number(found.beta, ".2f"), 12, ink.text),), ink, width))
+    lines.append(row("volatility of a bar", ((money(found.volatility), 12, ink.text),), ink, width))
+    lines.append(row("volatility of a year", ((money(found.volatility * year), 12, ink.text),), ink, width))
+    lines.append(row(f"beta to {found.market}", ((number(found.beta, ".2f"), 12, ink.text),), ink, width))
     lines.append(_blank(ink, width))
     test = found.backtest
     verdict = ink.bid if test.kupiec.holds and test.independence.holds else ink.warning
@@ -87,7 +87,7 @@ def _var(found: RiskReport, ink: Ink, width: int) -> list[Line]:
     for ruling in (test.kupiec, test.independence):
         chance = f"p {number(ruling.p_value, '.3f')}"
         lines.append(
-            _row(ruling.name, ((number(ruling.statistic, ".2f"), 8, ink.text), (chance, 9, ink.dim)), ink, width)
+            row(ruling.name, ((number(ruling.statistic, ".2f"), 8, ink.text), (chance, 9, ink.dim)), ink, width)
         )
     return lines
 
@@ -97,7 +97,7 @@ def _parts(found: RiskReport, ink: Ink, width: int) -> list[Line]:
     wide = width >= 78
     titles = [("value", 11), ("part of VaR", 13), ("without it", 12)]
     titles += [("marginal", 10), ("beta", 7)] if wide else []
-    lines = [_head("Position", titles, ink, width)]
+    lines = [head("Position", titles, ink, width)]
     order = sorted(range(len(found.assets)), key=lambda at: -parts.component[at])
     for at in order:
         component = float(parts.component[at])
@@ -109,7 +109,7 @@ def _parts(found: RiskReport, ink: Ink, width: int) -> list[Line]:
         if wide:
             figures.append((number(float(parts.marginal[at]), ".4f"), 10, ink.dim))
             figures.append((number(float(found.betas[at]), ".2f"), 7, ink.dim))
-        lines.append(_row(found.assets[at], figures, ink, width))
+        lines.append(row(found.assets[at], figures, ink, width))
     total = float(parts.component.sum())
     lines.append(_row_in("VaR, normal, 95%", [(money(total), 24, ink.strong)], ink.dim, ink, width))
     lines.append(_blank(ink, width))
@@ -155,9 +155,9 @@ def _together(found: RiskReport, ink: Ink, width: int) -> list[Line]:
         lines.append(fit([(f" {len(order) - len(shown)} more columns need a wider pane.", ink.dim)], width, ink.base))
     lines.append(_blank(ink, width))
     groups = len({int(one) for one in together.clusters})
-    lines.append(_row("clusters above a correlation of 0.5", ((str(groups), 8, ink.text),), ink, width))
-    lines.append(_row("independent bets", ((number(together.bets, ".1f"), 8, ink.text),), ink, width))
-    lines.append(_row("in one common movement", ((f"{together.largest:.0%}", 8, ink.text),), ink, width))
+    lines.append(row("clusters above a correlation of 0.5", ((str(groups), 8, ink.text),), ink, width))
+    lines.append(row("independent bets", ((number(together.bets, ".1f"), 8, ink.text),), ink, width))
+    lines.append(row("in one common movement", ((f"{together.largest:.0%}", 8, ink.text),), ink, width))
     if warning := found.warning:
         lines += _wrapped(warning, ink.warning, ink, width)
     return lines
@@ -177,13 +177,13 @@ def _heat(value: float, itself: bool, ink: Ink) -> Style:
 
 def _stress(found: RiskReport, ink: Ink, width: int) -> list[Line]:
     equity = found.exposure.equity
-    lines = [_head("If this came again, or came", (("profit", 13), ("of equity", 11)), ink, width)]
-    for row in found.stress:
-        style = ink.signed(row.profit)
-        figures = ((money(row.profit), 13, style), (_share(row.profit, equity), 11, style))
-        lines.append(_row(row.name, figures, ink, width))
-        if row.note:
-            lines += _wrapped(row.note, ink.dim, ink, width, indent=3)
+    lines = [head("If this came again, or came", (("profit", 13), ("of equity", 11)), ink, width)]
+    for one in found.stress:
+        style = ink.signed(one.profit)
+        figures = ((money(one.profit), 13, style), (_share(one.profit, equity), 11, style))
+        lines.append(row(one.name, figures, ink, width))
+        if one.note:
+            lines += _wrapped(one.note, ink.dim, ink, width, indent=3)
     lines.append(_blank(ink, width))
     lines += _wrapped("Own scenarios: scenarios.toml beside the config file.", ink.dim, ink, width)
     return lines
@@ -192,18 +192,18 @@ def _stress(found: RiskReport, ink: Ink, width: int) -> list[Line]:
 def _exposure(found: RiskReport, ink: Ink, width: int) -> list[Line]:
     exposure = found.exposure
     whole = exposure.whole
-    lines = [_head("", (("long", 12), ("short", 12), ("net", 12)), ink, width)]
+    lines = [head("", (("long", 12), ("short", 12), ("net", 12)), ink, width)]
     lines.append(_of_share("all", whole, ink, width))
     leverage = exposure.leverage
-    lines.append(_row("leverage", ((number(leverage, ".2f", "×"), 12, ink.strong),), ink, width))
+    lines.append(row("leverage", ((number(leverage, ".2f", "×"), 12, ink.strong),), ink, width))
     groups = (("Asset", exposure.by_asset), ("Venue", exposure.by_venue), ("Strategy", exposure.by_owner),
               ("Currency", exposure.by_currency))  # fmt: skip
     for title, shares in groups:
-        lines.append(_head(title, (), ink, width))
+        lines.append(head(title, (), ink, width))
         lines += [_of_share(share.name, share, ink, width) for share in shares]
-    lines.append(_head("Time to flatten at a tenth of what trades", (), ink, width))
+    lines.append(head("Time to flatten at a tenth of what trades", (), ink, width))
     for asset, days in exposure.days_to_flatten:
-        lines.append(_row(asset, ((_days(days), 12, ink.text),), ink, width))
+        lines.append(row(asset, ((_days(days), 12, ink.text),), ink, width))
     return lines
 
 
@@ -213,7 +213,7 @@ def _of_share(name: str, share: Share, ink: Ink, width: int) -> Line:
         (money(share.short), 12, ink.ask if share.short else ink.dim),
         (money(share.net), 12, ink.signed(share.net)),
     )
-    return _row(name, figures, ink, width)
+    return row(name, figures, ink, width)
 
 
 def _days(days: float | None) -> str:

@@ -13,6 +13,7 @@ from textual import events
 from plugins.var.book import BARS, Book, book_of, question_of
 from plugins.var.drawdown import drawdown_lines, drawdown_of
 from plugins.var.lines import DRAWDOWN, TITLES, VIEWS, lines_of, tabs
+from plugins.var.margin import margin_lines
 from screens.actions import Action
 from screens.figures import local_time
 from screens.painted import PaintedPane
@@ -150,7 +151,8 @@ class VarPane(PaintedPane):
         if self.view == DRAWDOWN and self._measured_at:
             return drawdown_lines(self._fallen, self._measured_at, ink, width)
         if self._found is not None:
-            return lines_of(self.view, self._found, ink, width)
+            lines = lines_of(self.view, self._found, ink, width)
+            return [*lines, *margin_lines(self.engine, ink, width)] if self.view == "exposure" else lines
         if not self.engine.ready or (self._working and not self._problem):
             return [fit([(" Measuring the book…", ink.dim)], width, ink.base)]
         wrapped = textwrap.wrap(self._problem, max(8, width - 2))

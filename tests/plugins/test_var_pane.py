@@ -96,6 +96,13 @@ async def test_the_tables_are_those_of_the_report(tmp_path):
         await desk.painted(pilot)
         assert "leverage" in text(desk)
         assert "Time to flatten" in text(desk)
+        for _ in range(40):  # margin stands below, as far as there is some
+            await pilot.press("down")
+        await desk.painted(pilot)
+        used = desk.engine.account_margin("NOVA", "USDT").used
+        assert "of equity" in text(desk)
+        assert f"{used:,.0f}" in text(desk) or f"{used:,.2f}" in text(desk)
+        assert "To liquidation" in text(desk)
         await pilot.press("V")
         assert pane.view == "stress"
 
