@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from screens.actions import Action
+from screens.table_copy import COPY_TABLE_ACTIONS
 
 _MOVE = "Move"
 _FORM = "Form"
@@ -54,4 +55,5 @@ ACTIONS: tuple[Action, ...] = (
     Action("down", "Down", "Moves the cursor down.", ("down", "j"), group=_MOVE, palette=False),
     Action("page_up", "Page up", "Scrolls the tables up.", ("pageup",), group=_MOVE, palette=False),
     Action("page_down", "Page down", "Scrolls the tables down.", ("pagedown",), group=_MOVE, palette=False),
+    *COPY_TABLE_ACTIONS,
 )  # fmt: skip

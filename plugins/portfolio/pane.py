@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from textual import events
 
+from plugins.portfolio.copying import TableCopying
 from plugins.portfolio.dialog import PreviewDialog
-from plugins.portfolio.picking import FormControl
 from plugins.portfolio.views import VIEWS, percent
 from workstation.portfolio.methods import MEASURES
 from workstation.trading.errors import Refused
 from workstation.trading.rebalancing.looking import RebalancePreview
 
 
-class PortfolioPane(FormControl):
+class PortfolioPane(TableCopying):
     """Everything is worked out in the portfolio process; the page paints what has come back."""
 
     # -- tables

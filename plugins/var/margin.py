@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from plugins.var.lines import head, money, row
 from screens.parts import Line, number
 from screens.theme import Ink
@@ -11,32 +13,49 @@ from workstation.engine import Engine
 _NEAR = 0.15
 
 
-def margin_lines(engine: Engine, ink: Ink, width: int) -> list[Line]:
-    """Of every account that margin is bound in, and of every position that can be liquidated, the nearest first."""
-    held = [one.instrument for one in engine.positions() if one.quantity]
-    instruments = [engine.instrument(name) for name in held]
-    pools = dict.fromkeys((one.venue, one.settlement) for one in instruments if not one.is_spot)
-    lines: list[Line] = []
-    if not pools:
-        return lines
-    lines.append(head("Margin", (("used", 12), ("free", 12), ("of equity", 12)), ink, width))
-    for venue, currency in pools:
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """`pools`: (account, used, free, used as a fraction of its equity: None without one), money of the account's own
+    currency. `away`: (instrument, liquidation price, distance as a fraction), the nearest first."""
+
+    pools: tuple[tuple[str, float, float, float | None], ...]
+    away: tuple[tuple[str, float, float], ...]
+
+
+def margins_of(engine: Engine) -> Margins:
+    """Of every account that margin is bound in, and of every position that can be liquidated."""
+    held = [engine.instrument(one.instrument) for one in engine.positions() if one.quantity]
+    bound = [one for one in held if not one.is_spot]
+    pools = []
+    for venue, currency in dict.fromkeys((one.venue, one.settlement) for one in bound):
         found = engine.account_margin(venue, currency)
         share = float(found.used / found.equity) if found.equity > 0 else None
+        pools.append((f"{venue} {currency}", float(found.used), float(found.free), share))
+    margins = [engine.margin(one.id) for one in bound]
+    away = [
+        (one.instrument, float(one.liquidation), float(one.distance))
+        for one in margins
+        if one.distance is not None and one.liquidation
+    ]
+    return Margins(tuple(pools), tuple(sorted(away, key=lambda one: one[2])))
+
+
+def margin_lines(found: Margins, ink: Ink, width: int) -> list[Line]:
+    lines: list[Line] = []
+    if not found.pools:
+        return lines
+    lines.append(head("Margin", (("used", 12), ("free", 12), ("of equity", 12)), ink, width))
+    for name, used, free, share in found.pools:
         figures = (
-            (money(float(found.used)), 12, ink.text), (money(float(found.free)), 12, ink.text),
+            (money(used), 12, ink.text), (money(free), 12, ink.text),
             (number(None if share is None else 100 * share, ".1f", "%"), 12, ink.strong),
         )  # fmt: skip
-        lines.append(row(f"{venue} {currency}", figures, ink, width))
-    margins = [engine.margin(one.id) for one in instruments if not one.is_spot]
-    near = [(float(one.distance), one) for one in margins if one.distance is not None and one.liquidation]
-    away = sorted(near, key=lambda pair: pair[0])
+        lines.append(row(name, figures, ink, width))
     lines.append(head("To liquidation", (("price", 12), ("away", 12)), ink, width))
-    for distance, one in away:
+    for instrument, price, distance in found.away:
         style = ink.warning if distance < _NEAR else ink.text
-        price = number(float(one.liquidation or 0), ",.2f")
-        figures_of = ((price, 12, ink.dim), (number(100 * distance, ".1f", "%"), 12, style))
-        lines.append(row(one.instrument, figures_of, ink, width))
-    if not away:
+        figures_of = ((number(price, ",.2f"), 12, ink.dim), (number(100 * distance, ".1f", "%"), 12, style))
+        lines.append(row(instrument, figures_of, ink, width))
+    if not found.away:
         lines.append(row("no position can be liquidated at any price", (), ink, width))
     return lines

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 from textual import events
 
 from plugins.var.book import BARS, Book, book_of, question_of
+from plugins.var.copying import Table, falls_table, table_of
 from plugins.var.drawdown import drawdown_lines, drawdown_of
 from plugins.var.lines import DRAWDOWN, TITLES, VIEWS, lines_of, tabs
-from plugins.var.margin import margin_lines
+from plugins.var.margin import margin_lines, margins_of
 from screens.actions import Action
 from screens.figures import local_time
 from screens.painted import PaintedPane
 from screens.pane import Desk
 from screens.parts import Line, fit
+from screens.table_copy import COPY_TABLE_ACTIONS, CopiesTable
 from workstation.clock import SECOND
 from workstation.portfolio.drawdown import Drawdown
 from workstation.portfolio.problem import PortfolioError
+from workstation.trading.errors import Refused
 
 if TYPE_CHECKING:
     from workstation.portfolio.risk_report import RiskReport
@@ -31,7 +34,7 @@ _REST = 3 * SECOND  # the least time between two reports
 _HORIZONS = (1, 5, 10, 20)
 
 
-class VarPane(PaintedPane):
+class VarPane(CopiesTable, PaintedPane):
     """Nothing here sends an order."""
 
     PANE = "var"
@@ -54,6 +57,7 @@ class VarPane(PaintedPane):
         Action("down", "Down", "Scrolls down.", ("down", "j"), group="Move", palette=False),
         Action("page_up", "Page up", "Scrolls a page up.", ("pageup",), group="Move", palette=False),
         Action("page_down", "Page down", "Scrolls a page down.", ("pagedown",), group="Move", palette=False),
+        *COPY_TABLE_ACTIONS,
     )  # fmt: skip
 
     def __init__(self, desk: Desk, slot: str) -> None:
@@ -152,7 +156,7 @@ class VarPane(PaintedPane):
             return drawdown_lines(self._fallen, self._measured_at, ink, width)
         if self._found is not None:
             lines = lines_of(self.view, self._found, ink, width)
-            return [*lines, *margin_lines(self.engine, ink, width)] if self.view == "exposure" else lines
+            return [*lines, *margin_lines(margins_of(self.engine), ink, width)] if self.view == "exposure" else lines
         if not self.engine.ready or (self._working and not self._problem):
             return [fit([(" Measuring the book…", ink.dim)], width, ink.base)]
         wrapped = textwrap.wrap(self._problem, max(8, width - 2))
@@ -179,6 +183,14 @@ class VarPane(PaintedPane):
     def invalidate(self) -> None:
         self._key = None
         super().invalidate()
+
+    def table_texts(self) -> Table:
+        """The view that shows. Raises `Refused` where a sentence stands in its place."""
+        if self.view == DRAWDOWN and self._measured_at:
+            return falls_table(self._fallen)
+        if self._found is None or self.view == DRAWDOWN:
+            raise Refused(self._problem or "The book is still being measured: there is no table yet.")
+        return table_of(self.view, self._found, margins_of(self.engine))
 
     def subtitle(self) -> str:
         return TITLES[self.view] if self.view != "var" else ""

@@ -164,6 +164,28 @@ async def test_it_opens_on_the_markets_ten_assets_with_weights_frontier_and_orde
         assert "Cost" in text
 
 
+async def test_the_table_that_shows_is_copied_and_the_weights_while_the_frontier_is_walked(tmp_path):
+    async with page(tmp_path) as (desk, pilot, pane):
+        await pilot.press("ctrl+y")
+        titles, *rows = (line.split("\t") for line in desk.app.clipboard.splitlines())
+        trades = pane._preview.proposal.trades
+        assert titles[:3] == ["Side", "Quantity", "Instrument"]
+        assert [row[2] for row in rows[: len(trades)]] == [trade.instrument for trade in trades]
+        assert all(len(row) == len(titles) for row in rows)
+        for view in ("risk", "figures"):
+            pane.view = view
+            assert len(pane.table_texts()[1]) == {"risk": 10, "figures": 7}[view]
+        pane.view = "tree"
+        before = desk.app.clipboard
+        await pilot.press("ctrl+y")
+        assert any("The clusters are a drawing and no table" in toast for toast in desk.toasts())
+        assert desk.app.clipboard == before
+        await pilot.press("f", "ctrl+y")
+        weights = pane.session.choice.weights
+        names = [line.partition("\t")[0] for line in desk.app.clipboard.splitlines()]
+        assert names == ["Asset", *sorted(weights, key=lambda asset: -weights[asset]), "money"]
+
+
 async def test_on_a_falling_market_it_opens_with_weights_and_says_calmly_that_there_is_no_best_ratio(tmp_path):
     async with page(tmp_path, history=falling) as (desk, pilot, pane):
         text = desk.screen_text()

@@ -72,6 +72,9 @@ async def test_a_desk_that_holds_nothing_says_so(tmp_path):
     async with scene(tmp_path, VarPane, traded=False) as (desk, pilot):
         await measured(desk, pilot)
         assert "No position: there is nothing to lose" in text(desk)
+        await pilot.press("ctrl+y")
+        assert any("No position: there is nothing to lose" in toast for toast in desk.toasts())
+        assert desk.app.clipboard == ""
 
 
 async def test_the_tables_are_those_of_the_report(tmp_path):
@@ -86,6 +89,10 @@ async def test_the_tables_are_those_of_the_report(tmp_path):
         await desk.painted(pilot)
         assert "part of VaR" in text(desk)
         assert all(asset in text(desk) for asset in found.assets)
+        await pilot.press("ctrl+y")
+        titles, *rows = (line.split("\t") for line in desk.app.clipboard.splitlines())
+        assert titles[:3] == ["Position", "Value", "Part of VaR"]
+        assert {row[0] for row in rows[:-1]} == set(found.assets)
         await pilot.press("v")
         await desk.painted(pilot)
         assert "independent bets" in text(desk)
@@ -103,6 +110,9 @@ async def test_the_tables_are_those_of_the_report(tmp_path):
         assert "of equity" in text(desk)
         assert f"{used:,.0f}" in text(desk) or f"{used:,.2f}" in text(desk)
         assert "To liquidation" in text(desk)
+        await pilot.press("ctrl+y")
+        (margin,) = (line.split("\t") for line in desk.app.clipboard.splitlines() if line.startswith("margin"))
+        assert margin[7] == f"{used:,.8f}"
         await pilot.press("V")
         assert pane.view == "stress"
 
