@@ -16,7 +16,7 @@ from screens.browser import open_in_browser
 from screens.finder import Entry
 from workstation.clock import SECOND
 from workstation.domain.strategy_run import RunDraft
-from workstation.research.bench.messages import SearchRequest
+from workstation.research.bench.messages import RunAnswer, SearchRequest
 from workstation.trading.errors import Refused
 
 #: Trials of one search; asked for once more, as many again.
@@ -43,6 +43,10 @@ class SearchControl(FormControl):
         """What the table needs beside the run."""
         if self.view == "splits":
             self.session.read_splits()
+
+    def _answered(self, answer: RunAnswer) -> None:
+        self._ask_for_view()  # of the run before it is no longer true
+        super()._answered(answer)
 
     def action_view(self) -> None:
         self._show_view(VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)])

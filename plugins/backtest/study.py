@@ -276,6 +276,11 @@ class Study(Session):
             self.band, self.banded = band, request.setup
         asyncio.get_running_loop().call_soon(self._judge_soon)
 
+    @property
+    def splits_of_run(self) -> SplitAnswer | None:
+        """The groups of the run that shows; None while they are read."""
+        return self.splits if self._split_of is self.answer else None
+
     def read_splits(self) -> None:
         """The trades of the run that shows in groups."""
         if self.answer is not None and self._split_of is not self.answer and not self._splitting:

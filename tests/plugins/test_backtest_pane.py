@@ -229,6 +229,12 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
         assert sum(group.figures["n_trades"] for group in session.splits.groups["side"]) == session.trades.count
         profit = sum(group.profit for group in session.splits.groups["weekday"])
         assert profit == pytest.approx(sum(session.trades.pnl))
+        # They follow the run while they show.
+        await pilot.press("down", "down", "right")
+        await until(desk, pilot, lambda: still(pane, fast=11)() and session.splits_of_run is not None, 10)
+        assert sum(group.profit for group in session.splits.groups["side"]) == pytest.approx(sum(session.trades.pnl))
+        await pilot.press("left")
+        await until(desk, pilot, still(pane, fast=10))
 
         # The honesty band: with a stop and a target in one bar the paths part.
         pane.form.rules = TradeRules(stop=0.01, take_profit=0.01)
