@@ -12,7 +12,7 @@ from screens.parts import Line, Part, fit, number, price, when
 from screens.theme import Ink
 from workstation.research.bench.messages import BandAnswer, SearchTrial, SplitAnswer, SplitGroup
 
-_BY = {"tag": "Why it ended", "side": "Side", "weekday": "Day of entry (UTC)", "hour": "Hour of entry (UTC)"}
+BY = {"tag": "Why it ended", "side": "Side", "weekday": "Day of entry (UTC)", "hour": "Hour of entry (UTC)"}
 
 
 # -- groups
@@ -34,13 +34,13 @@ def splits(found: SplitAnswer | None, width: int, height: int, ink: Ink, top: in
         right = [fit([*line], width - wide, ink.text) for line in right] + [end] * (rows - len(right))
         lines: list[Line] = [(*a, *b) for a, b in zip(left, right, strict=True)]
     else:
-        lines = [line for by in _BY for line in blocks[by]]
+        lines = [line for by in BY for line in blocks[by]]
     top = max(0, min(top, len(lines) - height))
     return lines[top : top + height]
 
 
 def _block(by: str, groups: tuple[SplitGroup, ...], width: int, ink: Ink) -> list[Line]:
-    head = f" {_BY[by]:<20}{'Trades':>7}{'Winners':>9}{'Profit':>12}"
+    head = f" {BY[by]:<20}{'Trades':>7}{'Winners':>9}{'Profit':>12}"
     if width >= 58:
         head += f"{'A trade':>10}"
     lines = [fit([(head, ink.accent)], width, ink.text)]

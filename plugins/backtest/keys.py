@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from screens.actions import Action
+from screens.table_copy import COPY_TABLE_ACTIONS
 
 _MOVE = "Move"
 _FORM = "Form"
@@ -75,4 +76,5 @@ ACTIONS: tuple[Action, ...] = (
     Action("page_down", "Page down", "Moves the cursor one page down.", ("pagedown",), group=_MOVE, palette=False),
     Action("first", "First row", "Moves the cursor to the first row.", ("home", "g"), group=_MOVE, palette=False),
     Action("last", "Last row", "Moves the cursor to the last row.", ("end", "G"), group=_MOVE, palette=False),
+    *COPY_TABLE_ACTIONS,
 )  # fmt: skip

@@ -9,16 +9,16 @@ from rich.style import Style
 from textual import events
 
 from plugins.backtest import explored, maps, views
+from plugins.backtest.copying import CopyControl
 from plugins.backtest.drawing import AXIS, candles, column_of, curves, time_axis
 from plugins.backtest.form import Field
 from plugins.backtest.keys import ACTIONS
 from plugins.backtest.layout import Room, tabs_in, title_of
-from plugins.backtest.searching import SearchControl
 from screens.parts import Line, Part, fit, number, spread, tabs, when
 from workstation.research.bench.messages import Picture
 
 
-class BacktestPane(SearchControl):
+class BacktestPane(CopyControl):
     """Everything is worked out in the research process; the page paints what has come back."""
 
     PANE = "backtest"

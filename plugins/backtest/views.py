@@ -58,7 +58,7 @@ FIGURES: tuple[tuple[str, str, str, str, bool], ...] = (
     ("kurtosis", "Kurtosis", ",.2f", "", False),
 )
 RANKS = ("sharpe", "sortino", "calmar", "return_pct", "profit_factor", "sqn", "max_drawdown_pct")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def label_of(figure: str) -> str:
@@ -213,7 +213,7 @@ def months(answer: RunAnswer, width: int, height: int, ink: Ink, top: int = 0) -
     years = sorted(answer.months, reverse=True)
     wide = 7 if width >= 6 + 13 * 7 else max(4, (width - 6) // 13)
     decimals = 1 if wide >= 6 else 0
-    head = " Year " + "".join(f"{name[: wide - 1]:>{wide}}" for name in (*_MONTHS, "Year"))
+    head = " Year " + "".join(f"{name[: wide - 1]:>{wide}}" for name in (*MONTHS, "Year"))
     lines = [fit([(head, ink.dim)], width, ink.text)]
     most = max((abs(value) for year in answer.months.values() for value in year.values()), default=1.0) or 1.0
     for year in years[top : top + height - 1]:
