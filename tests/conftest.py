@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.futures
+import decimal
 import fcntl
 import gc
 import os
@@ -52,6 +53,11 @@ def pytest_xdist_auto_num_workers() -> int:
     """Two more than there are cores: half the time of the tests is waiting, for an exchange, a process, a thread."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cores + 2
+
+
+def pytest_runtest_setup() -> None:
+    """ccxt makes its own rounding that of the thread, for good; the next test is not to round by it."""
+    decimal.setcontext(decimal.DefaultContext.copy())
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
