@@ -55,6 +55,15 @@ def pytest_xdist_auto_num_workers() -> int:
     return cores + 2
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Pictures at the smaller sizes of terminal are slow tests: what breaks a picture mostly shows at the largest."""
+    for item in items:
+        size = getattr(item, "callspec", None) and item.callspec.params.get("size")
+        if size not in (None, (160, 48)) and "snap_compare" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_runtest_setup() -> None:
     """ccxt makes its own rounding that of the thread, for good; the next test is not to round by it."""
     decimal.setcontext(decimal.DefaultContext.copy())

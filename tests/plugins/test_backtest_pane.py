@@ -361,6 +361,7 @@ def test_a_large_stored_history_is_said_to_be_read_too(tmp_path, home, monkeypat
     assert [one for one in said if "TEN" in one] == ["Reading file:TEN:1m: so much takes some seconds."]
 
 
+@pytest.mark.slow
 def test_gaps_and_jumps_in_usable_candles_are_told_beside_the_result(tmp_path, home):
     from workstation.research.bench.jobs import Jobs
     from workstation.research.bench.messages import RunRequest, Setup

@@ -274,6 +274,7 @@ async def test_esc_in_the_preview_sends_nothing_and_a_disarmed_desk_neither(tmp_
         assert not desk.engine.all_rebalances()
 
 
+@pytest.mark.slow
 async def test_a_plan_is_paused_resumed_and_cancelled_from_the_page(tmp_path):
     async with page(tmp_path) as (desk, pilot, pane):
         pane.form.put("patience", 600.0)
@@ -326,6 +327,7 @@ async def test_a_bound_in_the_form_holds_and_what_cannot_be_said_so(tmp_path):
         assert "✖" in desk.screen_text()
 
 
+@pytest.mark.slow
 async def test_assets_are_taken_out_by_the_list(tmp_path):
     async with page(tmp_path) as (desk, pilot, pane):
         await pilot.press("a")
@@ -366,6 +368,7 @@ async def test_dirty_prices_are_a_sentence_on_the_page(tmp_path):
             assert sentence in " ".join(words.split()), name
 
 
+@pytest.mark.slow
 async def test_shares_that_no_venue_lists_get_weights_and_no_orders(tmp_path):
     async with page(tmp_path) as (desk, pilot, pane):
         pane.form.put("universe", "stocks")
@@ -380,6 +383,7 @@ async def test_shares_that_no_venue_lists_get_weights_and_no_orders(tmp_path):
         assert any("weights only" in toast for toast in desk.toasts())
 
 
+@pytest.mark.slow
 async def test_methods_are_compared_over_a_walk_forward_and_esc_stops_it(tmp_path):
     async with page(tmp_path) as (desk, pilot, pane):
         await pilot.press("c")
@@ -391,6 +395,7 @@ async def test_methods_are_compared_over_a_walk_forward_and_esc_stops_it(tmp_pat
         assert "all out of sample" in desk.screen_text()
 
 
+@pytest.mark.slow
 async def test_a_portfolio_is_kept_and_taken_up_again_and_traded_by_its_name(tmp_path):
     from workstation.trading.command_line import hint
     from workstation.trading.command_run import context_of
@@ -411,6 +416,7 @@ async def test_a_portfolio_is_kept_and_taken_up_again_and_traded_by_its_name(tmp
         await until(desk, pilot, lambda: worked(pane) and pane.session.place == 1)
 
 
+@pytest.mark.slow
 async def test_a_hierarchical_method_shows_which_assets_cluster(tmp_path):
     async with page(tmp_path) as (desk, pilot, pane):
         pane.form.put("method", "hrp")

@@ -47,7 +47,7 @@ async def trade(desk: TestDesk, chance: random.Random, steps: int) -> None:
             pass
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
 async def test_the_journal_folds_to_the_live_state(tmp_path: Path, seed: int) -> None:
     async with demo_desk(tmp_path, seed=seed) as desk:
         await trade(desk, random.Random(seed), 110)

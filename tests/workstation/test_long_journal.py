@@ -97,6 +97,7 @@ async def test_a_kill_while_the_journal_is_folded_halts_at_once_whatever_older_d
         assert desk.engine.trading_state is TradingState.HALTED, "and it is durable"
 
 
+@pytest.mark.slow
 async def test_many_open_orders_are_gone_over_in_turns_with_everybody_else(tmp_path: Path) -> None:
     async with demo_desk(tmp_path, limits=GENEROUS) as desk:
         for number in range(200):

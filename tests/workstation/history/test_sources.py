@@ -38,6 +38,7 @@ def test_built_in_candles_of_a_longer_timeframe(tmp_path: Path) -> None:
     assert load("goog:1w", tmp_path).interval == 7 * 24 * HOUR
 
 
+@pytest.mark.slow
 def test_reading_the_candles_of_a_package_does_not_import_it(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from workstation.history.sources import load, sources;"
@@ -48,6 +49,7 @@ def test_reading_the_candles_of_a_package_does_not_import_it(tmp_path: Path) -> 
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_demo_history_is_the_same_at_every_time_and_joins_its_timeframes(tmp_path: Path) -> None:
     hours = load("nova:eth-usdt:1h", tmp_path)
     assert len(hours) == 730 * 24

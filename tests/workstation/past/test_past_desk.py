@@ -63,6 +63,7 @@ async def test_the_desk_is_what_it_was_after_each_event(tmp_path: Path) -> None:
         assert desk.engine.orders() == seen[-1][1][0]  # the present has not moved
 
 
+@pytest.mark.slow
 async def test_a_later_run_of_the_desk_shows_the_earlier_ones(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         seen = await trade(desk)
@@ -80,6 +81,7 @@ async def test_a_later_run_of_the_desk_shows_the_earlier_ones(tmp_path: Path) ->
         assert not past.fills()
 
 
+@pytest.mark.slow
 async def test_a_session_that_was_cut_off_ends_with_its_last_event(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await trade(desk)
@@ -91,6 +93,7 @@ async def test_a_session_that_was_cut_off_ends_with_its_last_event(tmp_path: Pat
         assert abs((first.end or 0) - last) < 10**9
 
 
+@pytest.mark.slow
 async def test_what_was_journalled_before_sessions_were_kept_is_one_session(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await trade(desk)
@@ -130,6 +133,7 @@ async def test_the_kill_switch_acts_on_the_present(tmp_path: Path) -> None:
         assert past.trading_state == "active"
 
 
+@pytest.mark.slow
 async def test_prices_are_the_candles_of_then_and_the_last_fill_where_none_was_kept(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await desk.market(PERP, Side.BUY, "0.5")
@@ -153,6 +157,7 @@ async def test_prices_are_the_candles_of_then_and_the_last_fill_where_none_was_k
         assert past.prices_from(PriceFrom.FILL) == [PERP]
 
 
+@pytest.mark.slow
 async def test_versions_of_the_past_are_never_those_of_the_present(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await trade(desk)
@@ -163,6 +168,7 @@ async def test_versions_of_the_past_are_never_those_of_the_present(tmp_path: Pat
         assert past.orders_version < 0
 
 
+@pytest.mark.slow
 async def test_runs_of_strategies_are_shown_as_they_were_and_none_is_started_from_there(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         runner = desk.engine.strategies

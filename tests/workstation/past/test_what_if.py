@@ -41,6 +41,7 @@ async def go_on(engine: Engine, seconds: float) -> None:
     engine.pump.pump_until(engine.clock.now() + round(seconds * SECOND))
 
 
+@pytest.mark.slow
 async def test_what_if_i_had_not_closed(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await desk.market(PERP, Side.BUY, "0.5")

@@ -35,6 +35,7 @@ def alone() -> list[Row]:
         return rows_of(crew)
 
 
+@pytest.mark.slow
 def test_processes_give_the_rows_of_threads_and_get_the_candles_once(alone: list[Row]) -> None:
     with processes(2) as crew:
         assert rows_of(crew) == alone
@@ -67,6 +68,7 @@ def test_a_local_dask_cluster_gives_the_rows_of_threads(
         assert there["best"] == here["best"]
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_answer_is_a_sentence() -> None:
     with pytest.raises(BacktestError, match="No Dask cluster answers at"), cluster("nonsense://here"):
         pass

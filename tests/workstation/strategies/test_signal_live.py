@@ -172,6 +172,7 @@ SHORT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SHIPPED))
 def test_signals_over_the_newest_bars_are_those_over_all_bars(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The desk drops what a strategy cannot hang on any more; each bar's signals stay what they are in a backtest."""

@@ -104,10 +104,10 @@ class Bench:
     ("coin", "side", "contract", "mode"),
     [
         ("BTC", Side.BUY, ContractType.LINEAR, MarginMode.CROSS),
-        ("ETH", Side.SELL, ContractType.LINEAR, MarginMode.CROSS),
-        ("ETH", Side.BUY, ContractType.LINEAR, MarginMode.ISOLATED),
+        pytest.param("ETH", Side.SELL, ContractType.LINEAR, MarginMode.CROSS, marks=pytest.mark.slow),
+        pytest.param("ETH", Side.BUY, ContractType.LINEAR, MarginMode.ISOLATED, marks=pytest.mark.slow),
         ("BTC", Side.SELL, ContractType.INVERSE, MarginMode.ISOLATED),
-        ("ETH", Side.BUY, ContractType.INVERSE, MarginMode.CROSS),
+        pytest.param("ETH", Side.BUY, ContractType.INVERSE, MarginMode.CROSS, marks=pytest.mark.slow),
     ],
     ids=str,
 )

@@ -92,6 +92,7 @@ def test_intervals_that_cannot_be_had_are_empty():
     assert list(market.history(BTC, MINUTE, 0)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [1.0, 3.0])
 def test_volume_is_what_the_live_market_trades(rate):
     market = DemoMarket(2, START, rate=rate)

@@ -115,6 +115,7 @@ def test_sequences_chain_and_time_never_runs_back(seed, rate):
             last[event.instrument] = event.sequence
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None)
 @given(seeds)
 def test_trades_take_what_the_book_shows_and_the_next_update_shows_it_gone(seed):
@@ -177,6 +178,7 @@ def test_nothing_comes_before_its_time():
     assert next(e.ts for e in market.until(later)) == later
 
 
+@pytest.mark.slow
 def test_rate_multiplies_the_updates():
     def updates(rate: float) -> int:
         return sum(isinstance(e, BookDelta) for e in run(DemoMarket(9, START, rate=rate), 30 / rate**0.5))

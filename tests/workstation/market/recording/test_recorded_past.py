@@ -72,6 +72,7 @@ def assert_same(bars: list[Bar], expected: list[Bar]) -> None:
     assert [bar.volume for bar in bars] == pytest.approx([bar.volume for bar in expected])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("then", THENS)
 def test_candles_after_a_seek(

@@ -62,9 +62,9 @@ def compare_with_tickers(events: Sequence[MarketEvent]) -> tuple[int, int]:
     ("files", "count"),
     [
         ([SPOT], 564),
-        ([SPOT, SPOT_NEXT], 1072),
-        ([USDM], 629),
-        ([COINM], 1124),
+        pytest.param([SPOT, SPOT_NEXT], 1072, marks=pytest.mark.slow),
+        pytest.param([USDM], 629, marks=pytest.mark.slow),
+        pytest.param([COINM], 1124, marks=pytest.mark.slow),
         (["cryptofeed/BINANCE.*"], 26),
         (["cryptofeed/BINANCE_FUTURES.*"], 50),
         (["cryptofeed/BINANCE_DELIVERY.*"], 213),
@@ -105,6 +105,7 @@ def spot_and_perpetual(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[M
     return events, path
 
 
+@pytest.mark.slow
 def test_a_replay_recorded_again_is_identical(spot_and_perpetual: tuple[list[MarketEvent], Path]) -> None:
     events, path = spot_and_perpetual
     assert play([path]) == events

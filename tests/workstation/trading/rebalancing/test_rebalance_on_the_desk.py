@@ -112,6 +112,7 @@ async def test_sales_come_first_and_their_money_pays_for_the_buys(tmp_path: Path
         assert desk.engine.balance("NOVA", "USDT") >= 0
 
 
+@pytest.mark.slow
 async def test_a_short_perpetual_and_another_venue_take_part(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         rebalance = await desk.engine.start_rebalance(
@@ -126,6 +127,7 @@ async def test_a_short_perpetual_and_another_venue_take_part(tmp_path: Path) -> 
         assert desk.engine.position(PERP).is_flat
 
 
+@pytest.mark.slow
 async def test_large_trades_are_split_below_the_limit_of_one_order(tmp_path: Path) -> None:
     from msgspec.structs import replace
 
@@ -224,6 +226,7 @@ async def test_a_restart_in_the_middle_goes_on_and_sends_nothing_twice(tmp_path:
             assert desk.engine.balance("NOVA", base) == trade.quantity
 
 
+@pytest.mark.slow
 async def test_a_desk_that_was_gone_for_long_finds_it_paused(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         rebalance = await desk.engine.start_rebalance(wish(patience=3_600 * SECOND))
@@ -282,6 +285,7 @@ async def test_a_bad_venue_does_not_make_it_trade_twice(tmp_path: Path, fault: F
             assert balances[desk.engine.instrument(trade.instrument).base] == trade.quantity
 
 
+@pytest.mark.slow
 async def test_it_ends_with_its_time_and_says_what_is_left(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         engine = desk.engine
@@ -296,6 +300,7 @@ async def test_it_ends_with_its_time_and_says_what_is_left(tmp_path: Path) -> No
         assert ended.updated_at > START
 
 
+@pytest.mark.slow
 async def test_what_the_trader_sells_meanwhile_is_not_sold_again(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         engine = desk.engine

@@ -109,7 +109,9 @@ def levels(instrument: Instrument, side: Any) -> dict[int, float]:
 
 
 @needs_data
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize(
+    "name", [name if name == "BINANCE" else pytest.param(name, marks=pytest.mark.slow) for name in CLASSES]
+)
 async def test_ccxt_s_book_of_a_recorded_session_is_ours(name: str) -> None:
     session = Session(DATA, name)
     instruments, ours, _ = truth(session)
