@@ -155,7 +155,7 @@ def whole_venue(instrument: Instrument) -> tuple[Any, ...]:
     venue = SimulatedVenue(instrument.venue, [instrument], clock, money)
     exchange = venue._exchange
     quoter = Quoter(instrument, venue.book(instrument.id), lambda order, ts: void(exchange.submit(order, ts)))
-    return venue.feed, quoter, exchange.open, lambda: len(exchange.ledger.fills_since(0))
+    return venue.feed, quoter, exchange.open, lambda: sum(len(part) for part in exchange.ledger.fill_slices(0))
 
 
 def void(_: object) -> None:
