@@ -283,7 +283,11 @@ class OrderGateway:
         return await self._whole(self._cancel(client_id))
 
     async def _cancel(self, client_id: ClientOrderId) -> Order:
-        order = self._open_order(client_id)  # it may have ended since the command was given
+        if (order := self.core.orders.orders[client_id]).state is OrderState.CANCELED:
+            return (
+                order  # its plan, or somebody else, was faster since the command was given: what was asked for is done
+            )
+        order = self._open_order(client_id)
         if order.state is not OrderState.PENDING_CANCEL:
             order = self._record(OrderPendingCancel(client_id=client_id, ts=self._clock.now()))
         venue = self.venues[venue_of(order.instrument)]

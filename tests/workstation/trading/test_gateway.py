@@ -197,15 +197,22 @@ async def test_an_order_cancelled_while_its_intent_is_stored_is_never_sent(tmp_p
         assert sends(venues["NOVA"]) == []
 
 
-async def test_a_cancel_of_an_order_that_ends_in_the_same_instant_is_refused_in_a_sentence(tmp_path: Path) -> None:
+async def test_a_cancel_of_an_order_that_ends_in_the_same_instant_is_done_or_refused(
+    tmp_path: Path,
+) -> None:
     async with demo_desk(tmp_path) as desk:
-        order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
-        task = asyncio.create_task(desk.engine.cancel(order.client_id))
-        await asyncio.sleep(0)  # the command is given, and has not begun
-        ended = e.OrderCanceled(client_id=order.client_id, ts=desk.engine.clock.now(), reason="the venue's own doing")
-        desk.engine.gateway.report("NOVA", ended)
-        with pytest.raises(Refused, match="canceled already"):
-            await task
+        for kind, reason in ((e.OrderCanceled, "its plan was faster"), (e.OrderExpired, "its time was over")):
+            order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+            task = asyncio.create_task(desk.engine.cancel(order.client_id))
+            await asyncio.sleep(0)  # the command is given, and has not begun
+            ended = kind(client_id=order.client_id, ts=desk.engine.clock.now(), reason=reason)
+            desk.engine.gateway.report("NOVA", ended)
+            if kind is e.OrderCanceled:
+                assert (await task).state is OrderState.CANCELED
+            else:
+                with pytest.raises(Refused, match="expired already"):
+                    await task
+            desk.clock.advance(SECOND)
 
 
 async def test_a_desk_that_stopped_between_sent_and_answered_asks_and_sends_nothing(tmp_path: Path) -> None:
