@@ -211,13 +211,19 @@ class FrozenDesk:
         next(venue for venue in self.venues if venue.name == name).feed(event)
 
     async def ready(self, pilot: Any) -> None:
-        """Wait until orders can be sent and everything is painted; a `run_before` for snapshot tests."""
+        """Wait until orders can be sent, every pane that shows is there (those made of widgets come after the first
+        picture) and everything is painted; a `run_before` for snapshot tests."""
         for _ in range(500):
-            if self.engine.ready:
+            if self.engine.ready and self._all_mounted():
                 break
             await asyncio.sleep(0.01)
         assert self.engine.ready, "the frozen desk's engine did not get ready"
         await self.painted(pilot)
+
+    def _all_mounted(self) -> bool:
+        workspace = self.app.workspace
+        panes = [workspace.panes.get(front) for _, front in workspace._wanted_shape()]
+        return all(pane is not None and pane.is_mounted for pane in panes)
 
     async def painted(self, pilot: Any) -> None:
         """Let everything that waits be done, and paint once more."""
