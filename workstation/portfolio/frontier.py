@@ -13,6 +13,7 @@ from workstation.market.candles import Floats
 from workstation.portfolio import mean_risk
 from workstation.portfolio.inputs import Inputs, prepare
 from workstation.portfolio.mean_risk import risk_value
+from workstation.portfolio.optimise import refuse_riskless
 from workstation.portfolio.prices import PriceTable
 from workstation.portfolio.problem import PortfolioError, Problem
 
@@ -86,6 +87,7 @@ def frontier(
         weights, solver = line.at_risks(_levels(ends[0], ends[1], points)), "critical line"
     else:
         weights, solver = _by_levels(inputs, points, progress, called_off)
+    refuse_riskless(inputs, weights[0])
     risks = np.array([risk_value(inputs, row) for row in weights])
     count = len(inputs.assets)
     best: Point | None = None

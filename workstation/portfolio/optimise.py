@@ -58,6 +58,7 @@ def allocate(prices: PriceTable, problem: Problem, *, leave_out: bool = False) -
     begun = time.perf_counter()
     inputs = prepare(prices, problem, leave_out=leave_out)
     found = _solve(inputs)
+    refuse_riskless(inputs, found.weights)
     seconds = time.perf_counter() - begun
     inputs = replace(inputs, notes=(*inputs.notes, *found.notes))
     return describe(inputs, found.weights, found.solver, seconds, tree=found.tree, order=found.order)
@@ -92,6 +93,30 @@ def describe(
         inputs.notes,
         tree,
         order,
+    )
+
+
+#: What counts as no risk, as a fraction of the volatility of the quietest asset.
+_NONE = 1e-6
+
+
+def refuse_riskless(inputs: Inputs, weights: Floats) -> None:
+    """Raise `PortfolioError` where nothing is left of the risk though every asset has some: with few returns of many
+    assets a solver finds weights that cancel all that happened, and what is reckoned with their risk means nothing."""
+    least = _NONE * float(inputs.returns.std(axis=0).min())
+    if risk_value(inputs, weights) > least:
+        return
+    if any(risk_value(inputs, alone) <= least for alone in np.eye(len(weights))):
+        return  # an asset that never falls has no drawdown, and may be held for that
+    by_covariance = inputs.measure.code == "MV" and inputs.problem.covariance == "hist"
+    mends = (
+        "A longer history, fewer assets or the covariance ledoit"
+        if by_covariance
+        else "A longer history or fewer assets"
+    )
+    raise PortfolioError(
+        f"{len(inputs.returns):,} returns of {len(weights):,} assets are too few: some weights cancel all that "
+        f"happened, so their risk would seem to be none. {mends} mends it."
     )
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from tests.support.universes import DAY, walks
 from workstation.portfolio.cleaning import clean
+from workstation.portfolio.frontier import frontier
+from workstation.portfolio.optimise import allocate
 from workstation.portfolio.prices import PriceTable, built_in, read_prices
-from workstation.portfolio.problem import PortfolioError
+from workstation.portfolio.problem import PortfolioError, Problem
 
 
 def table(values: np.ndarray, names: str = "ABCDEFGH") -> PriceTable:
@@ -114,6 +116,28 @@ def test_one_asset_is_no_portfolio(values) -> None:
 
 def test_more_assets_than_returns_are_warned_of() -> None:
     assert "singular" in clean(walks(1_000, 60)).notes[-1]
+
+
+@pytest.mark.parametrize(("method", "risk"), [("min_risk", "MV"), ("max_ratio", "MV"), ("min_risk", "MAD"),
+                                              ("min_risk", "CVaR"), ("min_risk", "MDD")])  # fmt: skip
+def test_weights_that_cancel_all_that_happened_are_refused(method: str, risk: str) -> None:
+    with pytest.raises(PortfolioError, match=r"60 returns of 300 assets are too few.* fewer assets"):
+        allocate(walks(300, 61), Problem(method=method, risk=risk))
+
+
+def test_with_a_shrunk_covariance_many_assets_have_a_risk_and_a_frontier_of_none_is_refused() -> None:
+    found = allocate(walks(300, 61), Problem(method="min_risk", covariance="ledoit"))
+    assert sum(found.contributions) == pytest.approx(found.risk_value)
+    assert found.risk_value > 1e-4
+    with pytest.raises(PortfolioError, match="fewer assets or the covariance ledoit mends it"):
+        frontier(walks(300, 61), Problem(), 5)
+
+
+def test_an_asset_that_never_falls_may_be_held_for_its_drawdown_of_none() -> None:
+    table = walks(3, 100)
+    steady = 100 * 1.0001 ** np.arange(100) * (1 + 1e-5 * (np.arange(100) % 2))
+    rising = PriceTable(("BILL", *table.assets), table.times, np.column_stack([steady, table.values]), "bills")
+    assert allocate(rising, Problem(method="min_risk", risk="MDD")).weights["BILL"] > 0.99
 
 
 def test_the_fingerprint_changes_with_any_number(values) -> None:
