@@ -118,7 +118,7 @@ class LiveSettings:
 
     def when(self, path: str) -> str:
         """When a change takes effect."""
-        if path.removeprefix("risk.") in self._limits:
+        if self.is_limit(path):
             return "at once, with a record in the changes of limits"
         if any(path == one or path.startswith(f"{one}.") for one in AT_ONCE):
             return "at once"

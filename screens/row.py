@@ -106,9 +106,11 @@ def _remember(before: str, after: str) -> str:
 
 def _change(before: str, after: str) -> str:
     """What leads from one style's codes to another's (ECMA-48 SGR)."""
+    if not after:
+        return "\x1b[0m"  # nothing is said in less
     (marks, ink, ground), (new_marks, new_ink, new_ground) = _parts(before), _parts(after)
     if marks - new_marks:  # few terminals agree on how a single mark is taken away
-        return f"\x1b[0;{after}m" if after else "\x1b[0m"
+        return f"\x1b[0;{after}m"
     codes = sorted(new_marks - marks)
     if new_ink != ink:
         codes.append(new_ink or "39")

@@ -18,7 +18,7 @@ KEY = "rule:"
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """One rule: `value` in the unit of the screen, `own` what the strategy has, `given` whether another was said."""
+    """One rule: `value` in the unit of the screen, `given` whether another was said."""
 
     key: str
     label: str
@@ -46,6 +46,12 @@ def rule_rows(own: TradeRules, given: TradeRules) -> list[RuleRow]:
         )
         for rule in shown(own, given)
     ]  # fmt: skip
+
+
+def value_in(row: RuleRow, rules: TradeRules) -> Any:
+    """What the row shows of other rules, which are whole."""
+    name = row.spec.name
+    return _shown(rule_of(name, rules), getattr(rules, name))
 
 
 def with_rule(own: TradeRules, given: TradeRules, key: str, value: Any) -> TradeRules:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from screens.actions import Action
 from screens.pane import Pane
 from screens.table_export import as_csv, as_json, as_tsv, write
+from workstation.domain.numbers import counted
 from workstation.trading.errors import Refused
 
 #: For the ACTIONS of a pane that `CopiesTable`.
@@ -44,9 +45,9 @@ class CopiesTable(Pane):
         folder = self.desk.exports
         if folder is None:
             raise Refused("This desk has no folder for exports.")
-        text, now = written(titles, rows), self.engine.clock.now()
+        now = self.engine.clock.now()
         try:
-            path = await asyncio.to_thread(write, folder, self.PANE, extension, text, now)
+            path = await asyncio.to_thread(lambda: write(folder, self.PANE, extension, written(titles, rows), now))
         except OSError as error:
             raise Refused(f"The table could not be written to {folder}: {error.strerror}.") from error
-        self.toast(f"{len(rows)} rows written to {path}")
+        self.toast(f"{counted(len(rows), 'row')} written to {path}")

@@ -52,7 +52,8 @@ def full(value: float | None) -> str:
     """A number with all its digits, without thousands separators and exponent; – for one that is not known."""
     if value is None or not math.isfinite(value):
         return "–"
-    return shown(plain(Decimal(f"{value:.15g}")))
+    text = f"{value:.15g}"
+    return shown(plain(Decimal(text)) if "e" in text or text == "-0" else text)
 
 
 def _value(value: Any) -> str:

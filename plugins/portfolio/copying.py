@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plugins.portfolio.asking import Choice
 from plugins.portfolio.picking import FormControl
 from plugins.portfolio.session import Compared
+from plugins.portfolio.views import FIGURES
 from screens.figures import plain_text, price_text, small_money_text
 from screens.parts import number
 from screens.table_copy import CopiesTable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 _NONE = "–"
+#: Forms of figures that are shown in percent.
+_FRACTIONS = ("percent", "fall")
 
 
 class TableCopying(CopiesTable, FormControl):
@@ -128,19 +131,15 @@ def risk_table(choice: Choice, scale: float) -> Table:
 
 def figures_table(inside: Figures | None, outside: Figures | None) -> Table:
     return ("Figure", "In sample", "Out of sample"), [
-        (label, _figure(inside, name, form), _figure(outside, name, form))
-        for label, name, form in (
-            ("Return a year %", "yearly", "percent"), ("Volatility a year %", "volatility", "percent"),
-            ("Ratio a year", "ratio", "z.4f"), ("Deepest fall %", "drawdown", "fall"),
-            ("Worst period %", "worst", "percent"), ("Return in all %", "total", "percent"), ("Periods", "rows", ".0f"),
-        )
-    ]  # fmt: skip
+        (f"{label} %" if form in _FRACTIONS else label, _figure(inside, name, form), _figure(outside, name, form))
+        for label, name, form in FIGURES
+    ]
 
 
 def _figure(found: Figures | None, name: str, form: str) -> str:
     value = None if found is None else getattr(found, name)
-    if value is None or form not in ("percent", "fall"):
-        return number(value, form)
+    if value is None or form not in _FRACTIONS:
+        return number(value, ".0f" if form == "count" else "z.4f")
     return _percent(-value if form == "fall" else value)
 
 

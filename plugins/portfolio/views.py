@@ -144,7 +144,8 @@ def risk(
     return lines
 
 
-_ROWS = (
+#: What the table of figures shows: label, field of `Figures`, and the form of its number.
+FIGURES = (
     ("Return a year", "yearly", "percent"), ("Volatility a year", "volatility", "percent"),
     ("Ratio a year", "ratio", "number"), ("Deepest fall", "drawdown", "fall"), ("Worst period", "worst", "percent"),
     ("Return in all", "total", "percent"), ("Periods", "rows", "count"),
@@ -163,7 +164,7 @@ def _figure(found: Figures | None, name: str, form: str) -> str:
 def figures(inside: Figures | None, outside: Figures | None, width: int, height: int, ink: Ink) -> list[Line]:
     """The chosen portfolio over all rows, and the same choice fitted on the first 70 % over the rest."""
     lines: list[Line] = [fit([(f" {'':<22}{'in sample':>14}{'out of sample':>16}", ink.dim)], width, ink.on_bar)]
-    for label, name, form in _ROWS:
+    for label, name, form in FIGURES:
         good = None
         if inside is not None and outside is not None and name in ("yearly", "ratio"):
             good = getattr(outside, name) - getattr(inside, name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from screens.figures import shown, typed_number
 from screens.parameters import fitting, help_of, stepped, typed, value_text
-from screens.rule_rows import RuleRow, rule_rows, typed_rule, with_rule
+from screens.rule_rows import RuleRow, rule_rows, typed_rule, value_in, with_rule
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.strategy_run import RunId, StrategyRun
 from workstation.domain.trade_rules import PLAIN, UNCHANGED, TradeRules, check
@@ -152,10 +152,8 @@ class RunForm:
         return self.run.rules if self.run is not None else UNCHANGED
 
     def _rule_field(self, row: RuleRow, fixed: bool) -> Field:
-        before = {one.key: one.value for one in rule_rows(self._own, self._rules_before)}
-        return Field(
-            row.key, row.label, row.value, before.get(row.key), help_of(row.spec), row.spec, fixed, row.group, row
-        )
+        before = value_in(row, self._rules_before.over(self._own))
+        return Field(row.key, row.label, row.value, before, help_of(row.spec), row.spec, fixed, row.group, row)
 
     @property
     def _own(self) -> TradeRules:

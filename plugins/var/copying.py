@@ -122,7 +122,7 @@ def _exposure(found: RiskReport, margins: Margins) -> Table:
         of_equity = _NONE if part is None else _percent(part)
         rows.append(("margin", name, *(_NONE,) * 5, _coins(used), _coins(free), of_equity, _NONE, _NONE))
     for name, at, distance in margins.away:
-        rows.append(("liquidation", name, *(_NONE,) * 8, _money(at) if at >= 20 else price(at), _percent(distance)))
+        rows.append(("liquidation", name, *(_NONE,) * 8, price(at), _percent(distance)))
     return titles, rows
 
 

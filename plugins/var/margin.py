@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plugins.var.lines import head, money, row
-from screens.parts import Line, number
+from screens.parts import Line, number, price
 from screens.theme import Ink
 from workstation.engine import Engine
 
@@ -52,9 +52,9 @@ def margin_lines(found: Margins, ink: Ink, width: int) -> list[Line]:
         )  # fmt: skip
         lines.append(row(name, figures, ink, width))
     lines.append(head("To liquidation", (("price", 12), ("away", 12)), ink, width))
-    for instrument, price, distance in found.away:
+    for instrument, at, distance in found.away:
         style = ink.warning if distance < _NEAR else ink.text
-        figures_of = ((number(price, ",.2f"), 12, ink.dim), (number(100 * distance, ".1f", "%"), 12, style))
+        figures_of = ((price(at), 12, ink.dim), (number(100 * distance, ".1f", "%"), 12, style))
         lines.append(row(instrument, figures_of, ink, width))
     if not found.away:
         lines.append(row("no position can be liquidated at any price", (), ink, width))

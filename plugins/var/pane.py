@@ -14,7 +14,7 @@ from plugins.var.book import BARS, Book, book_of, question_of
 from plugins.var.copying import Table, falls_table, table_of
 from plugins.var.drawdown import drawdown_lines, drawdown_of
 from plugins.var.lines import DRAWDOWN, TITLES, VIEWS, lines_of, tabs
-from plugins.var.margin import margin_lines, margins_of
+from plugins.var.margin import Margins, margin_lines, margins_of
 from screens.actions import Action
 from screens.figures import local_time
 from screens.painted import PaintedPane
@@ -73,6 +73,7 @@ class VarPane(CopiesTable, PaintedPane):
         self._top = 0
         self._lines: list[Line] = []
         self._key: Hashable = None
+        self._margins: Margins | None = None  # as they are at this look: they move between two reports
 
     # -- what is asked
 
@@ -133,9 +134,10 @@ class VarPane(CopiesTable, PaintedPane):
 
     def paint(self, now: int) -> None:
         self._look(now)
+        self._margins = margins_of(self.engine) if self.view == "exposure" and self._found is not None else None
         key = (
             self._version, self._working, self.view, self.bars, self.horizon, self._top, self.width, self.height,
-            id(self.ink), self.engine.ready,
+            id(self.ink), self.engine.ready, self._margins,
         )  # fmt: skip
         if key == self._key and self.painted:
             return
@@ -156,7 +158,7 @@ class VarPane(CopiesTable, PaintedPane):
             return drawdown_lines(self._fallen, self._measured_at, ink, width)
         if self._found is not None:
             lines = lines_of(self.view, self._found, ink, width)
-            return [*lines, *margin_lines(margins_of(self.engine), ink, width)] if self.view == "exposure" else lines
+            return lines if self._margins is None else [*lines, *margin_lines(self._margins, ink, width)]
         if not self.engine.ready or (self._working and not self._problem):
             return [fit([(" Measuring the book…", ink.dim)], width, ink.base)]
         wrapped = textwrap.wrap(self._problem, max(8, width - 2))

@@ -60,6 +60,9 @@ def picture(snap_compare, tmp_path):
             for key in keys:
                 await pilot.press(key)
                 await desk.painted(pilot)
+            for pane in desk.app.workspace.shown():  # a pane that paints seldom has seen what is to be over
+                pane.repaint()
+            await desk.painted(pilot)
             desk.tick(11)  # flashes and sentences of before are over
             if after is not None:
                 after(desk)

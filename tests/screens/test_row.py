@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.segment import Segment
@@ -62,6 +62,7 @@ def test_a_row_is_textuals_strip(segments, base, width):
 
 
 @given(SEGMENTS, STYLES)
+@example([Segment("a", Style(bgcolor="red")), Segment("b")], Style())
 def test_a_terminal_shows_the_same_with_less_said(segments, base):
     parts = list(Segment.apply_style(segments, base))
     ours = Row(parts, sum(part.cell_length for part in parts)).render(CONSOLE)

@@ -186,7 +186,8 @@ def check(given: TradeRules, own: TradeRules = PLAIN) -> TradeRules:
         raise ValueError(f"A size by {whole.size_rule} has no cap: {', '.join(CAPPED)} have one.")
     if "size_length" in said and whole.size_rule not in LONG:
         raise ValueError(f"A size by {whole.size_rule} has no length: {', '.join(LONG)} have one.")
-    if given.size_rule == "risk" and not (whole.stop or whole.atr_stop):
+    by_stop = whole.size_rule == "risk" and {"size_rule", "stop", "atr_stop"} & said.keys()
+    if by_stop and not (whole.stop or whole.atr_stop):
         raise ValueError("A size by the risk to the stop needs a stop: stop or atr_stop.")
     return whole
 
@@ -201,7 +202,7 @@ def put(given: TradeRules, own: TradeRules, name: str, value: Any) -> TradeRules
     now = given.over(own)
     for rule in RULES:
         if rule.needs == name and not value:
-            said[rule.name] = type(getattr(PLAIN, rule.name))(0) if rule.low <= 0 else None
+            said[rule.name] = None
         elif rule.needs == name and not getattr(now, rule.name) and rule.usual:
             said[rule.name] = int(rule.usual)
     kept = {}

@@ -96,14 +96,17 @@ def describe(
     )
 
 
-#: What counts as no risk, as a fraction of the volatility of the quietest asset.
+#: What counts as no risk, as a fraction of the volatility of the quietest asset, or of its square for the measures that
+#: are of a variance's size.
 _NONE = 1e-6
+_SQUARED = ("KT", "SKT")
 
 
 def refuse_riskless(inputs: Inputs, weights: Floats) -> None:
     """Raise `PortfolioError` where nothing is left of the risk though every asset has some: with few returns of many
     assets a solver finds weights that cancel all that happened, and what is reckoned with their risk means nothing."""
-    least = _NONE * float(inputs.returns.std(axis=0).min())
+    quietest = float(inputs.returns.std(axis=0).min())
+    least = _NONE * quietest ** (2 if inputs.measure.code in _SQUARED else 1)
     if risk_value(inputs, weights) > least:
         return
     if any(risk_value(inputs, alone) <= least for alone in np.eye(len(weights))):

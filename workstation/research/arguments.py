@@ -148,6 +148,7 @@ def recipe_of(info: StrategyInfo, options: argparse.Namespace) -> Recipe:
     from workstation.research.costs import BacktestError
     from workstation.research.recipe import Recipe
     from workstation.strategies.contract import SignalStrategy
+    from workstation.strategies.parameters import ParameterError
 
     if info.cls is None:
         raise BacktestError(f"{info.name} cannot be used.")
@@ -158,7 +159,7 @@ def recipe_of(info: StrategyInfo, options: argparse.Namespace) -> Recipe:
     guarded(info, replace(recipe, rules=UNCHANGED))
     try:
         recipe()
-    except ValueError as error:
+    except ParameterError as error:
         raise BacktestError(str(error)) from None
     return recipe
 

@@ -28,7 +28,7 @@ class Recipe:
     rules: TradeRules = UNCHANGED
 
     def __call__(self, **params: Any) -> Any:
-        """A fresh strategy. Raises `StrategyError`, `ParameterError`, and `ValueError` for rules that do not hold."""
+        """A fresh strategy. Raises `StrategyError`, and `ParameterError` for rules that do not hold with them too."""
         strategy: Strategy = _class_of(self.strategy, self.folder)(**{**self.fixed, **params})
         if isinstance(strategy, SignalStrategy):
             put_on(self.rules, strategy)

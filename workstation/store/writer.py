@@ -170,37 +170,33 @@ class Writer:
                 if self._mover.running():
                     return
                 mover, self._mover = self._mover, None
-                mover.result()
-                if self.failure is not None:
-                    return
+                if mover.exception() is not None or self.failure is not None:
+                    return  # the log stays as it is, whole: nothing that was written is lost, and it is tried again
                 version = self._connection.execute("PRAGMA user_version").fetchone()[0]
                 self._connection.execute(f"PRAGMA user_version = {version}")
             elif self._commits >= CHECKPOINT_AFTER and self.failure is None:
                 self._commits = 0
-                self._mover = _moving(self._path)
+                with contextlib.suppress(RuntimeError):  # the system has no thread to give: a later moment may have
+                    self._mover = _moving(self._path)
         except sqlite3.Error as error:
             self._fail([], error)
 
     def _make_room(self) -> None:
         """Lengthen the log's file with zeros, which SQLite takes for what they are: no frame of this log. Once a run;
         where it is impossible (a full disk) the log grows with what is written, as it would have."""
-        if self._roomy or self.failure is not None:
+        if self._roomy:
             return
         self._roomy = True
-        try:
-            file = os.open(self._path.with_name(self._path.name + "-wal"), os.O_WRONLY)
-        except OSError:
+        if self.failure is not None:
             return
-        size = os.fstat(file).st_size
-        try:
-            if size < ROOM:
-                if os.pwrite(file, bytes(ROOM - size), size) < ROOM - size:
-                    os.ftruncate(file, size)
-                os.fsync(file)
-        except OSError:
-            os.ftruncate(file, size)
-        finally:
-            os.close(file)
+        with contextlib.suppress(OSError):
+            file = os.open(self._path.with_name(self._path.name + "-wal"), os.O_WRONLY)
+            try:
+                size = os.fstat(file).st_size
+                if size < ROOM:
+                    _lengthen(file, size)
+            finally:
+                os.close(file)
 
     def _commit(self, group: list[Submission]) -> None:
         group, self._later = self._later + group, []
@@ -315,6 +311,15 @@ class Writer:
         _report(self._on_failure, failure)
 
 
+def _lengthen(file: int, size: int) -> None:
+    try:
+        if os.pwrite(file, bytes(ROOM - size), size) < ROOM - size:
+            os.ftruncate(file, size)
+        os.fsync(file)
+    except OSError:
+        os.ftruncate(file, size)
+
+
 def _moving(path: Path) -> Future[None]:
     """Move the write-ahead log into the file, on a thread of its own."""
     moved: Future[None] = Future()
@@ -324,7 +329,7 @@ def _moving(path: Path) -> Future[None]:
         try:
             with contextlib.closing(sqlite3.connect(path)) as connection:
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except sqlite3.Error as error:
+        except BaseException as error:
             moved.set_exception(error)
         else:
             moved.set_result(None)

@@ -166,9 +166,10 @@ def parameters_of(cls: type) -> dict[str, Parameter[Any]]:
     """The parameters of a class by name, in order of declaration, those of its bases last. Not to be changed."""
     if (known := _known.get(cls)) is not None:
         return known
-    found = _known[cls] = {}
+    found: dict[str, Parameter[Any]] = {}
     for base in cls.__mro__:
         for name, value in vars(base).items():
             if isinstance(value, Parameter):
                 found.setdefault(name, value)
+    _known[cls] = found  # whole: other threads read it
     return found

@@ -438,7 +438,7 @@ def _load(name: str, folder: Path | None, params: dict[str, Any], rules: TradeRu
             raise Refused(f"{info.name} needs the candles of a second instrument: it runs in backtests only.")
         try:
             put_on(rules, made)
-        except ValueError as error:
+        except ParameterError as error:
             raise Refused(str(error)) from None
         import workstation.strategies.signal_live  # noqa: F401
     return made

@@ -93,7 +93,10 @@ class SignalLive(Strategy):
         self._last = int(self._loaded.get("at", -1))
         if self._last < 0:
             return []
-        return [bar for bar in self._history if bar.ts > self._last]
+        missed = [bar for bar in self._history if bar.ts > self._last]
+        if missed:
+            self._last = missed[-1].ts  # they count once, though the next restart may come before the next bar
+        return missed
 
     def _window(self) -> BarWindow:
         """The history's bars, counted on from where they were before a restart."""

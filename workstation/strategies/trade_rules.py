@@ -8,6 +8,7 @@ from typing import Any
 from workstation.domain.trade_rules import PLAIN, TradeRules, check
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.exits import Exits
+from workstation.strategies.parameters import ParameterError
 from workstation.strategies.protections import Protections
 from workstation.strategies.sizing import SizeKind, Sizing
 
@@ -18,10 +19,13 @@ _ATRS = 2.0  # of `Sizing.atr`, whose amount is the fraction of equity at one av
 
 
 def put_on(rules: TradeRules, strategy: SignalStrategy) -> None:
-    """Let the strategy trade by `rules` where they say something. Raises `ValueError` with a sentence."""
+    """Let the strategy trade by `rules` where they say something. Raises `ParameterError` with a sentence."""
     if not (said := rules.given):
         return
-    whole = check(rules, own_rules(strategy))
+    try:
+        whole = check(rules, own_rules(strategy))
+    except ValueError as error:  # what holds may hang on the parameters: of a sweep only these combinations go
+        raise ParameterError(str(error)) from None
     strategy.exits = replace(strategy.exits, **{name: getattr(whole, name) for name in _EXITS if name in said})
     strategy.protections = replace(
         strategy.protections, **{name: getattr(whole, name) for name in _PROTECTIONS if name in said}

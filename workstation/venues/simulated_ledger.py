@@ -189,7 +189,8 @@ class SqliteLedger:
             if isinstance(error, LedgerError):
                 raise
             said = str(error)
-            if isinstance(error, StoreError) or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            held = isinstance(error.__cause__, BlockingIOError)
+            if held or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
                 said = "another running desk has it; close that one first, or start this one with another TWS_HOME"
             raise LedgerError(f"The simulated venue's ledger {path} cannot be opened: {said}.") from error
         self._mover = _Mover(path)
@@ -339,20 +340,21 @@ class _Mover:
         import contextlib
         import sqlite3
 
-        db = sqlite3.connect(self._path, isolation_level=None)
-        db.execute("PRAGMA synchronous=NORMAL")
         while True:
             self._wake.wait()
             self._wake.clear()
             if self._closed:
                 break
             # A full disk keeps the log as it is: whole, and told by the commit that finds no room.
-            with contextlib.suppress(sqlite3.Error):
+            with (
+                contextlib.suppress(sqlite3.Error),
+                contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as db,
+            ):
+                db.execute("PRAGMA synchronous=NORMAL")
                 db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 # The first write after it begins the log anew, which is flushed: this one, not the loop's.
                 db.execute(f"PRAGMA user_version={_VERSION}")
             self.moves += 1
-        db.close()
 
 
 def _decode_entry(body: bytes) -> VenueEntry:

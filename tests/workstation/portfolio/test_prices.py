@@ -133,6 +133,14 @@ def test_with_a_shrunk_covariance_many_assets_have_a_risk_and_a_frontier_of_none
         frontier(walks(300, 61), Problem(), 5)
 
 
+@pytest.mark.parametrize("risk", ["MV", "CVaR", "KT", "SKT"])
+def test_quiet_prices_are_no_prices_without_risk(risk: str) -> None:
+    values = 100 * np.cumprod(1 + np.random.default_rng(1).normal(0, 1e-5, (300, 20)), axis=0)
+    table = walks(20, 300)
+    quiet = PriceTable(table.assets, table.times, values, "quiet")
+    assert allocate(quiet, Problem(method="equal_weight", risk=risk)).risk_value > 0
+
+
 def test_an_asset_that_never_falls_may_be_held_for_its_drawdown_of_none() -> None:
     table = walks(3, 100)
     steady = 100 * 1.0001 ** np.arange(100) * (1 + 1e-5 * (np.arange(100) % 2))

@@ -313,6 +313,28 @@ def test_an_append_does_not_wait_while_the_log_is_moved(store: Store, monkeypatc
     moving.set_result(None)
 
 
+def test_a_log_that_could_not_be_moved_stays_as_it_is_and_the_journal_goes_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+
+    def failing(path: Path) -> Future[None]:
+        tried.append(path)
+        moving: Future[None] = Future()
+        moving.set_exception(sqlite3.OperationalError("unable to open database file"))
+        return moving
+
+    monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "CHECKPOINT_AFTER", 2)
+    monkeypatch.setattr(writer, "_moving", failing)
+    for number in range(6):
+        store.append(intent(str(number))).result(timeout=10)
+        time.sleep(0.03)
+    assert tried
+    assert store._writer.failure is None
+    assert len(list(store.journal())) == 6
+
+
 def test_what_was_submitted_before_close_is_stored_and_after_it_is_refused(store: Store) -> None:
     future = store.append(intent("a"))
     store.save_log(1, "info", "desk", "closing")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from workstation.domain.trade_rules import UNCHANGED, TradeRules
 from workstation.research.bar_broker import BarOrder
 from workstation.research.engine import Costs, engine
 from workstation.research.trades import Trades
-from workstation.strategies.contract import SignalStrategy
+from workstation.strategies.contract import SignalStrategy, Trader
 from workstation.strategies.exits import Exits, Reason
 from workstation.strategies.library import list_strategies
 from workstation.strategies.protections import Protections
@@ -147,6 +149,26 @@ def test_bars_that_closed_while_the_desk_was_away_count_in_the_trade() -> None:
     assert again.stop == pytest.approx(110 * 0.98)
     assert again.decide(1, 0, 1.0, 0.0)[0] is None
     assert again.decide(2, 0, 1.0, 0.0)[0] is Reason.TIME, "ten bars held, four of them unseen"
+
+
+def test_bars_that_were_missed_count_once_though_the_desk_restarts_twice_before_the_next() -> None:
+    bars = [Bar(n * 60_000_000_000, 100.0, 101.0, 99.0, 100.0, 1.0) for n in range(40)]
+
+    def opened(state: dict[str, object], history: list[Bar]) -> SignalLive:
+        live = SignalLive(SmaCross(direction="long"), history, interval=60_000_000_000)
+        live.trader = cast(Trader, SimpleNamespace(equity=1e4, position=0))
+        live.on_load(json.loads(json.dumps(state)))
+        live.on_start()
+        return live
+
+    first = opened({}, bars[:20])
+    assert first._play is not None
+    first._last, first._play.side, first._play.entry_bar = bars[19].ts, 1, -2
+    second = opened(first.on_save(), bars[:30])
+    third = opened(second.on_save(), bars[:30])
+    assert second._play is not None
+    assert third._play is not None
+    assert third._play.entry_bar == second._play.entry_bar == -12
 
 
 class Recorded(SignalLive):

@@ -12,6 +12,7 @@ from workstation.domain.strategy_run import StrategyRun
 from workstation.domain.trade_rules import AMOUNTS, PLAIN, RULES, UNCHANGED, TradeRules, check, put, shown
 from workstation.research.bench.messages import Setup
 from workstation.strategies.exits import Exits
+from workstation.strategies.parameters import ParameterError
 from workstation.strategies.protections import Protections
 from workstation.strategies.shipped.sma_cross import SmaCross
 from workstation.strategies.sizing import Sizing
@@ -79,9 +80,27 @@ def test_what_is_not_said_stays_as_the_strategy_has_it_and_zero_switches_off():
     ],
 )
 def test_what_would_do_nothing_or_is_out_of_range_is_one_sentence(rules, sentence):
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(ParameterError, match=sentence):
         made(rules)
     assert made(TradeRules(trailing=0.1, trailing_offset=0.1)).exits.trailing_offset == 0.1
+
+
+def test_a_stop_may_not_be_taken_from_a_strategy_that_sizes_by_it():
+    strategy = SmaCross()
+    strategy.exits, strategy.sizing = Exits(stop=0.02), Sizing.risk_to_stop(0.01)
+    with pytest.raises(ParameterError, match="needs a stop"):
+        put_on(TradeRules(stop=0.0), strategy)
+    put_on(TradeRules(stop=0.03), strategy)
+    assert strategy.exits == Exits(stop=0.03)
+
+
+def test_what_is_switched_off_and_on_again_has_the_partners_that_it_had():
+    own = msgspec.structs.replace(PLAIN, profit_trades=4, profit_lookback=300, profit_least=0.01, profit_lock=30,
+                                  trailing=0.05, trailing_offset=0.02)  # fmt: skip
+    off = put(put(UNCHANGED, own, "profit_trades", 0), own, "trailing", 0.0)
+    check(off, own)
+    on = put(put(off, own, "profit_trades", 4), own, "trailing", 0.05)
+    assert on.over(own) == own
 
 
 def test_a_form_says_only_what_differs_and_brings_partners_along():

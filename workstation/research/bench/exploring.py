@@ -34,7 +34,6 @@ from workstation.strategies.library import StrategyInfo
 _MOST_DIFFERENT = 300
 #: Trials are told at most this often, in seconds.
 _TELL_EVERY = 0.1
-_WORKED = 0.95
 
 
 def splits(result: Result) -> SplitAnswer:

@@ -188,10 +188,7 @@ def maker(info: StrategyInfo, setup: Setup) -> Maker:
 
     def make(**params: Any) -> Any:
         made = cls(**params)
-        try:
-            put_on(setup.rules, made)
-        except ValueError as error:
-            raise BacktestError(str(error)) from None
+        put_on(setup.rules, made)
         return made
 
     return make

@@ -178,7 +178,7 @@ def must_be_readable(answer: Any, method: str) -> Any:
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
     if text is None or isinstance(text, str):
         text = (text or "").strip()
-        if text[:1] in ("{", "[", "<") or (not text and method == "GET"):
+        if method == "GET" or text[:1] in ("{", "[", "<"):
             raise BadResponse("its answer cannot be read")
     return answer
 

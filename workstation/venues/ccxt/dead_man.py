@@ -32,6 +32,7 @@ class DeadMan:
         self._venue = venue
         #: UTC ns at which the exchange was last told, or was last seen to be listening; 0 while the switch is not held.
         self.held = 0
+        self._heard = 0  # UTC ns of the last time, over whichever connection; 0: not since it was let go
         #: Why the exchange would not have it, in its words.
         self.refused = ""
         #: The last silence in which the time ran out: its begin and when the desk was heard again, UTC ns; or zeros.
@@ -71,19 +72,20 @@ class DeadMan:
         """The exchange hears of the desk again. If that took longer than it was told to wait, the orders are gone: the
         trader is told, and the desk compares."""
         venue, now = self._venue, self._venue.clock.now()
-        if not self.held or now - self.held <= self.seconds * SECOND:
+        if not self._heard or now - self._heard <= self.seconds * SECOND:
             return
-        self.silence = (self.held, now)
+        began, self._heard = self._heard, 0  # it is told once
+        self.silence = (began, now)
         venue.epoch += 1
         venue.on_notice(
             "warning",
-            f"{venue.name} heard nothing of this desk for {(now - self.held) / SECOND:.0f} s, longer than its dead "
+            f"{venue.name} heard nothing of this desk for {(now - began) / SECOND:.0f} s, longer than its dead "
             f"man's switch of {self.seconds:g} s: it has cancelled what worked there. Orders are compared now.",
         )
 
     def _hold(self) -> None:
         self._notice_silence()
-        self.held = self._venue.clock.now()
+        self.held = self._heard = self._venue.clock.now()
 
     async def hold(self, exchange: Any) -> None:
         """Arm it, or say that the desk still lives. Raises ccxt's exceptions where the exchange does not answer; an
@@ -104,7 +106,7 @@ class DeadMan:
         except Exception as error:
             if is_passing(error):
                 raise
-            self.held, self.refused = 0, words_of(error) or type(error).__name__
+            self.held, self._heard, self.refused = 0, 0, words_of(error) or type(error).__name__
             venue.on_notice(
                 "warning",
                 f"{venue.name} does not hold the dead man's switch ({self.refused}): should this desk die, working "
@@ -133,7 +135,7 @@ class DeadMan:
         if not self.held:
             return
         venue = self._venue
-        self.held = 0
+        self.held = self._heard = 0
         if not venue.facts.dead_man_topics:
             await _count_down(venue, exchange, 0)
             return

@@ -14,6 +14,7 @@ from workstation.history.ccxt_class import exchange_class
 from workstation.venues.ccxt.account import kinds
 from workstation.venues.ccxt.client import configured, must_be_readable
 from workstation.venues.ccxt.errors import not_found, translated
+from workstation.venues.ccxt.pages import PAGING
 from workstation.venues.contract import VenueError, VenueUnreachable
 
 if TYPE_CHECKING:
@@ -57,11 +58,18 @@ def _cancel(venue: CcxtVenue, exchange: Any, deadline: float) -> str:
         symbols = sorted(venue.symbols[each] for each in working) or sorted(venue.markets)
         _side_by_side([lambda symbol=symbol: exchange.cancel_all_orders(symbol) for symbol in symbols], deadline)
         return f"took cancel-all of {counted(len(symbols), 'instrument')}"
-    orders = [order for symbol in venue.markets for order in exchange.fetch_open_orders(symbol)]
-    _side_by_side(
-        [lambda order=order: exchange.cancel_order(order["id"], order["symbol"]) for order in orders], deadline
-    )
-    return f"took {counted(len(orders), 'cancel')}"
+    paging = PAGING.get(exchange.id)
+    pulled: set[str] = set()
+    while True:
+        pages = [exchange.fetch_open_orders(symbol) for symbol in venue.markets]
+        orders = [order for page in pages for order in page if str(order["id"]) not in pulled]
+        _side_by_side(
+            [lambda order=order: exchange.cancel_order(order["id"], order["symbol"]) for order in orders], deadline
+        )
+        pulled |= {str(order["id"]) for order in orders}
+        more = paging is not None and any(len(page) >= paging.size for page in pages)  # what was pulled makes room
+        if not more or not orders or time.monotonic() >= deadline:
+            return f"took {counted(len(pulled), 'cancel')}"
 
 
 def _quietly(cancel: Any) -> None:

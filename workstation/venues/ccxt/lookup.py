@@ -11,6 +11,7 @@ from workstation.domain.order import ClientOrderId
 from workstation.venues.ccxt.errors import not_found, translated
 from workstation.venues.ccxt.ids import external_id, to_desk, to_wire
 from workstation.venues.ccxt.orders import wire_id_of
+from workstation.venues.ccxt.pages import to_the_end
 from workstation.venues.ccxt.particulars import Lookup
 from workstation.venues.contract import VenueError
 
@@ -93,7 +94,10 @@ async def _search(
                 return each
         return None
 
-    if (found := match(await exchange.fetch_open_orders(symbol))) is not None:
+    async def working() -> list[Mapping[str, Any]]:
+        return await to_the_end(exchange.id, lambda params: exchange.fetch_open_orders(symbol, None, None, params), {})
+
+    if (found := match(await working())) is not None:
         return found
     start = max(0, since // MILLISECOND)
     for name, method in (
@@ -104,4 +108,4 @@ async def _search(
         if exchange.has.get(name) and (found := match(await method(symbol, start))) is not None:
             return found
     # between the two questions it may have gone from the open orders to the closed ones
-    return match(await exchange.fetch_open_orders(symbol))
+    return match(await working())

@@ -1,0 +1,115 @@
+"""Parts of the ccxt venue without an exchange: what an answer is, lists to their end, a silence over a reconnect."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from ccxt.base.errors import BadResponse
+
+from workstation.clock import SECOND, SimClock
+from workstation.venues.ccxt.client import must_be_readable
+from workstation.venues.ccxt.dead_man import DeadMan
+from workstation.venues.ccxt.from_thread import _cancel
+from workstation.venues.ccxt.ids import IdRule, to_wire
+from workstation.venues.ccxt.lookup import _search
+from workstation.venues.ccxt.particulars import OFFERED
+from workstation.venues.ccxt.venue import CcxtVenue
+
+
+@pytest.mark.parametrize("answer", ["", "Bad gateway", '{"orders": [', "<html>", b"[1, 2", None])
+def test_text_is_no_answer_to_a_question(answer: Any) -> None:
+    with pytest.raises(BadResponse, match="cannot be read"):
+        must_be_readable(answer, "GET")
+
+
+def test_what_was_read_is_an_answer_and_a_command_may_be_answered_with_a_word() -> None:
+    assert must_be_readable([], "GET") == []
+    assert must_be_readable({"a": 1}, "GET") == {"a": 1}
+    assert must_be_readable("ok", "POST") == "ok"
+
+
+def own(number: str) -> str:
+    """An id of the desk."""
+    return f"tws{number.rjust(17, '0')}"
+
+
+class Paged:
+    """An exchange of many open orders that gives the newest hundred, or what follows a cursor."""
+
+    has: dict[str, bool] = {}
+
+    def __init__(self, name: str, count: int) -> None:
+        self.id = name
+        self.open = [str(number) for number in range(count, 0, -1)]
+
+    def _page(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        first = int(params.get("cursor", 0))
+        after = str(first + 100) if first + 100 < len(self.open) else ""
+        return [
+            {
+                "id": each,
+                "symbol": "BTC/USDT",
+                "clientOrderId": to_wire(own(each), IdRule.UUID),
+                "info": {"cursor": after},
+            }
+            for each in self.open[first : first + 100]
+        ]
+
+    def cancel_order(self, number: str, symbol: str) -> None:
+        self.open.remove(number)
+
+
+class Waiting(Paged):
+    async def fetch_open_orders(
+        self, symbol: str, since: None = None, limit: None = None, params: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        return self._page(params or {})
+
+    async def _none(self, symbol: str, since: int) -> list[dict[str, Any]]:
+        return []
+
+    fetch_closed_orders = fetch_canceled_orders = fetch_orders = _none
+
+
+class Synchronous(Paged):
+    def fetch_open_orders(self, symbol: str) -> list[dict[str, Any]]:
+        return self._page({})
+
+
+def test_from_a_thread_orders_beyond_the_first_page_are_pulled_too() -> None:
+    exchange = Synchronous("okx", 250)
+    venue = cast(CcxtVenue, SimpleNamespace(facts=OFFERED["okx"], markets={"BTC/USDT": None}))
+    assert _cancel(venue, exchange, time.monotonic() + 10) == "took 250 cancels"
+    assert exchange.open == []
+
+
+async def test_an_order_beyond_the_first_page_is_found() -> None:
+    venue = cast(CcxtVenue, SimpleNamespace(facts=OFFERED["coinbase"]))
+    found = await _search(venue, Waiting("coinbase", 250), "BTC/USDT", own("3"), 0)
+    assert found is not None
+    assert found["id"] == "3"
+
+
+def test_a_silence_is_noticed_though_the_connection_was_renewed_within_it() -> None:
+    clock, said = SimClock(0), []
+    venue = SimpleNamespace(
+        clock=clock, name="LOOP", epoch=0, on_notice=lambda level, text: said.append(text),
+        facts=SimpleNamespace(dead_man_of=float), settings=SimpleNamespace(dead_man_seconds=Decimal(60)),
+    )  # fmt: skip
+    switch = DeadMan(cast(CcxtVenue, venue))
+    clock.advance(SECOND)
+    switch._hold()
+    clock.advance(49 * SECOND)
+    switch.fresh()
+    assert (switch.held, switch.silence) == (0, (0, 0))
+    clock.advance(40 * SECOND)
+    switch._hold()
+    assert switch.silence == (SECOND, 90 * SECOND)
+    assert venue.epoch == 1
+    switch._hold()
+    assert len(said) == 1
+    assert "heard nothing of this desk for 89 s" in said[0]
