@@ -406,8 +406,9 @@ def _doctor(options: argparse.Namespace) -> int:
         findings = examine_venue(options.venue, settings, paths)
     else:
         from workstation.doctor import examine
+        from workstation.venue_doctor import examine_links
 
-        findings = examine(settings, paths)
+        findings = [*examine(settings, paths), *examine_links(settings)]
     for finding in findings:
         print(f"{'ok ' if finding.ok else 'BAD'}  {finding.text}")
     return 0 if all(finding.ok for finding in findings) else 1

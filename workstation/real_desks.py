@@ -112,6 +112,17 @@ def opened_venues(settings: Settings) -> list[tuple[str, Particulars, VenueSetti
     return found
 
 
+def asked_venues(settings: Settings) -> list[tuple[str, Particulars, VenueSettings]]:
+    """What is asked over the network for each venue that the desk opens; none for a demo desk. Raises
+    `SettingsError`."""
+    if settings.mode not in ("paper", "live"):
+        return []
+    opened = opened_venues(settings)
+    if settings.mode == "live":
+        return opened
+    return [(name, *_price_source(settings, name, facts, terms)) for name, facts, terms in opened]
+
+
 def _price_source(
     settings: Settings, name: str, facts: Particulars, terms: VenueSettings
 ) -> tuple[Particulars, VenueSettings]:

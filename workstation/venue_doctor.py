@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from workstation.doctor import Finding
+from workstation.network import NO_NETWORK, has_network
 from workstation.paths import Paths
+from workstation.real_desks import asked_venues
 from workstation.real_keys import keys_of
 from workstation.settings import Settings, SettingsError
 from workstation.vault.file import VaultError
@@ -16,9 +19,10 @@ from workstation.venues.ccxt.client import close_exchange, open_exchange
 from workstation.venues.ccxt.errors import translated
 from workstation.venues.ccxt.particulars import OFFERED, Particulars, particulars
 from workstation.venues.ccxt.settings import Credentials, VenueSettings
-from workstation.venues.contract import VenueError
+from workstation.venues.contract import VenueError, VenueUnreachable
 
 _PATIENCE = 15.0
+_DEMO = "The demo desk needs no network"
 #: ccxt's word for a stream, and what the desk says of it.
 _STREAMS = (
     ("watchOrderBook", "order books"),
@@ -88,13 +92,51 @@ async def _asked(name: str, facts: Particulars, terms: VenueSettings, exchange: 
         found += await _clock(exchange)
         found += await _key(name, facts, terms, paths)
     except Exception as error:
-        late = isinstance(error, TimeoutError)
-        words = f"no answer in {_PATIENCE:.0f} s" if late else str(translated(error, facts.title, "the question"))
-        plain = f"{facts.title} cannot be asked from here: {words.rstrip('.')}. The demo desk needs no network"
-        return [Finding(False, plain)]
+        return [Finding(False, f"{facts.title} cannot be asked from here: {_why(error, facts.title)}. {_DEMO}")]
     finally:
         await close_exchange(exchange)
     return found
+
+
+def _why(error: Exception, title: str) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer in {_PATIENCE:.0f} s"
+    wrong = translated(error, title, "the question")
+    if isinstance(wrong, VenueUnreachable):
+        return "it cannot be reached" if has_network() else NO_NETWORK
+    return str(wrong).rstrip(".")
+
+
+def examine_links(settings: Settings) -> list[Finding]:
+    """Whether there is a network, and whether each real venue of the desk answers. The demo needs none of both."""
+    try:
+        real = asked_venues(settings)
+    except (SettingsError, VenueError):
+        real = []  # what is wrong with the settings is a finding by itself
+    if not real:
+        return [Finding(True, "there is a network" if has_network() else f"{NO_NETWORK}: the demo desk needs none")]
+    return asyncio.run(_links(real))
+
+
+async def _links(real: Sequence[tuple[str, Particulars, VenueSettings]]) -> list[Finding]:
+    return list(await asyncio.gather(*(_link(*each) for each in real)))
+
+
+async def _link(name: str, facts: Particulars, terms: VenueSettings) -> Finding:
+    try:
+        exchange = await asyncio.to_thread(open_exchange, facts, terms, None)
+    except VenueError as error:
+        return Finding(False, str(error))
+    start = time.perf_counter()
+    try:
+        ask = exchange.fetch_time if exchange.has.get("fetchTime") else exchange.load_markets
+        await asyncio.wait_for(ask(), _PATIENCE)
+    except Exception as error:
+        waits = "Prices and orders wait until it can be"
+        return Finding(False, f"{name} cannot be asked from here: {_why(error, facts.title)}. {waits}. {_DEMO}")
+    finally:
+        await close_exchange(exchange)
+    return Finding(True, f"{name} answers here: {facts.title}, {(time.perf_counter() - start) * 1_000:.0f} ms")
 
 
 async def _clock(exchange: Any) -> list[Finding]:

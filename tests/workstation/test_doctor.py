@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from textwrap import dedent
@@ -10,6 +13,7 @@ from textwrap import dedent
 import pytest
 
 from screens.desk_table import problems_of
+from tests.support.exchange import LoopbackExchange
 from workstation.cli import main
 from workstation.settings_file import load
 
@@ -70,6 +74,53 @@ def test_a_sound_set_up_has_nothing_to_complain_about(
     (tmp_path / "config.toml").write_text('keymap = "vim"\n[keys]\n"orders.cancel" = "d"\nzoom = ["z", "ctrl+y"]\n')
     assert main(["doctor"]) == 0
     assert "BAD" not in capsys.readouterr().out
+
+
+#: A network of its own, in which not even the loopback is up; without rights for one the test says so.
+_ALONE = ("unshare", "--user", "--map-root-user", "--net")
+
+
+def alone() -> bool:
+    try:
+        return subprocess.run([*_ALONE, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not alone(), reason="no network can be taken away here: unshare is missing or not allowed")
+@pytest.mark.parametrize(
+    ("profile", "code", "sentence"),
+    [
+        ("", 0, "ok   this machine has no network: the demo desk needs none"),
+        ("--profile=paper", 1, "BAD  LOOP cannot be asked from here: this machine has no network. "),
+    ],
+)
+def test_that_there_is_no_network_is_said_and_who_needs_none(
+    tmp_path: Path, profile: str, code: int, sentence: str
+) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[profiles.paper]\nmode = "paper"\n[profiles.paper.venues.loop]\nexchange = "binance"\n'
+    )
+    words = [sys.executable, "-m", "workstation.cli", "doctor", *profile.split()]
+    asked = subprocess.run(
+        [*_ALONE, *words], env={**os.environ, "TWS_HOME": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert (asked.returncode, asked.stderr) == (code, "")
+    (line,) = [line for line in asked.stdout.splitlines() if "no network" in line]
+    assert line.startswith(sentence), asked.stdout
+    assert "demo desk needs no" in line
+
+
+def test_a_venue_of_the_desk_that_answers_is_said_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TWS_HOME", str(tmp_path))
+    with LoopbackExchange("binance", seed=None) as exchange:
+        (tmp_path / "config.toml").write_text(exchange.profile("paper", "paper"))
+        assert main(["doctor", "--profile", "paper"]) == 0
+        assert "answers here: Binance spot, " in capsys.readouterr().out
+    assert main(["doctor", "--profile", "paper"]) == 1
+    assert "cannot be asked from here: it cannot be reached. Prices and orders wait" in capsys.readouterr().out
 
 
 def test_the_examples_of_the_readme_can_be_used(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -140,7 +141,7 @@ def open_exchange(
     fetch = exchange.fetch
 
     async def read(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
-        return must_be_readable(await fetch(url, method, headers, body), method)
+        return must_be_readable(await fetch(url, method, headers, body))
 
     exchange.fetch = read
     return exchange
@@ -167,9 +168,11 @@ def configured(kind: type[Any], facts: Particulars, settings: VenueSettings, cre
     return exchange
 
 
-def must_be_readable(answer: Any, method: str) -> Any:
+def must_be_readable(answer: Any) -> Any:
     """The answer to a request, if it is one. ccxt hands one that it cannot read on as text, and its parsers find
-    nothing in it: half an answer about the account would be an empty account, half a list of open orders none.
+    nothing in it: half an answer about the account would be an empty account, half a list of open orders none. That
+    goes for questions that are put by POST (Hyperliquid's and Kraken's) as well, and a command that is answered so has
+    had no answer: what became of it is asked. A single value in JSON, as Hyperliquid gives some, is an answer.
 
     Raises ccxt's `BadResponse`.
     """
@@ -177,8 +180,11 @@ def must_be_readable(answer: Any, method: str) -> Any:
 
     text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
     if text is None or isinstance(text, str):
-        text = (text or "").strip()
-        if method == "GET" or text[:1] in ("{", "[", "<"):
+        try:
+            value = json.loads(text or "")
+        except ValueError:
+            value = []
+        if isinstance(value, dict | list):  # ccxt had tried it
             raise BadResponse("its answer cannot be read")
     return answer
 

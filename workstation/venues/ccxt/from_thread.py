@@ -33,7 +33,7 @@ def cancel_all(venue: CcxtVenue, timeout: float) -> str:
     fetch = exchange.fetch
 
     def read(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
-        return must_be_readable(fetch(url, method, headers, body), method)
+        return must_be_readable(fetch(url, method, headers, body))
 
     exchange.fetch = read
     if markets:

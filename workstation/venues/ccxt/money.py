@@ -40,6 +40,9 @@ async def balances(venue: CcxtVenue, exchange: Any) -> dict[str, Decimal]:
     for answer in await asyncio.gather(*(exchange.fetch_balance(kind) for kind in kinds)):
         if not isinstance(answer.get("info"), Mapping | list):
             raise NoAnswer(f"{venue.name} answered on the balances in a way that cannot be read.")
+        if exchange.id == "hyperliquid" and exchange.options.get("enableUnifiedMargin") is None:
+            # ccxt asks that first, and reads the wallet of contracts alone where it is not told
+            raise NoAnswer(f"{venue.name} has not said whether spot and contracts are one account.")
         for currency, amount in cash_in(exchange.id, answer).items():
             found[currency] = add(found.get(currency, ZERO), amount)
     return {currency: amount for currency, amount in found.items() if amount}

@@ -12,7 +12,7 @@ from workstation.clock import SimClock
 from workstation.domain import events as e
 from workstation.domain.order import Order, OrderType, Side, TimeInForce
 from workstation.history.ccxt_class import pro_class
-from workstation.venues.ccxt.client import configured
+from workstation.venues.ccxt.client import configured, must_be_readable
 from workstation.venues.ccxt.instruments import instrument_of
 from workstation.venues.ccxt.particulars import particulars
 from workstation.venues.ccxt.settings import Credentials, VenueSettings
@@ -53,10 +53,11 @@ class Answers:
         if not fitting:
             raise AssertionError(f"no answer is written down for {sent.text}")
         answer = self.by_part[max(fitting, key=len)]
-        text = json.dumps(answer(sent) if callable(answer) else answer)
-        answer = exchange.parse_json(text)
-        exchange.handle_errors(200, "OK", url, method, {}, text, answer, headers, body)
-        return answer
+        answer = answer(sent) if callable(answer) else answer
+        text = answer.decode() if isinstance(answer, bytes) else json.dumps(answer)
+        read = exchange.parse_json(text) if exchange.is_json_encoded_object(text) else None
+        exchange.handle_errors(200, "OK", url, method, {}, text, read, headers, body)
+        return must_be_readable(text if read is None else read)  # ccxt hands on what it cannot read
 
 
 class Desk:

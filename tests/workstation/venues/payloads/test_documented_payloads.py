@@ -19,6 +19,7 @@ from workstation.clock import MILLISECOND
 from workstation.domain import events as e
 from workstation.domain.fill import Liquidity
 from workstation.domain.order import OrderState, Side
+from workstation.venues.contract import NoAnswer
 
 NAMES = sorted(ANSWERS)
 #: How the id of the desk's order is written there.
@@ -91,6 +92,23 @@ async def test_balances_are_cash_with_what_orders_bind_and_without_the_profit_of
         held = await at.venue.balances()
         dollars = Decimal(100_002 if name == "binance" else 100_000)
         assert held == ({} if name == "hyperliquid" else {"BTC": Decimal("0.5")}) | {DOLLAR.get(name, "USDT"): dollars}
+
+
+@pytest.mark.parametrize("text", [b"Bad gateway", b'{"balances": [', b""])
+@pytest.mark.parametrize(("name", "place"), [("hyperliquid", '"clearinghouseState"'), ("kraken", "/private/Balance")])
+async def test_text_in_answer_to_a_question_by_post_is_no_empty_account(name: str, place: str, text: bytes) -> None:
+    async with desk(name, **{place: text}) as at:
+        with pytest.raises(NoAnswer, match="cannot be read"):
+            await at.venue.balances()
+
+
+async def test_hyperliquid_is_asked_again_where_it_does_not_say_which_wallets_are_one() -> None:
+    """ccxt takes no answer for "they are two", and would show the money of one of them as all."""
+    async with desk("hyperliquid", **{'"userAbstraction"': b"Bad gateway"}) as at:
+        with pytest.raises(NoAnswer, match="one account"):
+            await at.venue.balances()
+        at.answers.by_part['"userAbstraction"'] = "disabled"
+        assert await at.venue.balances() == {"USDC": 100_000}
 
 
 @pytest.mark.parametrize("name", NAMES)
