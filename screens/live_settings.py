@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from screens import figures, keymaps, themes
 from screens.theme import Colours, Ink, textual_theme
+from workstation.domain.events import LimitsChanged
 from workstation.domain.formats import number_style, style_of_environment, zone_named
-from workstation.settings import SettingsError
+from workstation.settings import Settings, SettingsError
 from workstation.settings_book import SettingsBook
 from workstation.settings_file import checked
 from workstation.settings_help import toml as value_toml
+from workstation.settings_help import value_text, words_of
 from workstation.trading.errors import Refused
-from workstation.trading.limits import limit_fields, limit_from_text
+from workstation.trading.limits import limit_fields, limit_from_text, limit_value, with_limit
+from workstation.trading.limits_order import limits_problem
 
 if TYPE_CHECKING:
     from screens.app import TwsApp
@@ -132,19 +137,30 @@ class LiveSettings:
         """Where the value in force comes from; "this screen" for a theme that was chosen in the palette."""
         if path == "theme" and self._app.state.values.get("theme"):
             return "this screen (palette)"
+        if (changed := self._changed_on_the_desk(path)) is not None:
+            return f"this desk ({changed.who})"
         return self.book.source(path)
 
     def value(self, path: str) -> str:
         """The value in force, as TOML."""
         if path == "theme" and (chosen := self._app.state.values.get("theme")):
             return f'"{chosen}"'
-        return self.book.value(path)
+        return value_text(self._in_force, path) if self._changed_on_the_desk(path) else self.book.value(path)
 
     def words(self, path: str) -> str:
         """The value in force as one types it; "" for nothing."""
         if path == "theme" and (chosen := self._app.state.values.get("theme")):
             return str(chosen)
-        return self.book.words(path)
+        return words_of(self._in_force, path) if self._changed_on_the_desk(path) else self.book.words(path)
+
+    def _changed_on_the_desk(self, path: str) -> LimitsChanged | None:
+        """The change of a limit that was made elsewhere on the desk and holds over what the file says."""
+        changed = self._app.engine.core.limits_book.changed
+        return changed.get(path.removeprefix("risk.")) if self.is_limit(path) else None
+
+    @property
+    def _in_force(self) -> Settings:
+        return replace(self.book.settings, risk=self._app.engine.risk.limits)
 
     def check(self, path: str, text: str) -> str:
         """What was typed for a setting, as the book takes it. Raises SettingsError with the sentence for the trader."""
@@ -155,9 +171,11 @@ class LiveSettings:
             raise SettingsError(f"{path} must be one of {', '.join(options)}, not {text!r}.")
         elif self.is_limit(path):
             try:
-                text = value_toml(limit_from_text(path.removeprefix("risk."), text))
+                value = limit_from_text(path.removeprefix("risk."), text)
             except ValueError as error:
                 raise SettingsError(f"Not taken: risk.{error}") from error
+            self._must_agree(path.removeprefix("risk."), value)
+            text = value_toml(value)
         checked(path, text)
         if path == "notify.templates":
             self._must_be_templates(text)
@@ -167,9 +185,24 @@ class LiveSettings:
         """Change a setting; the sentence that says what came of it. Raises SettingsError."""
         return self._changed(path, self.book.change(path, self.check(path, text)))
 
+    def check_reset(self, path: str) -> str:
+        """What a setting would be after its reset, as TOML. Raises SettingsError with the sentence for the trader."""
+        after = self.book.without(path)
+        if self.is_limit(path):
+            field = path.removeprefix("risk.")
+            self._must_agree(field, limit_value(after.risk, field))
+        return value_text(after, path)
+
     def reset(self, path: str) -> str:
         """Back to what the setting is without its line in the file. Raises SettingsError."""
+        self.check_reset(path)
         return self._changed(path, self.book.reset(path))
+
+    def _must_agree(self, field: str, value: object) -> None:
+        """Neither what is configured nor what is in force, changes made on the desk included, may contradict itself."""
+        for limits in (self.book.settings.risk, self._app.engine.risk.limits):
+            if problem := limits_problem(with_limit(limits, field, value), field, "risk."):
+                raise SettingsError(f"Not taken: {problem}")
 
     def change_key(self, action: str, keys: list[str] | None) -> str:
         """Give an action other keys, or those of the keymap again. Raises SettingsError."""

@@ -61,6 +61,7 @@ class SettingsDialog(Dialog[None]):
         self.said: tuple[str, bool] = ("", False)
         self._pointed: str | None = None  # the setting under the cursor: a click on it opens its field
         self._asked: str | None = None  # what Enter again changes a limit to
+        self._reset_asked: str | None = None  # the limit that ^r again resets
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -100,8 +101,12 @@ class SettingsDialog(Dialog[None]):
 
     @on(Input.Changed, "#query")
     def _typed(self, event: Input.Changed) -> None:
-        self.said = ("", False)
+        self._forget()
         self.narrow(event.value)
+
+    def _forget(self) -> None:
+        """What was said and asked has been passed over."""
+        self.said, self._asked, self._reset_asked = ("", False), None, None
 
     def narrow(self, query: str) -> None:
         """Show the settings that the words find; all of them for none."""
@@ -148,7 +153,8 @@ class SettingsDialog(Dialog[None]):
         def wrapped(text: str, style: Style) -> list[Line]:
             return [Line(((f" {line}", style),)) for line in textwrap.wrap(text, width)]
 
-        style = ink.good if not self.said[1] else ink.warning if self._asked is not None else ink.error
+        asked = self._asked is not None or self._reset_asked is not None
+        style = ink.good if not self.said[1] else ink.warning if asked else ink.error
         shown = wrapped(self.said[0], style)[:3]
         if path is not None:
             one, options = self.live.book.defaults[path], self.live.options(path)
@@ -166,7 +172,7 @@ class SettingsDialog(Dialog[None]):
         if self.editing is not None:
             self._next_option(by)
             return
-        self.said = ("", False)
+        self._forget()
         self._list.move(by)
         self.explain()
 
@@ -177,7 +183,7 @@ class SettingsDialog(Dialog[None]):
             return
         if self.editing is not None:
             self._stop_editing()
-        self.said = ("", False)
+        self._forget()
         self.explain()
 
     @on(Input.Submitted, "#query")
@@ -190,7 +196,8 @@ class SettingsDialog(Dialog[None]):
             self.dismiss(None)
             self.app.commands.do_keys()  # type: ignore[attr-defined]
             return
-        self.editing, self.said, self._asked = path, ("", False), None
+        self._forget()
+        self.editing = path
         field, options = self._value, self.live.options(path)
         field.value = self.live.words(path)
         field.placeholder = self.live.book.defaults[path].example or "empty"
@@ -220,7 +227,7 @@ class SettingsDialog(Dialog[None]):
         try:
             if self.live.is_limit(path) and text not in (self._asked, self.live.words(path)):
                 value = self.live.check(path, text)
-                self._asked = text
+                self._asked, self._reset_asked = text, None
                 self.said = (f"{path}: {self.live.value(path)} → {value}, at once. Enter again does it.", True)
                 self.explain()
                 return
@@ -240,18 +247,25 @@ class SettingsDialog(Dialog[None]):
         self.refill()
 
     def action_reset(self) -> None:
+        """Put the setting back; a limit when it is asked for twice."""
         path = self.editing or self.chosen
         if path is None:
             return
+        asked, self._asked, self._reset_asked = self._reset_asked, None, None
         try:
-            self.said = (self.live.reset(path), False)
+            was, value = self.live.value(path), self.live.check_reset(path)
+            if self.live.is_limit(path) and asked != path and value != was:
+                self._reset_asked = path
+                self.said = (f"{path}: {was} → {value}, at once. ^r again does it.", True)
+            else:
+                self.said = (self.live.reset(path), False)
         except SettingsError as error:
             self.said = (str(error), True)
         self._stop_editing()
 
     def action_close(self) -> None:
         if self.editing is not None:
-            self.said = ("", False)
+            self._forget()
             self._stop_editing()
         else:
             super().action_close()
@@ -275,4 +289,6 @@ def _short(source: str) -> str:
         return "command line"
     if ", profile " in source:
         return f"profile {source.rpartition(' ')[2]}"
+    if source.startswith("this desk"):
+        return "this desk"
     return source if source in ("default", "this screen") or "palette" in source else "file"

@@ -28,7 +28,7 @@ def examine(settings: Settings, paths: Paths) -> list[Finding]:
     findings.append(Finding(enough, words if enough else f"only {words}: a full disk halts the desk"))
     findings.append(_store(paths.store(settings.mode), settings.mode))
     findings += _stalls(paths.store(settings.mode), paths.state)
-    findings += _settings(settings, paths)
+    findings += _settings(settings, paths) + _profiles(paths)
     findings.append(_terminal())
     findings += _panes(paths)
     return findings
@@ -104,6 +104,25 @@ def _settings(settings: Settings, paths: Paths) -> list[Finding]:
         except (SettingsError, VenueError) as error:
             problems.append(str(error))
     return [Finding(False, f"{paths.config_file}: {problem}") for problem in problems]
+
+
+def _profiles(paths: Paths) -> list[Finding]:
+    """Profiles of the file that could not be opened; the one that is opened is among the settings."""
+    import tomllib
+
+    from workstation.settings_file import load
+
+    try:
+        names = tomllib.loads(paths.config_file.read_text(encoding="utf-8")).get("profiles", {})
+    except FileNotFoundError:
+        return []
+    findings = []
+    for name in names:
+        try:
+            load(paths.config_file, profile=name)
+        except SettingsError as error:
+            findings.append(Finding(False, str(error)))
+    return findings
 
 
 def _terminal() -> Finding:

@@ -90,6 +90,10 @@ class SettingsBook:
         """Take a setting out of the file; what it says. Raises SettingsError."""
         return self._write(path, None)
 
+    def without(self, path: str) -> Settings:
+        """What would be in force if the setting were reset. Raises SettingsError."""
+        return (self._kept(path, None, None) if self.file is None else self._edited(path, None, None)[1]).settings
+
     def change_key(self, action: str, keys: list[str] | None) -> str:
         """Give an action these keys, or with None those of the keymap again. Raises SettingsError."""
         import json
@@ -100,7 +104,16 @@ class SettingsBook:
     def _write(self, path: str, toml: str | None, entry: str | None = None) -> str:
         name = path if entry is None else f"{path}.{entry}"
         if self.file is None:
-            return self._keep(path, toml, entry)
+            self._loaded = self._kept(path, toml, entry)
+            return f"{path if entry is None else entry} is {toml or 'as it was'} until the desk is left."
+        after, loaded = self._edited(path, toml, entry)
+        self._save(after)
+        self._loaded = loaded
+        return self._said(path, name, toml)
+
+    def _edited(self, path: str, toml: str | None, entry: str | None) -> tuple[str, Loaded]:
+        """The file's text with a change in it, and what is in force with that. Raises SettingsError."""
+        assert self.file is not None
         import tomlkit
         from tomlkit.exceptions import TOMLKitError
 
@@ -127,10 +140,7 @@ class SettingsBook:
         except (TypeError, AttributeError, TOMLKitError) as error:
             raise SettingsError(f"{self.file} cannot be changed: {path} stands in it in an unusual way.") from error
         after = tomlkit.dumps(document)
-        loaded = self._load(after)  # whole and valid, or not written
-        self._save(after)
-        self._loaded = loaded
-        return self._said(path, name, toml)
+        return after, self._load(after)  # whole and valid, or not written
 
     def _said(self, path: str, name: str, toml: str | None) -> str:
         source = self.source(name if path != name else path)
@@ -145,7 +155,7 @@ class SettingsBook:
             return f"{name} is written, but {source} overrules it until the desk is opened without."
         return f"{name} is {toml} now."
 
-    def _keep(self, path: str, toml: str | None, entry: str | None) -> str:
+    def _kept(self, path: str, toml: str | None, entry: str | None) -> Loaded:
         """A change without a file: in this desk only."""
         import tomllib
         from decimal import Decimal
@@ -175,8 +185,7 @@ class SettingsBook:
         sources = {one: where for one, where in self._loaded.sources.items() if one != (path if not entry else "")}
         if toml is not None:
             sources[path] = "this screen"
-        self._loaded = Loaded(value, sources)
-        return f"{path if entry is None else entry} is {toml or 'as it was'} until the desk is left."
+        return Loaded(value, sources)
 
     def _table(self, document: TOMLDocument, path: str) -> Any:
         """The table in which a change takes effect: the profile's if it names the setting, else the whole file."""

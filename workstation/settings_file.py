@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from workstation.settings import Settings, SettingsError
 from workstation.settings_help import kind_of, kinds, nearest, setting_value, toml
-from workstation.settings_rules import check_layer, is_known, leaves, nested
+from workstation.settings_rules import check_layer, check_whole, is_known, leaves, nested
 
 
 class Loaded(Struct, frozen=True):
@@ -85,7 +85,9 @@ def load_with_sources(
         for names, _ in leaves(layer):
             sources[".".join(names)] = where
         merged = _merge(merged, layer)
-    return Loaded(msgspec.convert(merged, Settings), sources)
+    settings = msgspec.convert(merged, Settings)
+    check_whole(settings, sources, [where for where, _ in layers])
+    return Loaded(settings, sources)
 
 
 def checked(path: str, text: str) -> str:

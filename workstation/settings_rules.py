@@ -14,6 +14,7 @@ from workstation.domain.formats import number_style, zone_named
 from workstation.settings import Settings, SettingsError
 from workstation.settings_help import choices_of, entry_choices, kind_of, nearest, setting_value, toml
 from workstation.trading.limits import limit_fields, limit_problem, limit_value
+from workstation.trading.limits_order import misorder, misorder_text
 from workstation.trading.order_defaults import problem as order_problem
 
 
@@ -46,6 +47,20 @@ def check_layer(layer: Mapping[str, Any], where: str, paths: Mapping[str, Any]) 
     for path, rule, sentence in _RULES:
         if not rule(setting_value(settings, path)):
             raise SettingsError(f"{where}: {path} {sentence}.")
+
+
+def check_whole(settings: Settings, sources: Mapping[str, str], layers: Sequence[str]) -> None:
+    """Raises SettingsError for what is wrong with all layers together: limits that contradict each other."""
+    pair = misorder(settings.risk)
+    if pair is None:
+        return
+    places = {field: sources.get(f"risk.{field}", "the default") for field in (pair.lower, pair.upper)}
+    where = next(place for place in reversed(layers) if place in places.values())
+
+    def name(field: str) -> str:
+        return f"risk.{field}" + (f" ({places[field]})" if places[field] != where else "")
+
+    raise SettingsError(f"{where}: {misorder_text(settings.risk, pair, name)}")
 
 
 def _zone_known(name: Any) -> bool:

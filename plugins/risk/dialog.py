@@ -18,14 +18,21 @@ class TypedDialog(Dialog[str]):
     """A text, a field and what Enter would do; the answer is what was typed. `judge` gives (sentence, fine?)."""
 
     def __init__(
-        self, title: str, text: str, value: str, judge: Callable[[str], tuple[str, bool]], confirm: bool
+        self,
+        title: str,
+        text: str,
+        value: str,
+        judge: Callable[[str], tuple[str, bool]],
+        confirm: bool,
+        asked: bool = False,
     ) -> None:
-        """With `confirm` the same value must be entered twice."""
+        """With `confirm` the same value must be entered twice; `asked`: the value it begins with only once."""
         super().__init__()
         self.heading, self.text, self.value = title, text, value
         self.judge = judge
         self.confirm = confirm
-        self._asked: str | None = None
+        self._asked: str | None = value if asked else None
+        self._again = "Enter does it." if asked else "Enter again does it."
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -48,7 +55,7 @@ class TypedDialog(Dialog[str]):
     def _say(self, value: str) -> None:
         sentence, fine = self.judge(value)
         if self._asked == value:
-            sentence = f"{sentence} Enter again does it."
+            sentence = f"{sentence} {self._again}"
         shown = self.query(Lines).last(Lines)
         style = shown.ink.warning if not fine or self._asked == value else shown.ink.text
         wrapped = textwrap.wrap(sentence, min(78, self.app.size.width - 6))
@@ -56,7 +63,8 @@ class TypedDialog(Dialog[str]):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        self._asked = None
+        if event.value != self._asked:
+            self._asked = None
         self._say(event.value)
 
     @on(Input.Submitted)

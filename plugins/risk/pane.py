@@ -52,8 +52,8 @@ class RiskPane(TablePane[Row]):
                ("enter", "e"), footer=85, short="Change", group="Risk"),
         Action("reset", "Reset the tripped breaker", "Ends a tripped breaker before its time: type its name.", ("R",),
                footer=80, short="Reset breaker", group="Risk"),
-        Action("default", "Back to the config file's value", "Takes a change of the limit back.", ("D",), footer=70,
-               short="Default", group="Risk"),
+        Action("default", "Back to the config file's value", "Asks, then takes a change of the limit back.", ("D",),
+               footer=70, short="Default", group="Risk"),
         *COPY_ACTIONS,
         *(one for one in TABLE_ACTIONS if one.group == "Move"),
     )  # fmt: skip
@@ -212,7 +212,10 @@ class RiskPane(TablePane[Row]):
         return row.field
 
     def action_edit(self) -> None:
-        field = self._field_here()
+        self._ask(self._field_here())
+
+    def _ask(self, field: str, start: str | None = None) -> None:
+        """Ask for a limit's new value; with a value to start with, whether it is to be that."""
         book = self.engine.core.limits_book
         value = limit_value(self.engine.risk.limits, field)
         own = own_parts(field)
@@ -224,17 +227,17 @@ class RiskPane(TablePane[Row]):
             if typed.strip() == limit_text(value):
                 return "Type the new value.", False
             try:
-                event = book.change(self.engine.clock.now(), field, typed, "risk page")
+                old, new = book.preview(field, typed)
             except Refused as refusal:
                 return str(refusal), False
-            old, new = (limit_words(field, limit_from_text(field, part)) for part in (event.old, event.new))
             return f"{field}: {old} → {new}.", True
 
         def done(typed: str | None) -> None:
             if typed is not None:
                 self.spawn(self._change(field, typed))
 
-        self.app.push_screen(TypedDialog(field, text, limit_text(value), judge, confirm=True), done)
+        begin, asked = limit_text(value) if start is None else start, start is not None
+        self.app.push_screen(TypedDialog(field, text, begin, judge, confirm=True, asked=asked), done)
 
     async def _change(self, field: str, text: str) -> None:
         changed = await self.engine.risk.change_limit(field, text, "risk page")
@@ -242,7 +245,10 @@ class RiskPane(TablePane[Row]):
         self.toast(f"{field} is {new} now, it was {old}.")
 
     def action_default(self) -> None:
-        self.spawn(self._change(self._field_here(), ""))
+        field = self._field_here()
+        book = self.engine.core.limits_book
+        book.preview(field, "")  # refused here, it is not asked
+        self._ask(field, limit_text(limit_value(book.configured, field)))
 
     def action_reset(self) -> None:
         row = self.selected_row

@@ -7,6 +7,7 @@ from trading_scene import BTC, Scene, scene
 
 from plugins.books import LadderPane
 from plugins.risk import RiskPane
+from screens.dialog import Lines
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
@@ -28,6 +29,12 @@ async def go_to(desk, pilot, name: str) -> None:
     pane.focus()
     pane.move_to([getattr(row, "name", getattr(row, "field", "")) for row in pane._shown].index(name))
     await desk.painted(pilot)
+
+
+def said(desk) -> str:
+    """What the dialog says of what is typed, its lines joined."""
+    lines = desk.app.screen.query(Lines).last(Lines).lines
+    return " ".join("".join(text for text, _ in line.left).strip() for line in lines)
 
 
 def trip(desk, venue: str = "NOVA") -> None:
@@ -63,6 +70,10 @@ async def test_a_limit_is_changed_by_typing_it_and_confirming(tmp_path):
         pane = pane_of(desk)
         assert any("100000 → 9000  by risk page" in pane.row_text(y) for y in range(pane.height))
         await pilot.press("D")
+        await pilot.pause()
+        assert "max_order_value: 9,000 → 100,000. Enter does it." in desk.screen_text()
+        assert desk.engine.risk.limits.max_order_value == 9_000
+        await pilot.press("enter")
         for _ in range(50):
             await pilot.pause(0.01)
             if len(desk.engine.risk.changes) == 2:
@@ -75,6 +86,10 @@ async def test_what_is_no_limit_is_not_taken(tmp_path):
         await go_to(desk, pilot, "price_collar")
         await pilot.press("enter", "ctrl+u", *"7", "enter", "enter")
         assert "must be a fraction between 0 and 1" in desk.screen_text()
+        await pilot.press("escape")
+        await go_to(desk, pilot, "breakers.drawdown_zero_size")
+        await pilot.press("enter", "ctrl+u", *"9%", "enter", "enter")
+        assert "breakers.drawdown of 10 % must not be above breakers.drawdown_zero_size of 9 %" in said(desk)
         await pilot.press("escape")
         assert not desk.engine.risk.changes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tomllib
 from contextlib import asynccontextmanager
@@ -27,7 +28,7 @@ def open_with_file(tmp_path):
         file = tmp_path / "config.toml"
         file.write_text(text)
         book = SettingsBook(file, environ={"LC_ALL": "C"})
-        desk = FrozenDesk(tmp_path, demo_panes.ALL, book=book)
+        desk = FrozenDesk(tmp_path, demo_panes.ALL, book=book, limits=book.settings.risk)
         try:
             async with desk.app.run_test(size=size) as pilot:
                 await desk.ready(pilot)
@@ -68,6 +69,52 @@ async def test_a_setting_is_changed_written_and_reset(open_with_file):
         await pilot.press("ctrl+r")
         assert desk.engine.settings.market.stale_after_ms == 5000
         assert "again (default)" in told(desk)
+
+
+async def test_a_limit_is_reset_only_when_it_is_asked_for_twice(open_with_file):
+    async with open_with_file("[risk]\nmax_order_value = 700\nmax_leverage = 2") as (desk, pilot, _):
+        limits = desk.engine.risk
+        await pilot.press("ctrl+s")
+        await find(pilot, "risk.max_order_value")
+        await pilot.press("ctrl+r")
+        assert "risk.max_order_value: 700 → 100000, at once. ^r again does it." in told(desk)
+        assert limits.limits.max_order_value == 700
+        await pilot.press("down", "up", "ctrl+r")
+        assert limits.limits.max_order_value == 700, "the question was passed over: it is asked anew"
+        await pilot.press("ctrl+r")
+        assert "risk.max_order_value is 100000 again (default)" in told(desk)
+        async with asyncio.timeout(10):
+            while limits.limits.max_order_value != 100_000:
+                await asyncio.sleep(0.002)
+
+
+async def test_limits_that_contradict_each_other_are_refused_with_both_names(open_with_file):
+    text = "[risk.breakers]\ndrawdown_zero_size = 0.12\n"
+    async with open_with_file(text) as (desk, pilot, file):
+        await desk.engine.risk.change_limit("breakers.drawdown", "11 %", "risk page")
+        await pilot.press("ctrl+s")
+        await find(pilot, "risk.breakers.drawdown_zero_size")
+        await pilot.press("enter", *["backspace"] * 4, *"10.5%", "enter")
+        said = "risk.breakers.drawdown of 11 % must not be above risk.breakers.drawdown_zero_size of 10.5 %"
+        assert said in told(desk)
+        assert desk.app.screen.editing is not None
+        assert file.read_text() == text
+        await pilot.press("escape")
+        await desk.engine.risk.change_limit("breakers.drawdown_kill", "13 %", "risk page")
+        await pilot.press("ctrl+r", "ctrl+r")  # the default is 15 %
+        assert "drawdown_zero_size of 15 % must not be above risk.breakers.drawdown_kill of 13 %" in told(desk)
+        assert file.read_text() == text
+
+
+async def test_a_limit_that_was_changed_on_the_risk_page_stands_among_the_settings_as_it_is(open_with_file):
+    async with open_with_file() as (desk, pilot, _):
+        await desk.engine.risk.change_limit("max_order_value", "4000", "risk page")
+        await pilot.press("ctrl+s")
+        await find(pilot, "risk.max_order_value")
+        assert "from this desk (risk page), default 100000" in told(desk)
+        await pilot.press("ctrl+r")
+        assert "risk.max_order_value: 4000 → 100000, at once. ^r again does it." in told(desk)
+        assert desk.engine.risk.limits.max_order_value == 4_000
 
 
 async def test_a_value_that_cannot_be_stays_in_the_field_with_its_sentence(open_with_file):

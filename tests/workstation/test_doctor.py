@@ -30,6 +30,11 @@ from workstation.settings_file import load
         ('theme = "neon"', "neon"),
         ('[notify.templates]\nfill = "{colour}"', "notify.templates.fill has no field {colour}"),
         ('mode = "paper"', "A paper desk needs a venue"),
+        (
+            "[profiles.wild.risk.breakers]\ndrawdown_kill = 0.04",
+            ", profile wild: risk.breakers.drawdown (the default) of 10 % must not be above "
+            "risk.breakers.drawdown_kill of 4 %: the desk would halt before new positions are stopped.",
+        ),
         ('mode = "live"\nopen_venues = ["nix"]', "open_venues names nix, but there is no [venues.nix]"),
     ],
 )
@@ -53,6 +58,11 @@ def test_what_the_desk_would_not_have_is_found_without_one(
         ("[keys]\nzoom = 5", "keys.zoom must be text or a list of texts, not 5."),
         ("[risk]\nmax_ordre_value = 5", "there is no setting 'risk.max_ordre_value'; did you mean"),
         ("[market]\nframe_rate = 99", "market.frame_rate must be a whole number <= 60, not 99."),
+        (
+            "[risk.breakers]\ndrawdown = 0.25",
+            "config.toml: risk.breakers.drawdown of 25 % must not be above "
+            "risk.breakers.drawdown_zero_size (the default) of 15 %: sizes shrink to nothing between the two.",
+        ),
     ],
 )
 def test_a_malformed_file_is_one_sentence(

@@ -14,6 +14,7 @@ from workstation.trading.commands import (
     RunAction,
     SetReducing,
 )
+from workstation.trading.errors import Refused
 from workstation.trading.limits import limit_fields, limit_from_text, limit_kind, own_parts
 
 
@@ -39,10 +40,13 @@ def parse_limit(word: Token, rest: Sequence[Token], end: int, context: Context) 
         raise CommandError(f"To what? limit {field} 50000, or default for the config file's.", end)
     text = " ".join(token.raw for token in rest[1:])
     if text.lower() == "default":
-        return ChangeLimit(field, "")
+        text = ""
     try:
-        limit_from_text(field, text)
-    except ValueError as error:
+        if text:
+            limit_from_text(field, text)
+        if context.limit is not None:
+            context.limit(field, text)
+    except (ValueError, Refused) as error:
         raise CommandError(str(error), rest[1].at) from None
     return ChangeLimit(field, text)
 

@@ -168,6 +168,7 @@ def context_of(
         portfolios=kept_portfolios(desk.get_setting(PORTFOLIOS)),
         rebalance=lambda wish: preview_words(desk.preview_rebalance(wish), currency),
         route=lambda draft: look_words(desk.preview_route(draft)),
+        limit=desk.core.limits_book.preview,
     )
 
 

@@ -279,8 +279,9 @@ def describe(command: Command, context: Context) -> str:
                 return "REDUCING: from now on only orders that shrink a position may be sent."
             return "ACTIVE: orders that open positions may be sent again."
         case ChangeLimit(field=field, text=text):
-            value = text or "what the config file says"
-            return f"Change the limit {field} to {value}, until the config file says something else of it."
+            was, value = context.limit(field, text) if context.limit is not None else ("", text)
+            was, value = f" from {was}" if was else "", value or "what the config file says"
+            return f"Change the limit {field}{was} to {value}, until the config file says something else of it."
         case ResetBreaker(name=name, subject=subject):
             of = f" of {subject}" if subject else ""
             peak = ", with the present equity as the new peak" if name.startswith("drawdown") else ""

@@ -20,7 +20,7 @@ from workstation.trading.breakers import Breaker
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import Journal, OrderGateway
-from workstation.trading.limits import RiskLimits
+from workstation.trading.limits import RiskLimits, limit_text, limit_value
 
 #: The market's own time between two looks at prices, and between two valuations.
 LOOK_EVERY = SECOND // 4
@@ -76,6 +76,9 @@ class RiskDesk:
         """The journal is folded and the venues were asked: go on with what the last run of the desk left."""
         self._running = True
         self.version += 1
+        for field, why in self._core.limits_book.dropped.items():
+            value = limit_text(limit_value(self.limits, field))
+            self._log.warning("risk", f"Limit {field} is {value} as configured, its change on the desk is void: {why}")
         trip = self._core.breakers.trips.get((Breaker.DRAWDOWN_KILL, ""))
         if trip is not None and self._core.state_change.ts < trip.ts:
             self._flatten(trip.reason)  # the desk died between the breaker and the kill switch

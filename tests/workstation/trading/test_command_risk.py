@@ -11,7 +11,7 @@ from tests.support.desk import PERP, demo_desk
 from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
 from workstation.trading.command_line import parse
-from workstation.trading.command_run import perform
+from workstation.trading.command_run import context_of, perform
 from workstation.trading.command_text import describe
 from workstation.trading.command_words import CommandError
 from workstation.trading.commands import ChangeLimit, ResetBreaker, SetReducing
@@ -71,6 +71,11 @@ async def test_they_are_done_on_a_real_desk(tmp_path: Path) -> None:
         said = await perform(parse("limit max_order_value 500", context()), engine)
         assert said == "max_order_value is 500 now, it was 10000000."
         assert engine.risk.changes[-1].who == "command line"
+        here = context_of(engine, None, currency="USDT", account_name="demo")
+        meaning = describe(parse("limit max_order_value default", here), here)
+        assert meaning.startswith("Change the limit max_order_value from 500 to 10,000,000, until")
+        with pytest.raises(CommandError, match=r"daily_loss of 30 % must not be above breakers.drawdown_kill of 20 %"):
+            parse("limit breakers.daily_loss 30 %", here)
         for _ in range(11):
             engine.gateway.on_venue_error("NOVA")
         await perform(parse("breaker reset venue_errors", context()), engine)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from decimal import Decimal as D
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.desk import BTC, GENEROUS, OTHER_PERP, PERP, START, TestDesk, demo_desk
 from workstation.clock import SECOND
@@ -15,7 +18,9 @@ from workstation.domain.market import BookSnapshot, MarkPrice
 from workstation.domain.order import OrderState, Side
 from workstation.trading.errors import Refused
 from workstation.trading.kill import KillPhase
+from workstation.trading.limits import RiskLimits, with_limit
 from workstation.trading.limits_book import LimitsBook
+from workstation.trading.limits_order import misorder
 from workstation.venues.faulty import Fault, FaultyVenue
 from workstation.venues.simulated import SimulatedVenue
 
@@ -217,6 +222,54 @@ async def test_a_limit_that_is_changed_in_the_settings_counts_at_once_and_the_fi
         assert desk.engine.risk.limits.max_order_value == GENEROUS.max_order_value, "the file holds"
 
 
+async def test_a_change_that_contradicts_what_the_file_has_come_to_say_is_void(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        for field, text in (("drawdown_kill", "50%"), ("drawdown_zero_size", "30%"), ("daily_loss", "4%")):
+            await desk.engine.risk.change_limit(f"breakers.{field}", text)
+    edited = with_limit(GENEROUS, "breakers.drawdown_kill", D("0.25"))
+    async with demo_desk(tmp_path, start=START + HOUR, limits=edited) as desk:
+        limits = desk.engine.risk.limits.breakers
+        assert (limits.drawdown_kill, limits.drawdown_zero_size) == (D("0.25"), D("0.15"))
+        assert limits.daily_loss == D("0.04"), "it contradicts nothing"
+        assert any(
+            "drawdown_zero_size is 0.15 as configured, its change on the desk is void: "
+            "breakers.drawdown_zero_size of 30 % must not be above breakers.drawdown_kill of 25 %" in entry.text
+            for entry in desk.engine.log.entries
+        )
+        await desk.engine.risk.change_limit("breakers.drawdown_zero_size", "20%")
+        assert desk.engine.core.limits_book.dropped == {}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["daily_loss", "drawdown", "drawdown_zero_size", "drawdown_kill"]),
+            st.integers(1, 99),
+        ),
+        max_size=12,
+    ),
+    st.lists(st.integers(1, 99), min_size=4, max_size=4),
+)
+def test_limits_in_force_never_contradict_each_other(changes: list[tuple[str, int]], later: list[int]) -> None:
+    """Whatever is asked for in whatever order, and whatever (ordered) ladder the file has come to say since."""
+    book = LimitsBook(RiskLimits())
+    for name, percent in changes:
+        with contextlib.suppress(Refused):
+            book.apply(book.change(START, f"breakers.{name}", f"{percent} %", "a test"))
+        assert misorder(book.limits) is None
+    drawdown, zero, kill = sorted(later[:3])
+    file = RiskLimits()
+    for name, percent in (
+        ("daily_loss", min(later[3], kill)), ("drawdown", drawdown), ("drawdown_zero_size", zero),
+        ("drawdown_kill", kill),
+    ):  # fmt: skip
+        file = with_limit(file, f"breakers.{name}", D(percent) / 100)
+    again = LimitsBook(file)
+    for event in book.changes:
+        again.apply(event)
+        assert misorder(again.limits) is None
+
+
 @pytest.mark.parametrize(
     ("field", "text", "sentence"),
     [
@@ -227,6 +280,9 @@ async def test_a_limit_that_is_changed_in_the_settings_counts_at_once_and_the_fi
         ("price_collar", "2", "fraction between 0 and 1"),
         ("max_working_orders", "2.5", "whole number"),
         ("max_order_value", "10000000", "already"),
+        ("breakers.drawdown_zero_size", "9%", r"drawdown of 10 % must not be above breakers.drawdown_zero_size of 9 %"),
+        ("breakers.drawdown_kill", "9%", r"drawdown of 10 % must not be above breakers.drawdown_kill of 9 %"),
+        ("breakers.daily_loss", "21%", r"daily_loss of 21 % must not be above breakers.drawdown_kill of 20 %"),
         ("max_order_value", "NaN", "number"),
         ("max_order_value", "1e99", "number"),
     ],
