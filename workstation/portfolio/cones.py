@@ -15,7 +15,7 @@ import numpy as np
 from workstation.market.candles import Floats
 from workstation.portfolio.conic import Program, Term
 from workstation.portfolio.problem import PortfolioError
-from workstation.portfolio.risks import gini_weights, tail_gini_weights
+from workstation.portfolio.rank_weights import gini_weights, tail_gini_weights
 
 #: The p-norms that bound the ordered averages (GMD, TG), as in Riskfolio-Lib.
 _NORMS = (2.0, 3.0, 4.0, 10.0, 50.0)

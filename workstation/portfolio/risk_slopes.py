@@ -8,7 +8,8 @@ import numpy as np
 
 from workstation.market.candles import Floats, Ints
 from workstation.portfolio.problem import PortfolioError
-from workstation.portfolio.risks import drawdowns, entropic_scale, gini_weights, tail_gini_weights
+from workstation.portfolio.rank_weights import gini_weights, tail_gini_weights
+from workstation.portfolio.risks import drawdowns, entropic_scale
 
 
 def slope_of(measure: str, returns: Floats, *, rf: float = 0.0, alpha: float = 0.05, kappa: float = 0.3) -> Floats:

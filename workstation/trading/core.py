@@ -55,7 +55,6 @@ from workstation.market.data import MarketData
 from workstation.trading.breakers import Breakers
 from workstation.trading.limits import RiskGroup, RiskLimits, sign_in
 from workstation.trading.limits_book import LimitsBook
-from workstation.trading.margin import standing_of
 from workstation.trading.orders import Applied, OrderManager, Outcome
 from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
@@ -395,7 +394,7 @@ class TradingCore:
 
     def free_funds(self, venue: str, currency: str, but: ClientOrderId | None = None) -> Decimal:
         """Money at the venue that nothing binds: neither working orders nor the margin of positions."""
-        whole, book = standing_of(self, venue, currency), self.portfolio.margin
+        whole, book = self.portfolio.standing(venue, currency, self.market.mark), self.portfolio.margin
         free = subtract(whole.equity, whole.initial)
         for order in self.orders.open_at(venue):
             instrument = self.instruments[order.instrument]

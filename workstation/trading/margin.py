@@ -11,9 +11,9 @@ from workstation.domain import margin
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
-from workstation.domain.margin_book import Standing, money_behind, short_spot, standing
+from workstation.domain.margin_book import money_behind
 from workstation.domain.numbers import ZERO, add, divide, multiply, subtract
-from workstation.domain.position import Position, apply_fill
+from workstation.domain.position import apply_fill
 
 if TYPE_CHECKING:
     from workstation.trading.core import TradingCore
@@ -62,27 +62,9 @@ class InstrumentMargin(msgspec.Struct, frozen=True, kw_only=True):
     account: AccountMargin
 
 
-def needs_margin(core: TradingCore, instrument: Instrument) -> Position:
-    """What of the instrument needs margin: a derivative's position, or spot that is owed."""
-    if not instrument.is_spot:
-        return core.portfolio.position(instrument.id)
-    owed = core.portfolio.balance(instrument.venue, instrument.base) if instrument.tiers else ZERO
-    return short_spot(instrument, owed)
-
-
-def standing_of(core: TradingCore, venue: str, currency: str) -> Standing:
-    """A settlement currency of a venue at the marks of now."""
-    held = [
-        (one, needs_margin(core, one))
-        for one in core.instruments.values()
-        if one.venue == venue and one.settlement == currency
-    ]
-    return standing(core.portfolio.margin, core.portfolio.balance(venue, currency), held, core.market.mark)
-
-
 def account_margin(core: TradingCore, venue: str, currency: str) -> AccountMargin:
     """Of one settlement currency of a venue; zeros where nothing is held of it."""
-    whole = standing_of(core, venue, currency)
+    whole = core.portfolio.standing(venue, currency, core.market.mark)
     equity, maintenance = add(whole.equity, whole.isolated), whole.maintenance
     book, mark = core.portfolio.margin, core.market.mark
     for position in core.portfolio.open_positions():
@@ -107,11 +89,11 @@ def account_margin(core: TradingCore, venue: str, currency: str) -> AccountMargi
 def instrument_margin(core: TradingCore, instrument: Instrument) -> InstrumentMargin:
     """The margin of one instrument as it is now."""
     book = core.portfolio.margin
-    setting, position = book.setting(instrument), needs_margin(core, instrument)
+    setting, position = book.setting(instrument), core.portfolio.needs_margin(instrument)
     market = core.market.markets[instrument.id]
     mark = market.price()
     value = ZERO if mark is None else instrument.notional(position.quantity, mark)
-    whole = standing_of(core, instrument.venue, instrument.settlement)
+    whole = core.portfolio.standing(instrument.venue, instrument.settlement, core.market.mark)
     money = money_behind(book, whole, instrument, position, core.market.mark)
     liquidation = margin.liquidation_price(instrument, position.quantity, position.cost, money)
     return InstrumentMargin(
@@ -147,8 +129,8 @@ def distance(quantity: Decimal, mark: Decimal | None, liquidation: Decimal | Non
 def liquidation_after(core: TradingCore, instrument: Instrument, fill: Fill) -> Decimal | None:
     """Where the position would be liquidated after the fill; None where nothing would be left, or no price does it."""
     book, mark = core.portfolio.margin, core.market.mark
-    before = needs_margin(core, instrument)
-    whole = standing_of(core, instrument.venue, instrument.settlement)
+    before = core.portfolio.needs_margin(instrument)
+    whole = core.portfolio.standing(instrument.venue, instrument.settlement, core.market.mark)
     if instrument.is_spot:
         base = core.portfolio.balance(instrument.venue, instrument.base)
         base = add(base, multiply(fill.quantity, Decimal(fill.side.sign)))

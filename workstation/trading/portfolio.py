@@ -21,7 +21,7 @@ from workstation.domain.events import (
 )
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.margin_book import MarginBook
+from workstation.domain.margin_book import MarginBook, Standing, short_spot, standing
 from workstation.domain.numbers import ZERO, add, multiply, negate, subtract
 from workstation.domain.position import Position
 
@@ -111,6 +111,22 @@ class Portfolio:
 
     def open_positions(self) -> list[Position]:
         return [position for position in self.positions.values() if not position.is_flat]
+
+    def needs_margin(self, instrument: Instrument) -> Position:
+        """What of the instrument needs margin: a derivative's position, or spot that is owed."""
+        if not instrument.is_spot:
+            return self.position(instrument.id)
+        owed = self.balance(instrument.venue, instrument.base) if instrument.tiers else ZERO
+        return short_spot(instrument, owed)
+
+    def standing(self, venue: str, currency: str, marks: Marks) -> Standing:
+        """A settlement currency of a venue at the marks of now."""
+        held = [
+            (one, self.needs_margin(one))
+            for one in self.instruments.values()
+            if one.venue == venue and one.settlement == currency
+        ]
+        return standing(self.margin, self.balance(venue, currency), held, marks)
 
     def balance(self, venue: str, currency: str) -> Decimal:
         account = self.accounts.get(venue)

@@ -17,15 +17,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
 from workstation.trading.kill_status import KillOutcome, KillPhase, KillStatus
-from workstation.watch.requests import HaltRequest
-
-if TYPE_CHECKING:
-    from workstation.watch.watchdog import Watchdog
+from workstation.watch.requests import HaltRequest, Ticket
 
 _TICK = 0.05
 _ALIVE = 1.0
@@ -37,10 +34,21 @@ class Question(msgspec.Struct):
     request: HaltRequest | None = None
 
 
+class HaltDoor(Protocol):
+    """Who takes halt requests here: the watchdog."""
+
+    @property
+    def kill_status(self) -> KillStatus: ...
+
+    def accept(self, request: HaltRequest) -> Ticket: ...
+
+    def loop_age(self) -> float: ...
+
+
 class ControlSocket:
     """Listens at `path` (the user's alone) while it is open."""
 
-    def __init__(self, path: Path, watchdog: Watchdog) -> None:
+    def __init__(self, path: Path, watchdog: HaltDoor) -> None:
         self._path = path
         self._watchdog = watchdog
         self._server: socket.socket | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from hashlib import blake2b
 from pathlib import Path
 
@@ -28,6 +29,18 @@ class HaltRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_request(flatten: bool, reason: str) -> HaltRequest:
     return HaltRequest(id=f"kill-{secrets.token_hex(8)}", flatten=flatten, reason=reason)
+
+
+class Ticket:
+    """A halt request on its way through the desk."""
+
+    def __init__(self, request: HaltRequest, now: float) -> None:
+        self.request = request
+        self.heard = now
+        self.taken = threading.Event()  # the loop has pressed the kill switch
+        self.gone_round = threading.Event()  # the watchdog has done what it can without the loop
+        self.durable = threading.Event()
+        self.words = ""  # what could be done without the loop, and what could not
 
 
 class HaltRequests:

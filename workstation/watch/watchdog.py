@@ -18,7 +18,7 @@ from typing import Protocol
 
 from workstation.trading.kill_status import KillStatus
 from workstation.watch.control import ControlSocket
-from workstation.watch.requests import Doors, HaltRequest, HaltRequests
+from workstation.watch.requests import Doors, HaltRequest, HaltRequests, Ticket
 from workstation.watch.stalls import BEAT, LIMIT, LoopWatch, Stall, stack_of
 
 #: Seconds that a loop has to take a halt request before the watchdog halts without it.
@@ -60,18 +60,6 @@ class WatchedDesk(Protocol):
     def kill_status(self) -> KillStatus: ...
 
     def clock_now(self) -> int: ...
-
-
-class Ticket:
-    """A halt request on its way through the desk."""
-
-    def __init__(self, request: HaltRequest, now: float) -> None:
-        self.request = request
-        self.heard = now
-        self.taken = threading.Event()  # the loop has pressed the kill switch
-        self.gone_round = threading.Event()  # the watchdog has done what it can without the loop
-        self.durable = threading.Event()
-        self.words = ""  # what could be done without the loop, and what could not
 
 
 class Watchdog:
