@@ -19,6 +19,7 @@ from screens.figures import moment, shown
 from screens.parts import when
 from screens.table_copy import CopiesTable
 from workstation.clock import SECOND
+from workstation.domain.backtest_terms import in_words, terms_in
 from workstation.domain.numbers import plain
 from workstation.trading.errors import Refused
 
@@ -63,6 +64,11 @@ def _value(value: Any) -> str:
 
 def _words(params: Mapping[str, Any]) -> str:
     return "  ".join(f"{name} {_value(value)}" for name, value in params.items())
+
+
+def _run_words(stored: Mapping[str, Any]) -> str:
+    """Parameters of a stored run, and what is unusual about its terms."""
+    return "  ".join(word for word in (_words(stored["params"]), *in_words(terms_in(stored))) if word)
 
 
 def _time(ts: int, interval: int) -> str:
@@ -129,7 +135,7 @@ def _figures(session: Study) -> Table:
     titles = ["Figure", "Unit", "This run"]
     for number, run in enumerate(stored, 1):
         name = "Stored" if alone else f"Stored {number}"
-        titles.append(f"{name}: {run.strategy} on {run.candles}, {_words(run.setup['params'])}")
+        titles.append(f"{name}: {run.strategy} on {run.candles}, {_run_words(run.setup)}")
     if alone:
         titles.append("Difference")
     rows = []
@@ -242,7 +248,7 @@ def _runs(session: Study) -> Table:
             *(full(run.figures.get(name)) for name in names),
             run.strategy,
             run.candles,
-            _words(run.setup["params"]),
+            _run_words(run.setup),
         )
         for run in session.stored
     ]

@@ -10,10 +10,13 @@ from typing import Any
 
 import msgspec
 
-from screens.parameters import fitting, fraction_of, help_of, percent_of, stepped, typed, value_text
+from plugins.backtest.terms import SPECS, kept_terms, label_of, of_stored, shown_terms, stored, text_of, typed_term
+from screens.parameters import fitting, fraction_of, help_of, stepped, typed, value_text
 from screens.rule_rows import RuleRow, rule_rows, typed_rule, with_rule
+from workstation.domain.backtest_terms import Term
 from workstation.domain.trade_rules import PLAIN, UNCHANGED, TradeRules, check
-from workstation.research.bench.messages import Offer, ParameterSpec, Setup, StrategyChoice
+from workstation.research.bench.messages import Offer, ParameterSpec, StrategyChoice
+from workstation.research.bench.setup import Setup
 
 _ENGINES = ("fast", "event", "backtesting")
 
@@ -28,9 +31,12 @@ class Field:
     spec: ParameterSpec | None = None
     parameter: bool = False
     rule: RuleRow | None = None
+    term: Term | None = None
 
     @property
     def text(self) -> str:
+        if self.term is not None:
+            return text_of(self.term, self.value)
         return value_text(self.value) if self.rule is None else self.rule.text
 
     @property
@@ -38,11 +44,6 @@ class Field:
         if self.spec is None:
             return "Enter picks from the list"
         return help_of(self.spec)
-
-
-_MONEY = ParameterSpec("cash", "float", 10_000.0, 1.0, 1e12, 1_000.0, help="Money at the start")
-_FEE = ParameterSpec("fee", "float", 0.1, 0.0, 5.0, 0.01, help="Fee in percent of the traded value, on both sides")
-_SLIPPAGE = ParameterSpec("slippage", "float", 0.0, 0.0, 5.0, 0.01, help="Percent of the price, against you")
 
 
 class Form:
@@ -53,9 +54,8 @@ class Form:
         self.candles = str(given.get("candles", "GOOG"))
         self.strategy = str(given.get("strategy", "sma_cross"))
         self.engine = given.get("engine") if given.get("engine") in _ENGINES else "fast"
-        self.cash = _sane(given.get("cash"), _MONEY)
-        self.fee = _sane(given.get("fee"), _FEE)
-        self.slippage = _sane(given.get("slippage"), _SLIPPAGE)
+        #: Values of the screen by the terms' names.
+        self.terms = kept_terms(given)
         self.rules = _rules_of(given)
         params = given.get("params")
         #: Parameters by strategy: who comes back to one finds it as it was left.
@@ -70,8 +70,8 @@ class Form:
     @property
     def values(self) -> dict[str, Any]:
         return {
-            "candles": self.candles, "strategy": self.strategy, "engine": self.engine, "cash": self.cash,
-            "fee": self.fee, "slippage": self.slippage, "params": self.kept, "rules": self.rules.given,
+            "candles": self.candles, "strategy": self.strategy, "engine": self.engine, **self.terms,
+            "params": self.kept, "rules": self.rules.given,
         }  # fmt: skip
 
     @property
@@ -93,8 +93,8 @@ class Form:
     @property
     def setup(self) -> Setup:
         return Setup(
-            self.strategy, self.candles, self.params, self.engine or "fast", self.cash,
-            fraction_of(self.fee), fraction_of(self.slippage), 0, self.rules if self._own is not None else UNCHANGED,
+            self.strategy, self.candles, self.params, self.engine or "fast",
+            rules=self.rules if self._own is not None else UNCHANGED, **stored(self.terms),
         )  # fmt: skip
 
     @property
@@ -118,11 +118,9 @@ class Form:
         params = self.params
         for spec in choice.parameters if choice is not None else ():
             rows.append(Field(spec.name, spec.name.replace("_", " "), params[spec.name], spec, parameter=True))
-        rows += [
-            Field("cash", "Money", self.cash, _MONEY),
-            Field("fee", "Fee %", self.fee, _FEE),
-            Field("slippage", "Slippage %", self.slippage, _SLIPPAGE),
-        ]
+        for term in shown_terms(self.terms):
+            name = term.name
+            rows.append(Field(name, label_of(term), self.terms[name], SPECS[name], term=term))
         if choice is not None and choice.sweeps:
             rows.append(Field("engine", "Engine", self.engine, engine))
             rows += [Field(row.key, row.label, row.value, row.spec, rule=row) for row in self._rule_rows()]
@@ -144,7 +142,8 @@ class Form:
         """Step the field under the cursor; whether anything changed."""
         field = self.field
         if field.spec is not None:
-            return self._put(field, stepped(field.value, field.spec, by))
+            recorded = field.term is not None and field.spec.kind == "float" and isinstance(field.value, str)
+            return self._put(field, stepped(0.0 if recorded else field.value, field.spec, by))
         if self.offer is None:
             return False
         names = (
@@ -173,7 +172,9 @@ class Form:
         if spec is None:
             self.pick(field.key, text.strip())
             return True
-        return self._put(field, typed(text, spec, field.label) if field.rule is None else typed_rule(field.rule, text))
+        if field.rule is not None:
+            return self._put(field, typed_rule(field.rule, text))
+        return self._put(field, typed(text, spec, field.label) if field.term is None else typed_term(field.term, text))
 
     def put_params(self, params: Mapping[str, Any]) -> None:
         """Take parameters from elsewhere (a cell of a sweep, a stored run)."""
@@ -182,8 +183,7 @@ class Form:
     def restore(self, setup: Setup) -> None:
         """Take everything from a stored run."""
         self.strategy, self.candles, self.engine = setup.strategy, setup.candles, setup.engine
-        self.cash, self.fee, self.slippage = setup.cash, percent_of(setup.fee), percent_of(setup.slippage)
-        self.rules = setup.rules
+        self.terms, self.rules = of_stored(setup.terms), setup.rules
         self.put_params(setup.params)
 
     def default(self) -> bool:
@@ -200,6 +200,8 @@ class Form:
             self.rules = with_rule(self._own or PLAIN, self.rules, field.key, value)
         elif field.parameter:
             self.kept[self.strategy] = {**self.params, field.key: value}
+        elif field.term is not None:
+            self.terms[field.key] = value
         else:
             setattr(self, field.key, value)
         return True
@@ -236,10 +238,3 @@ def _rules_of(given: Mapping[str, Any]) -> TradeRules:
     except ValueError:
         return UNCHANGED
     return rules
-
-
-def _sane(value: Any, spec: ParameterSpec) -> float:
-    assert spec.low is not None
-    assert spec.high is not None
-    known = isinstance(value, int | float) and not isinstance(value, bool) and spec.low <= value <= spec.high
-    return float(value) if known else float(spec.default)

@@ -15,6 +15,7 @@ from plugins.backtest.form import Field
 from plugins.backtest.keys import ACTIONS
 from plugins.backtest.layout import Room, tabs_in, title_of
 from screens.parts import Line, Part, fit, number, spread, tabs, when
+from workstation.domain.backtest_terms import in_words
 from workstation.research.bench.messages import Picture
 
 
@@ -71,13 +72,12 @@ class BacktestPane(CopyControl):
         beneath = len(fields) - self._form_top - listed
         helped = textwrap.wrap(self.form.field.help, width - 3)[:2]
         lines += [fit([(f"  {line}", ink.dim)], width, ink.text) for line in helped]
-        if len(helped) < 2:
-            more = f"▾ {beneath} more" if beneath > 0 else ""
-            lines += [fit([], width, ink.text)] * (1 - len(helped))
-            lines.append(fit([(f"{more:>{width - 2}}", ink.dim)], width, ink.text))
+        lines += [fit([], width, ink.text)] * (2 - len(helped))
         answer = self.session.answer
         if answer is not None:
-            lines.append(fit([("─" * width, ink.line)], width, ink.text))
+            more = f" ▾ {beneath} more " if beneath > 0 else ""
+            rule: list[Part] = [("─" * (width - len(more) - 2), ink.line), (more, ink.dim), ("──", ink.line)]
+            lines.append(fit(rule, width, ink.text))
             lines += views.figures(answer.metrics, width, max(0, self.height - len(lines)), ink)
         return self.filled(lines, self.height, width)
 
@@ -145,6 +145,7 @@ class BacktestPane(CopyControl):
         left: list[Part] = [
             (f" {answer.title}", ink.strong),
             (f" on {answer.setup.candles}", ink.text),
+            *((f"  {words}", ink.own) for words in in_words(answer.setup.terms)),
             (f"  {number(answer.bars, ',.0f')} bars  {span}", ink.dim),
         ]
         seconds = (

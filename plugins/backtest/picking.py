@@ -58,7 +58,8 @@ class FormControl(ChartControl):
         ):
             self._step(1)
         else:
-            dialog = NameDialog(f"{field.label}: {field.help}", value_text(field.value).replace(",", ""))
+            most = 400 if field.key == "funding" else 40  # it may be a file
+            dialog = NameDialog(f"{field.label}: {field.help}", value_text(field.value).replace(",", ""), most=most)
             self.app.push_screen(dialog, self._typed)
 
     def _typed(self, text: str | None) -> None:

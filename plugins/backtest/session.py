@@ -17,9 +17,9 @@ from workstation.research.bench.messages import (
     PictureRequest,
     RunAnswer,
     RunRequest,
-    Setup,
     TradeColumns,
 )
+from workstation.research.bench.setup import Setup
 from workstation.store.errors import StoreError
 from workstation.store.reader import StoredBacktest
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from plugins.backtest.form import Form, space
 from plugins.backtest.session import Session
+from workstation.domain.backtest_terms import in_words
 from workstation.engine import Engine
 from workstation.research.bench.messages import (
     BandAnswer,
@@ -23,7 +24,6 @@ from workstation.research.bench.messages import (
     SearchRequest,
     SearchTrial,
     SearchTrials,
-    Setup,
     SplitAnswer,
     SplitRequest,
     SweepAnswer,
@@ -33,6 +33,7 @@ from workstation.research.bench.messages import (
     WalkRequest,
     WalkStep,
 )
+from workstation.research.bench.setup import Setup
 from workstation.research.verdicts import Verdict, worst_first
 
 #: The judgement waits until the trader has stood still for so long.
@@ -354,5 +355,5 @@ class Study(Session):
 
 
 def _named(setup: Setup, params: Mapping[str, Any]) -> str:
-    """What was tried, by its parameters and rules."""
-    return repr((sorted(params.items()), setup.rules.given))
+    """What was tried, by its parameters, rules and terms."""
+    return repr((sorted(params.items()), setup.rules.given, in_words(setup.terms)))

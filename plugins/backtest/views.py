@@ -11,6 +11,8 @@ from rich.style import Style
 from plugins.backtest.session import Session, TradeList
 from screens.parts import Line, Part, fit, number, price, when
 from screens.theme import Ink, mix
+from workstation.clock import SECOND
+from workstation.domain.backtest_terms import in_words, terms_in
 from workstation.research.bench.messages import RunAnswer
 from workstation.store.reader import StoredBacktest
 
@@ -57,6 +59,7 @@ FIGURES: tuple[tuple[str, str, str, str, bool], ...] = (
     ("skew", "Skew", ",.2f", "", False),
     ("kurtosis", "Kurtosis", ",.2f", "", False),
 )
+_DAY = 86_400 * SECOND
 RANKS = ("sharpe", "sortino", "calmar", "return_pct", "profit_factor", "sqn", "max_drawdown_pct")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -103,7 +106,7 @@ def compared(
     head = f" {'':<18}{'this run':>14}" + "".join(f"{name:>14}" for name in names)
     lines = [fit([(head + (f"{'difference':>14}" if alone else ""), ink.dim)], width, ink.text)]
     for name, run in zip(names, shown, strict=True):
-        words = "  ".join(f"{key} {value_short(value)}" for key, value in run.setup["params"].items())
+        words = setup_words(run)
         lines.append(fit([(f" {name}: {run.strategy} on {run.candles}, {words}", ink.dim)], width, ink.text))
     for name, label, _, _, _ in FIGURES[top : top + max(0, height - len(lines))]:
         mine = now.get(name)
@@ -128,7 +131,7 @@ def runs(stored: Sequence[StoredBacktest], session: Session, width: int, height:
     for index in range(top, min(len(stored), top + height - 1)):
         run = stored[index]
         marked = any(one.id == run.id for one in session.compared)
-        words = "  ".join(f"{name} {value_short(value)}" for name, value in run.setup["params"].items())
+        words = setup_words(run)
         gained = run.figures.get("return_pct")
         parts = [
             ("≠" if marked else " ", ink.own),
@@ -145,26 +148,46 @@ def runs(stored: Sequence[StoredBacktest], session: Session, width: int, height:
     return lines
 
 
+def setup_words(run: StoredBacktest) -> str:
+    """A stored run's parameters, and what is unusual about its terms."""
+    params = (f"{name} {value_short(value)}" for name, value in run.setup["params"].items())
+    return "  ".join((*params, *in_words(terms_in(run.setup))))
+
+
 def figure_rows(width: int) -> int:
     return -(-len(FIGURES) // max(1, width // 32))
 
 
 # -- trades
 
+#: Title, width, and when it gives way where room is short: the smallest number stays longest.
 _TRADE_COLUMNS = (
-    # title, width, least width of the view in which it shows
-    ("#", 5, 0), ("Entered", 16, 56), ("Left", 16, 0), ("Side", 5, 44), ("Size", 12, 96), ("Entry", 11, 62),
-    ("Exit", 11, 74), ("Profit", 12, 0), ("%", 9, 0), ("Bars", 6, 84), ("Fees", 9, 106), ("Why", 11, 92),
+    ("#", 5, 2), ("Entered", 16, 6), ("Left", 16, 1), ("Side", 5, 4), ("Size", 12, 9),
+    ("Entry", 11, 7), ("Exit", 11, 8), ("Profit", 12, 0), ("%", 9, 5), ("Bars", 6, 11), ("Fees", 9, 12),
+    ("Why", 11, 10),
 )  # fmt: skip
+_RIGHT = {"#", "Size", "Entry", "Exit", "Profit", "%", "Bars", "Fees"}
+
+
+def trade_columns(answer: RunAnswer, width: int) -> list[tuple[str, int]]:
+    """Titles and widths of those that fit whole; times take what their bars need."""
+    days = answer.interval >= _DAY
+    wide = {title: 10 if days and title in ("Entered", "Left") else room for title, room, _ in _TRADE_COLUMNS}
+    left, kept = width - 1, set[str]()
+    for title, _, _ in sorted(_TRADE_COLUMNS, key=lambda column: column[2]):
+        if wide[title] + 1 > left:
+            break
+        left -= wide[title] + 1
+        kept.add(title)
+    return [(title, wide[title]) for title, _, _ in _TRADE_COLUMNS if title in kept]
 
 
 def trades(
     found: TradeList, answer: RunAnswer, width: int, height: int, ink: Ink, cursor: int, top: int, active: bool
 ) -> list[Line]:
     """A heading and the trades from `top` on, the newest last."""
-    columns = [(title, wide) for title, wide, least in _TRADE_COLUMNS if width >= least]
-    right = {"#", "Size", "Entry", "Exit", "Profit", "%", "Bars", "Fees"}
-    head = " ".join(f"{title:>{wide}}" if title in right else f"{title:<{wide}}" for title, wide in columns)
+    columns = trade_columns(answer, width)
+    head = " ".join(f"{title:>{wide}}" if title in _RIGHT else f"{title:<{wide}}" for title, wide in columns)
     lines = [fit([(" " + head, ink.dim)], width, ink.text)]
     if not found.count:
         return [*lines, fit([(" No trade: the strategy never entered.", ink.dim)], width, ink.text)]
@@ -172,7 +195,7 @@ def trades(
         parts: list[Part] = [(" ", ink.text)]
         for title, wide in columns:
             text, style = _trade_cell(found, answer, index, title, ink)
-            parts.append((f"{text:>{wide}.{wide}} " if title in right else f"{text:<{wide}.{wide}} ", style))
+            parts.append((f"{text:>{wide}.{wide}} " if title in _RIGHT else f"{text:<{wide}.{wide}} ", style))
         under = (ink.on_cursor if active else ink.on_flash) if index == cursor else Style()
         lines.append(fit(parts, width, under))
     return lines

@@ -17,7 +17,8 @@ from plugins.backtest import BacktestPane
 from screens.testing import FrozenDesk
 from tests.support.bars import random_walk
 from workstation.research.bench.jobs import Jobs
-from workstation.research.bench.messages import RunRequest, Setup
+from workstation.research.bench.messages import RunRequest
+from workstation.research.bench.setup import Setup
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
 

@@ -32,13 +32,13 @@ from workstation.research.bench.messages import (
     SearchAnswer,
     SearchRequest,
     SearchTrial,
-    Setup,
     SplitAnswer,
     SplitGroup,
     SweepRequest,
     TradeColumns,
     WalkStep,
 )
+from workstation.research.bench.setup import Setup
 from workstation.research.verdicts import Verdict
 from workstation.store.reader import StoredBacktest
 from workstation.trading.errors import Refused

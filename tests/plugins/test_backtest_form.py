@@ -6,7 +6,8 @@ import pytest
 
 from plugins.backtest.form import Form, space, stepped
 from workstation.domain.trade_rules import TradeRules
-from workstation.research.bench.messages import CandleChoice, Offer, ParameterSpec, Setup, StrategyChoice
+from workstation.research.bench.messages import CandleChoice, Offer, ParameterSpec, StrategyChoice
+from workstation.research.bench.setup import Setup
 from workstation.trading.errors import Refused
 
 FAST = ParameterSpec("fast", "int", 10, 2, 200, 1, help="Bars of the fast average")
@@ -67,6 +68,11 @@ def test_stepping_through_strategies_passes_the_broken_one_and_keeps_parameters_
         ("fast", "7.5", "whole number"),
         ("fee", "9", "0 to 5"),
         ("direction", "up", "one of"),
+        ("leverage", "0.5", "1 to 500"),
+        ("maintenance", "120", "0 to 99"),
+        ("funding", "much", "rate in percent, as 0.01, or a file"),
+        ("funding", "150", "-99 to 99"),
+        ("path", "kind", "one of pessimistic"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_a_sentence(key, text, sentence):
@@ -81,11 +87,50 @@ def test_the_fee_is_typed_in_percent_and_run_as_a_fraction():
     assert made.setup.fee == 0.0007
 
 
+def test_leverage_margin_funding_and_the_path_inside_a_bar_are_rows_and_part_of_what_is_run():
+    made = form()
+    assert made.setup.terms["leverage"] == 1
+    keys = [field.key for field in made.fields()]
+    assert "funding_hours" not in keys, "it means nothing without funding"
+    on(made, "leverage").step(4)
+    on(made, "maintenance").type("0.5 %")
+    on(made, "funding").step(2)
+    on(made, "funding_hours").type("4")
+    on(made, "path").step(-1)
+    terms = {"leverage": 3.0, "maintenance": 0.005, "funding": 0.0001, "funding_hours": 4.0, "path": "adaptive"}
+    assert made.setup.terms | terms == made.setup.terms
+    texts = {field.key: field.text for field in made.fields()}
+    assert (texts["maintenance"], texts["funding"]) == ("0.5", "0.01")
+    again = Form(made.values)
+    assert again.setup.terms == made.setup.terms, "kept between starts"
+    on(made, "funding").type("off")
+    assert made.setup.funding == 0.0
+
+
+def test_recorded_funding_is_a_file_that_is_typed():
+    made = on(form(), "funding")
+    made.type("/data/rates.csv")
+    assert made.setup.funding == "/data/rates.csv"
+    assert made.field.text == "rates.csv"
+    assert "funding_hours" not in [field.key for field in made.fields()], "the file says when"
+    assert Form(made.values).setup.funding == "/data/rates.csv"
+    made.step(1)
+    assert made.setup.funding == 0.00005, "a step goes back to a rate"
+
+
+def test_a_run_that_was_stored_before_there_were_terms_has_the_usual_ones_and_keeps_its_name():
+    before = {"strategy": "bands", "candles": "GOOG", "params": {}, "engine": "fast", "cash": 1e4, "fee": 0.001,
+              "slippage": 0.0, "seed": 0, "rules": {}}  # fmt: skip
+    assert Setup.of(before).stored == before
+    assert Setup.of({**before, "leverage": 2, "funding": 0}).stored == {**before, "leverage": 2.0}
+
+
 def test_a_stored_run_comes_back_whole():
     made = form()
     setup = Setup(
         "bands", "EURUSD", {"fast": 33, "width": 1.5, "direction": "both"}, "backtesting", 5_000, 0.002, 0.0005,
         rules=TradeRules(size_rule="kelly", size=0.25, roi=((0, 0.04), (30, 0.01)), stop_count=2, stop_lock=20),
+        leverage=5.0, maintenance=0.01, funding="rates.csv", path="optimistic",
     )  # fmt: skip
     made.restore(setup)
     assert made.setup == setup
@@ -94,7 +139,7 @@ def test_a_stored_run_comes_back_whole():
 def test_remembered_values_that_no_longer_fit_are_the_defaults():
     made = form(params={"bands": {"fast": 9_999, "width": "wide", "direction": "up", "gone": 1}}, cash=-5, fee="x")
     assert made.params == {"fast": 10, "width": 2.0, "direction": "long"}
-    assert (made.cash, made.fee) == (10_000.0, 0.1)
+    assert (made.terms["cash"], made.terms["fee"]) == (10_000.0, 0.1)
 
 
 @pytest.mark.parametrize(("spec", "value"), [(FAST, 10), (FAST, 200), (WIDTH, 0.5), (WIDTH, 2.0)])

@@ -312,7 +312,8 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
 )
 def test_bad_candles_are_refused_in_a_sentence_that_says_where(tmp_path, home, name, rows, words):
     from workstation.research.bench.jobs import Jobs
-    from workstation.research.bench.messages import RunRequest, Setup
+    from workstation.research.bench.messages import RunRequest
+    from workstation.research.bench.setup import Setup
 
     file = tmp_path / f"{name}.csv"
     day = 86_400_000
@@ -330,7 +331,8 @@ def test_bad_candles_are_refused_in_a_sentence_that_says_where(tmp_path, home, n
 
 def test_a_large_file_is_said_to_be_read_once(tmp_path, home, monkeypatch):
     from workstation.research.bench.jobs import Jobs
-    from workstation.research.bench.messages import RunRequest, Setup
+    from workstation.research.bench.messages import RunRequest
+    from workstation.research.bench.setup import Setup
 
     monkeypatch.setattr("workstation.research.bench.offers._LARGE", 100)
     file = tmp_path / "large.csv"
@@ -349,7 +351,8 @@ def test_a_large_stored_history_is_said_to_be_read_too(tmp_path, home, monkeypat
     from workstation.history.names import HistoryName
     from workstation.paths import Paths
     from workstation.research.bench.jobs import Jobs
-    from workstation.research.bench.messages import RunRequest, Setup
+    from workstation.research.bench.messages import RunRequest
+    from workstation.research.bench.setup import Setup
 
     monkeypatch.setattr("workstation.research.bench.offers._MANY", 100)
     name = HistoryName.parse("file:TEN:1m")
@@ -364,7 +367,8 @@ def test_a_large_stored_history_is_said_to_be_read_too(tmp_path, home, monkeypat
 @pytest.mark.slow
 def test_gaps_and_jumps_in_usable_candles_are_told_beside_the_result(tmp_path, home):
     from workstation.research.bench.jobs import Jobs
-    from workstation.research.bench.messages import RunRequest, Setup
+    from workstation.research.bench.messages import RunRequest
+    from workstation.research.bench.setup import Setup
 
     file, minute = tmp_path / "gaps.csv", 60_000
     rows = [f"{1_600_000_000_000 + (i + (50 if i > 40 else 0)) * minute},100,101,99,100.5,5" for i in range(90)]

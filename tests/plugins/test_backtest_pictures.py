@@ -20,17 +20,18 @@ from workstation.research.bench.messages import (
     SearchAnswer,
     SearchRequest,
     SearchTrial,
-    Setup,
     SplitRequest,
     SweepRequest,
     Verdict,
     WalkRequest,
 )
+from workstation.research.bench.setup import Setup
 
 SIZES = [(160, 48), (100, 30), (80, 24)]
 SETUP = Setup(
-    "sma_cross", "GOOG", {"fast": 10, "slow": 30, "direction": "long"}, rules=TradeRules(stop=0.01, take_profit=0.01)
-)
+    "sma_cross", "GOOG", {"fast": 10, "slow": 30, "direction": "long"}, rules=TradeRules(stop=0.01, take_profit=0.01),
+    leverage=3.0, funding=0.0001,
+)  # fmt: skip
 
 SWEEP = SweepRequest(replace(SETUP, rules=UNCHANGED), "fast", (5, 10, 20), "slow", (30, 50, 80))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workstation.domain.backtest_terms import TERMS, Term
 from workstation.domain.trade_rules import AMOUNTS, BY_NAME, RULES, UNCHANGED, TradeRules
 from workstation.paths import Paths
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from workstation.research.result import Result
     from workstation.strategies.library import StrategyInfo
 
-PATHS = ("pessimistic", "optimistic", "adaptive")  # `honesty.PATHS`, which is not loaded for a help text
-_PATH_HELP = "inside a bar that reaches stop and target: the stop, the target, or the nearer first (pessimistic)"
 _CANDLES_HELP = "a file, VENUE:SYMBOL:TIMEFRAME or GOOG, EURUSD …: `tws data list` shows what there is"
 _EXIT_HELP = (
     "stop=0.02, atr_stop=2, trailing=0.03, trailing_offset=0.01, take_profit=0.05, break_even=0.02, max_bars=48 or "
@@ -47,16 +46,29 @@ def add_common(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
     parser.add_argument("--exit", action="append", default=[], metavar="NAME=VALUE", help=_EXIT_HELP)
     parser.add_argument("--size", action="append", default=[], metavar="RULE=AMOUNT", help=_SIZE_HELP)
     parser.add_argument("--protect", action="append", default=[], metavar="NAME=VALUE", help=_PROTECT_HELP)
-    parser.add_argument("--cash", type=float, default=10_000.0, help="money at the start (10000)")
-    parser.add_argument("--fee", type=float, default=0.0, help="of the traded value, both sides: 0.001 is 0.1 %%")
-    parser.add_argument("--slippage", type=float, default=0.0, help="of the price, against the trader")
-    parser.add_argument("--leverage", type=float, default=1.0, help="most exposure for each unit of equity")
-    parser.add_argument("--maintenance", type=float, default=0.0, help="margin, of the value, that keeps a position")
-    parser.add_argument("--funding", metavar="RATE|FILE", help="a rate a long pays each interval, or recorded rates")
-    parser.add_argument("--funding-hours", type=float, default=8.0, metavar="H", help="interval of a funding RATE (8)")
-    parser.add_argument("--path", choices=tuple(PATHS), default="pessimistic", help=_PATH_HELP)
+    for term in TERMS:
+        _add_term(parser, term)
     parser.add_argument("--json", action="store_true", help="one JSON object, alone on standard output")
     return market
+
+
+def _add_term(parser: argparse.ArgumentParser, term: Term) -> None:
+    words = f"{term.help[0].lower()}{term.help[1:]}"
+    match term.kind:
+        case "choice":
+            words += f"; {term.usual} if it is not said"
+            parser.add_argument(term.option, choices=term.choices, default=term.usual, help=words)
+        case "rates":
+            parser.add_argument(term.option, metavar="RATE|FILE", default=term.usual, help=words)
+        case kind:
+            words += ": 0.001 is 0.1 %%" if kind == "fraction" else f" ({term.usual:g})"
+            metavar = "F" if kind == "fraction" else "N"
+            parser.add_argument(term.option, type=float, default=term.usual, metavar=metavar, help=_percent(words))
+
+
+def _percent(words: str) -> str:
+    """A help text for argparse, which takes % for a sign of its own."""
+    return words.replace("%%", "%").replace("%", "%%")
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:
@@ -89,30 +101,12 @@ def _load(word: str, options: argparse.Namespace) -> Candles:
 
 
 def costs_of(options: argparse.Namespace) -> Costs:
-    from workstation.research.costs import BacktestError, Costs
-    from workstation.research.funding import load_funding
+    from workstation.research.costs import costs_of as costs_by_name
 
-    funding, recorded = 0.0, None
-    if options.funding is not None:
-        try:
-            funding = float(options.funding)
-        except ValueError:
-            if not Path(options.funding).is_file():
-                raise BacktestError(
-                    f"Funding is a rate (0.0001) or a file of rates; there is no file {options.funding}."
-                ) from None
-            recorded = load_funding(Path(options.funding))
-    return Costs(
-        cash=options.cash,
-        fee=options.fee,
-        slippage=options.slippage,
-        leverage=options.leverage,
-        maintenance=options.maintenance,
-        funding=funding,
-        funding_hours=options.funding_hours,
-        path=PATHS.index(options.path),
-        recorded=recorded,
-    )
+    said = {term.name: getattr(options, term.name) for term in TERMS}
+    with contextlib.suppress(ValueError):  # what is no rate is a file of rates
+        said["funding"] = float(said["funding"])
+    return costs_by_name(said)
 
 
 def pairs(words: list[str]) -> dict[str, Any]:

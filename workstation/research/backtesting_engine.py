@@ -49,18 +49,14 @@ class BacktestingEngine:
             raise BacktestError(f"{name} lives on events: the backtesting engine runs strategies with signals only.")
         if len(candles) < 2:
             raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
-        if costs.path != 0:
-            raise BacktestError("The backtesting engine knows the pessimistic path only: use --engine fast.")
+        costs.refuse("backtesting")
         return _replay(strategy, candles, costs, name)
 
 
 def run_native(cls: type, candles: Candles, costs: Costs, params: dict[str, Any] | None = None) -> Result:
     """A `backtesting.Strategy` exactly as backtesting.py runs it, whole units and its rules of fills; slippage becomes
     its spread. Raises `BacktestError` for costs that it does not know."""
-    if costs.funded or costs.maintenance or costs.path:
-        raise BacktestError(
-            "backtesting.py knows no funding, maintenance margin or other paths for its own strategies."
-        )
+    costs.refuse("native")
     params = params or {}
     for name in params:
         if not hasattr(cls, name):

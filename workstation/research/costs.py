@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from workstation.domain.backtest_terms import PATHS, TERMS, refusal
 from workstation.market.candles import Candles, Floats
-from workstation.research.funding import FundingHistory
+from workstation.research.funding import FundingHistory, load_funding
 
 
 class BacktestError(Exception):
@@ -65,3 +69,28 @@ class Costs:
     def funded(self) -> bool:
         """Whether positions pay or receive funding at all."""
         return self.funding != 0 or self.recorded is not None
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """Them by the names of `domain.backtest_terms`; recorded funding by its file's name."""
+        funding = self.funding if self.recorded is None else self.recorded.name
+        return {term.name: getattr(self, term.name) for term in TERMS} | {"funding": funding, "path": PATHS[self.path]}
+
+    def refuse(self, engine: str) -> None:
+        """Raises `BacktestError` where that engine ("native" for a strategy of backtesting.py's own) lacks a term."""
+        said = {"maintenance": self.maintenance > 0, "funding": self.funded, "path": self.path != 0}
+        if words := refusal(engine, (name for name, holds in said.items() if holds)):
+            raise BacktestError(words)
+
+
+def costs_of(terms: Mapping[str, Any], load: Callable[[Path], FundingHistory] = load_funding) -> Costs:
+    """The costs of terms by name (`domain.backtest_terms`); `load` reads recorded rates. Raises `BacktestError`, and
+    `BadCandles` for a file that has no rates."""
+    said = dict(terms)
+    funding, recorded = said.pop("funding"), None
+    if isinstance(funding, str):
+        file = Path(funding).expanduser()
+        if not file.is_file():
+            raise BacktestError(f"Funding is a rate or a file of rates; there is no file {funding}.")
+        funding, recorded = 0.0, load(file)
+    return Costs(**said | {"path": PATHS.index(said["path"])}, funding=funding, recorded=recorded)

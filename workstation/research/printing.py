@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from workstation.domain.backtest_terms import in_words
+
 if TYPE_CHECKING:
     from workstation.research.honesty import Band
     from workstation.research.luck import Luck
@@ -58,6 +60,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "bars": len(times),
         "start": iso(int(times[0])),
         "end": iso(int(times[-1])),
+        "terms": result.costs.terms,
     }
     return {**head, **metrics, "trades": trades}
 
@@ -91,6 +94,7 @@ def report(result: Result) -> str:
     lines = [
         f"{result.strategy} ({words}) on {result.candles.name}, engine {result.engine}",
         f"{len(times):,} bars, {iso(int(times[0]))} to {iso(int(times[-1]))}",
+        *([", ".join(unusual)] if (unusual := in_words(result.costs.terms)) else []),
         "",
     ]
     for key, label, form in _REPORT:

@@ -12,7 +12,8 @@ from tests.workstation.research.test_detectors import Accumulates, Peeks
 from workstation.cli import main
 from workstation.market.candles import Candles
 from workstation.research.bench.jobs import Jobs
-from workstation.research.bench.messages import JudgeRequest, Setup
+from workstation.research.bench.messages import JudgeRequest
+from workstation.research.bench.setup import Setup
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.luck import luck_of
 from workstation.strategies.shipped.buy_and_hold import BuyAndHold

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from tests.support.bars import random_walk
 from workstation.cli import main
 from workstation.domain.trade_rules import TradeRules
 from workstation.research.bench.jobs import Jobs
-from workstation.research.bench.messages import RunRequest, Setup
-from workstation.research.engine import Costs, engine
+from workstation.research.bench.messages import RunRequest
+from workstation.research.bench.setup import Setup
+from workstation.research.engine import BacktestError, Costs, engine
 from workstation.strategies.shipped.sma_cross import SmaCross
 
 NATIVE = """
@@ -183,6 +185,10 @@ def test_a_strategy_for_backtesting_py_gives_what_backtesting_py_gives(
     assert [trade["pnl"] for trade in answer["trades"]] == list(table["PnL"])
     assert [trade["size"] for trade in answer["trades"]] == [abs(size) for size in table["Size"]]
     assert "only --engine backtesting" in refused(capsys, "backtest", file, "--candles", csv, "--engine", "fast")
+    lacked = ("--funding", "0.0001", "--maintenance", "0.01")
+    assert "knows no maintenance margin and no funding for its own strategies." in refused(
+        capsys, "backtest", file, "--candles", csv, *lacked
+    )
 
 
 def test_a_dropped_in_strategy_runs_by_its_name(capsys: pytest.CaptureFixture[str], csv: Path, home: Path) -> None:
@@ -246,6 +252,35 @@ def test_sizes_exits_and_protections_are_one_value_for_the_commands_the_page_and
     assert page.metrics["final_equity"] == fast["final_equity"]
     stored = Setup.of(json.loads(json.dumps(page.setup.stored)))
     assert Jobs().do(RunRequest(stored, 80), lambda part: None, lambda: False).digest == page.digest
+
+
+def test_leverage_funding_margin_and_path_are_one_value_for_the_commands_and_the_page(
+    capsys: pytest.CaptureFixture[str], csv: Path, tmp_path: Path
+) -> None:
+    rates = tmp_path / "rates.csv"
+    due = "".join(f"{1_600_000_000_000 + hour * 3_600_000},0.0001\n" for hour in range(1_000))
+    rates.write_text("timestamp,funding_rate\n" + due)
+    words = ["sma_cross", "--candles", str(csv), "--param", "fast=2", "--param", "slow=6", "--size", "equity=3",
+             "--exit", "stop=0.015", "--exit", "take_profit=0.015"]  # fmt: skip
+    terms = ["--leverage", "3", "--maintenance", "0.005", "--path", "optimistic"]
+    rules = TradeRules(size_rule="equity", size=3.0, stop=0.015, take_profit=0.015)
+    setup = Setup("sma_cross", str(csv), {"fast": 2, "slow": 6, "direction": "long"}, fee=0.0, rules=rules)
+    setup = replace(setup, leverage=3.0, maintenance=0.005, path="optimistic")
+    jobs, plain = Jobs(), tws(capsys, "backtest", *words, "--json")
+    for word, funding in (("0.0001", 0.0001), (str(rates), str(rates))):
+        said = tws(capsys, "backtest", *words, *terms, "--funding", word, "--json")
+        assert said["funding_paid"] != 0
+        assert said["final_equity"] != plain["final_equity"]
+        page = jobs.do(RunRequest(replace(setup, funding=funding), 80), lambda part: None, lambda: False)
+        assert page.metrics["final_equity"] == said["final_equity"]
+        stored = Setup.of(json.loads(json.dumps(page.setup.stored)))
+        assert jobs.do(RunRequest(stored, 80), lambda part: None, lambda: False).digest == page.digest
+    assert main(["backtest", *words, *terms, "--funding", "0.0001"]) == 0
+    assert "leverage 3, maintenance 0.5 %, funding 0.01 % / 8 h, optimistic path" in capsys.readouterr().out
+    with pytest.raises(BacktestError, match="engine backtesting knows the pessimistic path only: choose fast"):
+        jobs.do(RunRequest(replace(setup, engine="backtesting"), 80), lambda part: None, lambda: False)
+    with pytest.raises(BacktestError, match="there is no file gone"):
+        jobs.do(RunRequest(replace(setup, funding="gone.csv"), 80), lambda part: None, lambda: False)
 
 
 @pytest.mark.parametrize(

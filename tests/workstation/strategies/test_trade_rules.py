@@ -10,7 +10,7 @@ import pytest
 from screens.rule_rows import rule_rows, steps_of, typed_rule, with_rule
 from workstation.domain.strategy_run import StrategyRun
 from workstation.domain.trade_rules import AMOUNTS, PLAIN, RULES, UNCHANGED, TradeRules, check, put, shown
-from workstation.research.bench.messages import Setup
+from workstation.research.bench.setup import Setup
 from workstation.strategies.exits import Exits
 from workstation.strategies.parameters import ParameterError
 from workstation.strategies.protections import Protections

@@ -18,10 +18,10 @@ from workstation.research.bench.messages import (
     SearchRequest,
     SearchTrial,
     SearchTrials,
-    Setup,
     SplitAnswer,
     SplitGroup,
 )
+from workstation.research.bench.setup import Setup
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
 from workstation.research.metrics import level_returns, period_ends, periods_per_year

@@ -20,7 +20,6 @@ from workstation.research.bench.messages import (
     RunAnswer,
     RunRequest,
     SearchRequest,
-    Setup,
     SplitRequest,
     SweepAnswer,
     SweepCells,
@@ -28,7 +27,8 @@ from workstation.research.bench.messages import (
     WalkRequest,
 )
 from workstation.research.bench.offers import Shelf, code_version
-from workstation.research.costs import BacktestError, Costs
+from workstation.research.bench.setup import Setup
+from workstation.research.costs import BacktestError, Costs, costs_of
 from workstation.research.engine import engine
 from workstation.research.recipe import Maker
 from workstation.research.result import Result
@@ -116,8 +116,7 @@ class Jobs:
                 return report(info, maker(info, request.setup), candles, costs, request, result)
 
     def parts(self, setup: Setup) -> tuple[StrategyInfo, Candles, Costs]:
-        costs = Costs(cash=setup.cash, fee=setup.fee, slippage=setup.slippage)
-        return self.shelf.strategy(setup.strategy), self.shelf.candles(setup.candles), costs
+        return self.shelf.strategy(setup.strategy), self.shelf.candles(setup.candles), costs_of(setup.terms)
 
     def run(self, request: RunRequest, tell: Tell) -> RunAnswer:
         from workstation.market.candle_quality import examine

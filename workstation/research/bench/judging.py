@@ -11,9 +11,9 @@ from workstation.market.candles import Candles, Floats
 from workstation.research.bench.messages import (
     FanLines,
     JudgeAnswer,
-    Setup,
     SweepRequest,
 )
+from workstation.research.bench.setup import Setup
 from workstation.research.costs import Costs
 from workstation.research.engine import engine
 from workstation.research.luck import LEAST_BARS

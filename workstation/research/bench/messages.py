@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from workstation.domain.trade_rules import PLAIN, UNCHANGED, TradeRules
+from workstation.domain.trade_rules import PLAIN, TradeRules
+from workstation.research.bench.setup import Setup
 from workstation.research.verdicts import Verdict
 
 
@@ -60,38 +58,6 @@ class StrategyChoice:
 class Offer:
     strategies: tuple[StrategyChoice, ...]
     candles: tuple[CandleChoice, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """All that decides a result. Fractions, as in `Costs`; `rules` take the place of the strategy's own."""
-
-    strategy: str
-    candles: str
-    params: dict[str, Any] = field(default_factory=dict)
-    engine: str = "fast"
-    cash: float = 10_000.0
-    fee: float = 0.001
-    slippage: float = 0.0
-    seed: int = 0
-    rules: TradeRules = UNCHANGED
-
-    @property
-    def stored(self) -> dict[str, Any]:
-        """As the store keeps it."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
-        return found
-
-    @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> Setup:
-        """From the store, of former versions too, which had three exits only."""
-        found = dict(stored)
-        before = {name: found.pop(old, 0) for old, name in _FORMER.items()}
-        found.setdefault("rules", {name: value for name, value in before.items() if value})
-        return msgspec.convert(found, cls)
-
-
-_FORMER = {"stop": "stop", "target": "take_profit", "trailing": "trailing"}
 
 
 @dataclass(frozen=True, slots=True)

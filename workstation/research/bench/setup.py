@@ -1,0 +1,62 @@
+"""All that decides a backtest of the page, as the store keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import msgspec
+
+from workstation.domain.backtest_terms import TERMS
+from workstation.domain.trade_rules import UNCHANGED, TradeRules
+
+#: Exits of former versions.
+_FORMER = {"stop": "stop", "target": "take_profit", "trailing": "trailing"}
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """All that decides a result. Fractions, as in `Costs`; `rules` take the place of the strategy's own. `funding` is a
+    rate or the file of recorded ones."""
+
+    strategy: str
+    candles: str
+    params: dict[str, Any] = field(default_factory=dict)
+    engine: str = "fast"
+    cash: float = 10_000.0
+    fee: float = 0.001
+    slippage: float = 0.0
+    seed: int = 0
+    rules: TradeRules = UNCHANGED
+    leverage: float = 1.0
+    maintenance: float = 0.0
+    funding: float | str = 0.0
+    funding_hours: float = 8.0
+    path: str = "pessimistic"
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """The terms by name (`domain.backtest_terms`)."""
+        return {term.name: getattr(self, term.name) for term in TERMS}
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """As the store keeps it. What came later than the first runs is kept only where it is said: a run that is made
+        again is the same run."""
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        for one in fields(self):
+            if one.name in _LATER and getattr(self, one.name) == one.default:
+                del found[one.name]
+        return found
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Setup:
+        """From the store, of former versions too, which had three exits only."""
+        found = dict(stored)
+        before = {name: found.pop(old, 0) for old, name in _FORMER.items()}
+        found.setdefault("rules", {name: value for name, value in before.items() if value})
+        return msgspec.convert(found, cls)
+
+
+_LATER = ("leverage", "maintenance", "funding", "funding_hours", "path")
