@@ -263,7 +263,9 @@ class StatusBar(_Bar):
                 parts.append((f" {age(old) if old is not None else '–':>4}", ink.dim if colour is ink.good else colour))
             if abs(link.drift) > _DRIFT_SHOWN:
                 parts.append((f" clock {link.drift / SECOND:+.1f}s", ink.warning))
-            if link.hears_orders is False and str(link.state) == "connected":
+            if link.late:
+                parts.append((f" {link.late}", ink.warning))
+            if link.hears_orders is False and not link.late and str(link.state) == "connected":
                 parts.append((" own orders not heard", ink.warning))
             parts += self._dead_man(link, ages)
         return parts

@@ -211,11 +211,18 @@ BLOTTER = Page(
             column(
                 ("3fr", tabs("orders:2")),
                 ("2fr", tabs("positions:2")),
-                ("2fr", tabs("log:2", "alerts", "opportunities")),
+                ("2fr", tabs("log:2", "alerts", "opportunities", "connections")),
             ),
         ),
-        (0, 16, column(("3fr", tabs("orders:2")), ("2fr", tabs("positions:2", "log:2", "alerts", "opportunities")))),
-        (0, 0, tabs("orders:2", "positions:2", "log:2", "alerts", "opportunities")),
+        (
+            0,
+            16,
+            column(
+                ("3fr", tabs("orders:2")),
+                ("2fr", tabs("positions:2", "log:2", "alerts", "opportunities", "connections")),
+            ),
+        ),
+        (0, 0, tabs("orders:2", "positions:2", "log:2", "alerts", "opportunities", "connections")),
     ),
 )
 RISK = Page(

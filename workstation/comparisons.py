@@ -176,6 +176,7 @@ class Comparisons:
             return
         self._failures.pop(venue.name, None)
         self._next[venue.name] = loop.time() + self._every
+        self._desk.compared_at[venue.name] = self._desk.clock.now()
         if isinstance(venue, RealLink):
             self._set_setting(f"compared:{venue.name}", began)
             self._seen[venue.name] = epoch

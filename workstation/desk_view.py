@@ -34,6 +34,7 @@ from workstation.trading.results import DayResult, OwnerResult, day_results, own
 from workstation.trading.routing.looking import RouteLook, route_look, same_asset
 from workstation.trading.routing.words import route_head
 from workstation.venues.contract import KnowsFees, LinkState, RealLink, ShowsQueue, Venue
+from workstation.venues.standing import Lateness, StreamRow, all_rows
 from workstation.watch.stalls import Stall
 
 #: Of an engine without settings.
@@ -45,7 +46,8 @@ class Link(msgspec.Struct, frozen=True):
 
     `said`: why a real venue's link is as it is; `drift`: its clock less ours in ns; `unproven`: why its orders and
     money may differ from the desk's books; `dead_man`: whether the venue would cancel by itself should this desk die,
-    None where that is not asked of it; `hears_orders`: whether the streams of own orders stand, None without any.
+    None where that is not asked of it; `hears_orders`: whether the streams of own orders stand, None without any;
+    `late`: which of its streams are late or broken, in a few words.
     """
 
     venue: str
@@ -56,6 +58,7 @@ class Link(msgspec.Struct, frozen=True):
     unproven: str = ""
     dead_man: bool | None = None
     hears_orders: bool | None = None
+    late: str = ""
 
 
 class DeskView:
@@ -70,6 +73,9 @@ class DeskView:
         self._market = market
         #: Times at which the event loop stood still for more than a second, oldest first.
         self.stalls: deque[Stall] = deque(maxlen=1_000)
+        #: When (UTC ns) each venue's orders, positions and money were last compared with the desk's books.
+        self.compared_at: dict[str, int] = {}
+        self._lateness = Lateness()
 
     def instruments(self) -> tuple[Instrument, ...]:
         return tuple(self.core.instruments.values())
@@ -317,17 +323,27 @@ class DeskView:
         return self.core.state_change.reason
 
     def links(self) -> list[Link]:
+        newest = self._newest()
+        return [self._link(name, venue, newest[name]) for name, venue in self.venues.items()]
+
+    def _newest(self) -> dict[str, int]:
         newest = dict.fromkeys(self.venues, 0)
         for market in self._market.markets.values():
             venue = market.instrument.venue
             newest[venue] = max(newest[venue], market.updated_at)
-        return [self._link(name, venue, newest[name]) for name, venue in self.venues.items()]
+        return newest
+
+    def streams(self) -> list[StreamRow]:
+        """Each venue's link and each of its streams, with how old what they told is."""
+        now, compared = self.clock.now(), self.compared_at
+        return all_rows(self.venues, now, self._stale_after, self._newest(), self.core.unproven, compared)
 
     def _link(self, name: str, venue: Venue, newest: int) -> Link:
         unproven = self.core.unproven.get(name, "")
         if isinstance(venue, RealLink):
             held, hears = venue.dead_man_holds(), venue.hears_orders()
-            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven, held, hears)
+            late = self._lateness.of(venue, self.clock.now(), self._stale_after)
+            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven, held, hears, late)
         return Link(name, venue.link, newest, unproven=unproven)
 
     def take_terms(self, instrument: Instrument) -> None:

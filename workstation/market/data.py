@@ -33,13 +33,17 @@ class InstrumentMarket:
         self.mark: MarkPrice | None = None
         self.quote: Quote | None = None
         self.candles = Candles(history, bars_kept)
-        self.updated_at = 0  # UTC ns of the newest event
+        self.updated_at = 0  # UTC ns of the newest event that told something of the market
         self._tick = float(instrument.tick)
         self._lot = float(instrument.lot)
 
     def apply(self, event: MarketEvent) -> None:
+        if isinstance(event, BookStale):  # that nothing is known is no news: prices are as old as they were
+            self.updated_at = min(self.updated_at, event.ts)
+            self.book.apply(event)
+            return
         self.updated_at = event.ts
-        if isinstance(event, BookDelta | BookSnapshot | BookStale):
+        if isinstance(event, BookDelta | BookSnapshot):
             self.book.apply(event)
         elif isinstance(event, Trade):
             self.last = event

@@ -180,6 +180,45 @@ class RealLink(Protocol):
         ...
 
 
+class StreamAge(msgspec.Struct, frozen=True, kw_only=True):
+    """How a stream of a venue stands. Times are UTC ns, 0 before the first.
+
+    `up`: it has come and has not failed since; `heard`, `messages`: what it told; `beat`, `beats`: signs that its
+    connection lives and tells nothing (pings answered), those of every stream on the same connection alike; `asked`:
+    the venue streams nothing of the kind and is asked time and again; `often`: whether it tells something all the time
+    as long as the market is open (a book does, own orders do not); `said`: why it was last begun anew.
+    """
+
+    what: str
+    symbol: str = ""
+    up: bool = False
+    heard: int = 0
+    messages: int = 0
+    beat: int = 0
+    beats: int = 0
+    faults: int = 0
+    asked: bool = False
+    often: bool = False
+    said: str = ""
+
+
+@runtime_checkable
+class TellsStreams(Protocol):
+    """A venue whose data comes by streams, each of which can fail by itself."""
+
+    @property
+    def silence(self) -> int:
+        """Nanoseconds without any sign of life after which a connection counts as dead."""
+        ...
+
+    @property
+    def round_trip(self) -> int | None:
+        """How long the venue's answer to the question for its clock took in ns; None before it was asked."""
+        ...
+
+    def stream_ages(self) -> Sequence[StreamAge]: ...
+
+
 @runtime_checkable
 class KnowsStrangers(Protocol):
     """A venue whose account others use too: it tells of orders that this desk did not make."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +10,7 @@ from typing import Protocol
 from workstation.clock import Clock
 from workstation.domain.events import OrderEvent
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.venues.contract import LinkState, MarketSink, OrderSink
+from workstation.venues.contract import LinkState, MarketSink, OrderSink, StreamAge
 from workstation.venues.matching import models
 from workstation.venues.simulated import SimulatedVenue
 
@@ -26,6 +26,14 @@ class PriceVenue(Protocol):
 
     @property
     def link(self) -> LinkState: ...
+
+    @property
+    def silence(self) -> int: ...
+
+    @property
+    def round_trip(self) -> int | None: ...
+
+    def stream_ages(self) -> Sequence[StreamAge]: ...
 
     async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None: ...
 
@@ -80,6 +88,17 @@ class PaperVenue(SimulatedVenue):
     def own_fees(self) -> frozenset[InstrumentId]:
         """Instruments whose fees here are what the trader's account at the real venue pays."""
         return self.prices.own_fees
+
+    @property
+    def silence(self) -> int:
+        return self.prices.silence
+
+    @property
+    def round_trip(self) -> int | None:
+        return self.prices.round_trip
+
+    def stream_ages(self) -> Sequence[StreamAge]:
+        return self.prices.stream_ages()
 
     def dead_man_holds(self) -> bool | None:
         return None  # its orders are here

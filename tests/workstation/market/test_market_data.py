@@ -153,6 +153,16 @@ def test_a_jump_in_time_voids_what_was_before_but_the_counter_goes_on(data: Mark
     assert [bar.open for bar in market.candles.series(MINUTE).last(9)] == [45.0]
 
 
+def test_a_book_that_is_lost_makes_no_price_newer(data: MarketData) -> None:
+    data.apply(trade(100))
+    market = data.markets[BTC.id]
+    data.apply(BookStale(BTC.id, NOON + 60 * SECOND, "the link is down"))
+    assert market.book.stale == "the link is down"
+    assert market.stale_for(NOON + 61 * SECOND, 5 * SECOND) == 61 * SECOND
+    data.apply(BookStale(BTC.id, NOON - DAY, "moved to another time"))
+    assert market.stale_for(NOON - DAY + SECOND, 5 * SECOND) is None
+
+
 def test_history_is_asked_for_the_right_instrument() -> None:
     asked = []
 

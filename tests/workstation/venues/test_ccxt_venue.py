@@ -13,14 +13,16 @@ from venue_desk import VenueDesk
 from tests.support.exchange import Fault, Kind, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.real_desk import until
+from workstation.clock import SECOND
 from workstation.domain import events as e
 from workstation.domain.market import BookDelta, BookSnapshot, BookStale, Trade
 from workstation.domain.order import OrderState, Side
 from workstation.market.book import OrderBook
 from workstation.venues.ccxt import streams
-from workstation.venues.ccxt.streams import StreamState
+from workstation.venues.ccxt.stream_state import StreamState
 from workstation.venues.ccxt.venue import CcxtVenue
-from workstation.venues.contract import LinkState, NoAnswer, VenueError, VenueUnreachable
+from workstation.venues.contract import LinkState, NoAnswer, StreamAge, VenueError, VenueUnreachable
+from workstation.venues.standing import Standing, venue_rows
 
 BTC = "LOOP:BTC-USDT"
 #: A price at which a bid of ours rests.
@@ -209,6 +211,37 @@ async def test_a_half_open_connection_is_noticed(exchange: LoopbackExchange, han
         hand.level("63990", "3")
         await until(lambda: any(isinstance(event, BookStale) for event in desk.market[before:]))
         await until(lambda: is_theirs(hand, desk))
+
+
+async def test_each_stream_tells_its_own_age_and_counts_heartbeats_apart(
+    exchange: LoopbackExchange, hand: Hand
+) -> None:
+    """What is quiet is not late: the connection answers pings, which are no data."""
+    async with loopback_venue(exchange, silence_ms=1_500) as (venue, desk):
+        await until(lambda: is_theirs(hand, desk))
+
+        def ages() -> dict[str, StreamAge]:
+            return {f"{age.what} {age.symbol}".rstrip(): age for age in venue.stream_ages()}
+
+        books = {f"{what} {symbol}" for what in ("book", "trades") for symbol in ("BTC-USDT", "ETH-USDT")}
+        assert set(ages()) == books | {"own orders", "own fills"}
+        await until(lambda: all(age.up or age.what == "trades" for age in ages().values()))
+        before = ages()
+        await until(lambda: all(ages()[name].beats > before[name].beats + 1 for name in ages()), 10)
+        quiet = ages()
+        for name, age in quiet.items():
+            assert age.beat > venue.clock.now() - SECOND
+            assert (age.heard, age.messages) == (before[name].heard, before[name].messages)
+        hand.level("63990", "3")
+        await until(lambda: ages()["book BTC-USDT"].heard > quiet["book BTC-USDT"].heard)
+        assert ages()["book ETH-USDT"].heard == quiet["book ETH-USDT"].heard
+        assert ages()["own orders"].heard == 0
+        await desk.buy(BTC, "0.02")
+        await until(lambda: ages()["own orders"].heard)
+        rows = venue_rows(venue, venue.clock.now(), 5 * SECOND, 0, "", 0)
+        assert rows[0].name == "link"
+        assert "ms from ours" in rows[0].words
+        assert {row.name: row.standing for row in rows}["own orders"] is Standing.LIVE
 
 
 async def test_the_clock_s_drift_is_measured_and_told(exchange: LoopbackExchange, hand: Hand) -> None:

@@ -40,6 +40,8 @@ class Hooks:
         self.on_open: Callable[[Any], None] = lambda _client: None
         #: A watch method is about to wait for what this connection brings.
         self.on_use: Callable[[Any], None] = lambda _client: None
+        #: A connection has shown that it lives, and told nothing: a ping, or the answer to one.
+        self.on_beat: Callable[[Any], None] = lambda _client: None
 
 
 class Unreadable(ConnectionError):
@@ -76,7 +78,7 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
     def client(self: Any, url: str) -> Any:
         found = exchange_class.client(self, url)
         if "handle_message" not in vars(found):
-            found.handle_message = _heard(found)
+            found.handle_message = _heard(found, hooks)
         hooks.on_use(found)
         return found
 
@@ -106,7 +108,11 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
     return type(exchange_class.__name__, (exchange_class,), body)
 
 
-def _heard(client: Any) -> Callable[[Any], None]:
+#: Opcodes of a ping and of its answer (RFC 6455, 5.5).
+_BEATS = (9, 10)
+
+
+def _heard(client: Any, hooks: Hooks) -> Callable[[Any], None]:
     """How a connection takes its messages, for ccxt's receive loop: an exception would end that loop without a word,
     and a connection that was given up would go on telling what waits in its buffer. `client.spoke` says that something
     has come."""
@@ -116,8 +122,12 @@ def _heard(client: Any) -> Callable[[Any], None]:
         if client.error is not None:
             return
         client.spoke = True
+        pong = client.lastPong
         try:
             take(message)
+            # some exchanges answer a ping in a message of their own, which ccxt then notes as an answer
+            if message.type in _BEATS or client.lastPong != pong:
+                hooks.on_beat(client)
         except Exception as error:
             client.on_error(Unreadable(f"a message cannot be read: {words_of(error) or type(error).__name__}"))
 

@@ -192,7 +192,7 @@ async def _watch(venue: CcxtVenue) -> str:
                 continue
             missed += 1
             if missed >= 2:
-                return words_of(error) or type(error).__name__
+                return words_of(error) or ("it does not answer" if isinstance(error, TimeoutError) else repr(error))
             venue.probe_now.set()
 
 

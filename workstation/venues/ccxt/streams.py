@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-import msgspec
-
 from workstation.clock import MILLISECOND, Clock
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import BookSnapshot, BookStale, MarkPrice, Trade
@@ -25,7 +23,8 @@ from workstation.venues.ccxt.errors import words_of
 from workstation.venues.ccxt.gate import backoff
 from workstation.venues.ccxt.instruments import exact
 from workstation.venues.ccxt.particulars import Particulars
-from workstation.venues.contract import MarketSink
+from workstation.venues.ccxt.stream_state import StreamState, beaten
+from workstation.venues.contract import MarketSink, StreamAge
 
 #: A stream that lived so many seconds has recovered: its next pause is a short one again.
 _RECOVERED = 20.0
@@ -38,22 +37,14 @@ _MARK_EVERY = 10.0
 
 #: The book (ccxt's symbol) that the running task watches: which connection it stands on is seen by what it asks.
 _watched: ContextVar[str] = ContextVar("watched book", default="")
+#: The stream that the running task keeps.
+_stream: ContextVar[str] = ContextVar("stream", default="")
 #: The stream of the account that the running task watches.
 _own: ContextVar[str] = ContextVar("watched stream of the account", default="")
 
 
 class NoPicture(ConnectionError):
     """A book whose stream stands, but which never came."""
-
-
-class StreamState(msgspec.Struct):
-    """One stream as it stands, for the screen."""
-
-    name: str
-    last: int = 0  # UTC ns of its last message
-    faults: int = 0
-    up: bool = False
-    said: str = ""  # why it was last begun anew
 
 
 class Streams:
@@ -101,7 +92,7 @@ class Streams:
             exchange.streaming or {}, {"keepAlive": int(silence * 1_000 / 3), "maxPingPongMisses": 2.0}
         )
         hooks.on_message, hooks.after_message, hooks.on_open = self._before, self._after, self._opened
-        hooks.on_use = self._used
+        hooks.on_use, hooks.on_beat = self._used, self._beat
 
     # Life.
 
@@ -118,6 +109,9 @@ class Streams:
     def keep_topic(self, name: str, watch: Callable[[], Awaitable[Any]]) -> None:
         """One more stream of the account, of which only matters that it stands."""
         self._run(name, self._watch_own, watch, lambda _each: None)
+
+    def ages(self) -> list[StreamAge]:
+        return [state.age(self._markets, self._exchange.has) for state in self.states.values()]
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -139,11 +133,13 @@ class Streams:
     async def _keep(self, name: str, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         loop = asyncio.get_running_loop()
         state, attempt = self.states[name], 0
+        _stream.set(name)
         while True:
             began = loop.time()
             try:
                 await work(state, *arguments)
-                return  # the exchange has no such stream
+                del self.states[name]  # the exchange has no such stream
+                return
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
@@ -162,8 +158,12 @@ class Streams:
             await asyncio.sleep(backoff(attempt, self._jitter))
             attempt += 1
 
-    def _alive(self, state: StreamState) -> None:
+    def _told(self, state: StreamState) -> None:
         state.last = self._clock.now()
+        state.messages += 1
+        self._alive(state)
+
+    def _alive(self, state: StreamState) -> None:
         if not state.up:
             state.up = True
             if state.faults:
@@ -177,7 +177,7 @@ class Streams:
         await self._first_picture(symbol)
         connection = self._connections.get(symbol)
         while True:
-            self._alive(state)
+            self._told(state)
             if self._hooks.dirty:
                 self._flush()
             if symbol not in self._whole:
@@ -216,7 +216,7 @@ class Streams:
         ticks, lots = 1.0 / float(instrument.tick), 1.0 / float(instrument.lot)
         while True:
             trades = await self._exchange.watch_trades(symbol)
-            self._alive(state)
+            self._told(state)
             sink, now = self.sink, self._clock.now()
             for trade in trades if sink is not None else ():
                 assert sink is not None
@@ -229,7 +229,7 @@ class Streams:
         while True:
             if self._exchange.has.get("fetchFundingRate"):
                 funding = await self._exchange.fetch_funding_rate(symbol)
-                self._alive(state)
+                self._told(state)
                 self._mark(symbol, funding.get("markPrice"), funding)
             if not self._exchange.has.get("watchMarkPrice"):
                 await asyncio.sleep(_MARK_EVERY)
@@ -237,7 +237,7 @@ class Streams:
             until = asyncio.get_running_loop().time() + 6 * _MARK_EVERY
             while asyncio.get_running_loop().time() < until:
                 ticker = await self._exchange.watch_mark_price(symbol)
-                self._alive(state)
+                self._told(state)
                 self._mark(symbol, ticker.get("markPrice"), funding)
 
     def _mark(self, symbol: str, price: Any, funding: Mapping[str, Any]) -> None:
@@ -272,7 +272,7 @@ class Streams:
         finally:
             first.cancel()
         while True:
-            self._alive(state)
+            self._told(state)
             for each in found:
                 take(each)
             found = await watch()
@@ -288,7 +288,12 @@ class Streams:
 
     # Books.
 
+    def _beat(self, client: Any) -> None:
+        beaten(client, self._clock.now())
+
     def _used(self, client: Any) -> None:
+        if name := _stream.get():
+            self.states[name].line = client
         if symbol := _watched.get():
             self._connections[symbol] = client
         elif name := _own.get():

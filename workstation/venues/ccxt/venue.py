@@ -33,13 +33,15 @@ from workstation.venues.ccxt.orders import adopted, fill_of, order_of, trade_id_
 from workstation.venues.ccxt.own import OwnOrders
 from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.settings import Credentials, CredentialSource, VenueSettings, no_credentials
-from workstation.venues.ccxt.streams import Streams, StreamState
+from workstation.venues.ccxt.stream_state import StreamState
+from workstation.venues.ccxt.streams import Streams
 from workstation.venues.contract import (
     Capabilities,
     EntrySink,
     LinkState,
     MarketSink,
     OrderSink,
+    StreamAge,
     VenueError,
     VenueOrder,
     VenueUnreachable,
@@ -151,6 +153,13 @@ class CcxtVenue:
 
     def stream_states(self) -> list[StreamState]:
         return [] if self.streams is None else list(self.streams.states.values())
+
+    @property
+    def silence(self) -> int:
+        return self.settings.silence_ms * MILLISECOND
+
+    def stream_ages(self) -> list[StreamAge]:
+        return [] if self.streams is None else self.streams.ages()
 
     async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None:
         """Begin to connect, and return: the link tells when it stands."""

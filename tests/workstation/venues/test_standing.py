@@ -1,0 +1,73 @@
+"""What is live, quiet, late or broken of a venue's streams, and how the status bar says it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from workstation.clock import SECOND
+from workstation.venues.contract import LinkState, StreamAge, Venue
+from workstation.venues.standing import Lateness, Standing, stream_row
+
+NOW = 1_000 * SECOND
+SILENCE, OLD = 15 * SECOND, 5 * SECOND
+
+
+def age(**terms: Any) -> StreamAge:
+    return StreamAge(**({"what": "book", "symbol": "BTC-USDT", "up": True, "often": True} | terms))
+
+
+@pytest.mark.parametrize(
+    ("stream", "standing", "words"),
+    [
+        (age(heard=NOW - SECOND), Standing.LIVE, ""),
+        (age(heard=NOW - 6 * SECOND, beat=NOW - SECOND), Standing.QUIET, "nothing new; its connection answers"),
+        (age(heard=NOW - 9 * SECOND, beat=NOW - 8 * SECOND, beats=3), Standing.LATE, "no sign of life for 8s"),
+        (age(heard=NOW - 9 * SECOND), Standing.LATE, "no sign of life for 9s"),
+        (age(what="own orders", symbol="", often=False, beat=NOW - SECOND, beats=1), Standing.LIVE,
+         "stands; nothing to tell so far"),
+        (age(what="own orders", symbol="", often=False, heard=NOW - 60 * SECOND, beat=NOW), Standing.LIVE, ""),
+        (age(what="mark price", asked=True, heard=NOW - 12 * SECOND), Standing.LIVE, "asked for, there is no stream"),
+        (age(what="mark price", asked=True, heard=NOW - 31 * SECOND), Standing.LATE, "no answer for 31s"),
+        (age(up=False), Standing.COMING, "has not come yet"),
+        (age(up=False, faults=2, said="cut"), Standing.BROKEN, "begun anew: cut"),
+    ],
+)  # fmt: skip
+def test_how_a_stream_stands(stream: StreamAge, standing: Standing, words: str) -> None:
+    row = stream_row("LOOP", stream, NOW, SILENCE, OLD)
+    assert (row.standing, row.words) == (standing, words)
+
+
+def test_the_status_bar_names_what_is_late_and_counts_where_it_is_more() -> None:
+    streams: list[StreamAge] = []
+    venue = SimpleNamespace(
+        name="LOOP", link=LinkState.CONNECTED, silence=SILENCE, round_trip=None, stream_ages=lambda: streams
+    )
+
+    def said(now: int) -> str:
+        return Lateness().of(cast(Venue, venue), now, OLD)
+
+    streams[:] = [age(heard=NOW), age(what="trades", beat=NOW)]
+    assert said(NOW) == ""
+    assert said(NOW + 9 * SECOND) == "2 streams late 9s"
+    streams[0] = age(heard=NOW + 9 * SECOND)
+    assert said(NOW + 9 * SECOND) == "trades BTC-USDT late 9s"
+    streams[1] = age(what="trades", up=False, faults=1, said="cut")
+    assert said(NOW + 9 * SECOND) == "trades BTC-USDT late"
+    venue.link = LinkState.DOWN
+    assert said(NOW + 99 * SECOND) == "", "that the link is away says it all"
+
+
+def test_words_are_looked_for_anew_when_the_clock_is_moved_back() -> None:
+    streams = [age(heard=NOW)]
+    venue = cast(
+        Venue,
+        SimpleNamespace(
+            name="LOOP", link=LinkState.CONNECTED, silence=SILENCE, round_trip=None, stream_ages=lambda: streams
+        ),
+    )
+    late = Lateness()
+    assert late.of(venue, NOW + 9 * SECOND, OLD) == "book BTC-USDT late 9s"
+    assert late.of(venue, NOW, OLD) == ""

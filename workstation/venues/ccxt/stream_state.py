@@ -1,0 +1,51 @@
+"""How one stream of a real venue stands: what it has told, and whether the connection beneath it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from workstation.domain.instrument import Instrument
+from workstation.venues.contract import StreamAge
+
+#: What the trader calls a stream, by the first word of its name.
+_WHAT = {"mark": "mark price", "watch_orders": "own orders", "watch_my_trades": "own fills"}
+_OF_MARKET = ("book", "trades", "mark")
+
+
+class StreamState(msgspec.Struct):
+    """A stream by its name: a word and ccxt's symbol ("book BTC/USDT"), or what ccxt calls it."""
+
+    name: str
+    last: int = 0  # UTC ns of the last thing that it told
+    messages: int = 0
+    faults: int = 0
+    up: bool = False
+    said: str = ""  # why it was last begun anew
+    line: Any = None  # ccxt's connection beneath it
+
+    def age(self, markets: Mapping[str, Instrument], has: Mapping[str, Any]) -> StreamAge:
+        """As the screen shows it; `has`: what ccxt says that the exchange can do."""
+        kind, _, symbol = self.name.partition(" ")
+        instrument = markets.get(symbol)
+        return StreamAge(
+            what=_WHAT.get(kind, kind if kind in _OF_MARKET else self.name),
+            symbol="" if instrument is None else instrument.symbol,
+            up=self.up,
+            heard=self.last,
+            messages=self.messages,
+            beat=getattr(self.line, "beat_at", 0),
+            beats=getattr(self.line, "beats", 0),
+            faults=self.faults,
+            asked=kind == "mark" and not has.get("watchMarkPrice"),
+            often=kind in ("book", "mark"),
+            said=self.said,
+        )
+
+
+def beaten(line: Any, now: int) -> None:
+    """A connection has shown that it lives, and told nothing."""
+    line.beats = getattr(line, "beats", 0) + 1
+    line.beat_at = now
