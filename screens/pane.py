@@ -238,6 +238,10 @@ class Pane(Widget):
         pinned = " ◆" if self.settings.get("instrument") else ""
         return f"{self.instrument_id}{pinned}"
 
+    async def make_ready(self) -> None:
+        """Get what the first picture would wait long for. Asked once of a pane that nobody has opened yet, when there
+        is time for it after the desk's start; nothing here may hold up the event loop."""
+
     def search(self) -> bool:
         """The search key was pressed: open a search of the pane's own; False leaves the key to the desk's."""
         return False

@@ -49,6 +49,12 @@ class ReadyDialogs:
             await asyncio.sleep(_PAUSE_SECONDS)
             if not app.arrivals.near() and app.is_running:
                 await app.workspace.prepare(unseen[0])
+        for pane in list(app.workspace.panes.values()):
+            if pane.is_attached and not pane.display:
+                try:
+                    await pane.make_ready()
+                except Exception as error:
+                    app.workspace.fail(pane, error)
 
     def find(
         self,

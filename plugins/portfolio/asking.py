@@ -7,6 +7,7 @@ while one is being worked out only the last is asked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replaced
@@ -90,10 +91,16 @@ class Asking:
         if not self.form["universe"] and self.universes:
             self.form.put("universe", self.universes[0].spec)
         self.refresh()
+        self._spawn(self._begin())
         if (folder := self.folder) is not None:
             found = await asyncio.to_thread(universes, self.engine, folder)
             self.universes = found
             self.bump()
+
+    async def _begin(self) -> None:
+        """Start the process while the prices are drawn."""
+        with contextlib.suppress(PortfolioError):  # said by the question that comes next
+            await self.engine.portfolio.begin()
 
     @property
     def assets(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from textual import events
@@ -10,12 +11,18 @@ from plugins.portfolio.copying import TableCopying
 from plugins.portfolio.dialog import PreviewDialog
 from plugins.portfolio.views import VIEWS, percent
 from workstation.portfolio.methods import MEASURES
+from workstation.portfolio.problem import PortfolioError
 from workstation.trading.errors import Refused
 from workstation.trading.rebalancing.looking import RebalancePreview
 
 
 class PortfolioPane(TableCopying):
     """Everything is worked out in the portfolio process; the page paints what has come back."""
+
+    async def make_ready(self) -> None:
+        """Start the process: to load what it works with takes longer than all else of the page's first picture."""
+        with contextlib.suppress(PortfolioError):  # said when something is asked of it
+            await self.engine.portfolio.warm()
 
     # -- tables
 

@@ -16,6 +16,7 @@ from random import Random
 import pytest
 
 import screens.testing as scenery
+from plugins.log import LogPane
 from plugins.portfolio import PortfolioPane
 from screens.testing import FrozenDesk
 from workstation.clock import SECOND
@@ -73,6 +74,7 @@ class Inline:
 
     running = True
 
+    async def begin(self) -> None: ...
     async def warm(self) -> None: ...
     async def close(self) -> None: ...
 
@@ -162,6 +164,21 @@ async def test_it_opens_on_the_markets_ten_assets_with_weights_frontier_and_orde
         assert "best ratio" in text
         assert "all pass" in text
         assert "Cost" in text
+
+
+async def test_its_process_runs_before_the_page_is_opened(tmp_path):
+    desk = FrozenDesk(tmp_path, [LogPane, PortfolioPane])
+    try:
+        async with desk.app.run_test(size=(80, 24)) as pilot:
+            await desk.ready(pilot)
+            assert not desk.engine.portfolio.running
+            await desk.app.ready.prepare_panes()
+            assert desk.engine.portfolio.running
+            assert desk.app.workspace.panes["portfolio"].session.table is None, (
+                "prices are drawn when they are looked at"
+            )
+    finally:
+        await desk.engine.close()
 
 
 async def test_the_table_that_shows_is_copied_and_the_weights_while_the_frontier_is_walked(tmp_path):

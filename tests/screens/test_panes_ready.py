@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from screens.error_card import ErrorCard
 from screens.layout import Page, tabs
 from screens.pane import Pane
 
@@ -32,6 +33,23 @@ async def test_every_page_has_its_panes_and_none_of_them_shows_or_is_painted(ope
         app.frames.wake()
         app.frame()
         assert painted == []
+
+
+async def test_what_their_first_pictures_need_is_got_too_and_one_that_fails_is_contained(open_desk, monkeypatch):
+    async with open_desk() as (desk, pilot):
+        workspace = desk.app.workspace
+        seen, asked = set(workspace.panes), []
+
+        async def make_ready(pane):
+            asked.append(pane.slot)
+            if len(asked) == 1:
+                raise RuntimeError("no process")
+
+        monkeypatch.setattr(Pane, "make_ready", make_ready)
+        await desk.app.ready.prepare_panes()
+        await desk.painted(pilot)
+        assert asked == [slot for slot in workspace.panes if slot not in seen]
+        assert isinstance(workspace.panes[asked[0]], ErrorCard)
 
 
 async def test_a_page_that_is_opened_then_makes_none(open_desk, monkeypatch):

@@ -221,12 +221,16 @@ class Candles:
         if not bars or not bars[-1].closed:
             return series
         covered = bars[-1].ts + interval
+        gap = interval  # the history ends within so long of what is covered
         for step in (INTERVALS["1h"], INTERVALS["1m"], self.BASE):
             if step < interval and interval % step == 0:
-                for bar in self._history(step, interval // step):
+                finer = self._history(step, gap // step)
+                for bar in finer:
                     if bar.ts >= covered:
                         series.merge(bar)
                         covered = bar.ts + step
+                if finer and finer[-1].closed:
+                    gap = step
         return series
 
     def reset(self) -> None:

@@ -67,6 +67,10 @@ class PortfolioDesk:
         self._process = _Process()
         self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 
+    async def begin(self) -> None:
+        """Start the process, and load here what its answers are made of; both may run while its questions are made."""
+        await asyncio.gather(self._process.start(), asyncio.to_thread(_load))
+
     async def warm(self) -> None:
         """Start the process and let it load, so that the first answer comes at once."""
         await self._process.ask(WarmRequest())

@@ -66,6 +66,9 @@ class Portfolios:
 
 
 def _make() -> Work:
+    import workstation.portfolio.frontier
+    import workstation.portfolio.optimise  # noqa: F401  # every question needs them: loaded before the first comes
+
     return Portfolios()
 
 

@@ -59,7 +59,7 @@ class SideProcess:
                 continue
 
     async def _ask(self, request: Any, on_part: Callable[[Any], None] | None) -> Any:
-        await self._start()
+        await self.start()
         number = next(self._numbers)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[number] = (future, on_part)
@@ -90,7 +90,8 @@ class SideProcess:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
 
-    async def _start(self) -> None:
+    async def start(self) -> None:
+        """Start the process, if it does not run. Raises the process's error once the desk is closing."""
         async with self._starting:
             if self._closed:
                 raise self._error("The desk is closing.")

@@ -290,6 +290,18 @@ class TestCandles:
             Bar(NOON, 20.0, 50.0, 18.0, 50.0, 10.0, False),
         ]
 
+    def test_of_shorter_intervals_no_more_is_drawn_than_the_last_longer_one_may_lack(self) -> None:
+        """A day is made whole by its hours, the last hour by its minutes: not by the 1,440 minutes of the day."""
+        asked: dict[int, int] = {}
+
+        def history(interval: int, count: int) -> list[Bar]:
+            asked[interval] = count
+            end = NOON - NOON % interval
+            return [Bar(end - n * interval, 5.0, 6.0, 4.0, 5.0, 1.0) for n in range(count, 0, -1)]
+
+        Candles(history).series(24 * HOUR)
+        assert asked == {24 * HOUR: Candles.FIRST_BARS, HOUR: 24, MINUTE: 60, Candles.BASE: 12}
+
     def test_a_forming_bar_of_the_history_is_not_counted_twice(self) -> None:
         def history(interval: int, count: int) -> list[Bar]:
             if interval == HOUR:
