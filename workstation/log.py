@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
@@ -10,6 +11,9 @@ import msgspec
 
 from workstation.bus import Bus
 from workstation.clock import Clock
+
+#: Seconds that a line in passing may wait for its words: less than a frame.
+_MOMENT = 0.01
 
 
 class Level(StrEnum):
@@ -36,21 +40,46 @@ class DeskLog:
     def __init__(self, clock: Clock, bus: Bus, size: int = 5_000) -> None:
         self._clock = clock
         self._bus = bus
-        self.entries: deque[LogEntry] = deque(maxlen=size)
+        self._entries: deque[LogEntry] = deque(maxlen=size)
+        self._unsaid: list[tuple[int, str, Callable[[], str]]] = []
         self.version = 0
         self.errors = 0
         self.on_entry: Callable[[LogEntry], None] | None = None
 
+    @property
+    def entries(self) -> deque[LogEntry]:
+        """Oldest first."""
+        self._say()
+        return self._entries
+
     def add(self, level: Level, source: str, text: str, detail: str = "") -> None:
-        entry = LogEntry(self._clock.now(), level, source, text, detail)
-        last = self.entries[-1] if self.entries else None
-        if last is not None and (last.level, last.source, last.text) == (level, source, text):
+        self._say()
+        self._enter(LogEntry(self._clock.now(), level, source, text, detail))
+
+    def in_passing(self, source: str, words: Callable[[], str]) -> None:
+        """A line of now that nobody waits for: it is put into words a moment later, when what does wait (an order's way
+        to its venue) has had its turns of the loop; at the latest before the next line or when somebody reads."""
+        self._unsaid.append((self._clock.now(), source, words))
+        if len(self._unsaid) == 1:
+            try:
+                asyncio.get_running_loop().call_later(_MOMENT, self._say)
+            except RuntimeError:  # no loop here: nothing waits
+                self._say()
+
+    def _say(self) -> None:
+        unsaid, self._unsaid = self._unsaid, []
+        for ts, source, words in unsaid:
+            self._enter(LogEntry(ts, Level.INFO, source, words()))
+
+    def _enter(self, entry: LogEntry) -> None:
+        last = self._entries[-1] if self._entries else None
+        if last is not None and (last.level, last.source, last.text) == (entry.level, entry.source, entry.text):
             entry = msgspec.structs.replace(entry, count=last.count + 1)
-            self.entries[-1] = entry
+            self._entries[-1] = entry
         else:
-            self.entries.append(entry)
+            self._entries.append(entry)
         self.version += 1
-        if level is Level.ERROR:
+        if entry.level is Level.ERROR:
             self.errors += 1
         self._bus.publish(entry)
         if self.on_entry is not None:

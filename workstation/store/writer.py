@@ -148,7 +148,9 @@ class Writer:
                 if len(group) >= GROUP or self._queue.empty():
                     break
                 item = self._queue.get()
-            if item is not None and all(each.future is None and not each.events for each in group):
+            if item is not None and not group:
+                self._checkpoint()  # the mover's word that it has ended
+            elif item is not None and all(each.future is None and not each.events for each in group):
                 self._later += group
                 if len(self._later) >= LATER:
                     self._commit([])
@@ -162,8 +164,8 @@ class Writer:
 
     def _checkpoint(self) -> None:
         """Have the log moved into the file, by another thread and connection: an order that comes meanwhile does not
-        wait for it. What is written first after it begins the log anew, with a flush of its own: in the next quiet
-        moment, so that no order pays for that either.
+        wait for it. What is written first after it begins the log anew, with a flush of its own: this does so as soon
+        as the mover has ended, so that no order pays for that either.
         """
         try:
             if self._mover is not None:
@@ -178,6 +180,7 @@ class Writer:
                 self._commits = 0
                 with contextlib.suppress(RuntimeError):  # the system has no thread to give: a later moment may have
                     self._mover = _moving(self._path)
+                    self._mover.add_done_callback(lambda _: self._queue.put([]))
         except sqlite3.Error as error:
             self._fail([], error)
 
@@ -232,7 +235,7 @@ class Writer:
         try:
             self._begin()
             seq = self._insert(encoded, self._seq)
-            self._connection.execute("COMMIT")
+            self._flush()
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError, OverflowError, ValueError):
             self._rollback()
             return self._write_singly(encoded)
@@ -251,7 +254,7 @@ class Writer:
                 self._connection.execute("ROLLBACK TO one")
                 refused.append((each.future, self._refusal(each, error)))
             self._connection.execute("RELEASE one")
-        self._connection.execute("COMMIT")
+        self._flush()
         self._seq = seq
         return refused
 
@@ -268,6 +271,10 @@ class Writer:
 
     def _begin(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
+
+    def _flush(self) -> None:
+        """End the transaction: what it wrote is on the disk."""
+        self._connection.execute("COMMIT")
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from decimal import Decimal
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -361,8 +362,10 @@ class OrderGateway:
         self._bus.publish(event)
         if isinstance(event, OrderTrailed):
             return  # many, and the order's own stop price says it
-        say = self._log.warning if isinstance(event, _BAD_NEWS) else self._log.info
-        say("order", in_words(event, order))
+        if isinstance(event, _BAD_NEWS):
+            self._log.warning("order", in_words(event, order))
+        else:
+            self._log.in_passing("order", partial(in_words, event, order))
 
     def _record(self, event: OrderEvent) -> Order:
         order = self._fold(event)
@@ -370,12 +373,30 @@ class OrderGateway:
         return order
 
     async def _whole[T](self, work: Coroutine[Any, Any, T], at_once: bool = False) -> T:
-        task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=at_once)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        task = asyncio.Task(_answering(work, answer), loop=loop, eager_start=at_once)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        return await answer
 
     async def drain(self) -> None:
         """Wait until every command under way has ended (at close)."""
         while self._tasks:
             await asyncio.wait(set(self._tasks), timeout=1.0)
+
+
+async def _answering[T](work: Coroutine[Any, Any, T], answer: asyncio.Future[T]) -> None:
+    """Follow `work` to its end, whoever has stopped waiting for the answer. Who waits has it with the last step itself,
+    before the thread that writes the store takes turns with him over what that step noted."""
+    try:
+        result = await work
+    except Exception as error:
+        if not answer.done():
+            answer.set_exception(error)
+    except BaseException:
+        answer.cancel()
+        raise
+    else:
+        if not answer.done():
+            answer.set_result(result)

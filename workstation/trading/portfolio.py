@@ -119,12 +119,18 @@ class Portfolio:
         owed = self.balance(instrument.venue, instrument.base) if instrument.tiers else ZERO
         return short_spot(instrument, owed)
 
+    def _may_need_margin(self, instrument: Instrument) -> bool:
+        """False where it is flat and nothing is set aside: what an order's way need not look at."""
+        if instrument.is_spot:
+            return bool(instrument.tiers) and self.balance(instrument.venue, instrument.base) < 0
+        return instrument.id in self.positions or instrument.id in self.margin.isolated
+
     def standing(self, venue: str, currency: str, marks: Marks) -> Standing:
         """A settlement currency of a venue at the marks of now."""
         held = [
             (one, self.needs_margin(one))
             for one in self.instruments.values()
-            if one.venue == venue and one.settlement == currency
+            if one.venue == venue and one.settlement == currency and self._may_need_margin(one)
         ]
         return standing(self.margin, self.balance(venue, currency), held, marks)
 

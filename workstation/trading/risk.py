@@ -252,8 +252,7 @@ def _duplicate(q: Question) -> str | None:
         return None
     since = q.now - q.limits.duplicate_window_ms * 1_000_000
     for order in q.recent:
-        same = _what(order) == _what(d)
-        if same and order.created_at > since and not order.reason:
+        if order.created_at > since and not order.reason and _what(order) == _what(d):
             return f"The same order was entered {(q.now - order.created_at) / 1e6:.0f} ms ago: taken for a bounced key."
     return None
 
@@ -336,16 +335,19 @@ IMPOSSIBLE = frozenset(
 LIMITS = frozenset(CHECKS) - IMPOSSIBLE
 
 
+#: What is said by a check that is content.
+_CONTENT = {name: Verdict(name, "") for name in CHECKS}
+
+
 def judge(question: Question) -> list[Verdict]:
     """Every check's verdict, in the table's order. With incomplete terms the rest is not asked."""
     verdicts = []
-    shrinks = question.shrinks
+    shrinks, kills = question.shrinks, question.draft.origin == KILL
     for name, check in CHECKS.items():
-        if question.draft.origin == KILL and name not in KILL_CHECKS:
+        if kills and name not in KILL_CHECKS:
             continue
-        exempt = shrinks and name in LIMITS
-        verdict = Verdict(name, "" if exempt else check(question) or "")
-        verdicts.append(verdict)
-        if name == "terms" and not verdict.ok:
+        sentence = None if shrinks and name in LIMITS else check(question)
+        verdicts.append(Verdict(name, sentence) if sentence else _CONTENT[name])
+        if sentence and name == "terms":
             break
     return verdicts

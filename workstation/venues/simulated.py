@@ -174,7 +174,7 @@ class SimulatedVenue:
 
     def _take(self, order: Order, now: int) -> Reports:
         self._in_flight.discard(order.client_id)
-        reports = self._exchange.submit(order, now)
+        reports = self._exchange.take(order, now)  # `submit` has asked, and since then it was in flight
         if order.client_id in self._exchange.open:
             self._schedule_expiry(order)
         return reports

@@ -173,8 +173,10 @@ class SimulatedAccount:
 
     def _free(self, currency: str, orders: Mapping[InstrumentId, list[tuple[Order, Decimal]]]) -> Decimal:
         free = self.state.balance(currency)
-        for instrument in self._instruments.values():
-            free = subtract(free, self._bound(instrument, currency, orders.get(instrument.id, [])))
+        for name, instrument in self._instruments.items():
+            here, owes = orders.get(name, []), instrument.is_spot and self.state.balance(instrument.base) < 0
+            if here or owes or name in self.positions:  # nothing else binds anything
+                free = subtract(free, self._bound(instrument, currency, here))
         return free
 
     def _bound(self, instrument: Instrument, currency: str, orders: list[tuple[Order, Decimal]]) -> Decimal:

@@ -193,6 +193,10 @@ class SimulatedExchange:
         """Raises ValueError for a client id that was taken before."""
         if self.knows(order.client_id):
             raise ValueError(f"{self.name} has had order {order.client_id} before")
+        return self.take(order, now)
+
+    def take(self, order: Order, now: int) -> Reports:
+        """`submit` for who has asked whether the client id is known."""
         self._begin(now)
         order = taken(order)
         self.open[order.client_id] = order
@@ -204,7 +208,7 @@ class SimulatedExchange:
         if engine is None or reason is not None:
             self._on_event(e.OrderRejected(client_id=order.client_id, ts=now, reason=reason or ""))
         else:
-            engine.submit(order, next(self._ids), now)
+            engine.accept(order, next(self._ids), now)
         return self._settle(now)
 
     def amend(

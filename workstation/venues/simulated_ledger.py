@@ -20,6 +20,7 @@ from workstation.domain.position import Position
 from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
 
@@ -135,8 +136,11 @@ class MemoryLedger:
 _VERSION = 2
 #: Fills that are read at once: some milliseconds.
 _SLICE = 500
-#: Commits after which the write-ahead log is moved into the file.
+#: Commits after which the write-ahead log is moved into the file, in a moment of so many seconds without a commit: its
+#: flushes would stand before the one that an order waits for. After so many more it waits for no such moment.
 _CHECKPOINT_AFTER = 128
+_QUIET_SECONDS = 0.1
+_PATIENCE = 1024
 #: Since version 2: what the venue booked by itself.
 _ENTRIES = """
 CREATE TABLE entries (number INTEGER PRIMARY KEY, ts INTEGER NOT NULL, body BLOB NOT NULL);
@@ -171,7 +175,8 @@ class SqliteLedger:
         self._path = path
         self._errors: type[Exception] = sqlite3.Error
         self._number = 0
-        self._dirty = False
+        self._first: tuple[str, tuple[object, ...]] | None = None  # a write that may stay alone
+        self._dirty = False  # a transaction is open
         self._commits = 0
         lock: DeskLock | None = None
         try:
@@ -222,17 +227,17 @@ class SqliteLedger:
         return self._session
 
     def order(self, client_id: ClientOrderId) -> Order | None:
-        row = self._db.execute("SELECT body FROM orders WHERE client_id = ?", (client_id,)).fetchone()
+        row = self._read("SELECT body FROM orders WHERE client_id = ?", (client_id,)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Order)
 
     def open_orders(self) -> Sequence[Order]:
-        rows = self._db.execute("SELECT body FROM orders WHERE open ORDER BY number")
+        rows = self._read("SELECT body FROM orders WHERE open ORDER BY number")
         return [msgspec.json.decode(body, type=Order) for (body,) in rows]
 
     def fill_slices(self, ts: int) -> Iterator[Sequence[Fill]]:
         decode = msgspec.json.Decoder(Fill).decode
         after, row = ts, -1
-        while rows := self._db.execute(
+        while rows := self._read(
             "SELECT ts, rowid, body FROM fills WHERE (ts, rowid) > (?, ?) ORDER BY ts, rowid LIMIT ?",
             (after, row, _SLICE),
         ).fetchall():
@@ -240,19 +245,19 @@ class SqliteLedger:
             yield [decode(body) for _, _, body in rows]
 
     def entries_since(self, ts: int) -> Sequence[VenueEntry]:
-        rows = self._db.execute("SELECT body FROM entries WHERE ts >= ? ORDER BY number", (ts,))
+        rows = self._read("SELECT body FROM entries WHERE ts >= ? ORDER BY number", (ts,))
         return [_decode_entry(body) for (body,) in rows]
 
     def balances(self) -> dict[str, Decimal]:
-        rows = self._db.execute("SELECT currency, amount FROM balances")
+        rows = self._read("SELECT currency, amount FROM balances")
         return {currency: Decimal(amount) for currency, amount in rows}
 
     def positions(self) -> Sequence[Position]:
-        rows = self._db.execute("SELECT body FROM positions")
+        rows = self._read("SELECT body FROM positions")
         return [msgspec.json.decode(body, type=Position) for (body,) in rows]
 
     def get(self, key: str) -> str | None:
-        row = self._db.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
+        row = self._read("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 
     def put(self, key: str, value: str) -> None:
@@ -280,24 +285,46 @@ class SqliteLedger:
         self._write("INSERT OR REPLACE INTO positions VALUES (?, ?)", (position.instrument, body))
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        if self._first is None and not self._dirty:
+            self._first = (statement, values)
+            return
+        self._gather()
         try:
-            if not self._dirty:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._dirty = True
             self._db.execute(statement, values)
         except self._errors as error:
             raise self._failure(error) from error
 
+    def _gather(self) -> None:
+        """Open the transaction of several writes, or of one that is read before it is committed."""
+        if self._first is None:
+            return
+        first, self._first = self._first, None
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._dirty = True
+            self._db.execute(*first)
+        except self._errors as error:
+            raise self._failure(error) from error
+
+    def _read(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        self._gather()
+        return self._db.execute(statement, values)
+
     def commit(self) -> None:
-        if self._dirty:
-            try:
+        try:
+            if self._first is not None:  # what stands alone is a transaction by itself: a third of the calls
+                first, self._first = self._first, None
+                self._db.execute(*first)
+            elif self._dirty:
                 self._db.execute("COMMIT")
-            except self._errors as error:
-                raise self._failure(error) from error
-            self._dirty = False
-            self._commits += 1
-            if self._commits % _CHECKPOINT_AFTER == 0:
-                self._mover.go()
+            else:
+                return
+        except self._errors as error:
+            raise self._failure(error) from error
+        self._dirty = False
+        self._mover.commits = self._commits = self._commits + 1
+        if self._commits % _CHECKPOINT_AFTER == 0:
+            self._mover.go()
 
     def _failure(self, error: Exception) -> LedgerError:
         return LedgerError(f"The simulated venue's ledger {self._path} cannot be written: {error}.")
@@ -320,6 +347,7 @@ class _Mover:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.moves = 0  # that have been made
+        self.commits = 0  # of the writer
         self._wake = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -342,7 +370,7 @@ class _Mover:
 
         while True:
             self._wake.wait()
-            self._wake.clear()
+            self._wait_for_quiet()
             if self._closed:
                 break
             # A full disk keeps the log as it is: whole, and told by the commit that finds no room.
@@ -355,6 +383,14 @@ class _Mover:
                 # The first write after it begins the log anew, which is flushed: this one, not the loop's.
                 db.execute(f"PRAGMA user_version={_VERSION}")
             self.moves += 1
+
+    def _wait_for_quiet(self) -> None:
+        first, seen = self.commits, -1
+        while not self._closed and seen != self.commits and self.commits - first < _PATIENCE:
+            seen = self.commits
+            self._wake.clear()
+            self._wake.wait(_QUIET_SECONDS)
+        self._wake.clear()
 
 
 def _decode_entry(body: bytes) -> VenueEntry:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import sqlite3
 import threading
 import time
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from decimal import Decimal
 from enum import Enum
@@ -296,6 +297,35 @@ def test_a_quiet_moment_moves_the_write_ahead_log_into_the_file(store: Store, mo
     assert begun == 1  # in the quiet moment, not with the next append
 
 
+def test_the_log_begins_anew_as_soon_as_it_was_moved_so_that_no_append_pays_for_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first write after it flushes twice: it must not be the next order's, however soon that comes."""
+    moving: Future[None] = Future()
+    moving.set_running_or_notify_cancel()
+    monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "CHECKPOINT_AFTER", 2)
+    monkeypatch.setattr(writer, "_moving", lambda path: moving)
+    log = store.path.with_name(store.path.name + "-wal")
+    for number in range(2):
+        store.append(intent(str(number))).result()
+    wait_until(lambda: store._writer._mover is moving)
+    monkeypatch.setattr(writer, "QUIET_SECONDS", 60.0)  # no other quiet moment comes
+    store.append(intent("meanwhile")).result()
+    with contextlib.closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    moving.set_result(None)
+    wait_until(lambda: int.from_bytes(log.read_bytes()[12:16]) == 1)
+    assert len(list(store.journal())) == 3
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 def test_an_append_does_not_wait_while_the_log_is_moved(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     moving: Future[None] = Future()
     moving.set_running_or_notify_cancel()
@@ -304,10 +334,7 @@ def test_an_append_does_not_wait_while_the_log_is_moved(store: Store, monkeypatc
     monkeypatch.setattr(writer, "_moving", lambda path: moving)
     for number in range(2):
         store.append(intent(str(number))).result()
-    deadline = time.monotonic() + 10
-    while store._writer._mover is not moving:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until(lambda: store._writer._mover is moving)
     store.append(intent("meanwhile")).result(timeout=10)
     assert len(list(store.journal())) == 3
     moving.set_result(None)

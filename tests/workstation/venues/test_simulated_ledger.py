@@ -19,6 +19,7 @@ from venue_market import PERP, SPOT, START, HandMarket
 
 from workstation.clock import SECOND, SimClock
 from workstation.domain.order import OrderState, Side, TimeInForce
+from workstation.venues import simulated_ledger
 from workstation.venues.contract import LinkState, NoAnswer, VenueError, VenueUnreachable
 from workstation.venues.simulated import SimulatedVenue
 from workstation.venues.simulated_ledger import LedgerError, MemoryLedger, SqliteLedger
@@ -255,6 +256,50 @@ def test_what_was_committed_is_moved_into_the_file_beside_the_writing(tmp_path: 
     again.close()
 
 
+def test_the_log_is_moved_in_a_quiet_moment_and_not_while_orders_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its flushes would stand before the one that an order waits for. Who never rests is not waited for for ever."""
+    monkeypatch.setattr(simulated_ledger, "_QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(simulated_ledger, "_CHECKPOINT_AFTER", 4)
+    monkeypatch.setattr(simulated_ledger, "_PATIENCE", 1_000_000)
+    ledger = SqliteLedger(tmp_path / "venue.sqlite")
+
+    def write_for(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            ledger.put("key", str(end))
+            ledger.commit()
+
+    write_for(0.1)
+    assert ledger._mover.moves == 0
+    until_moved(ledger, 1)
+    monkeypatch.setattr(simulated_ledger, "_PATIENCE", 4)
+    moves, deadline = ledger._mover.moves, time.monotonic() + 10
+    while ledger._mover.moves == moves:
+        assert time.monotonic() < deadline
+        write_for(0.1)
+    ledger.close()
+
+
+def test_a_write_is_seen_before_it_is_committed_and_by_others_after(tmp_path: Path) -> None:
+    path = tmp_path / "venue.sqlite"
+    ledger, other = SqliteLedger(path), sqlite3.connect(path)
+    notes = "SELECT key, value FROM notes WHERE key != 'session' ORDER BY key"
+    ledger.put("a", "1")
+    assert ledger.get("a") == "1"
+    ledger.put("b", "2")
+    assert other.execute(notes).fetchall() == []
+    ledger.commit()
+    assert other.execute(notes).fetchall() == [("a", "1"), ("b", "2")]
+    ledger.put("a", "3")  # one alone
+    assert other.execute(notes).fetchall() == [("a", "1"), ("b", "2")]
+    ledger.commit()
+    assert other.execute(notes).fetchall() == [("a", "3"), ("b", "2")]
+    other.close()
+    ledger.close()
+
+
 def until_moved(ledger: SqliteLedger, times: int) -> None:
     deadline = time.monotonic() + 10
     while ledger._mover.moves < times:
@@ -274,8 +319,9 @@ def test_a_full_database_is_a_sentence(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "venue.sqlite")
     pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
     ledger._db.execute(f"PRAGMA max_page_count={pages}")
+    ledger.put("key", "x" * 1_000_000)
     with pytest.raises(LedgerError, match=r"venue\.sqlite cannot be written: database or disk is full\."):
-        ledger.put("key", "x" * 1_000_000)
+        ledger.commit()
 
 
 def test_a_ledger_that_cannot_be_opened_is_a_sentence_and_stays_as_it_is(tmp_path: Path) -> None:

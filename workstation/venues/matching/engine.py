@@ -139,6 +139,10 @@ class MatchingEngine:
         if reason is not None:
             self._emit(e.OrderRejected(client_id=order.client_id, ts=now, reason=reason))
             return
+        self.accept(order, order_id, now)
+
+    def accept(self, order: Order, order_id: str, now: int) -> None:
+        """`submit` for who has asked for a `refusal`, and whether the client id works."""
         working = WorkingOrder(order, order_id, self.instrument)
         self._register(working)
         self._emit(e.OrderAccepted(client_id=order.client_id, ts=now, venue_order_id=order_id))
