@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.suggester import Suggester
 from textual.widgets import Input
 
 from screens.field import Field
@@ -51,6 +52,17 @@ class _Echo(Painted):
         self.flush()
 
 
+class _Completion(Suggester):
+    """How the last word goes on, shown behind the cursor; → or Tab takes it."""
+
+    def __init__(self, completion: Callable[[str], str]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._completion = completion
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return self._completion(value) or None
+
+
 class _Prompt(Painted):
     DEFAULT_CSS = """
     _Prompt { height: 1; width: 2; background: $surface; }
@@ -74,6 +86,7 @@ class CommandLine(Vertical):
         ("escape", "leave", "Leave"),
         ("up", "history(-1)", "Older"),
         ("down", "history(1)", "Newer"),
+        ("tab", "complete", "Complete"),
     ]
 
     class Entered(Message):
@@ -85,10 +98,16 @@ class CommandLine(Vertical):
         """The line was left without a command."""
 
     def __init__(
-        self, meaning: Callable[[str], Meaning], questions: Callable[[str], bool], history: Sequence[str] = ()
+        self,
+        meaning: Callable[[str], Meaning],
+        questions: Callable[[str], bool],
+        history: Sequence[str] = (),
+        completion: Callable[[str], str] = lambda _: "",
     ) -> None:
-        """`questions(line)`: whether Enter shows a question first instead of doing what the line says."""
+        """`questions(line)`: whether Enter shows a question first instead of doing what the line says; `completion`:
+        the line with its last word whole, "" where nothing is known."""
         super().__init__()
+        self.completion = completion
         self.meaning = meaning
         self.questions = questions
         self.history = list(history)
@@ -99,7 +118,8 @@ class CommandLine(Vertical):
         yield _Echo()
         with Horizontal():
             yield _Prompt()
-            yield Field(placeholder="buy 0.5 @ 64200 · cancel all · close · rearm … (Esc leaves)")
+            hint = "buy 0.5 @ 64200 · cancel all · close · rearm … (Esc leaves)"
+            yield Field(placeholder=hint, suggester=_Completion(self.completion))
 
     def on_mount(self) -> None:
         self.query_one(Field).can_focus = False
@@ -158,6 +178,12 @@ class CommandLine(Vertical):
         field = self.query_one(Input)
         field.value = self.history[self._at] if self._at < len(self.history) else ""
         field.cursor_position = len(field.value)
+
+    def action_complete(self) -> None:
+        field = self.query_one(Input)
+        if field.cursor_position == len(field.value) and (whole := self.completion(field.value)):
+            field.value = whole
+            field.cursor_position = len(whole)
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         """A click elsewhere leaves the line."""

@@ -76,7 +76,9 @@ class DeskScreen(PromptScreen[None]):
         self.workspace = Workspace(app.desk, pages, classes)
         self.notices = Notices()
         self.status = StatusBar(app.engine, lambda: app.armed, self.workspace.page_titles, self._show_page, app.travel)
-        self.command_line = CommandLine(app.typed.meaning, app.typed.questions, app.state.values.get("commands", ()))
+        typed = app.typed
+        history = app.state.values.get("commands", ())
+        self.command_line = CommandLine(typed.meaning, typed.questions, history, typed.completion)
         self.footer = Footer(app.footer_actions, lambda: app.armed, app.run_named, app.mode_word)
 
     def compose(self) -> ComposeResult:

@@ -30,10 +30,14 @@ class RuleRow:
     @property
     def text(self) -> str:
         """The value as a form shows it."""
+        return self.text_of(self.value)
+
+    def text_of(self, value: Any) -> str:
+        """Another value of the rule, in the unit of the screen."""
         name = self.spec.name
-        if self.value == 0 and name != "profit_least":
+        if value == 0 and name != "profit_least":
             return "at once" if name == "trailing_offset" else "off"
-        return value_text(self.value)
+        return value_text(value)
 
 
 def rule_rows(own: TradeRules, given: TradeRules) -> list[RuleRow]:

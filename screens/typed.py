@@ -13,6 +13,7 @@ from screens.keys import display
 from screens.layout_words import WordsError, layout_line
 from workstation.domain.order import OrderState
 from workstation.past.desk import REFUSAL
+from workstation.trading.command_completion import completion
 from workstation.trading.command_line import EXAMPLES, parse
 from workstation.trading.command_run import context_of, outcome, perform
 from workstation.trading.command_text import describe
@@ -114,6 +115,10 @@ class TypedLines:
             again = "Enter again sends it." if line == self._asked else ""
             return Meaning(f"{command.question} {again} {sentence}", False)
         return Meaning(sentence)
+
+    def completion(self, line: str) -> str:
+        """The line with its last word whole; "" where nothing is known."""
+        return completion(line, self._context())
 
     def questions(self, line: str) -> bool:
         """Whether Enter is to be pressed again: an order that looks wrong is sent only when its question was seen."""

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from screens.figures import money_text, plain_text, price_text, quantity_text
 from screens.order_words import event_text
+from workstation.clock import span
 from workstation.domain import events as e
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.plan import Plan
+from workstation.domain.rule_words import rules_text
+from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.past.timeline import Event
 
 type Terms = Callable[[InstrumentId], Instrument | None]
@@ -40,6 +43,7 @@ _KINDS = {
     "breaker_rearmed": "breaker",
     "limits_changed": "limit",
     "margin_mode": "margin",
+    "strategy_run": "strategy",
 }
 
 
@@ -60,6 +64,8 @@ def instrument_of(event: Event, order_of: Callable[[str], InstrumentId]) -> Inst
             return order.instrument
         case e.BreakerTripped(subject=subject) | e.BreakerReset(subject=subject):
             return subject
+        case e.StrategyRunChanged(run=run):
+            return run.instrument
         case _:
             return getattr(event, "instrument", None) or ""
 
@@ -81,6 +87,8 @@ def reference(event: Event) -> str:
             return route_id
         case e.VenueBooked(entry_id=entry_id):
             return entry_id
+        case e.StrategyRunChanged(run=run):
+            return run.run_id
         case _:
             return str(getattr(event, "client_id", None) or getattr(event, "kill_id", ""))
 
@@ -125,6 +133,8 @@ def sentence(event: Event, instrument: Instrument | None) -> str:
             return f"{name} trips at its threshold again"
         case e.LimitsChanged(field=field, old=old, new=new, who=who):
             return f"{field}: {old or '–'} → {new or '–'} by {who}"
+        case e.StrategyRunChanged(run=run, what=what):
+            return _run(run, what)
         case e.FundingPaid(amount=amount, currency=currency, rate=rate):
             return f"Funding {money_text(amount, sign=True)} {currency} at {plain_text(rate)}"
         case e.InterestCharged(amount=amount, currency=currency, hours=hours):
@@ -139,6 +149,19 @@ def sentence(event: Event, instrument: Instrument | None) -> str:
             return f"Margin {mode}"
         case _:
             return kind(event)
+
+
+def _run(run: StrategyRun, what: str) -> str:
+    """What became of a strategy: what was changed of it, or how it runs."""
+    name = run.run_id.partition("@")[0]
+    if what:
+        return f"{name} changed: {what}"
+    if run.state is not RunState.RUNNING:
+        return f"{name} {run.state}{f': {run.reason}' if run.reason else ''}"
+    parts = [f"{key} {value}" for key, value in run.params.items()]
+    if rules := rules_text(run.rules):
+        parts.append(rules)
+    return f"{name} runs on {span(run.interval)} with {money_text(run.capital)}: {', '.join(parts)}".rstrip(": ")
 
 
 def _plan(plan: Plan, instrument: Instrument | None) -> str:

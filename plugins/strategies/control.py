@@ -13,7 +13,7 @@ from screens.name_dialog import NameDialog
 from workstation.domain.strategy_run import RunDraft, RunState, StrategyRun
 from workstation.market.timeframes import Timeframe
 from workstation.past.desk import REFUSAL
-from workstation.strategies.runner import run_id_of
+from workstation.strategies.making import run_id_of
 from workstation.trading.errors import Refused
 
 _WHO = "strategies page"
@@ -82,10 +82,9 @@ class StrategyControl(StrategyList):
         run_id = form.run_id
         params = {one.key.removeprefix("param:"): one.value for one in changes if one.key.startswith("param:")}
         others = {one.key: one.value for one in changes if one.key in ("capital", "restarts")}
-        if params:
-            await self.engine.strategies.change(run_id, **params)
-        if others:
-            await self.engine.strategies.adjust(run_id, **others)
+        rules = form.rules_change()
+        if params or others or rules is not None:
+            await self.engine.strategies.revise(run_id, params=params, rules=rules, **others)
         await self._change_limits(form)
         form.staged.clear()
         self.toast(f"{run_id} goes on with {', '.join(f'{one.label} {one.text}' for one in changes)}.")
@@ -145,8 +144,8 @@ class StrategyControl(StrategyList):
                 staged["interval"] = str(Timeframe.of(draft.interval))
             if draft.capital is not None:
                 staged["capital"] = draft.capital
-            if draft.rules.given:
-                staged[RULES] = draft.rules
+        if draft.rules.given:
+            staged[RULES] = draft.rules
         staged |= {f"param:{key}": value for key, value in draft.params.items()}
         self.go_to(target)
         self.in_form, self.form_cursor = True, 0

@@ -12,11 +12,11 @@ from screens.parameters import fitting, help_of, stepped, typed, value_text
 from screens.rule_rows import RuleRow, rule_rows, typed_rule, value_in, with_rule
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.strategy_run import RunId, StrategyRun
-from workstation.domain.trade_rules import PLAIN, UNCHANGED, TradeRules, check
+from workstation.domain.trade_rules import PLAIN, UNCHANGED, RulesChange, TradeRules, check
 from workstation.market.bars import INTERVALS
 from workstation.market.timeframes import BadTimeframe, Timeframe
 from workstation.research.bench.messages import ParameterSpec, StrategyChoice
-from workstation.strategies.runner import run_id_of
+from workstation.strategies.making import run_id_of
 from workstation.trading.errors import Refused
 from workstation.trading.limits import OWN_NAMES, RiskLimits, limit_from_text, limit_text, limit_value, own_field
 
@@ -70,7 +70,7 @@ class Field:
 
     @property
     def text_before(self) -> str:
-        return self._text(self.before)
+        return self._text(self.before) if self.rule is None else self.rule.text_of(self.before)
 
     def _text(self, value: Any) -> str:
         if self.key == "restarts":
@@ -125,7 +125,7 @@ class RunForm:
             label = spec.name.replace("_", " ")
             rows.append(self._field(f"param:{spec.name}", label, help_of(spec), spec, group="Parameters"))
         if self.choice is not None and self.choice.sweeps:
-            rows += [self._rule_field(row, fixed) for row in rule_rows(self.choice.rules, self.rules)]
+            rows += [self._rule_field(row) for row in rule_rows(self.choice.rules, self.rules)]
         for name in OWN_NAMES:
             label, words = _LIMIT_LABELS[name]
             rows.append(
@@ -144,16 +144,20 @@ class RunForm:
     @property
     def rules(self) -> TradeRules:
         """What is said in place of the strategy's own sizes, exits and protections."""
-        staged: TradeRules | None = None if self.active else self.staged.get(RULES)
+        staged: TradeRules | None = self.staged.get(RULES)
         return self._rules_before if staged is None else staged
+
+    def rules_change(self) -> RulesChange | None:
+        """What is to become of the run's rules; None for nothing."""
+        return None if self.rules == self._rules_before else RulesChange(self.rules, whole=True)
 
     @property
     def _rules_before(self) -> TradeRules:
         return self.run.rules if self.run is not None else UNCHANGED
 
-    def _rule_field(self, row: RuleRow, fixed: bool) -> Field:
+    def _rule_field(self, row: RuleRow) -> Field:
         before = value_in(row, self._rules_before.over(self._own))
-        return Field(row.key, row.label, row.value, before, help_of(row.spec), row.spec, fixed, row.group, row)
+        return Field(row.key, row.label, row.value, before, help_of(row.spec), row.spec, False, row.group, row)
 
     @property
     def _own(self) -> TradeRules:
@@ -217,15 +221,17 @@ class RunForm:
         if value == field.value:
             return False
         if field.rule is not None:
-            rules = with_rule(self._own, self.rules, field.key, value)
-            self.staged[RULES] = rules
-            if rules == self._rules_before:
-                del self.staged[RULES]
+            self._stage_rules(with_rule(self._own, self.rules, field.key, value))
         elif value == field.before:
             self.staged.pop(field.key, None)
         else:
             self.staged[field.key] = value
         return True
+
+    def _stage_rules(self, rules: TradeRules) -> None:
+        self.staged[RULES] = rules
+        if rules == self._rules_before:
+            del self.staged[RULES]
 
     def put_params(self, params: Mapping[str, Any]) -> None:
         """Take parameters from elsewhere; those that do not fit are left as they are."""
@@ -235,10 +241,10 @@ class RunForm:
                 self.put(field, fitting(value, field.spec))
 
     def defaults(self) -> bool:
-        """Put every parameter, and before a start every rule, to what the strategy declares."""
-        changed = not self.active and self.rules != UNCHANGED
+        """Put every parameter and every rule to what the strategy declares."""
+        changed = self.rules != UNCHANGED
         if changed:
-            self.staged[RULES] = UNCHANGED
+            self._stage_rules(UNCHANGED)
         for field in self.fields():
             if field.key.startswith("param:") and field.spec is not None:
                 changed |= self.put(field, field.spec.default)

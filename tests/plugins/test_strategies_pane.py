@@ -221,6 +221,57 @@ async def test_parameters_and_capital_change_while_it_runs_only_when_they_are_se
         assert any("stays while it runs" in toast for toast in desk.toasts()), "instrument and bars are its own"
 
 
+async def to_field(pilot, pane, label: str) -> None:
+    """The cursor of the form on a row."""
+    rows = [field.label for field in pane.form.fields()]
+    await pilot.press("home", *["down"] * rows.index(label))
+
+
+async def test_exits_sizes_and_protections_change_while_it_runs_only_when_they_are_sent(tmp_path, home):
+    run_id = f"sma_cross@{BTC.id}"
+    async with page(tmp_path, home) as (desk, pilot, pane):
+        await desk.engine.strategies.start("sma_cross", BTC.id, capital=Decimal(2_000), rules=TradeRules(stop=0.02))
+        pane.go_to(("run", run_id))
+        await desk.painted(pilot)
+        await pilot.press("enter")
+        await to_field(pilot, pane, "Stop %")
+        await pilot.press("right", "right")
+        await to_field(pilot, pane, "Trailing %")
+        await fill(pilot, (0, "1.5"))
+        await to_field(pilot, pane, "Size by")
+        await pilot.press("right", "right", "right")
+        await desk.painted(pilot)
+        assert view(desk, run_id).run.rules == TradeRules(stop=0.02), "nothing is sent by a step"
+        text = desk.screen_text()
+        assert "equity → risk" in text
+        assert "4 changes are not sent" in text, "the amount goes with the way to size"
+        await to_field(pilot, pane, "Trailing %")
+        await desk.painted(pilot)
+        assert "off → 1.5" in desk.screen_text()
+        await pilot.press("escape")
+        await desk.painted(pilot)
+        assert "not sent" not in desk.screen_text()
+
+        await to_field(pilot, pane, "Stop %")
+        await fill(pilot, (0, "3"))
+        await to_field(pilot, pane, "Cooldown, bars")
+        await fill(pilot, (0, "9"))
+        await pilot.press("a")
+        await until(desk, pilot, lambda: view(desk, run_id).run.rules == TradeRules(stop=0.03, cooldown=9))
+        assert any("goes on with Stop % 3, Cooldown, bars 9" in toast for toast in desk.toasts())
+        await desk.painted(pilot)
+        assert "not sent" not in desk.screen_text()
+
+        await to_field(pilot, pane, "Stop %")
+        await fill(pilot, (0, "off"))
+        await to_field(pilot, pane, "Size by")
+        await pilot.press("right", "right", "right", "a")  # by the risk to a stop that there is not
+        await desk.painted(pilot)
+        assert any("needs a stop" in toast for toast in desk.toasts())
+        assert view(desk, run_id).run.rules == TradeRules(stop=0.03, cooldown=9), "all of it or nothing"
+        assert "changes are not sent" in desk.screen_text()
+
+
 async def test_its_own_limits_are_changed_by_the_audited_way(tmp_path, home):
     async with page(tmp_path, home) as (desk, pilot, pane):
         await choose(desk, pilot, pane, "own")

@@ -246,6 +246,23 @@ async def test_command_line_shows_the_meaning_sends_and_gives_the_focus_back(ope
         assert desk.app.focused is desk.app.workspace.panes["books"]
 
 
+async def test_tab_completes_the_word_that_is_being_typed(open_desk):
+    async with open_desk() as (desk, pilot):
+        field = desk.app.desk_screen.query_one(CommandLine).query_one(Input)
+        await pilot.press(":", *"strategy start rsi_b", "tab", *" 5000 exit tr", "tab", *"1%")
+        assert field.value == "strategy start rsi_bollinger 5000 exit trailing=1%"
+        await pilot.press(*" si")
+        await until(pilot, lambda: field._suggestion == f"{field.value}ze")
+        await pilot.press("right", *" ri", "tab", "tab", *"1%")
+        assert field.value == "strategy start rsi_bollinger 5000 exit trailing=1% size risk=1%"
+        assert desk.app.focused is field, "Tab goes nowhere else from here"
+        await desk.painted(pilot)
+        text = (
+            "Start rsi_bollinger on NOVA:BTC-USDT with 5,000 USDT, on bars of 1m; size by risk, size 1 %, trailing 1 %."
+        )
+        assert text in desk.screen_text()
+
+
 async def test_typed_orders_need_an_armed_desk_and_a_refusal_is_a_sentence(open_desk):
     async with open_desk() as (desk, pilot):
         await pilot.press("ctrl+l", ":", *"buy 0.01 @ 64100", "enter")

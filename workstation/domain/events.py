@@ -335,10 +335,12 @@ class TradeNoted(msgspec.Struct, frozen=True, kw_only=True, tag="trade_noted"):
 
 
 class StrategyRunChanged(msgspec.Struct, frozen=True, kw_only=True, tag="strategy_run"):
-    """A strategy was started, changed, paused, resumed or stopped: the run as it is from now on. HALTED stops all."""
+    """A strategy was started, changed, paused, resumed or stopped: the run as it is from now on, and what is new of it
+    in words (`what`, "fast 10 → 12, stop off → 2 %"). HALTED stops all."""
 
     ts: int
     run: StrategyRun
+    what: str = ""
 
 
 type BreakerEvent = EquityMarked | BreakerTripped | BreakerReset | BreakerRearmed

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.rule_words import changes_text
 from workstation.domain.trade_rules import UNCHANGED, TradeRules
 
 #: Names a run for ever, and is the origin of its orders: "sma_cross@NOVA:BTC-USDT".
@@ -46,6 +47,21 @@ class StrategyRun(msgspec.Struct, frozen=True, kw_only=True):
     def active(self) -> bool:
         """Whether it has not ended: it runs, or is paused."""
         return self.state in (RunState.RUNNING, RunState.PAUSED)
+
+    def changes_to(self, after: StrategyRun) -> str:
+        """What is new in `after` beside its state: "fast 10 → 12, stop off → 2 %, capital 5,000"; "" for nothing."""
+        names = [*self.params, *(name for name in after.params if name not in self.params)]
+        words = [
+            f"{name} {self.params.get(name, '–')} → {after.params.get(name, '–')}"
+            for name in names
+            if self.params.get(name) != after.params.get(name)
+        ]
+        words += changes_text(self.rules, after.rules)
+        if self.capital != after.capital:
+            words.append(f"capital {self.capital:,f} → {after.capital:,f}")
+        if self.restarts != after.restarts:
+            words.append("starts again with the desk" if after.restarts else "stays stopped after a restart")
+        return ", ".join(words)
 
 
 class RunDraft(msgspec.Struct, frozen=True, kw_only=True):

@@ -169,11 +169,7 @@ def check(given: TradeRules, own: TradeRules = PLAIN) -> TradeRules:
     said = given.given
     for name in said:
         rule, value = rule_of(name, whole), getattr(given, name)
-        if rule.kind == "steps":
-            if any(bars < 0 or not -1 < gain <= 5 for bars, gain in value):
-                raise ValueError("The ROI table has bars from 0 on, and gains above −100 % and up to 500 %.")
-        elif rule.kind != "choice" and not rule.low <= value <= rule.high:
-            raise ValueError(f"{name} goes from {rule.low:g} to {rule.high:g}, not {value:g}.")
+        _check_range(rule, name, value)
         if rule.needs and value and not getattr(whole, rule.needs):
             raise ValueError(f"{name} does nothing without {rule.needs}.")
     for name, partners in _PARTNERS.items():
@@ -190,6 +186,20 @@ def check(given: TradeRules, own: TradeRules = PLAIN) -> TradeRules:
     if by_stop and not (whole.stop or whole.atr_stop):
         raise ValueError("A size by the risk to the stop needs a stop: stop or atr_stop.")
     return whole
+
+
+def check_ranges(given: TradeRules) -> None:
+    """Raises `ValueError` with a sentence for what is out of its range, whatever strategy it is for."""
+    for name in given.given:
+        _check_range(rule_of(name, given), name, getattr(given, name))
+
+
+def _check_range(rule: Rule, name: str, value: Any) -> None:
+    if rule.kind == "steps":
+        if any(bars < 0 or not -1 < gain <= 5 for bars, gain in value):
+            raise ValueError("The ROI table has bars from 0 on, and gains above −100 % and up to 500 %.")
+    elif rule.kind != "choice" and not rule.low <= value <= rule.high:
+        raise ValueError(f"{name} goes from {rule.low:g} to {rule.high:g}, not {value:g}.")
 
 
 def put(given: TradeRules, own: TradeRules, name: str, value: Any) -> TradeRules:
@@ -225,3 +235,26 @@ def shown(own: TradeRules, given: TradeRules) -> list[Rule]:
         if not hidden:
             found.append(rule_of(rule.name, whole))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class RulesChange:
+    """What becomes of a run's rules: `said` takes its place among them, `own` are the strategy's own again; `whole`:
+    nothing of the former ones stays."""
+
+    said: TradeRules = UNCHANGED
+    own: tuple[str, ...] = ()
+    whole: bool = False
+
+    def of(self, before: TradeRules, offered: TradeRules) -> TradeRules:
+        """The rules that hold then, where the strategy itself has `offered`. What is switched on brings what it does
+        nothing without, what is switched off takes it along."""
+        if self.whole:
+            return self.said
+        names = TradeRules.__struct_fields__
+        own = {name for name in names if name in self.own or BY_NAME[name].needs in self.own}
+        kept = TradeRules(**{name: None if name in own else getattr(before, name) for name in names})
+        for name in names:
+            if (value := getattr(self.said, name)) is not None:
+                kept = put(kept, offered, name, value)
+        return kept

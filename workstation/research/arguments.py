@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workstation.domain.backtest_terms import TERMS, Term
-from workstation.domain.trade_rules import AMOUNTS, BY_NAME, RULES, UNCHANGED, TradeRules
+from workstation.domain.rule_words import read_rule
+from workstation.domain.trade_rules import UNCHANGED, TradeRules
 from workstation.paths import Paths
 
 if TYPE_CHECKING:
@@ -163,39 +164,13 @@ def rules_of(options: argparse.Namespace) -> TradeRules:
     from workstation.research.costs import BacktestError
 
     said: dict[str, Any] = {}
-    for group, words, what in (("Exits", options.exit, "exit"), ("Protections", options.protect, "protection")):
-        known = [rule.name for rule in RULES if rule.group == group]
-        for name, word in pairs(words).items():
-            if name not in known:
-                raise BacktestError(f"There is no {what} {name!r}: {', '.join(known)}.")
-            said[name] = _value(name, word)
-    for name, word in pairs(options.size).items():
-        if name in AMOUNTS:
-            said |= {"size_rule": name, "size": number(name, word)}
-        elif name in ("cap", "length"):
-            said[f"size_{name}"] = _value(f"size_{name}", word)
-        else:
-            raise BacktestError(f"There is no size rule {name!r}: {', '.join(AMOUNTS)}; with cap or length.")
-    return TradeRules(**said)
-
-
-def _value(name: str, word: str) -> Any:
-    match BY_NAME[name].kind:
-        case "steps":
-            rows = (step.partition(":") for step in word.replace(" ", ",").split(",") if step)
-            return tuple((int(number(name, bars)), number(name, gain)) for bars, _, gain in rows)
-        case "whole":
-            return int(number(name, word))
-    return number(name, word)
-
-
-def number(name: str, word: str) -> float:
-    from workstation.research.costs import BacktestError
-
     try:
-        return float(word)
-    except ValueError:
-        raise BacktestError(f"{name} must be a number, not {word!r}.") from None
+        for group, words in (("exit", options.exit), ("protect", options.protect), ("size", options.size)):
+            for name, word in pairs(words).items():
+                said |= read_rule(group, name, word)
+    except ValueError as error:
+        raise BacktestError(str(error)) from None
+    return TradeRules(**said)
 
 
 def guarded[T](info: StrategyInfo, work: Callable[[], T]) -> T:

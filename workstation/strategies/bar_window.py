@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -29,6 +29,16 @@ class BarWindow:
     def first(self) -> int:
         """Opening time of the oldest bar (UTC ns); −1 of none."""
         return int(self._time[0]) if self._count else -1
+
+    def widened(self, least: int, older: Sequence[Bar] = ()) -> BarWindow:
+        """The same bars in a window of at least `least`, with `older` ones before them as far as it has room."""
+        kept = older[-(2 * least - self._count) :][-self.before :] if self.before else ()
+        found = BarWindow(least, kept, self.before - len(kept))
+        start, end = found._count, found._count + self._count
+        found._time[start:end] = self._time[: self._count]
+        found._prices[:, start:end] = self._prices[:, : self._count]
+        found._count = end
+        return found
 
     def append(self, bar: Bar) -> None:
         if self._count == 2 * self.least:

@@ -50,7 +50,7 @@ class LiveRun:
             self._events.append(partial(strategy.on_load, state))
         self._events.append(strategy.on_start)
         self._book_moved = False
-        self._hears_book = type(strategy).on_book is not Strategy.on_book and getattr(strategy, "wants_book", True)
+        self._hears_book = _hears_book(strategy)
         self._hears_trades = type(strategy).on_trade is not Strategy.on_trade
         self._trade: Trade | None = None
         self._saved: dict[str, Any] = state or {}
@@ -93,7 +93,7 @@ class LiveRun:
             self._queue(partial(self.strategy.on_reject, client_id, reason))
 
     def change(self, work: Callable[[], None]) -> None:
-        """Something of the runner's own between two calls: new parameters."""
+        """Something of the runner's own between two calls: new parameters and rules."""
         self._queue(work)
 
     def _queue(self, call: Callable[[], None]) -> None:
@@ -142,6 +142,7 @@ class LiveRun:
         if isinstance(call, partial) and call.func == self.strategy.on_bar:
             self._bars += 1
         self.slowest = max(self.slowest, taken)
+        self._hears_book = _hears_book(self.strategy)  # other exits may need it
         if taken > WARN_AFTER and not early:
             self._desk.log.warning("strategies", f"{self.run.run_id} took {1000 * taken:.0f} ms for one event.")
         self._outbox.extend(self.trader.take())
@@ -274,6 +275,10 @@ class LiveRun:
         self.silence()
         await asyncio.gather(*self._submits, return_exceptions=True)
         await self.book.pull()
+
+
+def _hears_book(strategy: Strategy) -> bool:
+    return type(strategy).on_book is not Strategy.on_book and getattr(strategy, "wants_book", True)
 
 
 def _timed(call: Callable[[], None], strategy: Strategy) -> tuple[float, dict[str, Any]]:

@@ -34,9 +34,9 @@ from workstation.domain.market import MarketEvent, Trade
 from workstation.domain.numbers import floor_to
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
-from workstation.domain.trade_rules import UNCHANGED, TradeRules
+from workstation.domain.trade_rules import UNCHANGED, RulesChange, TradeRules
 from workstation.log import DeskLog
-from workstation.strategies.parameters import ParameterError
+from workstation.strategies.making import make, make_changed, run_id_of, take_over
 from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, view_of
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -107,6 +107,12 @@ class StrategyRunner:
         code, signals = getattr(live.strategy, "last_code", None), getattr(live.strategy, "signals", ())
         return dataclasses.replace(view, calls=live.calls, slowest=1000 * live.slowest, code=code, signals=signals)
 
+    def names(self) -> list[str]:
+        """Strategies by their files, nothing of them loaded: those that come with the desk, and the user's own."""
+        shipped = Path(__file__).parent / "shipped"
+        own = [] if self.folder is None else self.folder.glob("*.py")
+        return sorted({file.stem for file in (*shipped.glob("*.py"), *own)} - {"__init__"})
+
     # Commands.
 
     async def start(
@@ -128,7 +134,7 @@ class StrategyRunner:
             raise Refused("The capital of a strategy must be above zero.")
         if interval <= 0 or interval % (5 * 1_000_000_000):
             raise Refused("The bars of a strategy are multiples of 5 s.")
-        made = await self._make(strategy, params or {}, rules)
+        made = await make(strategy, self.folder, params or {}, rules)
         run_id = run_id_of(strategy, instrument)
         if (known := self._core.strategy_runs.get(run_id)) is not None and known.active:
             raise Refused(f"{run_id} is {known.state} already.")
@@ -158,7 +164,7 @@ class StrategyRunner:
         run = self._known(run_id)
         if run.state is not RunState.PAUSED:
             raise Refused(f"{run_id} is {run.state}, not paused.")
-        made = await self._make(run.strategy, run.params, run.rules)
+        made = await make(run.strategy, self.folder, run.params, run.rules)
         run = replace(run, state=RunState.RUNNING, since=self._clock.now(), reason="")
         return await self._run(run, made, self._get_setting(_key(run_id)) or {})
 
@@ -178,28 +184,39 @@ class StrategyRunner:
         return run
 
     async def change(self, run_id: RunId, **params: Any) -> StrategyRun:
-        """Other parameters from the next event on, of a running or a paused strategy. Raises `Refused`."""
-        run = self._known(run_id)
-        if not run.active:
-            raise Refused(f"{run_id} is {run.state}.")
-        made = await self._make(run.strategy, run.params | params, run.rules)
-        run = replace(run, params=made.params)
-        await self._record(run)
-        if (live := self._live.get(run_id)) is not None:
-            live.run = run
-            target = getattr(live.strategy, "inner", live.strategy)
-            live.change(partial(_set_all, target, made.params))
-        return run
+        """Other parameters from the next event on. Raises `Refused`; see `revise`."""
+        return await self.revise(run_id, params=params)
 
     async def adjust(
         self, run_id: RunId, *, capital: Decimal | None = None, restarts: bool | None = None
     ) -> StrategyRun:
-        """Another capital from the next event on, or another way to come back after a restart. Raises `Refused`."""
-        run = self._known(run_id)
-        if not run.active:
-            raise Refused(f"{run_id} is {run.state}.")
+        """Another capital, or another way to come back after a restart. Raises `Refused`; see `revise`."""
+        return await self.revise(run_id, capital=capital, restarts=restarts)
+
+    async def revise(
+        self,
+        run_id: RunId,
+        *,
+        params: Mapping[str, Any] | None = None,
+        rules: RulesChange | None = None,
+        capital: Decimal | None = None,
+        restarts: bool | None = None,
+    ) -> StrategyRun:
+        """Change a running or a paused strategy: all of it or, raising `Refused`, nothing.
+
+        Parameters and capital count from the next event on. Rules count from the next bar on: exits for a position
+        that stands too, as if it had been entered with them; sizes for the next entry; protections are judged by the
+        next trade that closes and look back at those before, and a lock that counts goes on. The change is in the
+        journal before it counts, and holds after a restart.
+        """
+        run = self._active(run_id)
         if capital is not None and not capital > 0:
             raise Refused("The capital of a strategy must be above zero.")
+        made = None
+        if params or rules is not None:
+            made = await make_changed(run, self.folder, params or {}, rules)
+            run = self._active(run_id)  # it may have been paused, stopped or changed meanwhile
+            run = replace(run, params=made.strategy.params, rules=made.rules)
         run = replace(
             run,
             capital=run.capital if capital is None else capital,
@@ -208,6 +225,9 @@ class StrategyRunner:
         await self._record(run)
         if (live := self._live.get(run_id)) is not None:
             live.run = live.book.run = run
+            if made is not None:
+                closed = self._core.market.markets[run.instrument].candles.series(run.interval).closed
+                live.change(partial(take_over, live.strategy, made.strategy, list(closed)))
         return run
 
     async def close_out(self, run_id: RunId) -> Order | None:
@@ -240,7 +260,7 @@ class StrategyRunner:
             why = "the desk was closed"
             if run.restarts and self._core.state is TradingState.ACTIVE:
                 try:
-                    made = await self._make(run.strategy, run.params, run.rules)
+                    made = await make(run.strategy, self.folder, run.params, run.rules)
                 except Refused as refused:
                     why = str(refused)
                 else:
@@ -303,10 +323,6 @@ class StrategyRunner:
             if rebalance.origin == run_id and self.rebalances is not None:
                 await self.rebalances.cancel(rebalance.rebalance_id, reason)
 
-    async def _make(self, name: str, params: dict[str, Any], rules: TradeRules) -> Strategy:
-        """The strategy, its code loaded in a thread. Raises `Refused`."""
-        return await asyncio.to_thread(_load, name, self.folder, params, rules)
-
     def _live_run(self, run: StrategyRun, made: Strategy, state: dict[str, Any] | None) -> LiveRun:
         from workstation.strategies.contract import SignalStrategy
         from workstation.strategies.live_run import LiveRun
@@ -358,12 +374,16 @@ class StrategyRunner:
         return live
 
     async def _record(self, run: StrategyRun) -> None:
-        event = StrategyRunChanged(ts=self._clock.now(), run=run)
+        before = self._core.strategy_runs.get(run.run_id)
+        goes_on = before is not None and before.state is run.state
+        what = before.changes_to(run) if before is not None and goes_on else ""
+        event = StrategyRunChanged(ts=self._clock.now(), run=run, what=what)
         stored = self._journal.append(event)
         self._core.apply_account(event)
         self._bus.publish(event)
         self.version += 1
-        self._log.info("strategies", f"{run.run_id} is {run.state}{f': {run.reason}' if run.reason else ''}.")
+        says = f"is changed: {what}" if goes_on and what else f"is {run.state}{f': {run.reason}' if run.reason else ''}"
+        self._log.info("strategies", f"{run.run_id} {says}.")
         try:
             await asyncio.wrap_future(stored)
         except Exception as error:
@@ -389,6 +409,11 @@ class StrategyRunner:
             raise Refused(f"There is no strategy {run_id}.")
         return run
 
+    def _active(self, run_id: RunId) -> StrategyRun:
+        if not (run := self._known(run_id)).active:
+            raise Refused(f"{run_id} is {run.state}.")
+        return run
+
     def _may_run(self) -> None:
         if self._core.state is TradingState.HALTED:
             raise Refused("The desk is HALTED: no strategy is started.")
@@ -401,44 +426,3 @@ class StrategyRunner:
 
 def _key(run_id: RunId) -> str:
     return f"strategy.{run_id}"
-
-
-def run_id_of(strategy: str, instrument: InstrumentId) -> RunId:
-    """What the run of a strategy (a name of the library, or a file) on an instrument is called."""
-    name = Path(strategy.partition(".py:")[0]).stem if ".py" in strategy else strategy
-    return f"{name}@{instrument}"
-
-
-def _set_all(strategy: Strategy, params: dict[str, Any]) -> None:
-    for name, value in params.items():
-        setattr(strategy, name, value)
-
-
-def _load(name: str, folder: Path | None, params: dict[str, Any], rules: TradeRules) -> Strategy:
-    """Not for the loop: a strategy's file may do anything, and what signals need takes a second to load."""
-    from workstation.strategies.contract import SignalStrategy, StrategyError
-    from workstation.strategies.library import find_strategy
-    from workstation.strategies.trade_rules import put_on
-
-    try:
-        info = find_strategy(name, folder)
-        if info.native or info.cls is None:
-            raise Refused(f"{info.name} was written for backtesting.py: it runs in backtests only.")
-        made: Strategy = info.cls(**params)
-    except (StrategyError, ParameterError) as error:
-        raise Refused(str(error)) from error
-    except Refused:
-        raise
-    except Exception as error:
-        raise Refused(f"{name} cannot be made: {type(error).__name__}: {error}") from error
-    if rules.given and not isinstance(made, SignalStrategy):
-        raise Refused(f"{info.name} lives on events: it has sizes, exits and protections of its own.")
-    if isinstance(made, SignalStrategy):
-        if made.NEEDS_PEER:
-            raise Refused(f"{info.name} needs the candles of a second instrument: it runs in backtests only.")
-        try:
-            put_on(rules, made)
-        except ParameterError as error:
-            raise Refused(str(error)) from None
-        import workstation.strategies.signal_live  # noqa: F401
-    return made

@@ -42,7 +42,8 @@ class SignalLive(Strategy):
         self.last_code = 0  # of the newest bar (see `SignalStrategy.codes`)
         #: The newest signals, oldest first, those of bars from before the start too.
         self.signals: tuple[Signal, ...] = ()
-        self.wants_book = inner.exits.take_profit > 0 or bool(inner.exits.roi)
+        self.wants_book = _has_targets(inner)
+        self._revised: SignalStrategy | None = None  # whose rules hold from the next bar on
         self._history = list(history)  # the desk goes on adding to its own
         self._bars = BarWindow(LEAST_BARS)
         self._fee, self._interval = fee, interval
@@ -57,6 +58,18 @@ class SignalLive(Strategy):
 
     def on_load(self, state: dict[str, Any]) -> None:
         self._loaded = state
+
+    def revise(self, made: SignalStrategy, history: Sequence[Bar] = ()) -> None:
+        """Go on with the parameters, sizes, exits and protections of `made`. Signals are worked out with them on the
+        next bar's close; from that bar on its exits hold, for a position that stands too, and its sizes for the next
+        entry. Locks that count go on. `history`: the desk's closed bars, where the parameters look back further."""
+        for name, value in made.params.items():
+            setattr(self.inner, name, value)
+        self._revised = made
+        least = self.inner.memory(self._interval)
+        if self._play is not None and least > self._bars.least:
+            older = [bar for bar in history if bar.ts < self._bars.first]
+            self._bars = self._bars.widened(least, older)
 
     def on_save(self) -> dict[str, Any]:
         play = self._play
@@ -78,7 +91,7 @@ class SignalLive(Strategy):
             play.restore(self._loaded, -len(missed))
         held = self.trader.position
         if not held:
-            play.side, play.stop, play.target = 0, 0.0, 0.0
+            play.side, play.stop, play.target, play.stale = 0, 0.0, 0.0, False
         elif play.side:
             for number, bar in enumerate(missed, -len(missed)):
                 play.closed_bar(number, bar.high, bar.low)
@@ -116,11 +129,32 @@ class SignalLive(Strategy):
         self._bars.append(bar)
         self._last = bar.ts
         play = self._started()
+        renewed = self._take_rules()
         moved = play.side != 0 and play.closed_bar(self._count, bar.high, bar.low)
         self._decide(bar)
-        if moved:  # a position that is being closed needs no other stop, which might go off before
+        if renewed and self._closing is None and play.side * (bar.close - play.stop) <= 0 < play.stop:
+            self._leave(Reason.STOP)  # the market has passed the new stop already
+        elif moved or renewed:  # a position that is being closed needs no other stop, which might go off before
             self._protect()
         self._count += 1
+
+    def _take_rules(self) -> bool:
+        """The rules that were changed since the last bar hold from here on; whether a position's levels are others."""
+        play, made, inner = self._started(), self._revised, self.inner
+        if made is not None:
+            self._revised = None
+            before = play.levels_of
+            inner.sizing, inner.exits, inner.protections = made.sizing, made.exits, made.protections
+            play.take_rules(inner)
+            self.wants_book = _has_targets(inner)
+            play.stale = play.side != 0 and (play.stale or play.levels_of != before)
+        if not play.stale:
+            return False
+        candles = self._bars.candles()
+        atr = inner.exits.atr(candles)
+        decided = max(0, len(candles) - 1 - (self._count - (play.entry_bar - 1)))  # the close at which it was entered
+        play.renew(float(atr[min(decided, len(atr) - 1)]))
+        return True
 
     def on_book(self, book: BookSnapshot) -> None:
         play = self._started()
@@ -205,3 +239,7 @@ class SignalLive(Strategy):
         if self._play is None:
             raise RuntimeError("the strategy has not been started")
         return self._play
+
+
+def _has_targets(strategy: SignalStrategy) -> bool:
+    return strategy.exits.take_profit > 0 or bool(strategy.exits.roi)

@@ -34,6 +34,23 @@ class SignalPlay:
 
     def __init__(self, strategy: SignalStrategy, *, cash: float, fee: float, leverage: float = 1.0) -> None:
         self.fee, self.leverage = fee, leverage
+        #: Whether the levels that stand are those of other exits, until `renew`.
+        self.stale = False
+        self.side = self.entry_bar = 0
+        self.entry = self.stop = self.target = self.best = 0.0
+        self.trailed = False
+        self.lock, self.peak = -1, cash
+        self._amount = self._atr = 0.0
+        self._exit_bars: list[int] = []
+        self._reasons: list[int] = []
+        self._pnls: list[float] = []
+        self._gains: list[float] = []
+        self._closed: tuple[tuple[int, int, float, float], ...] = ()
+        self.take_rules(strategy)
+
+    def take_rules(self, strategy: SignalStrategy) -> None:
+        """The strategy's sizes, exits and protections hold from here on. Locks that count go on, and every trade that
+        was closed is looked back at. The levels of a position that stands are `stale` until `renew`."""
         self._exits = strategy.exits.numbers.tolist()
         self._roi = strategy.exits.roi_table
         self._protections = strategy.protections.numbers.tolist()
@@ -47,17 +64,23 @@ class SignalPlay:
         self._timed = int(self._exits[6])
         self.moves = self._exits[2] > 0 or self._exits[4] > 0
         self.targets = self._exits[5] > 0 or len(self._roi) > 0
-        self.side = self.entry_bar = 0
-        self.entry = self.stop = self.target = self.best = 0.0
-        self.trailed = False
-        self.lock, self.peak = -1, cash
-        self._amount = self._atr = 0.0
-        self._exit_bars: list[int] = []
-        self._reasons: list[int] = []
-        self._pnls: list[float] = []
-        self._gains: list[float] = []
         self._remembers = bool(self._protections) or self._kind == SizeKind.KELLY
-        self._closed: tuple[tuple[int, int, float, float], ...] = ()
+        if self._remembers:
+            columns = zip(self._exit_bars, self._reasons, self._pnls, self._gains, strict=True)
+            self._closed = tuple(columns)[-CLOSED_KEPT:]
+
+    @property
+    def levels_of(self) -> list[Any]:
+        """The exits that the levels follow, as JSON has them."""
+        return [*self._exits, *self._roi.tolist()]
+
+    def renew(self, atr: float) -> None:
+        """A bar is about to close in a position that was entered under other exits: from it on the levels are those
+        that it would have had with these from its entry. `atr`: the average true range of the entry's decision."""
+        self.stale, self.trailed = False, False
+        self.stop = _first_stop(self.side, self.entry, self._exits, atr)
+        if not self.targets:
+            self.target = 0.0
 
     def decide(self, bar: int, code: int, amount: float, atr: float) -> tuple[Reason | None, int]:
         """On the close of `bar`: why to leave at the next open (None: stay), and the side to enter there (0: none).
@@ -92,15 +115,18 @@ class SignalPlay:
 
     def entered(self, side: int, price: float, bar: int) -> None:
         """The entry was filled in `bar` at `price`: its first levels stand."""
-        self.side, self.entry, self.entry_bar, self.best, self.trailed = side, price, bar, price, False
+        self.side, self.entry, self.entry_bar, self.best = side, price, bar, price
+        self.trailed = self.stale = False
         self.stop = _first_stop(side, price, self._exits, self._atr)
         self.target = float(_target_price(side, price, 0, self._exits, self._roi)) if self.targets else 0.0
 
     def closed_bar(self, bar: int, high: float, low: float) -> bool:
         """A bar has closed in the trade: levels move, for the next one. True if one did."""
         stop, target = self.stop, self.target
+        self.best = max(self.best, high) if self.side > 0 else min(self.best, low)
+        if self.stale:
+            return False
         if self.moves:
-            self.best = max(self.best, high) if self.side > 0 else min(self.best, low)
             self.stop = _moved_stop(self.side, self.entry, stop, self.best, self._exits, self.fee)
             self.trailed = self.trailed or self.stop != stop
         if self.targets:
@@ -133,13 +159,16 @@ class SignalPlay:
 
     def state(self, bar: int) -> dict[str, Any]:
         """All of it, as JSON has it, before bar number `bar` closes."""
-        return {name: getattr(self, name) for name in _KEPT} | {"bar": bar, "closed": self._closed}
+        exits = None if self.stale else self.levels_of
+        return {name: getattr(self, name) for name in _KEPT} | {"bar": bar, "closed": self._closed, "exits": exits}
 
     def restore(self, state: Mapping[str, Any], bar: int) -> None:
         """Go on from `state`, where the bar that closes next has the number `bar` from here on."""
         for name in _KEPT:
             if name in state:
                 setattr(self, name, state[name])
+        # A former version said nothing of the exits: its levels are taken for those of these.
+        self.stale = bool(self.side) and state.get("exits", self.levels_of) != self.levels_of
         if "bar" not in state:  # of a former version: only the bars held were counted from the restart
             self.entry_bar, self.lock = bar - int(state.get("held", 0)), -1
             return

@@ -7,7 +7,8 @@
     scale 5 0.1 63000 64000 stop 62000 · chase 64500 · cancel all · cancel bids · close · reverse
     twap buy 2 over 30m · vwap sell 3 over 2h @ 63000 · pov sell 3 10% · iceberg buy 5 show 0.5 @ 63000 · pause · resume
     alert BTC-USDT > 65000 · alert spread > 5 · alert pnl < -500 · alert fill · alerts · snooze 10m
-    strategy start sma_cross BTC-USDT 5000 fast=10 5m · strategy stop sma_cross · strategy set sma_cross slow=40
+    strategy start sma_cross BTC-USDT 5000 fast=10 5m exit stop=2% · strategy stop sma_cross
+    strategy set sma_cross slow=40 size risk=1% protect cooldown=5
     rebalance BTC-USDT 40% ETH-USDT 30% · rebalance equal BTC-USDT ETH-USDT · pause rebalance · cancel rebalance
     progress · reducing on · limit max_order_value 50000 · breaker reset daily_loss
     flatten · kill · rearm demo · theme tws-light · speed 10 · seek +5m · any action's name · any instrument's name
@@ -78,7 +79,7 @@ def parse(text: str, context: Context) -> Command:
         return SelectInstrument(instrument.id)
     if several := venues_of(first.text, context):
         raise CommandError(f"{first.raw} is listed at more than one venue: {' or '.join(several)}.", first.at)
-    known = ["buy", "sell", *_COMMANDS, *context.actions, *(one.symbol.lower() for one in context.instruments)]
+    known = [*WORDS, *context.actions, *(one.symbol.lower() for one in context.instruments)]
     raise CommandError(f"{first.raw} is not a command.{suggestion(first.text, known)}", first.at)
 
 
@@ -302,3 +303,6 @@ _COMMANDS: dict[str, _Handler] = {
     "speed": _speed,
     "seek": _seek,
 }
+
+#: The words with which a line may begin, besides the names of actions and instruments.
+WORDS = ("buy", "sell", *_COMMANDS)

@@ -164,6 +164,7 @@ def context_of(
         position=lambda name: desk.position(name).quantity,
         strategies=[run.run_id for run in desk.core.strategy_runs.values() if run.active],
         ended_strategies=[run.run_id for run in desk.core.strategy_runs.values() if not run.active],
+        installed=desk.strategies.names,
         numbers=numbers,
         portfolios=kept_portfolios(desk.get_setting(PORTFOLIOS)),
         rebalance=lambda wish: preview_words(desk.preview_rebalance(wish), currency),

@@ -1,22 +1,28 @@
 """The command line's words about strategies: strategy start sma_cross BTC-USDT 5000 fast=10 5m.
 
-    strategy start NAME [INSTRUMENT] CAPITAL [BARS] [PARAMETER=VALUE …] [restart]
-    strategy stop|pause|resume|close RUN · strategy set RUN PARAMETER=VALUE … · strategy capital RUN 5000
+    strategy start NAME [INSTRUMENT] CAPITAL [BARS] [PARAMETER=VALUE …] [RULES] [restart]
+    strategy stop|pause|resume|close RUN · strategy set RUN [PARAMETER=VALUE …] [RULES] · strategy capital RUN 5000
+
+RULES are sizes, exits and protections in place of the strategy's own: exit stop=2% size risk=1% protect cooldown=5
+(see `command_rules`).
 
 A RUN is its whole name (sma_cross@NOVA:BTC-USDT) or the strategy's where it runs on one instrument only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
 from workstation.clock import span
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.order import Order
+from workstation.domain.rule_words import GROUPS
 from workstation.domain.strategy_run import RunId, StrategyRun
+from workstation.domain.trade_rules import RulesChange, TradeRules
 from workstation.trading.command_orders import instrument_named, venues_of
+from workstation.trading.command_rules import take_rules
 from workstation.trading.command_words import CommandError, Token, duration, glued, number, suggestion
 from workstation.trading.commands import Command, Context
 from workstation.trading.strategy_commands import (
@@ -28,14 +34,20 @@ from workstation.trading.strategy_commands import (
     StrategyCommand,
 )
 
-_WORDS = ("start", "stop", "pause", "resume", "close", "set", "capital")
-_USAGE = "strategy start sma_cross BTC-USDT 5000 fast=10, then strategy stop, pause, resume, close, set or capital."
+#: What can be asked of a strategy, and what may stand after `strategy start NAME`.
+STRATEGY_WORDS = ("start", "stop", "pause", "resume", "close", "set", "capital")
+_USAGE = (
+    "strategy start sma_cross BTC-USDT 5000 fast=10 exit stop=2%, then strategy stop, pause, resume, close, set or "
+    "capital."
+)
+START_WORDS = (*GROUPS, "restart")
 _MINUTE = 60_000_000_000
 
 
 class StrategyDesk(Protocol):
     """What these words need of the runner."""
 
+    def names(self) -> Sequence[str]: ...
     async def start(
         self,
         strategy: str,
@@ -44,14 +56,19 @@ class StrategyDesk(Protocol):
         capital: Decimal,
         interval: int = ...,
         params: dict[str, Any] | None = None,
+        rules: TradeRules = ...,
         restarts: bool = False,
     ) -> StrategyRun: ...
     async def stop(self, run_id: RunId) -> StrategyRun: ...
     async def pause(self, run_id: RunId) -> StrategyRun: ...
     async def resume(self, run_id: RunId) -> StrategyRun: ...
-    async def change(self, run_id: RunId, **params: Any) -> StrategyRun: ...
-    async def adjust(
-        self, run_id: RunId, *, capital: Decimal | None = None, restarts: bool | None = None
+    async def revise(
+        self,
+        run_id: RunId,
+        *,
+        params: Mapping[str, Any] | None = None,
+        rules: RulesChange | None = None,
+        capital: Decimal | None = None,
     ) -> StrategyRun: ...
     def close_out(self, run_id: RunId) -> Awaitable[Order | None]: ...
 
@@ -64,15 +81,16 @@ def parse_strategy(word: Token, rest: Sequence[Token], end: int, context: Contex
     what, words = rest[0], rest[1:]
     if what.text == "start":
         return _start(words, end, context)
-    if what.text not in _WORDS:
-        raise CommandError(f"{_USAGE}{suggestion(what.text, _WORDS)}", what.at)
+    if what.text not in STRATEGY_WORDS:
+        raise CommandError(f"{_USAGE}{suggestion(what.text, STRATEGY_WORDS)}", what.at)
     if not words:
         raise CommandError(f"Which strategy? {_named(context.strategies)}", end)
     run_id, more = _run(words[0], context), words[1:]
     if what.text == "set":
         if not more:
-            raise CommandError(f"What of it? strategy set {words[0].raw} fast=10", end)
-        return ChangeStrategy(run_id, params=_params(more))
+            raise CommandError(f"What of it? strategy set {words[0].raw} fast=10 exit stop=2%", end)
+        ruled = take_rules(more, end)
+        return ChangeStrategy(run_id, params=_params(ruled.rest), rules=ruled.said, own=ruled.own)
     if what.text == "capital":
         amount = number(more[0].text) if len(more) == 1 else None
         if amount is None or amount <= 0:
@@ -91,7 +109,8 @@ def _start(words: Sequence[Token], end: int, context: Context) -> Command:
     instrument = context.instrument
     capital: Decimal | None = None
     interval, restarts, params = _MINUTE, False, []
-    for one in words[1:]:
+    ruled = take_rules(words[1:], end)
+    for one in ruled.rest:
         if "=" in one.raw:
             params.append(one)
         elif one.text == "restart":
@@ -105,14 +124,15 @@ def _start(words: Sequence[Token], end: int, context: Context) -> Command:
         elif (length := duration(one.text)) is not None:
             interval = length
         else:
-            raise CommandError(f"{one.raw} is no instrument, capital, length of bars or parameter=value.", one.at)
+            what = "no instrument, capital, length of bars or parameter=value; rules follow exit, size or protect"
+            raise CommandError(f"{one.raw} is {what}.", one.at)
     if instrument is None:
         raise CommandError("On which instrument? Select one, or name it.", end)
     if capital is None or capital <= 0:
         raise CommandError(f"With how much? strategy start {words[0].raw} {instrument.symbol} 5000", end)
     return StartStrategy(
         strategy=words[0].raw, instrument=instrument.id, capital=capital, interval=interval, params=_params(params),
-        restarts=restarts,
+        rules=ruled.said, restarts=restarts,
     )  # fmt: skip
 
 
@@ -150,7 +170,7 @@ async def perform_strategy(command: StrategyCommand, desk: StrategyDesk) -> str:
         case StartStrategy():
             run = await desk.start(
                 command.strategy, command.instrument, capital=command.capital, interval=command.interval,
-                params=dict(command.params), restarts=command.restarts,
+                params=dict(command.params), rules=command.rules, restarts=command.restarts,
             )  # fmt: skip
             return f"{run.run_id} runs on bars of {span(run.interval)}."
         case EndStrategy(run_id=run_id, pause=pause):
@@ -162,11 +182,7 @@ async def perform_strategy(command: StrategyCommand, desk: StrategyDesk) -> str:
         case CloseStrategy(run_id=run_id):
             order = await desk.close_out(run_id)
             return f"{run_id} is stopped{' and held nothing' if order is None else ', its position is being closed'}."
-        case ChangeStrategy(run_id=run_id, capital=capital, params=params):
-            if capital is not None:
-                await desk.adjust(run_id, capital=capital)
-            if params:
-                await desk.change(run_id, **params)
-            words = [f"{name}={value}" for name, value in params.items()]
-            words += [] if capital is None else [f"capital {capital:,f}"]
-            return f"{run_id} goes on with {', '.join(words)}."
+        case ChangeStrategy(run_id=run_id, capital=capital, params=params, rules=rules, own=own):
+            change = RulesChange(rules, own) if rules.given or own else None
+            await desk.revise(run_id, params=params, rules=change, capital=capital)
+            return f"{run_id} goes on with {command.words('')}."

@@ -66,7 +66,7 @@ def number(text: str) -> Decimal | None:
     whole, part = match["whole"].replace(",", ""), match["part"] or ""
     if len(whole) > 15 or len(part) > 12:
         return None
-    return Decimal(f"{whole or 0}.{part or 0}")
+    return Decimal(f"{whole or 0}.{part}")
 
 
 class Amount(msgspec.Struct, frozen=True):

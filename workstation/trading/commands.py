@@ -62,6 +62,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     #: Runs of strategies that have not ended, and those that have.
     strategies: Sequence[RunId] = ()
     ended_strategies: Sequence[RunId] = ()
+    #: Names of strategies that could be started.
+    installed: Callable[[], Sequence[str]] = tuple
     #: Portfolios that were kept: weights by instrument.
     portfolios: Mapping[str, Mapping[InstrumentId, Decimal]] = {}
     #: What a rebalance would trade now, in words. Raises `Refused` where it cannot be sent.

@@ -8,7 +8,9 @@ import msgspec
 
 from workstation.clock import span
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.rule_words import rules_text
 from workstation.domain.strategy_run import RunId
+from workstation.domain.trade_rules import UNCHANGED, TradeRules
 
 
 class StartStrategy(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +21,7 @@ class StartStrategy(msgspec.Struct, frozen=True, kw_only=True):
     capital: Decimal
     interval: int
     params: dict[str, str] = {}
+    rules: TradeRules = UNCHANGED
     restarts: bool = False
 
 
@@ -40,11 +43,21 @@ class CloseStrategy(msgspec.Struct, frozen=True):
 
 
 class ChangeStrategy(msgspec.Struct, frozen=True):
-    """Other parameters (as typed) or capital of a run."""
+    """Other parameters (as typed), rules or capital of a run; the rules in `own` are the strategy's own again."""
 
     run_id: RunId
     params: dict[str, str] = {}
     capital: Decimal | None = None
+    rules: TradeRules = UNCHANGED
+    own: tuple[str, ...] = ()
+
+    def words(self, currency: str) -> str:
+        """What it goes on with."""
+        words = [f"{name}={value}" for name, value in self.params.items()]
+        words += [rules_text(self.rules)] if self.rules.given else []
+        words += [f"its own {name.replace('_', ' ')}" for name in self.own]
+        words += [] if self.capital is None else [f"a capital of {self.capital:,f} {currency}".rstrip()]
+        return ", ".join(words)
 
 
 type StrategyCommand = StartStrategy | EndStrategy | ResumeStrategy | CloseStrategy | ChangeStrategy
@@ -58,14 +71,14 @@ def strategy_text(command: StrategyCommand, currency: str) -> str:
             after = " It starts again with the desk." if command.restarts else ""
             money = f"{command.capital:,f} {currency}"
             bars = span(command.interval)
-            return f"Start {command.strategy}{params} on {command.instrument} with {money}, on bars of {bars}.{after}"
+            rules = f"; {said}" if (said := rules_text(command.rules)) else ""
+            where = f"on {command.instrument} with {money}, on bars of {bars}"
+            return f"Start {command.strategy}{params} {where}{rules}.{after}"
         case EndStrategy(run_id=run_id, pause=pause):
             return f"{'Pause' if pause else 'Stop'} {run_id}: its orders are pulled, what it holds stays."
         case ResumeStrategy(run_id=run_id):
             return f"Let {run_id} go on where it was paused."
         case CloseStrategy(run_id=run_id):
             return f"Stop {run_id} and close what it holds at the market."
-        case ChangeStrategy(run_id=run_id, params=params, capital=capital):
-            words = [f"{name}={value}" for name, value in params.items()]
-            words += [] if capital is None else [f"a capital of {capital:,f} {currency}"]
-            return f"Let {run_id} go on with {', '.join(words)}."
+        case ChangeStrategy(run_id=run_id):
+            return f"Let {run_id} go on with {command.words(currency)}."
