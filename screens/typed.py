@@ -21,6 +21,7 @@ from workstation.trading.command_words import CommandError
 from workstation.trading.commands import (
     BreakEven,
     CancelOrders,
+    ChangeExits,
     ChaseOrder,
     ClosePosition,
     Command,
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
 
 #: Typed commands that send orders: they need the desk ARMED, as keys do.
 _SENDS = (
-    PlaceOrder, StartPlan, StartRebalance, ManageRebalance, ChaseOrder, Execute, PauseExecution, ClosePosition,
-    ReversePosition, BreakEven, StartStrategy, ResumeStrategy, CloseStrategy,
+    PlaceOrder, StartPlan, ChangeExits, StartRebalance, ManageRebalance, ChaseOrder, Execute, PauseExecution,
+    ClosePosition, ReversePosition, BreakEven, StartStrategy, ResumeStrategy, CloseStrategy,
 )  # fmt: skip
 #: Typed commands that only stop: they are never too late.
 _STOPS = (CancelOrders, Kill, Flatten, EndStrategy)

@@ -325,5 +325,7 @@ def _fall(reference: Decimal, equity: Decimal) -> Decimal:
 
 
 def percent(fraction: Decimal) -> str:
-    """5.2 % of 0.05213."""
-    return f"{plain(multiply(fraction, Decimal(100)).quantize(Decimal('0.1')))} %"
+    """5.2 % of 0.05213; 0.021 % of 0.0002134: two figures of what is below a tenth of a percent."""
+    share = multiply(fraction, Decimal(100))
+    places = Decimal("0.1") if not share or abs(share) >= Decimal("0.1") else Decimal(1).scaleb(share.adjusted() - 1)
+    return f"{plain(share.quantize(places))} %"

@@ -12,11 +12,11 @@ from decimal import Decimal
 import msgspec
 
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import ONE, add, floor_to, is_multiple, multiply, plain, subtract
+from workstation.domain.numbers import ONE, ZERO, add, floor_to, is_multiple, multiply, plain, subtract
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.domain.plan import Distance, Plan, Trail
 from workstation.trading.command_words import CommandError, Token, amount, number, price, suggestion
-from workstation.trading.commands import ChaseOrder, Context, Prices, StartPlan
+from workstation.trading.commands import ChangeExits, ChaseOrder, Context, Prices, StartPlan
 from workstation.trading.plans import terms
 from workstation.trading.sizing import Basis, SizeError, SizeUnit, quantity_for
 
@@ -55,6 +55,17 @@ class ExitWords(msgspec.Struct):
         else:
             return False
         return True
+
+    def changed(self, plan: Plan, instrument: Instrument, prices: Prices) -> Plan:
+        """A plan that has a position with these exits in place of its own; those that are not named stay."""
+        named: dict[str, object] = {} if self.trail is None else {"trail": self.trail, "trailing": False}
+        for name, token in (("stop", self.stop), ("target", self.target)):
+            if token is not None:
+                named[name] = price(token, plan.side.opposite, instrument, prices)
+        after = msgspec.structs.replace(plan, **named)
+        if sentence := terms.problem(after, instrument, None, prices.mid):
+            raise CommandError(sentence, (self.stop or self.target or Token("", "", 0)).at)
+        return after
 
     def on(self, plan: Plan, instrument: Instrument, prices: Prices, entry: Decimal | None) -> Plan:
         """The plan with these exits. Raises `CommandError` for exits that cannot stand."""
@@ -102,8 +113,9 @@ def _trail(word: Token, words: list[Token], end: int) -> Trail:
 # Exits of a position.
 
 
-def parse_exits(instrument: Instrument, words: Sequence[Token], end: int, context: Context) -> StartPlan:
-    """The words after oco, or a whole line that begins with stop, tp or trail: exits of the position that is there."""
+def parse_exits(instrument: Instrument, words: Sequence[Token], end: int, context: Context) -> StartPlan | ChangeExits:
+    """The words after oco, or a whole line that begins with stop, tp or trail: exits of the position that is there.
+    Where a plan protects all of it already, its exits change."""
     left = list(words)
     held = context.position(instrument.id)
     at = left[0].at if left else end
@@ -123,7 +135,15 @@ def parse_exits(instrument: Instrument, words: Sequence[Token], end: int, contex
         raise CommandError(f"{bare[0].raw} is not understood: oco 63000 66000, or stop 63000 tp 66000.", bare[0].at)
     if not exits:
         raise CommandError("Which exits? oco 63000 66000, stop 63000 tp 66000 or trail 1%.", end)
-    return StartPlan(plan=exits.on(terms.exits(instrument.id, side), instrument, prices, prices.mid))
+    plans, free = context.protection(instrument.id) if context.protection is not None else ((), ZERO)
+    if not plans or free > 0:
+        return StartPlan(plan=exits.on(terms.exits(instrument.id, side), instrument, prices, prices.mid))
+    if len(plans) > 1:
+        raise CommandError(
+            f"{len(plans)} plans protect the position in {instrument.symbol}: change the stop or the target of each in "
+            "the orders pane.", at,
+        )  # fmt: skip
+    return ChangeExits(before=plans[0], after=exits.changed(plans[0], instrument, prices))
 
 
 # Chasing.

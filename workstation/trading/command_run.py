@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
+from msgspec import UNSET, UnsetType
+
 from workstation.clock import Clock, span
 from workstation.domain.formats import POINT, NumberStyle
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
+from workstation.domain.numbers import floor_to
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
-from workstation.domain.plan import Plan, PlanKind
+from workstation.domain.plan import Plan, PlanId, PlanKind, Trail
 from workstation.domain.position import Position
 from workstation.domain.route import Route
 from workstation.market.book import OrderBook
@@ -35,6 +38,7 @@ from workstation.trading.command_words import Token
 from workstation.trading.commands import (
     BreakEven,
     CancelOrders,
+    ChangeExits,
     ChangeLimit,
     ChaseOrder,
     ClosePosition,
@@ -104,6 +108,15 @@ class CommandDesk(ExecutionDesk, RebalancingDesk, Protocol):
     def preview_route(self, draft: OrderDraft, /) -> RouteLook: ...
     def route_order(self, draft: OrderDraft, /) -> Awaitable[Order | Route]: ...
     def start_plan(self, plan: Plan, /) -> Awaitable[Plan]: ...
+    def amend_plan(
+        self,
+        plan_id: PlanId,
+        /,
+        *,
+        stop: Decimal | UnsetType | None = UNSET,
+        target: Decimal | UnsetType | None = UNSET,
+        trail: Trail | UnsetType | None = UNSET,
+    ) -> Awaitable[Plan]: ...
     def chase(self, client_id: ClientOrderId, bound: Decimal, /) -> Awaitable[Plan]: ...
     def cancel_all(
         self, instrument: InstrumentId | None = None, side: Side | None = None
@@ -162,6 +175,7 @@ def context_of(
         recording=None if replay is None else (replay.start, replay.end),
         zone=zone,
         position=lambda name: desk.position(name).quantity,
+        protection=lambda name: _protection(desk, name),
         strategies=[run.run_id for run in desk.core.strategy_runs.values() if run.active],
         ended_strategies=[run.run_id for run in desk.core.strategy_runs.values() if not run.active],
         installed=desk.strategies.names,
@@ -171,6 +185,14 @@ def context_of(
         route=lambda draft: look_words(desk.preview_route(draft)),
         limit=desk.core.limits_book.preview,
     )
+
+
+def _protection(desk: CommandDesk, name: InstrumentId) -> tuple[Sequence[Plan], Decimal]:
+    """The plans whose exits protect a position, and what of it none of them does."""
+    position, plans = desk.position(name), desk.core.plans
+    side = Side.BUY if position.quantity > 0 else Side.SELL
+    protecting = [one for one in plans.active(name) if one.has_exits and one.side is side and plans.tally(one).open > 0]
+    return protecting, floor_to(plans.unclaimed(name, position.quantity), desk.instrument(name).lot)
 
 
 async def perform(command: Command, desk: CommandDesk) -> str | None:
@@ -186,6 +208,14 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
             return outcome(await desk.submit(draft))
         case StartPlan(plan=plan):
             return started(await desk.start_plan(plan))
+        case ChangeExits(before=before, after=after):
+            kept = await desk.amend_plan(
+                after.plan_id,
+                stop=after.stop if after.stop != before.stop else UNSET,
+                target=after.target if after.target != before.target else UNSET,
+                trail=after.trail if after.trail != before.trail else UNSET,
+            )
+            return f"{kept.instrument.partition(':')[2]} is protected by {exits_in_words(kept)} now."
         case ChaseOrder():
             return started(await _chase(command, desk))
         case Execute():

@@ -15,6 +15,7 @@ from workstation.trading.alerts import sentence
 from workstation.trading.commands import (
     BreakEven,
     CancelOrders,
+    ChangeExits,
     ChangeLimit,
     ChaseOrder,
     ClosePosition,
@@ -136,7 +137,11 @@ def plan_sentence(plan: Plan, context: Context) -> str:
     symbol = plan.instrument.partition(":")[2]
     if not plan.entries:
         pair = "; one cancels the other" if plan.target is not None and (plan.stop or plan.trail) else ""
-        return f"Exits of the position in {symbol}: {exits}{pair}."
+        plans, free = context.protection(plan.instrument) if context.protection is not None else ((), ZERO)
+        what = (
+            f"Exits of the {grouped(free)} {symbol} that have none" if plans else f"Exits of the position in {symbol}"
+        )
+        return f"{what}: {exits}{pair}."
     first = plan.entries[0]
     if plan.kind is PlanKind.SCALE:
         prices = [draft.price for draft in plan.entries if draft.price is not None]
@@ -240,6 +245,11 @@ def describe(command: Command, context: Context) -> str:
             return f"{order_text(draft, context)}.{' ' + note if note else ''}"
         case StartPlan(plan=plan):
             return plan_sentence(plan, context)
+        case ChangeExits(before=before, after=after):
+            symbol = after.instrument.partition(":")[2]
+            return (
+                f"Change the exits of the position in {symbol}: {exits_in_words(after)}. Now: {exits_in_words(before)}."
+            )
         case ChaseOrder(instrument=instrument, bound=bound, percent=percent):
             far = f"to {grouped(bound)}" if bound is not None else f"for {plain(percent or ZERO)}% at most"
             return f"Let the newest working limit order of {instrument} follow the best price, {far}."

@@ -59,6 +59,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     recording: tuple[int, int] | None = None
     zone: datetime.tzinfo = datetime.UTC
     position: Callable[[InstrumentId], Decimal] = lambda _: ZERO  # signed
+    #: The plans whose exits protect an instrument's position, and what of it, unsigned, none of them does.
+    protection: Callable[[InstrumentId], tuple[Sequence[Plan], Decimal]] | None = None
     #: Runs of strategies that have not ended, and those that have.
     strategies: Sequence[RunId] = ()
     ended_strategies: Sequence[RunId] = ()
@@ -95,6 +97,13 @@ class StartPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Plan
     question: str = ""
+
+
+class ChangeExits(msgspec.Struct, frozen=True, kw_only=True):
+    """Give the plan that protects a position other exits: `after` with what was asked for, the rest as `before`."""
+
+    before: Plan
+    after: Plan
 
 
 class ChaseOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,6 +252,7 @@ class RunAction(msgspec.Struct, frozen=True):
 type Command = (
     PlaceOrder
     | StartPlan
+    | ChangeExits
     | ChaseOrder
     | Execute
     | PauseExecution

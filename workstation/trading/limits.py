@@ -208,7 +208,10 @@ def limit_words(field: str, value: Any) -> str:
         return limit_text(value) or ("none" if field.startswith("deny") else "all")
     number = Decimal(value)
     if field in _FRACTIONS:
-        return f"{number * 100:.2f}".rstrip("0").rstrip(".") + " %"
+        share = number * 100
+        if 0 < abs(share) < Decimal("0.01"):  # else a limit that is almost nothing would be called nothing
+            return f"{share.normalize():f} %"
+        return f"{share:.2f}".rstrip("0").rstrip(".") + " %"
     if "leverage" in field:
         return f"{number:.2f}".rstrip("0").rstrip(".") + "×"
     text = f"{number:,.0f}" if number == int(number) or abs(number) > 1_000 else f"{number:,.2f}"

@@ -14,9 +14,9 @@ from workstation.clock import SECOND
 from workstation.domain.events import BalanceAdjusted, BreakerTripped, EquityMarked
 from workstation.domain.order import OrderType, Side
 from workstation.store.codec import decode_event, event_row
-from workstation.trading.breakers import CLEARED, WORSE, Breaker, Breakers
+from workstation.trading.breakers import CLEARED, WORSE, Breaker, Breakers, percent
 from workstation.trading.errors import Refused
-from workstation.trading.limits import BreakerLimits
+from workstation.trading.limits import BreakerLimits, limit_words
 
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -329,3 +329,9 @@ def test_money_that_comes_and_goes_never_trips_a_breaker(flows: list[int]) -> No
         assert trips(breakers.on_equity(T0 + number, equity, amount)) == []
         assert breakers.drawdown is not None
         assert breakers.drawdown < D("0.0002")
+
+
+def test_a_share_that_is_almost_nothing_is_not_called_nothing() -> None:
+    assert [percent(D(one)) for one in ("0.05213", "0.001", "0.0002134", "0")] == ["5.2 %", "0.1 %", "0.021 %", "0 %"]
+    words = [limit_words("breakers.daily_loss", D(one)) for one in ("0.05", "0.00014", "0.00001")]
+    assert words == ["5 %", "0.01 %", "0.001 %"]

@@ -11,6 +11,11 @@ from tests.support.desk import BTC, PERP, TestDesk, demo_desk
 from workstation.domain.events import TradingState
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side, TimeInForce
 from workstation.domain.plan import STOP_LEG, TARGET_LEG, Distance, Plan, PlanState, Trail
+from workstation.trading.command_line import parse
+from workstation.trading.command_run import context_of, perform
+from workstation.trading.command_text import describe
+from workstation.trading.command_words import CommandError
+from workstation.trading.commands import Context
 from workstation.trading.errors import Refused
 from workstation.trading.plans import terms
 
@@ -183,6 +188,40 @@ async def test_the_trader_moves_and_cancels_an_exit_by_its_order(tmp_path: Path)
         await desk.run(3)
         await desk.settle(lambda: not desk.engine.open_orders(PERP))
         assert state(desk, plan) is PlanState.CANCELED
+
+
+async def test_typed_exits_change_those_of_the_plan_that_protects_the_position(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        engine = desk.engine
+
+        def here() -> Context:
+            return context_of(engine, PERP, currency="USDT", account_name="demo")
+
+        async def typed(line: str) -> tuple[str, str | None]:
+            command = parse(line, here())
+            return describe(command, here()), await perform(command, engine)
+
+        low, high = around(desk, PERP, -900), around(desk, PERP, 3_000)
+        plan = await engine.start_plan(terms.bracket(entry(desk, PERP, Side.BUY, "0.5"), stop=low, target=high))
+        await protected(desk, plan)
+        meaning, said = await typed("trail 5%")
+        assert meaning.startswith("Change the exits of the position in BTC-USDT-PERP: stop at ")
+        assert meaning.partition("Now:")[0].count("trails by 5%") == 1
+        assert "trails by 5%" in (said or "")
+        known = engine.plan(plan.plan_id)
+        assert known is not None
+        assert (known.stop, known.target, known.trail) == (low, high, Trail(Distance(D(5), percent=True)))
+        nearer = around(desk, PERP, -600)
+        await typed(f"stop {nearer}")
+        await desk.settle(lambda: live(desk, plan, STOP_LEG)[0].stop_price == nearer)
+        assert len(engine.plans()) == 1
+        with pytest.raises(CommandError, match="must be below the market"):
+            parse(f"stop {around(desk, PERP, 600)}", here())
+        await desk.market(PERP, Side.BUY, "0.2")
+        meaning, _ = await typed(f"oco {low} {high}")
+        assert meaning.startswith("Exits of the 0.2 BTC-USDT-PERP that have none: ")
+        with pytest.raises(CommandError, match="2 plans protect the position"):
+            parse("trail 1%", here())
 
 
 async def test_a_trailing_stop_follows_the_market_and_never_goes_back(tmp_path: Path) -> None:
