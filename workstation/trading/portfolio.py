@@ -52,6 +52,9 @@ class Portfolio:
     def __init__(self, instruments: Iterable[Instrument], currency: str, at_par: Iterable[str] = ()) -> None:
         """`at_par`: currencies that are reckoned one to one with the account currency (dollar stablecoins, say)."""
         self.instruments = {instrument.id: instrument for instrument in instruments}
+        self._settling: dict[tuple[str, str], list[InstrumentId]] = {}  # by venue and settlement currency
+        for name, one in self.instruments.items():
+            self._settling.setdefault((one.venue, one.settlement), []).append(name)
         self.currency = currency
         self.at_par = frozenset({currency, *at_par})
         self.accounts: dict[str, Account] = {}
@@ -119,20 +122,18 @@ class Portfolio:
         owed = self.balance(instrument.venue, instrument.base) if instrument.tiers else ZERO
         return short_spot(instrument, owed)
 
+    def standing(self, venue: str, currency: str, marks: Marks) -> Standing:
+        """A settlement currency of a venue at the marks of now."""
+        settling = (self.instruments[name] for name in self._settling.get((venue, currency), ()))
+        held = [(one, self.needs_margin(one)) for one in settling if self._may_need_margin(one)]
+        return standing(self.margin, self.balance(venue, currency), held, marks)
+
     def _may_need_margin(self, instrument: Instrument) -> bool:
         """False where it is flat and nothing is set aside: what an order's way need not look at."""
         if instrument.is_spot:
             return bool(instrument.tiers) and self.balance(instrument.venue, instrument.base) < 0
-        return instrument.id in self.positions or instrument.id in self.margin.isolated
-
-    def standing(self, venue: str, currency: str, marks: Marks) -> Standing:
-        """A settlement currency of a venue at the marks of now."""
-        held = [
-            (one, self.needs_margin(one))
-            for one in self.instruments.values()
-            if one.venue == venue and one.settlement == currency and self._may_need_margin(one)
-        ]
-        return standing(self.margin, self.balance(venue, currency), held, marks)
+        name = instrument.id
+        return name in self.positions or name in self.margin.isolated
 
     def balance(self, venue: str, currency: str) -> Decimal:
         account = self.accounts.get(venue)
