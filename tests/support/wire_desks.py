@@ -59,6 +59,8 @@ class WireDesks:
         with self._still():
             process = self.open(does)
             self._prove(self.hear(process, "found"))
+        if does in ("cancel", "amend"):
+            self.go(process)
         self.hear(process, "ready")
         return process
 

@@ -3,7 +3,8 @@
 WIRE_DOES says what: `buy` (a limit order that rests), `take` (a market order), `cancel` and `amend` (enters one,
 waits until it works, cancels it or moves it ten ticks down), `route` (a market order over all venues of its asset),
 `check` (nothing: shows what it found and ends). Lines: `found JSON` (once what an earlier desk left is clear),
-`ready`, `going`, `order CLIENT_ID STATE`, `done`.
+`ready`, `going`, `order CLIENT_ID STATE`, `done`. It waits for a line after `ready`, and where it enters an
+order first, before it does that.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ def say(*words: object) -> None:
         text = text[os.write(sys.stdout.fileno(), text) :]
 
 
+async def told() -> None:
+    """Wait for a line: the next step may be done."""
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+
+
 async def main(engine: Engine) -> None:
     async with asyncio.timeout(90):
         while not clear(engine):
@@ -53,11 +59,12 @@ async def main(engine: Engine) -> None:
     taking = OrderDraft(instrument=instrument.id, side=Side.BUY, quantity=Decimal("0.01"), type=OrderType.MARKET)
     order: Order | None = None
     if does in ("cancel", "amend"):
+        await told()  # who compares what was found has done so: from now on there is more
         order = await engine.submit(resting)
         while engine.order(order.client_id).state is not OrderState.ACCEPTED:  # type: ignore[union-attr]
             await asyncio.sleep(0.01)
     say("ready")
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    await told()
     if does == "route":
         draft = spread_over_all(engine, taking)
         say("going")
