@@ -75,6 +75,8 @@ class BarBroker:
         self._margined = costs.leverage > 1 or costs.maintenance > 0
         self.on_fill: Callable[[BarFill], None] = lambda _: None
         self.on_reject: Callable[[BarOrder, str], None] = lambda _order, _why: None
+        #: Quantities are multiples of it where it is above zero: what is held closes to nothing.
+        self.lot = 0.0
         self.cash = costs.cash
         self.units = self.entry = self.ruin = 0.0
         self.entry_bar = 0
@@ -265,6 +267,8 @@ class BarBroker:
                     self.on_reject(order, "The account does not pay for it.")
                     return
                 opening = max(0.0, most)
+                if self.lot:
+                    opening = float(np.floor(opening / self.lot)) * self.lot
         slipped = abs(price - at)
         if closing:
             self._book(order, closing, at, fee * closing * at, closing * slipped)

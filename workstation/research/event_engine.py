@@ -18,7 +18,7 @@ import numpy as np
 from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import from_float
+from workstation.domain.numbers import floor_to, from_float
 from workstation.domain.order import Side
 from workstation.market.candles import Candles, Floats
 from workstation.research.bar_broker import BarBroker, BarFill, BarOrder
@@ -154,7 +154,7 @@ class BarTrader:
         self._ids = itertools.count(1)
         self._working: dict[str, BarOrder] = {}
         self._timers: list[tuple[int, int, str]] = []
-        broker.on_fill, broker.on_reject = self._filled, self._rejected
+        broker.on_fill, broker.on_reject, broker.lot = self._filled, self._rejected, float(instrument.lot)
 
     @property
     def position(self) -> Decimal:
@@ -177,12 +177,16 @@ class BarTrader:
     ) -> str:
         if quantity <= 0 or (limit is not None and limit <= 0) or (stop is not None and stop <= 0):
             raise StrategyError("The quantity and the prices of an order must be above zero.")
+        terms = self.instrument
+        lots = floor_to(quantity, terms.lot)  # as on the desk: what is held is whole lots, and closes to nothing
+        if not lots:
+            raise StrategyError(f"{quantity} is less than one lot ({terms.lot}) of {terms.symbol}.")
         if post_only and limit is None:
             raise StrategyError("Only a limit order can be post-only.")
         key = f"{next(self._ids)}"
         order = BarOrder(
             side.sign,
-            float(quantity),
+            float(lots),
             limit=float(limit or 0),
             stop=float(stop or 0),
             reduces=reduce_only,

@@ -53,7 +53,7 @@ class SignalLive(Strategy):
         self._loaded: dict[str, Any] = {}
         self._next = 0  # the side to enter once flat
         self._closing: Reason | None = None
-        self._stop_id = ""
+        self._stop_id = self._entry_id = ""  # orders under way
         self._value = self._paid = 0.0
 
     def on_load(self, state: dict[str, Any]) -> None:
@@ -181,6 +181,7 @@ class SignalLive(Strategy):
                 side, self._next = self._next, 0
                 self._enter(side, float(fill.price))
         elif not play.side:
+            self._entry_id = ""
             play.entered(fill.side.sign, float(fill.price), self._count)
             self._value = abs(float(held)) * float(fill.price)
             self._protect()
@@ -189,6 +190,8 @@ class SignalLive(Strategy):
             self._protect()
 
     def on_reject(self, client_id: str, reason: str) -> None:
+        if client_id == self._entry_id:
+            self._entry_id = ""
         if client_id == self._stop_id and self._started().side and self._closing is None:
             self._stop_id = ""
             self._leave(Reason.STOP)  # a position whose stop is refused is not kept
@@ -212,9 +215,12 @@ class SignalLive(Strategy):
         self.signals = tuple(Signal(int(candles.time[i]), float(candles.close[i]), int(codes[i])) for i in found)
 
     def _enter(self, side: int, price: float) -> None:
+        if self._entry_id:  # one is on its way, perhaps without an answer: another would be twice the position
+            return
         units = self._started().size(float(self.trader.equity), side, price)
         if units > 0:
-            self.trader.order(Side.BUY if side > 0 else Side.SELL, Decimal(repr(units)), tag="entry")
+            way = Side.BUY if side > 0 else Side.SELL
+            self._entry_id = self.trader.order(way, Decimal(repr(units)), tag="entry")
 
     def _leave(self, reason: Reason) -> None:
         self._closing = reason

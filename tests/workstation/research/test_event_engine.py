@@ -196,6 +196,56 @@ def test_the_same_rules_written_as_events_give_the_same_trades_as_signals() -> N
     np.testing.assert_allclose(events.equity, other.equity, atol=1e-6)
 
 
+def test_reversals_and_stops_of_many_digits_leave_no_dust() -> None:
+    """What is held is whole lots: the same trades as of the kernel, and none of what a rounded order left over."""
+    walk = random_walk(600, seed=3)
+    fast, slow = sma(walk, 3), sma(walk, 9)
+    up, down = crossed_above(fast, slow), crossed_below(fast, slow)
+
+    class Turns(Strategy):
+        bar, stop = -1, ""
+
+        def on_bar(self, bar: Bar) -> None:
+            self.bar += 1
+            if up[self.bar] or down[self.bar]:
+                if held := self.trader.position:
+                    way = Side.SELL if held > 0 else Side.BUY
+                    self.trader.order(way, abs(held), reduce_only=True)
+                self.trader.order(Side.BUY if up[self.bar] else Side.SELL, Decimal(repr(10 / 3)), tag="entry")
+
+        def on_fill(self, fill: Fill) -> None:
+            if held := self.trader.position:
+                stop = Decimal(repr(float(fill.price) * (1 - 0.01 * fill.side.sign)))
+                self.stop = self.trader.order(fill.side.opposite, abs(held), stop=stop, reduce_only=True)
+            else:
+                self.trader.cancel(self.stop)
+
+    from workstation.strategies.exits import Exits
+    from workstation.strategies.sizing import Sizing
+
+    signals = SmaCross(fast=3, slow=9, direction="both")
+    signals.sizing, signals.exits = Sizing.units(10 / 3), Exits(stop=0.01)
+    events = engine("event").run(Turns(), walk, Costs(cash=1e6, fee=0.001)).trades
+    other = engine("fast").run(signals, walk, Costs(cash=1e6, fee=0.001)).trades
+    assert len(other) > 50
+    np.testing.assert_array_equal(events.exit_bar, other.exit_bar)
+    np.testing.assert_array_equal(events.side, other.side)
+    np.testing.assert_allclose(events.size, 3.33333333, atol=1e-12)
+    np.testing.assert_allclose(events.pnl, other.pnl, atol=1e-5)
+
+
+def test_what_the_account_pays_for_of_a_reversal_is_whole_lots_too() -> None:
+    turn = lambda t: t.order(Side.SELL, Decimal(1_000))  # noqa: E731
+    book = Book({0: lambda t: t.order(Side.BUY, Decimal("33.33333333")), 1: turn, 2: lambda t: t.close()})
+    rows: list[Row] = [FLAT, (101, 101, 101, 101), (99.7, 99.7, 99.7, 99.7), (99.1, 99.1, 99.1, 99.1), FLAT]
+    run(book, rows)
+    first, second, last = (fill.quantity for fill in book.fills)
+    assert (first, second - first) == (Decimal("33.33333333"), last)
+    assert book.trader.position == 0
+    with pytest.raises(StrategyError, match="less than one lot"):
+        run(Book({0: lambda t: t.order(Side.BUY, Decimal("1e-9"))}), [FLAT] * 3)
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     st.lists(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import cast
 
@@ -14,11 +15,13 @@ from msgspec.structs import replace
 
 from tests.support.bars import random_walk
 from workstation.domain.bar import Bar
+from workstation.domain.order import Side
 from workstation.domain.trade_rules import UNCHANGED, TradeRules
+from workstation.market.candles import Candles
 from workstation.research.bar_broker import BarOrder
 from workstation.research.engine import Costs, engine
 from workstation.research.trades import Trades
-from workstation.strategies.contract import SignalStrategy, Trader
+from workstation.strategies.contract import Signals, SignalStrategy, Trader
 from workstation.strategies.exits import Exits, Reason
 from workstation.strategies.library import list_strategies
 from workstation.strategies.protections import Protections
@@ -115,8 +118,7 @@ class Restarted(SignalLive):
 )
 def test_a_restart_changes_nothing_of_what_its_rules_decide(rules: TradeRules) -> None:
     def cross(some: TradeRules) -> SmaCross:
-        # Sizes of many digits: a reversal leaves dust in the bars' account, which the desk's lots do not know.
-        strategy = SmaCross(fast=2, slow=5, direction="long" if some.size_rule else "both")
+        strategy = SmaCross(fast=2, slow=5, direction="both")
         put_on(some if some.size_rule else replace(some, size_rule="units", size=1.0), strategy)
         return strategy
 
@@ -169,6 +171,28 @@ def test_bars_that_were_missed_count_once_though_the_desk_restarts_twice_before_
     assert second._play is not None
     assert third._play is not None
     assert third._play.entry_bar == second._play.entry_bar == -12
+
+
+def test_no_second_entry_while_the_first_has_no_answer() -> None:
+    sent: list[str] = []
+
+    def order(_side: Side, _units: Decimal, **_terms: object) -> str:
+        sent.append(f"o{len(sent)}")
+        return sent[-1]
+
+    class Up(SignalStrategy):
+        def signals(self, candles: Candles) -> Signals:
+            return Signals(long_entry=np.ones(len(candles), dtype=bool))
+
+    live = SignalLive(Up(), interval=60_000_000_000)
+    live.trader = cast(Trader, SimpleNamespace(equity=1e4, position=0, order=order))
+    live.on_start()
+    for number in range(4):
+        live.on_bar(Bar(number * 60_000_000_000, 100.0, 101.0, 99.0, 100.0, 1.0))
+    assert sent == ["o0"]
+    live.on_reject("o0", "the venue says no")
+    live.on_bar(Bar(4 * 60_000_000_000, 100.0, 101.0, 99.0, 100.0, 1.0))
+    assert sent == ["o0", "o1"]
 
 
 class Recorded(SignalLive):
