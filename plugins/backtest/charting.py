@@ -66,11 +66,29 @@ class ChartControl(PaintedPane):
         chosen += [name for name in names if name not in chosen]
         return (chosen[0], chosen[1]) if len(chosen) >= 2 else None
 
-    def _chosen_bar(self) -> int | None:
+    def _chosen_trade(self) -> int | None:
         trades = self.session.trades
         if trades is None or not trades.count or not (self.in_view and self.view == "trades"):
             return None
-        return trades.entry_bar[min(self.cursor, trades.count - 1)]
+        return min(self.cursor, trades.count - 1)
+
+    def _chosen_bar(self) -> int | None:
+        trades, chosen = self.session.trades, self._chosen_trade()
+        return None if trades is None or chosen is None else trades.entry_bar[chosen]
+
+    @property
+    def pictured(self) -> int:
+        """The number of the instrument whose prices the chart is to show: that of the chosen trade, else as it is."""
+        trades, chosen = self.session.trades, self._chosen_trade()
+        if trades is not None and trades.instrument and chosen is not None:
+            return trades.instrument[chosen]
+        return self.session.picture.instrument if self.session.picture is not None else 0
+
+    def _follow_trade(self) -> None:
+        """The chart goes to the instrument of the chosen trade."""
+        picture = self.session.picture
+        if picture is not None and picture.instrument != self.pictured:
+            self._show_stretch()
 
     # -- running
 
@@ -83,6 +101,8 @@ class ChartControl(PaintedPane):
     def _answered(self, answer: RunAnswer) -> None:
         if self._stretch is not None:
             self._show_stretch()
+        else:
+            self._follow_trade()
         self.paint(self.engine.clock.now())
         self.flush()
 
@@ -99,7 +119,7 @@ class ChartControl(PaintedPane):
 
     def _show_stretch(self) -> None:
         first, last = self._stretch or (0, 0)
-        self.session.show(first, last, self._columns)
+        self.session.show(first, last, self._columns, self.pictured)
 
     # -- the chart
 

@@ -108,9 +108,12 @@ def _trades(session: Study) -> Table:
     found, answer = session.trades, session.answer
     assert found is not None
     assert answer is not None
-    return TRADES, [
+    names = answer.instruments
+    titles = (TRADES[0], "Instrument", *TRADES[1:]) if names else TRADES
+    return titles, [
         (
             str(i + 1),
+            *((names[found.instrument[i]],) if names else ()),
             _time(found.entry_time[i], answer.interval),
             _time(found.exit_time[i], answer.interval),
             "long" if found.side[i] > 0 else "short",
@@ -174,7 +177,7 @@ def _splits(session: Study) -> Table:
             full(group.figures["expectancy"]),
         )
         for key, title in BY.items()
-        for group in found.groups[key]
+        for group in found.groups.get(key, ())
     ]
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.style import Style
 
-from screens.parts import DOTS, Grid, Line, number, price, when
+from screens.parts import DOTS, Grid, Line, Part, number, price, when
 from screens.theme import Ink
 from workstation.research.bench.messages import Picture
 
@@ -28,7 +29,10 @@ def candles(picture: Picture, width: int, height: int, ink: Ink, cursor: int | N
     room = width - AXIS
     if height < 2 or room < 8 or not picture.opens:
         return []
-    low, high = min(picture.lows), max(picture.highs)
+    known = [x for x, close in enumerate(picture.closes) if not math.isnan(close)]
+    if not known:
+        return []
+    low, high = min(picture.lows[x] for x in known), max(picture.highs[x] for x in known)
     if high <= low:
         high = low + max(abs(low) * 1e-6, 1e-9)
     margin = (high - low) * 0.04
@@ -45,7 +49,7 @@ def candles(picture: Picture, width: int, height: int, ink: Ink, cursor: int | N
             grid.set(x, y, "·", ink.line)
     columns = len(picture.opens)
     rising, falling = ink.faded("bid", 0.75), ink.faded("ask", 0.75)
-    for x in range(columns):
+    for x in known:
         at = x * room // columns if columns < room else x
         o, c = picture.opens[x], picture.closes[x]
         style = rising if c >= o else falling
@@ -65,14 +69,27 @@ def candles(picture: Picture, width: int, height: int, ink: Ink, cursor: int | N
     labels = {0: high - margin, height - 1: low + margin}
     for y in rules:
         labels[y] = high - (high - low) * (y + 0.5) / height
-    labels[min(height - 1, half(picture.closes[-1]) // 2)] = picture.closes[-1]
-    last = min(height - 1, half(picture.closes[-1]) // 2)
+    last = min(height - 1, half(picture.closes[known[-1]]) // 2)
+    labels[last] = picture.closes[known[-1]]
     return [
         (*row, (f" {price(labels[y]):>{AXIS - 1}}"[:AXIS], ink.strong if y == last else ink.dim))
         if y in labels
         else (*row, (" " * AXIS, ink.text))
         for y, row in enumerate(lines)
     ]
+
+
+def titled(lines: list[Line], title: str, style: Style) -> list[Line]:
+    """A chart with a title in its upper left corner, over whatever is there."""
+    if not lines:
+        return lines
+    rest: list[Part] = []
+    skip = len(title)
+    for part, painted in lines[0]:
+        if kept := part[skip:]:
+            rest.append((kept, painted))
+        skip = max(0, skip - len(part))
+    return [((title, style), *rest), *lines[1:]]
 
 
 def column_of(picture: Picture, bar: int | None, room: int) -> int | None:

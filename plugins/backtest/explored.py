@@ -12,7 +12,13 @@ from screens.parts import Line, Part, fit, number, price, when
 from screens.theme import Ink
 from workstation.research.bench.messages import BandAnswer, SearchTrial, SplitAnswer, SplitGroup
 
-BY = {"tag": "Why it ended", "side": "Side", "weekday": "Day of entry (UTC)", "hour": "Hour of entry (UTC)"}
+BY = {
+    "instrument": "Instrument",
+    "tag": "Why it ended",
+    "side": "Side",
+    "weekday": "Day of entry (UTC)",
+    "hour": "Hour of entry (UTC)",
+}
 
 
 # -- groups
@@ -26,7 +32,15 @@ def splits(found: SplitAnswer | None, width: int, height: int, ink: Ink, top: in
     wide = width // across
     blocks = {by: _block(by, groups, wide if across == 2 else width, ink) for by, groups in found.groups.items()}
     if across == 2:
-        left = [*blocks["tag"], fit([], wide, ink.text), *blocks["side"], fit([], wide, ink.text), *blocks["weekday"]]
+        first = [*blocks["instrument"], fit([], wide, ink.text)] if "instrument" in blocks else []
+        left = [
+            *first,
+            *blocks["tag"],
+            fit([], wide, ink.text),
+            *blocks["side"],
+            fit([], wide, ink.text),
+            *blocks["weekday"],
+        ]
         right = blocks["hour"]
         rows = max(len(left), len(right))
         empty, end = fit([], wide, ink.text), fit([], width - wide, ink.text)
@@ -34,7 +48,7 @@ def splits(found: SplitAnswer | None, width: int, height: int, ink: Ink, top: in
         right = [fit([*line], width - wide, ink.text) for line in right] + [end] * (rows - len(right))
         lines: list[Line] = [(*a, *b) for a, b in zip(left, right, strict=True)]
     else:
-        lines = [line for by in BY for line in blocks[by]]
+        lines = [line for by in BY for line in blocks.get(by, ())]
     top = max(0, min(top, len(lines) - height))
     return lines[top : top + height]
 

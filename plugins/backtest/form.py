@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,12 +13,19 @@ import msgspec
 from plugins.backtest.terms import SPECS, kept_terms, label_of, of_stored, shown_terms, stored, text_of, typed_term
 from screens.parameters import fitting, fraction_of, help_of, stepped, typed, value_text
 from screens.rule_rows import RuleRow, rule_rows, typed_rule, with_rule
-from workstation.domain.backtest_terms import Term
+from workstation.domain.backtest_terms import SHARE, Term
 from workstation.domain.trade_rules import PLAIN, UNCHANGED, TradeRules, check
 from workstation.research.bench.messages import Offer, ParameterSpec, StrategyChoice
-from workstation.research.bench.setup import Setup
+from workstation.research.bench.setup import Setup, names_of
 
 _ENGINES = ("fast", "event", "backtesting")
+_ENGINE = ParameterSpec(
+    "engine", "choice", "fast", choices=_ENGINES,
+    help="What runs it: fast is compiled, event goes order by order, backtesting is backtesting.py",
+)  # fmt: skip
+_SHARED_ENGINE = ParameterSpec(
+    "engine", "choice", "event", choices=("event",), help="Several instruments share an account in this one alone"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,8 @@ class Field:
 
     @property
     def help(self) -> str:
+        if self.key == "candles" and self.spec is None:
+            return "Enter picks from the list, Tab several"
         if self.spec is None:
             return "Enter picks from the list"
         return help_of(self.spec)
@@ -52,6 +61,9 @@ class Form:
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         given = dict(values or {})
         self.candles = str(given.get("candles", "GOOG"))
+        beside = given.get("beside")
+        #: Candles of further instruments.
+        self.beside = tuple(str(one) for one in beside) if isinstance(beside, list | tuple) else ()
         self.strategy = str(given.get("strategy", "sma_cross"))
         self.engine = given.get("engine") if given.get("engine") in _ENGINES else "fast"
         #: Values of the screen by the terms' names.
@@ -70,7 +82,8 @@ class Form:
     @property
     def values(self) -> dict[str, Any]:
         return {
-            "candles": self.candles, "strategy": self.strategy, "engine": self.engine, **self.terms,
+            "candles": self.candles, "beside": list(self.beside), "strategy": self.strategy, "engine": self.engine,
+            **self.terms,
             "params": self.kept, "rules": self.rules.given,
         }  # fmt: skip
 
@@ -93,9 +106,19 @@ class Form:
     @property
     def setup(self) -> Setup:
         return Setup(
-            self.strategy, self.candles, self.params, self.engine or "fast",
-            rules=self.rules if self._own is not None else UNCHANGED, **stored(self.terms),
+            self.strategy, self.candles, self.params, "event" if self.shared else self.engine or "fast",
+            rules=self.rules if self._own is not None else UNCHANGED, beside=self.beside, **stored(self.terms),
         )  # fmt: skip
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """What names the candles, of every instrument."""
+        return (self.candles, *self.beside)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several instruments share the account; a pair is traded as one."""
+        return bool(self.beside) and not (self.choice is not None and self.choice.pair)
 
     @property
     def _own(self) -> TradeRules | None:
@@ -105,12 +128,9 @@ class Form:
 
     def fields(self) -> list[Field]:
         choice = self.choice
-        engine = ParameterSpec(
-            "engine", "choice", "fast", choices=_ENGINES,
-            help="What runs it: fast is compiled, event goes order by order, backtesting is backtesting.py",
-        )  # fmt: skip
         rows = [
-            Field("candles", "Candles", self.candles),
+            Field("candles", "Candles", " + ".join(names_of(self.sets))),
+            *([self._term(SHARE)] if self.shared else []),
             Field("strategy", "Strategy", choice.title if choice is not None else self.strategy),
         ]
         if self.offer is None:
@@ -118,13 +138,15 @@ class Form:
         params = self.params
         for spec in choice.parameters if choice is not None else ():
             rows.append(Field(spec.name, spec.name.replace("_", " "), params[spec.name], spec, parameter=True))
-        for term in shown_terms(self.terms):
-            name = term.name
-            rows.append(Field(name, label_of(term), self.terms[name], SPECS[name], term=term))
+        rows += [self._term(term) for term in shown_terms(self.terms)]
         if choice is not None and choice.sweeps:
-            rows.append(Field("engine", "Engine", self.engine, engine))
+            engine = ("event", _SHARED_ENGINE) if self.shared else (self.engine, _ENGINE)
+            rows.append(Field("engine", "Engine", *engine))
             rows += [Field(row.key, row.label, row.value, row.spec, rule=row) for row in self._rule_rows()]
         return rows
+
+    def _term(self, term: Term) -> Field:
+        return Field(term.name, label_of(term), self.terms[term.name], SPECS[term.name], term=term)
 
     def _rule_rows(self) -> list[RuleRow]:
         return rule_rows(self._own or PLAIN, self.rules)
@@ -144,8 +166,8 @@ class Form:
         if field.spec is not None:
             recorded = field.term is not None and field.spec.kind == "float" and isinstance(field.value, str)
             return self._put(field, stepped(0.0 if recorded else field.value, field.spec, by))
-        if self.offer is None:
-            return False
+        if self.offer is None or (field.key == "candles" and self.beside):
+            return False  # a set that was put together is not lost by a step
         names = (
             [one.spec for one in self.offer.candles]
             if field.key == "candles"
@@ -162,8 +184,16 @@ class Form:
         return True
 
     def pick(self, key: str, name: str) -> None:
-        """Choose candles or a strategy; the cursor stays with its row."""
-        setattr(self, key, name)
+        """Choose candles (several are joined by " + ") or a strategy; the cursor stays with its row."""
+        if key == "candles":
+            self.pick_candles([part.strip() for part in name.split(" + ") if part.strip()])
+        else:
+            self.strategy = name
+
+    def pick_candles(self, sets: Sequence[str]) -> None:
+        """Choose candles, of several instruments where there are more than one."""
+        self.candles, *beside = dict.fromkeys(sets)
+        self.beside = tuple(beside)
 
     def type(self, text: str) -> bool:
         """Take what was typed into the field under the cursor. Raises `Refused` with a sentence."""
@@ -182,8 +212,11 @@ class Form:
 
     def restore(self, setup: Setup) -> None:
         """Take everything from a stored run."""
-        self.strategy, self.candles, self.engine = setup.strategy, setup.candles, setup.engine
-        self.terms, self.rules = of_stored(setup.terms), setup.rules
+        self.strategy, self.candles = setup.strategy, setup.candles
+        if not setup.beside:
+            self.engine = setup.engine
+        self.beside, self.rules = setup.beside, setup.rules
+        self.terms = of_stored(setup.terms | {"share": setup.share})
         self.put_params(setup.params)
 
     def default(self) -> bool:

@@ -20,7 +20,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("choose", "Choose / type / load", "Picks candles or strategy from a list, or types a value; in a table "
            "shows the trade in the chart, in the map loads the cell.", ("enter",), group=_FORM, footer=95,
            short="Choose"),
-    Action("candles", "Pick candles", "Chooses what the backtest runs on.", ("c",), group=_FORM, footer=60,
+    Action("candles", "Pick candles", "Chooses what the backtest runs on; Tab marks several sets, which "
+           "then share one account.", ("c",), group=_FORM, footer=60,
            short="Candles"),
     Action("strategy", "Pick a strategy", "Chooses the strategy; files in the strategies folder are read again.",
            ("t",), group=_FORM, footer=59, short="Strategy"),

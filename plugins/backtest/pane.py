@@ -10,12 +10,11 @@ from textual import events
 
 from plugins.backtest import explored, maps, views
 from plugins.backtest.copying import CopyControl
-from plugins.backtest.drawing import AXIS, candles, column_of, curves, time_axis
+from plugins.backtest.drawing import AXIS, candles, column_of, curves, time_axis, titled
 from plugins.backtest.form import Field
 from plugins.backtest.keys import ACTIONS
 from plugins.backtest.layout import Room, tabs_in, title_of
 from screens.parts import Line, Part, fit, number, spread, tabs, when
-from workstation.domain.backtest_terms import in_words
 from workstation.research.bench.messages import Picture
 
 
@@ -31,7 +30,7 @@ class BacktestPane(CopyControl):
     _charted: tuple[Picture, tuple[object, ...], list[Line]] | None = None
 
     def subtitle(self) -> str:
-        return f"{self.form.strategy} on {self.form.candles}"
+        return f"{self.form.strategy} on {self.form.setup.on}"
 
     def status(self) -> str:
         session = self.session
@@ -113,11 +112,15 @@ class BacktestPane(CopyControl):
     def _charts(self, picture: Picture, interval: int, space: Room) -> list[Line]:
         """Price, account and drawdown. A run is painted more than once (its answer, its end, its judgement): the charts
         of a picture are drawn once."""
-        ink, width, bar = self.ink, space.right, self._chosen_bar()
+        ink, width = self.ink, space.right
+        bar = self._chosen_bar() if picture.instrument == self.pictured else None
+        answer = self.session.answer
         key = (width, space.price, space.equity, space.drawdown, bar, interval, id(ink))
         if self._charted is not None and self._charted[0] is picture and self._charted[1] == key:
             return self._charted[2]
         lines = self.filled(candles(picture, width, space.price, ink, bar), space.price, width)
+        if answer is not None and answer.instruments:
+            lines = titled(lines, f" {answer.instruments[picture.instrument]} ", ink.on_flash + ink.strong)
         lines.append(time_axis(picture, interval, width, ink))
         column = column_of(picture, bar, width - AXIS)
         if space.equity:
@@ -144,8 +147,8 @@ class BacktestPane(CopyControl):
         span = f"{when(answer.start, answer.interval)} to {when(answer.end, answer.interval)}"
         left: list[Part] = [
             (f" {answer.title}", ink.strong),
-            (f" on {answer.setup.candles}", ink.text),
-            *((f"  {words}", ink.own) for words in in_words(answer.setup.terms)),
+            (f" on {answer.setup.on}", ink.text),
+            *((f"  {words}", ink.own) for words in answer.setup.words),
             (f"  {number(answer.bars, ',.0f')} bars  {span}", ink.dim),
         ]
         seconds = (
@@ -266,6 +269,7 @@ class BacktestPane(CopyControl):
         elif event.y > space.tabs_at + 1 and self.view == "trades":
             self.in_view = True
             self._cursors["trades"] = self._tops.get("trades", 0) + event.y - space.tabs_at - 2
+            self._follow_trade()
             if event.chain == 2:
                 self._choose_in_view()
         self.repaint()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from plugins.backtest.candle_finder import CandleFinder
 from plugins.backtest.charting import ChartControl
 from screens.finder import Entry, Finder
 from screens.name_dialog import NameDialog
@@ -97,11 +98,18 @@ class FormControl(ChartControl):
                 self._picked("candles", one.spec),
                 one.title,
                 words=f"{one.title} {one.timeframe}",
+                id=one.spec,
             )
             for one in self.form.offer.candles
         ]
         entries.append(Entry("file", "Open a file …", self.action_file, "CSV, Parquet, Feather or JSON"))
-        self._pick("Candles", "GOOG, a venue, an interval …", entries)
+        marked = self.form.sets if self.form.beside else ()
+        dialog = CandleFinder(entries, marked, self._several)
+        self.app.push_screen(dialog, lambda entry: None if entry is None else entry.run())
+
+    def _several(self, sets: tuple[str, ...]) -> None:
+        self.form.pick_candles(sets)
+        self._run()
 
     def action_strategy(self) -> None:
 
@@ -122,7 +130,7 @@ class FormControl(ChartControl):
                 self.form.pick("candles", path)
                 self._run()
 
-        self.app.push_screen(NameDialog("Candle file", "", "/path/to/candles.csv", 400), typed)
+        self.app.push_screen(NameDialog("Candle file", "", "/path/to/candles.csv, several with +", 400), typed)
 
     def action_default(self) -> None:
         if self.form.default():

@@ -56,6 +56,7 @@ class SearchControl(FormControl):
 
     def action_enter_view(self) -> None:
         self.in_view = not self.in_view
+        self._follow_trade()
 
     def action_back(self) -> None:
         if self.session.busy:
@@ -75,6 +76,7 @@ class SearchControl(FormControl):
             self._cursors["sweep"] = row * columns + max(0, min(column + across, columns - 1))
         elif self.view == "trades" and session.trades is not None:
             self._cursors["trades"] = max(0, min(self.cursor + down + across, session.trades.count - 1))
+            self._follow_trade()
             if self._stretch is not None:
                 self._centre()
         elif self.view == "search" and session.searched is not None:
@@ -99,14 +101,14 @@ class SearchControl(FormControl):
             session.run_stored(session.stored[self.cursor])
         elif self.view == "sweep" and session.sweep is not None:
             sweep = session.sweep
-            if (sweep.request.setup.strategy, sweep.request.setup.candles) != (self.form.strategy, self.form.candles):
+            if (sweep.request.setup.strategy, sweep.request.setup.sets) != (self.form.strategy, self.form.sets):
                 self.toast("The map is of another strategy or other candles: s runs it again.", error=True)
                 return
             self.form.put_params(sweep.params(self.cursor))
             self._run()
         elif self.view == "search" and session.searched is not None and session.searched.trials:
             setup = session.searched.request.setup
-            if (setup.strategy, setup.candles) != (self.form.strategy, self.form.candles):
+            if (setup.strategy, setup.sets) != (self.form.strategy, self.form.sets):
                 self.toast("The search is of another strategy or other candles: O begins one.", error=True)
                 return
             ranked = session.searched.ranked()
@@ -174,7 +176,13 @@ class SearchControl(FormControl):
         if self.session.sweep is not None and self.view == "sweep":
             self.action_sweep()
 
+    def _one_instrument(self, what: str) -> None:
+        """Raises `Refused` where several instruments share the account."""
+        if self.form.shared:
+            raise Refused(f"Several instruments share this account: {what} takes one set of candles (c picks it).")
+
     def action_sweep(self) -> None:
+        self._one_instrument("a sweep")
         axes = self.axes
         if axes is None:
             self.toast("Only strategies with signals and two parameters can be swept.", error=True)
@@ -195,6 +203,7 @@ class SearchControl(FormControl):
         self.in_view = True
 
     def _walk(self, anchored: bool) -> None:
+        self._one_instrument("a walk-forward")
         axes = self.axes
         if axes is None:
             self.toast("Only strategies with signals and two parameters can walk forward.", error=True)
@@ -209,6 +218,7 @@ class SearchControl(FormControl):
         self._walk(True)
 
     def action_optuna(self) -> None:
+        self._one_instrument("a search")
         choice = self.form.choice
         if choice is None or choice.native or choice.error is not None:
             self.toast("Only strategies of ours can be searched.", error=True)
@@ -244,6 +254,7 @@ class SearchControl(FormControl):
         self.repaint()
 
     def action_band(self) -> None:
+        self._one_instrument("the honesty band")
         self._show_view("band")
         self.session.start_band(self._columns)
 
@@ -257,7 +268,8 @@ class SearchControl(FormControl):
         if choice.native:
             raise Refused(f"{choice.title} was written for backtesting.py: it runs on this page only.")
         setup = self.form.setup
-        venue_symbol, _, _ = setup.candles.rpartition(":")
+        candles = setup.sets[self.pictured] if self.form.shared else setup.candles
+        venue_symbol, _, _ = candles.rpartition(":")
         known = {instrument.id for instrument in self.engine.instruments()}
         instrument = venue_symbol if venue_symbol in known else None
         interval = session.answer.interval if session.answer is not None else None
@@ -271,7 +283,7 @@ class SearchControl(FormControl):
             )
         )  # fmt: skip
         if instrument is None:
-            self.toast(f"{setup.candles} is not traded here: choose the instrument.", error=True)
+            self.toast(f"{candles} is not traded here: choose the instrument.", error=True)
 
     def _export_path(self, extension: str) -> Path:
         folder = self.desk.exports
@@ -283,6 +295,8 @@ class SearchControl(FormControl):
         return folder / f"backtest-{self.form.strategy}-{stamp:%Y%m%d-%H%M%S}.{extension}"
 
     def action_plot(self) -> None:
+        self._one_instrument("the chart of backtesting.py")
+
         def done(path: str) -> None:
             opened = open_in_browser(path)
             self.toast(f"The chart is {'open in the browser and ' if opened else ''}in {path}")

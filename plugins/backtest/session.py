@@ -36,7 +36,7 @@ class TradeList:
 
     def __init__(self, columns: TradeColumns) -> None:
         self.count, self.tags = columns.count, columns.tags
-        for name in ("entry_bar", "exit_bar", "entry_time", "exit_time", "side"):
+        for name in ("entry_bar", "exit_bar", "entry_time", "exit_time", "side", "instrument"):
             setattr(self, name, _unpacked("q", getattr(columns, name)))
         for name in ("size", "entry_price", "exit_price", "pnl", "fees", "gain"):
             setattr(self, name, _unpacked("d", getattr(columns, name)))
@@ -46,6 +46,7 @@ class TradeList:
     entry_time: array[int]
     exit_time: array[int]
     side: array[int]
+    instrument: array[int]  # its number; nothing of a run on one
     size: array[float]
     entry_price: array[float]
     exit_price: array[float]
@@ -84,6 +85,7 @@ class Session:
         self._listing = False
         self._width = 100
         self._stretch = (0, 0)
+        self._instrument = 0  # whose prices the chart shows, of several
         self._picturing = False
 
     def bump(self) -> None:
@@ -136,7 +138,7 @@ class Session:
                 if choice is not None and choice.error is not None:
                     self._refuse(f"{choice.name} cannot be used: {choice.error}")
                 else:
-                    request = RunRequest(self.form.setup, self._width)
+                    request = RunRequest(self.form.setup, self._width, instrument=self._instrument)
                     self._asking = asyncio.ensure_future(self.engine.bench.ask(request, self._note))
                     try:
                         self._take(await self._asking)
@@ -166,6 +168,7 @@ class Session:
         self.trades = TradeList(answer.trades)
         self.problem, self.notice = None, ""
         self._stretch = (0, 0)
+        self._instrument = 0  # whose prices the chart shows, of several
         self._keep(answer)
         self._taken(answer)
         self.bump()
@@ -183,7 +186,7 @@ class Session:
         """Store the run, and say whether one that was made again gave the same digits."""
         setup = answer.setup
         run = StoredBacktest(
-            ts=self.engine.clock.now(), strategy=setup.strategy, candles=setup.candles, setup=setup.stored,
+            ts=self.engine.clock.now(), strategy=setup.strategy, candles=setup.on, setup=setup.stored,
             seed=setup.seed, fingerprint=answer.fingerprint, code=answer.code, digest=answer.digest,
             figures={name: value if math.isfinite(value) else None for name, value in answer.metrics.items()},
         )  # fmt: skip
@@ -226,9 +229,9 @@ class Session:
         self.compared = others if len(others) < len(self.compared) else (*others, run)[-_COMPARED:]
         self.bump()
 
-    def show(self, first: int, last: int, width: int) -> None:
-        """Another stretch of the run's bars; `last` 0 shows all."""
-        self._stretch, self._width = (first, last), width
+    def show(self, first: int, last: int, width: int, instrument: int = 0) -> None:
+        """Another stretch of the run's bars, or another of its instruments; `last` 0 shows all."""
+        self._stretch, self._width, self._instrument = (first, last), width, instrument
         if not self._picturing and self.answer is not None:
             self._picturing = True
             self._spawn(self._picture())
@@ -236,14 +239,15 @@ class Session:
     async def _picture(self) -> None:
         try:
             while True:
-                wanted = (*self._stretch, self._width)
+                wanted = (*self._stretch, self._width, self._instrument)
                 try:
-                    self.picture = await self.engine.bench.ask(PictureRequest(wanted[2], wanted[0], wanted[1]))
+                    first, last, width, instrument = wanted
+                    self.picture = await self.engine.bench.ask(PictureRequest(width, first, last, instrument))
                 except BenchError as error:
                     self._refuse(str(error))
                     return
                 self.bump()
-                if wanted == (*self._stretch, self._width):
+                if wanted == (*self._stretch, self._width, self._instrument):
                     return
         finally:
             self._picturing = False

@@ -10,7 +10,6 @@ from typing import Any
 
 from plugins.backtest.form import Form, space
 from plugins.backtest.session import Session
-from workstation.domain.backtest_terms import in_words
 from workstation.engine import Engine
 from workstation.research.bench.messages import (
     BandAnswer,
@@ -131,7 +130,7 @@ class Study(Session):
         self._splitting = False
         self._long: asyncio.Task[None] | None = None
         self._long_begun = 0.0
-        self._tried: dict[tuple[str, str], dict[str, float]] = {}
+        self._tried: dict[tuple[str, tuple[str, ...]], dict[str, float]] = {}
 
     def _taken(self, answer: RunAnswer) -> None:
         self._note_tried(answer.setup, [(answer.setup.params, answer.ratio)])
@@ -145,7 +144,7 @@ class Study(Session):
 
     def _note_tried(self, setup: Setup, found: Iterable[tuple[Mapping[str, Any], float]]) -> None:
         """What was tried on these candles: the more it is, the better the best must be."""
-        tried = self._tried.setdefault((setup.strategy, setup.candles), {})
+        tried = self._tried.setdefault((setup.strategy, setup.sets), {})
         tried |= {_named(setup, params): ratio for params, ratio in found}
 
     # -- long work
@@ -235,7 +234,7 @@ class Study(Session):
         if self.answer is None or self.answer.setup != setup or self.running:
             return
         me = _named(setup, setup.params)
-        tried = self._tried.get((setup.strategy, setup.candles), {})
+        tried = self._tried.get((setup.strategy, setup.sets), {})
         trials = tuple(ratio for key, ratio in tried.items() if key != me)
         answer = await self.engine.bench.ask(JudgeRequest(setup, trials))
         if self.answer is not None and self.answer.setup == setup:
@@ -339,13 +338,13 @@ class Study(Session):
         setup = self.answer.setup
         sweep = self.sweep
         if sweep is not None and sweep.answer is not None:
-            same = (sweep.request.setup.strategy, sweep.request.setup.candles) == (setup.strategy, setup.candles)
+            same = (sweep.request.setup.strategy, sweep.request.setup.sets) == (setup.strategy, setup.sets)
             if same and sweep.answer.best is not None and sweep.params(sweep.answer.best) == setup.params:
                 found += sweep.answer.verdicts
         searched = self.searched
         if searched is not None and searched.answer is not None and searched.best is not None:
             best = {**searched.request.setup.params, **searched.trials[searched.best].params}
-            if best == setup.params and searched.request.setup.candles == setup.candles:
+            if best == setup.params and searched.request.setup.sets == setup.sets:
                 found.append(searched.answer.verdict)
         if self.band is not None and self.banded == setup:
             found.append(self.band.verdict)
@@ -356,4 +355,4 @@ class Study(Session):
 
 def _named(setup: Setup, params: Mapping[str, Any]) -> str:
     """What was tried, by its parameters, rules and terms."""
-    return repr((sorted(params.items()), setup.rules.given, in_words(setup.terms)))
+    return repr((sorted(params.items()), setup.rules.given, setup.words))

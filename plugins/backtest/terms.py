@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from screens.parameters import fitting, fraction_of, percent_of, typed, value_text
-from workstation.domain.backtest_terms import BY_NAME, TERMS, Term
+from workstation.domain.backtest_terms import SHARE, TERMS, Term
 from workstation.research.bench.messages import ParameterSpec
 from workstation.trading.errors import Refused
 
@@ -29,7 +29,8 @@ def spec_of(term: Term) -> ParameterSpec:
     return ParameterSpec(term.name, "float", _FEE if term.name == "fee" else 0.0, low, high, step, help=words)
 
 
-SPECS = {term.name: spec_of(term) for term in TERMS}
+ALL = (*TERMS, SHARE)
+SPECS = {term.name: spec_of(term) for term in ALL}
 
 
 def kept_terms(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def kept_terms(given: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, spec in SPECS.items():
         value = given.get(name, spec.default)
-        is_file = BY_NAME[name].kind == "rates" and isinstance(value, str) and value
+        is_file = name == "funding" and isinstance(value, str) and value
         found[name] = value if is_file else fitting(value, spec)
     return found
 
@@ -45,15 +46,15 @@ def kept_terms(given: Mapping[str, Any]) -> dict[str, Any]:
 def label_of(term: Term) -> str:
     """What the row says."""
     unit = " %" if term.kind in ("fraction", "rates") else ""
-    return f"{'· ' if term.needs else ''}{term.label}{unit}"
+    return f"{'· ' if term.needs or term is SHARE else ''}{term.label}{unit}"
 
 
 def text_of(term: Term, value: Any) -> str:
     """A value as the form shows it."""
     if term.kind == "rates" and isinstance(value, str):
         return PurePath(value).name
-    if value == 0 and term.name in ("maintenance", "funding"):
-        return "off"
+    if value == 0 and term.name in ("maintenance", "funding", "share"):
+        return "equal parts" if term.name == "share" else "off"
     return value_text(value)
 
 
@@ -69,21 +70,21 @@ def shown_terms(values: Mapping[str, Any]) -> list[Term]:
 def stored(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the screen as a run keeps them."""
     return {
-        term.name: fraction_of(value) if _in_percent(term, value := values[term.name]) else value for term in TERMS
+        term.name: fraction_of(value) if _in_percent(term, value := values[term.name]) else value for term in ALL
     }  # fmt: skip
 
 
 def of_stored(terms: Mapping[str, Any]) -> dict[str, Any]:
     """The terms of a run as the screen shows them."""
     return {
-        term.name: percent_of(value) if _in_percent(term, value := terms[term.name]) else value for term in TERMS
+        term.name: percent_of(value) if _in_percent(term, value := terms[term.name]) else value for term in ALL
     }  # fmt: skip
 
 
 def typed_term(term: Term, text: str) -> Any:
     """The value that was typed; what is no number is a file where rates may come from one. Raises `Refused`."""
     label, text = label_of(term).strip("· "), text.strip()
-    if term.kind != "choice" and text.lower() in ("off", "none"):
+    if term.kind != "choice" and text.lower() in ("off", "none", "equal parts"):
         return term.usual
     if term.kind == "rates" and ("/" in text or "\\" in text or text.lower().endswith(_FILES)):
         return text

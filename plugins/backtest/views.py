@@ -162,7 +162,7 @@ def figure_rows(width: int) -> int:
 
 #: Title, width, and when it gives way where room is short: the smallest number stays longest.
 _TRADE_COLUMNS = (
-    ("#", 5, 2), ("Entered", 16, 6), ("Left", 16, 1), ("Side", 5, 4), ("Size", 12, 9),
+    ("#", 5, 2), ("Instrument", 16, 3), ("Entered", 16, 6), ("Left", 16, 1), ("Side", 5, 4), ("Size", 12, 9),
     ("Entry", 11, 7), ("Exit", 11, 8), ("Profit", 12, 0), ("%", 9, 5), ("Bars", 6, 11), ("Fees", 9, 12),
     ("Why", 11, 10),
 )  # fmt: skip
@@ -172,9 +172,13 @@ _RIGHT = {"#", "Size", "Entry", "Exit", "Profit", "%", "Bars", "Fees"}
 def trade_columns(answer: RunAnswer, width: int) -> list[tuple[str, int]]:
     """Titles and widths of those that fit whole; times take what their bars need."""
     days = answer.interval >= _DAY
+    names = max((len(name) for name in answer.instruments), default=0)
     wide = {title: 10 if days and title in ("Entered", "Left") else room for title, room, _ in _TRADE_COLUMNS}
+    wide["Instrument"] = max(10, min(names, 18 if width >= 90 else 12))
     left, kept = width - 1, set[str]()
     for title, _, _ in sorted(_TRADE_COLUMNS, key=lambda column: column[2]):
+        if title == "Instrument" and not names:
+            continue
         if wide[title] + 1 > left:
             break
         left -= wide[title] + 1
@@ -205,6 +209,8 @@ def _trade_cell(found: TradeList, answer: RunAnswer, i: int, title: str, ink: In
     match title:
         case "#":
             return f"{i + 1}", ink.dim
+        case "Instrument":
+            return answer.instruments[found.instrument[i]], ink.text
         case "Entered":
             return when(found.entry_time[i], answer.interval), ink.text
         case "Left":

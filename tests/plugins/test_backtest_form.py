@@ -125,6 +125,32 @@ def test_a_run_that_was_stored_before_there_were_terms_has_the_usual_ones_and_ke
     assert Setup.of({**before, "leverage": 2, "funding": 0}).stored == {**before, "leverage": 2.0}
 
 
+def test_several_sets_of_candles_share_an_account_by_shares_in_the_event_engine():
+    made = form(engine="fast")
+    assert "share" not in [field.key for field in made.fields()]
+    made.pick_candles(["GOOG", "/data/btc.csv", "GOOG"])
+    assert (made.setup.sets, made.setup.engine) == (("GOOG", "/data/btc.csv"), "event")
+    assert made.fields()[0].text == "GOOG + btc"
+    assert not on(made, "candles").step(1), "a step does not lose what was put together"
+    assert not on(made, "engine").step(1)
+    assert on(made, "share").field.text == "equal parts"
+    made.type("40")
+    assert made.setup.share == 0.4
+    again = Form(made.values)
+    assert (again.setup.sets, again.setup.share) == (made.setup.sets, 0.4), "kept between starts"
+    made.pick("candles", "EURUSD")
+    assert (made.setup.beside, made.setup.engine) == ((), "fast")
+
+
+def test_a_strategy_that_needs_two_instruments_takes_two_sets_as_its_legs():
+    made = form()
+    pair = StrategyChoice("pair", "Pair", "tws", "", None, False, True, (SIDE,), pair=True)
+    made.offer = Offer((*made.offer.strategies, pair), made.offer.candles)
+    made.pick("strategy", "pair")
+    made.pick("candles", "GOOG + EURUSD")
+    assert (made.setup.beside, made.setup.engine, made.shared) == (("EURUSD",), "fast", False)
+
+
 def test_a_stored_run_comes_back_whole():
     made = form()
     setup = Setup(

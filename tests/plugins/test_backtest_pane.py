@@ -183,6 +183,42 @@ async def test_a_sweep_fills_its_best_cell_is_loaded_and_judged(tmp_path, home, 
 
 
 @shared
+async def test_several_sets_are_marked_run_on_one_account_and_the_chart_follows_the_trade(tmp_path, home, bench):
+    async with page(tmp_path, bench) as (desk, pilot, pane):
+        await pilot.press("c")
+        await pilot.pause()
+        await pilot.press("tab", "tab", "tab", "up", "tab")  # GOOG, EURUSD and BTCUSD, without BTCUSD again
+        await pilot.pause()
+        assert "2 marked: Enter takes them" in desk.screen_text()
+        await pilot.press("enter")
+        await until(desk, pilot, lambda: pane.session.answer.instruments == ("GOOG", "EURUSD"))
+        assert pane.session.answer.setup.engine == "event"
+        assert "SMA cross on GOOG + EURUSD" in desk.screen_text()
+        first = pane.session.answer.digest
+        # The trade under the cursor says whose prices the chart shows.
+        whose = list(pane.session.trades.instrument)
+        await pilot.press("f", "end")
+        await until(desk, pilot, lambda: pane.session.picture.instrument == whose[-1] == 1)
+        assert "EURUSD" in desk.screen_text().splitlines()[4]
+        await pilot.press("home")
+        await until(desk, pilot, lambda: pane.session.picture.instrument == whose[0] == 0)
+        await pilot.press("escape", "s")
+        assert any("share this account: a sweep takes one set" in one for one in desk.toasts())
+        await until(desk, pilot, lambda: pane.session.judgement is not None)
+        assert "No look-ahead" in {verdict.head for verdict in pane.session.verdicts()}
+        # It is stored, and made again to the same digits when something else stood in the form.
+        pane.form.pick("candles", "GOOG")
+        pane.form.terms["leverage"] = 2.0
+        pane._run()
+        await until(desk, pilot, lambda: not pane.session.running and pane.session.answer.instruments == ())
+        assert "leverage 2" in desk.screen_text()
+        pane.session.run_stored(next(run for run in pane.session._fresh.values() if run.digest == first))
+        await until(desk, pilot, lambda: not pane.session.running and pane.session.answer.digest == first)
+        assert "the same digits as stored" in desk.screen_text()
+        assert pane.form.terms["leverage"] == 1
+
+
+@shared
 async def test_files_that_are_dropped_in_run_and_a_syntax_error_is_shown_with_file_and_line(tmp_path, home, bench):
     (home / "strategies" / "broken.py").write_text(BROKEN)
     async with page(tmp_path, bench) as (desk, pilot, pane):

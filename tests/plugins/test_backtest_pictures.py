@@ -16,6 +16,7 @@ from workstation.research.bench.jobs import Jobs
 from workstation.research.bench.messages import (
     BandRequest,
     ListRequest,
+    PictureRequest,
     RunRequest,
     SearchAnswer,
     SearchRequest,
@@ -36,6 +37,9 @@ SETUP = Setup(
 SWEEP = SweepRequest(replace(SETUP, rules=UNCHANGED), "fast", (5, 10, 20), "slow", (30, 50, 80))
 
 
+SHARED = replace(SETUP, rules=UNCHANGED, engine="event", leverage=1.0, funding=0.0, candles="SP500", beside=("NASDAQ",))
+
+
 @pytest.fixture(scope="module")
 def worked(tmp_path_factory) -> dict[str, object]:
     """What the research process would answer, worked out once."""
@@ -49,7 +53,22 @@ def worked(tmp_path_factory) -> dict[str, object]:
         band = jobs.do(BandRequest(SETUP), lambda part: None, lambda: False)
         steps: list[object] = []
         walk = jobs.do(WalkRequest(SWEEP, folds=4), steps.append, lambda: False)
-    return {"offer": offer, "runs": runs, "splits": splits, "band": band, "steps": steps, "walk": walk}
+        request = RunRequest(SHARED, 115, instrument=1)
+        shared = {(160, 48): jobs.do(request, lambda part: None, lambda: False)}
+        shared_splits = jobs.do(SplitRequest(), lambda part: None, lambda: False)
+        for size, width in (((100, 30), 60), ((80, 24), 44)):
+            picture = jobs.do(PictureRequest(width, 0, 0, 1), lambda part: None, lambda: False)
+            shared[size] = replace(shared[160, 48], picture=picture)
+    return {
+        "shared": shared,
+        "shared splits": shared_splits,
+        "offer": offer,
+        "runs": runs,
+        "splits": splits,
+        "band": band,
+        "steps": steps,
+        "walk": walk,
+    }
 
 
 def searched() -> Searched:
@@ -74,7 +93,7 @@ def searched() -> Searched:
 def test_picture(snap_compare, tmp_path, monkeypatch, worked, size, view):
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.setattr(Session, "look", lambda self: None)
-    monkeypatch.setattr(Session, "show", lambda self, first, last, width: None)
+    monkeypatch.setattr(Session, "show", lambda self, first, last, width, instrument: None)
     desk = FrozenDesk(tmp_path, [BacktestPane])
 
     async def before(pilot):
@@ -91,6 +110,34 @@ def test_picture(snap_compare, tmp_path, monkeypatch, worked, size, view):
         session.walk_steps, session.walk_answer = worked["steps"], worked["walk"]
         pane._show_view(view)
         pane.in_view = view in ("trades", "search")
+        session.bump()
+        pane.repaint()
+        await desk.painted(pilot)
+
+    assert snap_compare(desk.app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("view", ["trades", "splits"])
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_picture_of_two_instruments_on_one_account(snap_compare, tmp_path, monkeypatch, worked, size, view):
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setattr(Session, "look", lambda self: None)
+    monkeypatch.setattr(Session, "show", lambda self, first, last, width, instrument: None)
+    monkeypatch.setattr(Session, "_ended", lambda self: None)
+    desk = FrozenDesk(tmp_path, [BacktestPane])
+
+    async def before(pilot):
+        await desk.ready(pilot)
+        pane = desk.app.workspace.panes["backtest"]
+        pane.form.offer = worked["offer"]
+        pane.form.restore(SHARED)
+        pane.focus()
+        session = pane.session
+        session._take(replace(worked["shared"][size], seconds=0.3))
+        session.splits, session._split_of = worked["shared splits"], session.answer
+        pane._show_view(view)
+        pane.in_view = view == "trades"
+        pane._cursors["trades"] = list(session.trades.instrument).index(1)
         session.bump()
         pane.repaint()
         await desk.painted(pilot)

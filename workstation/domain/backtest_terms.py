@@ -53,6 +53,8 @@ TERMS = (
          "(optimistic) or the nearer (adaptive)", "pessimistic", choices=PATHS, lacks=("backtesting", "native"),
          missing="the pessimistic path only"),
 )  # fmt: skip
+#: Of several instruments on one account.
+SHARE = Term("share", "Share", "fraction", "Equity for each instrument; off: equal parts", 0.0, 0, 500, 0.05)
 BY_NAME = {term.name: term for term in TERMS}
 #: Those that every run has; of the others only what is unusual is worth a word.
 _PLAIN = ("cash", "fee", "slippage")
@@ -60,7 +62,7 @@ _PLAIN = ("cash", "fee", "slippage")
 
 def terms_in(stored: Mapping[str, Any]) -> dict[str, Any]:
     """The terms of a stored run, by name; those of which it says nothing as usual."""
-    return {term.name: stored.get(term.name, term.usual) for term in TERMS}
+    return {term.name: stored.get(term.name, term.usual) for term in (*TERMS, SHARE)}
 
 
 def changed(said: Mapping[str, Any]) -> tuple[str, ...]:
@@ -85,13 +87,14 @@ def refusal(engine: str, names: Iterable[str]) -> str:
 
 def in_words(said: Mapping[str, Any]) -> tuple[str, ...]:
     """What is unusual about the terms beyond money, fee and slippage, each in two or three words."""
+    shares = (f"{100 * share:.6g} % each",) if (share := said.get("share", 0.0)) else ()
     words = {
         "leverage": f"leverage {said['leverage']:g}",
         "maintenance": f"maintenance {100 * said['maintenance']:.6g} %",
         "funding": _funding_words(said),
         "path": f"{said['path']} path",
     }
-    return tuple(words[name] for name in changed(said) if name in words)
+    return (*shares, *(words[name] for name in changed(said) if name in words))
 
 
 def _funding_words(said: Mapping[str, Any]) -> str:

@@ -48,12 +48,13 @@ def add_common(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
     parser.add_argument("--size", action="append", default=[], metavar="RULE=AMOUNT", help=_SIZE_HELP)
     parser.add_argument("--protect", action="append", default=[], metavar="NAME=VALUE", help=_PROTECT_HELP)
     for term in TERMS:
-        _add_term(parser, term)
+        add_term(parser, term)
     parser.add_argument("--json", action="store_true", help="one JSON object, alone on standard output")
     return market
 
 
-def _add_term(parser: argparse.ArgumentParser, term: Term) -> None:
+def add_term(parser: argparse.ArgumentParser, term: Term) -> None:
+    """The option of a term."""
     words = f"{term.help[0].lower()}{term.help[1:]}"
     match term.kind:
         case "choice":

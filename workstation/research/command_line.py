@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workstation.domain.backtest_terms import SHARE
 from workstation.research.arguments import (
     add_common,
+    add_term,
     add_workers,
     all_candles_of,
     announce,
@@ -48,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
         add_recorded(parser, market)
         parser.add_argument("--luck", action="store_true", help="detectors and Monte Carlo: how much of it is luck")
         parser.add_argument("--report", action="append", default=[], type=Path, metavar="FILE", help=_FILE_HELP)
-        parser.add_argument("--share", type=float, metavar="F", help=_SHARE_HELP)
+        add_term(parser, SHARE)
         parser.add_argument("--band", action="store_true", help="the run under every path, and the trades that differ")
         return
     parser.description = "Test every combination of parameters (or a random part) and rank them."
@@ -60,7 +62,6 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 
 
 _FILE_HELP = "FILE.html (a tearsheet by QuantStats), .json (everything) or .csv (the trades)"
-_SHARE_HELP = "of the equity, for each of several --candles on one account (1 / their number)"
 
 
 def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str], object]) -> int:
@@ -135,7 +136,7 @@ def _shared(options: argparse.Namespace, info: StrategyInfo, costs: Costs, write
     if info.native or options.engine not in (None, "event") or options.band or options.luck:
         raise BacktestError("Several instruments share one account in the event engine, under one path at a time.")
     recipe, candles = recipe_of(info, options), all_candles_of(options)
-    shares = None if options.share is None else dict.fromkeys(candles, options.share)
+    shares = dict.fromkeys(candles, options.share) if options.share else None
     result = guarded(info, lambda: run_shared(recipe, candles, costs, shares=shares))
     write_reports(options, result)
     write(to_json(as_json(result)) if options.json else report(result))

@@ -51,7 +51,7 @@ def as_json(result: Result) -> dict[str, Any]:
         }
         for trade in result.rows()
     ]
-    for row, name in zip(trades, getattr(result, "instruments", ()), strict=False):
+    for row, name in zip(trades, result.instruments, strict=False):
         row["instrument"] = name
     head = {
         "strategy": result.strategy,

@@ -30,6 +30,8 @@ class Result:
     equity: Floats
     stats: dict[str, Any] | None = None
     native: object = None  # what the engine itself can show: backtesting.py's Backtest, for its plot
+    instruments: tuple[str, ...] = ()  # of several on one account: whose each trade is
+    names: tuple[str, ...] = ()  # and all of them
 
     @cached_property
     def metrics(self) -> dict[str, Any]:

@@ -36,8 +36,6 @@ class SharedResult(Result):
     """A result of several instruments. `candles` are an index: what holding all of them in equal parts from the first
     bar of each would have been, on the times of all bars; `trades` are those of all, `instruments` whose each is."""
 
-    instruments: tuple[str, ...] = ()
-
     def of(self, name: str) -> Trades:
         """The trades of one instrument, their bars counted as in `candles`."""
         return self.trades.only([row for row, each in enumerate(self.instruments) if each == name])
@@ -268,7 +266,10 @@ def _result(
     trades = Trades.of(ints[order], floats[order])
     instruments = tuple(names[row] for row in order)
     name = strategy_name(type(first))
-    return SharedResult(name, first.params, "event", index, costs, trades, equity, instruments=instruments)
+    return SharedResult(
+        name, first.params, "event", index, costs, trades, equity, instruments=instruments,
+        names=tuple(leg.name for leg in legs),
+    )  # fmt: skip
 
 
 def _index(legs: Sequence[_Leg], bars: Mapping[str, list[int]], time: Ints) -> Candles:

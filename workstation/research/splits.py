@@ -29,18 +29,28 @@ def monthly_returns(result: Result) -> dict[int, dict[int, float]]:
     return table
 
 
+def kinds_of(result: Result) -> tuple[str, ...]:
+    """By what the trades of a result can be split."""
+    kinds = ("tag", "side", "weekday", "hour")
+    return ("instrument", *kinds) if result.names else kinds
+
+
 def split(result: Result, by: str) -> dict[str, dict[str, Any]]:
-    """The trades' figures by `tag` (why they ended), `side`, or `weekday` or `hour` (UTC) of the entry."""
+    """The trades' figures by `tag` (why they ended), `side`, `weekday` or `hour` (UTC) of the entry, or of several
+    instruments by `instrument`."""
     trades, times = result.trades, result.candles.time[result.trades.entry_bar]
     weekdays = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     keys: dict[str, Callable[[int], str]] = {
         "tag": trades.tag,
         "side": lambda i: "long" if trades.side[i] > 0 else "short",
         "weekday": lambda i: weekdays[(int(times[i]) // DAY + 3) % 7],
+        "instrument": lambda i: result.instruments[i],
         "hour": lambda i: f"{int(times[i]) % DAY // 3_600_000_000_000:02d}",
     }
-    groups: dict[str, list[int]] = {}
+    groups: dict[str, list[int]] = {name: [] for name in result.names} if by == "instrument" else {}
     for i in range(len(trades)):
         groups.setdefault(keys[by](i), []).append(i)
+    if by == "instrument":  # in their own order, those without a trade too
+        return {key: trade_figures(trades.only(rows)) for key, rows in groups.items()}
     order = weekdays.index if by == "weekday" else str
     return {key: trade_figures(trades.only(groups[key])) for key in sorted(groups, key=order)}

@@ -15,7 +15,7 @@ from workstation.research.costs import BacktestError
 from workstation.research.metrics import level_returns, period_ends, periods_per_year
 from workstation.research.printing import as_json, iso, to_json
 from workstation.research.result import Result
-from workstation.research.splits import monthly_returns, split
+from workstation.research.splits import kinds_of, monthly_returns, split
 from workstation.research.trades import BacktestTrade
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def whole(result: Result) -> dict[str, Any]:
         {"time": iso(int(time)), "equity": float(level)}
         for time, level in zip(result.candles.time[ends], result.equity[ends], strict=True)
     ]
-    splits = {by: split(result, by) for by in ("tag", "side", "weekday", "hour")}
+    splits = {by: split(result, by) for by in kinds_of(result)}
     return as_json(result) | {"monthly": monthly_returns(result), "splits": splits, "equity": equity}
 
 
@@ -57,10 +57,12 @@ def trades_csv(result: Result) -> str:
     """One line a trade, times in ISO form."""
     out = io.StringIO()
     names = [field.name for field in fields(BacktestTrade)]
+    if result.names:
+        names.insert(0, "instrument")
     writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
-    for trade in result.rows():
-        row = asdict(trade)
+    for number, trade in enumerate(result.rows()):
+        row = asdict(trade) | ({"instrument": result.instruments[number]} if result.names else {})
         writer.writerow(row | {"entry_time": iso(trade.entry_time), "exit_time": iso(trade.exit_time)})
     return out.getvalue()
 

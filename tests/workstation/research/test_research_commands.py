@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,7 +17,16 @@ from tests.support.bars import random_walk
 from workstation.cli import main
 from workstation.domain.trade_rules import TradeRules
 from workstation.research.bench.jobs import Jobs
-from workstation.research.bench.messages import RunRequest
+from workstation.research.bench.messages import (
+    BandRequest,
+    JudgeRequest,
+    PictureRequest,
+    ReportRequest,
+    RunRequest,
+    SearchRequest,
+    SplitRequest,
+    SweepRequest,
+)
 from workstation.research.bench.setup import Setup
 from workstation.research.engine import BacktestError, Costs, engine
 from workstation.strategies.shipped.sma_cross import SmaCross
@@ -136,6 +146,58 @@ def test_several_candles_share_one_account(capsys: pytest.CaptureFixture[str], c
     assert half["trades"][0]["size"] == pytest.approx(answer["trades"][0]["size"] / 2)
     assert "One --candles here" in refused(capsys, "sweep", *words[:-1], "--grid", "fast=3:9:3")
     assert "share one account in the event engine" in refused(capsys, "backtest", *words, "--engine", "fast")
+
+    # The page makes the same run of it, stores it, makes it again, and shows each instrument by itself.
+    params = {"fast": 10, "slow": 30, "direction": "long"}
+    setup, jobs = Setup("sma_cross", str(csv), params, beside=("GOOG",)), Jobs()
+
+    def ask(request: Any) -> Any:
+        return jobs.do(request, lambda part: None, lambda: False)
+
+    page = ask(RunRequest(setup, 60))
+    assert page.metrics["final_equity"] == answer["final_equity"]
+    assert page.instruments == ("walk", "GOOG")
+    whose = np.frombuffer(page.trades.instrument, dtype=np.int64)
+    assert [str(csv) if number == 0 else "GOOG" for number in whose] == [one["instrument"] for one in answer["trades"]]
+    goog = ask(PictureRequest(60, 0, 0, 1))
+    assert (page.picture.instrument, goog.instrument) == (0, 1)
+    assert np.nanmax(goog.highs) > 700
+    assert np.isnan(page.picture.closes[0]), "it has no price before its first bar"
+    assert goog.equity == page.picture.equity
+    groups = ask(SplitRequest()).groups["instrument"]
+    assert [group.key for group in groups] == ["walk", "GOOG"]
+    assert sum(group.profit for group in groups) == pytest.approx(answer["final_equity"] - 10_000)
+    stored = Setup.of(json.loads(json.dumps(page.setup.stored)))
+    again = ask(RunRequest(stored, 60))
+    assert (again.digest, again.fingerprint) == (page.digest, page.fingerprint)
+    assert ask(RunRequest(replace(setup, share=0.25), 60)).metrics["final_equity"] == half["final_equity"]
+    assert {one.head for one in ask(JudgeRequest(setup)).verdicts} >= {"No look-ahead", "Stable warm-up"}
+    report = ask(ReportRequest(setup, "csv", str(csv.with_name("trades.csv"))))
+    assert Path(report).read_text().splitlines()[0].startswith("instrument,entry_bar")
+    for request in (BandRequest(setup), SweepRequest(setup, "fast", (5,), "slow", (30,)), SearchRequest(setup)):
+        with pytest.raises(BacktestError, match="run and judged; everything else takes one set of candles"):
+            ask(request)
+    with pytest.raises(BacktestError, match="trades one instrument, not several"):
+        ask(RunRequest(Setup("grid", str(csv), beside=("GOOG",)), 60))
+
+
+def test_a_pair_on_the_page_takes_two_sets_as_the_command_does(capsys: pytest.CaptureFixture[str], csv: Path) -> None:
+    twin = csv.with_name("twin.csv")
+    head, *rows = csv.read_text().splitlines()
+    lines = []
+    for bar, row in enumerate(rows):
+        scale = 1 + 0.02 * math.sin(bar / 5)
+        time, *prices, volume = row.split(",")
+        lines.append(",".join([time, *(repr(float(price) * scale) for price in prices), volume]))
+    twin.write_text("\n".join([head, *lines]))
+    words = ("--peer", twin, "--fee", "0.001", "--param", "entry=1", "--param", "critical=0")
+    answer = tws(capsys, "backtest", "pairs", "--candles", csv, *words, "--json")
+    assert answer["n_trades"] > 0
+    setup = Setup("pairs", str(csv), answer["params"], beside=(str(twin),))
+    page = Jobs().do(RunRequest(setup, 60), lambda part: None, lambda: False)
+    assert (page.metrics["final_equity"], page.instruments) == (answer["final_equity"], ())
+    with pytest.raises(BacktestError, match="mark two sets of candles"):
+        Jobs().do(RunRequest(Setup("pairs", str(csv)), 60), lambda part: None, lambda: False)
 
 
 def test_funding_is_a_rate_or_a_file(capsys: pytest.CaptureFixture[str], csv: Path, tmp_path: Path) -> None:

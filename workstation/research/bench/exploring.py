@@ -37,17 +37,17 @@ _TELL_EVERY = 0.1
 
 
 def splits(result: Result) -> SplitAnswer:
-    """The trades by what ended them, side, weekday and hour."""
-    from workstation.research.splits import split
+    """The trades by what ended them, side, weekday and hour; of several instruments by instrument too."""
+    from workstation.research.splits import kinds_of, split
 
     found: dict[str, tuple[SplitGroup, ...]] = {}
-    for by in ("tag", "side", "weekday", "hour"):
+    for by in kinds_of(result):
         groups = split(result, by)
         found[by] = tuple(
             SplitGroup(
                 key or "signal",
                 {name: float(value) for name, value in figures.items()},
-                float(figures["expectancy"]) * figures["n_trades"],
+                float(figures["expectancy"]) * figures["n_trades"] if figures["n_trades"] else 0.0,
             )
             for key, figures in groups.items()
         )

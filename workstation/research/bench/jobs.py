@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workstation.history.names import HistoryError
 from workstation.market.candles import BadCandles, Candles, Floats
 from workstation.research.bench.messages import (
     LONG,
     BandRequest,
+    JudgeAnswer,
     JudgeRequest,
     ListRequest,
     PictureRequest,
@@ -27,7 +29,7 @@ from workstation.research.bench.messages import (
     WalkRequest,
 )
 from workstation.research.bench.offers import Shelf, code_version
-from workstation.research.bench.setup import Setup
+from workstation.research.bench.setup import Setup, names_of
 from workstation.research.costs import BacktestError, Costs, costs_of
 from workstation.research.engine import engine
 from workstation.research.recipe import Maker
@@ -39,6 +41,9 @@ from workstation.strategies.library import StrategyInfo
 from workstation.strategies.parameters import ParameterError
 from workstation.strategies.trade_rules import put_on
 
+if TYPE_CHECKING:
+    from workstation.research.bench.sharing import Shown
+
 type Tell = Callable[[Any], None]
 type CalledOff = Callable[[], bool]
 _OURS = (ParameterError, BacktestError, StrategyError, BadCandles, HistoryError)
@@ -46,13 +51,23 @@ _OURS = (ParameterError, BacktestError, StrategyError, BadCandles, HistoryError)
 _SEND_EVERY = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """A finished run with what went into it; `sets` are its candles by the instruments' names."""
+
+    info: StrategyInfo
+    result: Result
+    sets: dict[str, Candles]
+    costs: Costs
+    seconds: float
+
+
 class Jobs:
     """Keeps what the next question may need: candles, strategies, the last result."""
 
     def __init__(self) -> None:
         self.shelf = Shelf()
-        self._last: Result | None = None
-        self._falls: Floats | None = None
+        self._shown: Shown | None = None
 
     def is_long(self, request: Request) -> bool:
         return isinstance(request, LONG)
@@ -66,18 +81,16 @@ class Jobs:
             case ListRequest():
                 return self.shelf.offer()
             case RunRequest():
-                return self.run(request, tell)
+                return self.run(request, tell, called_off)
             case PictureRequest():
-                from workstation.research.bench.pictures import picture
-
-                if self._last is None:
-                    raise BacktestError("Nothing has been run yet.")
-                return picture(self._last, request.first, request.last, request.width, self._falls)
+                return self._ran().picture(request.first, request.last, request.width, request.instrument)
             case SweepRequest():
                 return self.sweep(request, tell, called_off)
             case JudgeRequest():
                 from workstation.research.bench.judging import judge
 
+                if request.setup.beside and not needs_peer(self.shelf.strategy(request.setup.strategy)):
+                    return self._judge_shared(request, tell, called_off)
                 info, candles, costs = self.parts(request.setup)
                 make = maker(info, request.setup)
                 return judge(info, make, candles, request.setup, costs, request.trials, called_off)
@@ -90,9 +103,7 @@ class Jobs:
             case SplitRequest():
                 from workstation.research.bench.exploring import splits
 
-                if self._last is None:
-                    raise BacktestError("Nothing has been run yet.")
-                return splits(self._last)
+                return splits(self._ran().result)
             case BandRequest():
                 from workstation.research.bench.exploring import band
 
@@ -111,47 +122,87 @@ class Jobs:
             case ReportRequest():
                 from workstation.research.bench.reporting import report
 
-                info, candles, costs = self.parts(request.setup)
-                result = _one(info, candles, request.setup, costs, tell)
-                return report(info, maker(info, request.setup), candles, costs, request, result)
+                ran = self._result(request.setup, tell, called_off)
+                return report(ran.info, maker(ran.info, request.setup), ran.costs, request, ran.result)
+
+    def _ran(self) -> Shown:
+        if self._shown is None:
+            raise BacktestError("Nothing has been run yet.")
+        return self._shown
+
+    def _judge_shared(self, request: JudgeRequest, tell: Tell, called_off: CalledOff) -> JudgeAnswer:
+        from workstation.research.bench.sharing import judge_shared
+
+        ran = self._result(request.setup, tell, called_off)
+        make = maker(ran.info, request.setup)
+        return judge_shared(make, ran.sets, request.setup, ran.result, request.trials, called_off)
 
     def parts(self, setup: Setup) -> tuple[StrategyInfo, Candles, Costs]:
-        return self.shelf.strategy(setup.strategy), self.shelf.candles(setup.candles), costs_of(setup.terms)
+        """What the work on one instrument needs. Raises `BacktestError` for several on one account."""
+        info = self.shelf.strategy(setup.strategy)
+        if setup.beside and not needs_peer(info):
+            raise BacktestError(
+                "Several instruments on one account are run and judged; everything else takes one set of candles."
+            )
+        return info, self._alone(info, setup), costs_of(setup.terms, self.shelf.rates)
 
-    def run(self, request: RunRequest, tell: Tell) -> RunAnswer:
-        from workstation.market.candle_quality import examine
+    def _alone(self, info: StrategyInfo, setup: Setup) -> Candles:
+        if not needs_peer(info):
+            return self.shelf.candles(setup.candles)
+        if len(setup.beside) != 1:
+            raise BacktestError(f"{info.title} reads a second instrument: mark two sets of candles.")
+        return self.shelf.pair(setup.candles, setup.beside[0])
+
+    def _result(self, setup: Setup, tell: Tell, called_off: CalledOff) -> _Ran:
+        """A run on one instrument or on several."""
+        info = self.shelf.strategy(setup.strategy)
+        for spec in setup.sets:
+            if self.shelf.reads_long(spec):
+                tell(f"Reading {Path(spec).name}: so much takes some seconds.")
+        costs = costs_of(setup.terms, self.shelf.rates)
+        if setup.beside and not needs_peer(info):
+            from workstation.research.bench.sharing import share
+
+            sets = dict(zip(names_of(setup.sets), self.shelf.several(setup.sets), strict=True))
+            begun = time.perf_counter()
+            made = maker(info, setup)
+            result: Result = _blamed(info, lambda: share(info, made, sets, setup, costs, called_off))
+        else:
+            candles = self._alone(info, setup)
+            sets = {setup.candles: candles}
+            begun = time.perf_counter()
+            result = _one(info, candles, setup, costs, tell)
+        return _Ran(info, result, sets, costs, time.perf_counter() - begun)
+
+    def run(self, request: RunRequest, tell: Tell, called_off: CalledOff) -> RunAnswer:
         from workstation.research.bench.judging import period_returns, sharpe_of_period
-        from workstation.research.bench.pictures import digest, packed, picture
-        from workstation.research.metrics import drawdowns, period_ends
+        from workstation.research.bench.pictures import digest, packed
+        from workstation.research.bench.sharing import Shown, fingerprint, oddities
+        from workstation.research.metrics import period_ends
         from workstation.research.splits import monthly_returns
 
         setup = request.setup
-        if self.shelf.reads_long(setup.candles):
-            tell(f"Reading {Path(setup.candles).name}: so much takes some seconds.")
-        info, candles, costs = self.parts(setup)
-        begun = time.perf_counter()
-        result = _one(info, candles, setup, costs, tell)
-        seconds = time.perf_counter() - begun
-        self._last, self._falls = result, drawdowns(result.equity)
+        ran = self._result(setup, tell, called_off)
+        result, candles, sets = ran.result, ran.result.candles, list(ran.sets.values())
+        self._shown = shown = Shown(result, sets)
         return RunAnswer(
             setup=setup,
-            title=info.title,
+            title=ran.info.title,
             bars=len(candles),
             start=int(candles.time[0]),
             end=int(candles.time[-1]),
-            interval=candles.interval,
+            interval=min(one.interval for one in sets),
             metrics={name: float(value) for name, value in result.metrics.items()},
             months=monthly_returns(result),
-            trades=packed(result),
-            picture=picture(result, request.first, request.last, request.width, self._falls),
-            fingerprint=candles.memo.get("fingerprint", candles.fingerprint),
+            trades=packed(result, shown.numbers),
+            picture=shown.picture(request.first, request.last, request.width, request.instrument),
+            fingerprint=fingerprint(sets, ran.costs),
             digest=digest(result),
-            code=code_version(info),
-            seconds=seconds,
+            code=code_version(ran.info),
+            seconds=ran.seconds,
             ratio=sharpe_of_period(period_returns(result.equity[period_ends(candles)])),
-            odd=candles.memo.get(
-                "odd", lambda: tuple(one.text for one in examine(candles).findings if one.kind != "closed_hours")
-            ),
+            instruments=result.names,
+            odd=oddities(ran.sets),
         )
 
     def sweep(self, request: SweepRequest, tell: Tell, called_off: CalledOff) -> SweepAnswer:
@@ -177,6 +228,11 @@ class Jobs:
         verdicts = () if called_off() or best is None else judge_sweep(request, rows, best, kept)
         ratios = {index: sharpe_of_period(period_returns(levels)) for index, levels in kept.items()}
         return SweepAnswer(None if best is None else best.index, seconds, verdicts, ratios)
+
+
+def needs_peer(info: StrategyInfo) -> bool:
+    """Whether the strategy reads the candles of a second instrument."""
+    return bool(getattr(info.cls, "NEEDS_PEER", False))
 
 
 def maker(info: StrategyInfo, setup: Setup) -> Maker:

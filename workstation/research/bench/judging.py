@@ -30,6 +30,7 @@ from workstation.research.monte_carlo import (
 )
 from workstation.research.overfitting import backtest_overfitting, deflated_sharpe, plateau_score
 from workstation.research.recipe import Maker
+from workstation.research.result import Result
 from workstation.research.sweep import Row
 from workstation.research.verdicts import Verdict, beats_luck, detected, neighbours
 from workstation.strategies.contract import SignalStrategy
@@ -63,12 +64,7 @@ def judge(
     levels = result.equity[period_ends(candles)]
     returns = period_returns(levels)
     verdicts.append(luck(returns, [*trials, sharpe_of_period(returns)], len(result.trades)))
-    fans = []
-    if len(result.trades) >= 2:
-        gains = equity_gains(result.trades.pnl, costs.cash)[-_MOST_STEPS:]
-        fans.append(_fan("trades shuffled", shuffle_trades(gains, costs.cash, 500, setup.seed)))
-    if len(returns) >= 20 and not called_off():
-        fans.append(_fan("returns redrawn", bootstrap(returns[-_MOST_STEPS:], costs.cash, 10, 500, setup.seed)))
+    fans = fans_of(result, returns, setup.seed)
     if len(result.trades) >= 2 and not called_off():
         runs = max(_LEAST_RUNS, min(_MOST_RUNS, _BARS_AGAIN // len(candles)))
         again = {"runs": runs, "seed": setup.seed, "cancelled": called_off}
@@ -79,6 +75,17 @@ def judge(
         fans.append(_fan("parameters moved by 10 %", moved))
         verdicts.append(neighbours(moved.loss_probability, float(result.metrics["return_pct"])))
     return JudgeAnswer(tuple(verdicts), tuple(fans))
+
+
+def fans_of(result: Result, returns: Floats, seed: int) -> list[FanLines]:
+    """What other orders of its trades and other draws of its returns would have made of the account."""
+    fans, cash = [], result.costs.cash
+    if len(result.trades) >= 2:
+        gains = equity_gains(result.trades.pnl, cash)[-_MOST_STEPS:]
+        fans.append(_fan("trades shuffled", shuffle_trades(gains, cash, 500, seed)))
+    if len(returns) >= 20:
+        fans.append(_fan("returns redrawn", bootstrap(returns[-_MOST_STEPS:], cash, 10, 500, seed)))
+    return fans
 
 
 def detect(make: Callable[[], SignalStrategy], candles: Candles) -> list[Verdict]:

@@ -52,6 +52,7 @@ class StrategyChoice:
     sweeps: bool
     parameters: tuple[ParameterSpec, ...]
     rules: TradeRules = PLAIN  # its own sizes, exits and protections, every one
+    pair: bool = False  # whether it needs a second instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +68,32 @@ class ListRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One backtest, pictured in `width` columns; bars `first` … `last` − 1, all of them where `last` is 0."""
+    """One backtest, pictured in `width` columns; bars `first` … `last` − 1, all of them where `last` is 0. Of several
+    instruments the prices are those of number `instrument`."""
 
     setup: Setup
     width: int
     first: int = 0
     last: int = 0
+    instrument: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PictureRequest:
-    """Another stretch of the run that was made last."""
+    """Another stretch of the run that was made last, or another of its instruments."""
 
     width: int
     first: int
     last: int
+    instrument: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Bars `first` … `last` − 1 in columns. Lines have one point for each half column: the account, buying and holding
     from the first bar of all, and the drawdown (fractions, 0 or less). `marks`: bits 1 a long is entered in the column,
-    2 left, 4 a short is entered, 8 left. `starts`: the first bar of each column, `times` its UTC ns."""
+    2 left, 4 a short is entered, 8 left. `starts`: the first bar of each column, `times` its UTC ns. Prices
+    and marks are those of `instrument`; NaN where it has no price yet."""
 
     first: int
     last: int
@@ -102,11 +107,13 @@ class Picture:
     equity: list[float]
     hold: list[float]
     drawdown: list[float]
+    instrument: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TradeColumns:
-    """Trades in order of their exits, each column packed: "q" for bars and times, "d" for the others."""
+    """Trades in order of their exits, each column packed: "q" for bars and times, "d" for the others. `instrument`: the
+    number of each one's; nothing of a run on one."""
 
     count: int
     entry_bar: bytes
@@ -121,6 +128,7 @@ class TradeColumns:
     fees: bytes
     gain: bytes
     tags: tuple[str, ...]
+    instrument: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +151,7 @@ class RunAnswer:
     code: str
     seconds: float
     ratio: float  # the Sharpe ratio of one period
+    instruments: tuple[str, ...] = ()  # of several on one account
     odd: tuple[str, ...] = ()  # what is odd about the candles (gaps, jumps, bars that stand still), in sentences
 
 
@@ -257,7 +266,7 @@ class SplitGroup:
 
 @dataclass(frozen=True, slots=True)
 class SplitAnswer:
-    """Groups by "tag", "side", "weekday" and "hour" (UTC, of the entry)."""
+    """Groups by "tag", "side", "weekday" and "hour" (UTC, of the entry); of several instruments by "instrument" too."""
 
     groups: dict[str, tuple[SplitGroup, ...]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from workstation.history.sources import load, sources
 from workstation.market.candles import Candles
 from workstation.paths import Paths
 from workstation.research.bench.messages import CandleChoice, Offer, ParameterSpec, StrategyChoice
+from workstation.research.funding import FundingHistory, load_funding
 from workstation.strategies.contract import SignalStrategy, StrategyError
 from workstation.strategies.library import StrategyInfo, list_strategies
 from workstation.strategies.parameters import Choice, Float, Int, Parameter
@@ -34,6 +36,8 @@ class Shelf:
         self._infos: dict[str, StrategyInfo] = {}
         self._stamps: dict[str, int] = {}
         self._candles: OrderedDict[str, Candles] = OrderedDict()
+        self._kept = _KEPT
+        self._rates: tuple[str, FundingHistory] | None = None
 
     def offer(self) -> Offer:
         """Everything that can be picked; the user's files are read again."""
@@ -78,10 +82,28 @@ class Shelf:
 
     def candles(self, spec: str) -> Candles:
         """Candles by what names them. Raises `HistoryError` and `BadCandles`."""
-        key = _key_of(spec)
+        return self._held(_key_of(spec), lambda: load(str(Path(spec).expanduser()), self._paths.candles))
+
+    def several(self, sets: Sequence[str]) -> list[Candles]:
+        """Candles of several instruments, all of which are kept."""
+        self._kept = max(_KEPT, 2 * len(sets))
+        return [self.candles(spec) for spec in sets]
+
+    def pair(self, spec: str, peer: str) -> Candles:
+        """Candles with those of a second instrument."""
+        return self._held(f"{_key_of(spec)}\n{_key_of(peer)}", lambda: self.candles(spec).with_peer(self.candles(peer)))
+
+    def rates(self, file: Path) -> FundingHistory:
+        """Recorded funding. Raises `BadCandles`."""
+        key = f"{file} {file.stat().st_mtime_ns}"
+        if self._rates is None or self._rates[0] != key:
+            self._rates = key, load_funding(file)
+        return self._rates[1]
+
+    def _held(self, key: str, make: Callable[[], Candles]) -> Candles:
         if key not in self._candles:
-            self._candles[key] = load(str(Path(spec).expanduser()), self._paths.candles)
-            while len(self._candles) > _KEPT:
+            self._candles[key] = make()
+            while len(self._candles) > self._kept:
                 self._candles.popitem(last=False)
         self._candles.move_to_end(key)
         return self._candles[key]
@@ -125,7 +147,10 @@ def _described(info: StrategyInfo) -> StrategyChoice:
         specs = tuple(_spec(parameter) for parameter in info.parameters.values())
     error = info.error
     rules = offered_rules(cls) if sweeps and cls is not None else PLAIN
-    return StrategyChoice(info.name, info.title, info.source, info.doc, error, info.native, sweeps, specs, rules)
+    return StrategyChoice(
+        info.name, info.title, info.source, info.doc, error, info.native, sweeps, specs, rules,
+        bool(getattr(cls, "NEEDS_PEER", False)),
+    )  # fmt: skip
 
 
 def _spec(parameter: Parameter[Any]) -> ParameterSpec:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from workstation.market.candles import Candles
 from workstation.research.bench.messages import ReportRequest
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
@@ -16,9 +15,7 @@ from workstation.strategies.library import StrategyInfo
 FORMS = ("html", "plot", "json", "csv")
 
 
-def report(
-    info: StrategyInfo, make: Callable[..., Any], candles: Candles, costs: Costs, request: ReportRequest, run: Result
-) -> str:
+def report(info: StrategyInfo, make: Callable[..., Any], costs: Costs, request: ReportRequest, run: Result) -> str:
     """Write it and give the path. `run` is the result that is written, but for the plot, which needs backtesting.py's
     own run of it. Raises `BacktestError`."""
     path = Path(request.path)
@@ -26,7 +23,7 @@ def report(
         path.parent.mkdir(parents=True, exist_ok=True)
         match request.form:
             case "plot":
-                _plot(run if run.native is not None else _replayed(info, make, candles, costs, request), path)
+                _plot(run if run.native is not None else _replayed(info, make, run, costs, request), path)
             case "html" | "json" | "csv":
                 from workstation.research.tearsheet import write_report
 
@@ -39,13 +36,15 @@ def report(
 
 
 def _replayed(
-    info: StrategyInfo, make: Callable[..., Any], candles: Candles, costs: Costs, request: ReportRequest
+    info: StrategyInfo, make: Callable[..., Any], run: Result, costs: Costs, request: ReportRequest
 ) -> Result:
     from workstation.strategies.contract import SignalStrategy
 
     if info.cls is None or not issubclass(info.cls, SignalStrategy):
         raise BacktestError(f"{info.name} lives on events: backtesting.py cannot run it, so it has no plot of it.")
-    return engine("backtesting").run(make(**request.setup.params), candles, costs)
+    if run.names:
+        raise BacktestError("backtesting.py draws one instrument, not several on one account.")
+    return engine("backtesting").run(make(**request.setup.params), run.candles, costs)
 
 
 def _plot(result: Result, path: Path) -> None:
