@@ -285,13 +285,21 @@ DESK_ACTIONS: tuple[Action, ...] = (
            ("ctrl+q",), group="Desk", context=EVERYWHERE),
 )  # fmt: skip
 
-#: Only on a desk that plays a recording.
+#: Only where time can be moved.
 REPLAY_ACTIONS: tuple[Action, ...] = (
     Action("replay_pause", "Pause / go on", "Stops the recording's time and lets it run again.", ("p",), footer=45,
            short="Pause", group="Replay"),
     Action("replay_step", "Step", "Lets the paused recording go on by one event.", (",", "."), group="Replay"),
     Action("replay_slower", "Slower", "Halves the recording's speed.", ("<",), group="Replay"),
     Action("replay_faster", "Faster", "Doubles the recording's speed.", (">",), group="Replay"),
+)  # fmt: skip
+
+#: Of those, what a what-if has not: it never goes back, and has no end.
+RECORDING_ACTIONS: tuple[Action, ...] = (
+    Action("replay_seek", "Go to a time", "Begins a line that says where to: seek +5m, seek -30s, seek 50%.", (),
+           group="Replay"),
+    Action("replay_loop", "Begin again at the end: on / off", "Whether a recording that has ended plays from its start "
+           "again.", (), group="Replay"),
 )  # fmt: skip
 
 

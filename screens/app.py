@@ -21,7 +21,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import WorkerFailed
 
-from screens.actions import DESK, EVERYWHERE, REPLAY_ACTIONS, Action, ActionTable, page_actions
+from screens.actions import DESK, EVERYWHERE, RECORDING_ACTIONS, REPLAY_ACTIONS, Action, ActionTable, page_actions
 from screens.alarm import ring
 from screens.arrivals import Arrivals, attentive
 from screens.collecting import Collector
@@ -337,6 +337,8 @@ class TwsApp(App[None]):
         exists = self.travel.present.replay is not None
         for action in REPLAY_ACTIONS:
             self.table.retitle(replace(action, exists=exists))
+        for action in RECORDING_ACTIONS:
+            self.table.retitle(replace(action, exists=self.engine.replay is not None and self.travel.what_if is None))
 
     def pages_changed(self) -> None:
         """The pages have other titles or another order: their actions are called by them."""

@@ -285,8 +285,11 @@ class StatusBar(_Bar):
         if replay is None:
             return []
         now = moment(self.engine.clock.now())
+        time = (f" {now:%Y-%m-%d %H:%M:%S}", self.ink.text)
+        if replay.at_end:
+            return [("■ ", self.ink.warning), ("end", self.ink.strong), time]
         sign = ("‖ ", self.ink.warning) if replay.paused else ("▶ ", self.ink.good)
-        return [sign, (f"{replay.speed:g}×", self.ink.strong), (f" {now:%Y-%m-%d %H:%M:%S}", self.ink.text)]
+        return [sign, (f"{replay.speed:g}×", self.ink.strong), time]
 
     def _recording(self) -> list[Part]:
         return [("● REC", self.ink.error)] if self.real.recording is not None else []

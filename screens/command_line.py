@@ -119,7 +119,7 @@ class CommandLine(Vertical):
         with Horizontal():
             yield _Prompt()
             hint = "buy 0.5 @ 64200 · cancel all · close · rearm … (Esc leaves)"
-            yield Field(placeholder=hint, suggester=_Completion(self.completion))
+            yield Field(placeholder=hint, suggester=_Completion(self.completion), select_on_focus=False)
 
     def on_mount(self) -> None:
         self.query_one(Field).can_focus = False

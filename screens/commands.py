@@ -365,5 +365,14 @@ class DeskCommands:
         if replay is not None:
             replay.faster()
 
+    def do_replay_seek(self) -> None:
+        self.app.desk_screen.command_line.open("seek ")
+
+    def do_replay_loop(self) -> None:
+        replay = self.app.travel.present.replay
+        if replay is not None:
+            replay.loop = not replay.loop
+            self.app.toast(f"The recording {'begins again' if replay.loop else 'stops'} at its end.")
+
 
 _GROUPS = ["Safety", "Trade", "Find", "Panes", "Replay", "Desk"]

@@ -32,6 +32,8 @@ def too_small(size: Size) -> str | None:
     """The sentence for a terminal that is too small, or None."""
     if size.width >= LEAST.width and size.height >= LEAST.height:
         return None
+    if size.width * size.height < 120:
+        return f"Too small: needs {LEAST.width}×{LEAST.height}"
     return (
         f"The desk needs {LEAST.width}×{LEAST.height} characters; this terminal has {size.width}×{size.height}. "
         "Make it larger. The desk goes on working, and the kill key works."
@@ -48,7 +50,8 @@ class TooSmall(Painted):
     def repaint(self) -> None:
         import textwrap
 
-        lines = textwrap.wrap(too_small(self.screen.size) or "", max(1, self.width - 2))
+        margin = 2 if self.width >= 20 else 0
+        lines = textwrap.wrap(too_small(self.screen.size) or "", max(1, self.width - margin))
         top = max(0, (self.height - len(lines)) // 2)
         for y in range(self.height):
             line = lines[y - top] if top <= y < top + len(lines) else ""
@@ -149,7 +152,7 @@ class DeskScreen(PromptScreen[None]):
         self.workspace.repaint()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.query_one(TooSmall).display = too_small(event.size) is not None
+        self.query_one(TooSmall).display = too_small(self.size) is not None  # the event may be an older one
         self.notices.arrange_lines()
 
     def themed(self) -> None:

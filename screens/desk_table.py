@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from screens import keymaps, themes
-from screens.actions import DESK_ACTIONS, REPLAY_ACTIONS, Action, ActionTable, page_actions
+from screens.actions import DESK_ACTIONS, RECORDING_ACTIONS, REPLAY_ACTIONS, Action, ActionTable, page_actions
 from screens.key_safety import swallowed
 from screens.keys import UnknownKey, canonical
 from screens.layout_actions import LAYOUT_ACTIONS
@@ -23,7 +23,7 @@ def desk_table(
     for action in (
         *page_actions(pages),
         *LAYOUT_ACTIONS,
-        *(replace(action, exists=replay) for action in REPLAY_ACTIONS),
+        *(replace(action, exists=replay) for action in (*REPLAY_ACTIONS, *RECORDING_ACTIONS)),
     ):
         table.add(action)
     for name, actions in panes.items():

@@ -109,7 +109,7 @@ def replay_desk(
         Doors.of(path, paths.state),
         currency,
         _DOLLARS if currency in _DOLLARS else (),
-        source.notices,
+        lambda: source.notices,
         source.close,
         strategies=paths.strategies,
     )
@@ -121,7 +121,11 @@ def replay_desk(
             venue.jump_to(ts)
         engine.market_moved()
 
+    def ended() -> None:
+        engine.log.info("market", "The recording has ended. Going on begins it again; :seek goes anywhere in it.")
+
     control.on_seek.append(moved)
+    control.on_end.append(ended)
     engine.replay = control
     return engine
 
@@ -136,7 +140,7 @@ def _engine(
     doors: Doors,
     currency: str | None = None,
     at_par: Sequence[str] = (),
-    notices: Sequence[str] = (),
+    notices: Callable[[], Sequence[str]] = tuple,
     on_close: Callable[[], None] = lambda: None,
     strategies: Path | None = None,
 ) -> Engine:

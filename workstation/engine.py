@@ -63,6 +63,8 @@ if TYPE_CHECKING:
 
 #: The setting of the store in which the alerts stand.
 _ALERTS = "alerts"
+#: Seconds between two looks at what the market's source has to say.
+_LOOK_FOR_NOTICES = 2.0
 #: Events of the journal between which, when the desk opens, screens and keys get their turn: some ten milliseconds.
 _FOLDED_AT_ONCE = 256
 
@@ -92,12 +94,12 @@ class Engine(DeskState):
         bus: Bus | None = None,
         next_id: Callable[[], ClientOrderId] = random_order_id,
         answer_timeout: float = 5.0,
-        notices: Sequence[str] = (),
+        notices: Callable[[], Sequence[str]] = tuple,
         on_close: Callable[[], None] = lambda: None,
         doors: Doors | None = None,
         strategies: Path | None = None,
     ) -> None:
-        """`notices`: what the market's source has to say, a list that may grow; `on_close`: lets the source go;
+        """`notices`: gives what the market's source has to say by now; `on_close`: lets the source go;
         `doors`: where the desk can be stopped from outside (none: nowhere); `strategies`: the user's own, a folder."""
         core = TradingCore(
             [i for venue in venues for i in venue.instruments()],
@@ -447,12 +449,15 @@ class Engine(DeskState):
             self.alerts.order_event(event)
 
     async def _tell_notices(self) -> None:
-        told = 0
+        told: set[str] = set()
+        before = known = tuple(self._notices())
         while True:
-            for notice in self._notices[told:]:
-                self.log.warning("market", notice)
-                told += 1
-            await asyncio.sleep(2.0)
+            for notice in known:
+                if notice in before and notice not in told:  # one that counts is told when it has stopped counting
+                    told.add(notice)
+                    self.log.warning("market", notice)
+            await asyncio.sleep(_LOOK_FOR_NOTICES)
+            before, known = known, tuple(self._notices())
 
     # Reading, beside what `DeskView` has.
 

@@ -232,7 +232,7 @@ def _engine(
         currency=currency,
         at_par=_DOLLARS if currency in _DOLLARS else (),
         account_name=name,
-        notices=notices,
+        notices=lambda: notices,
         on_close=history.stop,
         doors=Doors.of(store, paths.state),
         strategies=paths.strategies,

@@ -79,11 +79,11 @@ async def test_a_key_begins_the_line_of_an_alert_at_the_cursor(tmp_path):
             await desk.painted(pilot)
             await pilot.press(*["up"] * ups, "A")
             assert line.is_open
-            await pilot.press("enter")
+            await pilot.press(*" repeat", "enter")
             await desk.painted(pilot)
             alert = desk.engine.alerts.alerts()[-1]
             desk.engine.alerts.delete(alert.alert_id)
-            assert (alert.instrument, alert.way) == (BTC.id, Way.ABOVE)
+            assert (alert.instrument, alert.way, alert.repeat) == (BTC.id, Way.ABOVE, True)
             assert alert.level == BTC.price(pane.crosshair if slot == "chart" else pane.ladder.cursor)
 
 

@@ -117,6 +117,9 @@ async def test_a_terminal_that_is_made_small_says_so_still_kills_and_comes_back(
         await pilot.resize_terminal(40, 10)
         await desk.painted(pilot)
         assert "The desk needs 60×16" in " ".join(desk.screen_text().split())
+        await pilot.resize_terminal(10, 3)
+        await desk.painted(pilot)
+        assert " ".join(desk.screen_text().split()) == "Too small: needs 60×16"
         await pilot.press("f9")
         assert desk.engine.trading_state == "halted"
         await pilot.press("escape")

@@ -19,6 +19,7 @@ from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 from workstation.market.demo import DemoMarket
 from workstation.market.recording import RecordingWriter
+from workstation.market.recording.frames import FrameFile, Kind
 from workstation.paths import Paths
 from workstation.settings import Settings
 
@@ -55,6 +56,15 @@ def recording(tmp_path: Path) -> Path:
         writer.write(event)
     writer.close()
     return path
+
+
+def damage(recording: Path) -> None:
+    parts = FrameFile(recording)
+    frame = [each for each in parts._frames if each.kind is Kind.EVENTS][1]
+    parts.close()
+    whole = bytearray(recording.read_bytes())
+    whole[frame.offset + frame.length // 2] ^= 0xFF
+    recording.write_bytes(whole)
 
 
 async def rest_until_filled(engine: Engine, instrument: str, quantity: str) -> None:
@@ -120,6 +130,26 @@ async def test_trading_on_the_recorded_binance_sessions(tmp_path: Path) -> None:
             if currency == "USDT"
         )
         assert money < 200_000
+
+
+async def test_what_is_found_damaged_while_it_plays_is_told(
+    tmp_path: Path, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workstation.engine._LOOK_FOR_NOTICES", 0.01)
+    damage(recording)
+
+    def told(engine: Engine) -> list[str]:
+        return [entry.text for entry in engine.log.entries if "is damaged" in entry.text]
+
+    async with replaying(tmp_path, recording) as engine:
+        assert told(engine) == []
+        play(engine, 60)
+        async with asyncio.timeout(10):
+            while not told(engine):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert len(told(engine)) == 1
+        assert told(engine)[0].endswith("that part is left out.")
 
 
 async def test_a_seek_keeps_orders_and_money_and_rebuilds_the_book(tmp_path: Path, recording: Path) -> None:

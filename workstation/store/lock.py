@@ -40,8 +40,12 @@ class DeskLock:
             pid = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(fd)
             raise StoreError(f"The store {store} is open in another running desk (process {pid}).") from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(fd)
+            raise sentence(store, error) from error
         self._fd = fd
         _held.add(fd)
 

@@ -276,7 +276,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: str, clock_now: C
         check_mode(connection, path, mode)
     if (found := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise StoreError(
-            f"The store {path} is damaged and was left untouched ({found}). Restore a copy or move it away."
+            f"The store {path} is damaged and was left untouched ({found.splitlines()[-1]}). "
+            "Restore a copy or move it away."
         )
     if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise StoreError(

@@ -104,7 +104,7 @@ class Writer:
     def submit(self, submission: Submission, *, hold: bool = False) -> None:
         """Have it written after all that was submitted before; with `hold` not before the next one or `release`."""
         with self._gate:
-            failure = StoreError(f"The store {self._path} is closed.") if self._closed else self.failure
+            failure = StoreError(f"The store {self._path} is closed.") if self._closed else self._since_failure()
             if failure is None:
                 self._held.append(submission)
                 if not hold:
@@ -112,6 +112,12 @@ class Writer:
                 return
         if submission.future is not None:
             submission.future.set_exception(failure)
+
+    def _since_failure(self) -> StoreError | None:
+        """What is said to whoever comes after the failure: what failed may be well again, and it is not tried again."""
+        if self.failure is None:
+            return None
+        return StoreError(f"{self.failure} Nothing is stored any more: make it right, then start the desk again.")
 
     def release(self) -> None:
         """Have what is held written now."""

@@ -162,7 +162,7 @@ class OrderGateway:
         try:
             await asyncio.wrap_future(self._journal.append(initialized, orders=(order,)))
         except Exception as error:
-            return self._fold(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=f"Not sent: {error}"))
+            return self._fold(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=str(error)))
         if client_id in self._withdrawn or (self._halted() and order.origin != KILL):
             self._withdrawn.discard(client_id)
             reason = "Withdrawn before it was sent."
@@ -229,7 +229,7 @@ class OrderGateway:
         try:
             await asyncio.wrap_future(self._journal.append(pending, orders=(after,)))
         except Exception as error:
-            self._fold(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=f"Not sent: {error}"))
+            self._fold(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
             raise Refused(f"The change was not sent: {error}") from error
         if self.core.orders.orders[client_id].state is not OrderState.PENDING_AMEND:
             return self.core.orders.orders[client_id]  # filled, cancelled or killed meanwhile

@@ -197,6 +197,8 @@ class SqliteLedger:
             held = isinstance(error.__cause__, BlockingIOError)
             if held or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
                 said = "another running desk has it; close that one first, or start this one with another TWS_HOME"
+            elif isinstance(error, StoreError):  # a sentence already
+                raise LedgerError(said.replace("The store", "The simulated venue's ledger", 1)) from error
             raise LedgerError(f"The simulated venue's ledger {path} cannot be opened: {said}.") from error
         self._mover = _Mover(path)
 

@@ -57,7 +57,7 @@ def test_after_space_was_made_the_store_opens_with_everything_that_was_durable(t
     fill_the_disk(store)
     durable = append_until_it_fails(store)
     store._writer._connection.execute("PRAGMA max_page_count = 1000000")  # there is space again, but not for this desk
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match="start the desk again"):
         store.append(intent("after")).result()
     store.close()
     again = open_store(store.path)

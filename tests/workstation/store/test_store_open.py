@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -125,6 +126,25 @@ def test_a_store_cut_short_is_refused(path: Path) -> None:
     fill_a_store(path)
     os.truncate(path, 3 * 4096)
     assert "is damaged" in refusal(path)
+
+
+def test_a_store_with_a_broken_page_is_refused_in_one_line(path: Path) -> None:
+    fill_a_store(path)
+    content = bytearray(path.read_bytes())
+    content[2 * 4096 : 8 * 4096] = b"\xaa" * (6 * 4096)
+    path.write_bytes(content)
+    assert "is damaged and was left untouched" in refusal(path)
+    assert "\n" not in refusal(path)
+
+
+def test_a_disk_that_is_full_already_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workstation.store.lock.os.pwrite", full)
+        assert refusal(path) == f"The store {path} cannot be written: the disk is full."
+    open_store(path).close()
 
 
 def test_a_folder_in_the_stores_place_is_refused(path: Path) -> None:

@@ -13,6 +13,7 @@ from tests.support.kill_scene import Faults, break_everything, fill_the_desk, no
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
+from workstation.trading.command_run import outcome
 from workstation.trading.errors import Refused
 from workstation.trading.kill_status import KillOutcome, KillPhase
 from workstation.venues.faulty import Fault
@@ -143,6 +144,7 @@ async def test_a_store_that_fails_halts_the_desk_and_does_not_stop_the_kill(tmp_
         store._writer._connection.execute("PRAGMA query_only = ON")  # as a disk that went read-only
         denied = await desk.limit(PERP, Side.BUY, "0.1", away=301)
         assert denied.state is OrderState.DENIED
+        assert outcome(denied).count("Not sent") == 1
         await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=20)
         assert desk.engine.trading_state is TradingState.HALTED
         assert await desk.venues["NOVA"].open_orders() == []

@@ -347,7 +347,7 @@ def test_a_ledger_that_cannot_be_opened_is_a_sentence_and_stays_as_it_is(tmp_pat
 
     unlockable = tmp_path / "unlockable.sqlite"
     Path(f"{unlockable}.lock").mkdir()
-    with pytest.raises(LedgerError, match="cannot be opened") as refused:
+    with pytest.raises(LedgerError, match=r"^The simulated venue's ledger \S+ cannot be opened: [^.]+\.$") as refused:
         SqliteLedger(unlockable)
     assert "another running desk" not in str(refused.value)
 
