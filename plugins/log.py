@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
@@ -22,6 +23,23 @@ from workstation.log import Level, LogEntry
 _LEVELS = (Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR)
 _SHOWN = ("everything", "without debugging", "warnings and errors", "errors only")
 _MARKS = {Level.DEBUG: "·", Level.INFO: "●", Level.WARNING: "▲", Level.ERROR: "✖"}
+
+
+#: So much of what became of an order is to be seen, of what the order was the less.
+_OUTCOME = 22
+
+
+def _outcome_seen(text: str, width: int) -> str:
+    """A line of an order, "buy 0.5 NOVA:BTC-USDT @ 64200: accepted"; with less of the order where it lacks room."""
+    order, _, outcome = text.partition(": ")
+    words = order.split()
+    _venue, _, symbol = words[2].partition(":") if len(words) > 2 else ("", "", "")
+    if not outcome or not symbol:
+        return text
+    for shorter in (order, " ".join((*words[:2], symbol, *words[3:])), " ".join((*words[:2], symbol))):
+        if cell_len(shorter) + 2 + min(cell_len(outcome), _OUTCOME) <= width:
+            return f"{shorter}: {outcome}"
+    return f"{' '.join(words[:2])}: {outcome}"
 
 
 class LogRow(NamedTuple):
@@ -167,6 +185,10 @@ class LogPane(TablePane[LogRow]):
         often = f"×{entry.count} " if entry.count > 1 else ""
         more = " …" if entry.detail and row.number not in self._opened else ""
         return often + " ".join(entry.text.split()) + more, style[entry.level]
+
+    def shown(self, row: LogRow, column: str, width: int) -> tuple[str, Style]:
+        text, style = self.cell(row, column)
+        return (_outcome_seen(text, width) if column == "text" and row.entry.source == "orders" else text), style
 
     def whole_row(self, row: LogRow) -> tuple[str, Style] | None:
         return None if row.line < 0 else (f"  {row.text}", self.ink.text if row.line else self.ink.dim)

@@ -85,7 +85,8 @@ class DeskCommands:
             self.app.screen.tick(self.app.engine.clock.now())
             return
         key = display(self._keys("kill")[0])
-        dialog = KillDialog(self.app.engine, key, lambda: math.ceil(self.flatten_left()), lambda: self._kill_failure)
+        left, failure = lambda: math.ceil(self.flatten_left()), lambda: self._kill_failure
+        dialog = KillDialog(self.app.engine, key, left, failure, self.flatten)
         self.app.push_screen(dialog)
 
     def _keys(self, name: str) -> tuple[str, ...]:

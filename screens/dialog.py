@@ -175,6 +175,14 @@ class Lines(Painted):
             super().__init__()
             self.index = index
 
+    class Pressed(Message):
+        """A click on a line of a list without a cursor, so many cells from its left end."""
+
+        def __init__(self, line: Line, x: int) -> None:
+            super().__init__()
+            self.line = line
+            self.x = x
+
     def __init__(self, cursor: bool = True, empty: str = "", id: str | None = None) -> None:
         super().__init__(id=id)
         self.lines: Sequence[Line] = ()
@@ -243,7 +251,11 @@ class Lines(Painted):
 
     def on_click(self, event: events.Click) -> None:
         index = self.top + event.y
-        if index < len(self.lines) and not self.lines[index].heading and self.has_cursor:
+        if index >= len(self.lines) or self.lines[index].heading:
+            return
+        if not self.has_cursor:
+            self.post_message(self.Pressed(self.lines[index], event.x))
+        else:
             self.cursor = index
             self.repaint()
             self.post_message(self.Chosen(index))
@@ -273,10 +285,16 @@ class Question(Dialog[bool]):
 
         ink = self.query_one(Lines).ink
         lines = [Line(((line, ink.text),)) for line in textwrap.wrap(self.text, min(78, self.app.size.width - 6))]
-        answers = Line((("y ", ink.accent), (self.yes, ink.text), ("    n ", ink.accent), (self.no, ink.text)))
+        self._answers = Line((("y ", ink.accent), (self.yes, ink.text), ("    n ", ink.accent), (self.no, ink.text)))
         shown = self.query_one(Lines)
         shown.styles.height = len(lines) + 2
-        shown.show([*lines, Line(()), answers])
+        shown.show([*lines, Line(()), self._answers])
+
+    def on_lines_pressed(self, message: Lines.Pressed) -> None:
+        if message.line is self._answers:
+            yes = cell_len(f"y {self.yes}")
+            if message.x < yes or yes + 4 <= message.x < yes + cell_len(f"    n {self.no}"):
+                self.dismiss(message.x < yes)
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)

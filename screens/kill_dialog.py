@@ -17,6 +17,8 @@ from workstation.domain.strategy_run import RunState
 from workstation.engine import Engine
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase
 
+_BUTTON = " Close all positions "
+
 
 class KillDialog(Dialog[None]):
     """Fed from `engine.kill_status` at the frame rate until it is closed. Closing it stops nothing."""
@@ -32,14 +34,21 @@ class KillDialog(Dialog[None]):
     ]
 
     def __init__(
-        self, engine: Engine, kill_key: str, flatten_left: Callable[[], float], failure: Callable[[], str]
+        self,
+        engine: Engine,
+        kill_key: str,
+        flatten_left: Callable[[], float],
+        failure: Callable[[], str],
+        flatten: Callable[[], None],
     ) -> None:
-        """`flatten_left`: seconds in which another press still flattens; `failure`: why the kill itself failed."""
+        """`flatten_left`: seconds in which another press still flattens; `failure`: why the kill itself failed;
+        `flatten` closes the positions too, for who has the mouse in the hand."""
         super().__init__()
         self.engine = engine
         self.kill_key = kill_key
         self.flatten_left = flatten_left
         self.failure = failure
+        self.flatten = flatten
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -95,12 +104,11 @@ class KillDialog(Dialog[None]):
                 lines += [Line(((f"   {line}", ink.error),)) for line in textwrap.wrap(text, width - 4)]
         lines.append(Line(()))
         left = self.flatten_left()
-        if not status.flatten and left > 0:
-            lines.append(
-                Line(((f" {self.kill_key} again within {left:.0f} s closes all positions too.", ink.warning),))
-            )
-        elif not status.flatten:
-            lines.append(Line(((f" To close all positions too: {self.kill_key} twice, or :flatten", ink.dim),)))
+        if not status.flatten:
+            how = (f" {self.kill_key} again within {left:.0f} s closes all positions too.", ink.warning)
+            if left <= 0:
+                how = (f" To close all positions too: {self.kill_key} twice, or :flatten", ink.dim)
+            lines.append(Line((how,), right=((_BUTTON, ink.badges["live"]),)))
         lines.append(Line(((" Protective stops are pulled with the other orders.", ink.dim),)))
         name = self.engine.account_name
         lines.append(Line(((" To trade again: close this window and type  ", ink.dim), (f":rearm {name}", ink.own))))
@@ -110,6 +118,11 @@ class KillDialog(Dialog[None]):
         if status.items:  # the long part last: what to know and to press stands above it, however much there was
             lines += [Line(()), *self._each(positions), *self._each(orders)]
         return lines
+
+    def on_lines_pressed(self, message: Lines.Pressed) -> None:
+        width = self.query_one(Lines).width - 1
+        if message.line.right and width - len(_BUTTON) <= message.x < width:
+            self.flatten()
 
     def _strategies(self) -> list[str]:
         """The runs that this halt has ended."""

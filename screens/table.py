@@ -89,6 +89,10 @@ class TablePane[R](CopiesTable, PaintedPane):
         """Text and style of a cell."""
         raise NotImplementedError
 
+    def shown(self, row: R, column: str, width: int) -> tuple[str, Style]:
+        """What of the cell is painted in so many cells of room; what does not fit is cut off at the right."""
+        return self.cell(row, column)
+
     def row_style(self, row: R) -> Style | None:
         """A style under the whole row, or None."""
         return None
@@ -208,13 +212,13 @@ class TablePane[R](CopiesTable, PaintedPane):
     def _paint_row(self, y: int, row: R, cursor: bool, thumb: bool) -> None:
         whole = self.whole_row(row)
         layout = self._layout if whole is None else [(self.COLUMNS[0], 1, self.width - 2)]
-        texts = tuple(self.cell(row, column.key) for column, _, _ in layout) if whole is None else (whole,)
+        shown = tuple(self.shown(row, column.key, width) for column, _, width in layout) if whole is None else (whole,)
         under = self.row_style(row)
 
         def build() -> list[Segment]:
             back = (under or Style()) + (self.ink.on_cursor if cursor else Style())
             segments = [Segment(" ", back)]
-            for (column, _, width), (text, style) in zip(layout, texts, strict=True):
+            for (column, _, width), (text, style) in zip(layout, shown, strict=True):
                 right = column.right and whole is None
                 segments.append(Segment(_fit(text, width, right), back + style))
                 segments.append(Segment(" " * self.GAP, back))
@@ -224,7 +228,7 @@ class TablePane[R](CopiesTable, PaintedPane):
                 segments = [*Segment.adjust_line_length(segments, self.width - 1), Segment("▐", self.ink.faint)]
             return segments
 
-        self.put(y, (texts, cursor, under, thumb), build)
+        self.put(y, (shown, cursor, under, thumb), build)
 
     def _thumb(self, y: int, body: int) -> bool:
         """Whether the scroll bar's thumb stands at body row `y`."""

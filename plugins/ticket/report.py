@@ -104,12 +104,11 @@ def wrapped(text: str, first: str, style: Style, width: int) -> list[Line]:
 
 def verdicts(found: Sequence[Verdict], ink: Ink, width: int, height: int) -> list[Line]:
     """Every verdict in at most `height` lines: refusals with their sentences first, then the names of what passes."""
-    lines: list[Line] = []
-    starts = []
-    for verdict in found:
-        if not verdict.ok:
-            starts.append(len(lines))
-            lines += wrapped(verdict.sentence, "✗ ", ink.error, width)
+    refusals = [wrapped(verdict.sentence, "✗ ", ink.error, width) for verdict in found if not verdict.ok]
+    if sum(map(len, refusals)) > height >= len(refusals):
+        refusals = _each_seen(refusals, width, height)
+    starts = [sum(map(len, refusals[:n])) for n in range(len(refusals))]
+    lines = [line for refusal in refusals for line in refusal]
     passed = [verdict.check for verdict in found if verdict.ok]
     room = height - len(lines)
     if room < 0:  # what is cut off shows that it is
@@ -129,6 +128,20 @@ def verdicts(found: Sequence[Verdict], ink: Ink, width: int, height: int) -> lis
         what = "all" if len(passed) == len(found) else "all other"
         rows = [f" ✓ {what} risk checks pass"]
     return lines + [((row, ink.good),) for row in rows]
+
+
+def _each_seen(sentences: Sequence[list[Line]], width: int, height: int) -> list[list[Line]]:
+    """Sentences that have not room enough: of each its first line at least, of the first ones more."""
+    spare = height - len(sentences)
+    seen = []
+    for lines in sentences:
+        kept = lines[: 1 + spare]
+        spare -= len(kept) - 1
+        if len(kept) < len(lines):
+            text, style = kept[-1][0]
+            kept[-1] = ((text[: width - 3] + " …", style),)
+        seen.append(kept)
+    return seen
 
 
 def touch(prices: Prices, instrument: Instrument, ink: Ink, width: int, old: bool) -> Line:

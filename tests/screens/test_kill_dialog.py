@@ -59,6 +59,21 @@ async def test_a_second_press_flattens_and_a_late_one_does_not(open_desk):
         assert sum(isinstance(screen, KillDialog) for screen in desk.app.screen_stack) == 1
 
 
+async def test_the_button_of_the_dialog_flattens_at_any_time(open_desk):
+    async with open_desk(size=(80, 24), settings={"kill": {"flatten_window_seconds": 0.05}}) as (desk, pilot):
+        await typed(pilot, "buy 0.01 market")
+        await pilot.press("f9")
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        await desk.painted(pilot)
+        rows = desk.screen_text().splitlines()
+        y = next(y for y, row in enumerate(rows) if "Close all positions" in row)
+        await pilot.click(offset=(rows[y].index("Close all positions") - 3, y))
+        assert not desk.engine.kill_status.flatten, "beside the button"
+        await pilot.click(offset=(rows[y].index("Close all positions"), y))
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE and desk.engine.kill_status.flatten)
+        assert desk.engine.positions() == []
+
+
 async def test_after_the_window_a_press_only_halts_again(open_desk):
     async with open_desk(settings={"kill": {"flatten_window_seconds": 0.05}}) as (desk, pilot):
         await typed(pilot, "buy 0.01 market")
