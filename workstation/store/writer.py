@@ -154,8 +154,9 @@ class Writer:
                 if len(group) >= GROUP or self._queue.empty():
                     break
                 item = self._queue.get()
-            if item is not None and not group:
-                self._checkpoint()  # the mover's word that it has ended
+            if item is not None and not group:  # the mover's word that it has ended
+                if self._mover is not None:
+                    self._checkpoint()
             elif item is not None and all(each.future is None and not each.events for each in group):
                 self._later += group
                 if len(self._later) >= LATER:

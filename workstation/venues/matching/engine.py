@@ -24,7 +24,7 @@ from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import BookDelta, BookSnapshot, BookStale, MarketEvent, Trade
 from workstation.domain.numbers import plain
-from workstation.domain.order import ClientOrderId, Order, OrderType, TimeInForce
+from workstation.domain.order import ClientOrderId, Order, OrderType, Side, TimeInForce
 from workstation.venues.matching import models, rules
 from workstation.venues.matching.depth import VisibleDepth
 from workstation.venues.matching.resting import RestingOrders
@@ -166,12 +166,14 @@ class MatchingEngine:
         problem = rules.malformed(order, self.instrument, now)
         if problem is not None:
             return problem
-        working = WorkingOrder(order, "", self.instrument)
-        best = self.book.best_ask if working.is_buy else self.book.best_bid
+        best = self.book.best_ask if order.side is Side.BUY else self.book.best_bid
         if order.type is OrderType.MARKET and best is not None and not order.reduce_only:
             problem = rules.too_small(self.instrument, order.quantity, self.instrument.price(best))
             if problem is not None:
                 return problem
+        if not order.reduce_only and not order.post_only:
+            return None
+        working = WorkingOrder(order, "", self.instrument)
         if working.reduce_only and self._reducible(working) <= 0:
             return "Reduce-only: there is no position that this order would reduce."
         return self._crossing(working, order.price)
