@@ -207,10 +207,16 @@ class DeskCommands:
                 self.app.jump.start()
 
     def do_focus_next(self) -> None:
-        self.app.desk_screen.focus_next()
+        if not self._moved_within(1):
+            self.app.desk_screen.focus_next()
 
     def do_focus_previous(self) -> None:
-        self.app.desk_screen.focus_previous()
+        if not self._moved_within(-1):
+            self.app.desk_screen.focus_previous()
+
+    def _moved_within(self, by: int) -> bool:
+        pane = self.app.workspace.focused_pane
+        return pane is not None and pane.move_within(by)
 
     def do_layout(self) -> None:
         if not self._in_dialog():

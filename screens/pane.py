@@ -246,6 +246,11 @@ class Pane(Widget):
         """The search key was pressed: open a search of the pane's own; False leaves the key to the desk's."""
         return False
 
+    def move_within(self, by: int) -> bool:
+        """Tab (+1) or shift+tab (−1) was pressed: move on within something open that keeps the focus; False leaves the
+        key to the desk's."""
+        return False
+
     def status(self) -> str:
         """A few words at the right end of the title bar."""
         return ""

@@ -311,7 +311,8 @@ class Workspace(Painted):
         title = self.pane_classes[pane_of(slot)].TITLE
         if sum(pane_of(other) == pane_of(slot) for other in tabs.slots) < 2:
             return title
-        return f"{title} {self.symbol_of(slot).partition('-')[0]}"
+        asset, *rest = self.symbol_of(slot).split("-")
+        return f"{title} {'-'.join((asset, *rest[1:]))}"  # a perpetual is told from its spot
 
     def symbol_of(self, slot: str) -> str:
         """The symbol that the slot's pane shows, or will show when it is opened; "" if it shows none."""

@@ -71,6 +71,9 @@ class DeskView:
         self.clock = clock
         self.venues = venues
         self._market = market
+        #: Before this (UTC ns) the candles are not of the market in which the desk traded: a demo makes up its past at
+        #: every start.
+        self.candles_since = 0
         #: Times at which the event loop stood still for more than a second, oldest first.
         self.stalls: deque[Stall] = deque(maxlen=1_000)
         #: When (UTC ns) each venue's orders, positions and money were last compared with the desk's books.

@@ -282,6 +282,7 @@ class Engine(DeskState):
         self._rebalance_runner.folded()
         self.journal = journal
         self.opened_at = self.clock.now()
+        self.candles_since = self.opened_at if self.mode == "demo" else 0
         sessions.begin(store, len(journal), self.opened_at)
         store.save_instruments(self.core.instruments.values())
         self.log.on_entry = self._logged

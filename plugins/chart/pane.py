@@ -164,7 +164,8 @@ class ChartPane(ChartMoving):
         orders = engine.working(instrument.id)
         version = (instrument.id, engine.portfolio_version)
         if self._fills[0] != version:
-            self._fills = (version, engine.fills(instrument.id))
+            since = engine.candles_since
+            self._fills = (version, [fill for fill in engine.fills(instrument.id) if fill.ts >= since])
         average = position_level(engine.position(instrument.id), instrument)
         return _Ours(order_levels(orders), [] if average is None else [average], self._fills[1])
 

@@ -78,6 +78,13 @@ class AmendBar(Horizontal):
         self.display = False
         self.order = None
 
+    def move(self, by: int) -> None:
+        """To the next field (+1) or the one before (−1), round and round: what is typed after Tab must not land in
+        another pane, where digits and letters are keys."""
+        shown = [field for field in self.query(AmendField) if field.display]
+        at = next((n for n, field in enumerate(shown) if field.has_focus), 0)
+        shown[(at + by) % len(shown)].focus()
+
     @staticmethod
     def moved(order: Order) -> str:
         """The field that J and K move."""

@@ -232,7 +232,7 @@ class OrdersPane(TablePane[Order]):
             return [("", ink.dim)]
         words = []
         if is_head(order):
-            return [(f" {kind(order)} · {order.note} · {order.reason}", ink.dim)]
+            return [(" " + " · ".join(word for word in (kind(order), order.note, order.reason) if word), ink.dim)]
         if is_kept(order):
             return [(f" {order.leg} kept by the desk · {order.note}", ink.dim)]
         if not self._shows("terms"):
@@ -280,6 +280,11 @@ class OrdersPane(TablePane[Order]):
     def amending(self) -> Order | None:
         """The order whose terms are open in its row."""
         return self.bar.order if self.bar.display else None
+
+    def move_within(self, by: int) -> bool:
+        if self.amending is not None:
+            self.bar.move(by)
+        return self.amending is not None
 
     def _follow_amendment(self) -> None:
         """An order that is done while its terms are open has nothing to amend any more."""

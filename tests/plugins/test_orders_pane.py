@@ -111,9 +111,7 @@ async def test_enter_opens_the_terms_in_the_row_and_sends_the_change(tmp_path):
         assert (bar.field("quantity").value, bar.field("price").value) == ("0.050", "63500.5")
         assert not bar.field("stop").display
         assert desk.app.focused is bar.field("price")
-        await pilot.press(
-            "end", *["backspace"] * 7, *"63600", "shift+tab", "end", "backspace", "backspace", *"75", "enter"
-        )
+        await pilot.press("end", *["backspace"] * 7, *"63600", "tab", "end", "backspace", "backspace", *"75", "enter")
         await desk.painted(pilot)
         after = desk.engine.order(order.client_id)
         assert (after.price, after.quantity, after.state) == (D(63600), D("0.075"), OrderState.ACCEPTED)

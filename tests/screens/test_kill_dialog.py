@@ -77,11 +77,15 @@ async def test_the_button_of_the_dialog_flattens_at_any_time(open_desk):
 async def test_after_the_window_a_press_only_halts_again(open_desk):
     async with open_desk(settings={"kill": {"flatten_window_seconds": 0.05}}) as (desk, pilot):
         await typed(pilot, "buy 0.01 market")
+        await typed(pilot, "buy 0.01 @ 64100")
         await pilot.press("f9")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        first = desk.engine.kill_status
         desk.wall += 0.06
         await pilot.press("f9")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: desk.engine.kill_status is not first)
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        assert "1 working order gone" in desk.engine.kill_status.receipt, "what this halt has pulled stays told"
         assert not desk.engine.kill_status.flatten
         assert len(desk.engine.positions()) == 1
 

@@ -42,6 +42,7 @@ async def test_a_resting_order_survives_a_restart_and_can_be_cancelled(tmp_path:
         assert desk.engine.positions() == positions
         assert desk.engine.balance("NOVA", "USDT") == money
         assert desk.engine.log.errors == 0
+        assert desk.engine.candles_since == desk.engine.opened_at, "a demo makes up another past at every start"
         canceled = await desk.engine.cancel(resting.client_id)
         assert canceled.state is OrderState.CANCELED
 

@@ -87,7 +87,7 @@ class KillSwitch:
             return self._last_stored
         ts = self._clock.now()
         if not self.running:
-            pulled = self._pulled_before() if flatten else []
+            pulled = self._pulled_before()
             self._begin(kill_id or f"kill-{secrets.token_hex(8)}", reason, flatten, ts)
             self.status.items.extend(pulled)
         self.status.flatten = self.status.flatten or flatten
@@ -128,7 +128,7 @@ class KillSwitch:
         self._flattener = self._new_flattener()
 
     def _pulled_before(self) -> list[KillItem]:
-        """The orders that this halt pulled already: closing the positions goes on with it, the receipt is of both."""
+        """The orders that this halt pulled already: a later press goes on with it, the receipt is of both."""
         if self._core.state is not TradingState.HALTED:
             return []
         return [item for item in self.status.items if item.kind == "order"]
