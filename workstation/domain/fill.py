@@ -17,7 +17,11 @@ class Liquidity(StrEnum):
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
-    """`trade_id` is unique on its venue; together they make a doubled report harmless. `fee` may be negative."""
+    """`trade_id` is unique on its venue; together they make a doubled report harmless. `fee` may be negative.
+
+    `number` grows with every fill of the instrument where the venue counts them, and says in which order it made them;
+    0 where it does not.
+    """
 
     trade_id: str
     client_id: ClientOrderId
@@ -29,3 +33,4 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     fee_currency: str
     liquidity: Liquidity
     ts: int  # UTC ns, the venue's time of the trade
+    number: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
@@ -27,6 +28,7 @@ from workstation.trading.errors import Refused
 from workstation.venues.pump import MarketPump
 from workstation.venues.replay import ReplayClock, ReplayControl
 from workstation.venues.simulated import SimulatedVenue
+from workstation.venues.simulated_exchange import SESSION
 from workstation.venues.simulated_ledger import MemoryLedger
 
 if TYPE_CHECKING:
@@ -123,6 +125,7 @@ async def branch(past: PastDesk, folder: Path) -> WhatIf:
             clock,
             {},
             ledger=ledger,
+            session=secrets.token_hex(4),
         )
         for name, ledger in ledgers.items()
     ]
@@ -187,7 +190,8 @@ def _known(past: PastDesk, instrument: Instrument) -> Known | None:
 
 def _ledger(core: TradingCore, venue: str) -> MemoryLedger:
     """What the venue would have known at that moment."""
-    ledger, book = MemoryLedger(), core.portfolio
+    before = max((fill.number >> SESSION for fill in core.fills), default=0)
+    ledger, book = MemoryLedger(before + 1), core.portfolio  # what fills there comes after all that has
     if (account := book.accounts.get(venue)) is not None:
         for currency, amount in account.balances.items():
             ledger.set_balance(currency, amount)

@@ -69,12 +69,13 @@ def fill_row(event: OrderFilled) -> Row:
         fill.fee_currency,
         fill.liquidity.value,
         fill.ts,
+        fill.number,
     )
 
 
 def decode_fill(row: dict[str, Any]) -> Fill:
-    """A fill from a mapping of the columns of `fills`."""
-    return msgspec.convert({name: row[name] for name in Fill.__struct_fields__}, Fill)
+    """A fill from a mapping of the columns of `fills`; a file that no desk has brought up to date has no numbers."""
+    return msgspec.convert({name: row[name] for name in Fill.__struct_fields__ if name in row}, Fill)
 
 
 def order_row(order: Order) -> Row:

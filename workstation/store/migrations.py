@@ -81,8 +81,11 @@ _M0003 = (
     "CREATE INDEX backtests_ts ON backtests (ts)",
 )
 
+#: Fills with the venue's own number.
+_M0004 = ("ALTER TABLE fills ADD COLUMN number INTEGER NOT NULL DEFAULT 0",)
+
 #: MIGRATIONS[n - 1] brings a file from version n - 1 to version n.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_M0001, _M0002, _M0003)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_M0001, _M0002, _M0003, _M0004)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

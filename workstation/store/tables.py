@@ -81,6 +81,7 @@ class FillRow(SQLModel, table=True):
     fee_currency: str = _text()
     liquidity: str = _text()
     ts: int
+    number: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class OrderRow(SQLModel, table=True):

@@ -48,10 +48,10 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
-from workstation.domain.position import Position
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trailing import expected_stop
 from workstation.market.data import MarketData
+from workstation.trading.bookings import Bookings, FillStep
 from workstation.trading.breakers import Breakers
 from workstation.trading.limits import RiskGroup, RiskLimits, sign_in
 from workstation.trading.limits_book import LimitsBook
@@ -110,6 +110,7 @@ class TradingCore:
         self._sent: Counter[str] = Counter()  # orders of the UTC day `_sent_day` by origin, denied ones left out
         self._sent_day = 0
         self.trades = TradeBook()
+        self.bookings = Bookings(self.instruments, self.portfolio, self.results, self.trades)
         self._held_by: dict[tuple[str, InstrumentId], Decimal] = {}  # signed quantity by (origin, instrument)
 
     @property
@@ -127,18 +128,14 @@ class TradingCore:
             return Applied(Outcome.STRANGER, None, f"fill {event.fill.trade_id} is of an unknown instrument")
         applied = self.orders.apply(event)
         if applied.outcome is Outcome.APPLIED:
-            if isinstance(event, OrderFilled):
-                before = self.portfolio.position(event.fill.instrument)
-                after = self.portfolio.apply_fill(event.fill)
+            if isinstance(event, OrderFilled) and applied.order is not None:
                 self.fills.append(event.fill)
-                if applied.order is not None:
-                    self._book_origin(applied.order.origin, event.fill)
-                    self.results.on_fill(event.fill, applied.order.origin, before, after)
-                    self._trade(event.fill, applied.order, before, after)
+                self._book_origin(applied.order.origin, event.fill)
+                self._fill(event.fill, applied.order)
             elif isinstance(event, OrderInitialized):
                 if event.order.reduce_only and event.order.instrument in self.instruments:
                     opened = Side.SELL if event.order.side is Side.BUY else Side.BUY
-                    self.trades.protect(self.instruments[event.order.instrument], opened, event.order.stop_price)
+                    self.bookings.protect(self.instruments[event.order.instrument], opened, event.order.stop_price)
                 self._recent.append((max(event.ts, event.order.created_at), event.client_id))
                 self._count(event.order, 1)
                 self.plans.took(event.order)
@@ -152,11 +149,10 @@ class TradingCore:
                 self.routes.touched(applied.order)
         return applied
 
-    def _trade(self, fill: Fill, order: Order, before: Position, after: Position) -> None:
-        instrument = self.instruments[fill.instrument]
-        self.trades.apply_fill(fill, instrument, before, after, order.origin)
-        if (plan := self.plans.of(order)) is not None:
-            self.trades.protect(instrument, plan.side, plan.stop)
+    def _fill(self, fill: Fill, order: Order) -> None:
+        plan = self.plans.of(order)
+        side, stop = (None, None) if plan is None else (plan.side, plan.stop)
+        self.bookings.fill(FillStep(fill, order.origin, side, stop))
 
     def _book_origin(self, origin: str, fill: Fill) -> None:
         key = (origin, fill.instrument)
@@ -219,7 +215,7 @@ class TradingCore:
             case PlanStarted() | PlanChanged() | PlanEnded():
                 self.plans.apply(event)
                 if not isinstance(event, PlanEnded) and event.plan.instrument in self.instruments:
-                    self.trades.protect(self.instruments[event.plan.instrument], event.plan.side, event.plan.stop)
+                    self.bookings.protect(self.instruments[event.plan.instrument], event.plan.side, event.plan.stop)
             case RebalanceStarted() | RebalanceChanged() | RebalanceEnded():
                 self.rebalances.apply(event)
             case RouteStarted() | RouteEnded():
@@ -252,9 +248,7 @@ class TradingCore:
         known[entry.entry_id] = entry.ts
         if isinstance(entry, PositionLiquidated):
             self._adopt(entry)
-        self.portfolio.apply_entry(entry)
-        self.trades.apply_entry(entry)
-        self.results.on_entry(entry)
+        self.bookings.entry(entry)
         return True
 
     def _adopt(self, entry: PositionLiquidated) -> None:

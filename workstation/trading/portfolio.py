@@ -21,6 +21,7 @@ from workstation.domain.events import (
 )
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.margin import MarginSetting
 from workstation.domain.margin_book import MarginBook, Standing, short_spot, standing
 from workstation.domain.numbers import ZERO, add, multiply, negate, subtract
 from workstation.domain.position import Position
@@ -41,6 +42,21 @@ class Equity(msgspec.Struct, frozen=True, kw_only=True):
     funding: Decimal = ZERO  # received less paid
     interest: Decimal = ZERO  # paid
     insurance: Decimal = ZERO  # losses that venues' insurance funds bore
+
+
+class PortfolioMark(msgspec.Struct, frozen=True):
+    """One instrument's position, what stands behind it isolated, and how it is margined; None for what is not there."""
+
+    position: Position | None
+    isolated: Decimal | None
+    setting: MarginSetting | None
+
+
+def _put[T](table: dict[InstrumentId, T], name: InstrumentId, value: T | None) -> None:
+    if value is None:
+        table.pop(name, None)
+    else:
+        table[name] = value
 
 
 class Portfolio:
@@ -79,7 +95,6 @@ class Portfolio:
             case FundingPaid(instrument=name, amount=amount):
                 self._move(entry.venue, entry.currency, amount)
                 self.funding[name] = add(self.funding.get(name, ZERO), amount)
-                self.margin.after_funding(name, amount)
             case InterestCharged(amount=amount):
                 self._move(entry.venue, entry.currency, amount)
                 key = (entry.venue, entry.currency)
@@ -88,26 +103,57 @@ class Portfolio:
                 self._move(entry.venue, entry.currency, amount)
                 key = (entry.venue, entry.currency)
                 self.insurance[key] = add(self.insurance.get(key, ZERO), amount)
+            case _:
+                pass  # a liquidation: its fills are booked as fills
+        self.remargin(entry)
+        self.version += 1
+
+    def remargin(self, entry: VenueEntry) -> None:
+        """What an entry does to what stands behind a position."""
+        match entry:
+            case FundingPaid(instrument=name, amount=amount):
+                self.margin.after_funding(name, amount)
             case LeverageChanged(instrument=name) if name in self.instruments:
                 self.margin.set_leverage(self.instruments[name], entry.leverage, self.position(name))
             case MarginModeChanged(instrument=name) if name in self.instruments:
                 self.margin.set_mode(self.instruments[name], entry.mode)
             case _:
-                pass  # a liquidation: its fills are booked as fills
-        self.version += 1
+                pass
 
     def apply_fill(self, fill: Fill) -> Position:
         """Book a fill. Raises KeyError for an instrument that the desk does not know."""
+        before = self.position(fill.instrument)
+        after = self.move(fill)
+        self.pay(fill, subtract(after.realized, before.realized))
+        return after
+
+    def move(self, fill: Fill) -> Position:
+        """What a fill does to the position and to what stands behind it; the account's money is left to `pay`."""
         instrument = self.instruments[fill.instrument]
         before = self.position(fill.instrument)
         after = positions.apply_fill(before, fill, instrument)
-        account = self.accounts.get(instrument.venue) or Account(venue=instrument.venue)
-        realized = subtract(after.realized, before.realized)
-        self.accounts[instrument.venue] = accounts.apply_fill(account, fill, instrument, realized)
         self.positions[fill.instrument] = after
         self.margin.after_fill(instrument, before, after)
         self.version += 1
         return after
+
+    def pay(self, fill: Fill, realized: Decimal) -> None:
+        """What a fill does to the account's money: its price, its fee, and the profit that came out of it."""
+        instrument = self.instruments[fill.instrument]
+        account = self.accounts.get(instrument.venue) or Account(venue=instrument.venue)
+        self.accounts[instrument.venue] = accounts.apply_fill(account, fill, instrument, realized)
+        self.version += 1
+
+    def mark(self, name: InstrumentId) -> PortfolioMark:
+        """An instrument as it stands, to go back to by `rewind`."""
+        margin = self.margin
+        return PortfolioMark(self.positions.get(name), margin.isolated.get(name), margin.settings.get(name))
+
+    def rewind(self, name: InstrumentId, mark: PortfolioMark) -> None:
+        """Position and margin as they stood; the account's money stays as it is."""
+        _put(self.positions, name, mark.position)
+        _put(self.margin.isolated, name, mark.isolated)
+        _put(self.margin.settings, name, mark.setting)
 
     def position(self, instrument: InstrumentId) -> Position:
         return self.positions.get(instrument) or Position(instrument=instrument)

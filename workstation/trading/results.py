@@ -76,6 +76,12 @@ class Owned(msgspec.Struct):
     fills: int = 0
 
 
+class OwnersMark(msgspec.Struct, frozen=True):
+    """Of one instrument, by owner in the order of their first fills: position, carry, number of fills."""
+
+    owners: tuple[tuple[str, Position, Decimal, int], ...]
+
+
 class OwnerResult(msgspec.Struct, frozen=True, kw_only=True):
     """One origin of orders (the trader's hand, a strategy) in the account currency."""
 
@@ -118,23 +124,54 @@ class Results:
             own.fills += 1
         self.version += 1
 
+    def undo(self, fill: Fill, before: Position, after: Position) -> None:
+        """Take a fill off its day again; the owners go back by `rewind`."""
+        instrument = self._instruments[fill.instrument]
+        day = self._day(fill.ts, instrument.venue, instrument.settlement)
+        day.realized = subtract(day.realized, subtract(after.realized, before.realized))
+        day.fees = subtract(day.fees, subtract(after.fees, before.fees))
+        day.fills -= 1
+        self.version += 1
+
+    def mark(self, instrument: InstrumentId) -> OwnersMark:
+        """Who owns what of an instrument, to go back to by `rewind`."""
+        return OwnersMark(
+            tuple(
+                (name, own.position, own.carry, own.fills)
+                for (name, held), own in self.owners.items()
+                if held == instrument
+            )
+        )
+
+    def rewind(self, instrument: InstrumentId, mark: OwnersMark) -> None:
+        known = {name: Owned(position, carry, fills) for name, position, carry, fills in mark.owners}
+        for key in [key for key in self.owners if key[1] == instrument]:
+            if key[0] in known:
+                self.owners[key] = known[key[0]]
+            else:
+                del self.owners[key]
+
     def on_entry(self, entry: VenueEntry) -> None:
         """Book what a venue booked by itself."""
         match entry:
             case FundingPaid(amount=amount):
                 day = self._day(entry.ts, entry.venue, entry.currency)
                 day.funding = add(day.funding, amount)
-                self._carry(entry.instrument, amount)
             case InterestCharged(amount=amount):
                 day = self._day(entry.ts, entry.venue, entry.currency)
                 day.interest = add(day.interest, negate(amount))
-                self._carry(entry.instrument, amount)
             case InsuranceCovered(amount=amount):
                 day = self._day(entry.ts, entry.venue, entry.currency)
                 day.insurance = add(day.insurance, amount)
             case _:
                 return
+        self.carry(entry)
         self.version += 1
+
+    def carry(self, entry: VenueEntry) -> None:
+        """The owners' part of an entry."""
+        if isinstance(entry, FundingPaid | InterestCharged):
+            self._carry(entry.instrument, entry.amount)
 
     def on_flow(self, event: BalanceAdjusted) -> None:
         """Book money that came or went other than by trading."""

@@ -9,6 +9,7 @@ Invariant: in each instrument the trades' realised profit, fees, funding, intere
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -75,6 +76,28 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
 
 def _average(trade: Trade, quantity: Decimal, cost: Decimal, instrument: Instrument) -> Decimal | None:
     return Position(instrument=trade.instrument, quantity=quantity, cost=cost).average_price(instrument)
+
+
+def _booked(entry: VenueEntry) -> tuple[str, Decimal] | None:
+    """As what an entry stands in a trade, and how much it is."""
+    match entry:
+        case FundingPaid(amount=amount):
+            return "funding", amount
+        case InterestCharged(amount=amount):
+            return "interest", amount
+        case InsuranceCovered(amount=amount):
+            return "insurance", amount
+        case _:
+            return None
+
+
+class TradesMark(msgspec.Struct, frozen=True):
+    """Of one instrument: how many trades there are, the newest, whether it is open, and what came before the first."""
+
+    count: int
+    newest: Trade | None
+    is_open: bool
+    stray: Decimal | None
 
 
 class TradeBook:
@@ -162,15 +185,13 @@ class TradeBook:
 
     def apply_entry(self, entry: VenueEntry) -> None:
         """Funding, interest and insurance go to the trade that was open at their time."""
-        match entry:
-            case FundingPaid(instrument=name, amount=amount):
-                self._book(name, entry.ts, "funding", amount)
-            case InterestCharged(instrument=name, amount=amount):
-                self._book(name, entry.ts, "interest", amount)
-            case InsuranceCovered(instrument=str() as name, amount=amount):
-                self._book(name, entry.ts, "insurance", amount)
-            case _:
-                pass
+        name = getattr(entry, "instrument", None)
+        if (booked := _booked(entry)) and name is not None:
+            self._book(name, entry.ts, *booked)
+
+    def _at(self, numbers: list[int], ts: int) -> int:
+        """The number of the trade that was open at a time, or had been last."""
+        return next((n for n in reversed(numbers) if self.trades[n].opened_at <= ts), numbers[0])
 
     def _book(self, name: InstrumentId, ts: int, what: str, amount: Decimal) -> None:
         self.version += 1
@@ -178,7 +199,7 @@ class TradeBook:
         if not numbers:
             self.stray[name] = add(self.stray.get(name, ZERO), amount)
             return
-        number = next((n for n in reversed(numbers) if self.trades[n].opened_at <= ts), numbers[0])
+        number = self._at(numbers, ts)
         trade = self.trades[number]
         self.trades[number] = msgspec.structs.replace(trade, **{what: add(getattr(trade, what), amount)})
 
@@ -191,6 +212,48 @@ class TradeBook:
         if entry is not None and (stop < entry) == (side is Side.BUY):
             self.trades[self._open[instrument.id]] = msgspec.structs.replace(trade, stop=stop)
             self.version += 1
+
+    # Going back.
+
+    def mark(self, name: InstrumentId) -> TradesMark:
+        """The trades of an instrument as they stand, to go back to by `rewind`."""
+        numbers = self._last.get(name, [])
+        newest = self.trades[numbers[-1]] if numbers else None
+        return TradesMark(len(numbers), newest, name in self._open, self.stray.get(name))
+
+    def rewind(self, name: InstrumentId, mark: TradesMark, entries: Sequence[VenueEntry]) -> None:
+        """Take back what came to an instrument since the mark; `entries`: those that were among it."""
+        self.version += 1
+        numbers = self._last.get(name, [])
+        if gone := numbers[mark.count :]:
+            self._drop(set(gone))
+        numbers = self._last.get(name, [])
+        self._open.pop(name, None)
+        if mark.newest is not None:
+            self.trades[numbers[-1]] = mark.newest
+            if mark.is_open:
+                self._open[name] = numbers[-1]
+        for entry in entries:  # what they brought to the newest trade is gone with it, what to an older one is not
+            if (booked := _booked(entry)) and numbers:
+                what, amount = booked
+                number = self._at(numbers, entry.ts)
+                if number != numbers[-1]:
+                    trade = self.trades[number]
+                    change = {what: subtract(getattr(trade, what), amount)}
+                    self.trades[number] = msgspec.structs.replace(trade, **change)
+        if mark.stray is None:
+            self.stray.pop(name, None)
+        else:
+            self.stray[name] = mark.stray
+
+    def _drop(self, gone: set[int]) -> None:
+        """Take trades out of the list; all that counts on their numbers is counted anew."""
+        kept = [number for number in range(len(self.trades)) if number not in gone]
+        now = {before: after for after, before in enumerate(kept)}
+        self.trades = [self.trades[number] for number in kept]
+        self._open = {name: now[number] for name, number in self._open.items() if number in now}
+        fewer = {name: [now[n] for n in numbers if n in now] for name, numbers in self._last.items()}
+        self._last = {name: numbers for name, numbers in fewer.items() if numbers}
 
     def note(self, event: TradeNoted) -> None:
         self.notes[event.trade_id] = event

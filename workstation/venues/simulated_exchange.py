@@ -33,6 +33,8 @@ from workstation.venues.simulated_ledger import Ledger, MemoryLedger
 from workstation.venues.simulated_margin import leverage_refusal, mode_refusal
 from workstation.venues.simulated_record import after, taken
 
+#: Bits of a fill's number below that of its session.
+SESSION = 40
 #: How often the last mid prices go to the ledger, in ns of market time.
 _MIDS_EVERY = SECOND
 
@@ -71,6 +73,7 @@ class SimulatedExchange:
         number = self.ledger.session()
         session = session or (str(number) if number else secrets.token_hex(4))
         self._ids: Iterator[str] = (f"{session}-{n}" for n in itertools.count(1))
+        self._numbers = itertools.count((number << SESSION) + 1)
         self.account = SimulatedAccount(name, self.instruments.values(), fees, self.mark)
         # What the ledger has yet to be told, and the desk after it.
         self._changed: dict[ClientOrderId, Order] = {}
@@ -89,6 +92,7 @@ class SimulatedExchange:
                 position=self._reducible(instrument),
                 affordable=self._affordable if instrument.is_spot else None,
                 trade_ids=self._ids,
+                numbers=self._numbers,
             )
             for instrument in self.instruments.values()
         }
@@ -373,6 +377,7 @@ class SimulatedExchange:
             fee_currency=instrument.settlement,
             liquidity=Liquidity.TAKER,
             ts=entry.ts,
+            number=next(self._numbers),
         )
         self._on_event(e.OrderFilled(client_id=order.client_id, ts=entry.ts, fill=fill))
 

@@ -75,7 +75,8 @@ class Ledger(Protocol):
 class MemoryLedger:
     """Remembers for as long as it lives."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: int = 0) -> None:
+        self._session = session
         self._orders: dict[ClientOrderId, Order] = {}
         self._fills: list[Fill] = []
         self._entries: list[VenueEntry] = []
@@ -84,7 +85,7 @@ class MemoryLedger:
         self._values: dict[str, str] = {}
 
     def session(self) -> int:
-        return 0
+        return self._session
 
     def order(self, client_id: ClientOrderId) -> Order | None:
         return self._orders.get(client_id)

@@ -15,7 +15,7 @@ from workstation.domain.numbers import ONE, ZERO, divide, floor_to, multiply, pl
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, Side, TimeInForce
 from workstation.venues.ccxt.ids import to_desk, to_wire
 from workstation.venues.ccxt.instruments import exact
-from workstation.venues.ccxt.particulars import IdRule, Particulars
+from workstation.venues.ccxt.particulars import Counted, IdRule, Particulars
 from workstation.venues.contract import VenueOrder
 
 #: How far through the book a market order to buy may reach where the exchange takes none of a quantity.
@@ -198,7 +198,12 @@ def trade_id_of(structure: Mapping[str, Any], market_id: str, per_symbol: bool) 
 
 
 def fill_of(
-    structure: Mapping[str, Any], client_id: ClientOrderId, instrument: Instrument, trade_id: str, now: int
+    structure: Mapping[str, Any],
+    client_id: ClientOrderId,
+    instrument: Instrument,
+    trade_id: str,
+    now: int,
+    counted: Counted = Counted.NOT,
 ) -> Fill | None:
     """ccxt's trade of ours as a fill; None without price or quantity."""
     price, quantity = exact(structure.get("price")), exact(structure.get("amount"))
@@ -216,7 +221,17 @@ def fill_of(
         fee_currency=currency,
         liquidity=Liquidity.MAKER if structure.get("takerOrMaker") == "maker" else Liquidity.TAKER,
         ts=int(structure["timestamp"]) * MILLISECOND if structure.get("timestamp") else now,
+        number=number_of(structure, counted),
     )
+
+
+def number_of(structure: Mapping[str, Any], counted: Counted) -> int:
+    """The exchange's own count of its fills in ccxt's trade of ours; 0 where it has none, or not for this one."""
+    if not counted:
+        return 0
+    info = structure.get("info")
+    said = structure.get("id") if counted is Counted.ID else info.get("seq") if isinstance(info, Mapping) else None
+    return int(said) if said is not None and str(said).isascii() and str(said).isdigit() else 0
 
 
 def _fee(structure: Mapping[str, Any], instrument: Instrument) -> tuple[Decimal, str]:

@@ -21,7 +21,7 @@ from workstation.domain.numbers import ZERO, add
 from workstation.domain.order import ClientOrderId, Order, OrderState
 from workstation.venues.ccxt.ids import EXTERNAL, to_desk
 from workstation.venues.ccxt.orders import fill_of, order_of, trade_id_of, wire_id_of
-from workstation.venues.ccxt.particulars import IdRule
+from workstation.venues.ccxt.particulars import Counted, IdRule
 from workstation.venues.contract import OrderSink, VenueOrder
 
 _ENDED = (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.FILLED)
@@ -53,6 +53,7 @@ class OwnOrders:
         clock: Clock,
         rule: IdRule,
         per_symbol: bool,
+        counted: Counted,
         instrument_of: Callable[[str], Instrument | None],
         market_id: Callable[[str], str],
         known: Callable[[ClientOrderId], Order | None],
@@ -65,6 +66,7 @@ class OwnOrders:
         self._clock = clock
         self._rule = rule
         self._per_symbol = per_symbol
+        self._counted = counted
         self._instrument_of = instrument_of
         self._market_id = market_id
         self._known = known
@@ -146,7 +148,7 @@ class OwnOrders:
         client_id = self.owner(structure)
         track = self.track(client_id)
         trade_id = trade_id_of(structure, self._market_id(str(structure["symbol"])), self._per_symbol)
-        fill = fill_of(structure, client_id, instrument, trade_id, self._clock.now())
+        fill = fill_of(structure, client_id, instrument, trade_id, self._clock.now(), self._counted)
         if fill is None:
             return None
         if track is None:

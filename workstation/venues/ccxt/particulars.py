@@ -29,6 +29,14 @@ class Lookup(StrEnum):
     SCAN = "scan"  # the lists of open and of recent orders are searched
 
 
+class Counted(StrEnum):
+    """What grows with every fill that an exchange makes in a market, and so says in which order it made them."""
+
+    NOT = ""  # nothing: its clock says it, to the millisecond
+    ID = "id"  # the number of the trade
+    SEQUENCE = "sequence"  # a number beside it
+
+
 class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange. `ccxt` is the name of its class; `title` what it calls itself."""
 
@@ -67,6 +75,7 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     withheld: tuple[str, ...] = ()
     #: The exchange's trade ids are unique for one market only.
     trade_id_per_symbol: bool = False
+    counted: Counted = Counted.NOT
     #: ccxt's implicit method that tells the key's rights, and the path to "may withdraw" in its answer.
     rights: str = ""
     rights_path: tuple[str, ...] = ()
@@ -102,6 +111,7 @@ _BINANCE: dict[str, Any] = {
     "lookup_param": "origClientOrderId",
     "cancel_all": "symbol",
     "trade_id_per_symbol": True,
+    "counted": Counted.ID,
     "burst_seconds": 10.0,
     "rights": "sapiGetAccountApiRestrictions",
     "rights_path": ("enableWithdrawals",),
@@ -146,6 +156,7 @@ OFFERED: dict[str, Particulars] = {
             title="Bybit unified account",
             lookup=Lookup.LISTS,
             lookup_param="orderLinkId",
+            counted=Counted.SEQUENCE,
             cancel_by="orderLinkId",
             cancel_all="account",
             amend=True,
@@ -164,6 +175,7 @@ OFFERED: dict[str, Particulars] = {
             ccxt="okx",
             title="OKX",
             lookup=Lookup.ORDER,
+            counted=Counted.ID,
             dead_man=120.0,
             dead_man_least=10.0,
             amend=True,

@@ -125,6 +125,7 @@ class CcxtVenue:
             clock=clock,
             rule=facts.ids,
             per_symbol=facts.trade_id_per_symbol,
+            counted=facts.counted,
             instrument_of=self.markets.get,
             market_id=self.market_id,
             known=self._known,
@@ -338,7 +339,7 @@ class CcxtVenue:
             return None
         trade_id = trade_id_of(structure, self.market_id(str(structure["symbol"])), self.facts.trade_id_per_symbol)
         client_id = self.own.owner(structure)
-        return fill_of(structure, client_id, instrument, trade_id, self.clock.now())
+        return fill_of(structure, client_id, instrument, trade_id, self.clock.now(), self.facts.counted)
 
     def _fills_missing(self, instrument: InstrumentId) -> None:
         """The streams may still bring them: a moment later they are asked for."""

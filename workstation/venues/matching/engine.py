@@ -40,7 +40,8 @@ class MatchingEngine:
     """Matches the orders of one account in one instrument. Synchronous: a call emits all that follows from it.
 
     `position` gives the signed lots that reduce-only orders may reduce; by default the engine counts its own fills
-    (start from `self.position`). `trade_ids` must be unique on the venue for ever. `emit` may not call back into it.
+    (start from `self.position`). `trade_ids` must be unique on the venue for ever, `numbers` of fills must grow.
+    `emit` may not call back into it.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class MatchingEngine:
         position: Callable[[], int] | None = None,
         affordable: Affordable | None = None,
         trade_ids: Iterator[str] | None = None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         self.instrument = instrument
         self._depth = VisibleDepth(instrument.id)
@@ -66,6 +68,7 @@ class MatchingEngine:
         self._held = position or (lambda: self.position)
         self._affordable = affordable
         self._trade_ids = trade_ids or (str(n) for n in itertools.count(1))
+        self._numbers = numbers or itertools.count(1)
         self._resting = RestingOrders(self._depth, queue or models.RiskAverseQueue(), self._fill_maker)
         self._triggers = Triggers(self._depth, self._trigger, self._trailed)
         self._reduce_only: dict[ClientOrderId, WorkingOrder] = {}
@@ -332,6 +335,7 @@ class MatchingEngine:
             fee_currency=instrument.settlement,
             liquidity=liquidity,
             ts=now,
+            number=next(self._numbers),
         )
         if not order.leaves:
             self._close(order)
