@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.support.exchange import RICH, Fault, Kind, Login, LoopbackExchange
@@ -65,3 +66,33 @@ async def test_money_that_cannot_be_compared_on_a_busy_venue_is_not_called_compa
         monkeypatch.undo()
         await until(lambda: [found.kind for found in compared.differences] == ["balance drift"])
         assert engine.balance(NAME, "USDT") == Decimal(105_000)
+
+
+async def test_fills_that_overtake_each_other_leave_the_money_that_the_exchange_shows(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    """The fill that closes a long is heard after one that opens a short at another price, which is heard twice. The
+    profit hangs on which of them closed, and is in the account: nothing is booked to make up for it."""
+    truth = Truth(exchange)
+    hand = Hand(exchange)
+    for price in (63_998, 63_999):
+        hand.level(str(price), "0.01", "BTC-USDT-PERP")
+    async with live_desk_on(exchange, tmp_path, silence_ms=60_000) as engine:
+        await engine.submit(BUY)
+        await until(lambda: engine.position(PERP).quantity == Decimal("0.01"))
+        exchange.faults.script("ws execution", Fault(Kind.DELAY, 2.0))
+        exchange.faults.script("ws order", Fault(Kind.DELAY, 2.0), times=2)  # or the fill would be asked for
+        sell = msgspec.structs.replace(BUY, side=Side.SELL)
+        await engine.submit(sell)
+        exchange.faults.script("ws execution", Kind.DUPLICATE)
+        await engine.submit(sell)
+        await until(lambda: engine.position(PERP).quantity == Decimal("-0.01"), say=engine.orders)
+        numbers = [fill.number for fill in engine.fills()]
+        assert numbers == [numbers[0], numbers[0] + 2, numbers[0] + 1], "they have overtaken each other"
+        assert engine.position(PERP).average_price(engine.instrument(PERP)) == 63_998
+        assert engine.position(PERP).realized == Decimal("-0.02")
+        await until(lambda: not truth.differences(engine), say=lambda: truth.differences(engine))
+        compared = engine.comparisons._next
+        compared.clear()
+        await until(lambda: bool(compared))
+        assert [one.kind for one in engine.comparisons.differences if "drift" in one.kind] == []
