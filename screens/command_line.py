@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,6 +14,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.suggester import Suggester
+from textual.widget import Widget
 from textual.widgets import Input
 
 from screens.field import Field
@@ -20,18 +22,30 @@ from screens.overlay import set_present
 from screens.painted import Painted
 
 _KEPT = 200
+#: A meaning takes so many lines at most; most take one.
+_ECHOES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a typed line would do, in words; `ok` is False where it would do nothing."""
+    """What a typed line would do, in words; `ok` is False where it would do nothing. Of a `brief` one it is enough to
+    read as much as has room in a line."""
 
     text: str
     ok: bool = True
+    brief: bool = False
+
+    def lines(self, width: int) -> list[str]:
+        """The words in lines of at most `width` cells: no more of them than are there to show it, and one at least."""
+        lines = textwrap.wrap(self.text, max(20, width)) or [""]
+        most = 1 if self.brief else _ECHOES
+        if len(lines) > most and not self.brief:
+            lines[most - 1] = f"{lines[most - 1][: width - 2]} …"
+        return lines[:most]
 
 
 class _Echo(Painted):
-    """One line that says what Enter would do."""
+    """One line of what Enter would do."""
 
     DEFAULT_CSS = """
     _Echo { height: 1; width: 1fr; background: $bar; }
@@ -39,15 +53,15 @@ class _Echo(Painted):
 
     def __init__(self) -> None:
         super().__init__()
-        self.meaning = Meaning("")
+        self.text, self.good = "", True
 
-    def say(self, meaning: Meaning) -> None:
-        self.meaning = meaning
+    def say(self, text: str, good: bool) -> None:
+        self.text, self.good = text, good
         self.repaint()
 
     def repaint(self) -> None:
-        style = (self.ink.text if self.meaning.ok else self.ink.warning) + self.ink.on_bar
-        text = f"  {self.meaning.text}".ljust(self.width)
+        style = (self.ink.text if self.good else self.ink.warning) + self.ink.on_bar
+        text = f"  {self.text}".ljust(self.width)
         self.put(0, (text, style), lambda: [Segment(text, style)])
         self.flush()
 
@@ -74,10 +88,14 @@ class _Prompt(Painted):
 
 
 class CommandLine(Vertical):
-    """Two lines at the foot of the desk while a command is typed: the echo and the input."""
+    """At the foot of the desk while a command is typed: the input, and over it the echo in as many lines as it takes.
+
+    There is room for all of them; those that are not needed are absent, so that nothing is laid out anew while a line
+    is typed.
+    """
 
     DEFAULT_CSS = """
-    CommandLine { layer: typed; dock: bottom; margin-bottom: 1; height: 2; width: 100%; }
+    CommandLine { layer: typed; dock: bottom; margin-bottom: 1; height: 4; width: 100%; }
     CommandLine Horizontal { height: 1; background: $surface; }
     CommandLine Input { border: none; height: 1; padding: 0; background: $surface; width: 1fr; }
     CommandLine Input:focus { border: none; }
@@ -103,19 +121,23 @@ class CommandLine(Vertical):
         questions: Callable[[str], bool],
         history: Sequence[str] = (),
         completion: Callable[[str], str] = lambda _: "",
+        resized: Callable[[], None] = lambda: None,
     ) -> None:
         """`questions(line)`: whether Enter shows a question first instead of doing what the line says; `completion`:
-        the line with its last word whole, "" where nothing is known."""
+        the line with its last word whole, "" where nothing is known; `resized` is told when `rows` has changed."""
         super().__init__()
         self.completion = completion
         self.meaning = meaning
         self.questions = questions
         self.history = list(history)
         self.is_open = False
+        self.rows = 0  # that show
         self._at = 0
+        self._resized = resized
+        self._echoes = [_Echo() for _ in range(_ECHOES)]  # from the top
 
     def compose(self) -> ComposeResult:
-        yield _Echo()
+        yield from self._echoes
         with Horizontal():
             yield _Prompt()
             hint = "buy 0.5 @ 64200 · cancel all · close · rearm … (Esc leaves)"
@@ -125,9 +147,23 @@ class CommandLine(Vertical):
         self.query_one(Field).can_focus = False
         set_present(self, False)
 
+    def parts(self) -> list[Widget]:
+        """What shows of it."""
+        return list(self.children[len(self.children) - self.rows :])
+
+    def _show(self, rows: int) -> None:
+        """Let as many rows be there, from the foot."""
+        if rows == self.rows:
+            return
+        for number, part in enumerate(reversed(self.children), start=1):
+            if (number <= rows) is not (number <= self.rows):
+                set_present(part, number <= rows)
+        self.rows = rows
+        self.screen._dirty_widgets.update(self.parts())  # all in one picture: the rows that stay say something else too
+        self._resized()
+
     def open(self, text: str = "") -> None:
         self.is_open = True
-        set_present(self, True)
         self._at = len(self.history)
         field = self.query_one(Input)
         field.can_focus = True
@@ -138,7 +174,7 @@ class CommandLine(Vertical):
 
     def close(self) -> None:
         self.is_open = False
-        set_present(self, False)
+        self._show(0)
         field = self.query_one(Input)
         field.value = ""
         if field.has_focus:
@@ -146,7 +182,11 @@ class CommandLine(Vertical):
         field.can_focus = False
 
     def _say(self, text: str) -> None:
-        self.query_one(_Echo).say(self.meaning(text.strip()))
+        meaning = self.meaning(text.strip())
+        lines = meaning.lines(self.app.size.width - 3)
+        for echo, line in zip(self._echoes[-len(lines) :], lines, strict=True):
+            echo.say(line, meaning.ok)
+        self._show(len(lines) + 1)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -81,7 +81,9 @@ class DeskScreen(PromptScreen[None]):
         self.status = StatusBar(app.engine, lambda: app.armed, self.workspace.page_titles, self._show_page, app.travel)
         typed = app.typed
         history = app.state.values.get("commands", ())
-        self.command_line = CommandLine(typed.meaning, typed.questions, history, typed.completion)
+        self.command_line = CommandLine(
+            typed.meaning, typed.questions, history, typed.completion, self.notices.make_room
+        )
         self.footer = Footer(app.footer_actions, lambda: app.armed, app.run_named, app.mode_word)
 
     def compose(self) -> ComposeResult:
@@ -124,7 +126,7 @@ class DeskScreen(PromptScreen[None]):
 
     def at_hand(self) -> list[Widget]:
         if self.command_line.is_open:
-            return [self.command_line]
+            return self.command_line.parts()
         pane = self.workspace.focused_pane
         return [] if pane is None else [pane]
 

@@ -36,6 +36,7 @@ class Notices(Painted):
         super().__init__()
         self.items: list[Notice] = []
         self._wide = _WIDTH
+        self._left = 0
 
     def add(self, text: str, error: bool = False, stay: float | None = None) -> None:
         """`stay`: seconds, where neither those of news nor those of errors fit."""
@@ -83,17 +84,27 @@ class Notices(Painted):
     def arrange_lines(self) -> None:
         if not self.is_attached:
             return
-        size = self.screen.size
+        size, foot = self.screen.size, self._foot()
         self._wide = _WIDTH
-        count, left = len(self._lines()), max(0, size.width - _WIDTH - 1)
-        room = self._beside(left, size.height - 2 - count)
+        count, self._left = len(self._lines()), max(0, size.width - _WIDTH - 1)
+        room = self._beside(self._left, foot - count)
         if count and room is not None:
-            left, self._wide = room
+            self._left, self._wide = room
             count = len(self._lines())
         self.display = count > 0
         self.styles.width, self.styles.height = self._wide, max(1, count)
-        self.styles.offset = (left, max(0, size.height - 2 - count))
+        self.styles.offset = (self._left, max(0, foot - count))
         self.repaint()
+
+    def _foot(self) -> int:
+        """The row under the last notice: a row above the footer stays free, or the command line stands there."""
+        rows: int = self.screen.command_line.rows  # type: ignore[attr-defined]
+        return self.screen.size.height - 2 - max(0, rows - 1)
+
+    def make_room(self) -> None:
+        """The command line below has more rows now, or fewer."""
+        if self.items:
+            self.styles.offset = (self._left, max(0, self._foot() - len(self._lines())))
 
     def _beside(self, left: int, top: int) -> tuple[int, int] | None:
         """(left edge, width) to the left of the pane at hand, where the corner is that pane's own foot: what came of

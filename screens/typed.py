@@ -94,7 +94,7 @@ class TypedLines:
     def meaning(self, line: str) -> Meaning:
         """What Enter would do now, or why it would do nothing."""
         if not line:
-            return Meaning(EXAMPLES)
+            return Meaning(EXAMPLES, brief=True)
         try:
             if (asked := layout_line(line, self._app)) is not None:
                 return Meaning(asked.sentence)

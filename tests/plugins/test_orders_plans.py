@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal as D
 
+from msgspec.structs import replace
 from trading_scene import BTC, ETH, Scene, scene
 
 from plugins.orders import OrdersPane
@@ -60,6 +61,19 @@ async def test_a_plan_stands_first_with_its_working_and_its_kept_exits_under_it(
         assert "protected" in text[0]
         assert "└stop" in text[1]
         assert "held" in text[2]
+
+
+async def test_a_head_shows_the_average_price_of_what_was_entered_and_none_before(tmp_path):
+    async with scene(tmp_path, OrdersPane, size=(160, 48)) as (desk, pilot):
+        plan = await bracket(desk, pilot)
+        entry = desk.engine.plan_orders(plan)[0]
+        pane = pane_of(desk)
+        head = next(row for row in pane.rows() if row.client_id == plan.plan_id)
+        assert entry.average_price is not None
+        assert pane.cell(head, "average")[0] == pane.cell(entry, "average")[0]
+        assert head.filled == 1
+        none = replace(head, filled_value=D(0))  # as a rebalance's, which counts its trades
+        assert pane.cell(none, "average")[0] == "–"
 
 
 async def test_the_kept_target_and_the_working_stop_move_by_keys(tmp_path):

@@ -47,6 +47,29 @@ async def test_a_closed_command_line_takes_neither_the_mouse_nor_the_focus(open_
         assert "(Esc leaves)" in desk.screen_text().splitlines()[-2]
 
 
+async def test_what_enter_would_do_is_read_whole_and_no_notice_covers_it(open_desk):
+    async with open_desk(size=(80, 24)) as (desk, pilot):
+        desk.app.toast("Nothing was sent: the venue was asked and has not answered yet.", error=True)
+        await desk.painted(pilot)
+        before = desk.screen_text().splitlines()
+        assert "has not answered yet" in before[-3] + before[-4]
+        await pilot.press(":", *"limit breakers.drawdown 25%")
+        await desk.painted(pilot)
+        shown = desk.screen_text().splitlines()
+        read = " ".join(line.strip() for line in shown[-4:-2])
+        assert read.startswith("breakers.drawdown of 25 % must not be above breakers.drawdown_zero_size of 15 %: sizes")
+        assert read.endswith("shrink to nothing between the two.")
+        assert "answered yet" in shown[-5]
+        await pilot.press(*["backspace"] * 3, *"9%")
+        assert desk.app.desk_screen.command_line.rows == 3
+        await pilot.press(*["backspace"] * 27)
+        await desk.painted(pilot)
+        assert desk.app.desk_screen.command_line.rows == 2, "of the examples a line is enough"
+        await pilot.press("escape")
+        await desk.painted(pilot)
+        assert desk.screen_text().splitlines() == before
+
+
 @pytest.mark.parametrize("key", [":", "tab", "escape"])
 async def test_a_key_that_moves_the_focus_paints_a_part_of_the_screen_only(open_desk, monkeypatch, key):
     async with open_desk() as (desk, pilot):

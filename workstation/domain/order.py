@@ -198,8 +198,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def average_price(self) -> Decimal | None:
-        """Mean fill price, rounded to 1e-12; None before the first fill."""
-        return divide(self.filled_value, self.filled, QUANTUM) if self.filled else None
+        """Mean fill price, rounded to 1e-12; None before the first fill, and of a row that counts other things."""
+        return divide(self.filled_value, self.filled, QUANTUM) if self.filled and self.filled_value else None
 
     @property
     def worst_quantity(self) -> Decimal:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from workstation.domain.numbers import ZERO, add
+from workstation.domain.numbers import ZERO, add, multiply
 from workstation.domain.order import Order, OrderState, OrderType, Side, TimeInForce
 from workstation.domain.plan import EXIT_LEGS, STOP_LEG, TARGET_LEG, Plan, PlanKind
 from workstation.trading.plans.tally import Tally
@@ -81,6 +81,8 @@ def head(plan: Plan, tally: Tally, rests_stops: bool = True) -> Head:
     adopted = [order.quantity for order in tally.orders if order.client_id == plan.adopted]
     execution = "" if plan.execution is None else execution_text(plan.execution)
     bound = "" if plan.chase_to is None else f"chase {plan.chase_to:f} "
+    entered = plan.kind is not PlanKind.EXIT
+    filled = add(tally.entered, plan.covers) if entered else tally.exited
     return _row(
         Head,
         plan,
@@ -88,7 +90,8 @@ def head(plan: Plan, tally: Tally, rests_stops: bool = True) -> Head:
         "",
         side=plan.side if not plan.covers else plan.side.opposite,
         quantity=add(wanted_quantity(plan), sum(adopted, ZERO)),
-        filled=add(tally.entered, plan.covers) if plan.kind is not PlanKind.EXIT else tally.exited,
+        filled=filled,
+        filled_value=multiply(tally.entry_price or ZERO, filled) if entered else ZERO,
         note=status(plan, tally, rests_stops),
         reason=f"{execution}{bound}{exits_text(plan)}",
         origin=str(plan.kind),
@@ -133,6 +136,7 @@ def _row[R: (Head, Kept)](
     quantity: Decimal,
     note: str,
     filled: Decimal = ZERO,
+    filled_value: Decimal = ZERO,
     type_: OrderType = OrderType.MARKET,
     price: Decimal | None = None,
     stop_price: Decimal | None = None,
@@ -157,6 +161,7 @@ def _row[R: (Head, Kept)](
         updated_at=plan.updated_at,
         state=OrderState.ACCEPTED,
         filled=filled,
+        filled_value=filled_value,
         reason=reason,
         plan=plan.plan_id,
         leg=leg,
