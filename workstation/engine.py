@@ -347,6 +347,7 @@ class Engine(DeskState):
             await self.pump.stop()
         for venue in self.venues.values():
             await venue.close()
+        self.log.settle()
         if self.notifier is not None:
             await self.notifier.close()
         self._on_close()

@@ -49,11 +49,11 @@ class DeskLog:
     @property
     def entries(self) -> deque[LogEntry]:
         """Oldest first."""
-        self._say()
+        self.settle()
         return self._entries
 
     def add(self, level: Level, source: str, text: str, detail: str = "") -> None:
-        self._say()
+        self.settle()
         self._enter(LogEntry(self._clock.now(), level, source, text, detail))
 
     def in_passing(self, source: str, words: Callable[[], str]) -> None:
@@ -62,11 +62,12 @@ class DeskLog:
         self._unsaid.append((self._clock.now(), source, words))
         if len(self._unsaid) == 1:
             try:
-                asyncio.get_running_loop().call_later(_MOMENT, self._say)
+                asyncio.get_running_loop().call_later(_MOMENT, self.settle)
             except RuntimeError:  # no loop here: nothing waits
-                self._say()
+                self.settle()
 
-    def _say(self) -> None:
+    def settle(self) -> None:
+        """Put into words what waits for them."""
         unsaid, self._unsaid = self._unsaid, []
         for ts, source, words in unsaid:
             self._enter(LogEntry(ts, Level.INFO, source, words()))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.support.desk import PERP, demo_desk
+from workstation import log as desk_log
 from workstation.bus import Bus
 from workstation.clock import SimClock
 from workstation.domain.order import Side
@@ -53,3 +56,11 @@ async def test_what_became_of_an_order_is_in_the_log_for_who_reads_it_at_once(tm
         await desk.limit(PERP, Side.BUY, "0.001", away=200)
         lines = [entry.text.rpartition(": ")[2] for entry in desk.engine.log.entries if entry.source == "order"]
         assert lines == ["initialized", "submitted", "accepted"]
+
+
+async def test_a_desk_that_closes_says_what_it_has_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk_log, "_MOMENT", 60.0)
+    async with demo_desk(tmp_path) as desk:
+        heard = desk.engine.bus.subscribe(LogEntry)
+        await desk.limit(PERP, Side.BUY, "0.001", away=200)
+    assert [entry.text.rpartition(": ")[2] for entry in heard.drain()][-1] == "accepted"
