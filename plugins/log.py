@@ -188,7 +188,7 @@ class LogPane(TablePane[LogRow]):
 
     def shown(self, row: LogRow, column: str, width: int) -> tuple[str, Style]:
         text, style = self.cell(row, column)
-        return (_outcome_seen(text, width) if column == "text" and row.entry.source == "orders" else text), style
+        return (_outcome_seen(text, width) if column == "text" and row.entry.source == "order" else text), style
 
     def whole_row(self, row: LogRow) -> tuple[str, Style] | None:
         return None if row.line < 0 else (f"  {row.text}", self.ink.text if row.line else self.ink.dim)

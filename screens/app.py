@@ -59,6 +59,7 @@ from workstation.settings import Settings
 from workstation.settings_book import SettingsBook
 from workstation.store import StoreError
 from workstation.trading.errors import Refused
+from workstation.trading.kill_status import KillPhase
 from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
@@ -200,12 +201,14 @@ class TwsApp(App[None]):
 
     def on_mount(self) -> None:
         self.frames.start()
-        self.engine.on_kill_from_outside = self._killed_from_outside
+        self.engine.on_kill = self._kill_began
+        if self.engine.kill_status.phase is not KillPhase.IDLE:
+            self._kill_began()
         self.engine.alerts.on_fired = partial(ring, self)
         self.set_interval(POLL_SECONDS, self.live.poll, name="files of theme and keymap")
         self.say_problems(self.problems)
 
-    def _killed_from_outside(self) -> None:
+    def _kill_began(self) -> None:
         self.travel.leave_all()
         self.call_later(self.commands.show_kill)
 

@@ -347,7 +347,8 @@ class Footer(_Bar):
         hints = [action for action in self.actions() if action.footer and action.keys]
         room = self.width - (cell_len(mode) + 3 if mode else 0)
         chosen: set[str] = set()
-        for action in sorted(hints, key=lambda one: -one.footer):
+        first = "" if self.armed() else "arm"  # what the trading keys wait for
+        for action in sorted(hints, key=lambda one: (one.name != first, -one.footer)):
             length = cell_len(self._key(action)) + cell_len(action.label) + 3
             if length <= room:
                 room -= length

@@ -89,9 +89,9 @@ class KillDialog(Dialog[None]):
             text = textwrap.shorten(words, max(10, width - 17), placeholder="…")
             lines.append(Line(((f" {venue:<12} ", ink.dim), (text, ink.text))))
         lines.append(Line(()))
-        lines += self._count("Orders pulled", "No order was working.", orders, status.phase is not KillPhase.IDLE)
+        lines += self._count("Orders pulled", "No order was working.", orders, status.phase is KillPhase.DONE)
         if status.flatten:
-            lines += self._count("Positions closed", "No position was open.", positions, True)
+            lines += self._count("Positions closed", "No position was open.", positions, status.phase is KillPhase.DONE)
         if stopped := self._strategies():
             words = f"Strategies stopped: {', '.join(stopped)}"
             lines += [Line(((f" {line}", ink.strong),)) for line in textwrap.wrap(words, width)]

@@ -223,8 +223,9 @@ class Engine(DeskState):
         #: Hears every event that the journal takes (notes to the trader); any thread may call it.
         self.on_journal: Callable[[OrderEvent | AccountEvent], None] = lambda event: None
         self.notifier: Notifier | None = None
-        #: Called after a kill that another process asked for (a screen shows it).
-        self.on_kill_from_outside: Callable[[], None] = lambda: None
+        #: Called when a kill begins, whoever asked for it, and when another process asks (a screen shows it).
+        self.on_kill: Callable[[], None] = lambda: None
+        self._kill.on_begin = self._kill_began
         self._bench: Bench | None = None
         self._portfolio: PortfolioDesk | None = None
         self._watchdog: Watchdog | None = None
@@ -239,7 +240,7 @@ class Engine(DeskState):
                 log=self.log,
                 keep_log=self._books.keep_line,
                 stalls=self.stalls,
-                on_request=self._killed_from_outside,
+                on_request=self._kill_began,
                 ready=lambda: self.ready,
             )
             self._watchdog = Watchdog(self._door, doors)
@@ -431,8 +432,8 @@ class Engine(DeskState):
         self.log.error("store", f"{sentence} The desk halts: no order can be made durable.")
         self._kill.press("the store cannot be written")
 
-    def _killed_from_outside(self) -> None:
-        self.on_kill_from_outside()
+    def _kill_began(self) -> None:
+        self.on_kill()
 
     def _market_failed(self, error: Exception) -> None:
         self.log.error("market", f"The market data stopped: {error!r}")

@@ -93,7 +93,7 @@ async def test_a_restart_in_the_middle_goes_on_and_one_after_it_comes_back_halte
         app = screen_of(desk)
         async with app.run_test(size=(80, 24)):
             await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=30)
-            await shows(app, "HALTED")
+            await shows(app, "HALTED", "KILL SWITCH", "Receipt", "restart")
         await nothing_left(desk)
     async with demo_desk(tmp_path, start=START + 120 * SECOND) as desk:
         app = screen_of(desk)

@@ -379,8 +379,8 @@ def test_picture_of_warnings_in_the_light_theme(picture, size):
 
 async def test_in_a_narrow_pane_what_became_of_an_order_is_seen_before_all_of_what_it_was(tmp_path):
     async with log_pane(tmp_path, size=(60, 20)) as (_desk, pane, eyes):
-        eyes.log.info("orders", "buy 0.02 NOVA:BTC-USDT @ 64026.14: accepted")
-        eyes.log.info("orders", "buy 0.02 NOVA:BTC-USDT @ 64026.14: filled 0.02 at 64026.14, fee 1.02 USDT")
+        eyes.log.info("order", "buy 0.02 NOVA:BTC-USDT @ 64026.14: accepted")
+        eyes.log.info("order", "buy 0.02 NOVA:BTC-USDT @ 64026.14: filled 0.02 at 64026.14, fee 1.02 USDT")
         await eyes.paint()
         accepted, filled = eyes.texts
         assert accepted == "buy 0.02 BTC-USDT @ 64026.14: accepted"

@@ -66,7 +66,8 @@ class KillSwitch:
         self._flattener = self._new_flattener()
         #: Called at once when the desk halts: strategies and execution algorithms stop here. One that raises is logged.
         self.on_halt: list[Callable[[str], None]] = []
-        self.on_change: Callable[[], None] = lambda: None
+        #: Called when a kill begins, or goes on after a restart: whoever asked for it, a screen shows it.
+        self.on_begin: Callable[[], None] = lambda: None
         self.on_receipt: Callable[[KillCompleted, KillStatus], None] = lambda *_: None
 
     @property
@@ -148,10 +149,10 @@ class KillSwitch:
         self._changed()
         if not self.running:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="kill switch")
+            self.on_begin()
 
     def _changed(self) -> None:
         self.status.version += 1
-        self.on_change()
 
     async def _run(self) -> None:
         with urgent(Urgency.KILL):  # and so is every request to a venue that comes of it

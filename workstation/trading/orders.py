@@ -9,7 +9,9 @@ import msgspec
 
 from workstation.domain.events import (
     OrderAccepted,
+    OrderAmendRejected,
     OrderCanceled,
+    OrderCancelRejected,
     OrderEvent,
     OrderExpired,
     OrderFilled,
@@ -121,6 +123,8 @@ def _said_before(order: Order, event: OrderEvent) -> bool:
             return order.state is OrderState.EXPIRED
         case OrderRejected():
             return order.state is OrderState.REJECTED
+        case OrderCancelRejected() | OrderAmendRejected():
+            return order.is_closed  # that an order which has ended can be neither pulled nor changed is no news
         case _:
             return False
 

@@ -115,6 +115,21 @@ def test_an_order_that_the_venue_shows_after_its_end_is_open_again_with_what_it_
         apply(filled, again)
 
 
+def test_a_cancel_that_finds_the_order_ended_is_no_error() -> None:
+    manager = OrderManager()
+    manager.apply(e.OrderInitialized(client_id="c", ts=1, order=new_order()))
+    for event in (
+        e.OrderSubmitted(client_id="c", ts=2),
+        e.OrderAccepted(client_id="c", ts=2, venue_order_id="v1"),
+        e.OrderCanceled(client_id="c", ts=2),
+    ):
+        manager.apply(event)
+    for event in (e.OrderCancelRejected(client_id="c", ts=3, reason="unknown order"),
+                  e.OrderAmendRejected(client_id="c", ts=3, reason="unknown order")):  # fmt: skip
+        assert manager.apply(event).outcome is Outcome.DUPLICATE
+        assert manager.orders["c"].state is OrderState.CANCELED
+
+
 def test_a_fill_beyond_the_quantity_is_refused() -> None:
     order = apply(new_order(), e.OrderSubmitted(client_id="c", ts=1))
     with pytest.raises(IllegalTransition, match="beyond"):
