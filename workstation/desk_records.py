@@ -10,6 +10,7 @@ from workstation.desk_view import DeskView
 from workstation.domain.events import AccountEvent, OrderEvent
 from workstation.store import sessions
 from workstation.store.sessions import Session
+from workstation.strategies.elsewhere import OtherRun, runs_elsewhere
 
 if TYPE_CHECKING:
     from workstation.store import EquitySnapshot
@@ -52,6 +53,10 @@ class DeskRecords(DeskView):
         if self._store is None:
             return []
         return await asyncio.to_thread(self._store.backtests, last)
+
+    async def runs_elsewhere(self) -> list[OtherRun]:
+        """The strategies of the other desks of this machine, read off the loop; none before the store is open."""
+        return [] if self._store is None else await asyncio.to_thread(runs_elsewhere, self._store.path)
 
     def get_setting(self, key: str, default: Any = None) -> Any:
         """A JSON value that the store keeps (a layout, a pane's settings); `default` before the store is open."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workstation.doctor import Finding
@@ -29,7 +29,14 @@ _STREAMS = (
     ("watchTrades", "trades"),
     ("watchOrders", "own orders"),
     ("watchMyTrades", "own fills"),
-    ("watchBalance", "balances"),
+)
+#: ccxt's word for what can be asked or set of derivatives, and what the desk says of it.
+_DERIVATIVES = (
+    ("fetchPositions", "positions"),
+    ("fetchFundingRate", "funding rates"),
+    ("fetchFundingHistory", "funding paid"),
+    ("setLeverage", "leverage"),
+    ("setMarginMode", "margin mode"),
 )
 
 
@@ -58,9 +65,22 @@ def _abilities(facts: Particulars, exchange: Any) -> list[Finding]:
     return [
         Finding(True, f"{facts.title} streams {', '.join(streams) or 'nothing'}"),
         *([Finding(True, f"{', '.join(asked)}: asked for again and again, there is no stream")] if asked else []),
+        Finding(True, "balances and positions: asked for at the start, after every reconnect and every few minutes"),
+        *_derivatives(exchange),
         Finding(True, f"amending: {'in place' if facts.amend else 'not there, cancel and enter a new order'}"),
         Finding(True, "stops, take-profits, trails, OCO and brackets: kept by this desk, marked so on the screen"),
     ]
+
+
+def _derivatives(exchange: Any) -> list[Finding]:
+    has, markets = exchange.has, exchange.options.get("fetchMarkets")
+    only_spot = isinstance(markets, Mapping) and markets.get("types") == ["spot"]
+    if only_spot or not has.get("swap"):
+        return []
+    there = [words for method, words in _DERIVATIVES if has.get(method)]
+    lacking = [words for method, words in _DERIVATIVES if not has.get(method)]
+    without = f"; not: {', '.join(lacking)}" if lacking else ""
+    return [Finding(True, f"of perpetuals it tells or takes {', '.join(there)}{without}")]
 
 
 def _rules(facts: Particulars, terms: VenueSettings) -> list[Finding]:

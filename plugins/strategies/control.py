@@ -13,6 +13,7 @@ from screens.name_dialog import NameDialog
 from workstation.domain.strategy_run import RunDraft, RunState, StrategyRun
 from workstation.market.timeframes import Timeframe
 from workstation.past.desk import REFUSAL
+from workstation.strategies.elsewhere import OtherRun, counterpart
 from workstation.strategies.making import run_id_of
 from workstation.trading.errors import Refused
 
@@ -127,6 +128,31 @@ class StrategyControl(StrategyList):
         self.look()
 
     # -- from elsewhere
+
+    async def action_take(self) -> None:
+        found = await self.engine.runs_elsewhere()
+        if not found:
+            raise Refused("No strategy has run on another desk of this machine.")
+        entries = [
+            Entry(
+                one.desk, one.run.run_id, partial(self._take, one), f"{Timeframe.of(one.run.interval)} {one.run.state}"
+            )
+            for one in found
+        ]
+        dialog = Finder("Take over from another desk", "Type a desk or a strategy …", entries, " No such run.")
+        self.app.push_screen(dialog, lambda entry: None if entry is None else entry.run())
+
+    def _take(self, other: OtherRun) -> None:
+        run = other.run
+        here = counterpart(run.instrument, self.engine.instruments())
+        draft = RunDraft(
+            strategy=run.strategy, instrument=here, interval=run.interval, params=run.params, capital=run.capital,
+            rules=run.rules,
+        )  # fmt: skip
+        if not self.take_run(draft):
+            return
+        where = "" if here is not None else f" {run.instrument.partition(':')[2]} is not listed here: choose another."
+        self.toast(f"{run.run_id} of the {other.desk} desk stands in the form: S starts it here.{where}")
 
     def take_run(self, draft: RunDraft) -> bool:
         """Fill the form of a strategy with what was found elsewhere; nothing is started."""

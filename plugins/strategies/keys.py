@@ -19,6 +19,9 @@ ACTIONS: tuple[Action, ...] = (
            "market.", ("X",), trades=True, footer=84, short="Stop + close", group=_RUN),
     Action("pause", "Pause / resume", "Pulls its orders and lets it hear nothing; again, it goes on where it was.",
            ("space",), footer=88, short="Pause", group=_RUN),
+    Action("take", "Take over from another desk", "Brings a strategy of the demo, of paper or of live here, with its "
+           "parameters, rules and capital, into the form; S starts it. There it goes on as it did.", ("m",), footer=58,
+           short="From desk", group=_RUN),
     Action("choose", "Into the form / type a value", "Goes into the form; there, types the value under the cursor or "
            "picks the instrument.", ("enter",), group=_FORM, footer=90, short="Form"),
     Action("back", "Back to the list", "Drops what was changed in the form and not sent; else goes back to the list.",

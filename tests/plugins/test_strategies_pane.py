@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
+import msgspec
 import pytest
 from trading_scene import BTC, ETH, Scene
 
@@ -14,12 +15,13 @@ from plugins.strategies import StrategiesPane
 from plugins.strategies.control import StrategyControl
 from plugins.strategies.rows import Installed, RunRow
 from workstation.clock import SECOND
-from workstation.domain.events import TradingState
+from workstation.domain.events import StrategyRunChanged, TradingState
 from workstation.domain.market import Trade
-from workstation.domain.strategy_run import RunDraft, RunState
+from workstation.domain.strategy_run import RunDraft, RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
 from workstation.research.bench.messages import Offer, ParameterSpec, StrategyChoice
 from workstation.research.bench.offers import _described
+from workstation.store.store import Store
 from workstation.strategies.library import list_strategies
 
 pytestmark = pytest.mark.timeout(240)
@@ -404,6 +406,41 @@ async def test_a_draft_from_elsewhere_fills_the_form_and_starts_nothing(tmp_path
             "Break-even at %": "off", "Time exit, bars": "off",
         }  # fmt: skip
         assert f"to run as sma_cross@{ETH.id}" in desk.screen_text()
+
+
+def another_desk(folder, name: str, mode: str, *runs: StrategyRun) -> None:
+    store = Store.open(folder / name, mode, clock_now=lambda: 0)
+    for number, run in enumerate(runs):
+        store.append(StrategyRunChanged(ts=number, run=run)).result(timeout=10)
+    store.close()
+
+
+async def test_a_strategy_moves_from_another_desk_into_the_form_of_this_one(tmp_path, home):
+    first = StrategyRun(
+        run_id="sma_cross@LOOP:BTC-USDT", strategy="sma_cross", instrument="LOOP:BTC-USDT", interval=300 * SECOND,
+        params={"fast": 5, "slow": 30}, capital=Decimal(2_000), rules=TradeRules(stop=0.03),
+    )  # fmt: skip
+    changed = msgspec.structs.replace(first, params={"fast": 8, "slow": 30}, state=RunState.STOPPED, since=5)
+    elsewhere = msgspec.structs.replace(first, run_id="sma_cross@LOOP:XMR-USDT", instrument="LOOP:XMR-USDT")
+    async with page(tmp_path, home) as (desk, pilot, pane):
+        await pilot.press("m")
+        await desk.painted(pilot)
+        assert "No strategy has run on another desk of this machine." in "".join(desk.toasts())
+        another_desk(tmp_path, "paper-main.sqlite", "paper", first, elsewhere, changed)
+        (tmp_path / "live-main.sqlite").write_bytes(b"no store")
+        await pilot.press("m")
+        await until(desk, pilot, lambda: "paper main" in desk.screen_text())
+        await pilot.press(*"btc", "enter")
+        await desk.painted(pilot)
+        terms = pane.form.terms()
+        assert (terms.instrument, terms.interval, terms.capital) == (BTC.id, 300 * SECOND, 2_000)
+        assert (terms.params["fast"], terms.rules) == (8, TradeRules(stop=0.03))
+        assert not desk.engine.core.strategy_runs
+        await pilot.press("m")
+        await until(desk, pilot, lambda: "XMR" in desk.screen_text())
+        await pilot.press(*"xmr", "enter")
+        await desk.painted(pilot)
+        assert "XMR-USDT is not listed here: choose another." in "".join(desk.toasts())
 
 
 async def test_each_key_is_in_help_and_palette(tmp_path, home):

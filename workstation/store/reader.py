@@ -103,6 +103,11 @@ def events_of(path: Path, client_id: str) -> list[Event]:
     return list(_events(path, "client_id = ?", client_id))
 
 
+def of_kind(path: Path, kind: str) -> list[Event]:
+    """The journal's events of one kind, oldest first."""
+    return list(_events(path, "kind = ?", kind))
+
+
 def _events(path: Path, where: str, parameter: object) -> Iterator[Event]:
     with reading(path) as connection:
         sql = f"SELECT seq, kind, payload FROM journal WHERE {where} ORDER BY seq"
