@@ -13,7 +13,7 @@ from plugins.backtest.views import figure_text, label_of, shade, value_short
 from screens.parts import Line, Part, fit, number, when
 from screens.theme import Ink
 from workstation.research.bench.messages import FanLines, WalkAnswer, WalkStep
-from workstation.research.verdicts import Verdict
+from workstation.research.verdicts import Verdict, worst_first
 
 # -- the sweep
 
@@ -45,7 +45,7 @@ def sweep_map(sweep: Sweep, width: int, height: int, ink: Ink, cursor: int, acti
                 continue
             share = value / most if request.rank != "max_drawdown_pct" else 1 - value / floor if floor else 1.0
             style = shade(ink, share)
-            text = number(value, ".1f")[:wide].rjust(wide) if wide >= 4 else " " * wide
+            text = _cell_text(value, wide)
             if ink.colours.ansi and wide < 4:
                 text = ("░▒▓█"[min(3, int(abs(share) * 4))]) * wide
             if cell == best:
@@ -61,11 +61,33 @@ def sweep_map(sweep: Sweep, width: int, height: int, ink: Ink, cursor: int, acti
     gap = max(1, -(-6 // wide))
     for column in range(0, len(across), gap):
         _put(scale, margin + column * wide, value_short(across[column]).rjust(min(wide, 5)))
-    lines.append(fit([("".join(scale), ink.dim)], width, ink.text))
+    lines.append(fit([("".join(scale).rstrip(), ink.dim)], width, ink.text))
     note = f" {request.down} ↓   {request.across} →   colour: {label_of(request.rank)}"
-    note += f" · column {value_short(across[column_at])}"
-    lines.append(fit([(note, ink.dim)], width, ink.text))
-    return lines
+    if width >= 70:
+        note += f" · column {value_short(across[column_at])}"
+    verdicts = worst_first(answer.verdicts) if answer is not None else []
+    told = [line for verdict in verdicts for line in verdict_lines(verdict, width, ink)]
+    if answer is None or len(lines) + 1 + len(told) <= height:
+        return [*lines, fit([(note, ink.dim)], width, ink.text), *told]
+    heads: list[Part] = [(note, ink.dim)]
+    for verdict in verdicts:  # no room for their words: those stand over the chart once the best is loaded
+        heads += [("  ● ", verdict_style(verdict, ink)), (verdict.head, ink.text)]
+    return [*lines, fit(heads, width, ink.text)]
+
+
+def _cell_text(value: float, wide: int) -> str:
+    """The figure in a cell, with a gap to its neighbour; nothing where it does not fit whole."""
+    if wide < 4:
+        return " " * wide
+    for scale, form, unit in ((1, ".1f", ""), (1, ".0f", ""), (1_000, ".0f", "k"), (1_000_000, ".0f", "M")):
+        if abs(value) < 0.95 * scale and scale > 1:
+            break
+        text = number(round(value / scale, int(form[1])) or 0.0, form, unit)
+        if len(text) >= wide and text.startswith("-0") and len(text) > 2:
+            text = f"-{text[2:]}"
+        if len(text) < wide or (len(text) == wide and form == ".0f"):
+            return text.rjust(wide)
+    return " " * wide
 
 
 def _put(cells: list[str], x: int, text: str) -> None:

@@ -35,8 +35,8 @@ class BacktestPane(CopyControl):
     def status(self) -> str:
         session = self.session
         if progress := session.progress():
-            return f"{progress} · Esc stops"
-        return "running" if session.running and session.answer is None else ""
+            return f"{'running …  ' if session.waits else ''}{progress} · Esc stops"
+        return "running …" if session.waits else ""
 
     # -- painting
 

@@ -16,6 +16,7 @@ from screens.browser import open_in_browser
 from screens.finder import Entry
 from workstation.clock import SECOND
 from workstation.domain.strategy_run import RunDraft
+from workstation.market.timeframes import BadTimeframe, Timeframe
 from workstation.research.bench.messages import RunAnswer, SearchRequest
 from workstation.trading.errors import Refused
 
@@ -262,7 +263,7 @@ class SearchControl(FormControl):
 
     def action_deploy(self) -> None:
         """The form of the Strategies page with what shows here."""
-        choice, session = self.form.choice, self.session
+        choice = self.form.choice
         if choice is None or choice.error is not None:
             raise Refused("Choose a strategy that can be used first.")
         if choice.native:
@@ -272,9 +273,7 @@ class SearchControl(FormControl):
         venue_symbol, _, _ = candles.rpartition(":")
         known = {instrument.id for instrument in self.engine.instruments()}
         instrument = venue_symbol if venue_symbol in known else None
-        interval = session.answer.interval if session.answer is not None else None
-        if interval is not None and interval % (5 * SECOND):
-            interval = None
+        interval = self._interval_of(candles)
         self.desk.offer_run(
             RunDraft(
                 strategy=setup.strategy, instrument=instrument, interval=interval, params=dict(setup.params),
@@ -282,8 +281,21 @@ class SearchControl(FormControl):
                 rules=setup.rules,
             )
         )  # fmt: skip
+        if unusual := setup.words:
+            self.toast(f"{', '.join(unusual)}: of the backtest alone. On the desk the venue's and the account's count.")
         if instrument is None:
             self.toast(f"{candles} is not traded here: choose the instrument.", error=True)
+
+    def _interval_of(self, candles: str) -> int | None:
+        """The bars of these candles in ns, as their name says or else the run that shows; None for what no run has."""
+        answer, setup = self.session.answer, self.form.setup
+        try:
+            interval = Timeframe.parse(candles.rpartition(":")[2]).ns
+        except BadTimeframe:
+            if answer is None or answer.setup.sets != setup.sets or answer.instruments:
+                return None
+            interval = answer.interval
+        return None if interval % (5 * SECOND) else interval
 
     def _export_path(self, extension: str) -> Path:
         folder = self.desk.exports

@@ -25,6 +25,8 @@ from workstation.store.reader import StoredBacktest
 
 #: A run that takes longer than this is called off by the next change; a shorter one is let end and painted.
 _PATIENCE = 0.4
+#: A run that takes longer is said to be under way.
+_MOMENT = 0.3
 #: Stored runs that are listed at most.
 _STORED = 200
 #: Stored runs beside the one that shows at most.
@@ -113,6 +115,11 @@ class Session:
             self._listing = False
 
     # -- one run
+
+    @property
+    def waits(self) -> bool:
+        """Whether a run takes longer than a moment: what shows is of the run before."""
+        return self.running and asyncio.get_running_loop().time() - self._begun > _MOMENT
 
     def run(self, width: int | None = None) -> None:
         """Run what the form says. A run under way is finished and shown if it is quick, else called off."""

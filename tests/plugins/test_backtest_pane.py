@@ -206,6 +206,11 @@ async def test_several_sets_are_marked_run_on_one_account_and_the_chart_follows_
         assert any("share this account: a sweep takes one set" in one for one in desk.toasts())
         await until(desk, pilot, lambda: pane.session.judgement is not None)
         assert "No look-ahead" in {verdict.head for verdict in pane.session.verdicts()}
+        # To the desk go the bars of the candles that are picked, not those of the run that shows still.
+        pane.form.pick("candles", "NOVA:BTC-USDT:1m")
+        assert pane._interval_of("NOVA:BTC-USDT:1m") == 60 * SECOND
+        pane.form.pick("candles", "SP500")
+        assert pane._interval_of("SP500") is None
         # It is stored, and made again to the same digits when something else stood in the form.
         pane.form.pick("candles", "GOOG")
         pane.form.terms["leverage"] = 2.0

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from plugins.backtest import BacktestPane
+from plugins.backtest.maps import _cell_text
 from plugins.backtest.session import Session
-from plugins.backtest.study import Searched
+from plugins.backtest.study import Searched, Sweep
 from screens.testing import FrozenDesk
 from workstation.domain.trade_rules import UNCHANGED, TradeRules
 from workstation.research.bench.jobs import Jobs
@@ -40,6 +41,9 @@ SWEEP = SweepRequest(replace(SETUP, rules=UNCHANGED), "fast", (5, 10, 20), "slow
 SHARED = replace(SETUP, rules=UNCHANGED, engine="event", leverage=1.0, funding=0.0, candles="SP500", beside=("NASDAQ",))
 
 
+MAP = SweepRequest(SWEEP.setup, "fast", tuple(range(3, 93, 3)), "slow", tuple(range(10, 160, 10)))
+
+
 @pytest.fixture(scope="module")
 def worked(tmp_path_factory) -> dict[str, object]:
     """What the research process would answer, worked out once."""
@@ -53,6 +57,8 @@ def worked(tmp_path_factory) -> dict[str, object]:
         band = jobs.do(BandRequest(SETUP), lambda part: None, lambda: False)
         steps: list[object] = []
         walk = jobs.do(WalkRequest(SWEEP, folds=4), steps.append, lambda: False)
+        sweep = Sweep(MAP, 0.0)
+        sweep.answer = jobs.do(MAP, lambda part: sweep.cells.update(part.cells), lambda: False)
         request = RunRequest(SHARED, 115, instrument=1)
         shared = {(160, 48): jobs.do(request, lambda part: None, lambda: False)}
         shared_splits = jobs.do(SplitRequest(), lambda part: None, lambda: False)
@@ -60,6 +66,7 @@ def worked(tmp_path_factory) -> dict[str, object]:
             picture = jobs.do(PictureRequest(width, 0, 0, 1), lambda part: None, lambda: False)
             shared[size] = replace(shared[160, 48], picture=picture)
     return {
+        "sweep": sweep,
         "shared": shared,
         "shared splits": shared_splits,
         "offer": offer,
@@ -88,7 +95,7 @@ def searched() -> Searched:
     return found
 
 
-@pytest.mark.parametrize("view", ["trades", "splits", "band", "search", "walk"])
+@pytest.mark.parametrize("view", ["trades", "splits", "band", "search", "walk", "sweep"])
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_picture(snap_compare, tmp_path, monkeypatch, worked, size, view):
     monkeypatch.setenv("TZ", "UTC")
@@ -107,9 +114,10 @@ def test_picture(snap_compare, tmp_path, monkeypatch, worked, size, view):
         session._take(replace(worked["runs"][size], seconds=0.0123))
         session.splits, session._split_of = worked["splits"], session.answer
         session.band, session.banded, session.searched = worked["band"], session.answer.setup, searched()
+        session.sweep, pane._cursors["sweep"] = worked["sweep"], 35
         session.walk_steps, session.walk_answer = worked["steps"], worked["walk"]
         pane._show_view(view)
-        pane.in_view = view in ("trades", "search")
+        pane.in_view = view in ("trades", "search", "sweep")
         session.bump()
         pane.repaint()
         await desk.painted(pilot)
@@ -143,3 +151,13 @@ def test_picture_of_two_instruments_on_one_account(snap_compare, tmp_path, monke
         await desk.painted(pilot)
 
     assert snap_compare(desk.app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize(
+    ("value", "wide", "text"),
+    [(0.66, 4, " 0.7"), (-0.2, 4, " -.2"), (-0.04, 4, " 0.0"), (-0.2, 5, " -0.2"), (193.21, 4, " 193"),
+     (-132.94, 4, "-133"), (1_862.92, 4, "1863"), (-1_862.92, 4, " -2k"), (-12_345.0, 3, "   "), (-48.03, 4, " -48"),
+     (0.7, 3, "    "[:3])],
+)  # fmt: skip
+def test_a_cell_of_the_map_has_a_whole_number_or_none(value, wide, text):
+    assert _cell_text(value, wide) == text

@@ -7,6 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from workstation.research.bench.judging import judge_sweep
+from workstation.research.bench.messages import SweepRequest
+from workstation.research.bench.setup import Setup
 from workstation.research.overfitting import (
     backtest_overfitting,
     deflated_sharpe,
@@ -14,6 +17,7 @@ from workstation.research.overfitting import (
     plateau_score,
     probabilistic_sharpe,
 )
+from workstation.research.sweep import Row
 
 
 def test_probabilistic_sharpe_of_normal_returns_is_the_t_test_nearly() -> None:
@@ -110,3 +114,16 @@ def test_a_strategy_that_was_fitted_to_noise_is_caught_and_named() -> None:
     held = hold_out(SmaCross, walk, wanted, costs, share=0.4)
     assert held is not None
     assert held.verdict.startswith(("Fails", "Weaker"))
+
+
+@pytest.mark.parametrize(("bars", "heads"), [(15, {"Overfitted", "Doubtful", "Holds"}), (7, {"No verdict"})])
+def test_the_best_of_a_sweep_over_a_fortnight_is_judged_and_over_a_few_days_it_is_said_why_not(
+    bars: int, heads: set[str]
+) -> None:
+    request = SweepRequest(Setup("sma_cross", "walk"), "fast", (2, 3), "slow", (5, 8))
+    rng = np.random.default_rng(3)
+    kept = {index: np.cumprod(1 + rng.normal(0, 0.01, bars)) for index in range(4)}
+    rows = [Row(index, {}, {"sharpe": float(index), "n_trades": 40}, None) for index in kept]
+    verdict = judge_sweep(request, rows, rows[-1], kept)[0]
+    assert verdict.head in heads
+    assert "block" not in verdict.text

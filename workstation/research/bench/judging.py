@@ -40,6 +40,8 @@ POINTS = 240
 #: Trials that the cross-validation looks at, and steps that a fan is made of, at most.
 _MOST_TRIALS = 600
 _MOST_STEPS = 1_500
+#: Blocks of the cross-validation of a sweep.
+_BLOCKS, _LEAST_BLOCKS = 10, 4
 #: Runs of the fans that run the strategy again: as many as so many bars make up, within bounds.
 _BARS_AGAIN, _LEAST_RUNS, _MOST_RUNS = 5_000_000, 20, 200
 
@@ -109,11 +111,17 @@ def judge_sweep(
     if len(order) > _MOST_TRIALS:
         order = sorted({best.index, *(order[i] for i in np.linspace(0, len(order) - 1, _MOST_TRIALS).astype(int))})
     found: list[Verdict] = []
-    try:
-        overfit = backtest_overfitting(np.column_stack([returns[index] for index in order]))
-    except ValueError as error:
-        found.append(Verdict("unknown", "No verdict", str(error)))
+    periods = len(returns[best.index])
+    blocks = min(_BLOCKS, periods // 4 * 2)  # of two periods at least, so that a fortnight of minutes is judged too
+    if len(order) < 2:
+        found.append(Verdict("unknown", "No verdict", "One combination alone cannot be judged against others."))
+    elif blocks < _LEAST_BLOCKS:
+        text = (
+            f"{periods} daily returns are too few to tell whether the best is overfitted: it takes {_LEAST_BLOCKS * 2}."
+        )
+        found.append(Verdict("unknown", "No verdict", text))
     else:
+        overfit = backtest_overfitting(np.column_stack([returns[index] for index in order]), blocks)
         head, _, text = overfit.verdict.partition(": ")
         level = "bad" if overfit.probability >= 0.5 else "warning" if overfit.probability >= 0.2 else "good"
         found.append(Verdict(level, head, text[:1].upper() + text[1:]))
