@@ -314,15 +314,14 @@ def _kill(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from workstation.store.export import export
+    from workstation.store.export import export, export_file
 
     _, paths = _settings(options)
     store = options.store or paths.store(options.mode)
     if options.out is None:
         export(store, options.table, options.format, sys.stdout.buffer)
-        return 0
-    with options.out.open("wb") as out:
-        export(store, options.table, options.format, out)
+    else:
+        export_file(store, options.table, options.format, options.out)
     return 0
 
 

@@ -141,6 +141,24 @@ def export(store: Path, table: str, format: str, out: BinaryIO) -> int:
     return len(rows)
 
 
+def export_file(store: Path, table: str, format: str, path: Path) -> int:
+    """`export` into a file. One that was there stays as it was unless the whole export has been written."""
+    part = path.with_name(f".{path.name}.part")
+    if path.exists() and not path.is_file():  # a pipe, a terminal
+        part = path
+    try:
+        with part.open("wb") as out:
+            rows = export(store, table, format, out)
+        if part != path:
+            part.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        if part != path:
+            part.unlink(missing_ok=True)
+    return rows
+
+
 def _check_store(path: Path) -> None:
     if not path.is_file():
         raise StoreError(f"There is no store at {path} yet: nothing was ever recorded in that mode.")

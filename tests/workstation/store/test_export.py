@@ -26,7 +26,7 @@ from workstation.domain.events import BalanceAdjusted
 from workstation.domain.order import Side
 from workstation.domain.position import Position, apply_fill
 from workstation.store import Store, StoreError
-from workstation.store.export import TABLES, Format, export, iso
+from workstation.store.export import TABLES, Format, export, export_file, iso
 
 MOMENT = 1_767_323_045_000_000_006  # 2026-01-02 03:04:05 UTC and 6 ns
 TINY = "0.10000000000000000000000001"
@@ -190,6 +190,18 @@ def test_a_full_disk_is_told(store: Store) -> None:
         pytest.skip("the system has no /dev/full")
     with open("/dev/full", "wb", buffering=0) as full, pytest.raises(StoreError, match="No space left"):
         export(store.path, "fills", "json", full)
+
+
+def test_an_export_that_fails_leaves_the_file_that_was_there(store: Store, tmp_path: Path) -> None:
+    out = tmp_path / "fills.csv"
+    assert export_file(store.path, "fills", "csv", out) == 3
+    before = out.read_bytes()
+    with pytest.raises(StoreError, match="There is no store"):
+        export_file(tmp_path / "elsewhere.sqlite", "fills", "csv", out)
+    assert out.read_bytes() == before
+    with pytest.raises(StoreError, match=r"/nowhere/fills\.csv cannot be written: No such file or directory\.$"):
+        export_file(store.path, "fills", "csv", tmp_path / "nowhere" / "fills.csv")
+    assert {path.suffix for path in tmp_path.iterdir()}.isdisjoint({".part"})
 
 
 def test_exporting_csv_loads_neither_sqlmodel_nor_pyarrow(store: Store) -> None:
