@@ -86,8 +86,8 @@ class KillDialog(Dialog[None]):
         if failure := self.failure():
             lines += [Line(((f" {line}", ink.error),)) for line in textwrap.wrap(failure, width)]
         for venue, words in status.venues.items():
-            text = textwrap.shorten(words, max(10, width - 17), placeholder="…")
-            lines.append(Line(((f" {venue:<12} ", ink.dim), (text, ink.text))))
+            for n, text in enumerate(textwrap.wrap(words, max(10, width - 17), max_lines=3, placeholder=" …")):
+                lines.append(Line(((f" {'' if n else venue:<12} ", ink.dim), (text, ink.text))))
         lines.append(Line(()))
         lines += self._count("Orders pulled", "No order was working.", orders, status.phase is KillPhase.DONE)
         if status.flatten:

@@ -74,6 +74,16 @@ async def test_the_button_of_the_dialog_flattens_at_any_time(open_desk):
         assert desk.engine.positions() == []
 
 
+async def test_why_a_venue_cannot_be_asked_is_told_to_its_end(open_desk):
+    async with open_desk(size=(80, 24)) as (desk, pilot):
+        await pilot.press("f9")
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        why = "cannot be asked: the ledger of this venue in a folder of a long name cannot be written: the disk is full"
+        desk.engine.kill_status.venues["NOVA"] = f"{why}; trying again"
+        await desk.painted(pilot)
+        assert "the disk is full; trying again" in " ".join(desk.screen_text().replace("┃", " ").split())
+
+
 async def test_after_the_window_a_press_only_halts_again(open_desk):
     async with open_desk(settings={"kill": {"flatten_window_seconds": 0.05}}) as (desk, pilot):
         await typed(pilot, "buy 0.01 market")
