@@ -39,7 +39,7 @@ from screens.layout_actions import LAYOUT
 from screens.layout_commands import LayoutCommands
 from screens.layout_mouse import LayoutMouse
 from screens.layouts import Layouts
-from screens.live_settings import POLL_SECONDS, LiveSettings
+from screens.live_settings import LiveSettings
 from screens.pane import Pane
 from screens.pane_classes import PaneClasses
 from screens.plugins import PaneInfo, list_plugins
@@ -205,7 +205,6 @@ class TwsApp(App[None]):
         if self.engine.kill_status.phase is not KillPhase.IDLE:
             self._kill_began()
         self.engine.alerts.on_fired = partial(ring, self)
-        self.set_interval(POLL_SECONDS, self.live.poll, name="files of theme and keymap")
         self.say_problems(self.problems)
 
     def _kill_began(self) -> None:

@@ -112,10 +112,17 @@ class StatusBar(_Bar):
         money_at, day, links, stall = 0, 1, 2, 5
         clock = self._clock()
         room = self.width - _length(always) - 1
+        measured: dict[int, tuple[list[Part], int]] = {}
+
+        def length(some: list[Part]) -> int:
+            """Of what is weighed against the room again and again."""
+            if (known := measured.get(id(some))) is None:
+                known = measured[id(some)] = some, _length(some)
+            return known[1]
 
         def full() -> bool:
-            used = sum(_length(group) + 2 for group in groups if group) + _length(clock)
-            return used + sum(_length(text) for _, text in pages) + bool(pages) > room
+            used = sum(length(group) + 2 for group in groups if group) + length(clock)
+            return used + sum(length(text) for _, text in pages) + bool(pages) > room
 
         if pages and full():  # the beginnings of the titles are worth more than zone, words and currency
             whole, pages = (pages, groups, clock), self._short_pages()
@@ -386,4 +393,7 @@ class Footer(_Bar):
 
 
 def _length(parts: Sequence[Part]) -> int:
-    return sum(cell_len(text) for text, _ in parts)
+    cells = 0
+    for text, _ in parts:
+        cells += len(text) if text.isascii() else cell_len(text)
+    return cells

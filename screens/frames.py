@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from textual.timer import Timer
 
 from screens.pane import Pane
+from workstation.clock import next_beat
 
 if TYPE_CHECKING:
     from screens.app import TwsApp
@@ -67,9 +68,11 @@ class Frames:
         return self._app.engine.activity, self._app.travel.version
 
     async def paint(self) -> None:
-        """One frame, with a turn of the event loop after each pane; a key that is near comes before the next one."""
+        """One frame, with a turn of the event loop after each pane; a key that is near comes before the next one. On a
+        desk where nothing happens nobody waits for a turn."""
         for _ in self.steps():
-            await asyncio.sleep(0)
+            if self._quiet <= _SLOWEST:
+                await asyncio.sleep(0)
             while self._app.arrivals.near():  # noqa: ASYNC110  # a turn at a time until it has been acted on
                 await asyncio.sleep(0)
         if self._app.collector is not None:
@@ -115,6 +118,8 @@ class Frames:
         if count % max(1, rate // _STATUS_RATE) == 0:
             app.refresh_bars()
             app.desk_screen.notices.tick()
+            if count % rate == 0:
+                app.live.poll()
             if (problem := app.state.save()) is not None:
                 app.toast(problem, error=True)
 
@@ -132,7 +137,7 @@ class _FrameTimer(Timer):
         due = loop.time()
         while True:
             await self._active.wait()
-            due = max(due + self._interval, loop.time())
+            due = max(next_beat(due, self._interval), loop.time())
             await self._until(due, loop)
             await self._active.wait()
             await self._tick(next_timer=due, count=0)
@@ -153,7 +158,8 @@ class _FrameTimer(Timer):
         if not self._active.is_set() or not self._app.screen_stack or self._frames.stirs():
             stirred.set_result(None)
         else:
-            self._next_look = asyncio.get_running_loop().call_later(self._interval, self._look, stirred)
+            loop = asyncio.get_running_loop()
+            self._next_look = loop.call_at(next_beat(loop.time(), self._interval), self._look, stirred)
 
 
 def _paint(pane: Pane, now: int) -> None:

@@ -30,8 +30,6 @@ AT_ONCE = (
 )  # fmt: skip
 #: How the risk page's record names a change that was made in the settings.
 WHO = "settings"
-#: Files of theme and keymap are looked at this often, seconds.
-POLL_SECONDS = 0.5
 
 
 class LiveSettings:

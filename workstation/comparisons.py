@@ -128,12 +128,12 @@ class Comparisons:
                 await self._compare(venue)
 
     async def run(self, look: float = 0.25) -> None:
-        """Watch the real venues' links, and compare whenever it is time."""
+        """Watch the real venues' links, and compare whenever it is time; where there is none, nothing is to be done."""
+        real = [venue for venue in self._desk.venues.values() if isinstance(venue, RealLink)]
         try:
-            while True:
-                for venue in self._desk.venues.values():
-                    if isinstance(venue, RealLink):
-                        self._look(venue)
+            while real:
+                for venue in real:
+                    self._look(venue)
                 await asyncio.sleep(look)
         finally:
             for task in self._running.values():

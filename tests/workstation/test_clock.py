@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workstation.clock import MILLISECOND, LiveClock, SimClock
+from workstation.clock import MILLISECOND, LiveClock, SimClock, next_beat
 
 
 @given(st.lists(st.integers(0, 1000), max_size=30), st.integers(0, 1000))
@@ -38,3 +39,13 @@ async def test_the_live_clock_runs_forwards_and_wakes() -> None:
     clock.call_at(before + 5 * MILLISECOND, woken.set)
     await asyncio.wait_for(woken.wait(), 2)
     assert clock.now() >= before + 5 * MILLISECOND
+
+
+@given(st.floats(0, 1e7), st.sampled_from([0.05, 0.1, 0.2, 0.5, 2.0, 1 / 60, 1 / 7]))
+def test_beats_follow_each_other_by_whole_periods_and_slow_ones_fall_on_quick_ones(now: float, every: float) -> None:
+    beat = next_beat(now, every)
+    assert now < beat <= now + every * 1.001
+    assert next_beat(beat, every) == pytest.approx(beat + every, abs=1e-6)
+    assert next_beat(beat - every / 2, every) == pytest.approx(beat, abs=1e-6)
+    slow = next_beat(now, 4 * every)
+    assert next_beat(slow - every / 2, every) == pytest.approx(slow, abs=1e-6)

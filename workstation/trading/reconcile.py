@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from workstation.clock import SECOND, Clock
+from workstation.clock import SECOND, Clock, next_beat
 from workstation.domain.events import (
     OrderAccepted,
     OrderAmended,
@@ -339,7 +339,7 @@ class Reconciler:
         loop = asyncio.get_running_loop()
         next_full = loop.time() + full_every
         while True:
-            await asyncio.sleep(every)
+            await asyncio.sleep(next_beat(loop.time(), every) - loop.time())
             now = loop.time()
             unclear = {o.client_id for o in self._core.orders.open_orders() if o.state in _UNCLEAR}
             self._unclear_since = {cid: self._unclear_since.get(cid, now) for cid in unclear}

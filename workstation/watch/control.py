@@ -53,6 +53,7 @@ class ControlSocket:
         self._watchdog = watchdog
         self._server: socket.socket | None = None
         self._closing = threading.Event()
+        self._wake: tuple[int, int] | None = None  # a pipe that ends when the socket is closed
         self._threads: set[threading.Thread] = set()
         self._mark: tuple[int, int] | None = None
 
@@ -73,14 +74,16 @@ class ControlSocket:
         status = self._path.stat()
         self._mark = (status.st_dev, status.st_ino)
         self._server = server
+        self._wake = os.pipe()
         self._start(self._accept)
         return None
 
     def close(self) -> None:
         """Stop listening; connections get a second for their last answer."""
-        if self._server is None:
+        if self._server is None or self._wake is None or self._closing.is_set():
             return
         self._closing.set()
+        os.close(self._wake[1])
         try:
             status = self._path.stat()
             if (status.st_dev, status.st_ino) == self._mark:
@@ -91,6 +94,7 @@ class ControlSocket:
         for thread in list(self._threads):
             thread.join(max(0.0, deadline - time.monotonic()))
         self._server.close()
+        os.close(self._wake[0])
 
     def _start(self, work: Callable[[], None]) -> None:
         def run() -> None:
@@ -105,8 +109,12 @@ class ControlSocket:
 
     def _accept(self) -> None:
         assert self._server is not None
-        while not self._closing.is_set():
-            if not select.select([self._server], [], [], 0.25)[0]:
+        assert self._wake is not None
+        while True:
+            asked, _, _ = select.select([self._server.fileno(), self._wake[0]], [], [])  # an idle desk is not woken
+            if self._closing.is_set():
+                return
+            if self._server.fileno() not in asked:
                 continue
             connection, _ = self._server.accept()
             self._start(lambda connection=connection: self._serve(connection))  # type: ignore[misc]

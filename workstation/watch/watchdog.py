@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
+from workstation.clock import next_beat
 from workstation.trading.kill_status import KillStatus
 from workstation.watch.control import ControlSocket
 from workstation.watch.requests import Doors, HaltRequest, HaltRequests, Ticket
@@ -96,7 +97,7 @@ class Watchdog:
         if stall is not None:
             self._write_log(f"{stall.sentence}\n")
             self._desk.stood_still(stall)
-        self._beat = self._loop.call_later(BEAT, self._on_beat)
+        self._beat = self._loop.call_at(next_beat(self._loop.time(), BEAT), self._on_beat)
 
     def barred(self) -> str | None:
         """Why no order may leave the desk: a halt request that has been heard, or one that came while nothing ran."""
