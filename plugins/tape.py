@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from decimal import Decimal
 from itertools import islice
 from typing import NamedTuple
@@ -12,13 +12,16 @@ from typing import NamedTuple
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.strip import Strip
 
 from screens.actions import Action
 from screens.figures import local_time, shown
 from screens.painted import PaintedPane
 from screens.pane import Desk
+from screens.row import row_of
 from screens.sizes import presets
 from screens.table_copy import COPY_TABLE_ACTIONS, CopiesTable
+from screens.theme import Ink
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -34,6 +37,7 @@ LARGE, HUGE = 0.90, 0.98
 _KEPT = 2_000
 _RECENT = 500  # prints whose sizes are compared
 _ENOUGH = 20  # … once there are this many
+_ROWS = 300  # drawn rows that are kept: a print that moves down looks as it did
 _JUMP = SECOND  # a trade older than its forerunner by this much: the market was set to another time
 
 
@@ -61,26 +65,38 @@ class Tape:
         self._limits: tuple[float, float] = (math.inf, math.inf)
         self._since_limits = 0
 
-    def add(self, trade: Trade) -> None:
-        """Take a public trade: a new print, or more of the last one."""
-        last = self.prints[-1] if self.prints else None
-        if trade.ts < self._newest - _JUMP:
-            self.prints.clear()
-            last = None
-        self._newest = trade.ts
-        self.version += 1
-        if (
-            last is not None
-            and last.own is None
-            and (last.price, last.buy) == (trade.price, trade.buyer_is_aggressor)
-            and trade.ts - last.last_ts <= MERGE
-        ):
-            self.prints[-1] = last._replace(last_ts=trade.ts, lots=last.lots + trade.quantity, trades=last.trades + 1)
-            return
-        if last is not None and last.own is None:
-            self._measure(last.lots)
-        self.prints.append(Print(trade.ts, trade.ts, trade.price, trade.quantity, trade.buyer_is_aggressor))
-        self.added += 1
+    def add(self, trades: Iterable[Trade]) -> None:
+        """Take public trades, oldest first: each is a new print, or more of the last one.
+
+        A tape that comes back to the screen takes a thousand at once, so that a print is made when it is whole.
+        """
+        prints = self.prints
+        open_print = prints.pop() if prints and prints[-1].own is None else None
+        first = last = price = lots = count = 0
+        buy = False
+        if open_print is not None:
+            first, last, price, lots, buy, count, _ = open_print
+        newest = self._newest
+        for trade in trades:
+            ts = trade.ts
+            self.version += 1
+            if ts < newest - _JUMP:
+                prints.clear()
+                count = 0
+            newest = ts
+            if count and trade.price == price and trade.buyer_is_aggressor is buy and ts - last <= MERGE:
+                last = ts
+                lots += trade.quantity
+                count += 1
+                continue
+            if count:
+                prints.append(Print(first, last, price, lots, buy, count))
+                self._measure(lots)
+            first, last, price, lots, buy, count = ts, ts, trade.price, trade.quantity, trade.buyer_is_aggressor, 1
+            self.added += 1
+        if count:
+            prints.append(Print(first, last, price, lots, buy, count))
+        self._newest = newest
 
     def add_fill(self, fill: Fill, instrument: Instrument) -> None:
         """Put a fill of ours where it belongs in time."""
@@ -142,6 +158,8 @@ class TapePane(CopiesTable, PaintedPane):
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
+        self._rows: dict[Hashable, Strip] = {}
+        self._styles: dict[Hashable, _Styles] = {}
         self._clear()
 
     def _clear(self) -> None:
@@ -160,9 +178,11 @@ class TapePane(CopiesTable, PaintedPane):
     def invalidate(self) -> None:
         super().invalidate()
         self._painted = None
+        self._rows, self._styles = {}, {}
 
     def resized(self) -> None:
         self._painted = None
+        self._rows = {}
 
     # -- following the market
 
@@ -171,8 +191,7 @@ class TapePane(CopiesTable, PaintedPane):
         if new > 0:
             self._trades_seen = market.trades
             count = min(new, len(market.tape))
-            for trade in list(islice(market.tape, len(market.tape) - count, None)):
-                self.tape.add(trade)
+            self.tape.add(list(islice(market.tape, len(market.tape) - count, None)))
         if self.engine.orders_version != self._orders_version:
             self._orders_version = self.engine.orders_version
             fills = self.engine.fills(market.instrument.id)
@@ -309,7 +328,7 @@ class TapePane(CopiesTable, PaintedPane):
         for y, one in enumerate(shown, 1):
             level = self.tape.emphasis(one)
             key = (columns, one, level)
-            self.put(y, key, lambda one=one, level=level: self._line(one, level, columns, instrument))  # type: ignore[misc]
+            self.put_strip(y, key, lambda key=key: self._row(key, instrument))  # type: ignore[misc]
         if not shown and self._body:
             nothing = f"No trade of {plain(self.least)} or more yet: - lowers the filter." if self.least else ""
             self.put_text(1, f" {nothing or 'No trades yet.'}", self.ink.dim)
@@ -318,27 +337,28 @@ class TapePane(CopiesTable, PaintedPane):
     def _newest(self) -> Sequence[Print]:
         return list(islice(reversed(self.tape.prints), 1)) if self._held is None else self._held[:1]
 
+    def _row(self, key: tuple[_Columns, Print, int], instrument: Instrument) -> Strip:
+        if (known := self._rows.get(key)) is None:
+            if len(self._rows) >= _ROWS:
+                self._rows.clear()
+            columns, one, level = key
+            line = self._line(one, level, columns, instrument)
+            known = self._rows[key] = row_of(line, self.ink.base, self.width)
+        return known
+
     def _line(self, one: Print, level: int, columns: _Columns, instrument: Instrument) -> list[Segment]:
-        ink = self.ink
-        side = ink.bid if one.buy else ink.ask
-        back = Style()
-        if level == 2:
-            back = ink.on_bid if one.buy else ink.on_ask
-        if level:
-            side = side + Style(bold=True)
-        time = ink.dim
-        if one.own is not None:
-            side = time = ink.own
-            back = ink.on_bar
+        kind = (one.buy, level, one.own is not None)
+        if (styles := self._styles.get(kind)) is None:
+            styles = self._styles[kind] = _Styles.of(self.ink, *kind)
         mark = "●" if one.own is not None else "▴" if one.buy else "▾"  # the side, for who cannot see its colour
-        segments = [Segment(mark, back + side)]
+        segments = [Segment(mark, styles.side)]
         if columns.time:
             text = local_time(one.ts, milliseconds=columns.time > 8)
-            segments.append(Segment(f"{text} ", back + time))
+            segments.append(Segment(f"{text} ", styles.time))
         price = shown(f"{instrument.price(one.price):.{instrument.price_places}f}").rjust(columns.price)
         size = shown(f"{instrument.quantity(one.lots):.{instrument.quantity_places}f}").rjust(columns.size)
-        segments.append(Segment(f"{price} ", back + side))
-        segments.append(Segment(size, back + (side if level or one.own is not None else ink.text)))
+        segments.append(Segment(f"{price} ", styles.side))
+        segments.append(Segment(size, styles.size))
         if columns.note > 1:
             if one.own is not None:
                 note = "you bought" if one.own is Side.BUY else "you sold"
@@ -346,8 +366,31 @@ class TapePane(CopiesTable, PaintedPane):
                     note = "own"
             else:
                 note = f"×{one.trades}" if one.trades > 1 else ""
-            segments.append(Segment(f" {note}"[: columns.note].ljust(columns.note), back + ink.dim))
+            segments.append(Segment(f" {note}"[: columns.note].ljust(columns.note), styles.note))
         return segments
+
+
+class _Styles(NamedTuple):
+    """How the parts of a print are drawn; its price as its side."""
+
+    side: Style
+    time: Style
+    size: Style
+    note: Style
+
+    @classmethod
+    def of(cls, ink: Ink, buy: bool, level: int, own: bool) -> _Styles:
+        side = ink.bid if buy else ink.ask
+        back = Style()
+        if level == 2:
+            back = ink.on_bid if buy else ink.on_ask
+        if level:
+            side = side + Style(bold=True)
+        time = ink.dim
+        if own:
+            side = time = ink.own
+            back = ink.on_bar
+        return cls(back + side, back + time, back + (side if level or own else ink.text), back + ink.dim)
 
 
 def _texts(one: Print, instrument: Instrument) -> tuple[str, ...]:

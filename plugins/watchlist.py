@@ -245,7 +245,7 @@ class WatchlistPane(TablePane[Watched]):
                 row.change, row.volume = day.change, day.volume * float(row.instrument.multiplier)
                 if not row.instrument.is_inverse:
                     row.volume *= day.last
-            row.closes = tuple(bar.close for bar in market.candles.series(_MINUTE).last(_BARS))
+            row.closes = market.candles.series(_MINUTE).closes(_BARS)
 
     # -- cells
 

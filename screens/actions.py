@@ -58,6 +58,7 @@ class ActionTable:
         self._actions: dict[str, Action] = {}
         self._own: dict[str, tuple[str, ...]] = {}  # the keys that the actions came with
         self._keys: dict[tuple[str, str], Action] = {}
+        self._of: dict[str, list[Action]] = {}  # what `of` has found since the last change
         for action in actions:
             self.add(action)
 
@@ -94,9 +95,11 @@ class ActionTable:
         order = {pane: number for number, pane in enumerate(panes)}
         ranked = sorted(self._actions.items(), key=lambda item: order.get(item[1].context, -1))
         self._actions = dict(ranked)
+        self._of = {}
 
     def _put(self, action: Action) -> None:
         self._actions[action.name] = action
+        self._of = {}
         for key in action.keys:
             self._keys[action.context, key] = action
 
@@ -122,7 +125,9 @@ class ActionTable:
         return self._actions.get(name)
 
     def of(self, context: str) -> list[Action]:
-        return [action for action in self if action.context == context]
+        if (found := self._of.get(context)) is None:
+            found = self._of[context] = [action for action in self if action.context == context]
+        return list(found)
 
     def for_key(self, key: str, context: str) -> Action | None:
         return self._keys.get((context, key))

@@ -120,9 +120,14 @@ class DeskScreen(PromptScreen[None]):
         self.workspace.focus_moved()
         self.shell.layouts.page_shown(self.workspace.page)
         for slot in {before, self.workspace.current}:
-            if (pane := self.workspace.panes.get(slot or "")) is not None and pane.display:
+            pane = self.workspace.panes.get(slot or "")
+            if pane is not None and pane.display and not self._comes(pane):
                 self.workspace.guard(pane, pane.repaint)
         self.bars_due()
+
+    def _comes(self, pane: Pane) -> bool:
+        """Whether the pane is on its way: it is painted when the screen has been laid out, and only then."""
+        return isinstance(pane, Painted) and self._layout_required and pane not in self._compositor.visible_widgets
 
     def at_hand(self) -> list[Widget]:
         if self.command_line.is_open:

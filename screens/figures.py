@@ -159,7 +159,12 @@ def _calendar(seconds: int, zone: tzinfo) -> time.struct_time:
     return time.struct_time((*one.timetuple()[:8], dst, one.tzname(), int(offset.total_seconds())))
 
 
+@lru_cache(maxsize=512)
+def _clock_text(seconds: int, zone: tzinfo | None, machine: tuple[str, str]) -> str:
+    return f"{moment(seconds * SECOND):%H:%M:%S}"
+
+
 def local_time(ts: int, milliseconds: bool = False) -> str:
     """UTC ns as the time of day in the user's zone: 14:03:05 or 14:03:05.120."""
-    text = f"{moment(ts):%H:%M:%S}"
+    text = _clock_text(ts // SECOND, _zone, time.tzname)
     return f"{text}.{ts % SECOND // 1_000_000:03d}" if milliseconds else text

@@ -8,6 +8,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from screens.kept_lines import KeptLines
+
 #: What may be typed into a field for a number.
 NUMBER = r"[\d.,'’\u00a0\u202f]{0,18}"
 
@@ -20,7 +22,7 @@ def _ours(bindings: Sequence[BindingType]) -> list[BindingType]:
     return [one for one in bindings if (one.key if isinstance(one, Binding) else one[0]) not in _NOT_OURS]
 
 
-class NumberField(Input, inherit_bindings=False):
+class NumberField(KeptLines, Input, inherit_bindings=False):
     """One line to type a number into. Enter is left to the pane, whose action knows whether the desk is armed."""
 
     BINDINGS: ClassVar[list[BindingType]] = _ours(Input.BINDINGS)

@@ -1,14 +1,14 @@
-"""The desk's compositor: widgets come and go over the panes without the screen being laid out again, and of a widget
-only the lines are rendered in which something has changed."""
+"""The desk's compositor: widgets come and go over the panes, and pages take turns, without the screen being laid out
+again, and of a widget only the lines are rendered in which something has changed."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import cast
 
 from rich.console import Console
-from textual._compositor import ChopsUpdate, Compositor, ReflowResult
+from textual._compositor import ChopsUpdate, Compositor, CompositorMap, ReflowResult
 from textual.geometry import Region, Size
 from textual.screen import Screen
 from textual.strip import Strip
@@ -31,6 +31,10 @@ class _Changes(ChopsUpdate):
         return "".join(parts)
 
 
+#: So many arrangements are kept: a screenful of pages at two sizes.
+_KEPT = 16
+
+
 class OverlayCompositor(Compositor):
     """Textual's compositor, for which single widgets that stand in the layout may be there or not.
 
@@ -47,13 +51,43 @@ class OverlayCompositor(Compositor):
         self.absent: set[Widget] = set()
         #: What the last layout has shown, or has given another size.
         self.moved: set[Widget] = set()
+        #: Names what shows, so that its arrangement is used again when it shows again; None where nothing is kept.
+        self.page: Hashable = None
+        self._arranged: dict[Hashable, tuple[list[object], CompositorMap, set[Widget]]] = {}
         #: While a part of the screen is painted: for each row the first and the last changed cell of it (+1).
         self._changed: list[tuple[int, int]] | None = None
 
+    def _arrange_root(self, root: Widget, size: Size, visible_only: bool = True) -> tuple[CompositorMap, set[Widget]]:
+        """As Textual's, which goes through every widget and works out anew where each stands. What stood where on a
+        page is used again when it is shown again, unless something in it has asked for another layout since."""
+        if self.page is None or visible_only:
+            return super()._arrange_root(root, size, visible_only)
+        key = root, size, self.page
+        if (known := self._arranged.get(key)) is not None and known[0] == _state_of(known[1]):
+            return known[1], known[2]
+        found, widgets = super()._arrange_root(root, size, visible_only)
+        if len(self._arranged) >= _KEPT:
+            self._arranged.clear()
+        self._arranged[key] = _state_of(found), found, widgets
+        return found, widgets
+
+    def clear(self) -> None:
+        super().clear()
+        self._arranged.clear()
+
     def reflow(self, parent: Widget, size: Size) -> ReflowResult:
         result = super().reflow(parent, size)
+        self._full_map_invalidated = False
         self.moved = result.shown | result.resized
         return result
+
+    def update_widgets(self, widgets: set[Widget]) -> None:
+        """As Textual's, for which a changed widget that does not show makes the whole map old. Who then asks for the
+        place of one that is being mounted has the map made anew with it, and at the layout that follows it is not among
+        those that have come."""
+        old = self._full_map_invalidated
+        super().update_widgets(widgets)
+        self._full_map_invalidated = old
 
     def render_partial_update(self) -> ChopsUpdate | None:
         width, height = self.size
@@ -140,6 +174,23 @@ class OverlayCompositor(Compositor):
             place = self._full_map.get(widget)
             if place is not None and (region := place.region.intersection(place.clip)):
                 self._dirty_regions.add(region)
+
+
+def _state_of(widgets: Iterable[Widget]) -> list[object]:
+    """All on which an arrangement rests, and which therefore changes before it does: of each widget in it the layouts
+    that it, its children and its styles have asked for, how far it is scrolled, and whether it is there."""
+    state: list[object] = []
+    for widget in widgets:
+        state += (
+            widget._layout_updates,
+            widget._nodes._updates,
+            widget.styles._cache_key,
+            widget.__dict__.get("_reactive_scroll_x"),
+            widget.__dict__.get("_reactive_scroll_y"),
+            widget._is_mounted,
+            widget._closing,
+        )
+    return state
 
 
 def set_present(top: Widget, present: bool) -> None:

@@ -141,8 +141,26 @@ class Pane(Widget):
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__()
+        self._stands = True
         self.desk = desk
         self.slot = slot  # "books" or, for a second one, "books:2"
+
+    @property
+    def display(self) -> bool:
+        """Whether the pane stands on the page that shows.
+
+        Textual's own is a style: to set it styles the pane and lays out every widget around it and in it anew, once at
+        once and again when the messages of it have come. The workspace places what shows and nothing else, which is all
+        that it takes.
+        """
+        return self._stands and super().display
+
+    @display.setter
+    def display(self, value: bool | str) -> None:
+        self._stands = value is True or value == "block"
+        if isinstance(self.parent, Widget):  # which remembers who is displayed
+            nodes = self.parent._nodes
+            nodes._displayed_nodes = nodes._displayed_visible_nodes = (-1, [])
 
     # -- what the pane may use
 

@@ -71,19 +71,20 @@ class Row(Strip):
 
 def row_of(segments: Iterable[Segment], base: Style, width: int) -> Strip:
     """The segments on a base style, cut or filled to `width` cells."""
-    on, ground = _laid, id(base)
+    known_of, ground, made_of = _laid.get, id(base), tuple.__new__  # a segment's own maker is a call of Python's more
     parts: list[Segment] = []
+    add = parts.append
     used = 0
     for text, style, _ in segments:
         if style is None:
             whole = base
         else:
-            known = on.get((ground, id(style)))
+            known = known_of((ground, id(style)))
             whole = _lay(base, style) if known is None else known[2]
-        parts.append(Segment(text, whole))
+        add(made_of(Segment, (text, whole, None)))
         used += len(text) if text.isascii() else cell_len(text)
     if used < width:
-        parts.append(Segment(" " * (width - used), base))
+        add(Segment(" " * (width - used), base))
     made = Row(parts, max(used, width))
     return made if used <= width else made.adjust_cell_length(width, base)
 

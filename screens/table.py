@@ -18,6 +18,8 @@ from screens.pane import Desk
 from screens.table_copy import COPY_TABLE_ACTIONS, CopiesTable
 from screens.table_export import as_tsv
 
+_PLAIN = Style()
+
 #: For a table pane's ACTIONS.
 TABLE_ACTIONS: tuple[Action, ...] = (
     Action("up", "Up", "Moves the cursor up.", ("up", "k"), group="Move", palette=False),
@@ -216,7 +218,9 @@ class TablePane[R](CopiesTable, PaintedPane):
         under = self.row_style(row)
 
         def build() -> list[Segment]:
-            back = (under or Style()) + (self.ink.on_cursor if cursor else Style())
+            back = under or _PLAIN
+            if cursor:
+                back = back + self.ink.on_cursor
             segments = [Segment(" ", back)]
             for (column, _, width), (text, style) in zip(layout, shown, strict=True):
                 right = column.right and whole is None
@@ -328,7 +332,7 @@ class TablePane[R](CopiesTable, PaintedPane):
 
 def _fit(text: str, width: int, right: bool) -> str:
     """The text in exactly `width` cells; cut with an ellipsis."""
-    length = cell_len(text)
+    length = len(text) if text.isascii() else cell_len(text)
     if length > width:
         return set_cell_size(text, width - 1) + "…" if width > 0 else ""
     return " " * (width - length) + text if right else text + " " * (width - length)

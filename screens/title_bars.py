@@ -20,6 +20,8 @@ from screens.theme import Ink
 if TYPE_CHECKING:
     from screens.workspace import Workspace
 
+type _Parts = list[tuple[int, list[tuple[str, Style]]]]
+
 
 #: So many rows are kept: those of some pages, whose titles change now and then.
 _DRAWN = 500
@@ -35,10 +37,11 @@ class TitleBars:
         #: Where the tabs stand, by what was painted last: (region in the workspace, slot).
         self.hits: list[tuple[Region, str]] = []
         self._ruled: tuple[list[Place], int, int] = ([], 0, 0)  # of which places, width and height `_rules` are
-        self._rules: list[list[tuple[int, bool]]] = []
-        self._titled: dict[int, list[tuple[int, list[tuple[str, Style]]]]] = {}  # what was painted last, and its inks
+        self._rules: list[tuple[Hashable, _Parts]] = []  # of each row the rules in it
+        self._titled: dict[int, _Parts] = {}  # what was painted last, and its inks
         self._ink: Ink | None = None
         self._drawn: dict[Hashable, Strip] = {}  # rows of this width and these inks
+        self._pages: dict[Hashable, list[tuple[Hashable, _Parts]]] = {}  # the rules of each page, in these inks
 
     def tab_at(self, x: int, y: int) -> str | None:
         """The slot whose tab stands there."""
@@ -50,34 +53,49 @@ class TitleBars:
         spots = workspace.places_in(workspace.size)
         if ink is not self._ink or workspace.width != self._ruled[1] or len(self._drawn) > _DRAWN:
             self._drawn.clear()
+            self._pages.clear()
+            self._ruled = ([], 0, 0)
         if (spots, workspace.width, workspace.height) != self._ruled:
             self._ruled = (spots, workspace.width, workspace.height)
-            self._rules = _rules(*self._ruled)
+            self._rules = self._rules_of(spots)
             self._titled = {}
-        titles: dict[int, list[tuple[int, list[tuple[str, Style]]]]] = {}
+        titles: dict[int, _Parts] = {}
         self.hits = []
         for spot in spots:
             titles.setdefault(spot.title.y, []).append((spot.title.x, self._title(spot)))
         if titles == self._titled and ink is self._ink and workspace.painted:
             return  # as it nearly always is: once a second on a desk that stands still
         self._titled, self._ink = titles, ink
-        plain, beside_title = ("│", ink.line), ("│", ink.line + ink.on_bar)
-        for y, rules in enumerate(self._rules):
-            parts = [(x, [beside_title if beside else plain]) for x, beside in rules]
-            if y in titles:
-                parts = sorted([*titles[y], *parts], key=lambda part: part[0])
-            key = tuple((x, tuple(texts)) for x, texts in parts)
+        rows = list(self._rules)
+        for y, titled in titles.items():
+            if y < len(rows):
+                parts = sorted([*titled, *rows[y][1]], key=lambda part: part[0])
+                rows[y] = _key(parts), parts
+        for y, (key, parts) in enumerate(rows):
             workspace.put_strip(y, key, lambda key=key, parts=parts: self._strip(key, parts))  # type: ignore[misc]
         workspace.flush()
 
-    def _strip(self, key: Hashable, parts: list[tuple[int, list[tuple[str, Style]]]]) -> Strip:
+    def _rules_of(self, spots: list[Place]) -> list[tuple[Hashable, _Parts]]:
+        """The rules of each row of the page; those of other pages are kept."""
+        workspace, ink = self._workspace, self._workspace.ink
+        page = (tuple(spots), workspace.height)
+        if (known := self._pages.get(page)) is None:
+            plain, beside_title = ("│", ink.line), ("│", ink.line + ink.on_bar)
+            rows: list[_Parts] = [
+                [(x, [beside_title if beside else plain]) for x, beside in rules]
+                for rules in _rules(spots, workspace.width, workspace.height)
+            ]
+            known = self._pages[page] = [(_key(parts), parts) for parts in rows]
+        return known
+
+    def _strip(self, key: Hashable, parts: _Parts) -> Strip:
         """A row; those of other pages are kept, for most of them come again."""
         if (known := self._drawn.get(key)) is None:
             workspace = self._workspace
             known = self._drawn[key] = row_of(self._segments(parts), workspace.ink.base, workspace.width)
         return known
 
-    def _segments(self, parts: list[tuple[int, list[tuple[str, Style]]]]) -> list[Segment]:
+    def _segments(self, parts: _Parts) -> list[Segment]:
         segments: list[Segment] = []
         at = 0
         for x, texts in parts:
@@ -138,6 +156,10 @@ class TitleBars:
         status = pane.status()
         zoomed = [(" zoomed ", ink.accent + ink.on_bar)] if self._workspace.zoomed is not None else []
         return [(f" {status} ", ink.dim + ink.on_bar), *zoomed] if status else zoomed
+
+
+def _key(parts: _Parts) -> Hashable:
+    return tuple((x, tuple(texts)) for x, texts in parts)
 
 
 def _rules(spots: list[Place], width: int, height: int) -> list[list[tuple[int, bool]]]:

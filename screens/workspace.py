@@ -14,6 +14,7 @@ from screens.arrangement import Gap, fitted, gaps
 from screens.error_card import ErrorCard
 from screens.layout import PINNED, Node, Page, Place, Tabs, pane_of, place, slots_of
 from screens.layout_mouse import LayoutMouse
+from screens.overlay import OverlayCompositor
 from screens.painted import Painted
 from screens.pane import Desk, Pane
 from screens.prompt import PromptScreen
@@ -55,7 +56,7 @@ class Workspace(Painted):
         self.current: str | None = None  # the slot that has, or last had, the focus
         self.titles = TitleBars(self)
         self.mouse: LayoutMouse | None = None  # what dragging borders and tabs does
-        self._fitted: dict[tuple[Node, int, int], Node] = {}
+        self._fitted: dict[tuple[Node, int, int], tuple[Node, tuple[Place, ...]]] = {}
         self._shape: list[tuple[Place, str]] = []  # what the last `sync` has shown
         self._recent: list[str] = []  # slots in the order in which they were brought to the front, newest last
 
@@ -66,14 +67,19 @@ class Workspace(Painted):
         return self._desk_layout
 
     def node_for(self, size: Size) -> Node:
-        if self.zoomed is not None:
-            return Tabs((self.zoomed,))
-        key = (self.pages[self.page].fitting(size.width, size.height), size.width, size.height)
-        if key not in self._fitted:
+        return self._laid_out(size)[0]
+
+    def _laid_out(self, size: Size) -> tuple[Node, tuple[Place, ...]]:
+        """What shows at this size, and its places."""
+        width, height = size
+        page = Tabs((self.zoomed,)) if self.zoomed is not None else self.pages[self.page].fitting(width, height)
+        key = (page, width, height)
+        if (found := self._fitted.get(key)) is None:
             if len(self._fitted) > 50:
                 self._fitted.clear()
-            self._fitted[key] = fitted(*key, self.least)
-        return self._fitted[key]
+            node = page if self.zoomed is not None else fitted(*key, self.least)
+            found = self._fitted[key] = node, tuple(place(node, Region(0, 0, width, height)))
+        return found
 
     def least(self, slot: str) -> tuple[int, int]:
         """The least cells, width and height, in which the slot's pane is of use."""
@@ -93,7 +99,7 @@ class Workspace(Painted):
         return next((spot for spot in self.places() if slot in spot.tabs.slots), None)
 
     def places_in(self, size: Size) -> list[Place]:
-        return place(self.node_for(size), Region(0, 0, size.width, size.height)) if self.pages else []
+        return list(self._laid_out(size)[1]) if self.pages else []
 
     def front_of(self, tabs: Tabs) -> str:
         """The slot of a Tabs that shows: the one last brought to the front."""
@@ -166,14 +172,17 @@ class Workspace(Painted):
         fronts = [front for _, front in self._shape]
         missing = [self._pane(slot) for slot in fronts if slot not in self.panes or not self.panes[slot].is_attached]
         for slot, pane in self.panes.items():
-            if pane.display is not (slot in fronts):  # to set it costs, though nothing changes
+            if pane.display is not (slot in fronts):
                 pane.display = slot in fronts
         if missing:
             self.mount(*[pane for pane in missing if pane.parent is None])
+        if isinstance(self.screen._compositor, OverlayCompositor):
+            self.screen._compositor.page = (*((spot.body, front) for spot, front in self._shape),)
         self._clear_arrangement_cache()  # Textual keeps an arrangement as long as the same children show
-        self.refresh(layout=True)
         if isinstance(self.screen, PromptScreen):
-            self.screen.lay_out()
+            self.screen.lay_out()  # and a message that asks for it would have it done twice
+        else:
+            self.refresh(layout=True)
 
     def _wanted_shape(self) -> list[tuple[Place, str]]:
         """What stands where, and which of its tabs shows."""

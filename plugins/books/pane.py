@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from itertools import islice
 
 from rich.segment import Segment
 from textual import events
@@ -172,8 +173,8 @@ class LadderPane(OrderEntry):
             if not market.tape:
                 self._last = None
             return
-        fresh = list(market.tape)[-min(new, 50, len(market.tape)) :]
-        for trade in fresh:
+        fresh = list(islice(reversed(market.tape), min(new, 50)))
+        for trade in reversed(fresh):
             side = Side.BUY if trade.buyer_is_aggressor else Side.SELL
             last = self._last
             if last is not None and (last.ticks, last.side) == (trade.price, side):

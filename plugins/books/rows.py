@@ -76,18 +76,21 @@ class RowViews:
         """What `row` shows. `average`: the row and sign of the position's price; `cursor`: its row and side."""
         columns, group = self._columns, self._ladder.group
         here = last is not None and row_of(last.ticks, last.side.opposite, group) == row
-        left, right = self._own(row, Side.BUY, own, staged), self._own(row, Side.SELL, own, staged)
-        if not columns.two_sided:
-            left, right = (right if left is None else left if right is None else self._both(left, right)), None
+        left = right = None
+        if own or staged is not None:
+            left, right = self._own(row, Side.BUY, own, staged), self._own(row, Side.SELL, own, staged)
+            if not columns.two_sided:
+                left, right = (right if left is None else left if right is None else self._both(left, right)), None
+        bid, ask = self._bids.get(row, 0), self._asks.get(row, 0)
         return RowView(
-            price=self._price(self._ladder.price(row)),
-            place=self._place(row),
-            bid=self._quantity(self._bids.get(row, 0)),
-            bid_bar=self._bar(self._bids.get(row, 0), columns.bid),
-            ask=self._quantity(self._asks.get(row, 0)),
-            ask_bar=self._bar(self._asks.get(row, 0), columns.ask),
-            own=left,
-            sells=right,
+            self._price(row * group),
+            self._place(row),
+            self._quantity(bid) if bid else "",
+            self._bar(bid, columns.bid),
+            self._quantity(ask) if ask else "",
+            self._bar(ask, columns.ask),
+            left,
+            right,
             last=self._quantity(last.lots) if here and last is not None else "",
             last_side=last.side if here and last is not None else None,
             flash=flash and here,

@@ -7,9 +7,9 @@ from collections.abc import Hashable
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
-from plugins.ticket.fields import Choice, SendButton, SideChoice, Switch, TicketLines
+from plugins.ticket.fields import Choice, Label, SendButton, SideChoice, Switch, TicketLines
 from plugins.ticket.form import Form
 from screens.figures import field_text, number_in
 from screens.number_field import NumberField
@@ -50,27 +50,27 @@ class TicketEntry(Pane):
             yield TicketLines(id="touch")
         yield Choice(("limit", "market", "stop", "stop-limit"), id="type")
         with Horizontal(id="venues"):
-            yield Static("Venue")
+            yield Label("Venue")
             yield Choice(("", "best of"), id="venue")
         with Horizontal():
-            yield Static("Size")
+            yield Label("Size")
             yield NumberField(id="amount", placeholder="quantity")
             yield Choice(("units", "value", "% eq", "% risk"), compact=True, id="unit")
         with Horizontal():
-            yield Static("Price")
+            yield Label("Price")
             yield NumberField(id="price", placeholder="limit price")
         with Horizontal():
-            yield Static("Stop")
+            yield Label("Stop")
             yield NumberField(id="stop", placeholder="stop price")
         with Horizontal():
-            yield Static("TIF")
+            yield Label("TIF")
             yield Choice([tif.value for tif in TIFS], compact=True, id="tif")
             yield NumberField(id="good_for", restrict=r"[\dsmhd]{0,8}", placeholder="30m")
             yield Switch("post", id="post")
-            yield Static("", id="gap")
+            yield Label("", id="gap")
             yield Switch("reduce", id="reduce")
         with Horizontal():
-            yield Static("Exits")
+            yield Label("Exits")
             yield NumberField(id="exit_stop", placeholder="stop")
             yield NumberField(id="exit_target", placeholder="target")
             yield NumberField(id="exit_trail", restrict=r"[\d.,]*%?", placeholder="trail")

@@ -12,9 +12,15 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widgets import Static
 
 from plugins.ticket.report import Line
+from screens.kept_lines import KeptLines
 from screens.painted import Painted
+
+
+class Label(KeptLines, Static):
+    """What stands before a field."""
 
 
 class Choice(Painted):

@@ -40,11 +40,34 @@ def fill(ts: int, side: Side = Side.BUY, liquidity: Liquidity = Liquidity.TAKER)
 def taped(*trades: Trade) -> Tape:
     tape = Tape()
     for one in trades:
-        tape.add(one)
+        tape.add([one])
     return tape
 
 
 # Prints.
+
+
+def test_trades_that_come_together_make_the_prints_that_they_make_one_by_one():
+    trades = [
+        trade(
+            number * MERGE // 2 + 50 * SECOND * (number > 30) - 20 * SECOND * (number > 45),
+            price=642_000 + number // 4 % 2,
+            lots=1 + number % 9,
+            buy=bool(number // 8 % 2),
+        )
+        for number in range(60)
+    ]
+    one_by_one, together = taped(*trades[:7]), Tape()
+    together.add(trades[:7])
+    for tape in (one_by_one, together):
+        tape.add_fill(fill(trades[6].ts), BTC)
+    for one in trades[7:]:
+        one_by_one.add([one])
+    together.add(trades[7:])
+    assert list(together.prints) == list(one_by_one.prints)
+    assert len({one.trades for one in together.prints}) > 1
+    assert [together.emphasis(one) for one in together.prints] == [one_by_one.emphasis(one) for one in together.prints]
+    assert (together.added, together.version) == (one_by_one.added, one_by_one.version)
 
 
 def test_one_orders_fills_at_a_price_are_one_print():

@@ -91,3 +91,33 @@ async def test_a_terminal_that_is_sent_the_changed_parts_shows_the_whole_screen(
             await desk.painted(pilot)
             assert terminal.lines == desk.screen_text().splitlines(), f"after {key}"
         assert sum(issubclass(kind, ChopsUpdate) for kind in sent) > 10
+
+
+async def test_a_page_that_shows_again_stands_where_it_stood_unless_something_in_it_has_changed(open_desk, monkeypatch):
+    async with open_desk() as (desk, pilot):
+        screen, arranged = desk.app.desk_screen, []
+        arrange = Compositor._arrange_root
+
+        def arranging(compositor, root, *rest, **options):
+            arranged.append(root)
+            return arrange(compositor, root, *rest, **options)
+
+        for key in "2121":
+            await pilot.press(key)
+            await desk.painted(pilot)
+        monkeypatch.setattr(Compositor, "_arrange_root", arranging)
+        regions = {widget: place for widget, (place, _) in screen._compositor.visible_widgets.items()}
+        for key in "21":
+            await pilot.press(key)
+            await desk.painted(pilot)
+        assert not arranged
+        assert {widget: place for widget, (place, _) in screen._compositor.visible_widgets.items()} == regions
+        field = desk.app.workspace.panes["ticket"].query_one(Input)
+        await pilot.press("2")
+        await desk.painted(pilot)
+        field.display = False
+        await desk.painted(pilot)
+        await pilot.press("1")
+        await desk.painted(pilot)
+        assert screen in arranged
+        assert regions.keys() - screen._compositor.visible_widgets.keys() == {field}

@@ -17,10 +17,11 @@ class BarColumns(Sequence[Bar]):
     whole; read them only.
     """
 
-    __slots__ = ("close", "high", "low", "open", "ts", "volume")
+    __slots__ = ("close", "high", "low", "open", "ts", "version", "volume")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, bars: Iterable[Bar] = ()) -> None:
+        self.version = 0  # another one after each change
         self.ts = array("q")
         self.open = array("d")
         self.high = array("d")
@@ -31,6 +32,7 @@ class BarColumns(Sequence[Bar]):
             self.append(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
 
     def append(self, ts: int, opened: float, high: float, low: float, close: float, volume: float) -> None:
+        self.version += 1
         self.ts.append(ts)
         self.open.append(opened)
         self.high.append(high)
@@ -49,11 +51,13 @@ class BarColumns(Sequence[Bar]):
         self._cut(0, count)
 
     def prepend(self, bars: Iterable[Bar]) -> None:
+        self.version += 1
         older = BarColumns(bars)
         for mine, theirs in zip(self._columns(), older._columns(), strict=True):
             mine[:0] = theirs
 
     def _cut(self, start: int, stop: int | None) -> None:
+        self.version += 1
         for column in self._columns():
             del column[start:stop]
 

@@ -36,6 +36,7 @@ class BarSeries:
         self.version = 0
         self._ts = self._end = -1  # of the forming bar
         self._open = self._high = self._low = self._close = self._volume = 0.0
+        self._day: tuple[tuple[int, int], Bar] | None = None  # the closed bars that `merged` has made one of
         forming = closed[-1] if closed and not closed[-1].closed else None
         self.closed = BarColumns(closed[-limit:] if forming is None else closed[-limit:-1])
         if forming is not None:
@@ -115,22 +116,38 @@ class BarSeries:
             return self.closed[-count:]
         return [*self.closed[-(count - 1) :], forming] if count > 1 else [forming]
 
+    def closes(self, count: int) -> tuple[float, ...]:
+        """The closes of what `last` gives, without making bars of them."""
+        if self._ts < 0 or count <= 0:
+            return tuple(self.closed.close[-count:]) if count > 0 else ()
+        return (*self.closed.close[len(self.closed) - min(len(self.closed), count - 1) :], self._close)
+
     def merged(self, span: int) -> Bar | None:
         """The newest bar and those that opened less than `span` ns before it, as one; None without a bar."""
         last = self.forming or (self.closed[-1] if self.closed else None)
         if last is None:
             return None
         start = bisect_right(self.closed.ts, last.ts - span)
-        high, low, volume = (column[start:] for column in (self.closed.high, self.closed.low, self.closed.volume))
+        if start >= len(self.closed):
+            return last
+        before = self._whole(start)
         return Bar(
-            self.closed.ts[start] if high else last.ts,
-            self.closed.open[start] if high else last.open,
-            max(last.high, max(high, default=last.high)),
-            min(last.low, min(low, default=last.low)),
+            before.ts,
+            before.open,
+            max(last.high, before.high),
+            min(last.low, before.low),
             last.close,
-            sum(volume) + (0.0 if last.closed else last.volume),
+            before.volume + (0.0 if last.closed else last.volume),
             last.closed,
         )
+
+    def _whole(self, start: int) -> Bar:
+        """The closed bars from the one at `start` on as one, which is made anew when one more has closed."""
+        closed, key = self.closed, (start, self.closed.version)
+        if self._day is None or self._day[0] != key:
+            high, low, volume = max(closed.high[start:]), min(closed.low[start:]), sum(closed.volume[start:])
+            self._day = key, Bar(closed.ts[start], closed.open[start], high, low, closed.close[-1], volume)
+        return self._day[1]
 
     def until(self, ts: int, count: int) -> list[Bar]:
         """Up to `count` bars that open at or before `ts`, oldest first."""

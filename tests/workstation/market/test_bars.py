@@ -151,10 +151,13 @@ class TestSeries:
     def test_bars_of_a_span_as_one(self, trades: list[tuple[int, float, float]], span: int, only_closed: bool) -> None:
         series = BarSeries(5 * SECOND)
         for trade in trades:
+            series.merged(span)  # what it keeps until the next bar
             series.add(*trade)
         if only_closed:
             series = BarSeries(5 * SECOND, series.closed)
         bars = series.last(999)
+        for count in (0, 1, 2, 5, 999):
+            assert series.closes(count) == tuple(bar.close for bar in series.last(count))
         bars = [bar for bar in bars if bar.ts > bars[-1].ts - span]
         merged = series.merged(span)
         if not bars:
