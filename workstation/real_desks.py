@@ -20,6 +20,7 @@ from workstation.settings import Settings, SettingsError
 from workstation.venues.ccxt.history import VenueHistory
 from workstation.venues.ccxt.listing import Listing, instruments_for, wanted_symbols
 from workstation.venues.ccxt.particulars import Particulars, particulars
+from workstation.venues.ccxt.prices_only import PricesOnly
 from workstation.venues.ccxt.settings import CredentialSource, VenueSettings
 from workstation.venues.ccxt.venue import CcxtVenue
 from workstation.venues.contract import Venue
@@ -108,6 +109,11 @@ def opened_venues(settings: Settings) -> list[tuple[str, Particulars, VenueSetti
         terms = known.get(name)
         if terms is None:
             raise SettingsError(f"open_venues names {name.lower()}, but there is no [venues.{name.lower()}].")
+        if terms.data and settings.mode == "live":
+            raise SettingsError(
+                f"venues.{name.lower()}.data is for paper desks: on a live one open {terms.data} too, "
+                "with data_only = true."
+            )
         found.append((name, particulars(terms.exchange or name.lower()), terms))
     return found
 
@@ -175,7 +181,8 @@ def _ccxt_venue(
     credentials: CredentialSource,
     paths: Paths,
 ) -> CcxtVenue:
-    venue = CcxtVenue(name, facts, terms, instruments, clock, credentials)
+    kind = PricesOnly if terms.data_only else CcxtVenue
+    venue = kind(name, facts, terms, instruments, clock, credentials)
     file, wanted = _file(paths, name, facts, terms), wanted_symbols(facts, terms)
     opened = {instrument.symbol for instrument in instruments.values()}
     known = Listing.read(file).fees

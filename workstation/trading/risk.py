@@ -66,6 +66,8 @@ def _venue(q: Question) -> str | None:
     can, name = q.venue, q.instrument.venue
     if can is None:
         return None
+    if not can.order_types:
+        return f"{name} is open for its prices only: no order goes there."
     if q.draft.type not in can.order_types:
         kept = q.draft.type.has_trigger and not can.simulated_money
         hint = " that this desk sends: as an exit of a position (stop, tp) it is held by the desk" if kept else ""

@@ -72,10 +72,17 @@ def venue_rows(
     if not isinstance(venue, TellsStreams):
         return [link]
     rows = [link, *(stream_row(venue.name, age, now, venue.silence, stale_after) for age in venue.stream_ages())]
+    if not venue.capabilities.order_types:
+        return [*rows, _only_prices(venue)]
     compared = StreamAge(what="orders and money", up=not unproven, heard=compared_at, asked=True)
     words = unproven or "agree with this desk's books; asked for every few minutes"
     standing = Standing.COMING if unproven else Standing.LIVE
     return [*rows, StreamRow(venue=venue.name, age=compared, standing=standing, words=words)]
+
+
+def _only_prices(venue: Venue) -> StreamRow:
+    age = StreamAge(what="orders and money", up=True, asked=True)
+    return StreamRow(venue=venue.name, age=age, standing=Standing.QUIET, words="open for its prices only")
 
 
 def _link_row(venue: Venue, last_data: int) -> StreamRow:

@@ -1,0 +1,80 @@
+"""Data from elsewhere than where orders go: a live desk that takes prices of a venue without a key for it."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.support.exchange import LoopbackExchange
+from tests.support.exchange_hand import Hand
+from tests.support.real_desk import desk_settings, keys_of, until, venue_settings
+from workstation import real_desks
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
+from workstation.paths import Paths
+from workstation.settings import SettingsError
+from workstation.venues.ccxt.settings import Credentials
+
+
+async def test_orders_go_to_the_other_venue_alone_and_the_kill_switch_ends(tmp_path: Path) -> None:
+    with LoopbackExchange("binance", seed=None) as one, LoopbackExchange("bybit", seed=None) as other:
+        for exchange in (one, other):
+            Hand(exchange)
+        paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
+        venues = {
+            "binance": venue_settings(one, ("BTC-USDT",), exchange="binance"),
+            "bybit": venue_settings(other, ("BTC-USDT",), exchange="bybit", data_only=True),
+        }
+        settings = msgspec.structs.replace(desk_settings(one), venues=venues)
+        asked: list[str] = []
+
+        def keys(venue: str) -> Credentials:
+            asked.append(venue)
+            return keys_of(one)(venue)
+
+        engine = await asyncio.to_thread(real_desks.live_desk, settings, paths, "two", None, keys)
+        await engine.start()
+        try:
+            await engine.wait_ready()
+            names = ("BINANCE:BTC-USDT", "BYBIT:BTC-USDT")
+            await until(
+                lambda: not engine.core.unproven and all(engine.book(name).stale is None for name in names),
+            )
+            low = OrderDraft(instrument=names[1], side=Side.BUY, quantity=Decimal("0.02"), price=Decimal(63_000))
+            refused = await engine.submit(low)
+            assert (refused.state, refused.reason) == (
+                OrderState.DENIED,
+                "BYBIT is open for its prices only: no order goes there.",
+            )
+            resting = await engine.submit(msgspec.structs.replace(low, instrument=names[0]))
+            assert engine.core.orders.orders[resting.client_id].state is OrderState.ACCEPTED
+            best = OrderDraft(
+                instrument=names[0], side=Side.BUY, quantity=Decimal("1.2"), type=OrderType.MARKET, price=None
+            )
+            look = engine.preview_route(best)
+            assert [one.instrument for one in look.drafts] == [names[0]]
+            assert "prices only" in look.out[names[1]]
+            words = {row.name: row.words for row in engine.streams() if row.venue == "BYBIT"}
+            assert words["orders and money"] == "open for its prices only"
+            engine.flatten("test")
+            await until(lambda: engine.kill_status.receipt)
+            assert engine.log.errors == 0, [entry.text for entry in engine.log.entries if entry.level == "error"]
+            assert set(asked) == {"BINANCE"}
+            assert exchange_orders(other) == 0
+        finally:
+            await engine.close()
+
+
+def exchange_orders(exchange: LoopbackExchange) -> int:
+    return exchange.do(lambda: len(exchange.floor.account().records))
+
+
+def test_a_live_venue_whose_prices_shall_come_from_another_is_told_how(tmp_path: Path) -> None:
+    with LoopbackExchange("binance", seed=None) as exchange:
+        terms = venue_settings(exchange, ("BTC-USDT",), exchange="binance", data="kraken")
+        settings = msgspec.structs.replace(desk_settings(exchange), venues={"binance": terms})
+        with pytest.raises(SettingsError, match="on a live one open kraken too, with data_only = true"):
+            real_desks.live_desk(settings, Paths(tmp_path, tmp_path / "data", tmp_path / "state"))
