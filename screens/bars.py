@@ -144,6 +144,8 @@ class StatusBar(_Bar):
         if full():
             clock = []
         if full():
+            groups[3] = self._replay(day=False)
+        if full():
             groups[3] = groups[3][:2]  # the replay's speed without its time
         for index in (money_at, day, links):
             if full():
@@ -287,12 +289,12 @@ class StatusBar(_Bar):
             return [(" no dead man's switch", self.ink.warning)]
         return [(" dead man's switch held", self.ink.dim)] if words else []
 
-    def _replay(self) -> list[Part]:
+    def _replay(self, day: bool = True) -> list[Part]:
         replay = self.engine.replay
         if replay is None:
             return []
         now = moment(self.engine.clock.now())
-        time = (f" {now:%Y-%m-%d %H:%M:%S}", self.ink.text)
+        time = (f" {now:%Y-%m-%d %H:%M:%S}" if day else f" {now:%H:%M:%S}", self.ink.text)
         if replay.at_end:
             return [("■ ", self.ink.warning), ("end", self.ink.strong), time]
         sign = ("‖ ", self.ink.warning) if replay.paused else ("▶ ", self.ink.good)

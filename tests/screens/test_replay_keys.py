@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import demo_panes
 
@@ -81,3 +82,7 @@ async def test_a_recording_is_moved_by_keys_and_says_when_it_has_ended(tmp_path)
         assert engine.replay.position < START + 4 * SECOND
         app.run_named("replay_loop")
         assert engine.replay.loop
+        await pilot.press("p")
+        app.armed = True
+        await pilot.resize_terminal(90, 24)
+        assert f"‖ 0.1× {datetime.fromtimestamp(engine.clock.now() // SECOND, UTC):%H:%M:%S}" in bar(app)
