@@ -30,7 +30,7 @@ from workstation.store.errors import DuplicateFill, StoreError, sentence
 #: How many submissions at most share a transaction, and how many uncritical rows wait for company.
 GROUP = 4096
 LATER = 512
-QUIET_SECONDS = 0.25
+QUIET_SECONDS = 0.1
 #: After so many commits the next quiet moment moves the write-ahead log into the file, so that no append waits for it.
 CHECKPOINT_AFTER = 64
 #: Bytes of the write-ahead log that are on the disk before they are needed: flushing a write into room that is there
