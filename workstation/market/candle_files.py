@@ -161,6 +161,13 @@ def _csv(path: Path) -> pd.DataFrame:
         table = None
     if table is not None and table.num_columns > 1:
         return _frame(table)
+    if path.suffix.lower() not in (".gz", ".zst"):  # else a letter is guessed to be the separator
+        with path.open(encoding="utf-8-sig", errors="replace") as lines:
+            head = next((line for line in lines if line.strip()), "")
+        if not head:
+            raise ValueError("it is empty")
+        if not any(mark in head for mark in ",;|\t "):
+            raise ValueError("its first line names no columns")
     return pd.read_csv(path, sep=None, engine="python")
 
 

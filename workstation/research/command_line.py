@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -173,6 +174,7 @@ def sweep(options: argparse.Namespace, strategies: Path, write: Callable[[str], 
     best = best_row(rows, options.rank)
     if best is None and rows and all(row.error for row in rows):
         raise BacktestError(f"No combination can be run: {rows[0].error}")
+    chance, said = _luck_of_best(info, recipe, candles, costs, rows, best)
     answer = {
         "strategy": info.name,
         "rules": recipe.parts,
@@ -180,10 +182,25 @@ def sweep(options: argparse.Namespace, strategies: Path, write: Callable[[str], 
         "seconds": round(seconds, 6),
         "rank": options.rank,
         "best": None if best is None else {"params": best.params, "metrics": best.metrics},
+        "luck": {"probability": chance, "verdict": said},
         "rows": [{"params": row.params, "metrics": row.metrics} | _error(row) for row in rows],
     }
-    write(to_json(answer) if options.json else table(rows, options.rank, seconds))
+    write(to_json(answer) if options.json else table(rows, options.rank, seconds, said))
     return 0
+
+
+def _luck_of_best(
+    info: StrategyInfo, recipe: Recipe, candles: Candles, costs: Costs, rows: list[Row], best: Row | None
+) -> tuple[float | None, str]:
+    """How likely it is that the best of a sweep beats the best of so many worthless ones, and the same in words."""
+    from workstation.research.engine import engine
+    from workstation.research.luck import best_of
+
+    if best is None:
+        return None, "Nothing is known yet."
+    result = guarded(info, lambda: engine("fast").run(recipe(**best.params), candles, costs))
+    chance, verdict = best_of(result, [row.metrics.get("sharpe", math.nan) for row in rows if row.error is None])
+    return chance if math.isfinite(chance) else None, f"{verdict.head}: {verdict.text}"
 
 
 def _counted(rows: Iterator[Row], wanted: int, begun: float) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +10,20 @@ from workstation.market.candles import Candles
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.detectors import Finding, looks_ahead, unstable_warm_up
 from workstation.research.fast import FastEngine
-from workstation.research.metrics import level_returns, period_ends
+from workstation.research.metrics import level_returns, period_ends, periods_per_year
 from workstation.research.monte_carlo import (
     Fan,
     bootstrap,
     candle_noise,
     equity_gains,
+    has_numbers,
     parameter_jitter,
     shuffle_trades,
 )
-from workstation.research.overfitting import probabilistic_sharpe
+from workstation.research.overfitting import deflated_sharpe, probabilistic_sharpe
 from workstation.research.recipe import Maker
-from workstation.research.verdicts import Verdict, beats_luck, detected, neighbours, worst_first
+from workstation.research.result import Result
+from workstation.research.verdicts import Verdict, beats_luck, detected, neighbours, no_proof, worst_first
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.parameters import parameters_of
 
@@ -44,7 +46,8 @@ class Luck:
     @property
     def verdicts(self) -> list[Verdict]:
         """In words, as the page has them; the worst that was found first."""
-        found = [*detected(self.findings), beats_luck(self.skill, 1, self.trades)]
+        found = detected(self.findings)
+        found.append(no_proof(found) or beats_luck(self.skill, 1, self.trades))
         if (moved := self.fans.get("parameters moved")) is not None:
             found.append(neighbours(moved.loss_probability, self.gained))
         return worst_first(found)
@@ -86,6 +89,16 @@ def detect(make: Callable[[], SignalStrategy], candles: Candles) -> dict[str, Fi
     }
 
 
+def best_of(result: Result, ratios: Sequence[float]) -> tuple[float, Verdict]:
+    """How likely it is that `result`, the best of a search, beats the best of so many worthless ones (deflated Sharpe
+    ratio; NaN where it never moved), and the same in words. `ratios`: the annual Sharpe ratio of each that was tried,
+    NaN of one that never moved."""
+    candles = result.candles
+    returns, periods = level_returns(result.equity[period_ends(candles)]), periods_per_year(candles)
+    chance = deflated_sharpe(returns, [ratio / periods**0.5 for ratio in ratios])
+    return chance, beats_luck(chance, len(ratios), len(result.trades))
+
+
 def luck_of(make: Maker, candles: Candles, costs: Costs, *, runs: int = 200, seed: int = 0) -> Luck:
     """Everything about one set of parameters. Raises `BacktestError`, and what the strategy raises."""
     if len(candles) < LEAST_BARS:
@@ -101,6 +114,7 @@ def luck_of(make: Maker, candles: Candles, costs: Costs, *, runs: int = 200, see
         fans["returns redrawn"] = bootstrap(returns, costs.cash, 10, runs, seed)
     fans["candles with noise"] = candle_noise(make, candles, costs, runs=runs, seed=seed)
     known = parameters_of(type(strategy))
-    fans["parameters moved"] = parameter_jitter(make, strategy.params, known, candles, costs, runs=runs, seed=seed)
+    if has_numbers(known):
+        fans["parameters moved"] = parameter_jitter(make, strategy.params, known, candles, costs, runs=runs, seed=seed)
     gained = float(result.metrics["return_pct"])
     return Luck(findings, probabilistic_sharpe(returns), len(result.trades), fans, gained)

@@ -147,6 +147,11 @@ def parameter_jitter(
     return _runs(again, costs.cash, runs, seed, cancelled)
 
 
+def has_numbers(known: Mapping[str, Parameter[Any]]) -> bool:
+    """Whether there is a parameter that could be moved."""
+    return any(isinstance(parameter, Int | Float) for parameter in known.values())
+
+
 def jittered(
     params: Mapping[str, Any], known: Mapping[str, Parameter[Any]], size: float, rng: np.random.Generator
 ) -> dict[str, Any]:

@@ -137,8 +137,8 @@ def luck_table(found: Luck) -> str:
     return "\n".join(lines) + "\n"
 
 
-def table(rows: list[Row], rank: str, seconds: float) -> str:
-    """The ten best, for the eye."""
+def table(rows: list[Row], rank: str, seconds: float, luck: str) -> str:
+    """The ten best, for the eye, and how much of the best is luck."""
     from workstation.research.sweep import best_row
 
     left, shown = [row for row in rows if row.error is None], list[str]()
@@ -151,7 +151,5 @@ def table(rows: list[Row], rank: str, seconds: float) -> str:
         shown.append("  ".join([*cells, *(f"{best.metrics[name]:>16,.3f}" for name in columns)]))
     failed = sum(1 for row in rows if row.error)
     note = f", {failed:,} cannot be run" if failed else ""
-    shown.append(
-        f"{len(rows):,} combinations in {seconds:.2f} s{note}; the best by {rank} of many tried flatters itself."
-    )
+    shown.append(f"{len(rows):,} combinations in {seconds:.2f} s{note}. {luck}")
     return "\n".join(shown) + "\n"

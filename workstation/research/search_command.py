@@ -147,18 +147,13 @@ def _row(trial: Trial, names: list[str]) -> dict[str, Any]:
 def luck(found: Search) -> dict[str, Any]:
     """How likely it is that the best beats the best of so many worthless trials (deflated Sharpe ratio), in words."""
     from workstation.research.engine import engine
-    from workstation.research.metrics import level_returns, period_ends, periods_per_year
-    from workstation.research.overfitting import deflated_sharpe
-    from workstation.research.verdicts import beats_luck
+    from workstation.research.luck import best_of
 
     best, plan = found.best, found.plan
     if best is None:
         return {"probability": None, "verdict": "Nothing is known yet."}
-    periods = periods_per_year(plan.candles)
     result = engine(plan.engine).run(plan.make(**best.params), plan.candles, plan.costs)
-    trials = [each.figures.get("sharpe", float("nan")) / periods**0.5 for each in found.trials]
-    chance = deflated_sharpe(level_returns(result.equity[period_ends(plan.candles)]), trials)
-    verdict = beats_luck(chance, len(trials))
+    chance, verdict = best_of(result, [each.figures.get("sharpe", math.nan) for each in found.trials])
     words = verdict.text if verdict.level == "unknown" else f"{verdict.head}: {verdict.text}"
     return {"probability": chance if math.isfinite(chance) else None, "verdict": words}
 

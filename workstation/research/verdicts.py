@@ -11,6 +11,7 @@ from typing import Protocol
 FEW_TRADES = 30
 #: From this probability on a result counts as more than luck.
 BEATS_LUCK = 0.95
+_LOOKS_AHEAD = "Looks ahead"
 #: The worst is read first.
 ORDER = {"bad": 0, "warning": 1, "unknown": 2, "good": 3}
 
@@ -41,11 +42,18 @@ def detected(findings: Mapping[str, Found]) -> list[Verdict]:
     """What the detectors found: "look-ahead" and "warm-up"."""
     ahead, warm = findings["look-ahead"], findings["warm-up"]
     return [
-        Verdict("bad" if ahead.caught else "good", "Looks ahead" if ahead.caught else "No look-ahead", ahead.sentence),
+        Verdict("bad" if ahead.caught else "good", _LOOKS_AHEAD if ahead.caught else "No look-ahead", ahead.sentence),
         Verdict(
             "bad" if warm.caught else "good", "Unstable warm-up" if warm.caught else "Stable warm-up", warm.sentence
         ),
     ]
+
+
+def no_proof(found: Iterable[Verdict]) -> Verdict | None:
+    """In place of a judgement of its skill, where a strategy was found to look ahead."""
+    if all(one.head != _LOOKS_AHEAD for one in found):
+        return None
+    return Verdict("unknown", "No verdict", "What it won by looking ahead says nothing of skill: no market lets it.")
 
 
 def beats_luck(chance: float, tried: int, trades: int | None = None) -> Verdict:

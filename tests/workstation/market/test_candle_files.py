@@ -98,6 +98,7 @@ def test_bad_candles_are_refused_with_their_row(change: dict[str, object], sente
 def test_files_that_are_no_candles_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("timestamp,open,high,low,close\n")
     (tmp_path / "none.csv").write_text("")
+    (tmp_path / "words.csv").write_text("hello\nworld\n")
     (tmp_path / "short.csv").write_text("timestamp,open\n1,2\n")
     (tmp_path / "timeless.csv").write_text("open,high,low,close\n1,2,1,1\n")
     (tmp_path / "noise.parquet").write_bytes(b"no parquet")
@@ -105,7 +106,8 @@ def test_files_that_are_no_candles_are_refused(tmp_path: Path) -> None:
     (tmp_path / "odd.xyz").write_text("")
     for name, sentence in {
         "empty.csv": "there is no row",
-        "none.csv": "cannot be read",
+        "none.csv": "it is empty",
+        "words.csv": "names no columns",
         "short.csv": "has no column high, low, close",
         "timeless.csv": "has no time column",
         "noise.parquet": "cannot be read",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,10 @@ WALK = random_walk(1_500, seed=13, interval=DAY)
 
 
 def test_a_planted_look_ahead_and_an_unstable_warm_up_come_first_in_the_verdict() -> None:
-    assert luck_of(Peeks, WALK, Costs(), runs=5).verdict.startswith("Looks ahead: It looks ahead")
+    peeks = luck_of(Peeks, WALK, Costs(), runs=5)
+    assert peeks.verdict.startswith("Looks ahead: It looks ahead")
+    assert "Beats luck" not in {one.head for one in peeks.verdicts}, "what it won that way is no proof of anything"
+    assert "parameters moved" not in peeks.fans, "it has no number that could be moved"
     assert luck_of(Accumulates, WALK, Costs(), runs=5).verdict.startswith("Unstable warm-up: ")
 
 
@@ -64,6 +68,34 @@ def test_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "candles with noise" in capsys.readouterr().out
     assert main(["backtest", "grid", "--candles", "GOOG", "--luck"]) == 1
     assert "lives on events" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("sweep", "--grid", "fast=100:400:50", "--grid", "slow=700:1100:50"),
+        ("search", "--sampler", "random", "--trials", "40", "--objective", "sharpe"),
+    ],
+    ids=lambda words: str(words[0]),
+)
+def test_the_best_of_many_with_a_trade_or_two_is_not_called_skill(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fitted to noise: of many sets on a walk without memory some hold through one good move."""
+    monkeypatch.setenv("TWS_HOME", str(tmp_path / "home"))
+    rows = zip(WALK.time // 1_000_000, WALK.open, WALK.high, WALK.low, WALK.close, strict=True)
+    lines = ["timestamp,open,high,low,close", *(",".join(map(repr, map(float, row))) for row in rows)]
+    file = tmp_path / "walk.csv"
+    file.write_text("\n".join(lines))
+    command, *rest = words
+    line = [command, "sma_cross", "--candles", str(file), *rest]
+    assert main([*line, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["best"]["metrics"]["n_trades"] < 30
+    assert answer["luck"]["verdict"].startswith("Too few trades: ")
+    assert "sets of parameters tried" in answer["luck"]["verdict"]
+    assert main(line) == 0
+    assert answer["luck"]["verdict"] in capsys.readouterr().out
 
 
 def test_few_bars_tell_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,10 +25,10 @@ from workstation.research.bench.messages import (
 from workstation.research.bench.setup import Setup
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
-from workstation.research.metrics import level_returns, period_ends, periods_per_year
+from workstation.research.metrics import periods_per_year
 from workstation.research.result import Result
 from workstation.research.trades import BacktestTrade
-from workstation.research.verdicts import Verdict, beats_luck
+from workstation.research.verdicts import Verdict
 from workstation.strategies.library import StrategyInfo
 
 #: Trades that differ between the paths, shown at most.
@@ -148,7 +149,7 @@ def search(
     ratios = {each.number: each.figures["sharpe"] / periods**0.5 for each in found.trials if "sharpe" in each.figures}
     front = tuple(each.number for each in found.front)
     seconds = time.perf_counter() - begun
-    return SearchAnswer(_number(found.best), front, seconds, ratios, _verdict(found, ratios, called_off))
+    return SearchAnswer(_number(found.best), front, seconds, ratios, _verdict(found, called_off))
 
 
 def _rules_text(setup: Setup) -> str:
@@ -168,9 +169,9 @@ def _trial(trial: Any) -> SearchTrial:
     )
 
 
-def _verdict(found: Any, ratios: dict[int, float], called_off: Callable[[], bool]) -> Verdict:
+def _verdict(found: Any, called_off: Callable[[], bool]) -> Verdict:
     """Whether the best is more than the luckiest of so many."""
-    from workstation.research.overfitting import deflated_sharpe
+    from workstation.research.luck import best_of
 
     best, plan = found.best, found.plan
     if best is None:
@@ -179,6 +180,4 @@ def _verdict(found: Any, ratios: dict[int, float], called_off: Callable[[], bool
     if called_off():
         return Verdict("unknown", "No verdict", "The search was called off.")
     result = engine(plan.engine).run(plan.make(**best.params), plan.candles, plan.costs)
-    returns = level_returns(result.equity[period_ends(plan.candles)])
-    chance = deflated_sharpe(returns, list(ratios.values()))
-    return beats_luck(chance, len(found.trials))
+    return best_of(result, [each.figures.get("sharpe", math.nan) for each in found.trials])[1]

@@ -25,6 +25,7 @@ from workstation.research.monte_carlo import (
     bootstrap,
     candle_noise,
     equity_gains,
+    has_numbers,
     parameter_jitter,
     shuffle_trades,
 )
@@ -32,7 +33,7 @@ from workstation.research.overfitting import backtest_overfitting, deflated_shar
 from workstation.research.recipe import Maker
 from workstation.research.result import Result
 from workstation.research.sweep import Row
-from workstation.research.verdicts import Verdict, beats_luck, detected, neighbours
+from workstation.research.verdicts import Verdict, beats_luck, detected, neighbours, no_proof
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
 
@@ -65,7 +66,7 @@ def judge(
     result = engine("fast").run(make(**setup.params), candles, costs)
     levels = result.equity[period_ends(candles)]
     returns = period_returns(levels)
-    verdicts.append(luck(returns, [*trials, sharpe_of_period(returns)], len(result.trades)))
+    verdicts.append(no_proof(verdicts) or luck(returns, [*trials, sharpe_of_period(returns)], len(result.trades)))
     fans = fans_of(result, returns, setup.seed)
     if len(result.trades) >= 2 and not called_off():
         runs = max(_LEAST_RUNS, min(_MOST_RUNS, _BARS_AGAIN // len(candles)))
@@ -73,9 +74,10 @@ def judge(
         fans.append(
             _fan("prices with noise", candle_noise(lambda: make(**setup.params), candles, costs, **again))  # type: ignore[arg-type]
         )
-        moved = parameter_jitter(make, setup.params, info.parameters, candles, costs, **again)  # type: ignore[arg-type]
-        fans.append(_fan("parameters moved by 10 %", moved))
-        verdicts.append(neighbours(moved.loss_probability, float(result.metrics["return_pct"])))
+        if has_numbers(info.parameters):
+            moved = parameter_jitter(make, setup.params, info.parameters, candles, costs, **again)  # type: ignore[arg-type]
+            fans.append(_fan("parameters moved by 10 %", moved))
+            verdicts.append(neighbours(moved.loss_probability, float(result.metrics["return_pct"])))
     return JudgeAnswer(tuple(verdicts), tuple(fans))
 
 

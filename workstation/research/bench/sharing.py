@@ -19,7 +19,7 @@ from workstation.research.metrics import drawdowns, period_ends
 from workstation.research.recipe import Maker
 from workstation.research.result import Result
 from workstation.research.shared_account import SharedResult, run_shared
-from workstation.research.verdicts import Verdict
+from workstation.research.verdicts import Verdict, no_proof
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
 
@@ -77,7 +77,7 @@ def judge_shared(
             return JudgeAnswer(tuple(caught), ())
     verdicts = caught or list(good.values())
     returns = period_returns(result.equity[period_ends(result.candles)])
-    verdicts.append(luck(returns, [*trials, sharpe_of_period(returns)], len(result.trades)))
+    verdicts.append(no_proof(verdicts) or luck(returns, [*trials, sharpe_of_period(returns)], len(result.trades)))
     return JudgeAnswer(tuple(verdicts), tuple(fans_of(result, returns, setup.seed)))
 
 
