@@ -34,11 +34,11 @@ class ConnectionsPane(TablePane[StreamRow]):
     LEAST = (40, 4)
     EMPTY = "No venue is open."
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column("what", "Stream", 24, keep=12, sort=lambda row: (row.venue, row.name)),
+        Column("what", "Stream", 22, keep=12, sort=lambda row: (row.venue, row.name)),
         Column("standing", "Stands", 7, keep=11, sort=_worst_first),
         Column("told", "Told", 5, right=True, keep=10, sort=lambda row: row.age.heard),
         Column("beat", "Beat", 5, right=True, keep=9, sort=lambda row: row.age.beat),
-        Column("words", "", 22, keep=8, flex=True),
+        Column("words", "", 34, keep=8, flex=True),
         Column("messages", "Updates", 9, right=True, keep=6, sort=lambda row: row.age.messages),
         Column("beats", "Beats", 7, right=True, keep=4, sort=lambda row: row.age.beats),
         Column("faults", "Broke", 5, right=True, keep=5, sort=lambda row: row.age.faults),

@@ -78,3 +78,21 @@ def test_a_live_venue_whose_prices_shall_come_from_another_is_told_how(tmp_path:
         settings = msgspec.structs.replace(desk_settings(exchange), venues={"binance": terms})
         with pytest.raises(SettingsError, match="on a live one open kraken too, with data_only = true"):
             real_desks.live_desk(settings, Paths(tmp_path, tmp_path / "data", tmp_path / "state"))
+
+
+async def test_a_live_venue_without_a_key_says_what_is_missing_and_how_to_add_it(tmp_path: Path) -> None:
+    with LoopbackExchange("binance", seed=None) as exchange:
+        Hand(exchange)
+        settings = desk_settings(exchange)
+        paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
+        engine = await asyncio.to_thread(real_desks.live_desk, settings, paths, "one", None, lambda _venue: None)
+        await engine.start()
+        try:
+            await engine.wait_ready()
+            await until(lambda: engine.book("LOOP:BTC-USDT").stale is None and engine.log.errors)
+            (said,) = [entry.text for entry in engine.log.entries if entry.level == "error"]
+            assert said == (
+                "LOOP could not be compared with the store: There is no API key for LOOP: tws keys add loop keeps one."
+            )
+        finally:
+            await engine.close()

@@ -96,8 +96,8 @@ def _link_row(venue: Venue, last_data: int) -> StreamRow:
     if real is not None and real.said:
         words = real.said
     elif drift is not None:
-        away = "" if round_trip is None else f", {round_trip / MILLISECOND:.0f} ms away"
-        words = f"its clock is {drift / MILLISECOND:+.0f} ms from ours{away}"
+        away = "" if round_trip is None else f", answers in {round_trip / MILLISECOND:.0f} ms"
+        words = f"clock {drift / MILLISECOND:+.0f} ms{away}"
     age = StreamAge(what="link", up=venue.link is LinkState.CONNECTED, heard=last_data)
     return StreamRow(
         venue=venue.name, age=age, standing=standing, words=words, drift=drift, round_trip=round_trip

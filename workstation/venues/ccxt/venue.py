@@ -236,9 +236,12 @@ class CcxtVenue:
     # Requests.
 
     def up(self) -> Any:
-        """The exchange object of a venue that orders can be sent to. Raises `VenueUnreachable`."""
+        """The exchange object of a venue that orders can be sent to. Raises `VenueUnreachable`, and `VenueError` where
+        there is no key for the account."""
         if self.state is not LinkState.CONNECTED or self.exchange is None:
             raise VenueUnreachable(f"{self.name} is not connected ({self.said}).")
+        if self.keys is None:
+            raise VenueError(f"There is no API key for {self.name}: tws keys add {self.name.lower()} keeps one.")
         return self.exchange
 
     async def ask[T](self, doing: str, question: Awaitable[T], urgency: Urgency | None = None) -> T:
