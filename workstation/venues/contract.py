@@ -184,9 +184,10 @@ class StreamAge(msgspec.Struct, frozen=True, kw_only=True):
     """How a stream of a venue stands. Times are UTC ns, 0 before the first.
 
     `up`: it has come and has not failed since; `heard`, `messages`: what it told; `beat`, `beats`: signs that its
-    connection lives and tells nothing (pings answered), those of every stream on the same connection alike; `asked`:
-    the venue streams nothing of the kind and is asked time and again; `often`: whether it tells something all the time
-    as long as the market is open (a book does, own orders do not); `said`: why it was last begun anew.
+    connection lives and tells nothing (pings answered), those of every stream on the same connection alike; `alive`:
+    when anything at all last came over that connection; `asked`: the venue streams nothing of the kind and is asked
+    time and again; `often`: whether it tells something all the time as long as the market is open (a book does, own
+    orders do not); `said`: why it was last begun anew.
     """
 
     what: str
@@ -196,6 +197,7 @@ class StreamAge(msgspec.Struct, frozen=True, kw_only=True):
     messages: int = 0
     beat: int = 0
     beats: int = 0
+    alive: int = 0
     faults: int = 0
     asked: bool = False
     often: bool = False

@@ -42,7 +42,7 @@ class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
 
     def sign(self) -> int:
         """UTC ns of the last sign of life; 0 before the first."""
-        return max(self.age.heard, self.age.beat)
+        return max(self.age.heard, self.age.beat, self.age.alive)
 
 
 def stream_row(venue: str, age: StreamAge, now: int, silence: int, stale_after: int) -> StreamRow:

@@ -28,6 +28,8 @@ def age(**terms: Any) -> StreamAge:
         (age(heard=NOW - 9 * SECOND), Standing.LATE, "no sign of life for 9s"),
         (age(what="own orders", symbol="", often=False, beat=NOW - SECOND, beats=1), Standing.LIVE,
          "stands; nothing to tell so far"),
+        (age(what="own orders", symbol="", often=False, alive=NOW - SECOND), Standing.LIVE,
+         "stands; nothing to tell so far"),
         (age(what="own orders", symbol="", often=False, heard=NOW - 60 * SECOND, beat=NOW), Standing.LIVE, ""),
         (age(what="mark price", asked=True, heard=NOW - 12 * SECOND), Standing.LIVE, "asked for, there is no stream"),
         (age(what="mark price", asked=True, heard=NOW - 31 * SECOND), Standing.LATE, "no answer for 31s"),

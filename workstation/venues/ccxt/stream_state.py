@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from workstation.clock import MILLISECOND
 from workstation.domain.instrument import Instrument
 from workstation.venues.contract import StreamAge
 
@@ -38,6 +39,7 @@ class StreamState(msgspec.Struct):
             messages=self.messages,
             beat=getattr(self.line, "beat_at", 0),
             beats=getattr(self.line, "beats", 0),
+            alive=(getattr(self.line, "last_message_at", None) or 0) * MILLISECOND,
             faults=self.faults,
             asked=kind == "mark" and not has.get("watchMarkPrice"),
             often=kind in ("book", "mark"),
