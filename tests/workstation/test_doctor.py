@@ -102,7 +102,12 @@ def alone() -> bool:
     ("profile", "code", "sentence"),
     [
         ("", 0, "ok   this machine has no network: the demo desk needs none"),
-        ("--profile=paper", 1, "BAD  LOOP cannot be asked from here: this machine has no network. "),
+        pytest.param(
+            "--profile=paper",
+            1,
+            "BAD  LOOP cannot be asked from here: this machine has no network. ",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_that_there_is_no_network_is_said_and_who_needs_none(
@@ -121,6 +126,7 @@ def test_that_there_is_no_network_is_said_and_who_needs_none(
     assert "demo desk needs no" in line
 
 
+@pytest.mark.slow
 def test_a_venue_of_the_desk_that_answers_is_said_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

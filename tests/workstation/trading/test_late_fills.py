@@ -129,7 +129,7 @@ def sessions(draw: st.DrawFn) -> tuple[list[Fill], dict[str, str]]:
 
 
 @given(sessions(), st.data())
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_in_whatever_order_fills_are_heard_the_books_are_those_of_the_venue_s(
     session: tuple[list[Fill], dict[str, str]], data: st.DataObject
 ) -> None:
@@ -146,7 +146,7 @@ def test_in_whatever_order_fills_are_heard_the_books_are_those_of_the_venue_s(
 
 
 @given(sessions(), st.data())
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_funding_and_interest_that_come_in_between_are_booked_once(
     session: tuple[list[Fill], dict[str, str]], data: st.DataObject
 ) -> None:
