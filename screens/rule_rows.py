@@ -8,12 +8,9 @@ from typing import Any
 
 from screens.parameters import fraction_of, percent_of, value_text
 from screens.parameters import typed as typed_value
-from workstation.domain.trade_rules import Rule, TradeRules, check, put, rule_of, shown
+from workstation.domain.trade_rules import KEY, Rule, TradeRules, check, put, rule_of, shown
 from workstation.research.bench.messages import ParameterSpec
 from workstation.trading.errors import Refused
-
-#: Keys of these rows in a form begin so: a parameter of a strategy may have the same name.
-KEY = "rule:"
 
 
 @dataclass(frozen=True, slots=True)

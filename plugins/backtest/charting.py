@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from plugins.backtest.axes import axes_of
 from plugins.backtest.drawing import AXIS
 from plugins.backtest.form import Form
 from plugins.backtest.layout import VIEWS, Room, room
@@ -57,14 +58,7 @@ class ChartControl(PaintedPane):
     @property
     def axes(self) -> tuple[str, str] | None:
         """The two parameters of a sweep: those that were marked, else the first numbers of the form."""
-        choice = self.form.choice
-        if choice is None or not choice.sweeps:
-            return None
-        names = [spec.name for spec in choice.parameters if spec.kind in ("int", "float")]
-        names += [spec.name for spec in choice.parameters if spec.kind not in ("int", "float")]
-        chosen = [name for name in self._axes if name in names]
-        chosen += [name for name in names if name not in chosen]
-        return (chosen[0], chosen[1]) if len(chosen) >= 2 else None
+        return axes_of(self.form, self._axes)
 
     def _chosen_trade(self) -> int | None:
         trades = self.session.trades

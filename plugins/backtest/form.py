@@ -126,6 +126,16 @@ class Form:
         choice = self.choice
         return PLAIN if choice is None else choice.rules if choice.sweeps else None
 
+    @property
+    def whole_rules(self) -> TradeRules:
+        """Every rule as it holds: the strategy's own, and in its place what was given."""
+        return self.rules.over(self._own or PLAIN)
+
+    @property
+    def own_rules(self) -> TradeRules:
+        """Every rule as the strategy has it."""
+        return self._own or PLAIN
+
     def fields(self) -> list[Field]:
         choice = self.choice
         rows = [
@@ -242,7 +252,7 @@ class Form:
 
 def space(spec: ParameterSpec, value: Any, most: int) -> tuple[Any, ...]:
     """At most `most` values for a sweep, in order, the present one among them: the whole range where it is small, else
-    from a fifth of the present value to five times of it."""
+    from a fifth of the present value to five times of it, of what is off its first steps."""
     if spec.kind == "bool":
         return (False, True)
     if spec.kind == "choice":
@@ -252,6 +262,8 @@ def space(spec: ParameterSpec, value: Any, most: int) -> tuple[Any, ...]:
     high = Decimal(repr(spec.high)) if spec.high is not None else here + 10 * step
     if (high - low) / step >= most and here > 0:
         low, high = max(low, here / 5), min(high, here * 5)
+    elif here == 0 <= low:
+        high = min(high, step * (most - 1))  # what is off: from there on upwards
     stride = max(1, math.ceil(((high - low) / step + 1) / most))
     below = int((here - low) / step) // stride
     above = int((high - here) / step) // stride

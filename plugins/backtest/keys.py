@@ -49,10 +49,10 @@ ACTIONS: tuple[Action, ...] = (
            group="View", palette=False),
     Action("sweep", "Sweep two parameters", "Runs a map of two parameters; it fills while it runs. ↔ and ↕ in the form "
            "mark them.", ("s",), group=_SEARCH, footer=85, short="Sweep"),
-    Action("across", "Sweep this parameter across", "The map's columns are values of this row's parameter.", ("x",),
-           group=_SEARCH),
-    Action("down_axis", "Sweep this parameter down", "The map's rows are values of this row's parameter.", ("y",),
-           group=_SEARCH),
+    Action("across", "Sweep this row across", "The map's columns are values of this row: a parameter, a size, an exit, "
+           "a protection.", ("x",), group=_SEARCH),
+    Action("down_axis", "Sweep this row down", "The map's rows are values of this row: a parameter, a size, an exit, a "
+           "protection.", ("y",), group=_SEARCH),
     Action("rank", "Next figure of the map", "Ranks by Sharpe, Sortino, Calmar, return, profit factor, SQN, drawdown.",
            ("m",), group=_SEARCH),
     Action("best", "Go to the best cell", "Puts the map's cursor on the best combination.", ("b",), group=_SEARCH),

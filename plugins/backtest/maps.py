@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.style import Style
 
@@ -22,7 +23,8 @@ def sweep_map(sweep: Sweep, width: int, height: int, ink: Ink, cursor: int, acti
     """The figure of every combination as colour, and as a number where there is room; ▪ marks the best."""
     request = sweep.request
     across, down = request.across_values, request.down_values
-    margin = max(6, *(len(value_short(value)) for value in down)) + 2
+    rows = [sweep.text(request.down, value) for value in down]
+    margin = max(6, *map(len, rows)) + 2
     wide = max(1, min(6, (width - margin - 1) // len(across)))
     known = {cell: value for cell in sweep.cells if (value := sweep.figure(cell)) is not None}
     most = max((abs(value) for value in known.values()), default=1.0) or 1.0
@@ -35,7 +37,7 @@ def sweep_map(sweep: Sweep, width: int, height: int, ink: Ink, cursor: int, acti
     best = answer.best if answer is not None else max(known, key=lambda cell: known[cell], default=None)
     for row in range(top, min(len(down), top + body)):
         at = row == row_at
-        parts: list[Part] = [(f" {value_short(down[row]):>{margin - 2}} ", ink.strong if at else ink.dim)]
+        parts: list[Part] = [(f" {rows[row]:>{margin - 2}} ", ink.strong if at else ink.dim)]
         for column in range(len(across)):
             cell = row * len(across) + column
             value = known.get(cell)
@@ -60,11 +62,11 @@ def sweep_map(sweep: Sweep, width: int, height: int, ink: Ink, cursor: int, acti
     scale = [" "] * (margin + wide * len(across) + 6)
     gap = max(1, -(-6 // wide))
     for column in range(0, len(across), gap):
-        _put(scale, margin + column * wide, value_short(across[column]).rjust(min(wide, 5)))
+        _put(scale, margin + column * wide, sweep.text(request.across, across[column]).rjust(min(wide, 5)))
     lines.append(fit([("".join(scale).rstrip(), ink.dim)], width, ink.text))
-    note = f" {request.down} ↓   {request.across} →   colour: {label_of(request.rank)}"
+    note = f" {sweep.name(request.down)} ↓   {sweep.name(request.across)} →   colour: {label_of(request.rank)}"
     if width >= 70:
-        note += f" · column {value_short(across[column_at])}"
+        note += f" · column {sweep.text(request.across, across[column_at])}"
     verdicts = worst_first(answer.verdicts) if answer is not None else []
     told = [line for verdict in verdicts for line in verdict_lines(verdict, width, ink)]
     if answer is None or len(lines) + 1 + len(told) <= height:
@@ -101,8 +103,8 @@ def _cell_words(sweep: Sweep, cell: int, ink: Ink) -> list[Part]:
     request = sweep.request
     down, across = divmod(cell, len(request.across_values))
     words: list[Part] = [
-        (f" {request.across} {value_short(request.across_values[across])}", ink.strong),
-        (f"  {request.down} {value_short(request.down_values[down])}  ", ink.strong),
+        (f" {sweep.name(request.across)} {sweep.text(request.across, request.across_values[across])}", ink.strong),
+        (f"  {sweep.name(request.down)} {sweep.text(request.down, request.down_values[down])}  ", ink.strong),
     ]
     found = sweep.cells.get(cell)
     if found is None:
@@ -185,12 +187,7 @@ def walk(session: Study, width: int, height: int, ink: Ink) -> list[Line]:
     interval = session.answer.interval if session.answer is not None else 0
     lines.append(fit([("   #  Traded from        In sample  Out of sample  Parameters", ink.dim)], width, ink.text))
     for step in steps[: max(1, height - len(lines) - 5)]:
-        swept = session.sweep.request if session.sweep is not None else None
-        params = step.params or {}
-        names = (swept.across, swept.down) if swept is not None else tuple(params)
-        words = (
-            "  ".join(f"{name} {value_short(params[name])}" for name in names if name in params) or "nothing to trade"
-        )
+        words = _walk_words(session.walked, step.params or {}) or "nothing to trade"
         lines.append(
             fit(
                 [
@@ -206,6 +203,14 @@ def walk(session: Study, width: int, height: int, ink: Ink) -> list[Line]:
         )
     lines += _walk_chart(session.walk_answer, steps, width, height - len(lines), ink)
     return lines[:height]
+
+
+def _walk_words(over: Sweep | None, params: Mapping[str, Any]) -> str:
+    """What a window chose of what was moved."""
+    if over is None:
+        return "  ".join(f"{name} {value_short(value)}" for name, value in params.items())
+    axes = [axis for axis in (over.request.across, over.request.down) if axis in params]
+    return "  ".join(f"{over.name(axis)} {over.text(axis, params[axis])}" for axis in axes)
 
 
 def _walk_chart(answer: WalkAnswer | None, steps: Sequence[WalkStep], width: int, room: int, ink: Ink) -> list[Line]:

@@ -9,6 +9,7 @@ from rich.style import Style
 from textual import events
 
 from plugins.backtest import explored, maps, views
+from plugins.backtest.axes import axis_name, can_move
 from plugins.backtest.copying import CopyControl
 from plugins.backtest.drawing import AXIS, candles, column_of, curves, time_axis, titled
 from plugins.backtest.form import Field
@@ -85,7 +86,7 @@ class BacktestPane(CopyControl):
         active = at and self.has_focus and not self.in_view
         axes = self.axes
         mark = " "
-        if field.parameter and axes is not None and field.key in axes:
+        if axes is not None and field.key in axes and can_move(field):
             mark = "↔" if field.key == axes[0] else "↕"
         text = field.text
         said = field.rule is not None and field.rule.given
@@ -224,11 +225,14 @@ class BacktestPane(CopyControl):
 
     def _sweep_hint(self, width: int) -> list[Line]:
         axes = self.axes
-        words = (
-            "This strategy cannot be swept: it has no two parameters, or no signals of ours."
-            if axes is None
-            else f"s runs every combination of {axes[0]} (↔) and {axes[1]} (↕); x and y in the form choose others."
-        )
+        if axes is None:
+            words = "This strategy cannot be swept: it has no two parameters, or no signals of ours."
+        else:
+            across, down = (axis_name(axis, self.form.whole_rules) for axis in axes)
+            words = (
+                f"s runs every combination of {across} (↔) and {down} (↕); x and y in the form choose others: "
+                "parameters, sizes, exits, protections."
+            )
         return [fit([(f" {line}", self.ink.dim)], width, self.ink.text) for line in textwrap.wrap(words, width - 2)]
 
     def _keep_in_sight(self, rows: int, body: int) -> int:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from plugins.backtest import views
+from plugins.backtest.axes import can_move
 from plugins.backtest.charting import LEAST_BARS
 from plugins.backtest.layout import VIEWS
 from plugins.backtest.picking import FormControl
@@ -105,7 +106,7 @@ class SearchControl(FormControl):
             if (sweep.request.setup.strategy, sweep.request.setup.sets) != (self.form.strategy, self.form.sets):
                 self.toast("The map is of another strategy or other candles: s runs it again.", error=True)
                 return
-            self.form.put_params(sweep.params(self.cursor))
+            self.form.restore(sweep.setup(self.cursor))
             self._run()
         elif self.view == "search" and session.searched is not None and session.searched.trials:
             setup = session.searched.request.setup
@@ -155,8 +156,8 @@ class SearchControl(FormControl):
     def _mark_axis(self, place: int) -> None:
         field = self.form.field
         axes = self.axes
-        if not field.parameter or axes is None:
-            self.toast("Put the form's cursor on a parameter first.", error=True)
+        if not can_move(field) or axes is None:
+            self.toast("Put the form's cursor on a parameter, a size, an exit or a protection first.", error=True)
             return
         chosen = list(axes)
         if field.key == chosen[1 - place]:

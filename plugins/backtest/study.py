@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from plugins.backtest.form import Form, space
+from plugins.backtest.axes import axis_name, axis_text, values_of
+from plugins.backtest.form import Form
 from plugins.backtest.session import Session
+from workstation.domain.trade_rules import PLAIN, TradeRules, apart, put_all
 from workstation.engine import Engine
 from workstation.research.bench.messages import (
     BandAnswer,
@@ -50,6 +52,26 @@ class Sweep:
     cells: dict[int, dict[str, float] | str] = field(default_factory=dict)
     answer: SweepAnswer | None = None
     now: float = 0.0
+    own: TradeRules = PLAIN  # the strategy's own rules
+
+    @property
+    def rules(self) -> TradeRules:
+        """Every rule as it holds around the sweep."""
+        return self.request.setup.rules.over(self.own)
+
+    def name(self, axis: str) -> str:
+        """What an axis is called on the screen."""
+        return axis_name(axis, self.rules)
+
+    def text(self, axis: str, value: Any) -> str:
+        """A value of an axis on the screen."""
+        return axis_text(axis, value, self.rules)
+
+    def setup(self, cell: int) -> Setup:
+        """What was run for a cell."""
+        params, rules = apart(self.params(cell))
+        base = self.request.setup
+        return replace(base, params=params, rules=put_all(base.rules, self.own, rules))
 
     @property
     def total(self) -> int:
@@ -122,6 +144,7 @@ class Study(Session):
         self.judged: Setup | None = None
         self.walk_steps: list[WalkStep] = []
         self.walk_answer: WalkAnswer | None = None
+        self.walked: Sweep | None = None  # over what it walks
         self.walk_of = 0  # windows that there will be
         self.band: BandAnswer | None = None
         self.banded: Setup | None = None
@@ -133,7 +156,7 @@ class Study(Session):
         self._tried: dict[tuple[str, tuple[str, ...]], dict[str, float]] = {}
 
     def _taken(self, answer: RunAnswer) -> None:
-        self._note_tried(answer.setup, [(answer.setup.params, answer.ratio)])
+        self._note_tried(answer.setup, answer.ratio)
         if self.judged != answer.setup:
             self.judgement = None
         if self.banded != answer.setup:
@@ -142,10 +165,9 @@ class Study(Session):
     def _ended(self) -> None:
         self._judge_soon()
 
-    def _note_tried(self, setup: Setup, found: Iterable[tuple[Mapping[str, Any], float]]) -> None:
+    def _note_tried(self, setup: Setup, ratio: float) -> None:
         """What was tried on these candles: the more it is, the better the best must be."""
-        tried = self._tried.setdefault((setup.strategy, setup.sets), {})
-        tried |= {_named(setup, params): ratio for params, ratio in found}
+        self._tried.setdefault((setup.strategy, setup.sets), {})[_named(setup)] = ratio
 
     # -- long work
 
@@ -183,17 +205,13 @@ class Study(Session):
 
     def sweep_request(self, across: str, down: str, rank: str) -> SweepRequest:
         """A sweep around what the form says. Raises KeyError for a parameter that there is not."""
-        choice = self.form.choice
-        assert choice is not None
-        specs = {spec.name: spec for spec in choice.parameters}
-        params = self.form.params
+        form = self.form
         return SweepRequest(
-            self.form.setup, across, space(specs[across], params[across], ACROSS), down,
-            space(specs[down], params[down], DOWN), rank,
+            form.setup, across, values_of(form, across, ACROSS), down, values_of(form, down, DOWN), rank,
         )  # fmt: skip
 
     def start_sweep(self, request: SweepRequest) -> None:
-        sweep = Sweep(request, asyncio.get_running_loop().time())
+        sweep = Sweep(request, asyncio.get_running_loop().time(), own=self.form.own_rules)
         sweep.now = sweep.begun
         self.sweep = sweep
         self._begin("Sweep", self._sweep(sweep))
@@ -208,13 +226,17 @@ class Study(Session):
 
         sweep.answer = await self.engine.bench.ask(sweep.request, take)
         ratios = sweep.answer.ratios
-        self._note_tried(sweep.request.setup, [(sweep.params(cell), ratio) for cell, ratio in ratios.items()])
+        for cell, ratio in ratios.items():
+            self._note_tried(sweep.setup(cell), ratio)
+            if cell % 50 == 0:
+                await asyncio.sleep(0)
         self.judged = None
         loop.call_soon(self._judge_soon)
 
     def start_walk(self, request: SweepRequest, anchored: bool) -> None:
         wanted = WalkRequest(request, anchored=anchored)
         self.walk_steps, self.walk_answer, self.walk_of = [], None, wanted.folds
+        self.walked = Sweep(request, 0.0, own=self.form.own_rules)
         self._begin("Walk-forward", self._walk(wanted))
 
     async def _walk(self, request: WalkRequest) -> None:
@@ -233,7 +255,7 @@ class Study(Session):
         await asyncio.sleep(_STILL)
         if self.answer is None or self.answer.setup != setup or self.running:
             return
-        me = _named(setup, setup.params)
+        me = _named(setup)
         tried = self._tried.get((setup.strategy, setup.sets), {})
         trials = tuple(ratio for key, ratio in tried.items() if key != me)
         answer = await self.engine.bench.ask(JudgeRequest(setup, trials))
@@ -259,8 +281,8 @@ class Study(Session):
 
         searched.answer = await self.engine.bench.ask(searched.request, take)
         ratios, setup = searched.answer.ratios, searched.request.setup
-        found = [({**setup.params, **searched.trials[number].params}, ratio) for number, ratio in ratios.items()]
-        self._note_tried(setup, found)
+        for number, ratio in ratios.items():
+            self._note_tried(replace(setup, params={**setup.params, **searched.trials[number].params}), ratio)
         self.judged = None
         loop.call_soon(self._judge_soon)
 
@@ -339,12 +361,13 @@ class Study(Session):
         sweep = self.sweep
         if sweep is not None and sweep.answer is not None:
             same = (sweep.request.setup.strategy, sweep.request.setup.sets) == (setup.strategy, setup.sets)
-            if same and sweep.answer.best is not None and sweep.params(sweep.answer.best) == setup.params:
+            best = sweep.setup(sweep.answer.best) if same and sweep.answer.best is not None else None
+            if best is not None and (best.params, best.rules) == (setup.params, setup.rules):
                 found += sweep.answer.verdicts
         searched = self.searched
         if searched is not None and searched.answer is not None and searched.best is not None:
-            best = {**searched.request.setup.params, **searched.trials[searched.best].params}
-            if best == setup.params and searched.request.setup.sets == setup.sets:
+            params = {**searched.request.setup.params, **searched.trials[searched.best].params}
+            if params == setup.params and searched.request.setup.sets == setup.sets:
                 found.append(searched.answer.verdict)
         if self.band is not None and self.banded == setup:
             found.append(self.band.verdict)
@@ -353,6 +376,6 @@ class Study(Session):
         return worst_first(found)
 
 
-def _named(setup: Setup, params: Mapping[str, Any]) -> str:
+def _named(setup: Setup) -> str:
     """What was tried, by its parameters, rules and terms."""
-    return repr((sorted(params.items()), setup.rules.given, setup.words))
+    return repr((sorted(setup.params.items()), setup.rules.given, setup.words))

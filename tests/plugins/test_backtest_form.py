@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from plugins.backtest.axes import axes_of, axis_name, axis_text, values_of
 from plugins.backtest.form import Form, space, stepped
 from workstation.domain.trade_rules import TradeRules
 from workstation.research.bench.messages import CandleChoice, Offer, ParameterSpec, StrategyChoice
@@ -166,6 +167,20 @@ def test_remembered_values_that_no_longer_fit_are_the_defaults():
     made = form(params={"bands": {"fast": 9_999, "width": "wide", "direction": "up", "gone": 1}}, cash=-5, fee="x")
     assert made.params == {"fast": 10, "width": 2.0, "direction": "long"}
     assert (made.terms["cash"], made.terms["fee"]) == (10_000.0, 0.1)
+
+
+def test_rules_are_axes_in_the_unit_of_their_row_and_off_goes_up_from_nothing():
+    made = form()
+    assert axes_of(made, []) == ("fast", "width")
+    assert axes_of(made, ["rule:stop"]) == ("rule:stop", "fast")
+    assert axes_of(made, ["rule:stop", "rule:max_bars"]) == ("rule:stop", "rule:max_bars")
+    assert axes_of(made, ["rule:roi"]) == ("fast", "width"), "a table is no axis"
+    assert values_of(made, "rule:stop", 5) == (0.0, 0.005, 0.01, 0.015, 0.02)
+    assert axis_name("rule:stop", made.whole_rules) == "stop %"
+    assert axis_text("rule:stop", 0.015, made.whole_rules) == "1.5"
+    on(made, "rule:size_rule").type("value")
+    assert axis_name("rule:size", made.whole_rules) == "size", "money is no percentage"
+    assert 1_000 in values_of(made, "rule:size", 9)
 
 
 @pytest.mark.parametrize(("spec", "value"), [(FAST, 10), (FAST, 200), (WIDTH, 0.5), (WIDTH, 2.0)])

@@ -169,6 +169,20 @@ async def test_a_sweep_fills_its_best_cell_is_loaded_and_judged(tmp_path, home, 
         assert "No look-ahead" in heads
         assert any(f"{sweep.total - sum(isinstance(c, str) for c in sweep.cells.values()):,} sets" in verdict.text
                    for verdict in pane.session.verdicts())  # fmt: skip
+        # An exit is an axis as a parameter is; a cell that is loaded gives what the map shows.
+        pane.form.cursor = [field.key for field in pane.form.fields()].index("rule:stop")
+        await pilot.press("escape", "x", "s")
+        await until(desk, pilot, lambda: pane.session.sweep is not sweep and pane.session.sweep.answer is not None)
+        sweep = pane.session.sweep
+        assert (sweep.request.across, sweep.request.across_values[:3]) == ("rule:stop", (0.0, 0.005, 0.01))
+        assert "stop % →" in desk.screen_text()
+        row = next(cell for cell in range(sweep.total) if sweep.figure(cell) is not None)
+        cell = row + 6
+        pane._cursors["sweep"] = cell
+        await pilot.press("enter")
+        await until(desk, pilot, lambda: pane.session.answer.setup.rules.stop == 0.03 and not pane.session.running)
+        assert pane.session.answer.metrics["sharpe"] == pytest.approx(sweep.figure(cell))
+        assert pane.session.answer.setup == sweep.setup(cell)
         # Another one is called off, and the page goes on.
         pane.form.pick("candles", "NOVA:BTC-USDT:1h")
         pane._run()

@@ -3,6 +3,7 @@ command line, the forms of the Backtest and the Strategies page, stored runs and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,9 @@ class Rule:
     usual: float = 0.0
     choices: tuple[str, ...] = ()
 
+
+#: A rule among a strategy's parameters (a sweep's axis, a row of a form) is named so: both may have one of a name.
+KEY = "rule:"
 
 #: What each way to size means by its amount.
 AMOUNTS = {
@@ -217,10 +221,26 @@ def put(given: TradeRules, own: TradeRules, name: str, value: Any) -> TradeRules
             said[rule.name] = int(rule.usual)
     kept = {}
     for one, wanted in said.items():
+        if wanted is None:
+            continue
         otherwise = TradeRules(**{**said, one: None}).over(own)
-        if wanted is not None and wanted != getattr(otherwise, one):
+        if wanted != getattr(otherwise, one):
             kept[one] = wanted
     return TradeRules(**kept)
+
+
+def apart(params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters of the strategy, and the rules by their own names that stand among them."""
+    rules = {name.removeprefix(KEY): value for name, value in params.items() if name.startswith(KEY)}
+    return {name: value for name, value in params.items() if not name.startswith(KEY)}, rules
+
+
+def put_all(given: TradeRules, own: TradeRules, values: Mapping[str, Any]) -> TradeRules:
+    """`given` with several values in place, one after another in the order of `RULES`."""
+    for rule in RULES:
+        if rule.name in values:
+            given = put(given, own, rule.name, values[rule.name])
+    return given
 
 
 def shown(own: TradeRules, given: TradeRules) -> list[Rule]:

@@ -55,13 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
         parser.add_argument("--band", action="store_true", help="the run under every path, and the trades that differ")
         return
     parser.description = "Test every combination of parameters (or a random part) and rank them."
-    parser.add_argument("--grid", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help="or NAME=a,b,c")
+    parser.add_argument("--grid", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help=_GRID_HELP)
     parser.add_argument("--rank", default="sharpe", metavar="METRIC", help="the figure to rank by (sharpe)")
     parser.add_argument("--random", type=int, metavar="N", help="this many combinations of the grid, at random")
     parser.add_argument("--seed", type=int, default=0, help="of --random")
     add_workers(parser)
 
 
+_GRID_HELP = "or NAME=a,b,c; a parameter, or a rule of --exit, --size and --protect: stop=0:0.05:0.01, size, cooldown …"
 _FILE_HELP = "FILE.html (a tearsheet by QuantStats), .json (everything) or .csv (the trades)"
 
 

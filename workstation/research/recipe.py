@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from workstation.domain.trade_rules import UNCHANGED, TradeRules
+from workstation.domain.trade_rules import UNCHANGED, TradeRules, apart
 from workstation.strategies.contract import SignalStrategy, Strategy, StrategyError
 from workstation.strategies.library import find_strategy
-from workstation.strategies.trade_rules import put_on
+from workstation.strategies.trade_rules import put_swept
 
 #: What makes a signal strategy from its parameters: its class, or a recipe.
 type Maker = Callable[..., SignalStrategy]
@@ -28,10 +28,12 @@ class Recipe:
     rules: TradeRules = UNCHANGED
 
     def __call__(self, **params: Any) -> Any:
-        """A fresh strategy. Raises `StrategyError`, and `ParameterError` for rules that do not hold with them too."""
-        strategy: Strategy = _class_of(self.strategy, self.folder)(**{**self.fixed, **params})
+        """A fresh strategy; rules may stand among the parameters by their keys (`trade_rules.KEY`). Raises
+        `StrategyError`, and `ParameterError` for rules that do not hold with them too."""
+        own, swept = apart(params)
+        strategy: Strategy = _class_of(self.strategy, self.folder)(**{**self.fixed, **own})
         if isinstance(strategy, SignalStrategy):
-            put_on(self.rules, strategy)
+            put_swept(self.rules, strategy, swept)
         return strategy
 
     @property

@@ -17,11 +17,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from workstation.domain.trade_rules import KEY
 from workstation.market.candles import Candles
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.crew import Crew, portions, received
 from workstation.research.objectives import Objective
 from workstation.research.search_store import SearchStore, Trial
+from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.parameters import Bool, Choice, Float, Int, ParameterError, parameters_of
 
 SAMPLERS = ("tpe", "cmaes", "nsga2", "random")
@@ -87,13 +89,13 @@ class Plan:
 
 
 def space_of(cls: type, fixed: Mapping[str, Any], wanted: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-    """The values that are searched: `wanted` where it names a parameter, else the whole range of every parameter that
-    is not fixed; the direction only where it is wanted. Raises `ParameterError`."""
+    """The values that are searched: `wanted` where it names a parameter or a rule, else the whole range of every
+    parameter that is not fixed; the direction only where it is wanted. Raises `ParameterError`."""
     known = parameters_of(cls)
     for name in wanted:
-        if name not in known:
+        if name not in known and not (name.startswith(KEY) and issubclass(cls, SignalStrategy)):
             raise ParameterError(f"There is no parameter {name!r}; there are {', '.join(known)}.")
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[Any]] = {name: list(wanted[name]) for name in wanted if name not in known}
     for name, parameter in known.items():
         if name in wanted:
             found[name] = list(wanted[name])

@@ -15,12 +15,13 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
+from workstation.domain.trade_rules import KEY, RULES
 from workstation.market.candles import Candles, Floats
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.crew import Crew, received, threads
 from workstation.research.recipe import Maker
 from workstation.strategies.contract import SignalStrategy, strategy_name
-from workstation.strategies.parameters import Float, Int, ParameterError, parameters_of
+from workstation.strategies.parameters import Choice, Float, Int, Parameter, ParameterError, parameters_of
 
 #: Combinations of one task here: few enough that rows stream. One that is sent to another process has more at first,
 #: because its way costs something, and fewer towards the end, so that all workers end together.
@@ -41,18 +42,22 @@ class Row:
 
 
 def parse_grid(cls: type[SignalStrategy], words: Sequence[str]) -> dict[str, list[Any]]:
-    """`name=lo:hi:step`, `name=lo:hi` (the parameter's own step) or `name=a,b,c` → the values of each parameter.
+    """`name=lo:hi:step`, `name=lo:hi` (the parameter's own step) or `name=a,b,c` → the values of each parameter. A rule
+    (`domain.trade_rules`) that the strategy has no parameter of that name beside can stand there too, or as rule:name;
+    its key says that it is one.
 
     Raises `ParameterError`.
     """
-    known, found = parameters_of(cls), dict[str, list[Any]]()
+    known, found = parameters_of(cls) | rule_axes(), dict[str, list[Any]]()
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not text:
             raise ParameterError(f"A grid is name=low:high:step or name=a,b,c, not {word!r}.")
         if name not in known:
-            raise ParameterError(f"{strategy_name(cls)} has no parameter {name!r}; it has {', '.join(known)}.")
-        parameter = known[name]
+            name = f"{KEY}{name}"
+        parameter = known.get(name)
+        if parameter is None:
+            raise _unknown(cls, word.partition("=")[0])
         if ":" not in text:
             found[name] = [parameter.parse(part.strip()) for part in text.split(",")]
             continue
@@ -71,12 +76,34 @@ def parse_grid(cls: type[SignalStrategy], words: Sequence[str]) -> dict[str, lis
     return found
 
 
+def rule_axes() -> dict[str, Parameter[Any]]:
+    """The rules that can be moved in a sweep, by their keys, as parameters."""
+    found: dict[str, Parameter[Any]] = {}
+    for rule in RULES:
+        key = f"{KEY}{rule.name}"
+        if rule.kind == "choice":
+            found[key] = Choice(rule.choices[0], rule.choices, help=rule.help)
+        elif rule.kind == "whole":
+            found[key] = Int(0, low=int(rule.low), high=int(rule.high), step=int(rule.step), help=rule.help)
+        elif rule.kind in ("fraction", "number"):
+            low, high = (0.0, 1e12) if rule.name == "size" else (rule.low, rule.high)
+            found[key] = Float(0.0, low=low, high=high, step=rule.step, help=rule.help)
+        if key in found:
+            found[key].name = rule.name
+    return found
+
+
+def _unknown(cls: type[SignalStrategy], name: str) -> ParameterError:
+    own, rules = ", ".join(parameters_of(cls)), ", ".join(key.removeprefix(KEY) for key in rule_axes())
+    return ParameterError(f"{strategy_name(cls)} has no parameter {name!r}; it has {own}; rules are {rules}.")
+
+
 def grid(cls: type[SignalStrategy], values: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     """Every combination, the last parameter fastest. Raises `ParameterError` for a parameter that it does not have."""
-    known = parameters_of(cls)
+    known = parameters_of(cls) | rule_axes()
     for name in values:
         if name not in known:
-            raise ParameterError(f"{strategy_name(cls)} has no parameter {name!r}; it has {', '.join(known)}.")
+            raise _unknown(cls, name)
     names = list(values)
     return [dict(zip(names, combination, strict=True)) for combination in itertools.product(*values.values())]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from workstation.domain.trade_rules import PLAIN, TradeRules, check
+from workstation.domain.trade_rules import PLAIN, TradeRules, check, put_all
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.exits import Exits
 from workstation.strategies.parameters import ParameterError
@@ -32,6 +33,12 @@ def put_on(rules: TradeRules, strategy: SignalStrategy) -> None:
     )
     if any(name.startswith("size") for name in said):
         strategy.sizing = _sizing(strategy.sizing, rules, whole)
+
+
+def put_swept(rules: TradeRules, strategy: SignalStrategy, values: Mapping[str, Any]) -> None:
+    """As `put_on`, with single rules in place of those of `rules`: what is switched on brings its partners, what is
+    switched off takes them along."""
+    put_on(put_all(rules, own_rules(strategy), values) if values else rules, strategy)
 
 
 def own_rules(strategy: SignalStrategy) -> TradeRules:

@@ -289,6 +289,29 @@ RULES = TradeRules(
 )  # fmt: skip
 
 
+def test_a_sweep_moves_sizes_exits_and_protections_as_it_moves_parameters(
+    capsys: pytest.CaptureFixture[str], csv: Path
+) -> None:
+    words = ["sma_cross", "--candles", str(csv), "--param", "slow=6", "--exit", "trailing_offset=0.004"]
+    words += ["--exit", "trailing=0.01"]
+    grid = ["--grid", "fast=2,3", "--grid", "stop=0:0.04:0.02", "--grid", "rule:trailing=0,0.012"]
+    rows = tws(capsys, "sweep", *words, *grid, "--grid", "cooldown=0,5", "--json")["rows"]
+    assert len(rows) == 24
+    assert len({row["metrics"]["final_equity"] for row in rows}) > 12
+    for row in (rows[0], rows[7], rows[-1]):
+        own = row["params"]
+        said = [f"fast={own['fast']}", "slow=6"]
+        exits = [f"stop={own['rule:stop']}"]
+        if own["rule:trailing"]:  # switched off, it takes its offset along
+            exits += [f"trailing={own['rule:trailing']}", "trailing_offset=0.004"]
+        single = [part for word in said for part in ("--param", word)] + [part for e in exits for part in ("--exit", e)]
+        single += ["--protect", f"cooldown={own['rule:cooldown']}"]
+        alone = tws(capsys, "backtest", *words[:3], *single, "--json")
+        assert alone["final_equity"] == row["metrics"]["final_equity"], own
+    assert "rules are size_rule, size" in refused(capsys, "sweep", *words, "--grid", "roi=1,2")
+    assert "stop must be a number from 0 to 0.9" in refused(capsys, "sweep", *words, "--grid", "stop=0.5,0.95")
+
+
 def test_sizes_exits_and_protections_are_one_value_for_the_commands_the_page_and_every_engine(
     capsys: pytest.CaptureFixture[str], csv: Path
 ) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workstation.domain.trade_rules import KEY, apart
 from workstation.history.names import HistoryError
 from workstation.market.candles import BadCandles, Candles, Floats
 from workstation.research.bench.messages import (
@@ -39,7 +40,7 @@ from workstation.strategies.blame import raised
 from workstation.strategies.contract import StrategyError
 from workstation.strategies.library import StrategyInfo
 from workstation.strategies.parameters import ParameterError
-from workstation.strategies.trade_rules import put_on
+from workstation.strategies.trade_rules import put_swept
 
 if TYPE_CHECKING:
     from workstation.research.bench.sharing import Shown
@@ -98,7 +99,7 @@ class Jobs:
                 from workstation.research.bench.walking import walk
 
                 info, candles, costs = self.parts(request.sweep.setup)
-                make = maker(info, request.sweep.setup)
+                make = maker(info, request.sweep.setup, (request.sweep.across, request.sweep.down))
                 return walk(info, make, candles, costs, request, combinations(request.sweep), tell, called_off)
             case SplitRequest():
                 from workstation.research.bench.exploring import splits
@@ -210,7 +211,7 @@ class Jobs:
         from workstation.research.sweep import best_row, sweep
 
         info, candles, costs = self.parts(request.setup)
-        make = _sweepable(info, request.setup)
+        make = _sweepable(info, request)
         wanted = combinations(request)
         kept: dict[int, Floats] = {}
         rows, waiting = [], []
@@ -235,15 +236,17 @@ def needs_peer(info: StrategyInfo) -> bool:
     return bool(getattr(info.cls, "NEEDS_PEER", False))
 
 
-def maker(info: StrategyInfo, setup: Setup) -> Maker:
-    """What makes the strategy from its parameters: its class, or that with the rules of the form."""
+def maker(info: StrategyInfo, setup: Setup, swept: Iterable[str] = ()) -> Maker:
+    """What makes the strategy from its parameters: its class, or that with the rules of the form. `swept`: the names
+    that are moved; rules may be among them."""
     cls: Any = info.cls
-    if not setup.rules.given or not _has_signals(info):
+    if not _has_signals(info) or not (setup.rules.given or any(name.startswith(KEY) for name in swept)):
         return cls  # type: ignore[no-any-return]
 
     def make(**params: Any) -> Any:
-        made = cls(**params)
-        put_on(setup.rules, made)
+        own, moved = apart(params)
+        made = cls(**own)
+        put_swept(setup.rules, made, moved)
         return made
 
     return make
@@ -264,10 +267,10 @@ def combinations(request: SweepRequest) -> list[dict[str, Any]]:
     ]
 
 
-def _sweepable(info: StrategyInfo, setup: Setup) -> Maker:
+def _sweepable(info: StrategyInfo, request: SweepRequest) -> Maker:
     if not _has_signals(info):
         raise BacktestError(f"{info.name} has no signals of ours: only strategies with signals can be swept.")
-    return maker(info, setup)
+    return maker(info, request.setup, (request.across, request.down))
 
 
 def _one(info: StrategyInfo, candles: Candles, setup: Setup, costs: Costs, tell: Tell) -> Result:
