@@ -139,7 +139,8 @@ def _each_seen(sentences: Sequence[list[Line]], width: int, height: int) -> list
         spare -= len(kept) - 1
         if len(kept) < len(lines):
             text, style = kept[-1][0]
-            kept[-1] = ((text[: width - 3] + " …", style),)
+            room = text if cell_len(text) < width - 2 else text[: width - 2].rpartition(" ")[0]
+            kept[-1] = ((f"{room} …", style),)
         seen.append(kept)
     return seen
 
