@@ -236,18 +236,22 @@ class ChartControl(OrderEntryPane):
         def done(typed: str | None) -> None:
             if typed is None:
                 return
-            try:
-                studies = parse_studies("" if typed == "none" else typed)
-            except Refused as refusal:
-                self.toast(str(refusal), error=True)
-                return
-            self._keep("studies", ", ".join(one.text for one in studies))
+            self._keep("studies", ", ".join(one.text for one in read(typed)))
             self.repaint()
 
+        def read(typed: str) -> tuple[Study, ...]:
+            return parse_studies("" if typed == "none" else typed)
+
+        def judge(typed: str) -> str:
+            try:
+                read(typed)
+            except Refused as refusal:
+                return str(refusal)
+            return ""
+
         text = ", ".join(one.text for one in self.studies)
-        self.app.push_screen(
-            NameDialog("Lines and panels", text, "sma 20, ema 50, bb 20 2, vwap, vp, rsi 14, macd 12 26 9", 120), done
-        )
+        hint = "sma 20, ema 50, bb 20 2, vwap, vp, rsi 14, macd 12 26 9"
+        self.app.push_screen(NameDialog("Lines and panels", text, hint, 120, judge), done)
 
     def action_logarithmic(self) -> None:
         self.scale = PriceScale(not self.scale.logarithmic)

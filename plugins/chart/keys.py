@@ -48,8 +48,9 @@ _VIEW = (
     Action("narrower", "Narrower bars", "Zooms out: narrower and more bars.", ("W",), footer=44, short="Narrower",
            group="View"),
     Action("volume", "Volume on / off", "Shows or hides the volume.", ("v",), group="View"),
-    Action("studies", "Lines and panels", "Asks for averages, bands and VWAP over the candles, RSI and MACD beneath: "
-           "sma 20, ema 50, bb 20 2, vwap, rsi 14, macd 12 26 9.", ("f",), group="View"),
+    Action("studies", "Lines and panels", "Asks for indicators: averages, bands, VWAP, volume profile as overlays of "
+           "the candles, RSI and MACD beneath: sma 20, ema 50, bb 20 2, vwap, vp, rsi 14, macd 12 26 9.", ("f",),
+           group="View"),
     Action("logarithmic", "Logarithmic scale on / off", "Equal distances are equal percentages.", ("y",),
            group="View"),
     Action("fit", "Fit the price scale", "Draws the price scale in to what shows.", ("a",), group="View"),

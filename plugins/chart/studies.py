@@ -18,7 +18,7 @@ from workstation.trading.errors import Refused
 
 _DAY = 86_400 * SECOND
 _LONGEST = 500
-_MOST = 6
+_MOST = 8
 #: An EMA is taken as settled after so many times its length: 1 % of its seed is left after 2.3.
 _SETTLES = 4
 #: Bars that are looked at for the beginning of the session.
@@ -26,6 +26,8 @@ _SESSION_BARS = 5_000
 _USAGE = "Type them as sma 20, ema 50, bb 20 2, vwap, vp, rsi 14, macd 12 26 9; none shows none."
 #: The lengths of those that take no other number, by kind.
 _LENGTHS = {"sma": (20,), "ema": (20,), "bb": (20,), "vwap": (), "vp": (), "rsi": (14,), "macd": (12, 26, 9)}
+#: What else they are called.
+_CALLED = {"profile": "vp", "bollinger": "bb", "ma": "sma"}
 #: The volume profile, which is of the bars that show and no line over them.
 PROFILE = "vp"
 #: Kinds that have a panel of their own.
@@ -76,7 +78,7 @@ def parse_studies(text: str) -> tuple[Study, ...]:
     """The studies of a typed list. Raises `Refused`."""
     found: list[Study] = []
     for part in (one.split() for one in text.lower().split(",") if one.strip()):
-        kind, numbers = part[0], part[1:]
+        kind, numbers = _CALLED.get(part[0], part[0]), part[1:]
         if kind not in _LENGTHS:
             raise Refused(f"There is no study {kind}. {_USAGE}")
         lengths = list(_LENGTHS[kind])

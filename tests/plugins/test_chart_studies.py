@@ -54,6 +54,9 @@ def test_what_is_typed():
         Study("sma", 20), Study("ema", 20), Study("bb", 10, 2.5), Study("vwap"),
     )  # fmt: skip
     assert parse_studies(" ") == ()
+    assert [one.kind for one in parse_studies("bollinger 20, profile")] == ["bb", "vp"]
+    example = "sma 20, ema 50, bb 20 2, vwap, vp, rsi 14, macd 12 26 9"
+    assert len(parse_studies(example)) == 7
     assert [one.text for one in parse_studies("bb 10 2.5, vwap")] == ["bb 10 2.5", "vwap"]
     for wrong in (
         "rainbow",
@@ -62,7 +65,7 @@ def test_what_is_typed():
         "bb 20 99",
         "vwap 3",
         "sma x",
-        "sma 2,sma 3,sma 4,sma 5,sma 6,sma 7,ema 9",
+        "sma 2,sma 3,sma 4,sma 5,sma 6,sma 7,ema 9,ema 10,ema 11",
     ):
         with pytest.raises(Refused):
             parse_studies(wrong)
@@ -81,7 +84,8 @@ async def test_lines_are_typed_drawn_with_their_values_and_kept(tmp_path):
         assert pane.settings["studies"] == "sma 10, vwap"
         await pilot.press("f", "ctrl+u", *"nonsense", "enter")
         assert pane.settings["studies"] == "sma 10, vwap"
-        await pilot.press("f", "ctrl+u", *"none", "enter")
+        assert "There is no study nonsense" in desk.screen_text()
+        await pilot.press("ctrl+u", *"none", "enter")  # the line is still there to be mended
         await desk.painted(pilot)
         assert "SMA" not in pane.row_text(1)
 
