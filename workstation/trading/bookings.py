@@ -26,7 +26,7 @@ from workstation.trading.trades import TradeBook, TradesMark
 #: Origin of fills that were made up so that the books agree with the venue: they hang on what was booked before them.
 MADE_UP = "reconciliation"
 #: A state to go back to is kept every so many steps.
-_EVERY = 32
+_EVERY = 16
 
 
 class FillStep(msgspec.Struct, frozen=True):

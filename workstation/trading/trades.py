@@ -9,6 +9,7 @@ Invariant: in each instrument the trades' realised profit, fees, funding, intere
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -248,12 +249,16 @@ class TradeBook:
 
     def _drop(self, gone: set[int]) -> None:
         """Take trades out of the list; all that counts on their numbers is counted anew."""
-        kept = [number for number in range(len(self.trades)) if number not in gone]
-        now = {before: after for after, before in enumerate(kept)}
-        self.trades = [self.trades[number] for number in kept]
-        self._open = {name: now[number] for name, number in self._open.items() if number in now}
-        fewer = {name: [now[n] for n in numbers if n in now] for name, numbers in self._last.items()}
-        self._last = {name: numbers for name, numbers in fewer.items() if numbers}
+        first = min(gone)
+        tail = [number for number in range(first, len(self.trades)) if number not in gone]
+        now = {before: first + after for after, before in enumerate(tail)}
+        self.trades[first:] = [self.trades[number] for number in tail]
+        self._open = {name: now.get(number, number) for name, number in self._open.items() if number not in gone}
+        for name, numbers in list(self._last.items()):
+            if (at := bisect_left(numbers, first)) < len(numbers):
+                numbers[at:] = [now[number] for number in numbers[at:] if number in now]
+                if not numbers:
+                    del self._last[name]
 
     def note(self, event: TradeNoted) -> None:
         self.notes[event.trade_id] = event
