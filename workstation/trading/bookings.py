@@ -163,6 +163,7 @@ class Bookings:
     def _again(self, line: Line, at: int, late: FillStep) -> None:
         """Go back to before step `at`, put the late fill there, and do again what came after it."""
         name, realized = line.instrument, self.portfolio.position(line.instrument).realized
+        noted = self.trades.noted(name)
         while line.marks[-1].at > at:
             line.marks.pop()
         mark = line.marks[-1]
@@ -172,6 +173,7 @@ class Bookings:
             if number % _EVERY == 0 and number > mark.at:
                 line.marks.append(self._mark(name, number))
             self._replay(line.steps[number])
+        self.trades.keep_notes(name, noted)
         self.portfolio.pay(late.fill, subtract(self.portfolio.position(name).realized, realized))
 
     def _undo(self, line: Line, mark: Mark) -> None:

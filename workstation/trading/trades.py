@@ -247,6 +247,21 @@ class TradeBook:
         else:
             self.stray[name] = mark.stray
 
+    def noted(self, name: InstrumentId) -> list[Trade]:
+        """The trades of an instrument of which something is noted."""
+        found = [self.trades[number] for number in self._last.get(name, ())] if self.notes else []
+        return [trade for trade in found if trade.trade_id in self.notes]
+
+    def keep_notes(self, name: InstrumentId, before: Sequence[Trade]) -> None:
+        """What was noted of trades that have another first fill now goes to who was open at their beginning."""
+        numbers = self._last.get(name, [])
+        ids = {self.trades[number].trade_id for number in numbers} if before else set()
+        for trade in before:
+            if trade.trade_id not in ids and numbers:
+                here = self.trades[self._at(numbers, trade.opened_at)].trade_id
+                note = self.notes.pop(trade.trade_id)
+                self.notes.setdefault(here, msgspec.structs.replace(note, trade_id=here))
+
     def _drop(self, gone: set[int]) -> None:
         """Take trades out of the list; all that counts on their numbers is counted anew."""
         first = min(gone)

@@ -245,6 +245,17 @@ def test_a_fill_found_hundreds_of_fills_later_goes_where_it_belongs(at: int) -> 
     assert books(core) == books(right)
 
 
+def test_what_was_noted_of_a_trade_stays_with_it_when_its_first_fill_is_found_late() -> None:
+    fills = [fill(1, "a", Side.BUY, "2", "90"), fill(2, "a", Side.BUY, "1", "91"), fill(3, "b", Side.SELL, "3", "99")]
+    core = hear(core_of(fills, {}), fills[1:2])
+    (trade,) = core.trades.trades
+    core.apply_account(e.TradeNoted(ts=NOON, trade_id=trade.trade_id, note="entered late"))
+    hear(core, [fills[2], fills[0]])
+    (trade,) = core.trades.trades
+    assert (trade.trade_id, trade.entered, trade.realized) == (f"{PERP.id}#1", 3, 26)
+    assert {name: note.note for name, note in core.trades.notes.items()} == {trade.trade_id: "entered late"}
+
+
 def test_a_copy_of_the_state_folds_late_fills_for_itself() -> None:
     fills = [
         fill(1, "a", Side.BUY, "2", "90"),
