@@ -50,6 +50,11 @@ from workstation.venues.contract import LinkState, NoAnswer, Venue, VenueError, 
 _BAD_NEWS = (OrderDenied, OrderRejected, OrderCancelRejected, OrderAmendRejected, OrderUnknown, OrderReopened)
 
 
+def state_word(state: str) -> str:
+    """A state or an event of an order as it is written on the screen."""
+    return state.replace("_", " ").replace("canceled", "cancelled")
+
+
 def in_words(event: OrderEvent, order: Order) -> str:
     """One event of an order as a line of the log: "buy 0.5 NOVA:BTC-USDT @ 64200: accepted"."""
     price = order.price if order.price is not None else order.stop_price
@@ -59,7 +64,7 @@ def in_words(event: OrderEvent, order: Order) -> str:
         fill = event.fill
         fee = f"fee {plain(fill.fee)} {fill.fee_currency}"
         return f"{what}: filled {plain(fill.quantity)} at {plain(fill.price)}, {fee}"
-    happened = str(type(event).__struct_config__.tag).replace("_", " ")
+    happened = state_word(str(type(event).__struct_config__.tag))
     reason = getattr(event, "reason", "")
     return f"{what}: {happened}{f', {reason}' if reason else ''}"
 
@@ -316,7 +321,7 @@ class OrderGateway:
         if order is None:
             raise Refused(f"There is no order {client_id}.")
         if order.is_closed:
-            raise Refused(f"The order is {order.state} already.")
+            raise Refused(f"The order is {state_word(order.state)} already.")
         return order
 
     def _of(self, client_id: ClientOrderId) -> InstrumentId:

@@ -22,7 +22,7 @@ from workstation.domain.numbers import counted, plain
 from workstation.domain.order import Order, OrderDraft, OrderState, Side
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
-from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.gateway import Journal, OrderGateway, state_word
 from workstation.trading.kill_flatten import Flattener
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
 from workstation.trading.reconcile import Reconciler
@@ -283,7 +283,7 @@ class KillSwitch:
             gone = client_id not in shown and client_id not in ours
             if item.state is not KillOutcome.DONE and gone and (known is None or known.is_closed):
                 item.state = KillOutcome.DONE
-                item.detail = known.state.replace("_", " ") if known else "gone from the venue"
+                item.detail = state_word(known.state) if known else "gone from the venue"
 
     # The end.
 

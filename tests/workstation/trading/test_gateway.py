@@ -238,7 +238,7 @@ async def test_commands_on_closed_and_unknown_orders_are_refused_in_a_sentence(t
     async with demo_desk(tmp_path) as desk:
         order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
         await desk.engine.cancel(order.client_id)
-        with pytest.raises(Refused, match="canceled already"):
+        with pytest.raises(Refused, match="cancelled already"):
             await desk.engine.cancel(order.client_id)
         with pytest.raises(Refused, match="no order"):
             await desk.engine.amend("nothing", price=Decimal(1))
