@@ -33,7 +33,7 @@ commands:
   allocate --prices FILE         portfolio weights (--method max_ratio --risk CVaR --json; --list shows all)
   risk --positions F --prices F  what a book can lose: VaR, its parts, stress tests (--json)
   data import|download|list      candle history: files and exchanges in; check says what is wrong with it
-  export TABLE                   orders, fills, positions, equity, events or log as csv, json or parquet
+  export TABLE                   orders, fills, positions, equity, backtests … as csv, json or parquet
   keys add|list|remove           API keys of venues, encrypted on the disk or in the system's keyring
   notify add|list|remove|test    where notes of fills, kills and trouble are sent
   plugins                        the panes that are installed, and where from

@@ -108,6 +108,11 @@ TABLES: dict[str, _Table] = {
     ),
     "positions": (_POSITIONS, _positions),
     "equity": _selected("equity", _columns("ts:time account currency equity realized unrealized fees"), "ts, id"),
+    "backtests": _selected(
+        "backtests",
+        _columns("ts:time strategy candles setup:json seed:integer fingerprint code digest figures:json"),
+        "ts, id",
+    ),
     "events": _selected("journal", _columns("seq:integer ts:time kind client_id payload:json"), "seq"),
     "log": _selected("log", _columns("ts:time level source message"), "id"),
 }

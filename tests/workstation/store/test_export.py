@@ -27,6 +27,7 @@ from workstation.domain.order import Side
 from workstation.domain.position import Position, apply_fill
 from workstation.store import Store, StoreError
 from workstation.store.export import TABLES, Format, export, export_file, iso
+from workstation.store.reader import StoredBacktest
 
 MOMENT = 1_767_323_045_000_000_006  # 2026-01-02 03:04:05 UTC and 6 ns
 TINY = "0.10000000000000000000000001"
@@ -44,6 +45,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.append(filled("a", "t2", side=Side.SELL, quantity="1", price="110", fee="0.11", ts=MOMENT + 1))
     store.append(filled("b", "t3", instrument=PERP, side=Side.SELL, quantity="0.001", price="70000.1", fee="-0.01"))
     store.save_equity(MOMENT, "NOVA", Decimal("100000.10"), currency="USDT")
+    setup = {"strategy": "sma_cross", "params": {"fast": 10}}
+    store.save_backtest(
+        StoredBacktest(
+            ts=MOMENT, strategy="sma_cross", candles="GOOG", setup=setup, seed=7, fingerprint="f1", code="1.0",
+            digest="d1", figures={"sharpe": 1.5, "calmar": None},
+        )
+    )  # fmt: skip
     store.save_log(MOMENT, "warning", "link", "NOVA is late")
     store.flush()
     yield store
@@ -117,6 +125,13 @@ def test_events_are_the_whole_journal_with_readable_payloads(store: Store) -> No
     assert json.loads(exported(store, "events", "csv")[1]["payload"])["order"]["price"] == TINY
 
 
+def test_backtests_come_with_what_decided_them_and_their_figures(store: Store) -> None:
+    (run,) = exported(store, "backtests", "json")
+    assert (run["ts"], run["strategy"], run["seed"]) == ("2026-01-02T03:04:05.000000006Z", "sma_cross", 7)
+    assert run["setup"]["params"] == {"fast": 10}
+    assert run["figures"] == {"sharpe": 1.5, "calmar": None}
+
+
 def test_positions_are_the_fold_of_the_fills(store: Store) -> None:
     perp, spot = exported(store, "positions", "json")
     position = Position(instrument=SPOT.id)
@@ -167,7 +182,7 @@ def test_what_cannot_be_exported_is_told_in_one_sentence(store: Store, tmp_path:
         return str(caught.value)
 
     assert told(store.path, table="filz") == (
-        "There is no table 'filz' to export: choose one of orders, fills, positions, equity, events, log."
+        "There is no table 'filz' to export: choose one of orders, fills, positions, equity, backtests, events, log."
     )
     assert told(store.path, format="xls") == "There is no export format 'xls': choose one of csv, json, parquet."
     assert told(tmp_path / "none.sqlite").startswith(f"There is no store at {tmp_path / 'none.sqlite'} yet")
