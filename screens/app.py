@@ -46,6 +46,7 @@ from screens.plugins import PaneInfo, list_plugins
 from screens.prompt import PromptScreen
 from screens.ready import READY_SECONDS, ReadyDialogs
 from screens.state import DeskState
+from screens.terminal_input import waiting
 from screens.theme import DARK, INKS, Ink
 from screens.themes import MONO, ThemeError
 from screens.time_travel import TimeTravel
@@ -173,7 +174,7 @@ class TwsApp(App[None]):
             self.toast(problem, error=True)
 
     def get_driver_class(self) -> type[Driver]:
-        return attentive(super().get_driver_class(), self.arrivals.came)
+        return attentive(waiting(super().get_driver_class()), self.arrivals.came)
 
     def get_default_screen(self) -> Screen[None]:
         return self.desk_screen

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _COVERED = 4
 #: No pane's `PACE` is larger.
 _SLOWEST = 4
+#: After so many seconds in which nothing has happened every second look is left out, for each wakes the process; not
+#: where there are fewer than these a second.
+_DOZES_AFTER, _LEAST_RATE = 5, 10
 #: The status bar is painted this many times a second.
 _STATUS_RATE = 5
 
@@ -29,7 +32,8 @@ class Frames:
 
     A whole frame takes some 10 ms of a busy desk at 160×48, a pane 1 to 4: a key that comes in the middle of a frame
     is not made to wait for its end. On a quiet desk the timer only looks, at the same rate, whether anything stirs:
-    that is all that an idle desk costs, and what happens then is painted no later for it.
+    that is all that an idle desk costs, and what happens then is painted no later for it. After some seconds of quiet
+    it looks half as often, and what ends them is painted a frame later at most; what a key does is painted at once.
     """
 
     def __init__(self, app: TwsApp) -> None:
@@ -52,17 +56,22 @@ class Frames:
 
     def stirs(self) -> bool:
         """One look in place of a frame: whether there is something to paint. Cheap."""
-        app = self._app
-        if (
-            self._quiet <= _SLOWEST
-            or (self._count + 1) % app.desk_settings.market.frame_rate == 0
-            or app.screen is not app.desk_screen
-            or self._activity() != self._painted_activity
-        ):
+        app, stride = self._app, self.stride()
+        rate = app.desk_settings.market.frame_rate
+        ahead = rate - self._count % rate  # frames until the next that is painted whatever happens
+        if ahead <= stride:
+            self._count += ahead - 1
+            return True
+        if self._quiet <= _SLOWEST or app.screen is not app.desk_screen or self._activity() != self._painted_activity:
             return True
         app.keyboard.tick()
-        self._count += 1
+        self._count += stride
         return False
+
+    def stride(self) -> int:
+        """How many frames pass from one look to the next."""
+        dozes = self._quiet > _SLOWEST + _DOZES_AFTER  # which on a quiet desk grows by one a second
+        return 2 if dozes and self._app.desk_settings.market.frame_rate >= _LEAST_RATE else 1
 
     def _activity(self) -> object:
         return self._app.engine.activity, self._app.travel.version
@@ -159,7 +168,8 @@ class _FrameTimer(Timer):
             stirred.set_result(None)
         else:
             loop = asyncio.get_running_loop()
-            self._next_look = loop.call_at(next_beat(loop.time(), self._interval), self._look, stirred)
+            interval = self._interval * self._frames.stride()
+            self._next_look = loop.call_at(next_beat(loop.time(), interval), self._look, stirred)
 
 
 def _paint(pane: Pane, now: int) -> None:

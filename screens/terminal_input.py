@@ -1,0 +1,59 @@
+"""Keys of a Unix terminal, read by a thread that sleeps until one comes."""
+
+from __future__ import annotations
+
+import os
+import select
+from codecs import getincrementaldecoder
+from typing import Any
+
+from textual._time import get_time
+from textual.driver import Driver
+
+#: The thread looks up so often though nothing has come: the desk closes though the word of it were lost.
+_AT_LEAST_SECONDS = 1.0
+
+
+def waiting(driver: type[Driver]) -> type[Driver]:
+    """The driver, which waits for input in place of looking ten times a second, a tenth of what an idle desk costs.
+
+    An escape that is followed by nothing is one as soon as the terminal's time for more is over, not at the next look.
+    """
+    try:
+        from textual.drivers.linux_driver import LinuxDriver
+    except ImportError:  # not a Unix
+        return driver
+    if not issubclass(driver, LinuxDriver):
+        return driver
+
+    class Waiting(driver):  # type: ignore[valid-type, misc]  # a class that is known when the terminal is
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.ends, self.end = os.pipe()  # what is written to `end` wakes the thread
+
+        def disable_input(self) -> None:
+            os.write(self.end, b".")
+            super().disable_input()
+
+        def run_input_thread(self) -> None:
+            from textual._xterm_parser import XTermParser
+
+            parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode
+            while not self.exit_event.is_set():
+                due = parser._timeout_time
+                wait = _AT_LEAST_SECONDS if due is None else min(_AT_LEAST_SECONDS, max(0.0, due - get_time()))
+                ready, _, _ = select.select([self.fileno, self.ends], [], [], wait)
+                if self.fileno in ready:
+                    data = os.read(self.fileno, 4096)
+                    if not data:
+                        return  # the input has ended
+                    if text := decode(data):
+                        for event in parser.feed(text):
+                            self.process_message(event)
+                for event in parser.tick():
+                    self.process_message(event)
+                if self.ends in ready:
+                    self.exit_event.wait(_AT_LEAST_SECONDS)  # it is set just after the word was given
+                    os.read(self.ends, 4096)
+
+    return Waiting

@@ -1,0 +1,88 @@
+"""The thread that reads the terminal hands over what is typed, tells a lone escape, and ends when it is asked to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from textual import events
+
+LinuxDriver = pytest.importorskip("textual.drivers.linux_driver").LinuxDriver
+
+from screens.terminal_input import waiting  # noqa: E402  # only where there is such a terminal
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A driver whose terminal is a pipe, its thread, and the keys that it has read."""
+    reads, writes = os.pipe()
+
+    async def made():
+        return waiting(LinuxDriver)(SimpleNamespace(cell_size=None))
+
+    driver = asyncio.run(made())
+    driver.fileno = reads
+    keys, came = [], threading.Event()
+
+    def process(message):
+        if isinstance(message, events.Key):
+            keys.append(message.key)
+            came.set()
+
+    monkeypatch.setattr(driver, "process_message", process)
+    thread = threading.Thread(target=driver.run_input_thread, daemon=True)
+    thread.start()
+
+    def typed(data, count):
+        """What has come when `data` was written and `count` keys are there."""
+        os.write(writes, data)
+        begin = time.monotonic()
+        while len(keys) < count and time.monotonic() - begin < 5:
+            came.wait(0.05)
+            came.clear()
+        return keys
+
+    yield SimpleNamespace(driver=driver, thread=thread, typed=typed, writes=writes)
+    driver.exit_event.set()
+    os.write(driver.end, b".")
+    thread.join(5)
+    for fd in (reads, writes, driver.ends, driver.end):
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+
+
+def test_keys_arrive_in_their_order_however_their_bytes_come(terminal):
+    assert terminal.typed("aé".encode()[:2], 1) == ["a"]
+    assert terminal.typed("é".encode()[1:] + b"\x1b[A", 3) == ["a", "é", "up"]
+
+
+def test_a_lone_escape_is_one_when_nothing_has_followed(terminal):
+    assert terminal.typed(b"\x1b", 1) == ["escape"]
+    terminal.typed(b"\x1b", 1)
+    assert terminal.typed(b"[B", 2) == ["escape", "down"], "what follows in time belongs to it"
+
+
+def test_the_thread_ends_as_soon_as_it_is_asked_to(terminal):
+    os.write(terminal.driver.end, b".")
+    terminal.driver.exit_event.set()
+    terminal.thread.join(5)
+    assert not terminal.thread.is_alive()
+
+
+def test_input_that_has_ended_ends_the_thread(terminal):
+    os.close(terminal.writes)
+    terminal.thread.join(5)
+    assert not terminal.thread.is_alive()
+
+
+def test_other_drivers_stay_as_they_are():
+    class Other:
+        pass
+
+    assert waiting(Other) is Other
