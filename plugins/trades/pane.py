@@ -60,7 +60,7 @@ class TradesPane(TablePane[Row]):
     DEFAULT_KEY = "a"
     LEAST = (40, 5)
     FOLLOWS = False
-    EMPTY = "No trades yet: one begins with the first fill of an instrument and ends when it is flat."
+    EMPTY = "No trades yet: a first fill begins one, being flat again ends it."
     PACE = 2
     COLUMNS: ClassVar[tuple[Column, ...]] = _TRADES
     ACTIONS = (
@@ -86,6 +86,11 @@ class TradesPane(TablePane[Row]):
 
     def rows(self) -> Sequence[Row]:
         return self._rows
+
+    def empty(self) -> str:
+        if self.by is not None and self.engine.core.trades.trades:
+            return "No trade has ended yet: only those that are flat again count."
+        return self.EMPTY
 
     def row_id(self, row: Row) -> Hashable:
         return row.trade_id if isinstance(row, Trade) else row.key

@@ -60,6 +60,12 @@ async def test_a_note_is_typed_kept_and_there_after_a_restart(tmp_path):
 
 async def test_statistics_by_tag_and_side(tmp_path):
     async with scene(tmp_path, TradesPane) as (desk, pilot):
+        pane(desk).focus()
+        await pilot.press("v")
+        await desk.painted(pilot)
+        assert "No trade has ended yet" in pane(desk).row_text(1), "what is open is among the trades and not counted"
+        for _ in range(7):
+            await pilot.press("v")
         await close_all(desk, pilot)
         pane(desk).focus()
         await pilot.press("v")
