@@ -89,6 +89,22 @@ async def test_keys_for_an_action_of_a_late_pane_are_no_mistake(opened):
     await desk.engine.close()
 
 
+@pytest.mark.parametrize("keymap", ["vim", "superdom"])
+async def test_a_keymap_takes_no_key_from_a_late_pane_that_it_leaves_an_early_one(opened, keymap):
+    """The vim-like one gives H to the desk; within a pane that has an H of its own it is that one's."""
+    whole = opened(list_plugins(points=OWN), settings={"keymap": keymap})
+    desk = opened(list_plugins(points=OWN, late=True), settings={"keymap": keymap})
+    for one in (whole, desk):
+        async with one.app.run_test(size=(160, 48)) as pilot:
+            await one.ready(pilot)
+            await one.app.pane_classes.load_rest()
+            assert not [entry.text for entry in one.engine.log.entries if "the key of" in entry.text]
+        await one.engine.close()
+    assert {action.name: action.keys for action in desk.app.table} == {
+        action.name: action.keys for action in whole.app.table
+    }
+
+
 async def test_one_that_cannot_be_loaded_leaves_its_card_where_it_should_show(opened):
     broken = EntryPoint("risk", "plugins.risk.nothing:RiskPane", GROUP)
     points = [broken if point.name == "risk" else point for point in OWN]
