@@ -70,7 +70,7 @@ class BacktestPane(CopyControl):
         for index in range(self._form_top, min(len(fields), self._form_top + listed)):
             lines.append(self._field_line(fields[index], index == self.form.cursor, width))
         beneath = len(fields) - self._form_top - listed
-        helped = textwrap.wrap(self.form.field.help, width - 3)[:2]
+        helped = textwrap.wrap(self.form.field.help, width - 3, max_lines=2, placeholder=" …")
         lines += [fit([(f"  {line}", ink.dim)], width, ink.text) for line in helped]
         lines += [fit([], width, ink.text)] * (2 - len(helped))
         answer = self.session.answer

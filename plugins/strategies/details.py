@@ -35,7 +35,9 @@ def _wrapped(text: str, width: int, style: Style, ink: Ink, indent: int = 1) -> 
 def orders(found: Sequence[Order], instrument: Instrument, width: int, height: int, ink: Ink) -> list[Line]:
     """The run's orders, the newest first."""
     narrow = width < 66
-    head = f" {'Time':<9}{'Side':<5}{'Quantity':>11}{'Price':>12}  {'State':<11}"
+    tight = width < 50  # a small terminal: what the columns need, and no word beside the state
+    many, money, wide = (9, 11, 9) if tight else (11, 12, 11)
+    head = f" {'Time':<9}{'Side':<5}{'Quantity':>{many}}{'Price':>{money}} {' ' * (not tight)}{'State':<{wide}}"
     head += "" if narrow else f"{'Filled':>11}{'Average':>12}  Why"
     lines = [fit([(head, ink.dim)], width, ink.text)]
     if not found:
@@ -52,14 +54,15 @@ def orders(found: Sequence[Order], instrument: Instrument, width: int, height: i
         parts: list[Part] = [
             (f" {local_time(order.created_at):<9}", ink.dim),
             (f"{order.side.upper():<5}", side),
-            (f"{quantity_text(order.quantity, instrument):>11}{at:>12}", ink.text),
-            (f"  {str(order.state).replace('_', ' '):<11.11}", state),
+            (f"{quantity_text(order.quantity, instrument):>{many}}{at:>{money}}", ink.text),
+            (f" {' ' * (not tight)}{str(order.state).replace('_', ' '):<{wide}.{wide}}", state),
         ]
         if not narrow:
             filled = quantity_text(order.filled, instrument) if order.filled else "–"
             average = price_text(order.average_price, instrument)
             parts.append((f"{filled:>11}{average:>12}", ink.text))
-        parts.append((f"  {order.reason if bad or not order.note else order.note}", ink.error if bad else ink.dim))
+        if not tight:
+            parts.append((f"  {order.reason if bad or not order.note else order.note}", ink.error if bad else ink.dim))
         lines.append(fit(parts, width, ink.text))
     return lines
 
@@ -73,7 +76,8 @@ def signals(view: RunView, width: int, height: int, ink: Ink) -> list[Line]:
             else "It has no signals on bars: it acts on events. Its orders show what it does."
         )
         return _wrapped(words, width, ink.dim, ink)
-    lines = [fit([(f" {'Bar of':<20}{'Close':>14}  Decided", ink.dim)], width, ink.text)]
+    day, room = ("%m-%d %H:%M:%S", 15) if width < 60 else ("%Y-%m-%d %H:%M:%S", 20)
+    lines = [fit([(f" {'Bar of':<{room}}{'Close':>14}  Decided", ink.dim)], width, ink.text)]
     if not view.signals:
         lines += _wrapped("None on the bars that are known.", width, ink.dim, ink)
     began = view.run.since
@@ -83,7 +87,7 @@ def signals(view: RunView, width: int, height: int, ink: Ink) -> list[Line]:
         lines.append(
             fit(
                 [
-                    (f" {moment(signal.ts):%Y-%m-%d %H:%M:%S} ", ink.dim),
+                    (f" {moment(signal.ts):{day}} ", ink.dim),
                     (f"{price(signal.close):>13}  ", ink.dim if before else ink.text),
                     (signal.words, ink.dim if before else style),
                     ("  before it ran" if before else "", ink.faint),

@@ -7,9 +7,11 @@ import csv
 import json
 import math
 from array import array
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from plugins.backtest import BacktestPane
@@ -138,6 +140,17 @@ def test_trades_have_the_columns_of_the_screen_and_times_to_the_second():
         "2", "2026-03-01 00:01:15", "2026-03-01 00:01:16", "long", "12345.678901234", "64200.123456", "0.0000001",
         "-1234567.25", "10", "7", "0.0000005", "stop",
     )  # fmt: skip
+
+
+def test_trades_on_several_instruments_say_which_and_terms_stand_with_a_stored_run():
+    of_two = answer(count=2)
+    columns = replace(of_two.trades, instrument=array("q", [1, 0]).tobytes())
+    of_two = replace(of_two, trades=columns, instruments=("GOOG", "EURUSD"))
+    run = stored(5, 1.0)
+    run = msgspec.structs.replace(run, setup=run.setup | {"leverage": 3.0, "path": "adaptive"})
+    session = study(answer=of_two, trades=TradeList(columns), stored=[run])
+    assert [row["Instrument"] for row in rows_of(session, "trades")] == ["EURUSD", "GOOG"]
+    assert rows_of(session, "runs")[0]["Parameters"].endswith("leverage 3  adaptive path")
 
 
 def test_figures_stand_beside_those_of_the_compared_runs():
