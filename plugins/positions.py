@@ -275,6 +275,8 @@ class PositionsPane(TablePane[Row]):
             parts.append((f" prices {old} old", ink.warning))
         if equity.unpriced:
             parts.append((f" no price of {', '.join(equity.unpriced)}", ink.warning))
+        elif equity.left_out:
+            parts.append((f" without {', '.join(equity.left_out)}, not traded here", ink.dim))
         return parts
 
     def paint(self, now: int) -> None:

@@ -95,6 +95,7 @@ class StatusBar(_Bar):
         self.show_page = show_page
         #: Where the pages' names stand: page → (first cell, cell after the last).
         self.page_spans: dict[int, tuple[int, int]] = {}
+        self._half = False  # something that is held has no price
 
     @property
     def engine(self) -> Engine:
@@ -237,16 +238,23 @@ class StatusBar(_Bar):
         currency = self.engine.currency
         if not self.engine.ready:  # the store is being opened: what there is is not known yet
             return [("Equity ", self.ink.dim), ("opening …", self.ink.warning)]
-        worth, old = money(self.reads().equity()), self.reads().equity_stale_for()
+        equity, old = self.reads().equity_detail(), self.reads().equity_stale_for()
+        worth, self._half = money(equity.total), bool(equity.unpriced)
         if old is not None:
             warning = self.ink.warning
             return [("Equity ", self.ink.dim), (f"~{worth}", warning), (f" {currency} {age_words(old)} old", warning)]
+        if equity.unpriced:
+            what = min(equity.unpriced, key=lambda name: (":" in name, name))  # the coin, rather than its market
+            warning = self.ink.warning
+            return [("Equity ", self.ink.dim), (f"~{worth}", warning), (f" {currency} without {what}", warning)]
         return [("Equity ", self.ink.dim), (worth, self.ink.strong), (f" {currency}", self.ink.dim)]
 
     def _day(self) -> list[Part]:
         if not self.engine.ready:
             return []
         profit = self.reads().day_pnl()
+        if self._half:
+            return [("Day ", self.ink.dim), ("–", self.ink.warning)]
         if self.reads().equity_stale_for() is not None:
             return [("Day ", self.ink.dim), (f"~{money(profit, sign=True)}", self.ink.warning)]
         return [("Day ", self.ink.dim), (money(profit, sign=True), self.ink.signed(profit))]

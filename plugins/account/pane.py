@@ -167,6 +167,8 @@ class AccountPane(TablePane[Line]):
                 parts += [(f" {label} ", ink.dim), (f"{text}  ", style)]
             if y == 0 and equity.unpriced:
                 parts.append((f" no price of {', '.join(equity.unpriced)}", ink.warning))
+            elif y == 0 and equity.left_out:
+                parts.append((f" without {', '.join(equity.left_out)}, not traded here", ink.dim))
             self.put_line(y, tuple(parts))
 
     def _paint_curve(self, now: int, equity: Decimal | None) -> None:

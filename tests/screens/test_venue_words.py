@@ -81,3 +81,15 @@ def test_a_venue_with_the_switch_and_one_without(snap_compare, tmp_path, monkeyp
         await pilot.pause()
 
     assert snap_compare(desk.app, run_before=steps, terminal_size=size)
+
+
+async def test_half_a_worth_is_not_shown_as_the_whole(tmp_path):
+    """A coin whose market has no price yet: after a start without a network, say."""
+    desk = FrozenDesk(tmp_path, ALL)
+    async with desk.app.run_test(size=(160, 48)) as pilot:
+        await desk.ready(pilot)
+        engine = desk.app.engine
+        assert "Equity 200,000.00 USDT  Day +0.00" in bar(desk)
+        half = msgspec.structs.replace(engine.equity_detail(), unpriced=("BTC", "NOVA:BTC-USDT"))
+        engine.equity_detail = lambda: half
+        assert "Equity ~200,000.00 USDT without BTC  Day –" in bar(desk)

@@ -31,7 +31,8 @@ type Marks = Callable[[InstrumentId], Decimal | None]
 
 
 class Equity(msgspec.Struct, frozen=True, kw_only=True):
-    """Worth of the desk in the account currency. `unpriced` names currencies that no market here can value."""
+    """Worth of the desk in the account currency. `unpriced` names what has no price now: the worth is not known then.
+    `left_out` are coins of the account that no market of this desk has anything to do with: they do not count."""
 
     total: Decimal
     unrealized: Decimal
@@ -39,6 +40,7 @@ class Equity(msgspec.Struct, frozen=True, kw_only=True):
     fees: Decimal
     by_venue: dict[str, Decimal]
     unpriced: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     funding: Decimal = ZERO  # received less paid
     interest: Decimal = ZERO  # paid
     insurance: Decimal = ZERO  # losses that venues' insurance funds bore
@@ -73,6 +75,9 @@ class Portfolio:
             self._settling.setdefault((one.venue, one.settlement), []).append(name)
         self.currency = currency
         self.at_par = frozenset({currency, *at_par})
+        self._currencies = self.at_par.union(
+            *((one.base, one.quote, one.settlement) for one in self.instruments.values())
+        )
         self.accounts: dict[str, Account] = {}
         self.positions: dict[InstrumentId, Position] = {}
         self.margin = MarginBook()
@@ -199,16 +204,21 @@ class Portfolio:
                 return price
         return None
 
+    def is_foreign(self, currency: str) -> bool:
+        """Whether no market of the desk has to do with a currency: what an account holds of it is not traded here."""
+        return currency not in self._currencies
+
     def equity(self, marks: Marks) -> Equity:
         """Everything at its mark, in the account currency."""
         unpriced: set[str] = set()
+        left_out: set[str] = set()
         by_venue: dict[str, Decimal] = {}
         for account in self.accounts.values():
             worth = ZERO
             for currency, amount in account.balances.items():
                 rate = self.rate(account.venue, currency, marks) if amount else ZERO
                 if rate is None:
-                    unpriced.add(currency)
+                    (left_out if self.is_foreign(currency) else unpriced).add(currency)
                 else:
                     worth = add(worth, multiply(amount, rate))
             by_venue[account.venue] = worth
@@ -249,6 +259,7 @@ class Portfolio:
             fees=fees,
             by_venue=by_venue,
             unpriced=tuple(sorted(unpriced)),
+            left_out=tuple(sorted(left_out)),
         )
 
     def _worth(self, amounts: dict[tuple[str, str], Decimal], marks: Marks) -> Decimal:

@@ -125,6 +125,8 @@ class RiskDesk:
         """What came and went since the last mark, at today's prices."""
         total = ZERO
         for venue, currency, amount in self._core.breakers.flows:
+            if self._core.portfolio.is_foreign(currency):
+                continue
             rate = self._core.portfolio.rate(venue, currency, self._core.market.mark)
             if rate is None:
                 return None
