@@ -145,6 +145,11 @@ def examine(columns: Columns, timeframe: Timeframe | None = None) -> Report:
     return Report(columns.name, rows, int(time.min()), int(time.max()), interval, tuple(found))
 
 
+def oddities(columns: Columns) -> tuple[str, ...]:
+    """Gaps, jumps, bars that stand still, in sentences, to stand beside a result; not the hours of a closed market."""
+    return tuple(one.text for one in examine(columns).findings if one.kind != "closed_hours")
+
+
 def usual_distance(time: Ints) -> int:
     """The distance in ns that most neighbours have (looked up at both ends of long data); 0 if there is none."""
     parts = [time] if len(time) <= 400_000 else [time[:200_000], time[-200_000:]]

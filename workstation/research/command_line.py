@@ -68,6 +68,7 @@ _FILE_HELP = "FILE.html (a tearsheet by QuantStats), .json (everything) or .csv 
 
 def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str], object]) -> int:
     """One backtest, its report through `write`. Raises the project's own errors, each a sentence."""
+    from workstation.market.candle_quality import oddities
     from workstation.research.costs import BacktestError
     from workstation.research.engine import engine
     from workstation.strategies.contract import SignalStrategy
@@ -112,11 +113,17 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
         if options.luck:
             luck = guarded(info, lambda: _luck(info, recipe, candles, costs))
     write_reports(options, result)
+    odd = oddities(candles)
     if options.json:
-        more = ({"band": found.as_json()} if found else {}) | ({"luck": luck.as_json()} if luck else {})
+        more = (
+            ({"odd": list(odd)} if odd else {})
+            | ({"band": found.as_json()} if found else {})
+            | ({"luck": luck.as_json()} if luck else {})
+        )
         write(to_json(as_json(result) | {"rules": rules} | more))
     else:
-        write(report(result) + (band_table(found) if found else "") + (luck_table(luck) if luck else ""))
+        tables = (band_table(found) if found else "") + (luck_table(luck) if luck else "")
+        write(report(result) + tables + "".join(f"candles: {words}\n" for words in odd))
     return 0
 
 

@@ -101,6 +101,20 @@ def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     return line
 
 
+def test_what_is_odd_about_the_candles_stands_beside_the_result(
+    capsys: pytest.CaptureFixture[str], csv: Path, tmp_path: Path
+) -> None:
+    head, *rows = csv.read_text().splitlines()
+    torn = tmp_path / "torn.csv"
+    torn.write_text("\n".join([head, *rows[:300], *rows[340:]]) + "\n")
+    odd = tws(capsys, "backtest", "sma_cross", "--candles", torn, "--json")["odd"]
+    assert len(odd) == 1
+    assert "1 with 40 missing bars" in odd[0]
+    assert main(["backtest", "sma_cross", "--candles", str(torn)]) == 0
+    assert f"candles: {odd[0]}" in capsys.readouterr().out
+    assert "odd" not in tws(capsys, "backtest", "sma_cross", "--candles", csv, "--json")
+
+
 def test_a_backtest_as_json(capsys: pytest.CaptureFixture[str], csv: Path) -> None:
     words = ("--param", "fast=5", "--param", "slow=20", "--fee", "0.001", "--slippage", "0.0005", "--cash", "5000")
     answer = tws(capsys, "backtest", "sma_cross", "--candles", csv, *words, "--json")

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from workstation.market.candle_quality import examine
+from workstation.market.candle_quality import oddities as odd_of
 from workstation.market.candles import Candles, Floats, Ints
 from workstation.research.bench.judging import detect, fans_of, luck, period_returns, sharpe_of_period
 from workstation.research.bench.messages import JudgeAnswer, Picture
@@ -122,10 +122,6 @@ def oddities(sets: Mapping[str, Candles]) -> tuple[str, ...]:
     """What is odd about the candles, in sentences; of several with the instrument's name."""
     told = []
     for name, candles in sets.items():
-        for words in candles.memo.get("odd", partial(_odd, candles)):
+        for words in candles.memo.get("odd", partial(odd_of, candles)):
             told.append(f"{name}: {words}" if len(sets) > 1 else words)
     return tuple(told)
-
-
-def _odd(candles: Candles) -> tuple[str, ...]:
-    return tuple(one.text for one in examine(candles).findings if one.kind != "closed_hours")
