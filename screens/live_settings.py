@@ -43,7 +43,7 @@ class LiveSettings:
         self.keymaps_folder = None if folder is None else folder / "keymaps"
         self._watched: dict[str, tuple[Path, int] | None] = {"theme": None, "keymap": None}
         self._keymap = keymaps.Keymap(keymaps.DEFAULT, "Default", "")
-        self._limits = frozenset(name for name, _ in limit_fields())
+        self._limit_kinds = dict(limit_fields())
 
     # -- at start
 
@@ -129,7 +129,7 @@ class LiveSettings:
 
     def is_limit(self, path: str) -> bool:
         """Whether it is a limit of the orders: what is changed by a slip costs money."""
-        return path.removeprefix("risk.") in self._limits
+        return path.removeprefix("risk.") in self._limit_kinds
 
     def source(self, path: str) -> str:
         """Where the value in force comes from; "this screen" for a theme that was chosen in the palette."""
@@ -169,7 +169,7 @@ class LiveSettings:
             raise SettingsError(f"{path} must be one of {', '.join(options)}, not {text!r}.")
         elif self.is_limit(path):
             try:
-                value = limit_from_text(path.removeprefix("risk."), text)
+                value = limit_from_text(path.removeprefix("risk."), self._unambiguous(path, text))
             except ValueError as error:
                 raise SettingsError(f"Not taken: risk.{error}") from error
             self._must_agree(path.removeprefix("risk."), value)
@@ -195,6 +195,16 @@ class LiveSettings:
         """Back to what the setting is without its line in the file. Raises SettingsError."""
         self.check_reset(path)
         return self._changed(path, self.book.reset(path))
+
+    def _unambiguous(self, path: str, text: str) -> str:
+        """A limit as it was typed; what the user's locale reads as another number than the settings do is refused.
+        Raises SettingsError."""
+        if self._limit_kinds[path.removeprefix("risk.")] is tuple:
+            return text
+        try:
+            return figures.plain_word(text.strip())
+        except Refused as refusal:
+            raise SettingsError(f"Not taken: {refusal}") from refusal
 
     def _must_agree(self, field: str, value: object) -> None:
         """Neither what is configured nor what is in force, changes made on the desk included, may contradict itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.style import Style
 
@@ -12,17 +12,29 @@ from plugins.risk.dialog import TypedDialog
 from plugins.risk.rows import AuditLine, BreakerLine, Heading, LimitLine, lines_of
 from plugins.risk.rows import Line as Row
 from screens.actions import Action
+from screens.figures import plain_word, shown
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.settings_help import describe
 from workstation.trading.errors import Refused
-from workstation.trading.limits import limit_from_text, limit_text, limit_value, limit_words, own_parts
+from workstation.trading.limits import limit_from_text, limit_kind, limit_text, limit_value, limit_words, own_parts
 from workstation.trading.risk_use import Use
 
 _GAUGE = 10  # cells
 _NEAR = 0.8  # from here on a gauge warns
+
+
+def _words(field: str, value: Any) -> str:
+    """A limit, or what is used of it, in the user's own signs; lists of instruments stay as they are."""
+    text = limit_words(field, value)
+    return text if isinstance(value, tuple) else shown(text)
+
+
+def _plainly(field: str, typed: str) -> str:
+    """What was typed for a limit in the user's signs, as the limits are read. Raises `Refused`."""
+    return typed if limit_kind(field) is tuple else plain_word(typed.strip())
 
 
 @cache
@@ -118,7 +130,7 @@ class RiskPane(TablePane[Row]):
                 where = row.use.where if row.use is not None else ""
                 return ("changed here", ink.own) if row.changed else (where or self._short_help(row.field), ink.dim)
             case "limit" if row.use is None:
-                return limit_words(row.field, row.value), ink.own if row.changed else ink.text
+                return _words(row.field, row.value), ink.own if row.changed else ink.text
             case _ if row.use is None:
                 return "", ink.text
             case _:
@@ -147,9 +159,9 @@ class RiskPane(TablePane[Row]):
         colour = ink.error if share >= 1 else ink.warning if share >= _NEAR else ink.bid
         match column:
             case "used":
-                return limit_words(field, use.used), ink.text
+                return _words(field, use.used), ink.text
             case "limit":
-                return limit_words(field, use.limit), ink.text
+                return _words(field, use.limit), ink.text
             case "gauge":
                 full = min(_GAUGE, round(share * _GAUGE))
                 return "━" * full + "─" * (_GAUGE - full), colour if full else ink.faint
@@ -164,8 +176,8 @@ class RiskPane(TablePane[Row]):
             parts.append((f" {engine.trading_state.upper()} ", ink.badges["paper"]))
             parts.append((f" {engine.state_reason} ", ink.text))
         if breakers.marks is not None:
-            parts += [(" Peak ", ink.dim), (f"{breakers.marks.peak:,.2f}", ink.text)]
-            parts += [("  day began with ", ink.dim), (f"{breakers.marks.day_start:,.2f}", ink.text)]
+            parts += [(" Peak ", ink.dim), (shown(f"{breakers.marks.peak:,.2f}"), ink.text)]
+            parts += [("  day began with ", ink.dim), (shown(f"{breakers.marks.day_start:,.2f}"), ink.text)]
         if breakers.size_scale != 1:
             parts.append((f"  sizes at {breakers.size_scale:.0%}", ink.warning))
         return parts
@@ -220,28 +232,31 @@ class RiskPane(TablePane[Row]):
         value = limit_value(self.engine.risk.limits, field)
         own = own_parts(field)
         meaning = _helps().get(field, "") if own is None else f"Of {own[0]} alone; none is no limit of its own."
-        configured = limit_words(field, limit_value(book.configured, field))
-        text = f"{meaning}\nNow {limit_words(field, value)}; the config file says {configured}."
+        configured = _words(field, limit_value(book.configured, field))
+        text = f"{meaning}\nNow {_words(field, value)}; the config file says {configured}."
+        listed = limit_kind(field) is tuple
 
         def judge(typed: str) -> tuple[str, bool]:
-            if typed.strip() == limit_text(value):
-                return "Type the new value.", False
             try:
-                old, new = book.preview(field, typed)
+                plain = _plainly(field, typed)
+                if plain == limit_text(value):
+                    return "Type the new value.", False
+                old, new = book.preview(field, plain)
             except Refused as refusal:
                 return str(refusal), False
-            return f"{field}: {old} → {new}.", True
+            return f"{field}: {old if listed else shown(old)} → {new if listed else shown(new)}.", True
 
         def done(typed: str | None) -> None:
             if typed is not None:
-                self.spawn(self._change(field, typed))
+                self.spawn(self._change(field, _plainly(field, typed)))
 
         begin, asked = limit_text(value) if start is None else start, start is not None
+        begin = begin if listed else shown(begin)
         self.app.push_screen(TypedDialog(field, text, begin, judge, confirm=True, asked=asked), done)
 
     async def _change(self, field: str, text: str) -> None:
         changed = await self.engine.risk.change_limit(field, text, "risk page")
-        old, new = (limit_words(field, limit_from_text(field, part)) for part in (changed.old, changed.new))
+        old, new = (_words(field, limit_from_text(field, part)) for part in (changed.old, changed.new))
         self.toast(f"{field} is {new} now, it was {old}.")
 
     def action_default(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal as D
+
 import pytest
+from textual.widgets import Input
 from trading_scene import BTC, Scene, scene
 
 from plugins.books import LadderPane
@@ -79,6 +82,23 @@ async def test_a_limit_is_changed_by_typing_it_and_confirming(tmp_path):
             if len(desk.engine.risk.changes) == 2:
                 break
         assert desk.engine.risk.limits.max_order_value == 100_000
+
+
+async def test_limits_are_written_and_read_in_the_users_locale(tmp_path):
+    async with scene(tmp_path, RiskPane, settings={"locale": "de_DE"}) as (desk, pilot):
+        assert "100.000" in line(desk, "max_order_value")
+        await go_to(desk, pilot, "price_collar")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert desk.app.screen.query_one(Input).value == "0,02"
+        await pilot.press("ctrl+u", *"0,035", "enter")
+        assert "price_collar: 2 % → 3,5 %." in said(desk)
+        await pilot.press("enter")
+        for _ in range(100):
+            await pilot.pause(0.01)
+            if desk.engine.risk.changes:
+                break
+        assert desk.engine.risk.limits.price_collar == D("0.035")
 
 
 async def test_what_is_no_limit_is_not_taken(tmp_path):

@@ -106,6 +106,16 @@ async def test_limits_that_contradict_each_other_are_refused_with_both_names(ope
         assert file.read_text() == text
 
 
+async def test_a_limit_that_the_locale_reads_otherwise_than_the_settings_is_refused(open_with_file):
+    async with open_with_file('locale = "de_DE"\n') as (desk, pilot, _):
+        await pilot.press("ctrl+s")
+        await find(pilot, "risk.max_order_value")
+        await pilot.press("enter", "ctrl+u", *"50.000", "enter")
+        assert "50.000 can be 50000 or 50,000" in told(desk)
+        await pilot.press("ctrl+u", *"50.000,5", "enter")
+        assert "risk.max_order_value: 100000 → 50000.5, at once" in told(desk)
+
+
 async def test_a_limit_that_was_changed_on_the_risk_page_stands_among_the_settings_as_it_is(open_with_file):
     async with open_with_file() as (desk, pilot, _):
         await desk.engine.risk.change_limit("max_order_value", "4000", "risk page")

@@ -38,7 +38,8 @@ def parse_limit(word: Token, rest: Sequence[Token], end: int, context: Context) 
         raise CommandError(f"There is no limit {rest[0].raw}.{suggestion(field, fields)}", rest[0].at)
     if not rest[1:]:
         raise CommandError(f"To what? limit {field} 50000, or default for the config file's.", end)
-    text = " ".join(token.raw for token in rest[1:])
+    listed = limit_kind(field) is tuple
+    text = " ".join(token.raw if listed else token.text for token in rest[1:])
     if text.lower() == "default":
         text = ""
     try:

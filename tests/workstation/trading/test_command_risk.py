@@ -9,6 +9,7 @@ from test_command_line import context
 
 from tests.support.desk import PERP, demo_desk
 from workstation.domain.events import TradingState
+from workstation.domain.formats import COMMA
 from workstation.domain.order import OrderState, Side
 from workstation.trading.command_line import parse
 from workstation.trading.command_run import context_of, perform
@@ -58,6 +59,15 @@ def test_what_the_words_mean(line: str, command: object) -> None:
 def test_what_cannot_be_is_said(line: str, sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         parse(line, context())
+
+
+def test_numbers_of_limits_are_read_in_the_users_locale() -> None:
+    comma = context(numbers=COMMA)
+    assert parse("limit breakers.daily_loss 0,03", comma) == ChangeLimit("breakers.daily_loss", "0.03")
+    assert parse("limit max_order_value 50.000,5", comma) == ChangeLimit("max_order_value", "50000.5")
+    with pytest.raises(CommandError, match=r"50\.000 can be 50000 or 50,000"):
+        parse("limit max_order_value 50.000", comma)
+    assert parse("limit allow_instruments NOVA:BTC-USDT", comma) == ChangeLimit("allow_instruments", "NOVA:BTC-USDT")
 
 
 async def test_they_are_done_on_a_real_desk(tmp_path: Path) -> None:
