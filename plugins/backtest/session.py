@@ -205,7 +205,8 @@ class Session:
         if before.digest == run.digest:
             self.notice = "the same digits as stored"
         elif before.fingerprint != run.fingerprint:
-            self.notice = "other digits: the candles are not the same"
+            data = "the candles or the funding rates" if isinstance(setup.funding, str) else "the candles"
+            self.notice = f"other digits: {data} are not the same"
         elif before.code != run.code:
             self.notice = "other digits: the code is not the same"
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -36,6 +37,7 @@ class Shelf:
         self._infos: dict[str, StrategyInfo] = {}
         self._stamps: dict[str, int] = {}
         self._candles: OrderedDict[str, Candles] = OrderedDict()
+        self._lock = threading.Lock()  # short and long work ask for candles at the same time
         self._kept = _KEPT
         self._rates: tuple[str, FundingHistory] | None = None
 
@@ -101,12 +103,16 @@ class Shelf:
         return self._rates[1]
 
     def _held(self, key: str, make: Callable[[], Candles]) -> Candles:
-        if key not in self._candles:
-            self._candles[key] = make()
+        with self._lock:
+            found = self._candles.get(key)
+        if found is None:
+            found = make()
+        with self._lock:
+            self._candles[key] = found
+            self._candles.move_to_end(key)
             while len(self._candles) > self._kept:
                 self._candles.popitem(last=False)
-        self._candles.move_to_end(key)
-        return self._candles[key]
+        return found
 
 
 def _key_of(spec: str) -> str:
