@@ -12,6 +12,7 @@ from test_strategy_runner import ALWAYS, bars, start
 from plugins.journal.words import sentence
 from tests.support.desk import BTC, TestDesk, demo_desk
 from workstation.domain.events import StrategyRunChanged
+from workstation.domain.order import Side
 from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.domain.trade_rules import RulesChange, TradeRules
 from workstation.strategies import making
@@ -87,6 +88,17 @@ async def test_exits_of_a_position_that_stands_move_at_the_next_bar_and_hold_aft
         assert desk.engine.strategies.view(run.run_id).run.rules == TradeRules(size_rule="value", size=400.0, stop=0.04)
         await desk.settle(lambda: stop_of(desk, run) == 0.03)
         await until_stop(desk, run, 0.04)
+
+        near = RulesChange(TradeRules(take_profit=0.0002, cooldown=900))  # a target is watched on the book
+        await desk.engine.strategies.revise(run.run_id, rules=near)
+        for _ in range(60):
+            await bars(desk, 1)
+            if not desk.engine.strategies.view(run.run_id).position:
+                break
+        [left] = [
+            one for one in desk.engine.orders() if one.origin == run.run_id and one.side is Side.SELL and one.filled
+        ]
+        assert left.note == "target"
 
         await desk.engine.strategies.close_out(run.run_id)
         await bars(desk, 1)
