@@ -41,6 +41,12 @@ def shown(text: str) -> str:
     return _style.localised(text)
 
 
+def sentence(text: str) -> str:
+    """A sentence of the engine's with its numbers in the signs of the user's locale. Not for what shows numbers in
+    those already, or as they were typed."""
+    return _style.sentence(text)
+
+
 def price_text(price: Decimal | None, instrument: Instrument) -> str:
     """With the tick's decimals and thousands separators: 64,200.50; – for none."""
     return "–" if price is None else shown(f"{price:,.{places(instrument.tick)}f}")

@@ -105,7 +105,7 @@ class TypedLines:
             command = parse(line, context)
         except CommandError as error:
             return Meaning(str(error), False)
-        sentence = describe(command, context)
+        sentence = figures.sentence(describe(command, context))
         if self._app.travel.past is not None and not isinstance(command, _IN_THE_PAST):
             return Meaning(REFUSAL, False)
         if self._app.travel.what_if is not None and isinstance(command, Flatten):
@@ -114,7 +114,7 @@ class TypedLines:
             return Meaning(f"{sentence} The desk is DISARMED: {self._arm_key()} first.", False)
         if isinstance(command, PlaceOrder | StartPlan | StartRebalance | Execute) and command.question:
             again = "Enter again sends it." if line == self._asked else ""
-            return Meaning(f"{command.question} {again} {sentence}", False)
+            return Meaning(f"{figures.sentence(command.question)} {again} {sentence}", False)
         return Meaning(sentence)
 
     def completion(self, line: str) -> str:
@@ -192,8 +192,8 @@ class TypedLines:
                 app.commands.flatten()
             case PlaceOrder(draft=draft, best_of=False):
                 order = await app.travel.present.submit(draft)
-                app.toast(outcome(order), error=order.state in _BAD)
+                app.toast(figures.sentence(outcome(order)), error=order.state in _BAD)
             case _:
                 said = await perform(command, app.travel.present)
                 if said:
-                    app.toast(said)
+                    app.toast(figures.sentence(said))

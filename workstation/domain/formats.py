@@ -23,6 +23,10 @@ _SIGNS = f".,{_SPACES}{_APOSTROPHES}"
 _NUMBER_IN_WORD = re.compile(rf"(?<![\w{_SIGNS}])[$+-]?(?P<number>[\d{_SIGNS}]*\d[.,]?)")
 
 
+#: Numbers in a sentence that Python formatted: 64,200.50 · 0.5 · 100,000; not times, names, dates or addresses.
+_NUMBER_IN_SENTENCE = re.compile(r"(?<![\w.,:/])(?<!\w-)(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+)(?![\w:/]|[.,-]\d)")
+
+
 class NotANumber(ValueError):
     """The text is no number; the message is a sentence for the trader."""
 
@@ -42,6 +46,12 @@ class NumberStyle(msgspec.Struct, frozen=True):
         if self.decimal == "." and self.group == ",":
             return text
         return text.translate({ord("."): self.decimal, ord(","): self.group})
+
+    def sentence(self, text: str) -> str:
+        """A sentence with its numbers, formatted as above, in the signs of this style."""
+        if self.decimal == "." and self.group == ",":
+            return text
+        return _NUMBER_IN_SENTENCE.sub(lambda found: self.localised(found.group()), text)
 
     def read(self, text: str) -> Decimal:
         """A number without sign: digits, thousands separators in their places, at most one decimal sign.

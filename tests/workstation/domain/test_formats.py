@@ -115,3 +115,18 @@ def test_zones_by_name():
     assert zone_named("UTC") is not None
     assert zone_named("Mars/Dome") is None
     assert zone_named("../etc/passwd") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "german"),
+    [
+        ("Buy 0.25 BTC-USDT at 64,200.5 limit, ≈ 16,050.13.", "Buy 0,25 BTC-USDT at 64.200,5 limit, ≈ 16.050,13."),
+        ("max_order_value is 50,000 now, it was 100000.", "max_order_value is 50.000 now, it was 100000."),
+        ("a stop that trails by 0.5%, from -1,234.", "a stop that trails by 0,5%, from -1.234."),
+        ("At 2024-05-01 14:05:00 on 127.0.0.1:8080, 3 times.", "At 2024-05-01 14:05:00 on 127.0.0.1:8080, 3 times."),
+        ("limit breakers.daily_loss: 5 %, v1.2.3, X-1.5", "limit breakers.daily_loss: 5 %, v1.2.3, X-1.5"),
+    ],
+)  # fmt: skip
+def test_a_sentences_numbers_are_written_in_the_style_and_nothing_else_of_it(text: str, german: str) -> None:
+    assert COMMA.sentence(text) == german
+    assert POINT.sentence(text) == text
