@@ -50,7 +50,7 @@ TYPED: dict[str, tuple[str, str, str]] = {
     "account.venue_balances": ("{NOVA = {USDT = 7000}}", "{NOVA = 3}", "must be a table"),
     "risk.price_collar": ("3 %", "200 %", "must be a fraction between 0 and 1"),
     "risk.price_collar_resting": ("0.4", "much", "is not a number"),
-    "risk.max_order_value": ("50,000", "-1", "must be above 0"),
+    "risk.max_order_value": ("50000", "-1", "must be above 0"),
     "risk.max_position_value": ("150000", "0", "must be above 0"),
     "risk.max_exposure": ("400000", "nan", "must be a number"),
     "risk.max_leverage": ("3", "0", "must be above 0"),
