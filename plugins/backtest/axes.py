@@ -25,7 +25,9 @@ def axes_of(form: Form, marked: list[str]) -> tuple[str, str] | None:
         return None
     names = [spec.name for spec in choice.parameters if spec.kind in _NUMBERS]
     names += [spec.name for spec in choice.parameters if spec.kind not in _NUMBERS]
-    rules = {field.key for field in form.fields() if field.rule is not None and can_move(field)}
+    rules = [name for name in marked if name.startswith(KEY)]
+    if rules:  # only rows that are there: the rows are made anew each time
+        rules = [field.key for field in form.fields() if field.key in rules and can_move(field)]
     chosen = [name for name in marked if name in names or name in rules]
     chosen += [name for name in names if name not in chosen]
     return (chosen[0], chosen[1]) if len(chosen) >= 2 else None

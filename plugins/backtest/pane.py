@@ -67,8 +67,9 @@ class BacktestPane(CopyControl):
         self._form_top = max(0, min(self._form_top, self.form.cursor, len(fields) - listed))
         self._form_top = max(self._form_top, self.form.cursor - listed + 1)
         lines: list[Line] = []
+        axes = self.axes
         for index in range(self._form_top, min(len(fields), self._form_top + listed)):
-            lines.append(self._field_line(fields[index], index == self.form.cursor, width))
+            lines.append(self._field_line(fields[index], index == self.form.cursor, width, axes))
         beneath = len(fields) - self._form_top - listed
         helped = textwrap.wrap(self.form.field.help, width - 3, max_lines=2, placeholder=" …")
         lines += [fit([(f"  {line}", ink.dim)], width, ink.text) for line in helped]
@@ -81,10 +82,9 @@ class BacktestPane(CopyControl):
             lines += views.figures(answer.metrics, width, max(0, self.height - len(lines)), ink)
         return self.filled(lines, self.height, width)
 
-    def _field_line(self, field: Field, at: bool, width: int) -> Line:
+    def _field_line(self, field: Field, at: bool, width: int, axes: tuple[str, str] | None) -> Line:
         ink = self.ink
         active = at and self.has_focus and not self.in_view
-        axes = self.axes
         mark = " "
         if axes is not None and field.key in axes and can_move(field):
             mark = "↔" if field.key == axes[0] else "↕"
