@@ -11,7 +11,8 @@ _FORM = "Form"
 ACTIONS: tuple[Action, ...] = (
     Action("start", "Start the strategy", "Starts what the form says: strategy, instrument, bars, capital, parameters "
            "and limits of its own.", ("S",), trades=True, footer=96, short="Start", group=_RUN),
-    Action("apply", "Send the changes", "Gives the changed parameters, capital and limits (marked *) to the run.",
+    Action("apply", "Send the changes", "Gives what was changed (marked *) to the run: parameters, rules, capital and "
+           "limits.",
            ("a",), trades=True, footer=94, short="Apply", group=_RUN),
     Action("stop", "Stop the strategy", "Ends the run: its orders are pulled, protective ones too. What it holds "
            "stays.", ("x",), footer=92, short="Stop", group=_RUN),
@@ -32,7 +33,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("more", "More", "Steps the value up.", ("right", "l"), group=_FORM, palette=False),
     Action("far_less", "Ten steps less", "Steps the value ten steps down.", ("H",), group=_FORM, palette=False),
     Action("far_more", "Ten steps more", "Steps the value ten steps up.", ("L",), group=_FORM, palette=False),
-    Action("default", "Parameters to default", "Puts every parameter to what the strategy declares.", ("D",),
+    Action("default", "Parameters to default", "Puts every parameter and rule to what the strategy declares.", ("D",),
            group=_FORM),
     Action("view", "Next table", "Orders, signals, result, log, about: the next one.", ("v",), group="View", footer=70,
            short="Table"),
