@@ -245,6 +245,7 @@ class Engine(DeskState):
             )
             self._watchdog = Watchdog(self._door, doors)
             self.gateway.barred = self._watchdog.barred
+            self._kill.keep_beside = self._watchdog.keep_beside
 
     # Life.
 

@@ -21,6 +21,7 @@ from workstation.venues.contract import Venue
 from workstation.venues.matching.models import ConstantLatency
 from workstation.venues.pump import MarketPump
 from workstation.venues.simulated import SimulatedVenue
+from workstation.watch.requests import Doors
 
 #: 2026-01-05 12:00 UTC, a Monday.
 START = 1_767_614_400 * SECOND
@@ -129,10 +130,12 @@ async def demo_desk(
     warm_up: float = 2.0,
     money: str = "1000000",
     wait: bool = True,
+    watched: bool = False,
 ) -> AsyncIterator[TestDesk]:
     """A running desk whose files are in `folder`: leaving and entering again is a restart.
 
-    `wrap` stands something between the desk and each venue (faults); `wait=False` yields before the store is open.
+    `wrap` stands something between the desk and each venue (faults); `wait=False` yields before the store is open;
+    a `watched` desk hears halt requests.
     """
     clock = SimClock(start)
     source = DemoMarket(seed, start)
@@ -163,6 +166,7 @@ async def demo_desk(
         pump=pump,
         next_id=next_id or counting_order_ids(f"t{clock.now() // SECOND % 100_000}"),
         answer_timeout=answer_timeout,
+        doors=Doors.of(folder / "demo.sqlite", folder) if watched else None,
     )
     desk = TestDesk(engine, clock, pump, simulated)
     await engine.start()

@@ -69,6 +69,8 @@ class KillSwitch:
         #: Called when a kill begins, or goes on after a restart: whoever asked for it, a screen shows it.
         self.on_begin: Callable[[], None] = lambda: None
         self.on_receipt: Callable[[KillCompleted, KillStatus], None] = lambda *_: None
+        #: Leaves a request that the store did not take where the next start finds it; whether that is on the disk.
+        self.keep_beside: Callable[[KillRequested, Future[None]], bool] = lambda *_: False
 
     @property
     def running(self) -> bool:
@@ -190,9 +192,22 @@ class KillSwitch:
         if late:
             problem = f"the store did not answer within {self._timeout:.0f} s"
         if problem:
-            note = f"the request could not be stored ({problem}): a restart may not come back HALTED"
+            ends = "a restart may not come back HALTED"
+            if await self._kept_beside():
+                ends = "it was left beside the store, and a restart comes back HALTED"
+            note = f"the request could not be stored ({problem}): {ends}"
             self._notes.append(note)
             self._log.error(KILL, f"The kill switch goes on, but {note}.")
+
+    async def _kept_beside(self) -> bool:
+        status = self.status
+        request = KillRequested(ts=status.started, kill_id=self._kill_id, flatten=status.flatten, reason=status.reason)
+        keeping = asyncio.to_thread(self.keep_beside, request, self._last_stored)
+        try:
+            return await asyncio.wait_for(keeping, self._timeout)
+        except Exception as error:  # whatever befalls it, the venues are next
+            self._log.error(KILL, f"The halt could not be kept beside the store: {error!r}")
+            return False
 
     async def _never_fail(self, venue: Venue, work: Callable[[Venue], Awaitable[None]]) -> None:
         """Do `work` on a venue until it ends, whatever goes wrong on the way."""

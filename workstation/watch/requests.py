@@ -7,6 +7,7 @@ them from then on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import threading
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 
+#: Bytes of a request that is kept ready: room for a long reason.
+_READY_SIZE = 1024
 #: What the address of a local socket may hold on every system that the desk runs on.
 _LONGEST_ADDRESS = 100
 
@@ -49,6 +52,7 @@ class HaltRequests:
     def __init__(self, store: Path) -> None:
         self._folder = store.parent
         self._prefix = f"{store.name}.halt-"
+        self._ready = self._folder / f".{store.name}.halt-ready"
 
     def path(self, request_id: str) -> Path:
         return self._folder / f"{self._prefix}{request_id}"
@@ -67,6 +71,50 @@ class HaltRequests:
         unready.rename(path)
         self._flush_folder()
         return path
+
+    def make_ready(self) -> None:
+        """Keep one request on the disk under a name that asks nothing, for a moment when the disk has no room for
+        another. Raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if self._ready.exists():  # of a desk that was killed: to write it anew would need the room
+            return
+        empty = HaltRequest(id="", flatten=False, reason="the store could not keep a halt")
+        fd = os.open(self._ready, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, msgspec.json.encode(empty).ljust(_READY_SIZE))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def drop_ready(self) -> None:
+        """Raises OSError."""
+        self._ready.unlink(missing_ok=True)
+
+    def write_without_room(self, request: HaltRequest) -> None:
+        """As `write`; where that fails, a file that is there already takes its name, and its words if they can still be
+        put into it. Raises OSError if there is none."""
+        try:
+            self.write(request)
+        except OSError:
+            path = self.path(request.id)
+            if not path.exists():
+                self._room_for(request).rename(path)
+                self._flush_folder()
+            with contextlib.suppress(OSError):
+                fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+                try:
+                    os.write(fd, msgspec.json.encode(request).ljust(_READY_SIZE))
+                    os.fsync(fd)
+                finally:
+                    os.close(fd)
+
+    def _room_for(self, request: HaltRequest) -> Path:
+        """The file that was made ready, or one that asks for no more than the request does."""
+        if not self._ready.exists():
+            for other in self.pending():
+                if request.flatten or not other.flatten:
+                    return self.path(other.id)
+        return self._ready
 
     def pending(self) -> list[HaltRequest]:
         """What waits, whole or not: a file that cannot be read still says stop. Raises OSError."""

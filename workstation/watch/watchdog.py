@@ -9,6 +9,7 @@ venues that can be asked from a thread, and says what must wait. When the loop c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from workstation.clock import next_beat
+from workstation.domain.events import KillRequested
 from workstation.trading.kill_status import KillStatus
 from workstation.watch.control import ControlSocket
 from workstation.watch.requests import Doors, HaltRequest, HaltRequests, Ticket
@@ -113,6 +115,8 @@ class Watchdog:
         self._control.close()
         if self._thread.is_alive():
             self._thread.join(2.0)
+        with contextlib.suppress(OSError):
+            self._requests.drop_ready()
 
     def _take(self, ticket: Ticket) -> None:
         try:
@@ -142,6 +146,22 @@ class Watchdog:
             pass
         return ticket
 
+    def keep_beside(self, request: KillRequested, durable: Future[None]) -> bool:
+        """The store does not take this halt: leave it beside the store for the next start, until it is `durable` after
+        all. False where the disk does not take that either."""
+        halt = HaltRequest(id=request.kill_id, flatten=request.flatten, reason=request.reason)
+        ticket = Ticket(halt, time.monotonic())
+        ticket.taken.set()  # it is carried out already
+        with self._gate:
+            ticket = self._tickets.setdefault(halt.id, ticket)
+        try:
+            self._requests.write_without_room(halt)
+        except OSError as error:
+            self._desk.trouble(f"The halt could not be kept beside the store either: {error}")
+            return False
+        durable.add_done_callback(lambda done: self._settled(ticket, done))
+        return True
+
     @property
     def kill_status(self) -> KillStatus:
         return self._desk.kill_status
@@ -163,6 +183,10 @@ class Watchdog:
     # On the thread.
 
     def _run(self) -> None:
+        with contextlib.suppress(
+            OSError
+        ):  # no room for it now: should the store fail, the kill switch says what that means
+            self._requests.make_ready()
         while not self._stopping.wait(LOOK):
             now = time.monotonic()
             try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from pathlib import Path
 
 import msgspec
@@ -10,6 +12,7 @@ import pytest
 
 from tests.support.desk import BTC, PERP, START, demo_desk
 from tests.support.kill_scene import Faults, break_everything, fill_the_desk, nothing_doubled, nothing_left
+from tests.support.live_desk import until
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
@@ -17,6 +20,7 @@ from workstation.trading.command_run import outcome
 from workstation.trading.errors import Refused
 from workstation.trading.kill_status import KillOutcome, KillPhase
 from workstation.venues.faulty import Fault
+from workstation.watch.requests import HaltRequest, HaltRequests
 
 
 async def test_one_press_cancels_all_and_the_second_flattens_all_on_a_venue_gone_bad(tmp_path: Path) -> None:
@@ -149,3 +153,42 @@ async def test_a_store_that_fails_halts_the_desk_and_does_not_stop_the_kill(tmp_
         assert desk.engine.trading_state is TradingState.HALTED
         assert await desk.venues["NOVA"].open_orders() == []
         assert "could not be stored" in desk.engine.kill_status.receipt
+        assert "may not come back HALTED" in desk.engine.kill_status.receipt
+
+
+async def test_a_halt_that_the_store_does_not_take_waits_beside_it_for_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk there is no room for a new file either: one stands ready since the desk has begun."""
+    requests = HaltRequests(tmp_path / "demo.sqlite")
+
+    def ready() -> bool:
+        return any(tmp_path.glob(".*halt-ready"))
+
+    def no_room(self: HaltRequests, request: HaltRequest) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async with demo_desk(tmp_path, watched=True) as desk:
+        await until(ready)
+        assert requests.pending() == []  # it asks nothing
+        monkeypatch.setattr(HaltRequests, "write", no_room)
+        store = desk.engine._store
+        assert store is not None
+        store._writer._connection.execute("PRAGMA query_only = ON")
+        await desk.limit(PERP, Side.BUY, "0.1", away=301)
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=20)
+        assert "a restart comes back HALTED" in desk.engine.kill_status.receipt
+        first = desk.engine.kill_status
+        await asyncio.sleep(0.6)  # the watchdog sees the file, and begins no second kill for it
+        assert desk.engine.kill_status is first
+        desk.engine.flatten("all of it")  # asked for later, it is kept as well
+        await desk.settle(lambda: desk.engine.kill_status.flatten and desk.engine.kill_status.phase is KillPhase.DONE)
+        assert [request.flatten for request in requests.pending()] == [True]
+    monkeypatch.undo()
+    async with demo_desk(tmp_path, watched=True, start=START + 60 * SECOND) as desk:
+        assert desk.engine.trading_state is TradingState.HALTED
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=20)
+        await until(lambda: requests.pending() == [])
+    assert not ready()
+    async with demo_desk(tmp_path, start=START + 120 * SECOND) as desk:
+        assert desk.engine.trading_state is TradingState.HALTED
