@@ -167,7 +167,7 @@ def test_whatever_the_market_does(
     if kind is PlanKind.TWAP and terms_now.paused_at is None and not terms_now.shift:
         assert world.ended is not None, "a schedule ends with its time"
         if limit is None:
-            assert world.filled > D("1.5")
+            assert world.filled > 1  # what a venue leaves of a slice by chance is not made good after the end
 
 
 def test_an_iceberg_never_shows_more_than_it_may() -> None:
