@@ -21,6 +21,10 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
 
     `number` grows with every fill of the instrument where the venue counts them, and says in which order it made them;
     0 where it does not.
+
+    `fee_value` is what a fee in a third coin (BNB at Binance, say) was worth in the settlement currency when the desk
+    heard of the fill. None where the fee is in the settlement currency, or of spot in the base, and where nothing
+    prices the coin: see `position.fee_of`.
     """
 
     trade_id: str
@@ -34,3 +38,4 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     liquidity: Liquidity
     ts: int  # UTC ns, the venue's time of the trade
     number: int = 0
+    fee_value: Decimal | None = None

@@ -17,7 +17,10 @@ from workstation.domain.numbers import ZERO, add, divide, multiply, negate, subt
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Signed quantity (short < 0), its signed cost, realised profit (before fees) and fees, in settlement currency."""
+    """Signed quantity (short < 0), its signed cost, realised profit (before fees) and fees, in settlement currency.
+
+    `fees` holds what each was worth when it was paid, whatever coin it was taken in: see `fee_of`.
+    """
 
     instrument: InstrumentId
     quantity: Decimal = ZERO
@@ -47,16 +50,30 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         return subtract(instrument.value(self.quantity, mark), self.cost)
 
 
+def is_third_coin(fill: Fill, instrument: Instrument) -> bool:
+    """Whether the fee was taken in a coin that the trade itself did not move."""
+    if not fill.fee or fill.fee_currency == instrument.settlement:
+        return False
+    return not (instrument.is_spot and fill.fee_currency == instrument.base)
+
+
+def fee_of(fill: Fill, instrument: Instrument) -> Decimal:
+    """The fee in the settlement currency: one in the base of a spot instrument at the fill's price, one in a third coin
+    as it was valued when it was heard of. 0 where nothing priced that coin: it stands in the balances, and an amount of
+    another currency would be a wrong one."""
+    if is_third_coin(fill, instrument):
+        return fill.fee_value if fill.fee_value is not None else ZERO
+    return multiply(fill.fee, fill.price) if fill.fee_currency != instrument.settlement else fill.fee
+
+
 def apply_fill(position: Position, fill: Fill, instrument: Instrument) -> Position:
     """The position after the fill. A fill through zero closes what is open and opens the rest at the fill's price.
 
     A fee taken in the base currency of a spot instrument shortens what was received.
     """
-    fee = fill.fee
     quantity = multiply(fill.quantity, Decimal(fill.side.sign))
-    if fee and instrument.is_spot and fill.fee_currency == instrument.base:
-        quantity = subtract(quantity, fee)
-        fee = multiply(fee, fill.price)
+    if fill.fee and instrument.is_spot and fill.fee_currency == instrument.base:
+        quantity = subtract(quantity, fill.fee)
     held, cost, realized = position.quantity, position.cost, position.realized
     after = add(held, quantity)
     if held == 0 or (held > 0) == (quantity > 0):  # opens or adds
@@ -76,7 +93,7 @@ def apply_fill(position: Position, fill: Fill, instrument: Instrument) -> Positi
         quantity=after,
         cost=cost,
         realized=realized,
-        fees=add(position.fees, fee),
+        fees=add(position.fees, fee_of(fill, instrument)),
         opened_at=opened,
         updated_at=fill.ts,
     )

@@ -70,6 +70,7 @@ def fill_row(event: OrderFilled) -> Row:
         fill.liquidity.value,
         fill.ts,
         fill.number,
+        _maybe_text(fill.fee_value),
     )
 
 

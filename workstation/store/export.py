@@ -102,7 +102,8 @@ TABLES: dict[str, _Table] = {
     "fills": _selected(
         "fills",
         _columns(
-            "ts:time venue trade_id client_id instrument side quantity price fee fee_currency liquidity seq:integer"
+            "ts:time venue trade_id client_id instrument side quantity price fee fee_currency fee_value liquidity "
+            "seq:integer"
         ),
         "seq",
     ),

@@ -81,8 +81,11 @@ _M0003 = (
     "CREATE INDEX backtests_ts ON backtests (ts)",
 )
 
-#: Fills with the venue's own number.
-_M0004 = ("ALTER TABLE fills ADD COLUMN number INTEGER NOT NULL DEFAULT 0",)
+#: Fills with the venue's own number, and what a fee in a third coin was worth.
+_M0004 = (
+    "ALTER TABLE fills ADD COLUMN number INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE fills ADD COLUMN fee_value TEXT",
+)
 
 #: MIGRATIONS[n - 1] brings a file from version n - 1 to version n.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_M0001, _M0002, _M0003, _M0004)

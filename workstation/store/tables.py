@@ -82,6 +82,7 @@ class FillRow(SQLModel, table=True):
     liquidity: str = _text()
     ts: int
     number: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    fee_value: Decimal | None = _maybe_decimal()
 
 
 class OrderRow(SQLModel, table=True):

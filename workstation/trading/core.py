@@ -91,7 +91,7 @@ class TradingCore:
         self._capabilities = capabilities or {}
         self.limits_book = LimitsBook(limits)
         self.breakers = Breakers(limits.breakers)
-        self.orders = OrderManager(histories)
+        self.orders = OrderManager(histories, self.instruments)
         self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
         self.results = Results(self.instruments)
         self.plans = PlanBook(self.orders.orders)

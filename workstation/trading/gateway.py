@@ -43,6 +43,7 @@ from workstation.domain.session import session_end
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
+from workstation.trading.fee_values import FeeValues
 from workstation.trading.orders import Applied, Outcome, venue_of
 from workstation.trading.risk import KILL
 from workstation.venues.contract import LinkState, NoAnswer, Venue, VenueError, VenueUnreachable
@@ -105,6 +106,7 @@ class OrderGateway:
         self._bus = bus
         self._log = log
         self._next_id = next_id
+        self._fees = FeeValues(core, log)
         self._answer_timeout = answer_timeout
         self._session_ends = session_ends
         self._tasks: set[asyncio.Task[object]] = set()
@@ -335,6 +337,7 @@ class OrderGateway:
         if known is not None and venue_of(known.instrument) != venue:
             self._log.error("orders", f"{venue} reports on order {event.client_id} of {venue_of(known.instrument)}.")
             return Applied(Outcome.STRANGER, known)
+        event = self._fees.valued(event)
         applied = self.core.apply_order(event)
         if applied.outcome is Outcome.APPLIED and applied.order is not None:
             self._journal.note(event, orders=(applied.order,))

@@ -12,9 +12,11 @@ from __future__ import annotations
 import msgspec
 
 from workstation.domain import events as e
+from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import add, multiply
 from workstation.domain.order import Order
 from workstation.domain.order import OrderState as S
+from workstation.domain.position import fee_of
 from workstation.domain.trailing import tighter
 
 _RESTING = frozenset({S.ACCEPTED, S.TRIGGERED, S.PARTIALLY_FILLED})
@@ -56,8 +58,12 @@ def resting_state(order: Order) -> S:
     return S.ACCEPTED if order.venue_order_id is not None else S.SUBMITTED
 
 
-def apply(order: Order, event: e.OrderEvent) -> Order:
-    """The order after the event. Raises `IllegalTransition`; the given order never changes."""
+def apply(order: Order, event: e.OrderEvent, instrument: Instrument | None = None) -> Order:
+    """The order after the event. Raises `IllegalTransition`; the given order never changes.
+
+    With the terms of its `instrument` the order's fees are in the settlement currency whatever coin they were taken in;
+    without them every fee counts as if it were.
+    """
     if order.state not in LEGAL.get(type(event), frozenset()):
         raise IllegalTransition(f"{type(event).__name__} is not legal for order {order.client_id} in {order.state}")
     changes: dict[str, object] = {"updated_at": event.ts}
@@ -88,7 +94,8 @@ def apply(order: Order, event: e.OrderEvent) -> Order:
             keeps = order.state in (S.PENDING_CANCEL, S.PENDING_AMEND, *_SAID_ENDED)
             state = S.FILLED if filled == order.quantity else order.state if keeps else S.PARTIALLY_FILLED
             value = add(order.filled_value, multiply(fill.quantity, fill.price))
-            changes |= {"state": state, "filled": filled, "filled_value": value, "fees": add(order.fees, fill.fee)}
+            fee = fill.fee if instrument is None else fee_of(fill, instrument)
+            changes |= {"state": state, "filled": filled, "filled_value": value, "fees": add(order.fees, fee)}
         case e.OrderPendingCancel():
             changes |= {"state": S.PENDING_CANCEL}
         case e.OrderCanceled(reason=reason):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -18,7 +18,7 @@ from workstation.domain.events import (
     OrderInitialized,
     OrderRejected,
 )
-from workstation.domain.instrument import InstrumentId
+from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import ClientOrderId, Order, OrderState
 from workstation.trading.order_state import IllegalTransition, apply
 
@@ -41,8 +41,10 @@ class Applied(msgspec.Struct, frozen=True):
 class OrderManager:
     """A fold over order events: feeding the journal into an empty manager gives the same orders again."""
 
-    def __init__(self, histories: bool = True) -> None:
-        """Without `histories` the events of single orders are not kept, which makes a copy of the manager cheap."""
+    def __init__(self, histories: bool = True, instruments: Mapping[InstrumentId, Instrument] | None = None) -> None:
+        """Without `histories` the events of single orders are not kept, which makes a copy of the manager cheap.
+        `instruments`: terms by which fees are reckoned in their settlement currency."""
+        self._instruments = instruments or {}
         self.orders: dict[ClientOrderId, Order] = {}
         self.version = 0
         self._open: dict[ClientOrderId, Order] = {}
@@ -70,7 +72,7 @@ class OrderManager:
         if _said_before(known, event):
             return Applied(Outcome.DUPLICATE, known)
         try:
-            order = apply(known, event)
+            order = apply(known, event, self._instruments.get(known.instrument))
         except IllegalTransition as error:
             return Applied(Outcome.ILLEGAL, known, str(error))
         if isinstance(event, OrderFilled):

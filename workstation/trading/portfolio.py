@@ -65,6 +65,9 @@ class Portfolio:
     """Invariant, to the last digit in each quote currency:
 
     equity = opening money + realised + unrealised − fees + funding − interest + insurance.
+
+    A fee in a third coin leaves that coin's balance and counts at its worth of then (`position.fee_of`); what the coin
+    has gained or lost since is in the equity alone.
     """
 
     def __init__(self, instruments: Iterable[Instrument], currency: str, at_par: Iterable[str] = ()) -> None:

@@ -187,7 +187,7 @@ class Results:
 
     def _parts(self, fill: Fill, origin: str) -> Iterator[tuple[str, Fill]]:
         """The fill by owners: one of the kill switch or of a liquidation closes what others hold, the largest first."""
-        left, fee = fill.quantity, fill.fee
+        left, fee, value = fill.quantity, fill.fee, fill.fee_value
         if origin in _CLOSERS:
             against = sorted(
                 (abs(own.position.quantity), name)
@@ -199,10 +199,14 @@ class Results:
                 if size:
                     whole = size == left
                     share = fee if whole else divide(multiply(fill.fee, size), fill.quantity)
-                    yield name, msgspec.structs.replace(fill, quantity=size, fee=share)
+                    worth = value
+                    if value is not None and fill.fee_value is not None:
+                        worth = value if whole else divide(multiply(fill.fee_value, size), fill.quantity)
+                        value = subtract(value, worth)
+                    yield name, msgspec.structs.replace(fill, quantity=size, fee=share, fee_value=worth)
                     left, fee = subtract(left, size), subtract(fee, share)
         if left:
-            yield origin, msgspec.structs.replace(fill, quantity=left, fee=fee)
+            yield origin, msgspec.structs.replace(fill, quantity=left, fee=fee, fee_value=value)
 
     def _carry(self, instrument: InstrumentId, amount: Decimal) -> None:
         """Share what a position cost or brought among those who hold it; what the shares' rounding leaves is the

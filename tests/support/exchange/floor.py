@@ -78,12 +78,16 @@ class Books(SimulatedExchange):
     """The matching engine's account, charging as real exchanges do: bought coins pay their fee in coins."""
 
     fee_in_quote = False
+    #: A coin in which all fees of spot are taken, and the price at which the exchange reckons it.
+    fee_coin: tuple[str, Decimal] | None = None
 
     def _on_event(self, event: e.OrderEvent) -> None:
         if isinstance(event, e.OrderFilled):
             instrument = self.instruments[event.fill.instrument]
             fee, currency = event.fill.fee, event.fill.fee_currency
-            if instrument.is_spot and event.fill.side is Side.BUY and not self.fee_in_quote:
+            if instrument.is_spot and self.fee_coin is not None:
+                fee, currency = divide(fee, self.fee_coin[1], CENT), self.fee_coin[0]
+            elif instrument.is_spot and event.fill.side is Side.BUY and not self.fee_in_quote:
                 fee, currency = divide(fee, event.fill.price, CENT), instrument.base
             fill = msgspec.structs.replace(event.fill, fee=divide(fee, Decimal(1), CENT), fee_currency=currency)
             event = msgspec.structs.replace(event, fill=fill)

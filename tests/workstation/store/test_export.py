@@ -87,6 +87,7 @@ def test_fills_come_out_exactly_with_utc_times(store: Store) -> None:
         "price": "100",
         "fee": "0.30",
         "fee_currency": "USDT",
+        "fee_value": "",
         "liquidity": "taker",
         "seq": "3",
     }

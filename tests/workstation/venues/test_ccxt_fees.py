@@ -10,6 +10,7 @@ import pytest
 from venue_desk import VenueDesk
 
 from tests.support.exchange import RICH, Fault, Kind, Login, LoopbackExchange
+from tests.support.live_desk import Truth, live_desk_on
 from tests.support.real_desk import real_desk
 from tests.support.real_venue import instruments_of, until, venue_on
 from workstation.clock import LiveClock
@@ -95,3 +96,28 @@ async def test_they_are_kept_for_the_next_start_and_for_paper_and_a_fee_of_the_l
         async with real_desk(exchange, tmp_path, "paper") as engine:
             preview = engine.preview(draft)
             assert (preview.listed_fee, preview.fee) == (False, preview.value and preview.value * TAKER)
+
+
+async def test_fees_in_a_third_coin_leave_its_balance_and_count_at_its_worth(tmp_path: Path) -> None:
+    """As Binance takes BNB: the books stay those of the exchange, and are the same again after a restart."""
+    name = "LOOP:BTC-USDT"
+    with opened("binance") as exchange:
+        async with live_desk_on(exchange, tmp_path) as engine:
+            price = engine.core.market.mark("LOOP:ETH-USDT")
+            assert price is not None
+            exchange.do(lambda: setattr(exchange.floor.account("main").books, "fee_coin", ("ETH", price)))
+            for side, quantity in ((Side.BUY, "0.02"), (Side.SELL, "0.01")):
+                draft = OrderDraft(instrument=name, side=side, quantity=Decimal(quantity), type=OrderType.MARKET)
+                order = await engine.submit(draft)
+                await until(lambda order=order: engine.order(order.client_id).is_closed)  # type: ignore[misc, union-attr]
+            fills = engine.fills()
+            assert {fill.fee_currency for fill in fills} == {"ETH"}
+            traded = sum((fill.quantity * fill.price for fill in fills), Decimal(0))
+            paid = engine.position(name).fees
+            assert paid == sum((fill.fee_value or 0 for fill in fills), Decimal(0))
+            charged = traded * Decimal("0.001")  # by the exchange's list
+            assert abs(paid / charged - 1) < Decimal("0.05"), "the coin has hardly moved since"
+            assert Truth(exchange).differences(engine) == []
+        async with live_desk_on(exchange, tmp_path) as engine:
+            assert engine.position(name).fees == paid
+            assert sum((order.fees for order in engine.orders()), Decimal(0)) == paid
