@@ -146,8 +146,10 @@ class StatusBar(_Bar):
             clock = []
         if full():
             groups[3] = self._replay(day=False)
+        if full() and groups[3]:
+            groups[links] = self._links(False, names=False)
         if full():
-            groups[3] = groups[3][:2]  # the replay's speed without its time
+            groups[3] = self._replay(day=False, speed=False)
         for index in (money_at, day, links):
             if full():
                 groups[index] = []
@@ -259,7 +261,8 @@ class StatusBar(_Bar):
             return [("Day ", self.ink.dim), (f"~{money(profit, sign=True)}", self.ink.warning)]
         return [("Day ", self.ink.dim), (money(profit, sign=True), self.ink.signed(profit))]
 
-    def _links(self, ages: bool) -> list[Part]:
+    def _links(self, ages: bool, names: bool = True) -> list[Part]:
+        """The venues; without `names` those of which all is well are a dot."""
         ink, now = self.ink, self.engine.clock.now()
         stale = self.engine.settings.market.stale_after_ms * 1_000_000
         parts: list[Part] = []
@@ -273,7 +276,7 @@ class StatusBar(_Bar):
                 colour = ink.good
             if parts:
                 parts.append((" ", ink.dim))
-            parts += [("● ", colour), (link.venue, ink.text)]
+            parts += [("● ", colour), (link.venue, ink.text)] if names or colour is not ink.good else [("●", colour)]
             if str(link.state) != "connected":
                 parts.append((f" {link.state}", colour))
             elif ages:
@@ -297,16 +300,15 @@ class StatusBar(_Bar):
             return [(" no dead man's switch", self.ink.warning)]
         return [(" dead man's switch held", self.ink.dim)] if words else []
 
-    def _replay(self, day: bool = True) -> list[Part]:
+    def _replay(self, day: bool = True, speed: bool = True) -> list[Part]:
         replay = self.engine.replay
         if replay is None:
             return []
         now = moment(self.engine.clock.now())
-        time = (f" {now:%Y-%m-%d %H:%M:%S}" if day else f" {now:%H:%M:%S}", self.ink.text)
-        if replay.at_end:
-            return [("■ ", self.ink.warning), ("end", self.ink.strong), time]
+        time = f"{now:%Y-%m-%d %H:%M:%S}" if day else f"{now:%H:%M:%S}"
         sign = ("‖ ", self.ink.warning) if replay.paused else ("▶ ", self.ink.good)
-        return [sign, (f"{replay.speed:g}×", self.ink.strong), time]
+        sign, words = (("■ ", self.ink.warning), "end") if replay.at_end else (sign, f"{replay.speed:g}×")
+        return [sign, (words, self.ink.strong), (f" {time}", self.ink.text)] if speed else [sign, (time, self.ink.text)]
 
     def _recording(self) -> list[Part]:
         return [("● REC", self.ink.error)] if self.real.recording is not None else []

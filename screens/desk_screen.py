@@ -100,16 +100,12 @@ class DeskScreen(PromptScreen[None]):
 
     def _first_focus(self) -> None:
         """The ladder has the focus when the desk opens."""
-        slot = self._first_slot()
+        slot = self.workspace.first_slot()
         if slot is not None and self.focused is None:
             self.workspace.focus_slot(slot)
 
-    def _first_slot(self) -> str | None:
-        slots = self.workspace.slots()
-        return next((slot for slot in ("books", "chart") if slot in slots), slots[0]) if slots else None
-
     def _first_pane(self) -> Pane | None:
-        return self.workspace.panes.get(self._first_slot() or "")
+        return self.workspace.panes.get(self.workspace.first_slot() or "")
 
     def _show_page(self, index: int) -> None:
         self.workspace.show_page(index)

@@ -85,9 +85,11 @@ class KillDialog(Dialog[None]):
         lines = [Line((head, ("  ", ink.text), (_PHASES[status.phase] + took, ink.strong)))]
         if failure := self.failure():
             lines += [Line(((f" {line}", ink.error),)) for line in textwrap.wrap(failure, width)]
+        names = max(map(len, status.venues), default=0)
         for venue, words in status.venues.items():
-            for n, text in enumerate(textwrap.wrap(words, max(10, width - 17), max_lines=3, placeholder=" …")):
-                lines.append(Line(((f" {'' if n else venue:<12} ", ink.dim), (text, ink.text))))
+            wrapped = textwrap.wrap(words, max(10, width - names - 3), max_lines=3, placeholder=" …")
+            for n, text in enumerate(wrapped):
+                lines.append(Line(((f" {'' if n else venue:<{names}}  ", ink.dim), (text, ink.text))))
         lines.append(Line(()))
         lines += self._count("Orders pulled", "No order was working.", orders, status.phase is KillPhase.DONE)
         if status.flatten:

@@ -42,7 +42,8 @@ COPY_ACTIONS: tuple[Action, ...] = (
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of `width` cells. When the pane is too narrow those of the lowest `keep` go first; `flex` ones take
-    what is left over. `sort` gives the sort value of a row; without it the column does not sort."""
+    what is left over, one with `most` no more cells than that where another has use for them. `sort` gives the sort
+    value of a row; without it the column does not sort."""
 
     key: str
     title: str
@@ -50,6 +51,7 @@ class Column:
     right: bool = False
     keep: int = 1
     flex: bool = False
+    most: int = 0
     sort: Callable[[Any], Any] | None = None
 
 
@@ -151,12 +153,17 @@ class TablePane[R](CopiesTable, PaintedPane):
             columns.remove([column for column in columns if column.keep == lowest][-1])
         spare = max(0, self.width - 2 - wide(columns))
         flexible = [column for column in columns if column.flex]
+        hungry = [column for column in flexible if not column.most] or flexible
+        growth: dict[str, int] = {}
+        for column in flexible:
+            if column not in hungry:
+                growth[column.key] = max(0, min(spare // len(flexible), column.most - column.width))
+        spare -= sum(growth.values())
+        for column in hungry:
+            growth[column.key] = spare // len(hungry) + (spare % len(hungry) if column is hungry[0] else 0)
         x, self._layout = 1, []  # a margin at the left, the scroll bar at the right
         for column in columns:
-            width = column.width
-            if column.flex:
-                share = spare // len(flexible)
-                width += share + (spare - share * len(flexible) if column is flexible[0] else 0)
+            width = column.width + growth.get(column.key, 0)
             self._layout.append((column, x, width))
             x += width + self.GAP
 
@@ -186,7 +193,7 @@ class TablePane[R](CopiesTable, PaintedPane):
             self.put(
                 self.height - 1 - self.under,
                 tuple(last_line),
-                lambda: [Segment(text, style) for text, style in last_line],
+                lambda: _within(last_line, self.width),
             )
 
     def _follow_cursor(self) -> None:
@@ -328,6 +335,17 @@ class TablePane[R](CopiesTable, PaintedPane):
         self.move_to(self._cursor - 3)
         self.repaint()
         event.stop()
+
+
+def _within(parts: Sequence[tuple[str, Style]], width: int) -> list[Segment]:
+    """The parts in at most `width` cells; cut with an ellipsis."""
+    segments: list[Segment] = []
+    for text, style in parts:
+        if (length := cell_len(text)) > width:
+            return [*segments, Segment(_fit(text, width, False), style)]
+        segments.append(Segment(text, style))
+        width -= length
+    return segments
 
 
 def _fit(text: str, width: int, right: bool) -> str:

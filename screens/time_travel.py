@@ -45,9 +45,12 @@ class TimeTravel:
         return self._app.engine if self.what_if is None else self.what_if.engine
 
     def session_words(self) -> list[tuple[Session, str, str]]:
-        """Each session with its title and how long and busy it was, the newest first."""
+        """Each session with its title and how long and busy it was, the newest first; without those that went by
+        without an event, of which there is nothing to see."""
         engine, found = self.present, []
         for session in reversed(engine.sessions()):
+            if session.end is not None and not session.count:
+                continue
             end = session.end or engine.clock.now()
             running = "" if session.end else ", goes on"
             events = counted(session.count, "event")

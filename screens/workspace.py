@@ -213,10 +213,15 @@ class Workspace(Painted):
             self.sync()
             self.focus_slot(self._remembered())
 
-    def _remembered(self) -> str:
-        """The slot of this page that was last in front, or its first."""
+    def first_slot(self) -> str | None:
+        """The slot of this page that has the focus before any was chosen: its ladder, else its chart or its first."""
         slots = self.slots()
-        return next((slot for slot in reversed(self._recent) if slot in slots), slots[0])
+        return next((slot for slot in ("books", "chart") if slot in slots), slots[0]) if slots else None
+
+    def _remembered(self) -> str:
+        """The slot of this page that was last in front, or the one that has the focus at first."""
+        slots = self.slots()
+        return next((slot for slot in reversed(self._recent) if slot in slots), self.first_slot() or slots[0])
 
     def focus_slot(self, slot: str) -> None:
         """Bring a slot's pane to the front and give it the focus, on whichever page it stands."""

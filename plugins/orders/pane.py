@@ -77,7 +77,7 @@ class OrdersPane(TablePane[Order]):
     )  # fmt: skip
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("time", "Time", 8, keep=6, sort=lambda order: order.created_at),
-        Column("instrument", "Instrument", 13, keep=11, flex=True, sort=lambda order: order.instrument),
+        Column("instrument", "Instrument", 13, keep=11, flex=True, most=20, sort=lambda order: order.instrument),
         Column("side", "Side", 4, keep=8, sort=lambda order: order.side),
         Column("type", "Type", 8, keep=5, sort=kind),
         Column("quantity", "Qty", 9, right=True, keep=12, sort=lambda order: order.quantity),
@@ -86,7 +86,7 @@ class OrdersPane(TablePane[Order]):
         Column("stop", "Stop", 10, right=True, keep=3, sort=lambda order: order.stop_price or 0),
         Column("average", "Average", 11, right=True, keep=4, sort=lambda order: order.average_price or 0),
         Column("state", "State", 9, keep=9, sort=lambda order: order.state),
-        Column("terms", "TIF", 10, keep=2, sort=terms),
+        Column("terms", "TIF", 10, keep=2, flex=True, most=18, sort=terms),
         Column("reason", "Reason", 16, keep=1, flex=True),
     )
 
@@ -235,7 +235,7 @@ class OrdersPane(TablePane[Order]):
             return [(" " + " · ".join(word for word in (kind(order), order.note, order.reason) if word), ink.dim)]
         if is_kept(order):
             return [(f" {order.leg} kept by the desk · {order.note}", ink.dim)]
-        if not self._shows("terms"):
+        if not self._shows("terms") or len(terms(order)) > self._width_of("terms"):
             words.append(f"{TYPES[order.type]} {terms(order)}")
         if not self._shows("stop") and order.type is OrderType.STOP_LIMIT:
             words.append(f"stop {self.cell(order, 'stop')[0]}")

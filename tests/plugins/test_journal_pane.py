@@ -139,6 +139,10 @@ async def test_sessions_are_chosen_from_a_list(tmp_path):
         ran = desk.app.travel.session_words()
         assert [title for _, title, _ in ran] == ["2026-01-15 12:00:00"]
         assert "goes on" in ran[0][2]
+        start = desk.engine.sessions()[0].start
+        desk.engine.set_setting("sessions", [[0, start - 60 * SECOND, None], [0, start, None]])
+        assert len(desk.engine.sessions()) == 2
+        assert desk.app.travel.session_words() == ran, "one without an event is not among them"
         await opened(desk, pilot, "s")
         assert "2026-01-15 12:00:00" in desk.screen_text()
         await opened(desk, pilot, "enter")

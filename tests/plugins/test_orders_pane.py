@@ -61,6 +61,26 @@ async def test_a_row_tells_everything_of_an_order(tmp_path):
         assert "The order's value" in denied
 
 
+async def test_the_terms_are_told_whole_in_their_column_or_under_the_table(tmp_path):
+    async with scene(tmp_path, OrdersPane, traded=False) as (desk, pilot):
+        terms = {"display": D("0.00125"), "post_only": True}
+        await desk.order(BTC.id, Side.BUY, "0.05", "63900", **terms)
+        await desk.painted(pilot)
+        assert "GTC shows 0.00125" in rows(desk)[0]
+        await pilot.resize_terminal(130, 30)
+        await desk.painted(pilot)
+        assert "…" in rows(desk)[0]
+        assert "limit GTC shows 0.00125 post" in pane_of(desk).row_text(pane_of(desk).height - 1)
+
+
+async def test_a_last_line_that_is_too_long_says_that_it_is_cut(tmp_path):
+    async with scene(tmp_path, OrdersPane, size=(80, 24)) as (desk, pilot):
+        await go_to(desk, pilot, next(row for row in pane_of(desk)._shown if row.state is OrderState.DENIED))
+        line = pane_of(desk).row_text(pane_of(desk).height - 1)
+        assert line.startswith(" limit GTC · The order's value")
+        assert line.endswith("…")
+
+
 async def test_an_empty_blotter_says_what_to_do(tmp_path):
     async with scene(tmp_path, OrdersPane, traded=False) as (desk, _pilot):
         assert rows(desk) == [" No orders to show. o opens the ticket."]

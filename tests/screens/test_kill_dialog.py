@@ -74,10 +74,12 @@ async def test_the_button_of_the_dialog_flattens_at_any_time(open_desk):
         assert desk.engine.positions() == []
 
 
-async def test_why_a_venue_cannot_be_asked_is_told_to_its_end(open_desk):
+async def test_what_a_venue_shows_stands_in_one_line_and_why_it_cannot_be_asked_to_its_end(open_desk):
     async with open_desk(size=(80, 24)) as (desk, pilot):
-        await pilot.press("f9")
-        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        await pilot.press("f9", "f9")
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE and desk.engine.kill_status.flatten)
+        await desk.painted(pilot)
+        assert "shows no working order (2× asked) and no position (2× asked)" in desk.screen_text()
         why = "cannot be asked: the ledger of this venue in a folder of a long name cannot be written: the disk is full"
         desk.engine.kill_status.venues["NOVA"] = f"{why}; trying again"
         await desk.painted(pilot)

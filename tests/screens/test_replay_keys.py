@@ -85,4 +85,10 @@ async def test_a_recording_is_moved_by_keys_and_says_when_it_has_ended(tmp_path)
         await pilot.press("p")
         app.armed = True
         await pilot.resize_terminal(90, 24)
-        assert f"‖ 0.1× {datetime.fromtimestamp(engine.clock.now() // SECOND, UTC):%H:%M:%S}" in bar(app)
+        time = f"{datetime.fromtimestamp(engine.clock.now() // SECOND, UTC):%H:%M:%S}"
+        assert f"‖ 0.1× {time}" in bar(app)
+        app.armed = False
+        await pilot.resize_terminal(80, 24)
+        assert f"● ●  ‖ 0.1× {time}" in bar(app), "the venues' names give way to the time"
+        await pilot.resize_terminal(72, 24)
+        assert f"‖ {time}" in bar(app), "and then its speed"

@@ -37,6 +37,17 @@ async def test_the_ladder_has_the_focus_when_the_desk_opens(open_desk):
         assert "b Buy" in desk.screen_text().splitlines()[-1]
 
 
+async def test_a_page_key_that_comes_before_the_first_focus_leaves_the_ladder_its_own(open_desk):
+    async with open_desk(ready=False) as (desk, pilot):
+        desk.app.screen.set_focus(None)
+        workspace = desk.app.workspace
+        workspace._recent.clear()  # as it is before the first focus is given
+        workspace.show_page(1)
+        await desk.ready(pilot)
+        await pilot.press("1")
+        assert current(desk) == "books"
+
+
 async def test_a_trading_letter_acts_in_the_focused_pane_while_armed(open_desk):
     async with open_desk() as (desk, pilot):
         await pilot.press("b")
