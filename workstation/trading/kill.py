@@ -59,6 +59,7 @@ class KillSwitch:
         self._kill_id = ""
         self._stored: list[asyncio.Future[None]] = []
         self._last_stored: Future[None] = Future()
+        self._keeping: list[asyncio.Task[None]] = []
         self._notes: list[str] = []
         self._pulled: set[str] = set()
         self._orders: dict[str, KillItem] = {}
@@ -151,7 +152,13 @@ class KillSwitch:
         self._changed()
         if not self.running:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="kill switch")
+            asyncio.get_running_loop().call_soon(self._tell_begun)  # the pull has the loop first
+
+    def _tell_begun(self) -> None:
+        try:
             self.on_begin()
+        except Exception as error:
+            self._log.error(KILL, f"The kill switch works, but a screen could not show it: {error!r}")
 
     def _changed(self) -> None:
         self.status.version += 1
@@ -168,6 +175,9 @@ class KillSwitch:
             await asyncio.gather(*(self._work_on(venue) for venue in self._venues.values()))
             if self.status.flatten == flatten:
                 break
+        keeping, self._keeping = self._keeping, []
+        for task in keeping:
+            await task
         self._complete()
 
     async def _work_on(self, venue: Venue) -> None:
@@ -192,22 +202,21 @@ class KillSwitch:
         if late:
             problem = f"the store did not answer within {self._timeout:.0f} s"
         if problem:
-            ends = "a restart may not come back HALTED"
-            if await self._kept_beside():
-                ends = "it was left beside the store, and a restart comes back HALTED"
-            note = f"the request could not be stored ({problem}): {ends}"
-            self._notes.append(note)
-            self._log.error(KILL, f"The kill switch goes on, but {note}.")
+            self._keeping.append(asyncio.create_task(self._keep_beside(problem)))
 
-    async def _kept_beside(self) -> bool:
+    async def _keep_beside(self, problem: str) -> None:
+        """The store has not taken the request: leave it beside the store, while the venues are asked already."""
         status = self.status
         request = KillRequested(ts=status.started, kill_id=self._kill_id, flatten=status.flatten, reason=status.reason)
-        keeping = asyncio.to_thread(self.keep_beside, request, self._last_stored)
+        ends = "a restart may not come back HALTED"
         try:
-            return await asyncio.wait_for(keeping, self._timeout)
-        except Exception as error:  # whatever befalls it, the venues are next
+            if await asyncio.wait_for(asyncio.to_thread(self.keep_beside, request, self._last_stored), self._timeout):
+                ends = "it was left beside the store, and a restart comes back HALTED"
+        except Exception as error:  # whatever befalls the disk
             self._log.error(KILL, f"The halt could not be kept beside the store: {error!r}")
-            return False
+        note = f"the request could not be stored ({problem}): {ends}"
+        self._notes.append(note)
+        self._log.error(KILL, f"The kill switch goes on, but {note}.")
 
     async def _never_fail(self, venue: Venue, work: Callable[[Venue], Awaitable[None]]) -> None:
         """Do `work` on a venue until it ends, whatever goes wrong on the way."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -154,6 +155,29 @@ async def test_a_store_that_fails_halts_the_desk_and_does_not_stop_the_kill(tmp_
         assert await desk.venues["NOVA"].open_orders() == []
         assert "could not be stored" in desk.engine.kill_status.receipt
         assert "may not come back HALTED" in desk.engine.kill_status.receipt
+
+
+async def test_a_screen_or_a_disk_that_hangs_does_not_hold_the_kill(tmp_path: Path) -> None:
+    """Neither what a screen does with it, nor the file beside a store that fails: the venues are asked at once."""
+    hangs = threading.Event()
+
+    def raises() -> None:
+        raise RuntimeError("no screen")
+
+    async with demo_desk(tmp_path) as desk:
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        kill = desk.engine._kill
+        kill.on_begin, kill._timeout = raises, 2.0
+        kill.keep_beside = lambda *_: not hangs.wait(10)
+        store = desk.engine._store
+        assert store is not None
+        store._writer._connection.execute("PRAGMA query_only = ON")
+        desk.engine.kill("test")
+        await desk.settle(lambda: not desk.engine.order(order.client_id).is_open, timeout=1.5)  # type: ignore[union-attr]
+        assert desk.engine.kill_status.phase is not KillPhase.DONE
+        hangs.set()
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=20)
+        assert any("no screen" in entry.text for entry in desk.engine.log.entries)
 
 
 async def test_a_halt_that_the_store_does_not_take_waits_beside_it_for_the_next_start(
