@@ -126,6 +126,22 @@ COMMA = NumberStyle(",", ".")
 _SPACED = NumberStyle(",", _SPACE)
 _SWISS = NumberStyle(".", "’")
 
+
+def ungrouped(text: str) -> str:
+    """A number in the notation with a point without the commas between its thousands: 1,234.5 → 1234.5. What has no
+    comma stays as it is. Raises `NotANumber` for a comma anywhere else: taken away, 1,5 would be fifteen."""
+    if "," not in text:
+        return text
+    sign = text[:1] if text[:1] in "+-" else ""
+    try:
+        return sign + POINT.plain(text.removeprefix(sign))
+    except NotANumber:
+        raise NotANumber(
+            f"{text} is not a number: the decimal sign is the point, and a comma stands only between thousands, "
+            "as in 1,234.5."
+        ) from None
+
+
 _WITH_COMMA = "ca da de el es eu gl hr id is it mk nl pt ro sl sr tr vi"
 _WITH_SPACE = "be bg cs et fi fr hu hy ka kk lt lv nb nn no pl ru sk sq sv uk"
 _WITH_POINT = "am ar bn cy en fa fil ga gu he hi ja kn ko ml mr ms pa sw ta te th ur zu zh C POSIX"

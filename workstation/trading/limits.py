@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from workstation.domain.formats import NotANumber, ungrouped
+
 
 class RiskGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Instruments that count as one bet: `members` are patterns ("*:BTC-*"); a leading "-" counts the other way."""
@@ -232,7 +234,11 @@ def limit_from_text(field: str, text: str) -> Any:
         return tuple(part for part in (part.strip() for part in text.split(",")) if part)
     share = text.strip().endswith("%")
     try:
-        number = Decimal(text.strip().removesuffix("%").strip().replace(",", "").replace("_", ""))
+        plainly = ungrouped(text.strip().removesuffix("%").strip())
+    except NotANumber as error:
+        raise ValueError(f"{field}: {error}") from None
+    try:
+        number = Decimal(plainly.replace("_", ""))
         value: Any = int(number) if kind is int else number
     except (ArithmeticError, ValueError):
         raise ValueError(f"{text.strip() or 'nothing'} is not a number for {field}.") from None

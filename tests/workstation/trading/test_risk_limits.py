@@ -180,6 +180,31 @@ def test_a_strategys_own_limit_is_read_from_text_and_back(text: str, value: obje
     assert own_parts("max_order_value") is None
 
 
+@pytest.mark.parametrize(
+    ("field", "text", "value"),
+    [
+        ("max_leverage", "1,5", None),
+        ("breakers.daily_loss", "2,5 %", None),
+        ("max_order_value", "1000,50", None),
+        ("max_order_value", "0,500", None),
+        ("max_order_value", "1,00,000", None),
+        ("max_working_orders", "1,0", None),
+        ("max_order_value", "1,000", D(1_000)),
+        ("max_order_value", "1,234,567.5", D("1234567.5")),
+        ("max_orders_per_day", "50_000", 50_000),
+        ("breakers.daily_loss", "2.5 %", D("0.025")),
+    ],
+)
+def test_a_comma_in_a_limit_stands_between_thousands_or_the_limit_is_not_taken(
+    field: str, text: str, value: object
+) -> None:
+    if value is None:
+        with pytest.raises(ValueError, match="is the point, and a comma stands only between thousands"):
+            limit_from_text(field, text)
+    else:
+        assert limit_from_text(field, text) == value
+
+
 def test_a_change_of_a_strategys_order_is_held_to_the_strategys_limits() -> None:
     core = desk("1000000", strategies={"trend": StrategyLimits(max_order_value=D(5_000))})
     working(core, order(quantity="0.4", origin="trend"), "a")
