@@ -268,13 +268,15 @@ type RouteEvent = RouteStarted | RouteEnded
 
 class EquityMarked(msgspec.Struct, frozen=True, kw_only=True, tag="equity_marked"):
     """What losses are measured against from now on, in the account currency: the peak of the equity, and the equity
-    with which UTC day `day` (days since 1970) began. Deposits and withdrawals before it are settled in it."""
+    with which UTC day `day` (days since 1970) began. Deposits and withdrawals before it are settled in it. `valued`
+    are the currencies that counted in it; None (an older desk's mark): every one that was held."""
 
     ts: int
     peak: Decimal
     day: int
     day_start: Decimal
     reason: str
+    valued: tuple[str, ...] | None = None
 
 
 class BreakerTripped(msgspec.Struct, frozen=True, kw_only=True, tag="breaker_tripped"):

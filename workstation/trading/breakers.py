@@ -170,9 +170,12 @@ class Breakers:
 
     # The inputs.
 
-    def on_equity(self, now: int, equity: Decimal, flow: Decimal = ZERO) -> list[BreakerEvent]:
-        """The desk was valued; `flow` is what `flows` is worth at the same prices (deposits less withdrawals)."""
-        events = self._mark(now, equity, flow)
+    def on_equity(
+        self, now: int, equity: Decimal, flow: Decimal | None = ZERO, valued: tuple[str, ...] = ()
+    ) -> list[BreakerEvent]:
+        """The desk was valued; `flow` is what `flows` is worth at the same prices (deposits less withdrawals), None
+        where that will never be known: losses are measured from here on then. `valued`: the currencies that count."""
+        events = self._mark(now, equity, flow, valued)
         marks = self.marks
         if marks is None:
             return events
@@ -184,17 +187,19 @@ class Breakers:
         events += self._judge(now, Breaker.DRAWDOWN_KILL, self.drawdown, limits.drawdown_kill, None)
         return events
 
-    def _mark(self, now: int, equity: Decimal, flow: Decimal) -> list[BreakerEvent]:
+    def _mark(self, now: int, equity: Decimal, flow: Decimal | None, valued: tuple[str, ...]) -> list[BreakerEvent]:
         marks, day = self.marks, now // _DAY
 
         def mark(peak: Decimal, day_start: Decimal, reason: str) -> list[BreakerEvent]:
-            return self._take(EquityMarked(ts=now, peak=peak, day=day, day_start=day_start, reason=reason))
+            return self._take(
+                EquityMarked(ts=now, peak=peak, day=day, day_start=day_start, reason=reason, valued=valued)
+            )
 
         if marks is None or marks.peak <= 0:
             return mark(equity, equity, "first valuation") if equity > 0 else []
         peak, day_start, reasons = marks.peak, marks.day_start, []
         if self.flows:
-            before = subtract(equity, flow)
+            before = ZERO if flow is None else subtract(equity, flow)
             if before > 0 and equity >= 0:
                 factor = divide(equity, before)
                 peak, day_start = multiply(peak, factor), multiply(day_start, factor)
@@ -298,7 +303,9 @@ class Breakers:
         if name in (Breaker.DRAWDOWN, Breaker.DRAWDOWN_KILL) and equity is not None and self.marks is not None:
             day_start, day = self.marks.day_start, self.marks.day
             reason = f"{name} was reset"
-            events += self._take(EquityMarked(ts=now, peak=equity, day=day, day_start=day_start, reason=reason))
+            events += self._take(
+                EquityMarked(ts=now, peak=equity, day=day, day_start=day_start, reason=reason, valued=())
+            )
             self.drawdown = ZERO
         return events
 
@@ -313,7 +320,9 @@ class Breakers:
         self.again_at.clear()
         if self.marks is not None:  # without a valuation the next one is the first
             value = max(equity or ZERO, ZERO)
-            events += self._take(EquityMarked(ts=now, peak=value, day=now // _DAY, day_start=value, reason="seek"))
+            events += self._take(
+                EquityMarked(ts=now, peak=value, day=now // _DAY, day_start=value, reason="seek", valued=())
+            )
         return events
 
 

@@ -125,6 +125,7 @@ class TradingCore:
     def apply_order(self, event: OrderEvent) -> Applied:
         """Fold an order event in; a fill moves position and account in the same step."""
         if isinstance(event, OrderFilled) and event.fill.instrument not in self.instruments:
+            self.portfolio.has_counted(event.fill.instrument.partition(":")[2].split("-")[:2])  # it was traded once
             return Applied(Outcome.STRANGER, None, f"fill {event.fill.trade_id} is of an unknown instrument")
         applied = self.orders.apply(event)
         if applied.outcome is Outcome.APPLIED:
@@ -196,7 +197,10 @@ class TradingCore:
                 self.transfers.append(event)
                 self.results.on_flow(event)
                 self.breakers.apply(event)
-            case EquityMarked() | BreakerTripped() | BreakerReset() | BreakerRearmed():
+            case EquityMarked(valued=valued):
+                self.portfolio.has_counted(valued)
+                self.breakers.apply(event)
+            case BreakerTripped() | BreakerReset() | BreakerRearmed():
                 self.breakers.apply(event)
             case StrategyRunChanged(run=run):
                 self.strategy_runs[run.run_id] = run

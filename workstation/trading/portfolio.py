@@ -32,7 +32,8 @@ type Marks = Callable[[InstrumentId], Decimal | None]
 
 class Equity(msgspec.Struct, frozen=True, kw_only=True):
     """Worth of the desk in the account currency. `unpriced` names what has no price now: the worth is not known then.
-    `left_out` are coins of the account that no market of this desk has anything to do with: they do not count."""
+    `left_out` are coins of the account that no market of this desk has ever had to do with: they do not count.
+    `valued` are the currencies that do."""
 
     total: Decimal
     unrealized: Decimal
@@ -41,6 +42,7 @@ class Equity(msgspec.Struct, frozen=True, kw_only=True):
     by_venue: dict[str, Decimal]
     unpriced: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    valued: tuple[str, ...] = ()
     funding: Decimal = ZERO  # received less paid
     interest: Decimal = ZERO  # paid
     insurance: Decimal = ZERO  # losses that venues' insurance funds bore
@@ -81,6 +83,8 @@ class Portfolio:
         self._currencies = self.at_par.union(
             *((one.base, one.quote, one.settlement) for one in self.instruments.values())
         )
+        #: What counted in the desk's worth, or had a market here, at any time: it is never left out of the worth.
+        self.counted: set[str] = set()
         self.accounts: dict[str, Account] = {}
         self.positions: dict[InstrumentId, Position] = {}
         self.margin = MarginBook()
@@ -207,14 +211,27 @@ class Portfolio:
                 return price
         return None
 
+    def has_market(self, currency: str) -> bool:
+        """Whether a market of the desk has to do with a currency, now."""
+        return currency in self._currencies
+
     def is_foreign(self, currency: str) -> bool:
-        """Whether no market of the desk has to do with a currency: what an account holds of it is not traded here."""
-        return currency not in self._currencies
+        """Whether no market of the desk has, or ever had, to do with a currency: what an account holds of it was never
+        traded here."""
+        return not self.has_market(currency) and currency not in self.counted
+
+    def has_counted(self, currencies: Iterable[str] | None) -> None:
+        """Some currencies count in the desk's worth, or are traded here; None: all that are held now."""
+        if currencies is None:
+            held = (account.balances.items() for account in self.accounts.values())
+            currencies = (currency for balances in held for currency, amount in balances if amount)
+        self.counted.update(currencies)
 
     def equity(self, marks: Marks) -> Equity:
         """Everything at its mark, in the account currency."""
         unpriced: set[str] = set()
         left_out: set[str] = set()
+        valued: set[str] = set()
         by_venue: dict[str, Decimal] = {}
         for account in self.accounts.values():
             worth = ZERO
@@ -222,7 +239,8 @@ class Portfolio:
                 rate = self.rate(account.venue, currency, marks) if amount else ZERO
                 if rate is None:
                     (left_out if self.is_foreign(currency) else unpriced).add(currency)
-                else:
+                elif amount:
+                    valued.add(currency)
                     worth = add(worth, multiply(amount, rate))
             by_venue[account.venue] = worth
         unrealized = realized = fees = ZERO
@@ -263,6 +281,7 @@ class Portfolio:
             by_venue=by_venue,
             unpriced=tuple(sorted(unpriced)),
             left_out=tuple(sorted(left_out)),
+            valued=tuple(sorted(valued)),
         )
 
     def _worth(self, amounts: dict[tuple[str, str], Decimal], marks: Marks) -> Decimal:

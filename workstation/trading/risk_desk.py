@@ -52,6 +52,7 @@ class RiskDesk:
         self._next_value = 0
         self._pulling: set[ClientOrderId] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._told: set[str] = set()  # coins without a market that the log has
         self.version = 0  # grows with every trip, reset and change of a limit
         gateway.on_venue_error = self._venue_failed
 
@@ -111,18 +112,39 @@ class RiskDesk:
                     self._pull(trip.subject)
 
     def _value(self, now: int) -> None:
-        equity = self._equity()
-        flow = self._flow()
-        if equity is not None and flow is not None:
-            self._keep(self._core.breakers.on_equity(now, equity, flow))
+        portfolio = self._core.portfolio
+        equity = portfolio.equity(self._core.market.mark)
+        if equity.unpriced:
+            self._tell_gone(equity.unpriced)
+            return  # half a valuation would be a false loss
+        gone = any(not portfolio.has_market(one) and not portfolio.is_foreign(one) for one in self._flowing())
+        flow = None if gone else self._flow()
+        if gone or flow is not None:
+            self._keep(self._core.breakers.on_equity(now, equity.total, flow, equity.valued))
+
+    def _tell_gone(self, unpriced: Sequence[str]) -> None:
+        """Of coins that counted before, and whose market is not on the list any more: said once."""
+        for currency in unpriced:
+            if ":" in currency or currency in self._told or self._core.portfolio.has_market(currency):
+                continue
+            self._told.add(currency)
+            self._log.warning(
+                "risk",
+                f"{currency} counted in this desk's worth before, and no market on its list prices it now: the worth "
+                f"is not known, and no breaker of losses judges. Put a market of {currency} back on the venue's list "
+                f"of symbols, or move the {currency} off the account.",
+            )
 
     def _equity(self) -> Decimal | None:
         """The desk's worth; None while something of it has no price (half a valuation would be a false loss)."""
         equity = self._core.portfolio.equity(self._core.market.mark)
         return None if equity.unpriced else equity.total
 
+    def _flowing(self) -> set[str]:
+        return {currency for _, currency, _ in self._core.breakers.flows}
+
     def _flow(self) -> Decimal | None:
-        """What came and went since the last mark, at today's prices."""
+        """What came and went since the last mark, at today's prices; None while something of it has none."""
         total = ZERO
         for venue, currency, amount in self._core.breakers.flows:
             if self._core.portfolio.is_foreign(currency):
