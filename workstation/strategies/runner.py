@@ -161,10 +161,7 @@ class StrategyRunner:
 
     async def resume(self, run_id: RunId) -> StrategyRun:
         """A paused strategy goes on. Raises `Refused`."""
-        run = self._known(run_id)
-        if run.state is not RunState.PAUSED:
-            raise Refused(f"{run_id} is {run.state}, not paused.")
-        made = await make(run.strategy, self.folder, run.params, run.rules)
+        run, made = await self._loaded(run_id, RunState.PAUSED)
         run = replace(run, state=RunState.RUNNING, since=self._clock.now(), reason="")
         return await self._run(run, made, self._get_setting(_key(run_id)) or {})
 
@@ -214,16 +211,20 @@ class StrategyRunner:
             raise Refused("The capital of a strategy must be above zero.")
         made = None
         if params or rules is not None:
-            made = await make_changed(run, self.folder, params or {}, rules)
-            run = self._active(run_id)  # it may have been paused, stopped or changed meanwhile
+            while made is None:
+                loading, made = run, await make_changed(run, self.folder, params or {}, rules)
+                run = self._active(run_id)  # it may have been paused or stopped meanwhile
+                if (run.strategy, run.params, run.rules) != (loading.strategy, loading.params, loading.rules):
+                    made = None  # another change came first: this one goes on top of it
             run = replace(run, params=made.strategy.params, rules=made.rules)
         run = replace(
             run,
             capital=run.capital if capital is None else capital,
             restarts=run.restarts if restarts is None else restarts,
         )
+        live = self._live.get(run_id)
         await self._record(run)
-        if (live := self._live.get(run_id)) is not None:
+        if live is not None and self._live.get(run_id) is live:
             live.run = live.book.run = run
             if made is not None:
                 closed = self._core.market.markets[run.instrument].candles.series(run.interval).closed
@@ -256,22 +257,28 @@ class StrategyRunner:
     async def restore(self) -> None:
         """After the journal was folded: those that restart begin again, the others are stopped."""
         self._follow = asyncio.create_task(self._follow_orders(), name="strategies: order events")
-        for run in [run for run in self._core.strategy_runs.values() if run.state is RunState.RUNNING]:
+        for run_id in [one.run_id for one in self._core.strategy_runs.values() if one.state is RunState.RUNNING]:
             why = "the desk was closed"
-            if run.restarts and self._core.state is TradingState.ACTIVE:
+            if self._known(run_id).restarts and self._core.state is TradingState.ACTIVE:
                 try:
-                    made = await make(run.strategy, self.folder, run.params, run.rules)
+                    run, made = await self._loaded(run_id, RunState.RUNNING)
                 except Refused as refused:
                     why = str(refused)
                 else:
-                    live = self._live_run(run, made, self._get_setting(_key(run.run_id)) or {})
+                    if run_id in self._live:  # the trader was faster
+                        continue
+                    live = self._live_run(run, made, self._get_setting(_key(run_id)) or {})
                     await live.book.pull()  # it places its orders afresh
-                    if self._live.get(run.run_id) is live:
+                    if self._live.get(run_id) is live:
                         live.begin()
-                        self._log.info("strategies", f"{run.run_id} runs again.")
+                        self._log.info("strategies", f"{run_id} runs again.")
                     continue
-            await self._record(replace(run, state=RunState.STOPPED, since=self._clock.now(), reason=why))
-            await self._end_rebalances(run.run_id, "its strategy was stopped: " + why)
+            run = self._known(run_id)
+            if run_id in self._live:
+                continue
+            if run.state is RunState.RUNNING:
+                await self._record(replace(run, state=RunState.STOPPED, since=self._clock.now(), reason=why))
+            await self._end_rebalances(run_id, "its strategy was stopped: " + why)
             await RunBook(run, self._desk).pull()
 
     def market_moved(self, event: MarketEvent) -> None:
@@ -413,6 +420,16 @@ class StrategyRunner:
         if not (run := self._known(run_id)).active:
             raise Refused(f"{run_id} is {run.state}.")
         return run
+
+    async def _loaded(self, run_id: RunId, state: RunState) -> tuple[StrategyRun, Strategy]:
+        """The run in its newest terms with its strategy. Raises `Refused`, also if it is not in that state by then."""
+        loaded = None
+        while True:
+            if (run := self._known(run_id)).state is not state:
+                raise Refused(f"{run_id} is {run.state}, not {state}.")
+            if loaded is not None and loaded[0] is run:
+                return loaded
+            loaded = run, await make(run.strategy, self.folder, run.params, run.rules)
 
     def _may_run(self) -> None:
         if self._core.state is TradingState.HALTED:
