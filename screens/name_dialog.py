@@ -29,9 +29,12 @@ class NameDialog(Dialog[str]):
         placeholder: str = "",
         most: int = 40,
         judge: Callable[[str], str] = lambda _: "",
+        empty: bool = False,
     ) -> None:
-        """`judge` says what is wrong with a text, "" for nothing: a wrong one stays in the dialog with its sentence."""
+        """`judge` says what is wrong with a text, "" for nothing: a wrong one stays in the dialog with its sentence.
+        `empty`: an emptied field that is accepted is "", which is not the None of Esc."""
         super().__init__()
+        self.empty = empty
         self.judge = judge
         self.heading = title
         self.text = text
@@ -62,4 +65,4 @@ class NameDialog(Dialog[str]):
             said.display, said.styles.height = True, len(lines)
             said.show([Line(((f" {line}", said.ink.error),)) for line in lines])
             return
-        self.dismiss(typed or None)
+        self.dismiss(typed if typed or self.empty else None)

@@ -204,11 +204,13 @@ class StrategyControl(StrategyList):
             self._step(1)
         else:
             words = field.text if field.value is not None else ""
-            dialog = NameDialog(f"{field.label}: {field.help}"[:70], words.replace(",", ""))
+            dialog = NameDialog(
+                f"{field.label}: {field.help}"[:70], words.replace(",", ""), empty=field.key.startswith("limit:")
+            )
             self.app.push_screen(dialog, partial(self._typed, form, field))
 
     def _typed(self, form: RunForm, field: Field, text: str | None) -> None:
-        if text is None and not field.key.startswith("limit:"):
+        if text is None:
             return
         try:
             form.type(field, text or "none")

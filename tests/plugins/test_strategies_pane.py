@@ -285,7 +285,9 @@ async def test_its_own_limits_are_changed_by_the_audited_way(tmp_path, home):
         assert (change.field, change.new, change.who) == (f"strategies.{RUN}.max_order_value", "100", "strategies page")
         await bars(desk, pilot)
         assert "denied" in desk.screen_text()
-        await pilot.press("f", "end", "up", "up", "up")
+        await pilot.press("f", "end", "up", "up", "up", "enter", "escape")
+        await desk.painted(pilot)
+        assert not pane.form.changes(), "who leaves the dialog changes nothing"
         await fill(pilot, (0, ""))
         await pilot.press("a")
         await until(desk, pilot, lambda: len(desk.engine.risk.changes) == 2)
