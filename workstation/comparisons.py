@@ -3,7 +3,7 @@
 Orders and fills come first, then positions, then money. Each difference has a kind, is repaired by appending events,
 and stands in the log. Until a real venue has been compared since it was last away, only orders that shrink a position
 go there. Positions and money are read before fills: what had moved them is then among the fills, or it is not ours to
-explain.
+explain. A venue that only prices are taken from is not compared: its books stay as they were when it was traded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workstation.desk_view import DeskView
 from workstation.domain.events import OrderFilled
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ZERO, divide, multiply, plain, subtract
+from workstation.domain.numbers import ZERO, counted, divide, multiply, plain, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.log import DeskLog
 from workstation.trading.gateway import OrderGateway
@@ -36,6 +36,7 @@ from workstation.venues.contract import (
     Venue,
     VenueError,
     WantsLeverage,
+    prices_only,
 )
 
 #: Who "makes" an order by which a difference of a position is booked, and one that was found at the venue.
@@ -107,7 +108,8 @@ class Comparisons:
             venue.leverage_of = self._core.portfolio.margin.leverage
         if isinstance(venue, RealLink):
             venue.on_notice = partial(self._notice, venue.name)
-            self._core.unproven[venue.name] = _NEVER
+            if not prices_only(venue):
+                self._core.unproven[venue.name] = _NEVER
         if isinstance(venue, KnowsStrangers):
             venue.known_order = self._core.orders.orders.get
 
@@ -117,6 +119,10 @@ class Comparisons:
     async def first(self) -> None:
         """Every simulated venue; a real one is compared beside, as soon as it stands."""
         for venue in self._desk.venues.values():
+            if prices_only(venue):
+                self._caught_up(venue.name)
+                self._tell_left(venue.name)
+                continue
             if isinstance(venue, KnowsStrangers):
                 since = self._desk.clock.now() - _FURTHEST
                 venue.remember(
@@ -127,9 +133,18 @@ class Comparisons:
             if not isinstance(venue, RealLink):
                 await self._compare(venue)
 
+    def _tell_left(self, venue: str) -> None:
+        left = len(self._core.orders.open_at(venue))
+        if left:
+            self._log.warning(
+                "orders",
+                f"{venue} is open for its prices only: {counted(left, 'working order')} of this desk's there can be "
+                f"neither asked about nor cancelled from here.",
+            )
+
     async def run(self, look: float = 0.25) -> None:
         """Watch the real venues' links, and compare whenever it is time; where there is none, nothing is to be done."""
-        real = [venue for venue in self._desk.venues.values() if isinstance(venue, RealLink)]
+        real = [one for one in self._desk.venues.values() if isinstance(one, RealLink) and not prices_only(one)]
         try:
             while real:
                 for venue in real:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,8 +16,10 @@ from tests.support.exchange_hand import Hand
 from tests.support.real_desk import desk_settings, keys_of, until, venue_settings
 from workstation import real_desks
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
+from workstation.engine import Engine
 from workstation.paths import Paths
 from workstation.settings import SettingsError
+from workstation.trading.errors import Refused
 from workstation.venues.ccxt.settings import Credentials
 
 
@@ -61,11 +65,63 @@ async def test_orders_go_to_the_other_venue_alone_and_the_kill_switch_ends(tmp_p
             assert words["orders and money"] == "open for its prices only"
             engine.flatten("test")
             await until(lambda: engine.kill_status.receipt)
+            assert engine.kill_status.venues["BYBIT"] == "cannot be asked: prices only"
             assert engine.log.errors == 0, [entry.text for entry in engine.log.entries if entry.level == "error"]
             assert set(asked) == {"BINANCE"}
             assert exchange_orders(other) == 0
         finally:
             await engine.close()
+
+
+async def test_a_venue_that_was_traded_is_left_as_it_was_while_it_is_open_for_prices_only(tmp_path: Path) -> None:
+    """Its books, and an order that works there, are neither asked about nor touched; going back finds both."""
+    name = "BINANCE:BTC-USDT"
+    with LoopbackExchange("binance", seed=None) as exchange:
+        Hand(exchange)
+        paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
+
+        @asynccontextmanager
+        async def desk(data_only: bool) -> AsyncIterator[Engine]:
+            terms = venue_settings(exchange, ("BTC-USDT",), exchange="binance", data_only=data_only)
+            settings = msgspec.structs.replace(desk_settings(exchange), venues={"binance": terms})
+            engine = await asyncio.to_thread(real_desks.live_desk, settings, paths, "one", None, keys_of(exchange))
+            await engine.start()
+            try:
+                await engine.wait_ready()
+                await until(lambda: not engine.core.unproven and engine.book(name).stale is None)
+                yield engine
+            finally:
+                await engine.close()
+
+        def books(engine: Engine) -> tuple[object, ...]:
+            return engine.balances(), engine.positions(), [one.client_id for one in engine.open_orders()]
+
+        def working() -> int:
+            return exchange.do(lambda: len(exchange.floor.account().working()))
+
+        async with desk(False) as engine:
+            await engine.submit(
+                OrderDraft(instrument=name, side=Side.BUY, quantity=Decimal("0.01"), type=OrderType.MARKET)
+            )
+            low = OrderDraft(instrument=name, side=Side.BUY, quantity=Decimal("0.002"), price=Decimal(60_000))
+            resting = await engine.submit(low)
+            await until(engine.positions)
+            before = books(engine)
+        async with desk(True) as engine:
+            with pytest.raises(Refused, match="BINANCE is open for its prices only"):
+                await engine.cancel(resting.client_id)
+            assert await engine.cancel_all() == []
+            engine.flatten("test")
+            await until(lambda: engine.kill_status.receipt)
+            said = "BINANCE cannot be asked: prices only; 1 working order and 1 position of this desk's may stand there"
+            assert said in engine.kill_status.receipt
+            assert "shows no working order" not in engine.kill_status.receipt
+            assert books(engine) == before
+            assert any("1 working order" in one.text for one in engine.log.entries if one.level == "warning")
+        async with desk(False) as engine:
+            assert books(engine) == before
+            assert engine.core.orders.orders[resting.client_id].state is OrderState.ACCEPTED
+            assert working() == 1
 
 
 def exchange_orders(exchange: LoopbackExchange) -> int:

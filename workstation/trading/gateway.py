@@ -46,7 +46,7 @@ from workstation.trading.errors import Refused
 from workstation.trading.fee_values import FeeValues
 from workstation.trading.orders import Applied, Outcome, venue_of
 from workstation.trading.risk import KILL
-from workstation.venues.contract import LinkState, NoAnswer, Venue, VenueError, VenueUnreachable
+from workstation.venues.contract import LinkState, NoAnswer, Venue, VenueError, VenueUnreachable, prices_only
 
 _BAD_NEWS = (OrderDenied, OrderRejected, OrderCancelRejected, OrderAmendRejected, OrderUnknown, OrderReopened)
 
@@ -218,7 +218,7 @@ class OrderGateway:
     async def _amend(
         self, client_id: ClientOrderId, quantity: Decimal | None, price: Decimal | None, stop_price: Decimal | None
     ) -> Order:
-        order = self._open_order(client_id)
+        order = self._reachable(self._open_order(client_id))
         if order.state in (OrderState.PENDING_AMEND, OrderState.PENDING_CANCEL):
             raise Refused("The last change of this order is still on its way: wait for its answer.")
         if order.state not in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.TRIGGERED):
@@ -284,7 +284,7 @@ class OrderGateway:
 
     async def cancel(self, client_id: ClientOrderId) -> Order:
         """Pull an order; asking again is harmless. Raises `Refused` for an order that is closed."""
-        order = self._open_order(client_id)
+        order = self._reachable(self._open_order(client_id))
         if order.state is OrderState.INITIALIZED:
             self._withdrawn.add(client_id)
             return order
@@ -314,9 +314,19 @@ class OrderGateway:
         return self.core.orders.orders[client_id]
 
     async def cancel_all(self, instrument: InstrumentId | None = None, side: Side | None = None) -> list[Order]:
-        """Pull every open order (of an instrument, of a side); returns them as they stand after."""
+        """Pull every open order (of an instrument, of a side) that can be; returns them as they stand after."""
         orders = [order for order in self.core.orders.open_orders(instrument) if side is None or order.side is side]
+        orders = [order for order in orders if self.reaches(order)]
         return list(await asyncio.gather(*(self.cancel(order.client_id) for order in orders if order.is_open)))
+
+    def reaches(self, order: Order) -> bool:
+        """Whether the order's venue can be told anything about it."""
+        return not prices_only(self.venues[venue_of(order.instrument)])
+
+    def _reachable(self, order: Order) -> Order:
+        if not self.reaches(order):
+            raise Refused(f"{venue_of(order.instrument)} is open for its prices only: nothing is sent there.")
+        return order
 
     def _open_order(self, client_id: ClientOrderId) -> Order:
         order = self.core.orders.orders.get(client_id)

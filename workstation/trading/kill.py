@@ -27,7 +27,7 @@ from workstation.trading.kill_flatten import Flattener
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
-from workstation.venues.contract import Venue, VenueOrder
+from workstation.venues.contract import Venue, VenueOrder, prices_only
 from workstation.venues.urgency import Urgency, urgent
 
 
@@ -189,6 +189,8 @@ class KillSwitch:
                 return
             await asyncio.sleep(0.02)
         await self._durable()
+        if prices_only(venue):
+            return
         await self._never_fail(venue, self._flattener.flatten)
         await self._never_fail(venue, self._pull)
 
@@ -240,6 +242,10 @@ class KillSwitch:
 
     async def _pull(self, venue: Venue) -> None:
         """Cancel until the venue, asked twice, shows no working order and none of ours is open or unclear."""
+        if prices_only(venue):
+            self.status.venues[venue.name] = self._not_asked(venue.name)
+            self._changed()
+            return
         empty, pause, first = 0, 0.02, True
         while empty < 2:
             shown = {order.client_id: order for order in await self._ask(venue.open_orders())}
@@ -268,6 +274,14 @@ class KillSwitch:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
         self._list_orders({}, {})
+
+    def _not_asked(self, venue: str) -> str:
+        """Of a venue that only prices are taken from: what the books of an earlier time say may stand there still."""
+        orders = len(self._core.orders.open_at(venue))
+        held = sum(one.instrument.startswith(f"{venue}:") for one in self._core.portfolio.open_positions())
+        parts = [counted(n, what) for n, what in ((orders, "working order"), (held, "position")) if n]
+        left = f"; {' and '.join(parts)} of this desk's may stand there" if parts else ""
+        return f"cannot be asked: prices only{left}"
 
     async def _cancel(self, venue: Venue, shown: VenueOrder, ours: Order | None) -> None:
         item = self._orders[shown.client_id]

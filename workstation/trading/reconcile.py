@@ -41,6 +41,7 @@ from workstation.venues.contract import (
     Venue,
     VenueError,
     VenueOrder,
+    prices_only,
 )
 from workstation.venues.urgency import Urgency, urgent
 
@@ -139,6 +140,8 @@ class Reconciler:
         if client_id in self._gateway.sending:
             return True
         venue = self._venues[venue_of(order.instrument)]
+        if prices_only(venue):
+            return False  # it cannot be asked: the order stays as it is
         try:
             shown = await asyncio.wait_for(venue.order_status(client_id), self._timeout)
             if shown is not None and shown.filled > self._core.orders.orders[client_id].filled:
@@ -341,7 +344,11 @@ class Reconciler:
         while True:
             await asyncio.sleep(next_beat(loop.time(), every) - loop.time())
             now = loop.time()
-            unclear = {o.client_id for o in self._core.orders.open_orders() if o.state in _UNCLEAR}
+            unclear = {
+                order.client_id
+                for order in self._core.orders.open_orders()
+                if order.state in _UNCLEAR and not prices_only(self._venues[venue_of(order.instrument)])
+            }
             self._unclear_since = {cid: self._unclear_since.get(cid, now) for cid in unclear}
             for client_id, since in self._unclear_since.items():
                 if now - since >= self._patience:

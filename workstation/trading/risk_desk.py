@@ -188,7 +188,8 @@ class RiskDesk:
         """Cancel what could open a position; what protects one stays. Asked again as long as the breaker is tripped."""
         for order in self._core.orders.open_orders(instrument):
             protects = order.reduce_only or order.leg in EXIT_LEGS
-            if protects or order.state is OrderState.PENDING_CANCEL or order.client_id in self._pulling:
+            under_way = order.state is OrderState.PENDING_CANCEL or order.client_id in self._pulling
+            if protects or under_way or not self._gateway.reaches(order):
                 continue
             self._pulling.add(order.client_id)
             task = asyncio.get_running_loop().create_task(self._cancel(order), name="breaker cancel")

@@ -114,6 +114,12 @@ class Venue(Protocol):
         ...
 
 
+def prices_only(venue: Venue) -> bool:
+    """Whether nothing is sent to a venue, and nothing of its account can be asked for: what the desk's books say of it
+    can then be neither proven nor changed."""
+    return not venue.capabilities.order_types
+
+
 @runtime_checkable
 class PullsFromThread(Protocol):
     """A venue that can be told to cancel everything while the event loop does not answer.

@@ -17,14 +17,15 @@ from workstation.venues.contract import VenueError, VenueOrder
 
 
 class PricesOnly(CcxtVenue):
-    """Its account is an empty one: the comparison finds nothing, and the kill switch has nothing to pull there."""
+    """What is asked of its account is refused: an empty answer would pass for the truth, and books of a time when it
+    was traded would be corrected to nothing. The desk does not ask (see `contract.prices_only`)."""
 
     def __init__(self, *arguments: object, **terms: object) -> None:
         super().__init__(*arguments, **terms)  # type: ignore[arg-type]
         self.capabilities = msgspec.structs.replace(self.capabilities, order_types=frozenset())
 
     def _refuse(self) -> VenueError:
-        return VenueError(f"{self.name} is open for its prices only: nothing is sent there.")
+        return VenueError(f"{self.name} is open for its prices only: nothing is sent there, nothing asked.")
 
     async def submit(self, order: Order) -> None:
         raise self._refuse()
@@ -44,25 +45,25 @@ class PricesOnly(CcxtVenue):
         return "is open for its prices only"
 
     async def order_status(self, client_id: ClientOrderId) -> VenueOrder | None:
-        return None
+        raise self._refuse()
 
     async def open_orders(self) -> Sequence[VenueOrder]:
-        return []
+        raise self._refuse()
 
     async def fills_since(self, ts: int) -> Sequence[Fill]:
-        return []
+        raise self._refuse()
 
     async def balances(self) -> dict[str, Decimal]:
-        return {}
+        raise self._refuse()
 
     async def positions(self) -> dict[InstrumentId, Decimal]:
-        return {}
+        raise self._refuse()
 
     async def entry_prices(self) -> dict[InstrumentId, Decimal]:
-        return {}
+        raise self._refuse()
 
     async def entries_since(self, ts: int) -> Sequence[e.VenueEntry]:
-        return []
+        raise self._refuse()
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
         raise self._refuse()
