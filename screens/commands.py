@@ -86,7 +86,7 @@ class DeskCommands:
             return
         key = display(self._keys("kill")[0])
         left, failure = lambda: math.ceil(self.flatten_left()), lambda: self._kill_failure
-        dialog = KillDialog(self.app.engine, key, left, failure, self.flatten)
+        dialog = KillDialog(self.app.engine, key, left, failure, self.flatten, self.app.seconds)
         self.app.push_screen(dialog)
 
     def _keys(self, name: str) -> tuple[str, ...]:

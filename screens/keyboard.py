@@ -64,10 +64,10 @@ class Keyboard:
         self._app.toast(sentence, error=True)
 
     def take_mouse(self, event: events.MouseDown | events.MouseUp) -> bool:
-        """Drop a late click on what stood there before a stall; the footer's actions look after themselves."""
+        """Drop a late click: it was meant for what stood there before a stall. The footer looks after its actions."""
         app = self._app
         self.input_late = self.is_late(event)
-        if not self.input_late or app.screen is not app.desk_screen or event.y == app.size.height - 1:
+        if not self.input_late or (app.screen is app.desk_screen and event.y == app.size.height - 1):
             return False
         if isinstance(event, events.MouseDown):
             self.drop("A click")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable
 from typing import ClassVar
@@ -18,6 +19,11 @@ from workstation.engine import Engine
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase
 
 _BUTTON = " Close all positions "
+#: Seconds in which the button takes no click after the window has come up: it may open by itself beneath a hand that
+#: trades with the mouse.
+_BUTTON_RESTS = 1.0
+#: Seconds within which the button's second click closes the positions.
+_BUTTON_ASKS = 3.0
 
 
 class KillDialog(Dialog[None]):
@@ -40,15 +46,21 @@ class KillDialog(Dialog[None]):
         flatten_left: Callable[[], float],
         failure: Callable[[], str],
         flatten: Callable[[], None],
+        seconds: Callable[[], float],
     ) -> None:
         """`flatten_left`: seconds in which another press still flattens; `failure`: why the kill itself failed;
-        `flatten` closes the positions too, for who has the mouse in the hand."""
+        `flatten` closes the positions too, for who has the mouse in the hand: at the button's second click.
+        `seconds`: the time that a wall clock counts."""
         super().__init__()
         self.engine = engine
         self.kill_key = kill_key
         self.flatten_left = flatten_left
         self.failure = failure
         self.flatten = flatten
+        self.seconds = seconds
+        self._seen_at: float | None = None  # when the window was first painted
+        self._clicked_at: float | None = None  # when the button asked for its second click
+        self._early = False  # whether it was clicked when the window had only just come up
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -71,6 +83,8 @@ class KillDialog(Dialog[None]):
             shown.show(lines, keep=True)
             shown.top = top
             shown.repaint()
+        if self._seen_at is None:
+            self._seen_at = self.seconds()
 
     def report(self, now: int, width: int) -> list[Line]:
         """The dialog's text at a moment."""
@@ -110,7 +124,13 @@ class KillDialog(Dialog[None]):
             how = (f" {self.kill_key} again within {left:.0f} s closes all positions too.", ink.warning)
             if left <= 0:
                 how = (f" To close all positions too: {self.kill_key} twice, or :flatten", ink.dim)
-            lines.append(Line((how,), right=((_BUTTON, ink.badges["live"]),)))
+            button = _BUTTON
+            if (asks := self._button_asks()) > 0:
+                how = (" Click once more to close all positions too.", ink.warning)
+                button = f" Again within {math.ceil(asks)} s ".center(len(_BUTTON))
+            elif self._early:
+                how = (" Clicked too early: two clicks close all positions.", ink.warning)
+            lines.append(Line((how,), right=((button, ink.badges["live"]),)))
         lines.append(Line(((" Protective stops are pulled with the other orders.", ink.dim),)))
         name = self.engine.account_name
         lines.append(Line(((" To trade again: close this window and type  ", ink.dim), (f":rearm {name}", ink.own))))
@@ -123,8 +143,21 @@ class KillDialog(Dialog[None]):
 
     def on_lines_pressed(self, message: Lines.Pressed) -> None:
         width = self.query_one(Lines).width - 1
-        if message.line.right and width - len(_BUTTON) <= message.x < width:
+        if not message.line.right or not width - len(_BUTTON) <= message.x < width:
+            return
+        now = self.seconds()
+        self._early = self._seen_at is None or now - self._seen_at < _BUTTON_RESTS
+        if not self._early and self._button_asks() > 0:
+            self._clicked_at = None
             self.flatten()
+            return
+        if not self._early:
+            self._clicked_at = now
+        self.tick(self.engine.clock.now())
+
+    def _button_asks(self) -> float:
+        """Seconds in which another click on the button closes all positions; 0 where the first is still to come."""
+        return 0.0 if self._clicked_at is None else max(0.0, self._clicked_at + _BUTTON_ASKS - self.seconds())
 
     def _strategies(self) -> list[str]:
         """The runs that this halt has ended."""

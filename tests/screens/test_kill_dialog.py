@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 
 from screens.finder import Finder
 from screens.kill_dialog import KillDialog
@@ -59,19 +60,60 @@ async def test_a_second_press_flattens_and_a_late_one_does_not(open_desk):
         assert sum(isinstance(screen, KillDialog) for screen in desk.app.screen_stack) == 1
 
 
-async def test_the_button_of_the_dialog_flattens_at_any_time(open_desk):
+def button(desk) -> tuple[int, int]:
+    """Where the window's button stands."""
+    rows = desk.screen_text().splitlines()
+    y = next(y for y, row in enumerate(rows) if "Close all positions" in row)
+    return rows[y].index("Close all positions"), y
+
+
+async def test_the_button_of_the_dialog_flattens_at_its_second_click_at_any_time(open_desk):
     async with open_desk(size=(80, 24), settings={"kill": {"flatten_window_seconds": 0.05}}) as (desk, pilot):
         await typed(pilot, "buy 0.01 market")
         await pilot.press("f9")
         await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
         await desk.painted(pilot)
-        rows = desk.screen_text().splitlines()
-        y = next(y for y, row in enumerate(rows) if "Close all positions" in row)
-        await pilot.click(offset=(rows[y].index("Close all positions") - 3, y))
-        assert not desk.engine.kill_status.flatten, "beside the button"
-        await pilot.click(offset=(rows[y].index("Close all positions"), y))
+        x, y = button(desk)
+        desk.wall += 1
+        for _ in range(2):
+            await pilot.click(offset=(x - 3, y))
+        assert "Again within" not in desk.screen_text(), "beside the button"
+        await pilot.click(offset=(x, y))
+        await until(pilot, lambda: "Click once more to close all positions too." in desk.screen_text())
+        assert "Again within 3 s" in desk.screen_text()
+        desk.wall += 3
+        await desk.painted(pilot)
+        assert button(desk) == (x, y), "after three seconds it asks anew"
+        await pilot.click(offset=(x, y))
+        await until(pilot, lambda: "Again within 3 s" in desk.screen_text())
+        assert not desk.engine.kill_status.flatten
+        await pilot.click(offset=(x, y))
         await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE and desk.engine.kill_status.flatten)
         assert desk.engine.positions() == []
+
+
+async def test_clicks_that_were_meant_for_what_the_window_has_covered_close_nothing(open_desk, monkeypatch):
+    async with open_desk(size=(80, 24)) as (desk, pilot):
+        await typed(pilot, "buy 0.01 market")
+        desk.engine.kill()  # by nobody's key
+        await until(pilot, lambda: isinstance(desk.app.screen, KillDialog))
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        await desk.painted(pilot)
+        desk.wall += 0.5
+        for _ in range(2):
+            await pilot.click(offset=button(desk))
+        await until(pilot, lambda: "Clicked too early: two clicks close all positions." in desk.screen_text())
+        desk.wall += 0.6
+        with monkeypatch.context() as stalled:
+            stalled.setattr(desk.app.keyboard, "is_late", lambda event: True)
+            for kind in (events.MouseDown, events.MouseUp) * 2:  # as the terminal hands them over
+                desk.app.post_message(kind(None, *button(desk), 0, 0, 1, False, False, False))
+                await pilot.pause()
+        assert any("A click was dropped" in text for text in desk.toasts())
+        await desk.painted(pilot)
+        assert not desk.engine.kill_status.flatten
+        assert "Again within" not in desk.screen_text()
+        assert len(desk.engine.positions()) == 1
 
 
 async def test_what_a_venue_shows_stands_in_one_line_and_why_it_cannot_be_asked_to_its_end(open_desk):
