@@ -38,6 +38,8 @@ def waiting(driver: type[Driver]) -> type[Driver]:
         def run_input_thread(self) -> None:
             from textual._xterm_parser import XTermParser
 
+            while select.select([self.ends], [], [], 0)[0]:
+                os.read(self.ends, 4096)  # the word that ended the thread before this one, if it did not wait for it
             parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode
             while not self.exit_event.is_set():
                 due = parser._timeout_time

@@ -75,6 +75,24 @@ def test_the_thread_ends_as_soon_as_it_is_asked_to(terminal):
     assert not terminal.thread.is_alive()
 
 
+def test_a_word_to_end_that_was_not_waited_for_leaves_the_next_reader_awake(terminal):
+    terminal.driver.exit_event.set()
+    os.write(terminal.driver.end, b".")
+    terminal.thread.join(5)
+    os.write(terminal.driver.end, b"..")
+    terminal.driver.exit_event.clear()
+    waited = []
+    terminal.driver.exit_event.wait = waited.append  # what would leave it deaf
+    reader = threading.Thread(target=terminal.driver.run_input_thread, daemon=True)
+    reader.start()
+    assert terminal.typed(b"a", 1) == ["a"]
+    assert terminal.typed(b"b", 2) == ["a", "b"]
+    assert waited == []
+    terminal.driver.exit_event.set()
+    os.write(terminal.driver.end, b".")
+    reader.join(5)
+
+
 def test_input_that_has_ended_ends_the_thread(terminal):
     os.close(terminal.writes)
     terminal.thread.join(5)
