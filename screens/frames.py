@@ -74,7 +74,8 @@ class Frames:
         return 2 if dozes and self._app.desk_settings.market.frame_rate >= _LEAST_RATE else 1
 
     def _activity(self) -> object:
-        return self._app.engine.activity, self._app.travel.version
+        app = self._app
+        return app.travel.present.activity, app.travel.version, app.workspace.syncs
 
     async def paint(self) -> None:
         """One frame, with a turn of the event loop after each pane; a key that is near comes before the next one. On a
@@ -101,7 +102,7 @@ class Frames:
         self._count += 1
         count, top = self._count, app.screen
         covered = top is not app.desk_screen
-        activity = (app.travel.present.activity, app.travel.version)
+        activity = self._activity()
         self._quiet = self._quiet + 1 if activity == self._painted_activity else 0
         self._painted_activity = activity
         if not covered and self._quiet > _SLOWEST and count % rate:
@@ -124,10 +125,11 @@ class Frames:
                 app.toast(f"The dialog has failed: {error!r}", error=True)
                 top.dismiss(None)
             yield
-        if count % max(1, rate // _STATUS_RATE) == 0:
+        once_a_second = count % rate == 0  # the only frames of a quiet desk
+        if once_a_second or count % max(1, rate // _STATUS_RATE) == 0:
             app.refresh_bars()
             app.desk_screen.notices.tick()
-            if count % rate == 0:
+            if once_a_second:
                 app.live.poll()
             if (problem := app.state.save()) is not None:
                 app.toast(problem, error=True)

@@ -58,6 +58,8 @@ class Workspace(Painted):
         self.mouse: LayoutMouse | None = None  # what dragging borders and tabs does
         self._fitted: dict[tuple[Node, int, int], tuple[Node, tuple[Place, ...]]] = {}
         self._shape: list[tuple[Place, str]] = []  # what the last `sync` has shown
+        #: How often it was worked out what shows. A pane that comes back has its old picture until it is painted.
+        self.syncs = 0
         self._recent: list[str] = []  # slots in the order in which they were brought to the front, newest last
 
     # -- what stands where
@@ -183,6 +185,7 @@ class Workspace(Painted):
             self.screen.lay_out()  # and a message that asks for it would have it done twice
         else:
             self.refresh(layout=True)
+        self.syncs += 1
 
     def _wanted_shape(self) -> list[tuple[Place, str]]:
         """What stands where, and which of its tabs shows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from screens.testing import BTC, START, book
@@ -39,3 +40,37 @@ async def test_every_pane_is_painted_once_a_second_and_after_some_seconds_every_
         assert desk.app.frames.stirs(), "the next look sees what has happened"
         desk.app.frame()
         assert desk.app.frames.stride() == 1
+
+
+async def test_panes_that_come_back_are_painted_at_the_next_look(open_desk):
+    async with open_desk() as (desk, pilot):
+        await desk.still(pilot)
+        desk.app.workspace.focus_slot("books")
+        looks(desk, 12)
+        await pilot.press("z")
+        assert desk.app.workspace.zoomed == "books"
+        looks(desk, 12)
+        await pilot.press("z")
+        await pilot.pause()
+        panes = sorted(pane.slot for pane in desk.app.workspace.shown())
+        assert len(panes) > 1
+        _, painted = looks(desk, 0.2)
+        assert sorted(set(painted)) == panes
+
+
+async def test_the_bars_of_a_quiet_desk_go_on_every_second_at_every_rate(open_desk, monkeypatch):
+    async with open_desk() as (desk, pilot):
+        await desk.still(pilot)
+        frames, bars, polls = desk.app.frames, [], []
+        monkeypatch.setattr(desk.app, "refresh_bars", lambda: bars.append(frames._count))
+        monkeypatch.setattr(desk.app.live, "poll", lambda: polls.append(frames._count))
+        for rate in range(1, 61):
+            settings = desk.app.desk_settings
+            market = msgspec.structs.replace(settings.market, frame_rate=rate)
+            monkeypatch.setattr(desk.app, "desk_settings", msgspec.structs.replace(settings, market=market))
+            looks(desk, 10)
+            frames._count, bars[:], polls[:] = 0, [], []
+            for _ in range(3 * rate):
+                if frames._count < 3 * rate and frames.stirs():
+                    desk.app.frame()
+            assert bars == polls == [rate, 2 * rate, 3 * rate], rate
