@@ -12,13 +12,13 @@ from screens.theme import Colours, Ink, textual_theme
 from workstation.domain.events import LimitsChanged
 from workstation.domain.formats import number_style, style_of_environment, zone_named
 from workstation.settings import Settings, SettingsError
-from workstation.settings_book import SettingsBook
+from workstation.settings_book import DEFAULT, SettingsBook
 from workstation.settings_file import checked
 from workstation.settings_help import toml as value_toml
 from workstation.settings_help import value_text, words_of
 from workstation.trading.errors import Refused
 from workstation.trading.limits import limit_fields, limit_from_text, limit_value, with_limit
-from workstation.trading.limits_order import limits_problem
+from workstation.trading.limits_order import limits_problem, misorder_text, misorders
 
 if TYPE_CHECKING:
     from screens.app import TwsApp
@@ -143,13 +143,18 @@ class LiveSettings:
         """The value in force, as TOML."""
         if path == "theme" and (chosen := self._app.state.values.get("theme")):
             return f'"{chosen}"'
-        return value_text(self._in_force, path) if self._changed_on_the_desk(path) else self.book.value(path)
+        return value_text(self._in_force, path) if self._differs(path) else self.book.value(path)
 
     def words(self, path: str) -> str:
         """The value in force as one types it; "" for nothing."""
         if path == "theme" and (chosen := self._app.state.values.get("theme")):
             return str(chosen)
-        return words_of(self._in_force, path) if self._changed_on_the_desk(path) else self.book.words(path)
+        return words_of(self._in_force, path) if self._differs(path) else self.book.words(path)
+
+    def _differs(self, path: str) -> bool:
+        """Whether a limit in force is not the file's: changed on the desk, or lowered by another one."""
+        lowered = self._app.engine.core.limits_book.is_lowered(path.removeprefix("risk."))
+        return lowered or self._changed_on_the_desk(path) is not None
 
     def _changed_on_the_desk(self, path: str) -> LimitsChanged | None:
         """The change of a limit that was made elsewhere on the desk and holds over what the file says."""
@@ -207,10 +212,22 @@ class LiveSettings:
             raise SettingsError(f"Not taken: {refusal}") from refusal
 
     def _must_agree(self, field: str, value: object) -> None:
-        """Neither what is configured nor what is in force, changes made on the desk included, may contradict itself."""
-        for limits in (self.book.settings.risk, self._app.engine.risk.limits):
-            if problem := limits_problem(with_limit(limits, field, value), field, "risk."):
-                raise SettingsError(f"Not taken: {problem}")
+        """Neither what is configured nor what is in force, changes made on the desk included, may contradict itself;
+        a tighter limit lowers those that it would stand below, but not what the file itself says."""
+        if problem := limits_problem(with_limit(self._app.engine.risk.limits, field, value), field, "risk."):
+            raise SettingsError(f"Not taken: {problem}")
+        limits = with_limit(self.book.settings.risk, field, value)
+        for pair in misorders(limits):
+            written = pair.upper == field and self.book.source(f"risk.{pair.lower}") != DEFAULT
+            if pair.lower == field or written:
+                raise SettingsError(f"Not taken: {misorder_text(limits, pair, lambda one: f'risk.{one}')}")
+
+    def with_it(self, path: str, value: str) -> str:
+        """What else a change of a limit lowers, as the end of a sentence."""
+        field = path.removeprefix("risk.")
+        if self._limit_kinds[field] is tuple:
+            return ""
+        return self._app.engine.core.limits_book.with_it(field, limit_from_text(field, value))
 
     def change_key(self, action: str, keys: list[str] | None) -> str:
         """Give an action other keys, or those of the keymap again. Raises SettingsError."""

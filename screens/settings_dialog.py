@@ -228,7 +228,8 @@ class SettingsDialog(Dialog[None]):
             if self.live.is_limit(path) and text not in (self._asked, self.live.words(path)):
                 value = self.live.check(path, text)
                 self._asked, self._reset_asked = text, None
-                self.said = (f"{path}: {self.live.value(path)} → {value}, at once. Enter again does it.", True)
+                also = self.live.with_it(path, value)
+                self.said = (f"{path}: {self.live.value(path)} → {value}, at once{also}. Enter again does it.", True)
                 self.explain()
                 return
             self._asked = None
@@ -256,7 +257,8 @@ class SettingsDialog(Dialog[None]):
             was, value = self.live.value(path), self.live.check_reset(path)
             if self.live.is_limit(path) and asked != path and value != was:
                 self._reset_asked = path
-                self.said = (f"{path}: {was} → {value}, at once. ^r again does it.", True)
+                also = self.live.with_it(path, value)
+                self.said = (f"{path}: {was} → {value}, at once{also}. ^r again does it.", True)
             else:
                 self.said = (self.live.reset(path), False)
         except SettingsError as error:

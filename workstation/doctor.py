@@ -11,6 +11,7 @@ import msgspec
 
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
+from workstation.trading.limits import RiskLimits
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -26,7 +27,7 @@ def examine(settings: Settings, paths: Paths) -> list[Finding]:
     enough = free > 200_000_000
     words = f"{free / 1e9:.1f} GB are free where the stores live"
     findings.append(Finding(enough, words if enough else f"only {words}: a full disk halts the desk"))
-    findings.append(_store(paths.store(settings.mode), settings.mode))
+    findings += _store(paths.store(settings.mode), settings.mode, settings.risk)
     findings += _stalls(paths.store(settings.mode), paths.state)
     findings += _settings(settings, paths) + _profiles(paths)
     findings.append(_terminal())
@@ -47,23 +48,35 @@ def _folder(folder: Path) -> Finding:
     )
 
 
-def _store(path: Path, mode: str) -> Finding:
+def _store(path: Path, mode: str, risk: RiskLimits) -> list[Finding]:
+    """Whether the store is whole; and limits that were set on the desk and count for less beside those of the file."""
+    from workstation.domain.events import LimitsChanged
     from workstation.store.errors import StoreError
     from workstation.store.store import Store
+    from workstation.trading.limits_book import LimitsBook
 
     if not path.exists():
-        return Finding(True, f"there is no {mode} store yet; it is made at the first start")
+        return [Finding(True, f"there is no {mode} store yet; it is made at the first start")]
     try:
         store = Store.open(path, mode, clock_now=lambda: 0)
     except StoreError as error:
-        return Finding("another desk" in str(error) or "open in" in str(error), str(error))
+        return [Finding("another desk" in str(error) or "open in" in str(error), str(error))]
+    book, count = LimitsBook(risk), 0
+    by_file = book.lowered()
     try:
-        count = sum(1 for _ in store.journal())
+        for event in store.journal():
+            count += 1
+            if isinstance(event, LimitsChanged):
+                book.apply(event)
     except StoreError as error:
-        return Finding(False, str(error))
+        return [Finding(False, str(error))]
     finally:
         store.close()
-    return Finding(True, f"the {mode} store {path} is whole: {count} events")
+    lowered = [one for one in book.lowered() if one not in by_file]
+    return [
+        Finding(True, f"the {mode} store {path} is whole: {count} events"),
+        *(Finding(False, f"as it was set on the desk, {one}") for one in lowered),
+    ]
 
 
 def _stalls(store: Path, state: Path) -> list[Finding]:
@@ -90,6 +103,7 @@ def _settings(settings: Settings, paths: Paths) -> list[Finding]:
 
     from workstation.notify.messages import template_problem
     from workstation.real_desks import opened_venues
+    from workstation.trading.limits_order import clamped, lowered_text
     from workstation.venues.contract import VenueError
 
     problems: list[str] = importlib.import_module("screens.desk_table").problems_of(
@@ -98,6 +112,7 @@ def _settings(settings: Settings, paths: Paths) -> list[Finding]:
     for topic, template in settings.notify.templates.items():
         if problem := template_problem(topic, template):
             problems.append(f"notify.templates.{topic} {problem}.")
+    problems += [lowered_text(settings.risk, pair, "risk.") for pair in clamped(settings.risk)[1].values()]
     if settings.mode in ("paper", "live"):
         try:
             opened_venues(settings)
@@ -111,6 +126,7 @@ def _profiles(paths: Paths) -> list[Finding]:
     import tomllib
 
     from workstation.settings_file import load
+    from workstation.trading.limits_order import clamped, lowered_text
 
     try:
         names = tomllib.loads(paths.config_file.read_text(encoding="utf-8")).get("profiles", {})
@@ -119,9 +135,15 @@ def _profiles(paths: Paths) -> list[Finding]:
     findings = []
     for name in names:
         try:
-            load(paths.config_file, profile=name)
+            risk = load(paths.config_file, profile=name).risk
         except SettingsError as error:
             findings.append(Finding(False, str(error)))
+            continue
+        lowered = clamped(risk)[1].values()
+        findings += [
+            Finding(False, f"{paths.config_file}, profile {name}: {lowered_text(risk, pair, 'risk.')}")
+            for pair in lowered
+        ]
     return findings
 
 

@@ -14,7 +14,7 @@ from workstation.domain.formats import number_style, zone_named
 from workstation.settings import Settings, SettingsError
 from workstation.settings_help import choices_of, entry_choices, kind_of, nearest, setting_value, toml
 from workstation.trading.limits import limit_fields, limit_problem, limit_value
-from workstation.trading.limits_order import misorder, misorder_text
+from workstation.trading.limits_order import misorder_text, misorders
 from workstation.trading.order_defaults import problem as order_problem
 
 
@@ -50,11 +50,14 @@ def check_layer(layer: Mapping[str, Any], where: str, paths: Mapping[str, Any]) 
 
 
 def check_whole(settings: Settings, sources: Mapping[str, str], layers: Sequence[str]) -> None:
-    """Raises SettingsError for what is wrong with all layers together: limits that contradict each other."""
-    pair = misorder(settings.risk)
-    if pair is None:
+    """Raises SettingsError for what is wrong with all layers together: limits that contradict each other. One that
+    only contradicts a default is taken: the desk opens with the lower of the two (`limits_order.clamped`)."""
+    for pair in misorders(settings.risk):
+        places = {field: sources[f"risk.{field}"] for field in (pair.lower, pair.upper) if f"risk.{field}" in sources}
+        if len(places) == 2:
+            break
+    else:
         return
-    places = {field: sources.get(f"risk.{field}", "the default") for field in (pair.lower, pair.upper)}
     where = next(place for place in reversed(layers) if place in places.values())
 
     def name(field: str) -> str:

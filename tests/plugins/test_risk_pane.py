@@ -107,9 +107,14 @@ async def test_what_is_no_limit_is_not_taken(tmp_path):
         await pilot.press("enter", "ctrl+u", *"7", "enter", "enter")
         assert "must be a fraction between 0 and 1" in desk.screen_text()
         await pilot.press("escape")
+        await go_to(desk, pilot, "drawdown")
+        await pilot.press("enter", "ctrl+u", *"16%", "enter", "enter")
+        assert "breakers.drawdown of 16 % must not be above breakers.drawdown_zero_size of 15 %" in said(desk)
+        await pilot.press("escape")
         await go_to(desk, pilot, "breakers.drawdown_zero_size")
-        await pilot.press("enter", "ctrl+u", *"9%", "enter", "enter")
-        assert "breakers.drawdown of 10 % must not be above breakers.drawdown_zero_size of 9 %" in said(desk)
+        await pilot.press("enter", "ctrl+u", *"9%")
+        told = " ".join(said(desk).split())
+        assert "15 % → 9 %, and with it breakers.drawdown from 10 % to 9 %." in told
         await pilot.press("escape")
         assert not desk.engine.risk.changes
 

@@ -95,11 +95,17 @@ async def test_limits_that_contradict_each_other_are_refused_with_both_names(ope
         await pilot.press("ctrl+s")
         await find(pilot, "risk.breakers.drawdown_zero_size")
         await pilot.press("enter", *["backspace"] * 4, *"10.5%", "enter")
-        said = "risk.breakers.drawdown of 11 % must not be above risk.breakers.drawdown_zero_size of 10.5 %"
+        said = "at once, and with it breakers.drawdown from 11 % to 10.5 %. Enter again does it."
         assert said in told(desk)
         assert desk.app.screen.editing is not None
         assert file.read_text() == text
         await pilot.press("escape")
+        await find(pilot, "risk.breakers.drawdown_kill")
+        await pilot.press("enter", "ctrl+u", *"11%", "enter")  # the file itself says 12 % of the size
+        said = "risk.breakers.drawdown_zero_size of 12 % must not be above risk.breakers.drawdown_kill of 11 %"
+        assert said in told(desk)
+        await pilot.press("escape")
+        await find(pilot, "risk.breakers.drawdown_zero_size")
         await desk.engine.risk.change_limit("breakers.drawdown_kill", "13 %", "risk page")
         await pilot.press("ctrl+r", "ctrl+r")  # the default is 15 %
         assert "drawdown_zero_size of 15 % must not be above risk.breakers.drawdown_kill of 13 %" in told(desk)

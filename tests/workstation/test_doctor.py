@@ -15,7 +15,10 @@ import pytest
 from screens.desk_table import problems_of
 from tests.support.exchange import LoopbackExchange
 from workstation.cli import main
+from workstation.domain.events import LimitsChanged
+from workstation.paths import Paths
 from workstation.settings_file import load
+from workstation.store.store import Store
 
 
 @pytest.mark.parametrize(
@@ -31,9 +34,19 @@ from workstation.settings_file import load
         ('[notify.templates]\nfill = "{colour}"', "notify.templates.fill has no field {colour}"),
         ('mode = "paper"', "A paper desk needs a venue"),
         (
-            "[profiles.wild.risk.breakers]\ndrawdown_kill = 0.04",
-            ", profile wild: risk.breakers.drawdown (the default) of 10 % must not be above "
+            "[profiles.wild.risk.breakers]\ndrawdown_kill = 0.04\ndrawdown = 0.1",
+            ", profile wild: risk.breakers.drawdown of 10 % must not be above "
             "risk.breakers.drawdown_kill of 4 %: the desk would halt before new positions are stopped.",
+        ),
+        (
+            "[risk.breakers]\ndrawdown = 0.16",
+            "config.toml: risk.breakers.drawdown of 16 % counts as 15 %: it must not be above "
+            "risk.breakers.drawdown_zero_size of 15 % (sizes shrink to nothing between the two).",
+        ),
+        (
+            "[profiles.wild.risk.breakers]\ndaily_loss = 0.25",
+            ", profile wild: risk.breakers.daily_loss of 25 % counts as 20 %: it must not be above "
+            "risk.breakers.drawdown_kill of 20 % (the desk would halt before a day's loss stops new positions).",
         ),
         ('mode = "live"\nopen_venues = ["nix"]', "open_venues names nix, but there is no [venues.nix]"),
     ],
@@ -59,9 +72,9 @@ def test_what_the_desk_would_not_have_is_found_without_one(
         ("[risk]\nmax_ordre_value = 5", "there is no setting 'risk.max_ordre_value'; did you mean"),
         ("[market]\nframe_rate = 99", "market.frame_rate must be a whole number <= 60, not 99."),
         (
-            "[risk.breakers]\ndrawdown = 0.25",
+            "[risk.breakers]\ndrawdown = 0.25\ndrawdown_zero_size = 0.15",
             "config.toml: risk.breakers.drawdown of 25 % must not be above "
-            "risk.breakers.drawdown_zero_size (the default) of 15 %: sizes shrink to nothing between the two.",
+            "risk.breakers.drawdown_zero_size of 15 %: sizes shrink to nothing between the two.",
         ),
     ],
 )
@@ -75,6 +88,25 @@ def test_a_malformed_file_is_one_sentence(
     assert shown.out == ""
     assert shown.err.count("\n") == 1
     assert sentence in shown.err
+
+
+def test_a_limit_of_the_desk_that_the_file_does_not_let_count_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TWS_HOME", str(tmp_path))
+    path = Paths.of().store("demo")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store = Store.open(path, "demo", clock_now=lambda: 0)
+    changed = LimitsChanged(
+        ts=1, who="trader", field="breakers.drawdown_kill", old="0.20", new="0.12", configured="0.20"
+    )
+    store.append(changed).result()
+    store.close()
+    assert main(["doctor"]) == 1
+    assert (
+        "as it was set on the desk, breakers.drawdown_zero_size of 15 % counts as 12 %: it must not be above "
+        "breakers.drawdown_kill of 12 % (the desk would halt before sizes have shrunk)." in capsys.readouterr().out
+    )
 
 
 def test_a_sound_set_up_has_nothing_to_complain_about(

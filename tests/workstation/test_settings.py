@@ -14,6 +14,7 @@ from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
 from workstation.settings_file import load
 from workstation.settings_help import describe
+from workstation.trading.limits_book import LimitsBook
 
 
 @pytest.fixture
@@ -122,6 +123,35 @@ def test_environment_variables_of_other_programs_and_empty_ones_are_left_alone(f
 )
 def test_a_bad_file_is_told_by_file_setting_and_what_is_expected(file: Path, text: str, sentence: str) -> None:
     assert complaint(file, text) == f"{file}: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("line", "in_force"),
+    [
+        ("drawdown_kill = 0.12", ("0.05", "0.10", "0.12", "0.12")),
+        ("drawdown_kill = 0.08", ("0.05", "0.08", "0.08", "0.08")),
+        ("drawdown_kill = 0.04", ("0.04", "0.04", "0.04", "0.04")),
+        ("drawdown = 0.16", ("0.05", "0.15", "0.15", "0.20")),
+        ("daily_loss = 0.25", ("0.20", "0.10", "0.15", "0.20")),
+    ],
+)
+def test_a_threshold_that_only_contradicts_a_default_opens_the_desk_with_the_lower_of_the_two(
+    file: Path, line: str, in_force: tuple[str, ...]
+) -> None:
+    file.write_text(f"[risk.breakers]\n{line}\n")
+    book = LimitsBook(load(file, environ={}).risk)
+    breakers = book.limits.breakers
+    found = breakers.daily_loss, breakers.drawdown, breakers.drawdown_zero_size, breakers.drawdown_kill
+    assert found == tuple(map(Decimal, in_force))
+    assert book.lowered()
+
+
+def test_thresholds_that_are_both_written_and_contradict_each_other_are_refused(file: Path) -> None:
+    file.write_text("[risk.breakers]\ndrawdown_zero_size = 0.15\ndrawdown_kill = 0.12\n")
+    with pytest.raises(
+        SettingsError, match=r"drawdown_zero_size of 15 % must not be above risk.breakers.drawdown_kill"
+    ):
+        load(file, environ={})
 
 
 def test_the_place_of_a_mistake_is_the_layer_that_made_it(file: Path) -> None:

@@ -90,7 +90,7 @@ class TradingCore:
         self.market = market
         self._capabilities = capabilities or {}
         self.limits_book = LimitsBook(limits)
-        self.breakers = Breakers(limits.breakers)
+        self.breakers = Breakers(self.limits.breakers)
         self.orders = OrderManager(histories, self.instruments)
         self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
         self.results = Results(self.instruments)

@@ -2,10 +2,12 @@
 
 The rule: the config file gives the defaults. A change made on the desk holds over restarts for as long as the config
 file says what it said when the change was made; once the file says something else of that limit, the file holds again.
-So it does where a change that still holds contradicts what the file has come to say of another limit.
+Where what the two say contradicts each other, the lower limit counts as the upper one (`limits_order.clamped`).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from workstation.domain.events import LimitsChanged
 from workstation.trading.errors import Refused
@@ -18,7 +20,7 @@ from workstation.trading.limits import (
     limit_words,
     with_limit,
 )
-from workstation.trading.limits_order import limits_problem, misorder, misorder_text
+from workstation.trading.limits_order import below, clamped, limits_problem, lowered_text
 
 
 class LimitsBook:
@@ -26,10 +28,10 @@ class LimitsBook:
 
     def __init__(self, configured: RiskLimits) -> None:
         self.configured = configured
-        self.limits = configured
+        self._said = configured  # with the changes that are in force, before what they lower
+        self.limits, self._lowered = clamped(configured)
         self.changes: list[LimitsChanged] = []
         self.changed: dict[str, LimitsChanged] = {}  # the changes that are in force, by field
-        self.dropped: dict[str, str] = {}  # why a change of the desk is not in force, by field
 
     def apply(self, event: LimitsChanged) -> None:
         """Fold a change in. One of a limit that is no more, or that could not be set now, stays in the audit alone."""
@@ -45,24 +47,23 @@ class LimitsBook:
                 self.changed[event.field] = event
             except ValueError:
                 value = configured
-        self.dropped.pop(event.field, None)
-        self.limits = with_limit(self.limits, event.field, value)
-        self._settle()
+        self._say(event.field, value)
 
-    def _settle(self) -> None:
-        """Where limits contradict each other, those changed on the desk are again what the config file says."""
-        while (pair := misorder(self.limits)) is not None:
-            mine = [field for field in (pair.lower, pair.upper) if field in self.changed]
-            if not mine:
-                return  # the file contradicts itself, which it is refused for where it is read
-            why = misorder_text(self.limits, pair)
-            for field in mine:
-                del self.changed[field]
-                self.dropped[field] = why
-                self.limits = with_limit(self.limits, field, limit_value(self.configured, field))
+    def _say(self, field: str, value: Any) -> None:
+        self._said = with_limit(self._said, field, value)
+        self.limits, self._lowered = clamped(self._said)
 
-    def change(self, now: int, field: str, text: str, who: str) -> LimitsChanged:
-        """The event of a change, not folded yet; an empty text takes the config file's value. Raises `Refused`."""
+    def lowered(self) -> list[str]:
+        """A sentence for each limit that is lower than file and desk say, because another one is."""
+        return [lowered_text(self._said, pair) for pair in self._lowered.values()]
+
+    def is_lowered(self, field: str) -> bool:
+        """Whether a limit is lower than file and desk say."""
+        return field in self._lowered
+
+    def change(self, now: int, field: str, text: str, who: str) -> tuple[LimitsChanged, ...]:
+        """The events of a change, not folded yet: those of the limits that it lowers with it, then its own. An empty
+        text takes the config file's value. Raises `Refused`."""
         try:
             configured = limit_value(self.configured, field)
         except KeyError:
@@ -74,30 +75,54 @@ class LimitsBook:
         old = limit_value(self.limits, field)
         if new == old:
             raise Refused(f"{field} is {limit_text(old)} already.")
-        if problem := limits_problem(with_limit(self.limits, field, new), field):
-            raise Refused(problem)
-        return LimitsChanged(
-            ts=now, who=who, field=field, old=limit_text(old), new=limit_text(new), configured=limit_text(configured)
-        )
+        return self._events(now, self.configured, field, new, who)
 
-    def preview(self, field: str, text: str) -> tuple[str, str]:
-        """What a limit is and would be by `change`, in words. Raises `Refused`."""
-        event = self.change(0, field, text, "")
-        old, new = (limit_words(field, limit_from_text(field, part)) for part in (event.old, event.new))
-        return old, new
-
-    def taken(self, now: int, configured: RiskLimits, field: str, who: str) -> LimitsChanged | None:
-        """The event that puts in force what the config file says since a moment ago, not folded yet; None if that is
-        in force already. Raises `Refused` where it contradicts a change that was made on the desk."""
-        new, old = limit_text(limit_value(configured, field)), limit_text(limit_value(self.limits, field))
-        if new == old:
-            return None
-        in_force = with_limit(self.limits, field, limit_value(configured, field))
+    def _events(self, now: int, configured: RiskLimits, field: str, new: Any, who: str) -> tuple[LimitsChanged, ...]:
+        """A limit that is lower than what is said of it has a row too: it does not rise when what lowered it does."""
+        in_force = with_limit(self.limits, field, new)
         if problem := limits_problem(in_force, field):
             raise Refused(problem)
-        return LimitsChanged(ts=now, who=who, field=field, old=old, new=new, configured=new)
+        after = clamped(in_force)[0]
+        lowered = [one for one in below(field) if limit_value(after, one) != limit_value(self._said, one)]
+        return tuple(
+            LimitsChanged(
+                ts=now,
+                who=who if one == field else f"{who}, with {field}",
+                field=one,
+                old=limit_text(limit_value(self.limits, one)),
+                new=limit_text(limit_value(after, one)),
+                configured=limit_text(limit_value(configured, one)),
+            )
+            for one in (*lowered, field)
+        )
+
+    def with_it(self, field: str, value: Any) -> str:
+        """What else a change lowers, as the end of a sentence: ", and with it NAME from 15 % to 12 %"; "" for none."""
+        after = clamped(with_limit(self.limits, field, value))[0]
+        both = {one: (limit_value(self.limits, one), limit_value(after, one)) for one in below(field)}
+        moved = [
+            f"{one} from {limit_words(one, old)} to {limit_words(one, new)}"
+            for one, (old, new) in both.items()
+            if old != new
+        ]
+        return f", and with it {', '.join(moved)}" if moved else ""
+
+    def preview(self, field: str, text: str) -> tuple[str, str]:
+        """What a limit is and would be by `change`, in words, with what else it lowers. Raises `Refused`."""
+        event = self.change(0, field, text, "")[-1]
+        old, new = (limit_from_text(field, part) for part in (event.old, event.new))
+        return limit_words(field, old), limit_words(field, new) + self.with_it(field, new)
+
+    def taken(self, now: int, configured: RiskLimits, field: str, who: str) -> tuple[LimitsChanged, ...]:
+        """The events that put in force what the config file says since a moment ago, as those of `change`; none if
+        that is in force already. Raises `Refused` where it contradicts a change that was made on the desk."""
+        new = limit_value(configured, field)
+        if limit_text(new) == limit_text(limit_value(self.limits, field)):
+            return ()
+        return self._events(now, configured, field, new, who)
 
     def reconfigure(self, configured: RiskLimits, field: str) -> None:
         """The config file says something else of a limit now: a change that the trader made of it before is void."""
         self.configured = configured
         self.changed.pop(field, None)
+        self._say(field, limit_value(configured, field))

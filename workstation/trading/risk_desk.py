@@ -20,7 +20,7 @@ from workstation.trading.breakers import Breaker
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import Journal, OrderGateway
-from workstation.trading.limits import RiskLimits, limit_text, limit_value
+from workstation.trading.limits import RiskLimits
 
 #: The market's own time between two looks at prices, and between two valuations.
 LOOK_EVERY = SECOND // 4
@@ -77,9 +77,8 @@ class RiskDesk:
         """The journal is folded and the venues were asked: go on with what the last run of the desk left."""
         self._running = True
         self.version += 1
-        for field, why in self._core.limits_book.dropped.items():
-            value = limit_text(limit_value(self.limits, field))
-            self._log.warning("risk", f"Limit {field} is {value} as configured, its change on the desk is void: {why}")
+        for lowered in self._core.limits_book.lowered():
+            self._log.warning("risk", f"Limit {lowered}")
         trip = self._core.breakers.trips.get((Breaker.DRAWDOWN_KILL, ""))
         if trip is not None and self._core.state_change.ts < trip.ts:
             self._flatten(trip.reason)  # the desk died between the breaker and the kill switch
@@ -213,16 +212,21 @@ class RiskDesk:
 
     async def change_limit(self, field: str, text: str, who: str = "trader") -> LimitsChanged:
         """Change a limit for good ("max_order_value", "50000"); an empty text takes the config file's value.
+        A tighter one lowers those that must not stand above it.
 
         Durable before it counts. Raises `Refused`.
         """
         self._open()
-        event = self._core.limits_book.change(self._clock.now(), field, text, who)
-        await self._durable(event)
-        self._core.apply_account(event)
+        events = self._core.limits_book.change(self._clock.now(), field, text, who)
+        await self._durable(*events)
+        self._fold(events)
+        return events[-1]
+
+    def _fold(self, events: Sequence[LimitsChanged]) -> None:
+        for event in events:
+            self._core.apply_account(event)
+            self._log.warning("risk", f"Limit {event.field}: {event.new}, was {event.old} ({event.who}).")
         self.version += 1
-        self._log.warning("risk", f"Limit {field}: {event.new}, was {event.old} ({who}).")
-        return event
 
     async def take_limit(self, configured: RiskLimits, field: str, who: str) -> None:
         """What the config file says of a limit has been changed while the desk runs: it counts from now on.
@@ -231,21 +235,18 @@ class RiskDesk:
         """
         self._open()
         book = self._core.limits_book
-        event = book.taken(self._clock.now(), configured, field, who)
-        if event is not None:
-            await self._durable(event)
+        events = book.taken(self._clock.now(), configured, field, who)
+        if events:
+            await self._durable(*events)
         book.reconfigure(configured, field)
-        if event is not None:
-            self._core.apply_account(event)
-            self._log.warning("risk", f"Limit {field}: {event.new}, was {event.old} ({who}).")
-        self.version += 1
+        self._fold(events)
 
     def _open(self) -> None:
         if not self._running:
             raise Refused("The desk is still opening its store: try again in a moment.")
 
-    async def _durable(self, event: AccountEvent) -> None:
+    async def _durable(self, *events: AccountEvent) -> None:
         try:
-            await asyncio.wrap_future(self._journal.append(event))
+            await asyncio.wrap_future(self._journal.append(*events))
         except Exception as error:
             raise Refused(f"The store did not take it: {error}") from error

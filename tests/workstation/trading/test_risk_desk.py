@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from tests.support.desk import BTC, GENEROUS, OTHER_PERP, PERP, START, TestDesk, demo_desk
 from workstation.clock import SECOND
-from workstation.domain.events import BreakerTripped, TradingState
+from workstation.domain.events import BreakerTripped, LimitsChanged, TradingState
 from workstation.domain.market import BookSnapshot, MarkPrice
 from workstation.domain.order import OrderState, Side
 from workstation.trading.errors import Refused
 from workstation.trading.kill import KillPhase
-from workstation.trading.limits import RiskLimits, with_limit
+from workstation.trading.limits import RiskLimits, limit_from_text, limit_text, limit_value, with_limit
 from workstation.trading.limits_book import LimitsBook
-from workstation.trading.limits_order import misorder
+from workstation.trading.limits_order import misorders
 from workstation.venues.faulty import Fault, FaultyVenue
 from workstation.venues.simulated import SimulatedVenue
 
@@ -222,52 +222,124 @@ async def test_a_limit_that_is_changed_in_the_settings_counts_at_once_and_the_fi
         assert desk.engine.risk.limits.max_order_value == GENEROUS.max_order_value, "the file holds"
 
 
-async def test_a_change_that_contradicts_what_the_file_has_come_to_say_is_void(tmp_path: Path) -> None:
+async def test_a_change_that_contradicts_what_the_file_has_come_to_say_counts_as_much_as_the_file_lets_it(
+    tmp_path: Path,
+) -> None:
     async with demo_desk(tmp_path) as desk:
         for field, text in (("drawdown_kill", "50%"), ("drawdown_zero_size", "30%"), ("daily_loss", "4%")):
             await desk.engine.risk.change_limit(f"breakers.{field}", text)
     edited = with_limit(GENEROUS, "breakers.drawdown_kill", D("0.25"))
     async with demo_desk(tmp_path, start=START + HOUR, limits=edited) as desk:
         limits = desk.engine.risk.limits.breakers
-        assert (limits.drawdown_kill, limits.drawdown_zero_size) == (D("0.25"), D("0.15"))
-        assert limits.daily_loss == D("0.04"), "it contradicts nothing"
-        assert any(
-            "drawdown_zero_size is 0.15 as configured, its change on the desk is void: "
-            "breakers.drawdown_zero_size of 30 % must not be above breakers.drawdown_kill of 25 %" in entry.text
-            for entry in desk.engine.log.entries
+        assert (limits.drawdown_kill, limits.drawdown_zero_size, limits.daily_loss) == (D("0.25"), D("0.25"), D("0.04"))
+        warned = [entry.text for entry in desk.engine.log.entries if "counts as" in entry.text]
+        assert len(warned) == 1
+        assert (
+            "Limit breakers.drawdown_zero_size of 30 % counts as 25 %: it must not be above breakers.drawdown_kill "
+            "of 25 % (the desk would halt before sizes have shrunk)."
+        ) in warned[0]
+
+
+async def test_the_breakers_of_a_desk_whose_file_only_tightens_the_kill_are_those_in_force(tmp_path: Path) -> None:
+    file = with_limit(GENEROUS, "breakers.drawdown_kill", D("0.12"))
+    async with demo_desk(tmp_path, limits=file) as desk:
+        assert desk.engine.core.breakers.limits == desk.engine.risk.limits.breakers
+        assert desk.engine.core.breakers.limits.drawdown_zero_size == D("0.12")
+        assert any("zero_size of 15 % counts as 12 %" in entry.text for entry in desk.engine.log.entries)
+        assert not desk.engine.risk.changes
+        await desk.engine.risk.change_limit("breakers.daily_loss", "4%")
+        await desk.engine.risk.change_limit("max_order_value", "5000")
+        assert len(desk.engine.risk.changes) == 2, "they have nothing to do with it"
+        await desk.engine.risk.change_limit("breakers.drawdown_kill", "20%")
+        assert desk.engine.risk.limits.breakers.drawdown_zero_size == D("0.12")
+
+
+async def test_a_tighter_limit_lowers_those_that_must_not_stand_above_it_and_each_has_its_row(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        book = desk.engine.core.limits_book
+        assert book.preview("breakers.drawdown_kill", "8%") == (
+            "20 %",
+            "8 %, and with it breakers.drawdown from 10 % to 8 %, breakers.drawdown_zero_size from 15 % to 8 %",
         )
-        await desk.engine.risk.change_limit("breakers.drawdown_zero_size", "20%")
-        assert desk.engine.core.limits_book.dropped == {}
+        await desk.engine.risk.change_limit("breakers.drawdown_kill", "8%")
+        assert [(row.field, row.old, row.new, row.who) for row in desk.engine.risk.changes] == [
+            ("breakers.drawdown", "0.10", "0.08", "trader, with breakers.drawdown_kill"),
+            ("breakers.drawdown_zero_size", "0.15", "0.08", "trader, with breakers.drawdown_kill"),
+            ("breakers.drawdown_kill", "0.20", "0.08", "trader"),
+        ]
+        before = desk.engine.risk.limits
+    async with demo_desk(tmp_path, start=START + HOUR) as desk:
+        assert desk.engine.risk.limits == before
+        assert not any("counts as" in entry.text for entry in desk.engine.log.entries)
+        await desk.engine.risk.change_limit("breakers.drawdown_kill", "20%")
+        assert desk.engine.risk.limits.breakers.drawdown == D("0.08"), "it rises only when somebody raises it"
+
+
+def test_a_kill_that_an_older_desk_tightened_stands_and_lowers_what_is_above_it() -> None:
+    book = LimitsBook(RiskLimits())
+    tightened = LimitsChanged(
+        ts=START, who="trader", field="breakers.drawdown_kill", old="0.20", new="0.08", configured="0.20"
+    )
+    book.apply(tightened)
+    breakers = book.limits.breakers
+    assert (breakers.drawdown, breakers.drawdown_zero_size, breakers.drawdown_kill) == (D("0.08"),) * 3
+    assert len(book.lowered()) == 2
+    for event in book.change(START, "breakers.drawdown_kill", "25 %", "a test"):
+        book.apply(event)
+    assert book.limits.breakers.drawdown_kill == D("0.25")
+    assert book.limits.breakers.drawdown == D("0.08"), "what was lowered stays so"
+
+
+def test_another_file_never_loosens_what_the_desk_set() -> None:
+    book = LimitsBook(RiskLimits())
+    for name, text in (("drawdown", "5%"), ("drawdown_zero_size", "10%"), ("drawdown_kill", "12%")):
+        for event in book.change(START, f"breakers.{name}", text, "a test"):
+            book.apply(event)
+    again = LimitsBook(with_limit(RiskLimits(), "breakers.drawdown_zero_size", D("0.14")))
+    for event in book.changes:
+        again.apply(event)
+    breakers = again.limits.breakers
+    assert (breakers.drawdown, breakers.drawdown_zero_size, breakers.drawdown_kill) == (D("0.05"), D("0.12"), D("0.12"))
+
+
+_LADDER = ["daily_loss", "drawdown", "drawdown_zero_size", "drawdown_kill"]
 
 
 @given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["daily_loss", "drawdown", "drawdown_zero_size", "drawdown_kill"]),
-            st.integers(1, 99),
-        ),
-        max_size=12,
-    ),
-    st.lists(st.integers(1, 99), min_size=4, max_size=4),
+    st.lists(st.tuples(st.sampled_from(_LADDER), st.integers(1, 99), st.booleans()), max_size=12),
+    st.lists(st.one_of(st.none(), st.integers(1, 99)), min_size=4, max_size=4),
 )
-def test_limits_in_force_never_contradict_each_other(changes: list[tuple[str, int]], later: list[int]) -> None:
-    """Whatever is asked for in whatever order, and whatever (ordered) ladder the file has come to say since."""
+def test_limits_in_force_keep_their_order_and_none_is_looser_than_file_and_journal_say(
+    changes: list[tuple[str, int, bool]], later: list[int | None]
+) -> None:
+    """Whatever is asked for in whatever order (`old`: by a desk that did not check), and whatever the file says."""
     book = LimitsBook(RiskLimits())
-    for name, percent in changes:
+    for name, percent, old in changes:
+        field, before = f"breakers.{name}", book.limits
+        was = limit_text(limit_value(RiskLimits(), field))
+        unchecked = LimitsChanged(ts=START, who="t", field=field, old="", new=str(percent / 100), configured=was)
         with contextlib.suppress(Refused):
-            book.apply(book.change(START, f"breakers.{name}", f"{percent} %", "a test"))
-        assert misorder(book.limits) is None
-    drawdown, zero, kill = sorted(later[:3])
+            for event in [unchecked] if old else book.change(START, field, f"{percent} %", "a test"):
+                book.apply(event)
+        assert not list(misorders(book.limits))
+        for other in () if old else _LADDER:
+            if other != name:
+                assert getattr(book.limits.breakers, other) <= getattr(before.breakers, other)
     file = RiskLimits()
-    for name, percent in (
-        ("daily_loss", min(later[3], kill)), ("drawdown", drawdown), ("drawdown_zero_size", zero),
-        ("drawdown_kill", kill),
-    ):  # fmt: skip
-        file = with_limit(file, f"breakers.{name}", D(percent) / 100)
-    again = LimitsBook(file)
+    for name, said in zip(_LADDER, later, strict=True):
+        file = file if said is None else with_limit(file, f"breakers.{name}", D(said) / 100)
+    again, last = LimitsBook(file), {event.field: event for event in book.changes}
     for event in book.changes:
         again.apply(event)
-        assert misorder(again.limits) is None
+        assert not list(misorders(again.limits))
+    for name in _LADDER:
+        field = f"breakers.{name}"
+        says = limit_value(file, field)
+        if field in last and last[field].configured == limit_text(says):
+            says = limit_from_text(field, last[field].new)
+        assert limit_value(again.limits, field) <= says
+        if name == "drawdown_kill":
+            assert limit_value(again.limits, field) == says, "nothing stands above it"
 
 
 @pytest.mark.parametrize(
@@ -280,8 +352,8 @@ def test_limits_in_force_never_contradict_each_other(changes: list[tuple[str, in
         ("price_collar", "2", "fraction between 0 and 1"),
         ("max_working_orders", "2.5", "whole number"),
         ("max_order_value", "10000000", "already"),
-        ("breakers.drawdown_zero_size", "9%", r"drawdown of 10 % must not be above breakers.drawdown_zero_size of 9 %"),
-        ("breakers.drawdown_kill", "9%", r"drawdown of 10 % must not be above breakers.drawdown_kill of 9 %"),
+        ("breakers.drawdown", "16%", r"drawdown of 16 % must not be above breakers.drawdown_zero_size of 15 %"),
+        ("breakers.drawdown_zero_size", "21%", r"zero_size of 21 % must not be above breakers.drawdown_kill of 20 %"),
         ("breakers.daily_loss", "21%", r"daily_loss of 21 % must not be above breakers.drawdown_kill of 20 %"),
         ("max_order_value", "NaN", "number"),
         ("max_order_value", "1e99", "number"),
