@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from screens.figures import shown, typed_number
+from screens.figures import field_text, sentence, shown, typed_number
 from workstation.research.bench.messages import ParameterSpec
 from workstation.trading.errors import Refused
 
@@ -31,12 +31,13 @@ def stepped(value: Any, spec: ParameterSpec, by: int) -> Any:
 def typed(text: str, spec: ParameterSpec, label: str) -> Any:
     """The value that the trader typed. Raises `Refused` with a sentence."""
     if spec.kind in ("int", "float"):
-        value = float(typed_number(text, spec.name))
+        sign, text = (-1, text.strip()[1:]) if text.strip()[:1] in ("-", "−") else (1, text)
+        value = sign * float(typed_number(text, spec.name))
         if spec.kind == "int" and value != int(value):
             raise Refused(f"{label} is a whole number, not {text.strip()}.")
         low, high = spec.low, spec.high
         if (low is not None and value < low) or (high is not None and value > high):
-            raise Refused(shown(f"{label} goes from {low:g} to {high:g}, not {value:g}."))
+            raise Refused(sentence(f"{label} goes from {low:g} to {high:g}, not {value:g}."))
         return int(value) if spec.kind == "int" else value
     if spec.kind == "bool":
         on = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}.get(
@@ -77,6 +78,13 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         return shown(f"{value:,.10g}" if value < 1e9 else f"{value:,.0f}")
     return shown(f"{value:,}") if isinstance(value, int) else str(value)
+
+
+def typed_text(value: Any) -> str:
+    """A value as the trader would type it: numbers in his signs without those of thousands, other text as it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return value_text(value)
+    return field_text(Decimal(format(Decimal(str(value)), ".12f")))
 
 
 def percent_of(fraction: float) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from plugins.backtest.terms import SPECS, kept_terms, label_of, of_stored, shown_terms, stored, text_of, typed_term
-from screens.parameters import fitting, fraction_of, help_of, stepped, typed, value_text
+from screens.parameters import fitting, fraction_of, help_of, stepped, typed, typed_text, value_text
 from screens.rule_rows import RuleRow, rule_rows, typed_rule, with_rule
 from workstation.domain.backtest_terms import SHARE, Term
 from workstation.domain.trade_rules import PLAIN, UNCHANGED, TradeRules, check
@@ -45,6 +45,11 @@ class Field:
         if self.term is not None:
             return text_of(self.term, self.value)
         return value_text(self.value) if self.rule is None else self.rule.text
+
+    @property
+    def typed(self) -> str:
+        """What the dialog of the row begins with."""
+        return typed_text(self.value)
 
     @property
     def help(self) -> str:

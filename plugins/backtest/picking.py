@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from plugins.backtest.candle_finder import CandleFinder
 from plugins.backtest.charting import ChartControl
 from screens.finder import Entry, Finder
 from screens.name_dialog import NameDialog
-from screens.parameters import value_text
 from workstation.trading.errors import Refused
 
 
@@ -60,11 +60,11 @@ class FormControl(ChartControl):
             self._step(1)
         else:
             most = 400 if field.key == "funding" else 40  # it may be a file
-            dialog = NameDialog(f"{field.label}: {field.help}", value_text(field.value).replace(",", ""), most=most)
-            self.app.push_screen(dialog, self._typed)
+            dialog = NameDialog(f"{field.label}: {field.help}", field.typed, most=most)
+            self.app.push_screen(dialog, partial(self._typed, field.typed))
 
-    def _typed(self, text: str | None) -> None:
-        if text is None:
+    def _typed(self, before: str, text: str | None) -> None:
+        if text is None or text == before:
             return
         try:
             changed = self.form.type(text)

@@ -203,14 +203,11 @@ class StrategyControl(StrategyList):
         elif field.spec is not None and field.spec.kind in ("bool", "choice") and field.key != "interval":
             self._step(1)
         else:
-            words = field.text if field.value is not None else ""
-            dialog = NameDialog(
-                f"{field.label}: {field.help}"[:70], words.replace(",", ""), empty=field.key.startswith("limit:")
-            )
+            dialog = NameDialog(f"{field.label}: {field.help}"[:70], field.typed, empty=field.key.startswith("limit:"))
             self.app.push_screen(dialog, partial(self._typed, form, field))
 
     def _typed(self, form: RunForm, field: Field, text: str | None) -> None:
-        if text is None:
+        if text is None or text == field.typed:
             return
         try:
             form.type(field, text or "none")

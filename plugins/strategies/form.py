@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from screens.figures import shown, typed_number
-from screens.parameters import fitting, help_of, stepped, typed, value_text
+from screens.parameters import fitting, help_of, stepped, typed, typed_text, value_text
 from screens.rule_rows import RuleRow, rule_rows, typed_rule, value_in, with_rule
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.strategy_run import RunId, StrategyRun
@@ -67,6 +67,11 @@ class Field:
     @property
     def text(self) -> str:
         return self._text(self.value) if self.rule is None else self.rule.text
+
+    @property
+    def typed(self) -> str:
+        """What the dialog of the row begins with."""
+        return "" if self.value is None else typed_text(self.value)
 
     @property
     def text_before(self) -> str:

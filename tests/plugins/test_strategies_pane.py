@@ -14,8 +14,10 @@ from trading_scene import BTC, ETH, Scene
 from plugins.strategies import StrategiesPane
 from plugins.strategies.control import StrategyControl
 from plugins.strategies.rows import Installed, RunRow
+from screens import figures
 from workstation.clock import SECOND
 from workstation.domain.events import StrategyRunChanged, TradingState
+from workstation.domain.formats import COMMA
 from workstation.domain.market import Trade
 from workstation.domain.strategy_run import RunDraft, RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
@@ -274,7 +276,7 @@ async def test_exits_sizes_and_protections_change_while_it_runs_only_when_they_a
         assert "changes are not sent" in desk.screen_text()
 
 
-async def test_its_own_limits_are_changed_by_the_audited_way(tmp_path, home):
+async def test_its_own_limits_are_changed_by_the_audited_way(tmp_path, home, monkeypatch):
     async with page(tmp_path, home) as (desk, pilot, pane):
         await choose(desk, pilot, pane, "own")
         await pilot.press("enter", "end", "up", "up", "up")
@@ -288,6 +290,16 @@ async def test_its_own_limits_are_changed_by_the_audited_way(tmp_path, home):
         await pilot.press("f", "end", "up", "up", "up", "enter", "escape")
         await desk.painted(pilot)
         assert not pane.form.changes(), "who leaves the dialog changes nothing"
+        with monkeypatch.context() as german:
+            german.setattr(figures, "_style", COMMA)
+            keys = [field.key for field in pane.form.fields()]
+            for key in ("capital", "param:size", "param:raise_at", "limit:max_order_value"):
+                pane.form_cursor = keys.index(key)
+                await pilot.press("enter", "enter")
+                await desk.painted(pilot)
+                assert not pane.form.changes(), f"{key}: nor does who accepts what stands there"
+                assert not any("number" in toast or "goes from" in toast for toast in desk.toasts())
+        pane.form_cursor = keys.index("limit:max_order_value")
         await fill(pilot, (0, ""))
         await pilot.press("a")
         await until(desk, pilot, lambda: len(desk.engine.risk.changes) == 2)
