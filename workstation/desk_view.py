@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from workstation.clock import Clock
+from workstation.clock import SECOND, Clock
 from workstation.domain.bar import Bar
 from workstation.domain.events import OrderEvent, TradingState
 from workstation.domain.fill import Fill
@@ -38,6 +38,7 @@ from workstation.venues.standing import Lateness, StreamRow, all_rows
 from workstation.watch.stalls import Stall
 
 #: Of an engine without settings.
+_COMPARE_SECONDS = 120.0  # between comparisons of books where there are no settings
 _STALE_AFTER_MS = 5_000
 
 
@@ -243,6 +244,12 @@ class DeskView:
     # -- how old it is: ns where it is more than `market.stale_after_ms`, None while it is fresh
 
     @property
+    def _compare_every(self) -> int:
+        """ns between two comparisons of a real venue's books with the desk's."""
+        settings = self.settings
+        return round((_COMPARE_SECONDS if settings is None else settings.live.compare_seconds) * SECOND)
+
+    @property
     def _stale_after(self) -> int:
         settings = self.settings
         milliseconds = _STALE_AFTER_MS if settings is None else settings.market.stale_after_ms
@@ -339,7 +346,9 @@ class DeskView:
     def streams(self) -> list[StreamRow]:
         """Each venue's link and each of its streams, with how old what they told is."""
         now, compared = self.clock.now(), self.compared_at
-        return all_rows(self.venues, now, self._stale_after, self._newest(), self.core.unproven, compared)
+        return all_rows(
+            self.venues, now, self._stale_after, self._newest(), self.core.unproven, compared, self._compare_every
+        )
 
     def _link(self, name: str, venue: Venue, newest: int) -> Link:
         unproven = self.core.unproven.get(name, "")

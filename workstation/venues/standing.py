@@ -13,6 +13,8 @@ from workstation.venues.contract import LinkState, RealLink, StreamAge, TellsStr
 
 #: What is asked for time and again is late after so long without an answer.
 _ASKED = 30 * SECOND
+#: Comparisons of books that may fail or be missed, one after the other, before what they said last is old.
+_MISSED = 3
 #: How long the words about what is late are used again.
 _KEPT = SECOND // 4
 
@@ -64,10 +66,11 @@ def stream_row(venue: str, age: StreamAge, now: int, silence: int, stale_after: 
 
 
 def venue_rows(
-    venue: Venue, now: int, stale_after: int, last_data: int, unproven: str, compared_at: int
+    venue: Venue, now: int, stale_after: int, last_data: int, unproven: str, compared_at: int, compare_every: int
 ) -> list[StreamRow]:
     """Everything about one venue. `last_data`: UTC ns of its newest market data; `unproven`: why its books and the
-    desk's may differ; `compared_at`: UTC ns of their last whole comparison."""
+    desk's may differ; `compared_at`: UTC ns of their last whole comparison, which is due every
+    `compare_every` ns."""
     link = _link_row(venue, last_data)
     if not isinstance(venue, TellsStreams):
         return [link]
@@ -77,6 +80,8 @@ def venue_rows(
     compared = StreamAge(what="orders and money", up=not unproven, heard=compared_at, asked=True)
     words = unproven or "agree with this desk's books; asked for every few minutes"
     standing = Standing.COMING if unproven else Standing.LIVE
+    if not unproven and now - compared_at > _MISSED * compare_every:
+        standing, words = Standing.LATE, f"not compared for {span(now - compared_at)}"
     return [*rows, StreamRow(venue=venue.name, age=compared, standing=standing, words=words)]
 
 
@@ -139,12 +144,19 @@ def all_rows(
     last_data: Mapping[str, int],
     unproven: Mapping[str, str],
     compared_at: Mapping[str, int],
+    compare_every: int,
 ) -> list[StreamRow]:
     """Every venue of a desk, one after the other; see `venue_rows`."""
     return [
         row
         for name, venue in venues.items()
         for row in venue_rows(
-            venue, now, stale_after, last_data.get(name, 0), unproven.get(name, ""), compared_at.get(name, 0)
+            venue,
+            now,
+            stale_after,
+            last_data.get(name, 0),
+            unproven.get(name, ""),
+            compared_at.get(name, 0),
+            compare_every,
         )
     ]

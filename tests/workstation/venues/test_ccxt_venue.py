@@ -238,7 +238,7 @@ async def test_each_stream_tells_its_own_age_and_counts_heartbeats_apart(
         assert ages()["own orders"].heard == 0
         await desk.buy(BTC, "0.02")
         await until(lambda: ages()["own orders"].heard)
-        rows = venue_rows(venue, venue.clock.now(), 5 * SECOND, 0, "", 0)
+        rows = venue_rows(venue, venue.clock.now(), 5 * SECOND, 0, "", venue.clock.now(), 120 * SECOND)
         assert rows[0].name == "link"
         assert rows[0].words.startswith("clock ")
         assert {row.name: row.standing for row in rows}["own orders"] is Standing.LIVE

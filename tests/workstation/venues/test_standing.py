@@ -9,7 +9,7 @@ import pytest
 
 from workstation.clock import SECOND
 from workstation.venues.contract import LinkState, StreamAge, Venue
-from workstation.venues.standing import Lateness, Standing, stream_row
+from workstation.venues.standing import Lateness, Standing, stream_row, venue_rows
 
 NOW = 1_000 * SECOND
 SILENCE, OLD = 15 * SECOND, 5 * SECOND
@@ -73,3 +73,22 @@ def test_words_are_looked_for_anew_when_the_clock_is_moved_back() -> None:
     late = Lateness()
     assert late.of(venue, NOW + 9 * SECOND, OLD) == "book BTC-USDT late 9s"
     assert late.of(venue, NOW, OLD) == ""
+
+
+@pytest.mark.parametrize(
+    ("compared", "unproven", "standing", "words"),
+    [
+        (NOW - 360 * SECOND, "", Standing.LIVE, "agree with this desk's books; asked for every few minutes"),
+        (NOW - 361 * SECOND, "", Standing.LATE, "not compared for 6m1s"),
+        (NOW - 361 * SECOND, "it was away", Standing.COMING, "it was away"),
+    ],
+)
+def test_books_that_could_not_be_compared_three_times_are_late(
+    compared: int, unproven: str, standing: Standing, words: str
+) -> None:
+    venue = SimpleNamespace(
+        name="LOOP", link=LinkState.CONNECTED, silence=SILENCE, round_trip=None, stream_ages=list,
+        capabilities=SimpleNamespace(order_types={"limit"}),
+    )  # fmt: skip
+    row = venue_rows(cast(Venue, venue), NOW, OLD, NOW, unproven, compared, 120 * SECOND)[-1]
+    assert (row.name, row.standing, row.words) == ("orders and money", standing, words)
