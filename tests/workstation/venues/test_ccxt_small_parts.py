@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from ccxt.base.errors import BadResponse
+from ccxt.base.errors import BadResponse, ExchangeNotAvailable
 
 from workstation.clock import SECOND, SimClock
 from workstation.venues.ccxt.client import must_be_readable
@@ -86,6 +87,37 @@ def test_from_a_thread_orders_beyond_the_first_page_are_pulled_too() -> None:
     venue = cast(CcxtVenue, SimpleNamespace(facts=OFFERED["okx"], markets={"BTC/USDT": None}))
     assert _cancel(venue, exchange, time.monotonic() + 10) == "took 250 cancels"
     assert exchange.open == []
+
+
+class Stubborn(Synchronous):
+    """It fails to cancel some of its orders, always or at the first try."""
+
+    def __init__(self, name: str, count: int, *, never: set[str], later: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+        super().__init__(name, count)
+        self.never, self.later, self.tries = never, set(later), Counter[str]()
+
+    def cancel_order(self, number: str, symbol: str) -> None:
+        self.tries[number] += 1
+        if number in self.never or (number in self.later and self.tries[number] == 1):
+            raise ExchangeNotAvailable("try again later")
+        super().cancel_order(number, symbol)
+
+
+@pytest.mark.parametrize("name", ["okx", "elsewhere"])  # with and without pages
+def test_from_a_thread_a_cancel_that_fails_stops_no_other(name: str) -> None:
+    exchange = Stubborn(name, 90, never={"90", "40"}, later={"88"})
+    venue = cast(CcxtVenue, SimpleNamespace(facts=OFFERED["okx"], markets={"BTC/USDT": None}))
+    said = _cancel(venue, exchange, time.monotonic() + 10)
+    assert said == "took 88 cancels; 2 failed: try again later"
+    assert exchange.open == ["90", "40"]
+    assert exchange.tries["90"] == 3
+
+
+def test_from_a_thread_a_page_of_orders_that_cannot_be_cancelled_does_not_go_on_for_ever() -> None:
+    exchange = Stubborn("okx", 250, never={str(number) for number in range(151, 251)})
+    venue = cast(CcxtVenue, SimpleNamespace(facts=OFFERED["okx"], markets={"BTC/USDT": None}))
+    with pytest.raises(ExchangeNotAvailable, match="try again later"):
+        _cancel(venue, exchange, time.monotonic() + 10)
 
 
 async def test_an_order_beyond_the_first_page_is_found() -> None:
