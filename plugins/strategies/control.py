@@ -151,12 +151,18 @@ class StrategyControl(StrategyList):
         )  # fmt: skip
         if not self.take_run(draft):
             return
-        where = "" if here is not None else f" {run.instrument.partition(':')[2]} is not listed here: choose another."
-        self.toast(f"{run.run_id} of the {other.desk} desk stands in the form: S starts it here.{where}")
+        whose = f"{run.run_id} of the {other.desk} desk stands in the form"
+        if (form := self.form) is not None and form.active:
+            self.toast(f"{whose} of the run: a sends what differs.")
+        elif here is None:
+            self.toast(f"{whose}. {run.instrument.partition(':')[2]} is not listed here: choose another.")
+        else:
+            self.toast(f"{whose}: S starts it here.")
 
     def take_run(self, draft: RunDraft) -> bool:
-        """Fill the form of a strategy with what was found elsewhere; nothing is started."""
-        name, instrument = draft.strategy, draft.instrument or self.desk.selected
+        """Fill the form of a strategy with what was found elsewhere; nothing is started. Without an instrument it asks
+        for one: none takes its place."""
+        name, instrument = draft.strategy, draft.instrument
         self.read_rows()
         run_id = run_id_of(name, instrument) if instrument is not None else ""
         active = any(isinstance(one, RunRow) and one.view.run.run_id == run_id and one.view.run.active

@@ -455,6 +455,22 @@ async def test_a_strategy_moves_from_another_desk_into_the_form_of_this_one(tmp_
         await pilot.press(*"xmr", "enter")
         await desk.painted(pilot)
         assert "XMR-USDT is not listed here: choose another." in "".join(desk.toasts())
+        assert pane.form.staged["instrument"] is None, "no other instrument takes its place"
+        await pilot.press("S")
+        await desk.painted(pilot)
+        assert "Choose the instrument first." in "".join(desk.toasts())
+        await desk.engine.strategies.start("sma_cross", BTC.id, capital=Decimal(500), params={"fast": 4, "slow": 9})
+        await pilot.press("m")
+        await until(desk, pilot, lambda: "XMR" in desk.screen_text())
+        await pilot.press(*"xmr", "enter")
+        await desk.painted(pilot)
+        assert not pane.form.active, "a run on another instrument is left alone"
+        await pilot.press("m")
+        await until(desk, pilot, lambda: "XMR" in desk.screen_text())
+        await pilot.press(*"btc", "enter")
+        await desk.painted(pilot)
+        assert pane.form.active
+        assert "stands in the form of the run: a sends what differs." in "".join(desk.toasts())
 
 
 async def test_each_key_is_in_help_and_palette(tmp_path, home):
