@@ -270,7 +270,7 @@ class SearchControl(FormControl):
         if choice.native:
             raise Refused(f"{choice.title} was written for backtesting.py: it runs on this page only.")
         setup = self.form.setup
-        candles = setup.sets[self.pictured] if self.form.shared else setup.candles
+        candles = self._candles_of_run()
         venue_symbol, _, _ = candles.rpartition(":")
         known = {instrument.id for instrument in self.engine.instruments()}
         instrument = venue_symbol if venue_symbol in known else None
@@ -286,6 +286,12 @@ class SearchControl(FormControl):
             self.toast(f"{', '.join(unusual)}: of the backtest alone. On the desk the venue's and the account's count.")
         if instrument is None:
             self.toast(f"{candles} is not traded here: choose the instrument.", error=True)
+
+    def _candles_of_run(self) -> str:
+        """Those that a run on the desk is to trade: of several the ones in the picture, if it is of the form's."""
+        answer, sets = self.session.answer, self.form.sets
+        shows = self.form.shared and answer is not None and answer.setup.sets == sets
+        return sets[self.pictured if shows else 0]
 
     def _interval_of(self, candles: str) -> int | None:
         """The bars of these candles in ns, as their name says or else the run that shows; None for what no run has."""

@@ -214,6 +214,10 @@ async def test_several_sets_are_marked_run_on_one_account_and_the_chart_follows_
         await pilot.press("f", "end")
         await until(desk, pilot, lambda: pane.session.picture.instrument == whose[-1] == 1)
         assert "EURUSD" in desk.screen_text().splitlines()[4]
+        assert pane._candles_of_run() == "EURUSD"
+        pane.form.pick_candles(["BTCUSD", "SP500"])  # the run that shows is not of these
+        assert pane._candles_of_run() == "BTCUSD"
+        pane.form.pick_candles(["GOOG", "EURUSD"])
         await pilot.press("home")
         await until(desk, pilot, lambda: pane.session.picture.instrument == whose[0] == 0)
         await pilot.press("escape", "s")
