@@ -264,11 +264,11 @@ class LogPane(TablePane[LogRow]):
         with field.prevent(Input.Changed):
             field.value = self._words
         field.cursor_position = len(self._words)
-        field.focus()
+        self.screen.set_focus(field)
 
     def _close_field(self) -> None:
         self.remove_class("filtering")
-        self.focus()
+        self.screen.set_focus(self)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

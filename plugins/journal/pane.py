@@ -370,11 +370,11 @@ class JournalPane(TablePane[Row]):
         field = self.query_one(Field)
         field.value = self._words
         field.cursor_position = len(self._words)
-        field.focus()
+        self.screen.set_focus(field)
 
     def _close_field(self) -> None:
         self.remove_class("searching")
-        self.focus()
+        self.screen.set_focus(self)
 
     def on_descendant_blur(self) -> None:
         self.remove_class("searching")

@@ -72,7 +72,7 @@ class AmendBar(Horizontal):
             shown = price is not None
             self.field(name).display = self.query_one(f"#{name}_label").display = shown
             self.field(name).put("" if price is None else field_text(price, instrument.price_places))
-        self.field(self.moved(order)).focus()
+        self.screen.set_focus(self.field(self.moved(order)))  # at once: keys of the same burst are meant for it
 
     def close(self) -> None:
         self.display = False
@@ -82,8 +82,8 @@ class AmendBar(Horizontal):
         """To the next field (+1) or the one before (−1), round and round: what is typed after Tab must not land in
         another pane, where digits and letters are keys."""
         shown = [field for field in self.query(AmendField) if field.display]
-        at = next((n for n, field in enumerate(shown) if field.has_focus), 0)
-        shown[(at + by) % len(shown)].focus()
+        at = next((n for n, field in enumerate(shown) if field is self.screen.focused), 0)
+        self.screen.set_focus(shown[(at + by) % len(shown)])  # at once, or a burst's next key falls into the old one
 
     @staticmethod
     def moved(order: Order) -> str:
@@ -96,7 +96,8 @@ class AmendBar(Horizontal):
         """Move the price in the focused field, else the order's main price, by ticks."""
         if self.order is None:
             return
-        name = next((one for one in ("stop", "price") if self.field(one).has_focus), self.moved(self.order))
+        focused = self.screen.focused
+        name = next((one for one in ("stop", "price") if self.field(one) is focused), self.moved(self.order))
         value = number_in(self.field(name).value)
         if name != "quantity" and value is not None:
             ticks = max(1, int(value / instrument.tick) + by)

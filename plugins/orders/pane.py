@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import ClassVar
+from collections.abc import Coroutine, Hashable, Sequence
+from typing import Any, ClassVar
 
 from rich.style import Style
 from textual import events
@@ -13,6 +13,7 @@ from plugins.orders.amend import AmendBar
 from plugins.orders.history import History
 from screens.actions import Action
 from screens.figures import local_time, name_text, price_text, quantity_text
+from screens.number_field import NumberField
 from screens.order_words import STATES, TYPES, kind, terms
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
@@ -305,7 +306,7 @@ class OrdersPane(TablePane[Order]):
         focused = self.bar.has_focus_within
         self.bar.close()
         if focused:
-            self.focus()
+            self.screen.set_focus(self)
 
     def _open_bar(self) -> bool:
         """Open the terms of the order under the cursor. Raises `Refused` where they cannot be changed."""
@@ -324,11 +325,18 @@ class OrdersPane(TablePane[Order]):
         self._place_bar()
         return True
 
-    async def action_amend(self) -> None:
-        order = self.amending
-        if order is None:
-            self._open_bar()
-            return
+    def action_amend(self) -> Coroutine[Any, Any, None] | None:
+        """Open the terms at once, for keys of the same burst are meant for them; or send what was typed there."""
+        if (order := self.amending) is not None:
+            return self._send_amendment(order)
+        self._open_bar()
+        return None
+
+    async def _send_amendment(self, order: Order) -> None:
+        if isinstance(field := self.screen.focused, NumberField):
+            await field.settled()  # what was typed just before Enter belongs to what it sends
+        if self.amending is not order:
+            return  # another key has closed it meanwhile
         change = self.bar.terms()
         self._close_bar()
         if change.nothing:

@@ -6,6 +6,7 @@ from decimal import Decimal as D
 
 import pytest
 import trade_page
+from textual import events
 from trading_scene import BTC, ETH, PERP, scene, snapshot
 
 from plugins.orders import OrdersPane
@@ -137,6 +138,27 @@ async def test_enter_opens_the_terms_in_the_row_and_sends_the_change(tmp_path):
         assert (after.price, after.quantity, after.state) == (D(63600), D("0.075"), OrderState.ACCEPTED)
         assert not bar.display
         assert desk.app.focused is pane_of(desk)
+
+
+def burst(desk, *keys) -> None:
+    """Keys that arrive in one go, as over a slow line: the desk has no turn between them."""
+    for key in keys:
+        desk.app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def test_keys_of_one_burst_fall_into_the_field_that_has_the_focus_when_each_was_pressed(tmp_path):
+    async with scene(tmp_path, OrdersPane) as (desk, pilot):
+        order = working(desk, PERP, Side.BUY)
+        await go_to(desk, pilot, order)
+        burst(desk, "enter", "end", "backspace", "7", "tab", "end", "backspace", "1")
+        await desk.painted(pilot)
+        bar = pane_of(desk).bar
+        assert bar.order is not None
+        assert (bar.field("price").value, bar.field("quantity").value) == ("63500.7", "0.051")
+        burst(desk, "tab", "end", "backspace", "6", "enter")
+        await desk.painted(pilot)
+        after = desk.engine.order(order.client_id)
+        assert (after.price, after.quantity) == (D("63500.6"), D("0.051"))
 
 
 async def test_j_and_k_move_it_by_ticks_enter_sends_escape_discards(tmp_path):

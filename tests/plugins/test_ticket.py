@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal as D
 
 import pytest
+from textual import events
 from trading_scene import BTC, ETH, PERP, RiskLimits, scene, snapshot
 
 from plugins.ticket import TicketPane
@@ -396,3 +397,13 @@ def test_picture_of_a_refused_stop_limit_on_the_trade_page(snap_compare, tmp_pat
     keys = ("o", "s", "tab", "left", "tab", "tab", *"50", "tab", "tab", "tab", *"64000", "enter")
     limits = RiskLimits(max_position_value=D(50_000))
     assert snapshot(snap_compare, tmp_path, *trade_page.PANES, size=size, press=keys, limits=limits)
+
+
+async def test_what_is_typed_and_sent_in_one_burst_of_keys_is_what_the_order_says(tmp_path):
+    async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
+        pane_of(desk).screen.set_focus(pane_of(desk).query_one("#amount", NumberField))
+        await desk.painted(pilot)
+        for key in ("end", "backspace", "5", "tab", "tab", "end", "backspace", "7", "enter"):
+            desk.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await desk.painted(pilot)
+        assert [(order.quantity, order.price) for order in orders(desk)] == [(D("0.05"), D("64200.7"))]
