@@ -69,3 +69,18 @@ async def test_what_is_asked_for_while_a_paused_run_is_loaded_is_not_undone(tmp_
             assert now.capital == Decimal(700)
         if how == "resume":
             assert isinstance(other, Refused) != isinstance(resumed, Refused)
+
+
+async def test_a_stop_while_the_desk_brings_its_runs_back_is_not_undone(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        interval = 60_000_000_000
+        run = await desk.engine.strategies.start(
+            "sma_cross", BTC, capital=Decimal(5_000), interval=interval, restarts=True
+        )
+    async with demo_desk(tmp_path) as desk:
+        runs = desk.engine.strategies
+        await runs.stop(run.run_id)
+        for _ in range(40):
+            await asyncio.sleep(0.01)
+        assert runs.view(run.run_id).run.state is RunState.STOPPED
+        assert run.run_id not in runs._live
