@@ -149,7 +149,7 @@ class StrategyControl(StrategyList):
             strategy=run.strategy, instrument=here, interval=run.interval, params=run.params, capital=run.capital,
             rules=run.rules,
         )  # fmt: skip
-        if not self.take_run(draft):
+        if not self.take_run(draft, stands_in=False):
             return
         whose = f"{run.run_id} of the {other.desk} desk stands in the form"
         if (form := self.form) is not None and form.active:
@@ -159,14 +159,17 @@ class StrategyControl(StrategyList):
         else:
             self.toast(f"{whose}: S starts it here.")
 
-    def take_run(self, draft: RunDraft) -> bool:
-        """Fill the form of a strategy with what was found elsewhere; nothing is started. Without an instrument it asks
-        for one: none takes its place."""
+    def take_run(self, draft: RunDraft, stands_in: bool = True) -> bool:
+        """Fill the form of a strategy with what was found elsewhere; nothing is started. A draft without an instrument
+        (candles that are not traded here) gets the selected one where that `stands_in` and has no run of it; else the
+        form asks for one."""
         name, instrument = draft.strategy, draft.instrument
         self.read_rows()
+        selected = self.desk.selected
+        if instrument is None and stands_in and selected is not None and not self._runs(run_id_of(name, selected)):
+            instrument = selected
         run_id = run_id_of(name, instrument) if instrument is not None else ""
-        active = any(isinstance(one, RunRow) and one.view.run.run_id == run_id and one.view.run.active
-                     for one in self._rows)  # fmt: skip
+        active = self._runs(run_id)
         target: tuple[str, str] = ("run", run_id) if active else ("new", name)
         staged = self._staged.setdefault(target, {})
         if not active:
@@ -184,6 +187,11 @@ class StrategyControl(StrategyList):
         if self.offer is None or self.choice_of(name) is None:
             self.look()
         return True
+
+    def _runs(self, run_id: str) -> bool:
+        return any(
+            isinstance(row, RunRow) and row.view.run.run_id == run_id and row.view.run.active for row in self._rows
+        )
 
     # -- the form
 
