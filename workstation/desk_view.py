@@ -37,8 +37,8 @@ from workstation.venues.contract import KnowsFees, LinkState, RealLink, ShowsQue
 from workstation.venues.standing import Lateness, StreamRow, all_rows
 from workstation.watch.stalls import Stall
 
-#: Of an engine without settings.
-_COMPARE_SECONDS = 120.0  # between comparisons of books where there are no settings
+#: Of an engine without settings: seconds between comparisons of books, milliseconds after which a price is old.
+_COMPARE_SECONDS = 120.0
 _STALE_AFTER_MS = 5_000
 
 

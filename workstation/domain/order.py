@@ -82,6 +82,11 @@ class OrderState(StrEnum):
     UNKNOWN = "unknown"  # sent, and no answer came; the venue is being asked
 
 
+def state_word(state: str) -> str:
+    """A state or an event of an order as it is written on the screen."""
+    return state.replace("_", " ").replace("canceled", "cancelled")
+
+
 CLOSED_STATES = frozenset(
     {OrderState.DENIED, OrderState.REJECTED, OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED}
 )

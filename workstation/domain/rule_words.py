@@ -27,31 +27,37 @@ def names_of(group: str) -> tuple[str, ...]:
     return tuple(rule.name for rule in RULES if rule.group == GROUPS[group])
 
 
+def check_name(group: str, name: str) -> None:
+    """Raises `ValueError` with a sentence for a name that there is not in a group."""
+    if name in names_of(group):
+        return
+    if group == "size":
+        raise ValueError(f"There is no size rule {name!r}: {', '.join(AMOUNTS)}; with cap or length.")
+    what = {"exit": "exit", "protect": "protection"}[group]
+    raise ValueError(f"There is no {what} {name!r}: {', '.join(names_of(group))}.")
+
+
 def help_for(group: str, name: str) -> str:
-    """One line on what the name means there; "" for one that there is not."""
-    if group == "size" and name in AMOUNTS:
-        return AMOUNTS[name].help
-    rule = BY_NAME.get(f"size_{name}" if group == "size" else name)
-    return rule.help if rule is not None and name in names_of(group) else ""
+    """One line on what the name means there. Raises `ValueError` for one that there is not."""
+    check_name(group, name)
+    if group == "size":
+        return AMOUNTS[name].help if name in AMOUNTS else BY_NAME[f"size_{name}"].help
+    return BY_NAME[name].help
 
 
 def read_rule(group: str, name: str, word: str) -> dict[str, Any]:
     """What `name=word` of a group says, by the names of `TradeRules`. Raises `ValueError` with a sentence."""
-    if group == "size":
-        if name in AMOUNTS:
-            return {"size_rule": name, "size": _number(name, word)}
-        if name in _SIZE_PARTS:
-            return {f"size_{name}": _value(f"size_{name}", word)}
-        raise ValueError(f"There is no size rule {name!r}: {', '.join(AMOUNTS)}; with cap or length.")
-    if name not in names_of(group):
-        what = {"exit": "exit", "protect": "protection"}[group]
-        raise ValueError(f"There is no {what} {name!r}: {', '.join(names_of(group))}.")
-    return {name: _value(name, word)}
+    check_name(group, name)
+    if group != "size":
+        return {name: _value(name, word)}
+    if name in AMOUNTS:
+        return {"size_rule": name, "size": _number(name, word)}
+    return {f"size_{name}": _value(f"size_{name}", word)}
 
 
 def fields_of(group: str, name: str) -> tuple[str, ...]:
     """The rules that `name` of a group stands for: those of the size go together. Raises `ValueError`."""
-    read_rule(group, name, "0" if group != "size" or name == "length" else "1")
+    check_name(group, name)
     if group == "size":
         return ("size_rule", "size", "size_cap", "size_length") if name in AMOUNTS else (f"size_{name}",)
     return (name,)

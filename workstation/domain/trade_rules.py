@@ -274,7 +274,5 @@ class RulesChange:
         names = TradeRules.__struct_fields__
         own = {name for name in names if name in self.own or BY_NAME[name].needs in self.own}
         kept = TradeRules(**{name: None if name in own else getattr(before, name) for name in names})
-        for name in names:
-            if (value := getattr(self.said, name)) is not None:
-                kept = put(kept, offered, name, value)
-        return kept
+        said = {name: value for name in names if (value := getattr(self.said, name)) is not None}
+        return put_all(kept, offered, said)

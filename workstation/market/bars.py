@@ -36,7 +36,7 @@ class BarSeries:
         self.version = 0
         self._ts = self._end = -1  # of the forming bar
         self._open = self._high = self._low = self._close = self._volume = 0.0
-        self._day: tuple[tuple[int, int], Bar] | None = None  # the closed bars that `merged` has made one of
+        self._merged: tuple[tuple[int, int], Bar] | None = None  # the closed bars that `merged` has made one of
         forming = closed[-1] if closed and not closed[-1].closed else None
         self.closed = BarColumns(closed[-limit:] if forming is None else closed[-limit:-1])
         if forming is not None:
@@ -144,10 +144,10 @@ class BarSeries:
     def _whole(self, start: int) -> Bar:
         """The closed bars from the one at `start` on as one, which is made anew when one more has closed."""
         closed, key = self.closed, (start, self.closed.version)
-        if self._day is None or self._day[0] != key:
+        if self._merged is None or self._merged[0] != key:
             high, low, volume = max(closed.high[start:]), min(closed.low[start:]), sum(closed.volume[start:])
-            self._day = key, Bar(closed.ts[start], closed.open[start], high, low, closed.close[-1], volume)
-        return self._day[1]
+            self._merged = key, Bar(closed.ts[start], closed.open[start], high, low, closed.close[-1], volume)
+        return self._merged[1]
 
     def until(self, ts: int, count: int) -> list[Bar]:
         """Up to `count` bars that open at or before `ts`, oldest first."""

@@ -28,7 +28,7 @@ from workstation.trading.errors import Refused
 from workstation.venues.pump import MarketPump
 from workstation.venues.replay import ReplayClock, ReplayControl
 from workstation.venues.simulated import SimulatedVenue
-from workstation.venues.simulated_exchange import SESSION
+from workstation.venues.simulated_exchange import SESSION_BITS
 from workstation.venues.simulated_ledger import MemoryLedger
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _known(past: PastDesk, instrument: Instrument) -> Known | None:
 
 def _ledger(core: TradingCore, venue: str) -> MemoryLedger:
     """What the venue would have known at that moment."""
-    before = max((fill.number >> SESSION for fill in core.fills), default=0)
+    before = max((fill.number >> SESSION_BITS for fill in core.fills), default=0)
     ledger, book = MemoryLedger(before + 1), core.portfolio  # what fills there comes after all that has
     if (account := book.accounts.get(venue)) is not None:
         for currency, amount in account.balances.items():

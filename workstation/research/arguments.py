@@ -59,18 +59,16 @@ def add_term(parser: argparse.ArgumentParser, term: Term) -> None:
     match term.kind:
         case "choice":
             words += f"; {term.usual} if it is not said"
-            parser.add_argument(term.option, choices=term.choices, default=term.usual, help=words)
+            more: dict[str, Any] = {"choices": term.choices}
         case "rates":
-            parser.add_argument(term.option, metavar="RATE|FILE", default=term.usual, help=words)
-        case kind:
-            words += ": 0.001 is 0.1 %%" if kind == "fraction" else f" ({term.usual:g})"
-            metavar = "F" if kind == "fraction" else "N"
-            parser.add_argument(term.option, type=float, default=term.usual, metavar=metavar, help=_percent(words))
-
-
-def _percent(words: str) -> str:
-    """A help text for argparse, which takes % for a sign of its own."""
-    return words.replace("%%", "%").replace("%", "%%")
+            more = {"metavar": "RATE|FILE"}
+        case "fraction":
+            words += ": 0.001 is 0.1 %"
+            more = {"type": float, "metavar": "F"}
+        case _:
+            words += f" ({term.usual:g})"
+            more = {"type": float, "metavar": "N"}
+    parser.add_argument(term.option, default=term.usual, help=words.replace("%", "%%"), **more)  # % is argparse's own
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

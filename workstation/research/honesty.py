@@ -13,15 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from workstation.domain.backtest_terms import PATHS
 from workstation.market.candles import Candles
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import Engine
 from workstation.research.result import Result
 from workstation.research.trades import Trades
 from workstation.strategies.contract import Strategy
-
-#: The paths by name, as `Costs.path` numbers them.
-PATHS: Mapping[str, int] = {"pessimistic": 0, "optimistic": 1, "adaptive": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ def band(make: Callable[[], Strategy], candles: Candles, costs: Costs, engine: E
     one path only."""
     if engine.name == "backtesting":
         raise BacktestError("backtesting.py knows the pessimistic path only: the band needs --engine fast or event.")
-    results = {name: engine.run(make(), candles, replace(costs, path=path)) for name, path in PATHS.items()}
+    results = {name: engine.run(make(), candles, replace(costs, path=path)) for path, name in enumerate(PATHS)}
     found = differences({name: result.trades for name, result in results.items()})
     return Band(results, found, _verdict(results, found))
 

@@ -180,16 +180,6 @@ class StrategyRunner:
         live.begin()
         return run
 
-    async def change(self, run_id: RunId, **params: Any) -> StrategyRun:
-        """Other parameters from the next event on. Raises `Refused`; see `revise`."""
-        return await self.revise(run_id, params=params)
-
-    async def adjust(
-        self, run_id: RunId, *, capital: Decimal | None = None, restarts: bool | None = None
-    ) -> StrategyRun:
-        """Another capital, or another way to come back after a restart. Raises `Refused`; see `revise`."""
-        return await self.revise(run_id, capital=capital, restarts=restarts)
-
     async def revise(
         self,
         run_id: RunId,

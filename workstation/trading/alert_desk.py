@@ -20,6 +20,7 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
 from workstation.domain.numbers import divide, multiply, plain, subtract
+from workstation.domain.order import state_word
 from workstation.log import DeskLog
 from workstation.trading.alerts import (
     Alert,
@@ -194,7 +195,7 @@ class AlertDesk:
                     told = f"Filled: {what} @ {plain(fill.price)}."
                 else:
                     reason = getattr(event, "reason", "")
-                    told = f"{what} is {alert.state}{f': {reason}' if reason else ''}."
+                    told = f"{what} is {state_word(alert.state)}{f': {reason}' if reason else ''}."
                 self._fired(fire(alert, now), told)
 
     def _fresh(self, name: InstrumentId) -> bool:

@@ -30,6 +30,7 @@ from workstation.domain.events import (
 )
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import add, multiply, plain, subtract
+from workstation.domain.order import state_word
 
 
 class AlertKind(StrEnum):
@@ -219,7 +220,8 @@ def sentence(alert: Alert) -> str:
         case AlertKind.FILL:
             what = f"an order{of} fills"
         case AlertKind.ORDER:
-            what = f"an order{of} is {'filled, in part or whole' if alert.state == 'filled' else alert.state}"
+            state = "filled, in part or whole" if alert.state == "filled" else state_word(alert.state)
+            what = f"an order{of} is {state}"
         case AlertKind.REBALANCE:
             what = f"the rebalance of {_names(alert.portfolio)} is due, {span(alert.every)} after the last one"
         case AlertKind.PRICE:

@@ -32,7 +32,8 @@ def take_rules(words: Sequence[Token], end: int) -> Ruled:
     group, opened = "", False  # opened: the group's word, and nothing after it yet
     for word in words:
         if (name := group_of(word.text)) is not None:
-            _must_say(group if opened else "", word.at)
+            if opened:
+                raise _says_nothing(group, word.at)
             group, opened = name, bool(name)
         elif group and word.text == OWN:
             own += [rule.name for rule in RULES if rule.group == GROUPS[group]]
@@ -41,10 +42,12 @@ def take_rules(words: Sequence[Token], end: int) -> Ruled:
             opened = False
             _read(group, word, said, own)
         else:
-            _must_say(group if opened else "", word.at)
+            if opened:
+                raise _says_nothing(group, word.at)
             group = ""
             rest.append(word)
-    _must_say(group if opened else "", end)
+    if opened:
+        raise _says_nothing(group, end)
     rules = TradeRules(**said)
     try:
         check_ranges(rules)
@@ -68,15 +71,12 @@ def _read(group: str, word: Token, said: dict[str, Any], own: list[str]) -> None
             own += fields_of(group, name)
             return
         if not value:
-            what = help_for(group, name)
-            read_rule(group, name, "0")  # a name that there is not
-            raise CommandError(f"{name}={'…'}: {what}." if what else f"How much? {word.raw}…", word.at)
+            raise CommandError(f"{name}=…: {help_for(group, name)}.", word.at)
         said |= read_rule(group, name, value)
     except ValueError as error:
         raise CommandError(f"{error}{suggestion(name, names_of(group))}", word.at) from None
 
 
-def _must_say(group: str, at: int) -> None:
-    if group:
-        example = {"exit": "stop=2%", "size": "risk=1%", "protect": "cooldown=5"}[group]
-        raise CommandError(f"{group} {example}: {', '.join(names_of(group))}.", at)
+def _says_nothing(group: str, at: int) -> CommandError:
+    example = {"exit": "stop=2%", "size": "risk=1%", "protect": "cooldown=5"}[group]
+    return CommandError(f"{group} {example}: {', '.join(names_of(group))}.", at)

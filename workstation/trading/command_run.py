@@ -14,7 +14,7 @@ from workstation.domain.formats import POINT, NumberStyle
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.numbers import floor_to
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side, state_word
 from workstation.domain.plan import Plan, PlanId, PlanKind, Trail
 from workstation.domain.position import Position
 from workstation.domain.route import Route
@@ -341,7 +341,7 @@ def outcome(order: Order) -> str:
             return f"Filled {grouped(order.filled)} of {grouped(order.quantity)}{average}; the rest works."
         case OrderState.CANCELED | OrderState.EXPIRED:
             done = f" after {grouped(order.filled)} filled{average}" if order.filled else ""
-            ended = order.state.capitalize().replace("Canceled", "Cancelled")
+            ended = state_word(order.state).capitalize()
             return f"{ended}{done}: {order.reason}" if order.reason else f"{ended}{done}."
         case OrderState.SUBMITTED | OrderState.INITIALIZED:
             return "Sent to the venue."

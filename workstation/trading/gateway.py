@@ -38,7 +38,7 @@ from workstation.domain.events import (
 )
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, plain
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side, TimeInForce
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side, TimeInForce, state_word
 from workstation.domain.session import session_end
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
@@ -49,11 +49,6 @@ from workstation.trading.risk import KILL
 from workstation.venues.contract import LinkState, NoAnswer, Venue, VenueError, VenueUnreachable, prices_only
 
 _BAD_NEWS = (OrderDenied, OrderRejected, OrderCancelRejected, OrderAmendRejected, OrderUnknown, OrderReopened)
-
-
-def state_word(state: str) -> str:
-    """A state or an event of an order as it is written on the screen."""
-    return state.replace("_", " ").replace("canceled", "cancelled")
 
 
 def in_words(event: OrderEvent, order: Order) -> str:
@@ -222,7 +217,7 @@ class OrderGateway:
         if order.state in (OrderState.PENDING_AMEND, OrderState.PENDING_CANCEL):
             raise Refused("The last change of this order is still on its way: wait for its answer.")
         if order.state not in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.TRIGGERED):
-            raise Refused(f"An order that is {order.state.replace('_', ' ')} cannot be changed yet.")
+            raise Refused(f"An order that is {state_word(order.state)} cannot be changed yet.")
         venue = self.venues[venue_of(order.instrument)]
         if not venue.capabilities.amend:
             raise Refused(f"{venue.name} cannot change orders: cancel it and enter a new one.")
@@ -292,9 +287,8 @@ class OrderGateway:
 
     async def _cancel(self, client_id: ClientOrderId) -> Order:
         if (order := self.core.orders.orders[client_id]).state is OrderState.CANCELED:
-            return (
-                order  # its plan, or somebody else, was faster since the command was given: what was asked for is done
-            )
+            # its plan, or somebody else, was faster since the command was given: what was asked for is done
+            return order
         order = self._open_order(client_id)
         if order.state is not OrderState.PENDING_CANCEL:
             order = self._record(OrderPendingCancel(client_id=client_id, ts=self._clock.now()))

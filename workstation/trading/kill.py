@@ -19,10 +19,10 @@ import msgspec
 from workstation.clock import SECOND, Clock
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
 from workstation.domain.numbers import counted, plain
-from workstation.domain.order import Order, OrderDraft, OrderState, Side
+from workstation.domain.order import Order, OrderDraft, OrderState, Side, state_word
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
-from workstation.trading.gateway import Journal, OrderGateway, state_word
+from workstation.trading.gateway import Journal, OrderGateway
 from workstation.trading.kill_flatten import Flattener
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
 from workstation.trading.reconcile import Reconciler

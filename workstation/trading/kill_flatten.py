@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, floor_to, multiply, plain
-from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side, state_word
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
@@ -140,7 +140,7 @@ class Flattener:
             item.detail = f"closed {plain(order.filled)} at {plain(order.average_price or ZERO)}"
         else:
             item.state = KillOutcome.FAILED
-            item.detail = order.reason or f"the closing order was {order.state}"
+            item.detail = order.reason or f"the closing order was {state_word(order.state)}"
         self._changed()
 
     def _slice(self, instrument: Instrument, side: Side, quantity: Decimal) -> Decimal:

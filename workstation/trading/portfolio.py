@@ -23,7 +23,7 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginSetting
 from workstation.domain.margin_book import MarginBook, Standing, short_spot, standing
-from workstation.domain.numbers import ZERO, add, multiply, negate, subtract
+from workstation.domain.numbers import ZERO, add, multiply, negate
 from workstation.domain.position import Position
 
 #: Price of an instrument by which it is valued now; None where none is known.
@@ -132,15 +132,9 @@ class Portfolio:
             case _:
                 pass
 
-    def apply_fill(self, fill: Fill) -> Position:
-        """Book a fill. Raises KeyError for an instrument that the desk does not know."""
-        before = self.position(fill.instrument)
-        after = self.move(fill)
-        self.pay(fill, subtract(after.realized, before.realized))
-        return after
-
     def move(self, fill: Fill) -> Position:
-        """What a fill does to the position and to what stands behind it; the account's money is left to `pay`."""
+        """What a fill does to the position and to what stands behind it; the account's money is left to `pay`. Raises
+        KeyError for an instrument that the desk does not know."""
         instrument = self.instruments[fill.instrument]
         before = self.position(fill.instrument)
         after = positions.apply_fill(before, fill, instrument)

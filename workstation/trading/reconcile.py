@@ -26,7 +26,7 @@ from workstation.domain.events import (
 )
 from workstation.domain.fill import Fill
 from workstation.domain.numbers import plain
-from workstation.domain.order import CLOSED_STATES, ClientOrderId, Order, OrderState, OrderType
+from workstation.domain.order import CLOSED_STATES, ClientOrderId, Order, OrderState, OrderType, state_word
 from workstation.domain.trailing import tighter
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
@@ -310,7 +310,7 @@ class Reconciler:
         so in risk), and is cancelled anew; at every comparison, until the venue lists it no more."""
         order = self._core.orders.orders[shown.client_id]
         if order.is_closed and await self._works_still(venue, order):
-            reason = f"{venue.name} had said that it was {order.state}, and shows it as working"
+            reason = f"{venue.name} had said that it was {state_word(order.state)}, and shows it as working"
             kind = "lost cancel" if order.state is not OrderState.REJECTED else "missed acceptance"
             event = OrderReopened(
                 client_id=order.client_id, ts=self._clock.now(), venue_order_id=shown.venue_order_id, reason=reason

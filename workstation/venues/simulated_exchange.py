@@ -33,8 +33,8 @@ from workstation.venues.simulated_ledger import Ledger, MemoryLedger
 from workstation.venues.simulated_margin import leverage_refusal, mode_refusal
 from workstation.venues.simulated_record import after, taken
 
-#: Bits of a fill's number below that of its session.
-SESSION = 40
+#: Bits of a fill's number that count within a session; those above are the session's own number.
+SESSION_BITS = 40
 #: How often the last mid prices go to the ledger, in ns of market time.
 _MIDS_EVERY = SECOND
 
@@ -73,7 +73,7 @@ class SimulatedExchange:
         number = self.ledger.session()
         session = session or (str(number) if number else secrets.token_hex(4))
         self._ids: Iterator[str] = (f"{session}-{n}" for n in itertools.count(1))
-        self._numbers = itertools.count((number << SESSION) + 1)
+        self._numbers = itertools.count((number << SESSION_BITS) + 1)
         self.account = SimulatedAccount(name, self.instruments.values(), fees, self.mark)
         # What the ledger has yet to be told, and the desk after it.
         self._changed: dict[ClientOrderId, Order] = {}

@@ -9,7 +9,7 @@ import msgspec
 
 from workstation.clock import MILLISECOND, SECOND, span
 from workstation.domain.numbers import counted
-from workstation.venues.contract import LinkState, RealLink, StreamAge, TellsStreams, Venue
+from workstation.venues.contract import LinkState, RealLink, StreamAge, TellsStreams, Venue, prices_only
 
 #: What is asked for time and again is late after so long without an answer.
 _ASKED = 30 * SECOND
@@ -75,7 +75,7 @@ def venue_rows(
     if not isinstance(venue, TellsStreams):
         return [link]
     rows = [link, *(stream_row(venue.name, age, now, venue.silence, stale_after) for age in venue.stream_ages())]
-    if not venue.capabilities.order_types:
+    if prices_only(venue):
         return [*rows, _only_prices(venue)]
     compared = StreamAge(what="orders and money", up=not unproven, heard=compared_at, asked=True)
     words = unproven or "agree with this desk's books; asked for every few minutes"

@@ -183,9 +183,8 @@ class Watchdog:
     # On the thread.
 
     def _run(self) -> None:
-        with contextlib.suppress(
-            OSError
-        ):  # no room for it now: should the store fail, the kill switch says what that means
+        # no room for it now: should the store fail, the kill switch says what that means
+        with contextlib.suppress(OSError):
             self._requests.make_ready()
         while not self._stopping.wait(LOOK):
             now = time.monotonic()

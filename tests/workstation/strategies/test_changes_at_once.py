@@ -52,7 +52,7 @@ async def test_what_is_asked_for_while_a_paused_run_is_loaded_is_not_undone(tmp_
         await runs.pause(run.run_id)
         second = {
             "stop": lambda: runs.stop(run.run_id),
-            "change": lambda: runs.adjust(run.run_id, capital=Decimal(700)),
+            "change": lambda: runs.revise(run.run_id, capital=Decimal(700)),
             "resume": lambda: runs.resume(run.run_id),
         }[how]
         resumed, other = await meanwhile(runs.resume(run.run_id), second())

@@ -65,7 +65,7 @@ async def test_within_its_band_nothing_is_traded_at_the_next_look_and_beyond_it_
         begun = desk.clock.now()
         await until(desk, lambda: desk.clock.now() > begun + 6 * SECOND)
         assert len(desk.engine.all_rebalances()) == 1
-        await desk.engine.strategies.change(run.run_id, weights="BTC-USDT 20 ETH-USDT 60")
+        await desk.engine.strategies.revise(run.run_id, params={"weights": "BTC-USDT 20 ETH-USDT 60"})
         await until(desk, idle(desk, 2))
         worth = held(desk, run.run_id, ETH) * (desk.engine.mark(ETH) or D(0))
         assert float(worth) == pytest.approx(12_000, rel=0.01)

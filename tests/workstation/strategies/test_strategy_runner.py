@@ -158,14 +158,14 @@ async def test_parameters_change_while_it_runs(tmp_path: Path, file: str) -> Non
         run = await start(desk, name(file, "Trades"))
         await bars(desk, 3)
         [before] = desk.engine.strategies.view(run.run_id).orders
-        await desk.engine.strategies.change(run.run_id, away=0.1)
+        await desk.engine.strategies.revise(run.run_id, params={"away": 0.1})
         await bars(desk, 1)
         [after] = desk.engine.strategies.view(run.run_id).orders
         assert before.price is not None
         assert after.price is not None
         assert after.price < before.price * Decimal("0.96")
         with pytest.raises(Refused, match="away must be"):
-            await desk.engine.strategies.change(run.run_id, away=7)
+            await desk.engine.strategies.revise(run.run_id, params={"away": 7})
 
 
 async def test_one_that_raises_is_stopped_with_its_orders_pulled_and_the_desk_goes_on(
@@ -190,17 +190,17 @@ async def test_capital_and_restart_change_while_it_runs(tmp_path: Path, file: st
         run = await start(desk, name(file, "Trades"))
         await bars(desk, 2)
         pnl = desk.engine.strategies.view(run.run_id).pnl
-        await desk.engine.strategies.adjust(run.run_id, capital=Decimal(2_500), restarts=True)
+        await desk.engine.strategies.revise(run.run_id, capital=Decimal(2_500), restarts=True)
         view = desk.engine.strategies.view(run.run_id)
         assert (view.run.capital, view.run.restarts, view.run.state) == (2_500, True, RunState.RUNNING)
         assert view.equity == 2_500 + pnl
         live = desk.engine.strategies._live[run.run_id]
         assert live.book.equity == view.equity, "what the strategy itself is told"
         with pytest.raises(Refused, match="above zero"):
-            await desk.engine.strategies.adjust(run.run_id, capital=Decimal(0))
+            await desk.engine.strategies.revise(run.run_id, capital=Decimal(0))
         await desk.engine.strategies.stop(run.run_id)
         with pytest.raises(Refused, match="stopped"):
-            await desk.engine.strategies.adjust(run.run_id, restarts=False)
+            await desk.engine.strategies.revise(run.run_id, restarts=False)
 
 
 async def test_closing_out_ends_it_and_sells_what_it_alone_holds(tmp_path: Path, file: str) -> None:

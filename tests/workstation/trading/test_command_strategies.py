@@ -80,6 +80,7 @@ def desk(**changes: object) -> Context:
                 rules=TradeRules(stop=0.02, trailing=0.01, size_rule="kelly", size=0.5, size_cap=0.8),
             ),
         ),
+        ("strategy set sma_cross exit roi=own", ChangeStrategy(SMA, own=("roi",))),
         (
             "strategy set sma_cross slow=40 exit stop=off trailing=own protect own size value=750",
             ChangeStrategy(
@@ -125,6 +126,7 @@ def test_numbers_are_read_as_the_trader_writes_them() -> None:
         ("strategy start rsi 5000 exit size risk=1%", "exit stop=2%"),
         ("strategy start rsi 5000 exit trailing=", "A stop so far from the best price"),
         ("strategy start rsi 5000 size kelly=", "The part of Kelly"),
+        ("strategy start rsi 5000 exit roi=", "Targets by bars held"),
         ("strategy start rsi 5000 exit stpo=1%", "There is no exit 'stpo'.*Did you mean stop"),
         ("strategy start rsi 5000 size half=1", "There is no size rule 'half'"),
         ("strategy start rsi 5000 exit stop=200%", "stop goes from 0 to 0.9"),

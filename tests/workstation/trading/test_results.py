@@ -42,7 +42,7 @@ class Book:
             fee_currency="USDT", liquidity=Liquidity.TAKER, ts=ts,
         )  # fmt: skip
         before = self.portfolio.position(PERP.id)
-        self.results.on_fill(fill, origin, before, self.portfolio.apply_fill(fill))
+        self.results.on_fill(fill, origin, before, self.portfolio.move(fill))
 
     def entry(self, event) -> None:
         self.portfolio.apply_entry(event)

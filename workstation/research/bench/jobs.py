@@ -29,7 +29,7 @@ from workstation.research.bench.messages import (
     SweepRequest,
     WalkRequest,
 )
-from workstation.research.bench.offers import Shelf, code_version
+from workstation.research.bench.offers import Shelf, code_version, needs_peer
 from workstation.research.bench.setup import Setup, names_of
 from workstation.research.costs import BacktestError, Costs, costs_of
 from workstation.research.engine import engine
@@ -90,7 +90,7 @@ class Jobs:
             case JudgeRequest():
                 from workstation.research.bench.judging import judge
 
-                if request.setup.beside and not needs_peer(self.shelf.strategy(request.setup.strategy)):
+                if _on_one_account(self.shelf.strategy(request.setup.strategy), request.setup):
                     return self._judge_shared(request, tell, called_off)
                 info, candles, costs = self.parts(request.setup)
                 make = maker(info, request.setup)
@@ -141,7 +141,7 @@ class Jobs:
     def parts(self, setup: Setup) -> tuple[StrategyInfo, Candles, Costs]:
         """What the work on one instrument needs. Raises `BacktestError` for several on one account."""
         info = self.shelf.strategy(setup.strategy)
-        if setup.beside and not needs_peer(info):
+        if _on_one_account(info, setup):
             raise BacktestError(
                 "Several instruments on one account are run and judged; everything else takes one set of candles."
             )
@@ -161,7 +161,7 @@ class Jobs:
             if self.shelf.reads_long(spec):
                 tell(f"Reading {Path(spec).name}: so much takes some seconds.")
         costs = costs_of(setup.terms, self.shelf.rates)
-        if setup.beside and not needs_peer(info):
+        if _on_one_account(info, setup):
             from workstation.research.bench.sharing import share
 
             sets = dict(zip(names_of(setup.sets), self.shelf.several(setup.sets), strict=True))
@@ -231,9 +231,9 @@ class Jobs:
         return SweepAnswer(None if best is None else best.index, seconds, verdicts, ratios)
 
 
-def needs_peer(info: StrategyInfo) -> bool:
-    """Whether the strategy reads the candles of a second instrument."""
-    return bool(getattr(info.cls, "NEEDS_PEER", False))
+def _on_one_account(info: StrategyInfo, setup: Setup) -> bool:
+    """Whether several instruments share the account; the second one of a strategy that reads two is none of them."""
+    return bool(setup.beside) and not needs_peer(info)
 
 
 def maker(info: StrategyInfo, setup: Setup, swept: Iterable[str] = ()) -> Maker:

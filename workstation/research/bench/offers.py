@@ -98,9 +98,10 @@ class Shelf:
     def rates(self, file: Path) -> FundingHistory:
         """Recorded funding. Raises `BadCandles`."""
         key = f"{file} {file.stat().st_mtime_ns}"
-        if self._rates is None or self._rates[0] != key:
-            self._rates = key, load_funding(file)
-        return self._rates[1]
+        held = self._rates  # another thread may put other rates in its place
+        if held is None or held[0] != key:
+            held = self._rates = key, load_funding(file)
+        return held[1]
 
     def _held(self, key: str, make: Callable[[], Candles]) -> Candles:
         with self._lock:
@@ -118,6 +119,11 @@ class Shelf:
 def _key_of(spec: str) -> str:
     file = Path(spec).expanduser()
     return f"{spec} {file.stat().st_mtime_ns}" if file.is_file() else spec
+
+
+def needs_peer(info: StrategyInfo) -> bool:
+    """Whether the strategy reads the candles of a second instrument."""
+    return bool(getattr(info.cls, "NEEDS_PEER", False))
 
 
 def code_version(info: StrategyInfo) -> str:
@@ -154,8 +160,7 @@ def _described(info: StrategyInfo) -> StrategyChoice:
     error = info.error
     rules = offered_rules(cls) if sweeps and cls is not None else PLAIN
     return StrategyChoice(
-        info.name, info.title, info.source, info.doc, error, info.native, sweeps, specs, rules,
-        bool(getattr(cls, "NEEDS_PEER", False)),
+        info.name, info.title, info.source, info.doc, error, info.native, sweeps, specs, rules, needs_peer(info)
     )  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from workstation.domain.trade_rules import UNCHANGED, TradeRules
 
 #: Exits of former versions.
 _FORMER = {"stop": "stop", "target": "take_profit", "trailing": "trailing"}
+#: What the first stored runs did not have.
+_LATER = ("leverage", "maintenance", "funding", "funding_hours", "path", "beside", "share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,6 @@ class Setup:
         before = {name: found.pop(old, 0) for old, name in _FORMER.items()}
         found.setdefault("rules", {name: value for name, value in before.items() if value})
         return msgspec.convert(found, cls)
-
-
-_LATER = ("leverage", "maintenance", "funding", "funding_hours", "path", "beside", "share")
 
 
 def names_of(sets: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import msgspec
 
 from workstation.domain.events import TradingState
 from workstation.domain.numbers import ZERO, add, plain, subtract
-from workstation.domain.order import Order
+from workstation.domain.order import Order, state_word
 from workstation.domain.plan import EXIT_LEGS, PlanKind, PlanState
 from workstation.trading.execution.slicing import decide_execution
 from workstation.trading.plans.chase import decide_chase
@@ -88,7 +88,7 @@ def _entry_fate(s: Situation) -> str:
     if not orders:
         return "its entry was not sent in time"
     last = orders[-1]
-    state = str(last.state).replace("_", " ")
+    state = state_word(last.state)
     return f"its entry was {state}: {last.reason}" if last.reason else f"its entry was {state}"
 
 

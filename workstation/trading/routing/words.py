@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, add, divide, multiply, plain, subtract
-from workstation.domain.order import Order, OrderState, OrderType, TimeInForce
+from workstation.domain.order import Order, OrderState, OrderType, TimeInForce, state_word
 from workstation.domain.route import Route, RouteLeg
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -63,7 +63,7 @@ def _undone(core: TradingCore, route: Route) -> list[str]:
             found.append(f"{venue}'s {plain(leg.quantity)} {NEVER_SENT}")
         elif order.state in _BAD or order.filled < order.quantity:
             why = f", {order.reason.rstrip('.')}" if order.reason else ""
-            state = str(order.state).replace("_", " ")
+            state = state_word(order.state)
             some = f"{plain(order.filled)} of " if order.filled else ""
             found.append(f"{venue}: {some}{plain(order.quantity)} {state}{why}")
     return found
