@@ -58,7 +58,6 @@ class AlertsPane(TablePane[Alert]):
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
         self._now = self.engine.clock.now()
-        self._key: Hashable = None
 
     # -- the table
 
@@ -97,23 +96,10 @@ class AlertsPane(TablePane[Alert]):
         return f"due in {coarse_span(left)}" if left > 0 else "due"
 
     def paint(self, now: int) -> None:
-        key = (
-            now // SECOND, self.engine.alerts.version, self.has_focus, self._cursor, self.top, self.sort_key,
-            self.sort_down, self.size, self.engine.ready,
-        )  # fmt: skip
-        if key == self._key:
+        if self.up_to_date(now // SECOND, self.engine.alerts.version):
             return
         self._now = now
         super().paint(now)
-        self._key = (*key[:3], self._cursor, self.top, *key[5:])
-
-    def invalidate(self) -> None:
-        self._key = None
-        super().invalidate()
-
-    def resized(self) -> None:
-        self._key = None
-        super().resized()
 
     def status(self) -> str:
         waiting = sum(not one.done for one in self.engine.alerts.alerts())

@@ -49,7 +49,6 @@ class ConnectionsPane(TablePane[StreamRow]):
         super().__init__(desk, slot)
         self._rows: Sequence[StreamRow] = ()
         self._now = 0
-        self._key: Hashable = None
 
     # -- the table
 
@@ -98,24 +97,11 @@ class ConnectionsPane(TablePane[StreamRow]):
                 return ink.warning
 
     def paint(self, now: int) -> None:
-        key = (
-            now // _EVERY, self.has_focus, self._cursor, self.top, self.sort_key, self.sort_down, self.size,
-            self.engine.ready,
-        )  # fmt: skip
-        if key == self._key:
+        if self.up_to_date(now // _EVERY):
             return
         present = self.desk.travel.present  # connections have no past
         self._rows, self._now = present.streams(), present.clock.now()
         super().paint(now)
-        self._key = (*key[:2], self._cursor, self.top, *key[4:])
-
-    def invalidate(self) -> None:
-        self._key = None
-        super().invalidate()
-
-    def resized(self) -> None:
-        self._key = None
-        super().resized()
 
     def status(self) -> str:
         bad = sum(row.standing not in (Standing.LIVE, Standing.QUIET) for row in self._rows)

@@ -79,7 +79,6 @@ class OpportunitiesPane(TablePane[Row]):
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
         self._rows: Sequence[Row] = ()
-        self._key: Hashable = None
         self._now = 0
         self.COLUMNS = _COLUMNS[self.view]  # type: ignore[misc]  # each view has its own titles
 
@@ -190,18 +189,13 @@ class OpportunitiesPane(TablePane[Row]):
                 return (row.spot or "").rpartition(":")[2], ink.dim
 
     def paint(self, now: int) -> None:
-        key = (
-            now // _EVERY, self.view, self.has_focus, self._cursor, self.top, self.sort_key, self.sort_down, self.size,
-            self.engine.ready,
-        )  # fmt: skip
-        if key == self._key:
+        if self.up_to_date(now // _EVERY, self.view):
             return
         self._now = now
-        self._rows = self._found(now)
+        self._rows = self._found()
         super().paint(now)
-        self._key = (*key[:3], self._cursor, self.top, *key[5:])
 
-    def _found(self, now: int) -> Sequence[Row]:
+    def _found(self) -> Sequence[Row]:
         """Nothing is offered on a price that is old."""
         engine = self.engine
         fresh = [one for one in engine.instruments() if engine.stale_for(one.id) is None]
@@ -235,14 +229,6 @@ class OpportunitiesPane(TablePane[Row]):
     def _middle(self, instrument: InstrumentId) -> Decimal | None:
         middle = self.engine.book(instrument).mid
         return None if middle is None else Decimal(middle) * self.engine.instrument(instrument).tick
-
-    def invalidate(self) -> None:
-        self._key = None
-        super().invalidate()
-
-    def resized(self) -> None:
-        self._key = None
-        super().resized()
 
     def status(self) -> str:
         paying = sum(isinstance(row, Cross | Triangle) and row.edge > 0 for row in self._rows)

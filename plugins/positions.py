@@ -119,7 +119,6 @@ class PositionsPane(TablePane[Row]):
         self._equity: Equity | None = None
         self._equity_old = ""  # the age of the oldest stale price in it
         self._rows: Sequence[Row] = ()
-        self._key: Hashable = None
         if self.settings.get("balances", False):
             self.COLUMNS = _BALANCES  # type: ignore[misc]  # each of the two views has its own columns
 
@@ -287,26 +286,12 @@ class PositionsPane(TablePane[Row]):
             extra = (engine.orders_version, now // 500_000_000)  # what is free and its worth move with the market
         age = engine.equity_stale_for()
         old = "" if age is None else age_words(age)
-        if old != self._equity_old:
-            self._equity_old, self._key = old, None
-        key = (
-            engine.portfolio_version, marks, extra, self.shows_balances, self.has_focus, self._cursor, self.top,
-            self.sort_key, self.sort_down, self.size, self.desk.selected, engine.ready,
-        )  # fmt: skip
-        if key == self._key:
+        if self.up_to_date(engine.portfolio_version, marks, extra, self.shows_balances, self.desk.selected, old):
             return
+        self._equity_old = old
         self._rows = self._balances() if self.shows_balances else self._holdings()
         self._equity = engine.equity_detail() if engine.ready else None
         super().paint(now)
-        self._key = (*key[:5], self._cursor, self.top, *key[7:])
-
-    def invalidate(self) -> None:
-        self._key = None
-        super().invalidate()
-
-    def resized(self) -> None:
-        self._key = None
-        super().resized()
 
     def status(self) -> str:
         if self.shows_balances:

@@ -23,6 +23,7 @@ from workstation.trading.risk_breakers import time_left
 
 if TYPE_CHECKING:
     from screens.time_travel import TimeTravel
+    from workstation.trading.portfolio import Equity
 
 type Part = tuple[str, Style]
 
@@ -95,7 +96,6 @@ class StatusBar(_Bar):
         self.show_page = show_page
         #: Where the pages' names stand: page → (first cell, cell after the last).
         self.page_spans: dict[int, tuple[int, int]] = {}
-        self._half = False  # something that is held has no price
 
     @property
     def engine(self) -> Engine:
@@ -108,9 +108,13 @@ class StatusBar(_Bar):
 
     def parts(self) -> list[Part]:
         always = self._state()
-        groups = [self._money(), self._day(), self._links(True), self._replay(), self._recording(), self._stall(True)]
+        equity = self.reads().equity_detail() if self.engine.ready else None
+        groups = [
+            self._money(equity), self._day(equity), self._links(True), self._replay(), self._recording(),
+            self._stall(True),
+        ]  # fmt: skip
         pages, narrower = self._pages()
-        money_at, day, links, stall = 0, 1, 2, 5
+        money_at, day, links, replay, stall = 0, 1, 2, 3, 5
         clock = self._clock()
         room = self.width - _length(always) - 1
         measured: dict[int, tuple[list[Part], int]] = {}
@@ -145,11 +149,11 @@ class StatusBar(_Bar):
         if full():
             clock = []
         if full():
-            groups[3] = self._replay(day=False)
-        if full() and groups[3]:
+            groups[replay] = self._replay(day=False)
+        if full() and groups[replay]:
             groups[links] = self._links(False, names=False)
         if full():
-            groups[3] = self._replay(day=False, speed=False)
+            groups[replay] = self._replay(day=False, speed=False)
         for index in (money_at, day, links):
             if full():
                 groups[index] = []
@@ -236,12 +240,11 @@ class StatusBar(_Bar):
                 self.show_page(page)
                 return
 
-    def _money(self) -> list[Part]:
+    def _money(self, equity: Equity | None) -> list[Part]:
         currency = self.engine.currency
-        if not self.engine.ready:  # the store is being opened: what there is is not known yet
+        if equity is None:  # the store is being opened: what there is is not known yet
             return [("Equity ", self.ink.dim), ("opening …", self.ink.warning)]
-        equity, old = self.reads().equity_detail(), self.reads().equity_stale_for()
-        worth, self._half = money(equity.total), bool(equity.unpriced)
+        worth, old = money(equity.total), self.reads().equity_stale_for()
         if old is not None:
             warning = self.ink.warning
             return [("Equity ", self.ink.dim), (f"~{worth}", warning), (f" {currency} {age_words(old)} old", warning)]
@@ -251,11 +254,11 @@ class StatusBar(_Bar):
             return [("Equity ", self.ink.dim), (f"~{worth}", warning), (f" {currency} without {what}", warning)]
         return [("Equity ", self.ink.dim), (worth, self.ink.strong), (f" {currency}", self.ink.dim)]
 
-    def _day(self) -> list[Part]:
-        if not self.engine.ready:
+    def _day(self, equity: Equity | None) -> list[Part]:
+        if equity is None:
             return []
         profit = self.reads().day_pnl()
-        if self._half:
+        if equity.unpriced:
             return [("Day ", self.ink.dim), ("–", self.ink.warning)]
         if self.reads().equity_stale_for() is not None:
             return [("Day ", self.ink.dim), (f"~{money(profit, sign=True)}", self.ink.warning)]

@@ -37,10 +37,9 @@ class Point:
 
 def entry_points(group: str) -> list[Any]:
     """The installed entry points of a group, of the first package of a name as Python finds them."""
-    others = [one for one in sys.meta_path if one is not PathFinder and hasattr(one, "find_distributions")]
-    if others or any(
-        os.path.isfile(place) or place.endswith(".egg") for place in sys.path
-    ):  # packages in archives, or of other finders
+    other_finders = any(one is not PathFinder and hasattr(one, "find_distributions") for one in sys.meta_path)
+    archives = any(os.path.isfile(place) or place.endswith(".egg") for place in sys.path)
+    if other_finders or archives:
         from importlib.metadata import entry_points as found
 
         return list(found(group=group))

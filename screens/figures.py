@@ -167,6 +167,7 @@ def _calendar(seconds: int, zone: tzinfo) -> time.struct_time:
 
 @lru_cache(maxsize=512)
 def _clock_text(seconds: int, zone: tzinfo | None, machine: tuple[str, str]) -> str:
+    """In the zone that is in force; `zone`, and for None the names of the `machine`'s, say which that is."""
     return f"{moment(seconds * SECOND):%H:%M:%S}"
 
 

@@ -59,9 +59,7 @@ class PaneClasses(dict[str, type[Pane]]):
         if info.cls is None:
             problems.append(f"The pane {info.name} cannot be used: {info.error}")
         else:
-            if (
-                app.live.own_keys
-            ):  # its keys are judged beside those that all came with, as those of the first panes were
+            if app.live.own_keys:  # judge its keys beside those that all came with, as those of the first panes
                 app.table.rekey({}, {})
             problems += app.table.add_pane(info.name, info.cls.ACTIONS)
         unknown = app.live.rekey() if app.live.own_keys or not self._late else []

@@ -40,9 +40,7 @@ def typed(text: str, spec: ParameterSpec, label: str) -> Any:
             raise Refused(sentence(f"{label} goes from {low:g} to {high:g}, not {value:g}."))
         return int(value) if spec.kind == "int" else value
     if spec.kind == "bool":
-        on = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}.get(
-            text.strip().lower()
-        )
+        on = _BOOLS.get(text.strip().lower())
         if on is None:
             raise Refused(f"{label} is on or off.")
         return on

@@ -13,8 +13,9 @@ from rich.style import Style
 from textual import events
 
 from screens.actions import Action
-from screens.painted import PaintedPane
+from screens.painted import PaintedPane, cells
 from screens.pane import Desk
+from screens.parts import fit
 from screens.table_copy import COPY_TABLE_ACTIONS, CopiesTable
 from screens.table_export import as_tsv
 
@@ -76,6 +77,8 @@ class TablePane[R](CopiesTable, PaintedPane):
         self._cursor_id: Hashable = None
         self._shown: Sequence[R] = ()
         self._layout: list[tuple[Column, int, int]] = []  # column, x, width
+        self._made_of: tuple[Hashable, ...] = ()
+        self._painted_as: Hashable = None
         self.sort_key: str | None = self.settings.get("sort")
         self.sort_down: bool = bool(self.settings.get("sort_down", False))
 
@@ -142,7 +145,21 @@ class TablePane[R](CopiesTable, PaintedPane):
 
     # -- painting
 
+    def up_to_date(self, *made_of: Hashable) -> bool:
+        """Whether the rows that show were made of the same, with cursor and focus where they are now: then there is
+        nothing to paint. For a `paint` that is to do no more than this look where nothing has changed."""
+        self._made_of = made_of
+        return self._picture() == self._painted_as
+
+    def _picture(self) -> Hashable:
+        return self._made_of, self.engine.ready, self.has_focus, self._cursor, self.top
+
+    def invalidate(self) -> None:
+        self._painted_as = None
+        super().invalidate()
+
     def resized(self) -> None:
+        self._painted_as = None
         columns = list(self.COLUMNS)
 
         def wide(some: Sequence[Column]) -> int:
@@ -193,8 +210,9 @@ class TablePane[R](CopiesTable, PaintedPane):
             self.put(
                 self.height - 1 - self.under,
                 tuple(last_line),
-                lambda: _within(last_line, self.width),
+                lambda: cells(*fit(last_line, self.width, _PLAIN)),
             )
+        self._painted_as = self._picture()  # the cursor may have moved with its row
 
     def _follow_cursor(self) -> None:
         row = self.selected_row
@@ -335,17 +353,6 @@ class TablePane[R](CopiesTable, PaintedPane):
         self.move_to(self._cursor - 3)
         self.repaint()
         event.stop()
-
-
-def _within(parts: Sequence[tuple[str, Style]], width: int) -> list[Segment]:
-    """The parts in at most `width` cells; cut with an ellipsis."""
-    segments: list[Segment] = []
-    for text, style in parts:
-        if (length := cell_len(text)) > width:
-            return [*segments, Segment(_fit(text, width, False), style)]
-        segments.append(Segment(text, style))
-        width -= length
-    return segments
 
 
 def _fit(text: str, width: int, right: bool) -> str:

@@ -64,7 +64,6 @@ class AccountPane(TablePane[Line]):
         super().__init__(desk, slot)
         self._equity: Equity | None = None
         self._rows: Sequence[Line] = ()
-        self._key: Hashable = None
         self._curve_rows = 0
         self._points: list[tuple[int, Decimal]] = []
         self._closes: list[tuple[int, Decimal]] = []
@@ -99,12 +98,7 @@ class AccountPane(TablePane[Line]):
         rows = min(_MOST_CURVE, spare * 2 // 5)
         self._curve_rows = rows if rows >= _LEAST_CURVE and self.width >= 40 else 0
         self.head = min(self.height - 1, _FIGURE_ROWS + self._curve_rows + (self._curve_rows > 0) + 1)
-        self._key = None
         super().resized()
-
-    def invalidate(self) -> None:
-        self._key = None
-        super().invalidate()
 
     def status(self) -> str:
         return f"equity {self.span[0]}"
@@ -115,12 +109,9 @@ class AccountPane(TablePane[Line]):
         engine = self.engine
         if engine.ready:
             self._read_again(now)
-        key = (
-            now // _MONEY_EVERY, engine.portfolio_version, engine.orders_version, self._version, self.view,
-            self.span[0], self.has_focus, self._cursor, self.top, self.sort_key, self.sort_down, self.size,
-            engine.ready,
-        )  # fmt: skip
-        if key == self._key:
+        if self.up_to_date(
+            now // _MONEY_EVERY, engine.portfolio_version, engine.orders_version, self._version, self.view, self.span[0]
+        ):
             return
         equity = self._equity = engine.equity_detail()
         whole = None if equity.unpriced or not engine.ready else equity.total
@@ -136,7 +127,6 @@ class AccountPane(TablePane[Line]):
             self._paint_curve(now, whole)
         self._paint_tabs()
         super().paint(now)
-        self._key = (*key[:7], self._cursor, self.top, *key[9:])
 
     def _paint_figures(self, equity: Equity) -> None:
         ink, engine = self.ink, self.engine

@@ -14,12 +14,11 @@ from typing import Any
 from plugins.backtest.explored import BY
 from plugins.backtest.searching import SearchControl
 from plugins.backtest.study import Study
-from plugins.backtest.views import FIGURES, MONTHS, label_of
+from plugins.backtest.views import FIGURES, MONTHS, label_of, setup_words
 from screens.figures import moment, shown
 from screens.parts import when
 from screens.table_copy import CopiesTable
 from workstation.clock import SECOND
-from workstation.domain.backtest_terms import in_words, terms_in
 from workstation.domain.numbers import plain
 from workstation.trading.errors import Refused
 
@@ -60,15 +59,6 @@ def full(value: float | None) -> str:
 def _value(value: Any) -> str:
     """A parameter's value."""
     return full(value) if isinstance(value, float) else str(value)
-
-
-def _words(params: Mapping[str, Any]) -> str:
-    return "  ".join(f"{name} {_value(value)}" for name, value in params.items())
-
-
-def _run_words(stored: Mapping[str, Any]) -> str:
-    """Parameters of a stored run, and what is unusual about its terms."""
-    return "  ".join(word for word in (_words(stored["params"]), *in_words(terms_in(stored))) if word)
 
 
 def _time(ts: int, interval: int) -> str:
@@ -138,7 +128,7 @@ def _figures(session: Study) -> Table:
     titles = ["Figure", "Unit", "This run"]
     for number, run in enumerate(stored, 1):
         name = "Stored" if alone else f"Stored {number}"
-        titles.append(f"{name}: {run.strategy} on {run.candles}, {_run_words(run.setup)}")
+        titles.append(f"{name}: {run.strategy} on {run.candles}, {setup_words(run, _value)}")
     if alone:
         titles.append("Difference")
     rows = []
@@ -251,7 +241,7 @@ def _runs(session: Study) -> Table:
             *(full(run.figures.get(name)) for name in names),
             run.strategy,
             run.candles,
-            _run_words(run.setup),
+            setup_words(run, _value),
         )
         for run in session.stored
     ]

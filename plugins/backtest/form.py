@@ -134,7 +134,7 @@ class Form:
     @property
     def whole_rules(self) -> TradeRules:
         """Every rule as it holds: the strategy's own, and in its place what was given."""
-        return self.rules.over(self._own or PLAIN)
+        return self.rules.over(self.own_rules)
 
     @property
     def own_rules(self) -> TradeRules:
@@ -164,7 +164,7 @@ class Form:
         return Field(term.name, label_of(term), self.terms[term.name], SPECS[term.name], term=term)
 
     def _rule_rows(self) -> list[RuleRow]:
-        return rule_rows(self._own or PLAIN, self.rules)
+        return rule_rows(self.own_rules, self.rules)
 
     @property
     def field(self) -> Field:
@@ -245,7 +245,7 @@ class Form:
         if value == field.value:
             return False
         if field.rule is not None:
-            self.rules = with_rule(self._own or PLAIN, self.rules, field.key, value)
+            self.rules = with_rule(self.own_rules, self.rules, field.key, value)
         elif field.parameter:
             self.kept[self.strategy] = {**self.params, field.key: value}
         elif field.term is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from screens.figures import number_in
 from screens.parameters import fitting, fraction_of, percent_of, typed, value_text
 from workstation.domain.backtest_terms import SHARE, TERMS, Term
 from workstation.research.bench.messages import ParameterSpec
@@ -88,10 +89,11 @@ def typed_term(term: Term, text: str) -> Any:
         return term.usual
     if term.kind == "rates" and ("/" in text or "\\" in text or text.lower().endswith(_FILES)):
         return text
+    number = text.rstrip("%").strip()
     try:
-        return typed(text.rstrip("%").strip(), SPECS[term.name], label)
-    except Refused as refusal:
-        if term.kind != "rates" or "goes from" in str(refusal):
+        return typed(number, SPECS[term.name], label)
+    except Refused:
+        if term.kind != "rates" or number_in(number.lstrip("-−")) is not None:  # a number, and out of range
             raise
         raise Refused(f"{label} is a rate in percent, as 0.01, or a file of rates; {text!r} is neither.") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.style import Style
@@ -62,6 +62,11 @@ FIGURES: tuple[tuple[str, str, str, str, bool], ...] = (
 _DAY = 86_400 * SECOND
 RANKS = ("sharpe", "sortino", "calmar", "return_pct", "profit_factor", "sqn", "max_drawdown_pct")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def value_short(value: Any) -> str:
+    """A parameter's value in a few characters."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def label_of(figure: str) -> str:
@@ -148,9 +153,9 @@ def runs(stored: Sequence[StoredBacktest], session: Session, width: int, height:
     return lines
 
 
-def setup_words(run: StoredBacktest) -> str:
-    """A stored run's parameters, and what is unusual about its terms."""
-    params = (f"{name} {value_short(value)}" for name, value in run.setup["params"].items())
+def setup_words(run: StoredBacktest, text: Callable[[Any], str] = value_short) -> str:
+    """A stored run's parameters, their values as `text` gives them, and what is unusual about its terms."""
+    params = (f"{name} {text(value)}" for name, value in run.setup["params"].items())
     return "  ".join((*params, *in_words(terms_in(run.setup))))
 
 
@@ -270,8 +275,3 @@ def shade(ink: Ink, share: float) -> Style:
     colour = ink.colours.bid if share >= 0 else ink.colours.ask
     depth = round((abs(share) ** 0.7) * 16) / 16 * 0.62
     return ink.text + Style(bgcolor=mix(ink.colours.background, colour.split()[0], depth))
-
-
-def value_short(value: Any) -> str:
-    """A parameter's value in a few characters."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

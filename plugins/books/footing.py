@@ -25,7 +25,7 @@ IMBALANCE_LEVELS = 10
 type Parts = tuple[tuple[str, str], ...]  # (text, name of an ink)
 
 
-def spread_text(book: OrderBook, instrument: Instrument) -> str:
+def spread_text(book: OrderBook) -> str:
     """The spread in ticks and basis points of the middle."""
     spread, mid = book.spread, book.mid
     if spread is None or not mid:

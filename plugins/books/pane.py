@@ -233,7 +233,7 @@ class LadderPane(OrderEntry):
             )
         elif told:
             message = message_lines(self.outcome[0], self.outcome[1], width, min(2, count))
-        spread, share = spread_text(book, instrument), bid_share(book)
+        spread, share = spread_text(book), bid_share(book)
         position = position_parts(self.engine.position(instrument.id), instrument, self.engine.mark(instrument.id))
         size = self._size_parts(instrument)
         standing: list[Parts | None] = [None, position, size][:count] if count > 1 else [position]

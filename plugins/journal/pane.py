@@ -123,7 +123,6 @@ class JournalPane(TablePane[Row]):
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
         self._words = ""
-        self._painted: Hashable = None
         self._line: tuple[Hashable, str] = (None, "")
 
     def compose(self) -> ComposeResult:
@@ -208,13 +207,9 @@ class JournalPane(TablePane[Row]):
     def paint(self, now: int) -> None:
         past, travel = self.past, self.desk.travel
         present = travel.present
-        key = (
-            len(present.journal), travel.version, self.size, self.has_focus, present.ready,
-            self.has_class("searching"), now // ((5 if travel.what_if is None else 1) * SECOND) if past is None else 0,
-        )  # fmt: skip
-        if key == self._painted:
+        beat = now // ((5 if travel.what_if is None else 1) * SECOND) if past is None else 0
+        if self.up_to_date(len(present.journal), travel.version, present.ready, self.has_class("searching"), beat):
             return
-        self._painted = key
         self._shown = self.rows()
         self.move_to(len(self._shown) - 1 if past is None else past.step)
         super().paint(now)
@@ -274,14 +269,6 @@ class JournalPane(TablePane[Row]):
         if by_fill := past.prices_from(PriceFrom.FILL):
             words += f", {counted(len(by_fill), 'position')} at the last fill price"
         return words, self.ink.text
-
-    def invalidate(self) -> None:
-        self._painted = None
-        super().invalidate()
-
-    def resized(self) -> None:
-        self._painted = None
-        super().resized()
 
     # -- moving in time
 

@@ -98,7 +98,6 @@ class OrdersPane(TablePane[Order]):
         self.bar = AmendBar()
         self._rows: Sequence[Order] = ()
         self._rows_key: Hashable = None
-        self._painted: Hashable = None
         self._at_top = True
 
     def compose(self) -> ComposeResult:
@@ -251,24 +250,11 @@ class OrdersPane(TablePane[Order]):
         if self._at_top and not self.has_focus_within:
             self._cursor, self._cursor_id = 0, None  # nobody is here: the newest is what matters
         self.rows()
-        key = (
-            self._rows_key, self.engine.orders_version, self._cursor, self.top, self.has_focus, self.sort_key,
-            self.sort_down, self.size, self.engine.ready,
-        )  # fmt: skip
-        if key == self._painted:
+        if self.up_to_date(self._rows_key):
             return
         super().paint(now)
-        self._painted = (*key[:2], self._cursor, self.top, *key[4:])
         self._at_top = self._cursor == 0
         self._place_bar()
-
-    def invalidate(self) -> None:
-        self._painted = None
-        super().invalidate()
-
-    def resized(self) -> None:
-        self._painted = None
-        super().resized()
 
     def status(self) -> str:
         working = len(self.engine.open_orders())

@@ -382,7 +382,7 @@ class PortfolioPainting(PaintedPane):
             return []
         if self.view == "risk":
             measure = MEASURES[self.form["risk"]]
-            return views.risk(choice, self._held, self._scale()[0], measure.name, width, height, ink, top)
+            return views.risk(choice, self._scale()[0], measure.name, width, height, ink, top)
         if self.view == "tree":
             return views.tree(session.allocation, width, height, ink)
         key = (session.version, session.place)

@@ -113,9 +113,7 @@ def short(asset: str) -> str:
     return asset.removesuffix("-USDT") or asset
 
 
-def risk(
-    choice: Choice, held: Mapping[str, float], scale: float, text: str, width: int, height: int, ink: Ink, top: int
-) -> list[Line]:
+def risk(choice: Choice, scale: float, text: str, width: int, height: int, ink: Ink, top: int) -> list[Line]:
     """What each asset adds to the risk, against its weight."""
     if choice.contributions is None:
         return [fit([(" The risk of each asset is being worked out …", ink.dim)], width, ink.text)]

@@ -73,7 +73,6 @@ class RiskPane(TablePane[Row]):
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
         self._rows: Sequence[Row] = ()
-        self._key: Hashable = None
         self._cursor = 1  # below the first heading
 
     # -- the table
@@ -184,11 +183,9 @@ class RiskPane(TablePane[Row]):
 
     def paint(self, now: int) -> None:
         engine = self.engine
-        key = (
-            now // SECOND, engine.risk.version, engine.orders_version, engine.portfolio_version, engine.trading_state,
-            self.has_focus, self._cursor, self.top, self.size, engine.ready,
-        )  # fmt: skip
-        if key == self._key:
+        if self.up_to_date(
+            now // SECOND, engine.risk.version, engine.orders_version, engine.portfolio_version, engine.trading_state
+        ):
             return
         self._rows = lines_of(engine, now)
         super().paint(now)
@@ -196,15 +193,6 @@ class RiskPane(TablePane[Row]):
         if len(meaning) > self.width - 2:
             meaning = f"{meaning[: self.width - 3].rstrip()}…"
         self.put_text(self.height - 1, f" {meaning}", self.ink.dim)
-        self._key = (*key[:6], self._cursor, self.top, *key[8:])
-
-    def invalidate(self) -> None:
-        self._key = None
-        super().invalidate()
-
-    def resized(self) -> None:
-        self._key = None
-        super().resized()
 
     def status(self) -> str:
         count = len(self.engine.risk.tripped())

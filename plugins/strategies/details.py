@@ -36,8 +36,8 @@ def orders(found: Sequence[Order], instrument: Instrument, width: int, height: i
     """The run's orders, the newest first."""
     narrow = width < 66
     tight = width < 50  # a small terminal: what the columns need, and no word beside the state
-    many, money, wide = (9, 11, 9) if tight else (11, 12, 11)
-    head = f" {'Time':<9}{'Side':<5}{'Quantity':>{many}}{'Price':>{money}} {' ' * (not tight)}{'State':<{wide}}"
+    many, money, gap, wide = (9, 11, " ", 9) if tight else (11, 12, "  ", 11)
+    head = f" {'Time':<9}{'Side':<5}{'Quantity':>{many}}{'Price':>{money}}{gap}{'State':<{wide}}"
     head += "" if narrow else f"{'Filled':>11}{'Average':>12}  Why"
     lines = [fit([(head, ink.dim)], width, ink.text)]
     if not found:
@@ -55,7 +55,7 @@ def orders(found: Sequence[Order], instrument: Instrument, width: int, height: i
             (f" {local_time(order.created_at):<9}", ink.dim),
             (f"{order.side.upper():<5}", side),
             (f"{quantity_text(order.quantity, instrument):>{many}}{at:>{money}}", ink.text),
-            (f" {' ' * (not tight)}{str(order.state).replace('_', ' '):<{wide}.{wide}}", state),
+            (f"{gap}{str(order.state).replace('_', ' '):<{wide}.{wide}}", state),
         ]
         if not narrow:
             filled = quantity_text(order.filled, instrument) if order.filled else "–"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import ClassVar
@@ -55,7 +55,6 @@ class StrategiesPane(StrategyControl):
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
-        self._key: Hashable = None
         self._tab_places: list[tuple[int, int, str]] = []
         self._form_top = 0
         self._form_rows: list[int | None] = []  # screen lines of the form from its first: which field stands there
@@ -161,12 +160,10 @@ class StrategiesPane(StrategyControl):
             self._begun = True
             self.look()
         engine = self.engine
-        key = (
-            now // SECOND, engine.strategies.version, engine.orders_version, engine.portfolio_version, engine.ready,
-            engine.log.version, engine.risk.version, engine.trading_state, self.touched, self.has_focus, self._cursor,
-            self.top, self.size, self.desk.selected, id(self.ink),
-        )  # fmt: skip
-        if key == self._key and self._row_keys and self._row_keys[-1] is not None:
+        if self.up_to_date(
+            now // SECOND, engine.strategies.version, engine.orders_version, engine.portfolio_version,
+            engine.log.version, engine.risk.version, engine.trading_state, self.touched, self.desk.selected,
+        ):  # fmt: skip
             return
         self.read_rows()
         self._seek()
@@ -177,15 +174,6 @@ class StrategiesPane(StrategyControl):
             self._to(self._cursor, 1)
             super().paint(now)
         self._paint_below()
-        self._key = (*key[:10], self._cursor, self.top, *key[12:])
-
-    def invalidate(self) -> None:
-        self._key = None
-        super().invalidate()
-
-    def resized(self) -> None:
-        self._key = None
-        super().resized()
 
     def _paint_below(self) -> None:
         space, ink = self.space, self.ink
@@ -200,10 +188,6 @@ class StrategiesPane(StrategyControl):
         first = self.height - space.below
         for y, line in enumerate(lines):
             self.put_line(first + y, line)
-
-    def _filled(self, lines: Sequence[Line], height: int, width: int) -> list[Line]:
-        empty = fit([], width, self.ink.text)
-        return [*lines[:height], *([empty] * (height - len(lines)))]
 
     def _head(self, width: int) -> list[Line]:
         """What the lower part is about, and why it stands as it does."""
@@ -247,7 +231,7 @@ class StrategiesPane(StrategyControl):
         ink, form = self.ink, self.form
         if form is None:
             self._form_rows = []
-            return self._filled([], height, width)
+            return self.filled([], height, width)
         fields = form.fields()
         here = self.field
         lines: list[tuple[Line, int | None]] = []
@@ -273,9 +257,9 @@ class StrategiesPane(StrategyControl):
             if at == top + body - 1:
                 self._form_top += 1
                 return self._left(width, height)
-        found = self._filled(found, body, width)
+        found = self.filled(found, body, width)
         found += [fit([(f"  {line}", ink.dim)], width, ink.text) for line in helped]
-        return self._filled(found, height, width)
+        return self.filled(found, height, width)
 
     def _field_line(self, field: Field, at: bool, width: int) -> Line:
         ink = self.ink
@@ -301,7 +285,7 @@ class StrategiesPane(StrategyControl):
 
     def _right(self, width: int, height: int) -> list[Line]:
         lines = [self._tabs(width)]
-        return self._filled([*lines, *self._table(width, height - 1)], height, width)
+        return self.filled([*lines, *self._table(width, height - 1)], height, width)
 
     def _tabs(self, width: int) -> Line:
         ink = self.ink

@@ -77,8 +77,7 @@ class TradesPane(TablePane[Row]):
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
         self.by: By | None = None
-        self._key: Hashable = None
-        self._painted: Hashable = None
+        self._rows_key: Hashable = None
         self._rows: Sequence[Row] = ()
         self._whole: Stats | None = None
 
@@ -178,14 +177,12 @@ class TradesPane(TablePane[Row]):
     def paint(self, now: int) -> None:
         book = self.engine.core.trades
         key = (id(book), book.version, self.engine.portfolio_version, self.by)
-        if key != self._key:
-            self._key = key
+        if key != self._rows_key:
+            self._rows_key = key
             self._whole = next(iter(self._statistics(By.ALL)), None)
             self._rows = book.trades[::-1] if self.by is None else self._statistics(self.by)
-        looks = (key, self._cursor, self.top, self.has_focus, self.size, self.sort_key, self.sort_down)
-        if looks != self._painted:
+        if not self.up_to_date(key):
             super().paint(now)
-            self._painted = (key, self._cursor, self.top, *looks[3:])
 
     def _statistics(self, by: By) -> list[Stats]:
         return statistics(self._money_of(), by, self._note, self._r, zone())
@@ -234,10 +231,6 @@ class TradesPane(TablePane[Row]):
         self.resized()
         self.invalidate()
 
-    def resized(self) -> None:
-        self._painted = None
-        super().resized()
-
     def invalidate(self) -> None:
-        self._key = self._painted = None
+        self._rows_key = None
         super().invalidate()

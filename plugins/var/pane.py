@@ -182,10 +182,6 @@ class VarPane(CopiesTable, PaintedPane):
             )
         return fit(parts, self.width, ink.base)
 
-    def invalidate(self) -> None:
-        self._key = None
-        super().invalidate()
-
     def table_texts(self) -> Table:
         """The view that shows. Raises `Refused` where a sentence stands in its place."""
         if self.view == DRAWDOWN and self._measured_at:

@@ -151,6 +151,26 @@ async def test_a_table_keeps_its_cursor_on_the_row_through_sorting_and_drops_col
         assert "No orders yet" in desk.screen_text()
 
 
+async def test_a_table_is_up_to_date_until_its_rows_cursor_sort_or_looks_change(open_desk):
+    async with open_desk(size=(160, 48)) as (desk, _):
+        table = desk.app.workspace.panes["watchlist"]
+
+        def changes(what) -> bool:
+            table.paint(0)
+            assert table.up_to_date("prices of the first second")
+            what()
+            return not table.up_to_date("prices of the first second")
+
+        table.up_to_date("prices of the first second")
+        assert not changes(lambda: None)
+        assert changes(lambda: table.move_to(1))
+        assert changes(lambda: table.sort_by("tick"))
+        assert changes(table.invalidate)
+        assert changes(table.resized)
+        table.paint(0)
+        assert not table.up_to_date("prices of the next second")
+
+
 async def test_a_table_takes_the_mouse(open_desk):
     async with open_desk(panes=[Watchlist, Orders]) as (desk, pilot):
         await pilot.click(Watchlist, offset=(3, 3))
