@@ -23,10 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desk import START
-from workstation.clock import SECOND, SimClock
-from workstation.market.demo import DemoMarket
-from workstation.market.recording import RecordingWriter
+from tests.support.recordings import recorded
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1200)]
 
@@ -204,12 +201,7 @@ def reactions(terminal: Terminal, key: bytes, pattern: bytes, count: int = 60, b
 
 
 def test_an_idle_desk(tmp_path: Path) -> None:
-    path = tmp_path / "recording.tws"
-    source = DemoMarket(1, START)
-    writer = RecordingWriter(path, source.instruments, SimClock(START))
-    for event in source.until(START + 60 * SECOND):
-        writer.write(event)
-    writer.close()
+    path = recorded(tmp_path / "recording.tws", 60, seed=1)
     with desk(tmp_path, "--replay", str(path)) as terminal:
         time.sleep(4)
         terminal.press(b"p")

@@ -157,7 +157,7 @@ async def test_an_order_s_way_there_and_back(dialect: str, tmp_path: Path, monke
                 whole.clear(), inside.clear(), streams.clear(), own.clear(), within.clear()
                 with whole:
                     order = await engine.submit(bid_far_below(engine, number))
-                between = [all_of_it - within for all_of_it, within in zip(streams.spent, inside.others, strict=True)]
+                between = [parsing - during for parsing, during in zip(streams.spent, inside.others, strict=True)]
                 rows.append((whole.spent, inside.spent, between))
                 steps.append([own.spent[1], within.spent[1]])
                 assert order.state in (OrderState.ACCEPTED, OrderState.SUBMITTED), order.reason

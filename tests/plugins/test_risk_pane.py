@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal as D
 
 import pytest
@@ -34,6 +35,14 @@ async def go_to(desk, pilot, name: str) -> None:
     await desk.painted(pilot)
 
 
+async def until(pilot, condition: Callable[[], object]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError("it did not come about")
+
+
 def said(desk) -> str:
     """What the dialog says of what is typed, its lines joined."""
     lines = desk.app.screen.query(Lines).last(Lines).lines
@@ -62,10 +71,7 @@ async def test_a_limit_is_changed_by_typing_it_and_confirming(tmp_path):
         await pilot.press("enter", "ctrl+u", *"9000", "enter")
         assert desk.engine.risk.limits.max_order_value == 100_000, "it asks once more"
         await pilot.press("enter")
-        for _ in range(50):
-            await pilot.pause(0.01)
-            if desk.engine.risk.changes:
-                break
+        await until(pilot, lambda: desk.engine.risk.changes)
         await desk.painted(pilot)
         assert desk.engine.risk.limits.max_order_value == 9_000
         assert "9,000" in line(desk, "max_order_value")
@@ -77,10 +83,7 @@ async def test_a_limit_is_changed_by_typing_it_and_confirming(tmp_path):
         assert "max_order_value: 9,000 → 100,000. Enter does it." in desk.screen_text()
         assert desk.engine.risk.limits.max_order_value == 9_000
         await pilot.press("enter")
-        for _ in range(50):
-            await pilot.pause(0.01)
-            if len(desk.engine.risk.changes) == 2:
-                break
+        await until(pilot, lambda: len(desk.engine.risk.changes) == 2)
         assert desk.engine.risk.limits.max_order_value == 100_000
 
 
@@ -94,10 +97,7 @@ async def test_limits_are_written_and_read_in_the_users_locale(tmp_path):
         await pilot.press("ctrl+u", *"0,035", "enter")
         assert "price_collar: 2 % → 3,5 %." in said(desk)
         await pilot.press("enter")
-        for _ in range(100):
-            await pilot.pause(0.01)
-            if desk.engine.risk.changes:
-                break
+        await until(pilot, lambda: desk.engine.risk.changes)
         assert desk.engine.risk.limits.price_collar == D("0.035")
 
 
@@ -140,10 +140,7 @@ async def test_a_tripped_breaker_counts_down_and_is_reset_by_its_name_alone(tmp_
 async def test_reducing_is_an_action_with_a_badge(tmp_path):
     async with scene(tmp_path, RiskPane) as (desk, pilot):
         desk.app.run_named("reducing")
-        for _ in range(50):
-            await pilot.pause(0.01)
-            if desk.engine.trading_state is TradingState.REDUCING:
-                break
+        await until(pilot, lambda: desk.engine.trading_state is TradingState.REDUCING)
         await desk.painted(pilot)
         assert " REDUCING " in desk.screen_text().splitlines()[0]
         assert desk.app.table.get("reducing").help

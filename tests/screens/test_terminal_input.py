@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import threading
 import time
 from types import SimpleNamespace
 
 import pytest
-from textual import events
+from textual import constants, events
 
 LinuxDriver = pytest.importorskip("textual.drivers.linux_driver").LinuxDriver
 
@@ -18,7 +19,9 @@ from screens.terminal_input import waiting  # noqa: E402  # only where there is 
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """A driver whose terminal is a pipe, its thread, and the keys that it has read."""
+    """A driver whose terminal is a pipe, its thread, and the keys that it has read. The thread never looks up by
+    itself: it is woken by what comes, by the time of an escape, or by the word to end."""
+    monkeypatch.setattr("screens.terminal_input._AT_LEAST_SECONDS", 60.0)
     reads, writes = os.pipe()
 
     async def made():
@@ -26,7 +29,14 @@ def terminal(monkeypatch):
 
     driver = asyncio.run(made())
     driver.fileno = reads
-    keys, came = [], threading.Event()
+    keys, came, asleep = [], threading.Event(), threading.Event()
+
+    def sleeps(reads, writes, errors, seconds):
+        if seconds:
+            asleep.set()
+        return select.select(reads, writes, errors, seconds)
+
+    monkeypatch.setattr("screens.terminal_input.select", SimpleNamespace(select=sleeps))
 
     def process(message):
         if isinstance(message, events.Key):
@@ -46,7 +56,7 @@ def terminal(monkeypatch):
             came.clear()
         return keys
 
-    yield SimpleNamespace(driver=driver, thread=thread, typed=typed, writes=writes)
+    yield SimpleNamespace(driver=driver, thread=thread, asleep=asleep, typed=typed, writes=writes)
     driver.exit_event.set()
     os.write(driver.end, b".")
     thread.join(5)
@@ -62,13 +72,15 @@ def test_keys_arrive_in_their_order_however_their_bytes_come(terminal):
     assert terminal.typed("é".encode()[1:] + b"\x1b[A", 3) == ["a", "é", "up"]
 
 
-def test_a_lone_escape_is_one_when_nothing_has_followed(terminal):
+def test_a_lone_escape_is_one_when_nothing_has_followed(terminal, monkeypatch):
     assert terminal.typed(b"\x1b", 1) == ["escape"]
+    monkeypatch.setattr(constants, "ESCAPE_DELAY", 60.0)
     terminal.typed(b"\x1b", 1)
     assert terminal.typed(b"[B", 2) == ["escape", "down"], "what follows in time belongs to it"
 
 
 def test_the_thread_ends_as_soon_as_it_is_asked_to(terminal):
+    assert terminal.asleep.wait(5)
     os.write(terminal.driver.end, b".")
     terminal.driver.exit_event.set()
     terminal.thread.join(5)

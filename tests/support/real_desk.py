@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -51,19 +51,34 @@ async def real_desk(
 ) -> AsyncIterator[Engine]:
     """A running desk whose files are in `folder`: leaving and entering again is a restart. It is left as a crash
     leaves it if the test raises."""
-    settings, paths = desk_settings(exchange, mode, **terms), Paths(folder, folder / "data", folder / "state")
+    settings, books = desk_settings(exchange, mode, **terms), ("LOOP:BTC-USDT",) if compared else None
+    async with desk_of(settings, folder, keys_of(exchange), books=books) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def desk_of(
+    settings: Settings,
+    folder: Path,
+    keys: Callable[[str], Credentials | None],
+    *,
+    books: Sequence[str] | None = (),
+) -> AsyncIterator[Engine]:
+    """`real_desk` with any settings: compared with its venues and with live books of these instruments, or (None) as
+    soon as its store is open."""
+    paths = Paths(folder, folder / "data", folder / "state")
 
     def make() -> Engine:
-        return real_desks.live_desk(settings, paths, "test", credentials=keys_of(exchange))
+        return real_desks.live_desk(settings, paths, "test", credentials=keys)
 
     engine = await asyncio.to_thread(make)  # it may ask for the listing, in a loop of its own
-    if mode == "paper":  # the listing is known now; the ledger belongs to the loop's thread
+    if settings.mode == "paper":  # the listing is known now; the ledger belongs to the loop's thread
         engine = real_desks.paper_desk(settings, paths, "test")
     await engine.start()
     try:
         await engine.wait_ready()
-        if compared:
-            await until(lambda: not engine.core.unproven and engine.book("LOOP:BTC-USDT").stale is None)
+        if books is not None:
+            await until(lambda: not engine.core.unproven and all(engine.book(name).stale is None for name in books))
         yield engine
     finally:
         await engine.close()

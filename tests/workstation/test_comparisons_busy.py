@@ -80,8 +80,8 @@ async def test_fills_that_overtake_each_other_leave_the_money_that_the_exchange_
     async with live_desk_on(exchange, tmp_path, silence_ms=60_000) as engine:
         await engine.submit(BUY)
         await until(lambda: engine.position(PERP).quantity == Decimal("0.01"))
-        exchange.faults.script("ws execution", Fault(Kind.DELAY, 2.0))
-        exchange.faults.script("ws order", Fault(Kind.DELAY, 2.0), times=2)  # or the fill would be asked for
+        exchange.faults.script("ws execution", Kind.REORDER)  # it waits for the next
+        exchange.faults.script("ws order", Kind.DROP, times=2)  # or the fill would be asked for
         sell = msgspec.structs.replace(BUY, side=Side.SELL)
         await engine.submit(sell)
         exchange.faults.script("ws execution", Kind.DUPLICATE)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 
 from tests.support.exchange import LoopbackExchange
 from tests.support.exchange_hand import Hand
-from tests.support.real_desk import desk_settings, keys_of, until, venue_settings
+from tests.support.real_desk import desk_of, desk_settings, keys_of, until, venue_settings
 from workstation import real_desks
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
@@ -27,7 +25,6 @@ async def test_orders_go_to_the_other_venue_alone_and_the_kill_switch_ends(tmp_p
     with LoopbackExchange("binance", seed=None) as one, LoopbackExchange("bybit", seed=None) as other:
         for exchange in (one, other):
             Hand(exchange)
-        paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
         venues = {
             "binance": venue_settings(one, ("BTC-USDT",), exchange="binance"),
             "bybit": venue_settings(other, ("BTC-USDT",), exchange="bybit", data_only=True),
@@ -39,14 +36,8 @@ async def test_orders_go_to_the_other_venue_alone_and_the_kill_switch_ends(tmp_p
             asked.append(venue)
             return keys_of(one)(venue)
 
-        engine = await asyncio.to_thread(real_desks.live_desk, settings, paths, "two", None, keys)
-        await engine.start()
-        try:
-            await engine.wait_ready()
-            names = ("BINANCE:BTC-USDT", "BYBIT:BTC-USDT")
-            await until(
-                lambda: not engine.core.unproven and all(engine.book(name).stale is None for name in names),
-            )
+        names = ("BINANCE:BTC-USDT", "BYBIT:BTC-USDT")
+        async with desk_of(settings, tmp_path, keys, books=names) as engine:
             low = OrderDraft(instrument=names[1], side=Side.BUY, quantity=Decimal("0.02"), price=Decimal(63_000))
             refused = await engine.submit(low)
             assert (refused.state, refused.reason) == (
@@ -68,9 +59,7 @@ async def test_orders_go_to_the_other_venue_alone_and_the_kill_switch_ends(tmp_p
             assert engine.kill_status.venues["BYBIT"] == "cannot be asked: prices only"
             assert engine.log.errors == 0, [entry.text for entry in engine.log.entries if entry.level == "error"]
             assert set(asked) == {"BINANCE"}
-            assert exchange_orders(other) == 0
-        finally:
-            await engine.close()
+            assert other.do(lambda: len(other.floor.account().records)) == 0
 
 
 async def test_a_venue_that_was_traded_is_left_as_it_was_while_it_is_open_for_prices_only(tmp_path: Path) -> None:
@@ -78,20 +67,11 @@ async def test_a_venue_that_was_traded_is_left_as_it_was_while_it_is_open_for_pr
     name = "BINANCE:BTC-USDT"
     with LoopbackExchange("binance", seed=None) as exchange:
         Hand(exchange)
-        paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
 
-        @asynccontextmanager
-        async def desk(data_only: bool) -> AsyncIterator[Engine]:
+        def desk(data_only: bool) -> AbstractAsyncContextManager[Engine]:
             terms = venue_settings(exchange, ("BTC-USDT",), exchange="binance", data_only=data_only)
             settings = msgspec.structs.replace(desk_settings(exchange), venues={"binance": terms})
-            engine = await asyncio.to_thread(real_desks.live_desk, settings, paths, "one", None, keys_of(exchange))
-            await engine.start()
-            try:
-                await engine.wait_ready()
-                await until(lambda: not engine.core.unproven and engine.book(name).stale is None)
-                yield engine
-            finally:
-                await engine.close()
+            return desk_of(settings, tmp_path, keys_of(exchange), books=[name])
 
         def books(engine: Engine) -> tuple[object, ...]:
             return engine.balances(), engine.positions(), [one.client_id for one in engine.open_orders()]
@@ -124,10 +104,6 @@ async def test_a_venue_that_was_traded_is_left_as_it_was_while_it_is_open_for_pr
             assert working() == 1
 
 
-def exchange_orders(exchange: LoopbackExchange) -> int:
-    return exchange.do(lambda: len(exchange.floor.account().records))
-
-
 def test_a_live_venue_whose_prices_shall_come_from_another_is_told_how(tmp_path: Path) -> None:
     with LoopbackExchange("binance", seed=None) as exchange:
         terms = venue_settings(exchange, ("BTC-USDT",), exchange="binance", data="kraken")
@@ -139,16 +115,9 @@ def test_a_live_venue_whose_prices_shall_come_from_another_is_told_how(tmp_path:
 async def test_a_live_venue_without_a_key_says_what_is_missing_and_how_to_add_it(tmp_path: Path) -> None:
     with LoopbackExchange("binance", seed=None) as exchange:
         Hand(exchange)
-        settings = desk_settings(exchange)
-        paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
-        engine = await asyncio.to_thread(real_desks.live_desk, settings, paths, "one", None, lambda _venue: None)
-        await engine.start()
-        try:
-            await engine.wait_ready()
+        async with desk_of(desk_settings(exchange), tmp_path, lambda _venue: None, books=None) as engine:
             await until(lambda: engine.book("LOOP:BTC-USDT").stale is None and engine.log.errors)
             (said,) = [entry.text for entry in engine.log.entries if entry.level == "error"]
             assert said == (
                 "LOOP could not be compared with the store: There is no API key for LOOP: tws keys add loop keeps one."
             )
-        finally:
-            await engine.close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.exchange import Fault, Kind, LoopbackExchange
 from tests.support.exchange_hand import Hand
-from tests.support.real_desk import desk_settings, keys_of, real_desk, until, venue_settings
+from tests.support.real_desk import desk_of, desk_settings, keys_of, real_desk, until, venue_settings
 from workstation import real_desks
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
@@ -290,7 +290,6 @@ async def test_several_venues_at_once_spot_and_a_perpetual(tmp_path: Path) -> No
     with LoopbackExchange("binance", seed=None) as one, LoopbackExchange("bybit", seed=None) as other:
         for exchange in (one, other):
             Hand(exchange)
-        paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
         settings = msgspec.structs.replace(
             desk_settings(one),
             venues={
@@ -299,14 +298,8 @@ async def test_several_venues_at_once_spot_and_a_perpetual(tmp_path: Path) -> No
             },
         )
         keys = {"BINANCE": keys_of(one), "BYBIT": keys_of(other)}
-        desk = lambda: real_desks.live_desk(settings, paths, "two", credentials=lambda name: keys[name](name))  # noqa: E731
-        engine = await asyncio.to_thread(desk)
-        await engine.start()
-        try:
-            await engine.wait_ready()
-            await until(lambda: not engine.core.unproven)
-            names = ["BINANCE:BTC-USDT", "BYBIT:BTC-USDT", "BYBIT:BTC-USDT-PERP"]
-            await until(lambda: all(engine.book(name).stale is None for name in names))
+        names = ["BINANCE:BTC-USDT", "BYBIT:BTC-USDT", "BYBIT:BTC-USDT-PERP"]
+        async with desk_of(settings, tmp_path, lambda name: keys[name](name), books=names) as engine:
             other_book = engine.book("BYBIT:BTC-USDT-PERP")
             assert other_book.best_ask is not None
             for name in names:
@@ -322,33 +315,18 @@ async def test_several_venues_at_once_spot_and_a_perpetual(tmp_path: Path) -> No
                 OrderDraft(instrument=names[1], side=Side.BUY, quantity=Decimal("0.02"), type=OrderType.MARKET)
             )
             await until(lambda: now_of(engine, order).state is OrderState.FILLED)
-        finally:
-            await engine.close()
 
 
 async def test_a_position_that_the_desk_knows_nothing_of_is_booked_at_the_venue_s_price(tmp_path: Path) -> None:
     perp = "BYBIT:BTC-USDT-PERP"
     with LoopbackExchange("bybit", seed=None) as exchange:
         Hand(exchange)
-        paths = Paths(tmp_path, tmp_path / "data", tmp_path / "state")
         venue = venue_settings(exchange, ("BTC-USDT-PERP",), exchange="bybit", external_orders="ignore")
         settings = msgspec.structs.replace(desk_settings(exchange), venues={"bybit": venue})
         others = open_exchange(particulars("bybit"), venue, keys_of(exchange)("BYBIT"))
         await others.load_markets()
         await others.create_order("BTC/USDT:USDT", "market", "buy", 0.5)
-
-        @asynccontextmanager
-        async def desk() -> AsyncIterator[Engine]:
-            make = lambda: real_desks.live_desk(settings, paths, "one", credentials=keys_of(exchange))  # noqa: E731
-            engine = await asyncio.to_thread(make)
-            await engine.start()
-            try:
-                await engine.wait_ready()
-                await until(lambda: not engine.core.unproven)
-                yield engine
-            finally:
-                await engine.close()
-
+        desk = partial(desk_of, settings, tmp_path, keys_of(exchange))
         async with desk() as engine:
             assert kinds(engine) == ["opening position"]
             assert engine.position(perp).quantity == Decimal("0.5")

@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.desk import PERP, START
+from tests.support.recordings import recorded
 from workstation.assembly import replay_desk
-from workstation.clock import SECOND, SimClock
+from workstation.clock import SECOND
 from workstation.domain.fill import Liquidity
 from workstation.domain.market import Trade
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
-from workstation.market.demo import DemoMarket
-from workstation.market.recording import RecordingWriter
 from workstation.market.recording.frames import FrameFile, Kind
 from workstation.paths import Paths
 from workstation.settings import Settings
@@ -49,13 +48,7 @@ def play(engine: Engine, seconds: float) -> None:
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     """A minute of the demo market."""
-    path = tmp_path / "minute.tws"
-    source = DemoMarket(7, START)
-    writer = RecordingWriter(path, source.instruments, SimClock(START))
-    for event in source.until(START + 60 * SECOND):
-        writer.write(event)
-    writer.close()
-    return path
+    return recorded(tmp_path / "minute.tws", 60)
 
 
 def damage(recording: Path) -> None:

@@ -167,15 +167,17 @@ async def test_a_screen_or_a_disk_that_hangs_does_not_hold_the_kill(tmp_path: Pa
     async with demo_desk(tmp_path) as desk:
         order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
         kill = desk.engine._kill
-        kill.on_begin, kill._timeout = raises, 2.0
-        kill.keep_beside = lambda *_: not hangs.wait(10)
+        kill.on_begin, kill._timeout = raises, 30.0
+        kill.keep_beside = lambda *_: not hangs.wait(30)
         store = desk.engine._store
         assert store is not None
         store._writer._connection.execute("PRAGMA query_only = ON")
         desk.engine.kill("test")
-        await desk.settle(lambda: not desk.engine.order(order.client_id).is_open, timeout=1.5)  # type: ignore[union-attr]
-        assert desk.engine.kill_status.phase is not KillPhase.DONE
-        hangs.set()
+        try:
+            await desk.settle(lambda: not desk.engine.order(order.client_id).is_open)  # type: ignore[union-attr]
+            assert desk.engine.kill_status.phase is not KillPhase.DONE
+        finally:
+            hangs.set()
         await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=20)
         assert any("no screen" in entry.text for entry in desk.engine.log.entries)
 

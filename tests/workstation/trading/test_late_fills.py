@@ -195,11 +195,7 @@ def through_zero() -> list[Fill]:
 
 def test_two_fills_of_one_order_that_goes_through_zero() -> None:
     """The first closes the long at 110, the second opens a short at 100: not the other way round."""
-    fills = [
-        fill(1, "a", Side.BUY, "2", "90"),
-        fill(2, "b", Side.SELL, "2", "110"),
-        fill(3, "b", Side.SELL, "1", "100"),
-    ]
+    fills = through_zero()
     core = hear(core_of(fills, {}), [fills[0], fills[2], fills[1]])
     position = core.portfolio.position(PERP.id)
     assert (position.quantity, position.average_price(PERP), position.realized) == (-1, 100, 40)
@@ -212,14 +208,7 @@ def test_two_fills_of_one_order_that_goes_through_zero() -> None:
 
 def test_an_order_that_takes_several_levels_in_one_instant_took_the_best_first() -> None:
     """Where the exchange counts nothing and its clock says the same of all."""
-    fills = [
-        msgspec.structs.replace(fill(n, client_id, side, quantity, price), ts=NOON + min(n, 2), number=0)
-        for n, client_id, side, quantity, price in (
-            (1, "a", Side.BUY, "2", "90"),
-            (2, "b", Side.SELL, "2", "110"),
-            (3, "b", Side.SELL, "1", "100"),
-        )
-    ]
+    fills = [msgspec.structs.replace(each, ts=NOON + min(each.number, 2), number=0) for each in through_zero()]
     core = hear(core_of(fills, {}), [fills[0], fills[2], fills[1]])
     assert books(core) == books(hear(core_of(fills, {}), fills))
     assert core.portfolio.position(PERP.id).realized == 40
@@ -257,11 +246,7 @@ def test_what_was_noted_of_a_trade_stays_with_it_when_its_first_fill_is_found_la
 
 
 def test_a_copy_of_the_state_folds_late_fills_for_itself() -> None:
-    fills = [
-        fill(1, "a", Side.BUY, "2", "90"),
-        fill(2, "b", Side.SELL, "2", "110"),
-        fill(3, "b", Side.SELL, "1", "100"),
-    ]
+    fills = through_zero()
     core = hear(core_of(fills, {}), [fills[0], fills[2]])
     other = copied(core, (core.market, core.instruments))
     hear(other, [fills[1]])

@@ -260,7 +260,7 @@ def test_the_log_is_moved_in_a_quiet_moment_and_not_while_orders_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its flushes would stand before the one that an order waits for. Who never rests is not waited for for ever."""
-    monkeypatch.setattr(simulated_ledger, "_QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(simulated_ledger, "_QUIET_SECONDS", 60.0)  # there is no such moment
     monkeypatch.setattr(simulated_ledger, "_CHECKPOINT_AFTER", 4)
     monkeypatch.setattr(simulated_ledger, "_PATIENCE", 1_000_000)
     ledger = SqliteLedger(tmp_path / "venue.sqlite")
@@ -273,7 +273,12 @@ def test_the_log_is_moved_in_a_quiet_moment_and_not_while_orders_come(
 
     write_for(0.1)
     assert ledger._mover.moves == 0
+    monkeypatch.setattr(simulated_ledger, "_QUIET_SECONDS", 0.01)
+    for number in range(4):
+        ledger.put("key", str(number))
+        ledger.commit()
     until_moved(ledger, 1)
+    monkeypatch.setattr(simulated_ledger, "_QUIET_SECONDS", 60.0)
     monkeypatch.setattr(simulated_ledger, "_PATIENCE", 4)
     moves, deadline = ledger._mover.moves, time.monotonic() + 10
     while ledger._mover.moves == moves:

@@ -8,12 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from tests.support.desk import BTC, ETH, PERP, START
-from workstation.clock import SECOND, SimClock
+from tests.support.recordings import recorded
+from workstation.clock import SECOND
 from workstation.domain.bar import Bar
 from workstation.market.bars import INTERVALS
 from workstation.market.data import MarketData
-from workstation.market.demo import DemoMarket
-from workstation.market.recording import RecordingWriter, open_recording
+from workstation.market.recording import open_recording
 from workstation.market.recording import past as recorded_past
 
 MINUTES = 4
@@ -24,14 +24,7 @@ THENS = (0.0, 48.9)
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("recording") / "minutes.tws"
-    source = DemoMarket(7, START)
-    writer = RecordingWriter(path, source.instruments, SimClock(START))
-    for event in source.until(START + MINUTES * 60 * SECOND):
-        if event.instrument in SHOWN:
-            writer.write(event)
-    writer.close()
-    return path
+    return recorded(tmp_path_factory.mktemp("recording") / "minutes.tws", MINUTES * 60, only=SHOWN)
 
 
 @pytest.fixture(scope="module")
