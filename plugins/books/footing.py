@@ -9,7 +9,7 @@ from rich.segment import Segment
 
 from plugins.books.figures import price_text
 from plugins.books.own import Moved, Staged
-from screens.figures import money_text, plain_text, shown
+from screens.figures import money_text, plain_text, sentence, shown
 from screens.painted import cells
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument
@@ -90,7 +90,7 @@ def staged_lines(
     objection = None
     value = ""
     if preview is not None:
-        objection = next((verdict.sentence for verdict in preview.verdicts if not verdict.ok), None)
+        objection = next((sentence(verdict.sentence) for verdict in preview.verdicts if not verdict.ok), None)
         if preview.value is not None:
             value = f"{money_text(preview.value)} {instrument.settlement} "
     if objection is not None:

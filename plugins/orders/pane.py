@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from plugins.orders.amend import AmendBar
 from plugins.orders.history import History
 from screens.actions import Action
-from screens.figures import local_time, name_text, price_text, quantity_text
+from screens.figures import local_time, name_text, price_text, quantity_text, sentence
 from screens.number_field import NumberField
 from screens.order_words import STATES, TYPES, kind, terms
 from screens.pane import Desk
@@ -184,6 +184,10 @@ class OrdersPane(TablePane[Order]):
             case _:
                 return row.reason, ink.error if row.state in _BAD else ink.dim
 
+    def shown(self, row: Order, column: str, width: int) -> tuple[str, Style]:
+        text, style = self.cell(row, column)
+        return (sentence(text) if column == "reason" else text), style  # a copy keeps the point
+
     def _rebalance_cell(self, row: Order, column: str) -> tuple[str, Style]:
         """Over many instruments: its name, how many trades, and how much of their value has traded."""
         ink = self.ink
@@ -242,7 +246,7 @@ class OrdersPane(TablePane[Order]):
         if order.average_price is not None and not self._shows("average"):
             words.append(f"{self.cell(order, 'filled')[0]} filled @ {self.cell(order, 'average')[0]}")
         if order.reason and (not self._shows("reason") or len(order.reason) > self._layout[-1][2]):
-            words.append(order.reason)
+            words.append(sentence(order.reason))
         return [(" " + " · ".join(words), ink.error if order.state in _BAD else ink.dim)]
 
     def paint(self, now: int) -> None:

@@ -12,7 +12,7 @@ from plugins.risk.dialog import TypedDialog
 from plugins.risk.rows import AuditLine, BreakerLine, Heading, LimitLine, lines_of
 from plugins.risk.rows import Line as Row
 from screens.actions import Action
-from screens.figures import plain_word, shown
+from screens.figures import plain_word, sentence, shown
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND
@@ -150,7 +150,7 @@ class RiskPane(TablePane[Row]):
         """What the limit under the cursor means."""
         row = self.selected_row
         if isinstance(row, BreakerLine) and row.trip is not None:
-            return f"{row.trip.reason}."
+            return f"{sentence(row.trip.reason)}."
         return _helps().get(row.field, "") if isinstance(row, BreakerLine | LimitLine) else ""
 
     def _gauge_cell(self, field: str, use: Use, column: str) -> tuple[str, Style]:
@@ -259,7 +259,7 @@ class RiskPane(TablePane[Row]):
             raise Refused("No tripped breaker is under the cursor.")
         name, trip = row.name, row.trip
         peak = "\nThe present equity becomes the new peak." if name.startswith("drawdown") else ""
-        text = f"{trip.reason}.\nType {name} to end this breaker before its time.{peak}"
+        text = f"{sentence(trip.reason)}.\nType {name} to end this breaker before its time.{peak}"
 
         def judge(typed: str) -> tuple[str, bool]:
             fine = typed.strip() == name

@@ -9,7 +9,7 @@ from decimal import Decimal
 from rich.cells import cell_len
 from rich.style import Style
 
-from screens.figures import price_text, quantity_text, shown, small_money_text
+from screens.figures import price_text, quantity_text, sentence, shown, small_money_text
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
@@ -104,7 +104,7 @@ def wrapped(text: str, first: str, style: Style, width: int) -> list[Line]:
 
 def verdicts(found: Sequence[Verdict], ink: Ink, width: int, height: int) -> list[Line]:
     """Every verdict in at most `height` lines: refusals with their sentences first, then the names of what passes."""
-    refusals = [wrapped(verdict.sentence, "✗ ", ink.error, width) for verdict in found if not verdict.ok]
+    refusals = [wrapped(sentence(verdict.sentence), "✗ ", ink.error, width) for verdict in found if not verdict.ok]
     if sum(map(len, refusals)) > height >= len(refusals):
         refusals = _each_seen(refusals, width, height)
     starts = [sum(map(len, refusals[:n])) for n in range(len(refusals))]
@@ -183,6 +183,6 @@ def fate(said: tuple[str, bool] | None, order: Order | None, told: set[str], ink
     if order is None:
         return []
     bad = order.state in _BAD
-    text = "Not sent." if order.state is OrderState.DENIED and order.reason in told else outcome(order)
+    text = "Not sent." if order.state is OrderState.DENIED and order.reason in told else sentence(outcome(order))
     style = ink.error if bad else ink.dim if order.is_closed and not order.filled else ink.own
     return wrapped(text, "✗ " if bad else "● ", style, width)

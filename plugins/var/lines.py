@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
+from screens.figures import sentence
 from screens.parts import Line, fit, number, spread
 from screens.theme import Ink
 
@@ -83,7 +84,7 @@ def _var(found: RiskReport, ink: Ink, width: int) -> list[Line]:
     lines.append(_blank(ink, width))
     test = found.backtest
     verdict = ink.bid if test.kupiec.holds and test.independence.holds else ink.warning
-    lines += _wrapped(f"Has it held? {test.sentence}", verdict, ink, width)
+    lines += _wrapped(f"Has it held? {sentence(test.sentence)}", verdict, ink, width)
     for ruling in (test.kupiec, test.independence):
         chance = f"p {number(ruling.p_value, '.3f')}"
         lines.append(

@@ -11,10 +11,13 @@ from trading_scene import BTC, ETH, PERP, scene, snapshot
 
 from plugins.orders import OrdersPane
 from plugins.orders.history import History
+from plugins.ticket.report import fate, verdicts
+from screens import figures
 from screens.number_field import NumberField
 from screens.order_words import event_text
 from workstation.domain import events as e
-from workstation.domain.order import OrderState, OrderType, Side
+from workstation.domain.formats import NumberStyle
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 
 
 def pane_of(desk) -> OrdersPane:
@@ -80,6 +83,24 @@ async def test_a_last_line_that_is_too_long_says_that_it_is_cut(tmp_path):
         line = pane_of(desk).row_text(pane_of(desk).height - 1)
         assert line.startswith(" limit GTC · The order's value")
         assert line.endswith("…")
+
+
+async def test_the_numbers_of_a_reason_have_the_signs_of_the_locale_and_a_copy_the_point(tmp_path):
+    async with scene(tmp_path, OrdersPane) as (desk, pilot):
+        pane = pane_of(desk)
+        denied = next(row for row in pane._shown if row.state is OrderState.DENIED)
+        draft = OrderDraft(instrument=BTC.id, side=Side.BUY, quantity=D(3), price=D(64190))
+        refused = desk.engine.preview(draft).verdicts
+        figures.use(NumberStyle(",", "."), None)
+        try:
+            await go_to(desk, pilot, denied)
+            assert "192.570,00" in pane.row_text(pane.height - 1)
+            assert "192.570" in next(row for row in rows(desk) if "denied" in row)
+            assert "192,570.00" in pane.cell(denied, "reason")[0]
+            assert "192.570,00" in fate(None, denied, set(), pane.ink, 200)[0][0][0]
+            assert "192.570,00" in verdicts(refused, pane.ink, 200, 5)[0][0][0]
+        finally:
+            figures.use(NumberStyle(), None)
 
 
 async def test_an_empty_blotter_says_what_to_do(tmp_path):

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from decimal import Decimal as D
 
 import pytest
+from msgspec.structs import replace
 from textual.widgets import Input
 from trading_scene import BTC, Scene, scene
 
 from plugins.books import LadderPane
 from plugins.risk import RiskPane
+from screens import figures
 from screens.dialog import Lines
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
+from workstation.domain.formats import NumberStyle
 from workstation.domain.order import OrderState, Side
 
 SIZES = [(160, 48), (100, 30), (80, 24)]
@@ -135,6 +138,24 @@ async def test_a_tripped_breaker_counts_down_and_is_reset_by_its_name_alone(tmp_
         await desk.painted(pilot)
         assert not desk.engine.risk.tripped()
         assert "VENUE ERRORS" not in desk.screen_text().splitlines()[0]
+
+
+async def test_why_a_breaker_tripped_has_the_signs_of_the_locale(tmp_path, monkeypatch):
+    async with scene(tmp_path, RiskPane) as (desk, pilot):
+        trip(desk)
+        (tripped,) = desk.engine.risk.tripped()
+        why = replace(tripped, reason="NOVA:BTC-USDT moved +5.25 % within a minute")
+        monkeypatch.setattr(desk.engine.risk, "tripped", lambda: [why])
+        desk.app.frame()
+        figures.use(NumberStyle(",", "."), None)
+        try:
+            await go_to(desk, pilot, "venue_errors")
+            assert "moved +5,25 % within a minute." in desk.screen_text()
+            await pilot.press("R")
+            await desk.painted(pilot)
+            assert "moved +5,25 % within a minute." in desk.screen_text()
+        finally:
+            figures.use(NumberStyle(), None)
 
 
 async def test_reducing_is_an_action_with_a_badge(tmp_path):

@@ -10,9 +10,12 @@ from trading_scene import BTC, ETH, Scene, scene
 
 from plugins.var import VarPane
 from plugins.var.book import book_of
+from plugins.var.lines import lines_of
+from screens import figures
 from screens.testing import PERP
 from workstation.clock import SECOND
 from workstation.desk_records import DESK
+from workstation.domain.formats import NumberStyle
 from workstation.domain.order import Side
 from workstation.portfolio.desk import PortfolioDesk
 from workstation.portfolio.risk_report import report
@@ -85,6 +88,12 @@ async def test_the_tables_are_those_of_the_report(tmp_path):
         assert found is not None, pane._problem
         assert "Exceeded 1 in 20" in text(desk)
         assert "Has it held?" in text(desk)
+        figures.use(NumberStyle(",", "."), None)
+        try:
+            shown = " ".join("".join(part for part, _ in line) for line in lines_of("var", found, pane.ink, 80))
+        finally:
+            figures.use(NumberStyle(), None)
+        assert f"{found.backtest.tail * found.backtest.days:.1f}".replace(".", ",") + " expected" in shown
         await pilot.press("v")
         await desk.painted(pilot)
         assert "part of VaR" in text(desk)
