@@ -54,6 +54,10 @@ class SignalLive(Strategy):
         self._next = 0  # the side to enter once flat
         self._closing: Reason | None = None
         self._stop_id = self._entry_id = ""  # orders under way
+        self._entry_side = 0  # of the entry under way
+        self._given_up = False  # the entry under way is not wanted any more: it is left as soon as it fills
+        self._refused = False  # the order that closes the position was
+        self._price = 0.0  # the newest close
         self._value = self._paid = 0.0
 
     def on_load(self, state: dict[str, Any]) -> None:
@@ -127,9 +131,11 @@ class SignalLive(Strategy):
 
     def on_bar(self, bar: Bar) -> None:
         self._bars.append(bar)
-        self._last = bar.ts
+        self._last, self._price = bar.ts, bar.close
         play = self._started()
         renewed = self._take_rules()
+        if self._refused and self._closing is not None:
+            self._leave(self._closing)
         moved = play.side != 0 and play.closed_bar(self._count, bar.high, bar.low)
         self._decide(bar)
         if renewed and self._closing is None and play.side * (bar.close - play.stop) <= 0 < play.stop:
@@ -178,34 +184,55 @@ class SignalLive(Strategy):
                 play.left(self._count, reason, pnl, pnl / self._value if self._value else 0.0, equity)
             self._closing, self._stop_id, self._paid = None, "", equity
             if self._next:
-                side, self._next = self._next, 0
-                self._enter(side, float(fill.price))
+                self._enter_next(float(fill.price))
         elif not play.side:
             self._entry_id = ""
             play.entered(fill.side.sign, float(fill.price), self._count)
             self._value = abs(float(held)) * float(fill.price)
-            self._protect()
+            if self._given_up:
+                self._given_up = False
+                self._leave(Reason.SIGNAL)
+            else:
+                self._protect()
         elif fill.side.sign == play.side:  # more of the same entry
             self._value = abs(float(held)) * play.entry
             self._protect()
 
     def on_reject(self, client_id: str, reason: str) -> None:
         if client_id == self._entry_id:
-            self._entry_id = ""
+            self._entry_id, self._given_up = "", False
+            if self._next and not self.trader.position:
+                self._enter_next(self._price)
         if client_id == self._stop_id and self._started().side and self._closing is None:
             self._stop_id = ""
             self._leave(Reason.STOP)  # a position whose stop is refused is not kept
+        elif self._closing is not None and self.trader.position:
+            self._refused = True  # it is tried again on the next close
 
     def _decide(self, bar: Bar) -> None:
         candles = self._bars.candles()
         plan, atr = self.inner.sizing.plan(candles), self.inner.exits.atr(candles)
         self._read(candles)
+        self._think_again(self.last_code)
         leave, enter = self._started().decide(self._count, self.last_code, float(plan.amount[-1]), float(atr[-1]))
         if leave is not None and self._closing is None and self.trader.position:
             self._next = enter
             self._leave(leave)
         elif enter and not self.trader.position:
             self._enter(enter, bar.close)
+
+    def _think_again(self, code: int) -> None:
+        """An entry that has not been filled by the next close is given up where that close says leave, or enters the
+        other way. A backtest knows no such entry: there each is filled by the next open."""
+        going = self._entry_side if self._entry_id else 0
+        enters = ((code & 3) == 1) - ((code & 12) == 4)
+        if going and enters == going:  # wanted after all
+            self._given_up, self._next = False, 0
+            return
+        side = self._next or going
+        if side and (enters == -side or code & (2 if side > 0 else 8)):
+            self._given_up = bool(going)
+            self._next = enters
 
     def _read(self, candles: Candles) -> None:
         """Work out the signals of every bar that is known."""
@@ -214,16 +241,20 @@ class SignalLive(Strategy):
         found = np.flatnonzero(codes)[-_LAST_SIGNALS:]
         self.signals = tuple(Signal(int(candles.time[i]), float(candles.close[i]), int(codes[i])) for i in found)
 
+    def _enter_next(self, price: float) -> None:
+        side, self._next = self._next, 0
+        self._enter(side, price)
+
     def _enter(self, side: int, price: float) -> None:
         if self._entry_id:  # one is on its way, perhaps without an answer: another would be twice the position
             return
         units = self._started().size(float(self.trader.equity), side, price)
         if units > 0:
             way = Side.BUY if side > 0 else Side.SELL
-            self._entry_id = self.trader.order(way, Decimal(repr(units)), tag="entry")
+            self._entry_id, self._entry_side = self.trader.order(way, Decimal(repr(units)), tag="entry"), side
 
     def _leave(self, reason: Reason) -> None:
-        self._closing = reason
+        self._closing, self._refused = reason, False
         self._stop_id = ""
         self.trader.close(reason.name.lower())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import cast
@@ -15,9 +16,10 @@ from msgspec.structs import replace
 
 from tests.support.bars import random_walk
 from workstation.domain.bar import Bar
+from workstation.domain.fill import Fill
 from workstation.domain.order import Side
 from workstation.domain.trade_rules import UNCHANGED, TradeRules
-from workstation.market.candles import Candles
+from workstation.market.candles import Bools, Candles
 from workstation.research.bar_broker import BarOrder
 from workstation.research.engine import Costs, engine
 from workstation.research.trades import Trades
@@ -193,6 +195,105 @@ def test_no_second_entry_while_the_first_has_no_answer() -> None:
     live.on_reject("o0", "the venue says no")
     live.on_bar(Bar(4 * 60_000_000_000, 100.0, 101.0, 99.0, 100.0, 1.0))
     assert sent == ["o0", "o1"]
+
+
+class Told(SignalStrategy):
+    """Decides on bar n what `says` has for it."""
+
+    says: tuple[str, ...] = ()
+
+    def signals(self, candles: Candles) -> Signals:
+        bars = candles.before + np.arange(len(candles))
+        found = [self.says[n] if n < len(self.says) else "" for n in bars]
+
+        def when(word: str) -> Bools:
+            return np.array([one == word for one in found])
+
+        return Signals(when("long"), when("out"), when("short"), when("out"))
+
+
+class Slow:
+    """A trader whose orders are answered when the test says so."""
+
+    equity, instrument = 1e4, None
+
+    def __init__(self) -> None:
+        self.position = Decimal(0)
+        self.sent: list[str] = []
+
+    def order(self, side: Side, units: Decimal, **_terms: object) -> str:
+        self.sent.append(f"{side} {len(self.sent)}")
+        return self.sent[-1]
+
+    def close(self, tag: str = "") -> None:
+        self.sent.append(f"close {tag}")
+
+
+def told(*says: str) -> tuple[SignalLive, Slow, Callable[[str, int], None]]:
+    """One that has heard a bar for each word, its trader, and how an order of it fills: side and what is held then."""
+    inner = Told(direction="both")
+    inner.says, inner.sizing = says, Sizing.units(1)
+    live, trader = SignalLive(inner, interval=60_000_000_000), Slow()
+    live.trader = cast(Trader, trader)
+    live.on_start()
+
+    def fill(side: str, held: int) -> None:
+        trader.position = Decimal(held)
+        live.on_fill(cast(Fill, SimpleNamespace(side=Side(side), price=Decimal(100))))
+
+    for number in range(len(says)):
+        live.on_bar(Bar(number * 60_000_000_000, 100.0, 101.0, 99.0, 100.0, 1.0))
+    return live, trader, fill
+
+
+def test_an_entry_that_fills_after_its_exit_signal_is_left_at_once() -> None:
+    _, trader, fill = told("long", "out", "")
+    assert trader.sent == ["buy 0"]
+    fill("buy", 1)
+    assert trader.sent == ["buy 0", "close signal"]
+    fill("sell", 0)
+    assert trader.sent == ["buy 0", "close signal"]
+
+
+def test_an_entry_that_waits_for_the_answer_goes_on_where_nothing_speaks_against_it() -> None:
+    for says in (("long", "", ""), ("long", "out", "long")):
+        _, trader, fill = told(*says)
+        fill("buy", 1)
+        assert trader.sent == ["buy 0"]
+
+
+def test_the_other_way_round_before_the_entry_has_filled_is_entered_once_that_is_left() -> None:
+    live, trader, fill = told("long", "short")
+    fill("buy", 1)
+    fill("sell", 0)
+    assert trader.sent == ["buy 0", "close signal", "sell 2"]
+    live, trader, fill = told("long", "short")
+    live.on_reject("buy 0", "the venue says no")
+    assert trader.sent == ["buy 0", "sell 1"]
+    live, trader, fill = told("long", "short", "out")
+    live.on_reject("buy 0", "the venue says no")
+    assert trader.sent == ["buy 0"]
+
+
+def test_a_reversal_that_waits_for_the_old_position_is_forgotten_with_its_own_exit_signal() -> None:
+    live, trader, fill = told("long")
+    fill("buy", 1)
+    live.inner.says = ("long", "short", "out")  # type: ignore[attr-defined]
+    for number in (1, 2):
+        live.on_bar(Bar(number * 60_000_000_000, 100.0, 101.0, 99.0, 100.0, 1.0))
+    fill("sell", 0)
+    assert trader.sent == ["buy 0", "close signal"]
+
+
+def test_an_exit_that_is_refused_is_tried_again_on_the_next_close() -> None:
+    live, trader, fill = told("long")
+    fill("buy", 1)
+    live.inner.says = ("long", "out", "", "")  # type: ignore[attr-defined]
+    for number in (1, 2, 3):
+        live.on_bar(Bar(number * 60_000_000_000, 100.0, 101.0, 99.0, 100.0, 1.0))
+        if number == 1:
+            live.on_reject("the desk's own", "no price")
+    assert trader.sent == ["buy 0", "close signal", "close signal"]
 
 
 class Recorded(SignalLive):
