@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 #: Beneath a dialog the panes go on, at this fraction of the frame rate.
 _COVERED = 4
-#: No pane's `PACE` is larger.
+#: After so many frames in which nothing has happened the desk is quiet. What a pane of a larger `PACE` has not shown by
+#: then it shows with all others, once a second.
 _SLOWEST = 4
 #: After so many seconds in which nothing has happened every second look is left out, for each wakes the process; not
 #: where there are fewer than these a second.
@@ -109,8 +110,9 @@ class Frames:
             return  # nothing has happened
         now = app.travel.engine.clock.now()
         if not covered or count % _COVERED == 0:
+            turn = count // _COVERED if covered else count
             for number, pane in enumerate(app.workspace.shown()):
-                if self._quiet > _SLOWEST or (count + number) % pane.PACE == 0 or pane.has_focus_within:
+                if self._quiet > _SLOWEST or (turn + number) % pane.PACE == 0 or pane.has_focus_within:
                     # still there, and to be seen, after what came in between
                     if app.workspace.panes.get(pane.slot) is pane and pane.display:
                         app.workspace.guard(pane, partial(_paint, pane, now))

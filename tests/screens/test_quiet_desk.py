@@ -58,6 +58,23 @@ async def test_panes_that_come_back_are_painted_at_the_next_look(open_desk):
         assert sorted(set(painted)) == panes
 
 
+async def test_every_pane_goes_on_beneath_a_dialog_while_the_market_moves(open_desk):
+    async with open_desk() as (desk, pilot):
+        await desk.still(pilot)
+        await pilot.press("ctrl+p")
+        await desk.still(pilot)
+        assert desk.app.screen is not desk.app.desk_screen
+        painted = []
+        panes = sorted(pane.slot for pane in desk.app.workspace.shown())
+        for pane in desk.app.workspace.shown():
+            pane.PACE = 2
+            pane.paint = lambda now, slot=pane.slot: painted.append(slot)
+        for number in range(2 * desk.app.desk_settings.market.frame_rate):
+            desk.feed(book(BTC, START + (number + 1) * SECOND))
+            desk.app.frame()
+        assert sorted(set(painted)) == panes
+
+
 async def test_the_bars_of_a_quiet_desk_go_on_every_second_at_every_rate(open_desk, monkeypatch):
     async with open_desk() as (desk, pilot):
         await desk.still(pilot)
