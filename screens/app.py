@@ -31,6 +31,7 @@ from screens.desk import ShellDesk
 from screens.desk_screen import DeskScreen
 from screens.desk_table import desk_table
 from screens.frames import Frames
+from screens.in_turn import InTurn
 from screens.jump import Jump
 from screens.keyboard import Keyboard
 from screens.keys import display
@@ -130,6 +131,7 @@ class TwsApp(App[None]):
         self.workspace.page = page
         self.workspace.mouse = LayoutMouse(self.workspace, self.layouts)
         self.keyboard = Keyboard(self)
+        self.in_turn = InTurn(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         if engine.pump is not None:
             engine.pump.gives_way = self.arrivals.near
@@ -244,7 +246,18 @@ class TwsApp(App[None]):
     # -- keys and actions
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key) and not event.is_forwarded:
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            if not self.in_turn.waits(event):
+                await self.act_on(event)
+            return
+        if isinstance(event, (events.MouseDown, events.MouseUp)) and self.keyboard.take_mouse(event):
+            return
+        await super().on_event(event)
+
+    async def act_on(self, event: events.Key | events.Paste) -> None:
+        """A key or a pasted text whose turn it is."""
+        before = self.screen, self.focused
+        if isinstance(event, events.Key):
             self.arrivals.taken(event)
             if self.collector is not None:
                 self.collector.pressed()
@@ -255,10 +268,12 @@ class TwsApp(App[None]):
                 if taken:
                     top.paint_now()
             if taken:
+                if (self.screen, self.focused) != before:
+                    self.in_turn.handed_on(None)  # what opens is to be there for the next one
                 return
-        if isinstance(event, (events.MouseDown, events.MouseUp)) and self.keyboard.take_mouse(event):
-            return
+        field = self.in_turn.field_of(event)
         await super().on_event(event)
+        self.in_turn.handed_on(field)
 
     def run_named(self, name: str) -> None:
         """Run an action of the table by its name, wherever it belongs."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
@@ -37,20 +35,6 @@ class NumberField(KeptLines, Input, inherit_bindings=False):
     def __init__(self, *, id: str, restrict: str = NUMBER, placeholder: str = "") -> None:
         super().__init__(id=id, restrict=restrict, placeholder=placeholder)
         self.cursor_blink = False  # a blinking cursor repaints an idle desk twice a second
-
-    async def _on_key(self, event: events.Key) -> None:
-        """Keys that edit act in their turn. As bindings they would come after what was typed behind them in the same
-        burst: of "backspace, 7" the 7 would be deleted."""
-        if bound := self._bindings.key_to_bindings.get(event.key):
-            event.stop().prevent_default()
-            for binding in bound:
-                await self.run_action(binding.action)
-
-    async def settled(self) -> None:
-        """Until the keys that were pressed before this are in the field."""
-        turn = asyncio.Event()
-        if self.call_later(turn.set):
-            await turn.wait()
 
     def put(self, text: str) -> None:
         """Show a text that the trader has not typed: no Changed message."""

@@ -13,7 +13,6 @@ from plugins.orders.amend import AmendBar
 from plugins.orders.history import History
 from screens.actions import Action
 from screens.figures import local_time, name_text, price_text, quantity_text, sentence
-from screens.number_field import NumberField
 from screens.order_words import STATES, TYPES, kind, terms
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
@@ -323,10 +322,6 @@ class OrdersPane(TablePane[Order]):
         return None
 
     async def _send_amendment(self, order: Order) -> None:
-        if isinstance(field := self.screen.focused, NumberField):
-            await field.settled()  # what was typed just before Enter belongs to what it sends
-        if self.amending is not order:
-            return  # another key has closed it meanwhile
         change = self.bar.terms()
         self._close_bar()
         if change.nothing:

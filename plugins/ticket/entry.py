@@ -199,26 +199,14 @@ class TicketEntry(Pane):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self._take(event.input.id or "", event.value)
-
-    def _take(self, name: str, text: str) -> None:
-        """What was typed into a field goes into the form."""
-        if getattr(self.form, name) == text:
-            return
-        setattr(self.form, name, text)
+        name = event.input.id or ""
+        setattr(self.form, name, event.value)
         if name == "price":
             self._price_typed = True
         elif name == "amount" and self.form.unit is SizeUnit.UNITS:
-            self._share_size(text)
+            self._share_size(event.value)
         self.said = None
         self.repaint()
-
-    async def _settled(self) -> None:
-        """Until what was typed before this is in the form, in the same burst of keys too."""
-        for field in self.query(NumberField).results():
-            if not field.disabled:  # else it is empty, and the form keeps what it had
-                await field.settled()
-                self._take(field.id or "", field.value)
 
     def _share_size(self, text: str) -> None:
         """A size typed here is the size of ladder and chart too."""

@@ -62,7 +62,6 @@ class TicketPane(TicketEntry):
             self.toast("DISARMED: nothing was sent. Arm the desk first.", error=True)
 
     async def action_send(self) -> None:
-        await self._settled()
         try:
             draft = self._seen(self._draft())
         except Refused as refusal:

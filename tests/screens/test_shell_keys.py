@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 from demo_panes import ALL
+from textual import events
+from textual.keys import _character_to_key
 from textual.widgets import Input
 
 from screens.actions import DESK_ACTIONS, REPLAY_ACTIONS
 from screens.command_line import CommandLine
+from screens.dialog import Lines
 from screens.finder import Finder, Help
 from screens.keyboard import STALE_SECONDS
 from workstation.domain.events import TradingState
+from workstation.domain.order import Side
 from workstation.notify.notifier import Notifier
 from workstation.notify.outbox import Outbox
 
@@ -436,3 +441,49 @@ async def test_a_test_note_goes_to_every_address_and_what_came_of_it_is_told(ope
                 break
         assert any("phone: the note was taken." in toast for toast in desk.toasts())
         assert any("mail: did not take the note." in toast for toast in desk.toasts())
+
+
+def burst(desk, *keys) -> None:
+    """Keys that arrive in one go, pasted or over a slow line: the desk has no turn between them."""
+    for key in keys:
+        one = len(key) == 1
+        desk.app.post_message(events.Key(_character_to_key(key) if one else key, key if one else None))
+
+
+async def test_a_line_that_is_typed_mended_and_sent_in_one_burst_of_keys_says_what_was_typed(open_desk):
+    async with open_desk() as (desk, pilot):
+        burst(desk, *":uy 0.01 @ 64101", "backspace", "0", "home", "b", "enter")
+        await until(pilot, lambda: bool(desk.engine.open_orders()))
+        assert [(order.side, order.price) for order in desk.engine.open_orders()] == [(Side.BUY, 64100)]
+
+
+async def test_lines_of_one_burst_are_done_one_after_the_other(open_desk):
+    async with open_desk() as (desk, pilot):
+        for price in ("64000", "64010"):
+            burst(desk, *f":buy 0.01 @ {price}", "enter")
+        burst(desk, "ctrl+p", *"arm", "escape", ":", "up", "backspace", "5", "enter")
+        await until(pilot, lambda: len(desk.engine.open_orders()) == 3)
+        assert sorted(order.price for order in desk.engine.open_orders()) == [64000, 64010, 64015]
+
+
+async def test_what_is_found_chosen_and_run_in_one_burst_is_what_stands_under_the_cursor(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("ctrl+p", *"theme", "down", "down")
+        finder = desk.app.screen
+        wanted = finder.found[finder.query_one(Lines).cursor].title
+        await pilot.press("escape")
+        ran = []
+        burst(desk, "ctrl+p", *"themx", "backspace", "e", "down", "down", "enter")
+        desk.app.use_theme = ran.append
+        await until(pilot, lambda: bool(ran))
+        assert ran == [wanted]
+
+
+async def test_the_kill_switch_waits_for_no_key_before_it(open_desk):
+    async with open_desk() as (desk, pilot):
+        hangs = asyncio.Event()
+        desk.app.in_turn._settling = asyncio.create_task(hangs.wait())
+        await pilot.press("b", "f9")
+        assert desk.app.workspace.panes["books"].done == []  # waits for the key before it
+        assert desk.engine.trading_state is TradingState.HALTED
+        hangs.set()
