@@ -76,6 +76,8 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _run(words: list[str]) -> int:
+    if words[:1] == ["--profile"] and len(words) > 2 and not words[2].startswith("-"):
+        words = [words[2], *words[:2], *words[3:]]  # "tws --profile live kill", written in a hurry
     command = words[0] if words and not words[0].startswith("-") else "desk"
     handlers = {
         "desk": _desk,

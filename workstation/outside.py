@@ -3,7 +3,8 @@
 First a halt request is made durable beside the store: whatever happens from here on, the desk that has the store, or
 the next one that opens it, honours it. Then, in this order: a desk that answers carries it out (its watchdog does what
 it can if its event loop stands still); where no desk has the store, this process opens it, leaves it HALTED, and pulls
-and closes on the venues itself; a desk that has the store and answers nothing is named, with what to do about it.
+and closes on the venues itself; a desk that has the store and answers nothing is named, with what to do about it, and
+on real venues its orders are pulled without it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import msgspec
 
 from workstation.domain.numbers import counted
 from workstation.paths import Paths
-from workstation.settings import Settings
+from workstation.settings import Settings, SettingsError
 from workstation.store import StoreError
 from workstation.store.lock import holder
 from workstation.trading.kill_status import KillPhase
@@ -237,12 +238,29 @@ class OutsideKill:
         what = f"The {self._mode} desk (process {pid}) has the store and does not answer{_stopped(pid)}."
         if not self._written:
             return self._report(Outcome.FAILED, f"{what} No request could be left: end it with `kill -9 {pid}`.")
-        return self._report(
-            Outcome.LEFT,
-            f"{what} A halt request is durable beside the store: no order leaves that desk when it runs again, and the "
-            f"next start begins HALTED. Working orders stand until then: to pull them now, end the desk with "
-            f"`kill -9 {pid}` and repeat this command.",
+        waits = (
+            "A halt request is durable beside the store: no order leaves that desk when it runs again, and the next "
+            "start begins HALTED."
         )
+        again = f"end the desk with `kill -9 {pid}` and repeat this command."
+        if self._mode == "live" and self._reaches() and (report := self._beside(what)) is not None:
+            return self._report(report.outcome, f"{report.text} {waits} To have it stored now, {again}", report.receipt)
+        text = f"{what} {waits} Working orders stand until then: to pull them now, {again}"
+        return self._report(Outcome.LEFT, text)
+
+    def _beside(self, what: str) -> Report | None:
+        """Real venues can be reached past a desk that hangs; what it missed there it finds when it compares itself with
+        them. None where nothing could be asked of them from here."""
+        self._tell(f"{what} Pulling what the venues show without it.")
+        self._deadline = time.monotonic() + self._wait  # waiting for the desk has taken a part of it
+        try:
+            report = self._thrown_away()
+        except (OSError, StoreError, VenueError, SettingsError) as error:
+            self._tell(f"The venues cannot be asked from here: {error}")
+            return None
+        left = " Spot that the desk bought is not sold." if self._request.flatten else ""
+        done = report.outcome is Outcome.DONE
+        return self._report(Outcome.HALTED if done else report.outcome, f"{what} {report.text}{left}", report.receipt)
 
     def _receipt(self) -> str | None:
         from workstation.store import reader
@@ -262,7 +280,9 @@ class OutsideKill:
         if self._mode != "demo" and (not self._store.exists() or not self._reaches()):
             return self._store_alone()
         try:
-            return asyncio.run(self._as_desk(self._desk(self._store)))
+            desk = self._desk(self._store)
+            self._tell(f"No {self._mode} desk runs: this process stops everything itself.")
+            return asyncio.run(self._as_desk(desk))
         except StoreError as error:
             if holder(self._store) is not None:
                 return None
@@ -289,7 +309,6 @@ class OutsideKill:
         return real_desks.live_desk(self._settings, self._paths, self._profile, credentials=credentials, store=store)
 
     async def _as_desk(self, engine: Engine) -> Report:
-        self._tell(f"No {self._mode} desk runs: this process stops everything itself.")
         try:
             press = engine.flatten if self._request.flatten else engine.kill
             if not self._written:
@@ -313,14 +332,17 @@ class OutsideKill:
     def _without_store(self, error: StoreError) -> Report:
         """The store cannot be used: pull what the venues show, with a store that is thrown away after."""
         self._tell(f"{error} Pulling what the venues show without it.")
-        with tempfile.TemporaryDirectory(prefix="tws-kill-") as folder:
-            store = Path(folder) / self._store.name
-            HaltRequests(store).write(self._request)
-            report = asyncio.run(self._as_desk(self._desk(store)))
+        report = self._thrown_away()
         text = f"{report.text} {error} Spot bought there may be left: look at the venue."
         if self._written:
             text += " The halt request stays beside the store."
         return self._report(Outcome.HALTED, text, report.receipt)
+
+    def _thrown_away(self) -> Report:
+        with tempfile.TemporaryDirectory(prefix="tws-kill-") as folder:
+            store = Path(folder) / self._store.name
+            HaltRequests(store).write(self._request)
+            return asyncio.run(self._as_desk(self._desk(store)))
 
     def _store_alone(self) -> Report:
         """A desk whose real venues the settings do not name."""

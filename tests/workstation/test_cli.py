@@ -100,7 +100,8 @@ def test_bad_arguments_are_one_sentence(tmp_path: Path, here: Here) -> None:
     assert "does not exist" in error_of(tws(tmp_path, "run", "--replay", str(tmp_path / "nothing")))
     assert "SETTING=VALUE" in error_of(here(tmp_path, "run", "--set", "demo.rate"))
     assert "no Python file" in error_of(here(tmp_path, "run", "--script", "nothing.py"))
-    assert "profile" in error_of(here(tmp_path, "run", "--profile", "nobody"))
+    assert "nobody" in error_of(here(tmp_path, "run", "--profile", "nobody"))
+    assert "nobody" in error_of(here(tmp_path, "--profile", "nobody", "run")), "as it is typed in a hurry"
     (tmp_path / "half.tws").write_bytes(b"\x00\x01\x02")
     assert "half.tws" in error_of(here(tmp_path, "run", "--replay", str(tmp_path / "half.tws")))
 

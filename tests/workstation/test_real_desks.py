@@ -15,12 +15,14 @@ import pytest
 from tests.support.exchange import Fault, Kind, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.real_desk import desk_of, desk_settings, keys_of, real_desk, until, venue_settings
-from workstation import real_desks
+from workstation import outside, real_desks
+from workstation.domain.events import TradingState
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 from workstation.outside import Outcome, OutsideKill, stores_of
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
+from workstation.store.lock import DeskLock
 from workstation.venues.ccxt.client import open_exchange
 from workstation.venues.ccxt.particulars import particulars
 from workstation.venues.contract import LinkState
@@ -361,6 +363,32 @@ async def test_tws_kill_pulls_on_the_venue_itself_when_no_desk_runs(
     assert "3 working orders gone" in report.receipt
     assert at_the_exchange(exchange) == []
     assert not any(keys.secret in sentence for sentence in [*said, report.text])
+
+
+async def test_tws_kill_pulls_on_the_venue_past_a_desk_that_hangs_and_leaves_it_the_request(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outside, "PATIENCE", 0.3)
+    async with real_desk(exchange, tmp_path) as engine:
+        orders = [await engine.submit(draft()) for _ in range(3)]
+    for name, value in exchange.keys("loop").items():
+        monkeypatch.setenv(name, value)
+    paths, said = Paths(tmp_path, tmp_path / "data", tmp_path / "state"), list[str]()
+    (store,) = stores_of("live", paths)
+    hung = DeskLock(store)  # a process that has the store and answers nothing
+    kill = OutsideKill(
+        desk_settings(exchange), paths, "live", store, flatten=False, wait=40, say=said.append, profile="test"
+    )
+    report = await asyncio.to_thread(kill.run)
+    assert report.outcome is Outcome.HALTED, report
+    assert "3 working orders gone" in report.receipt
+    assert "does not answer" in report.text
+    assert at_the_exchange(exchange) == []
+    hung.release()
+    async with real_desk(exchange, tmp_path) as engine:
+        assert engine.trading_state is TradingState.HALTED
+        assert [now_of(engine, order).state for order in orders] == [OrderState.CANCELED] * 3
+        assert not {"balance drift", "position drift"} & set(kinds(engine))
 
 
 async def test_tws_kill_without_the_profile_leaves_the_store_halted_and_says_what_is_missing(
