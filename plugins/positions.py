@@ -284,6 +284,8 @@ class PositionsPane(TablePane[Row]):
         extra: Hashable = None
         if self.shows_balances:
             extra = (engine.orders_version, now // 500_000_000)  # what is free and its worth move with the market
+        elif any(currency != engine.currency for _, currency, _ in engine.balances()):
+            extra = now // 500_000_000  # equity moves with the price of a coin that is held without a position too
         age = engine.equity_stale_for()
         old = "" if age is None else age_words(age)
         if self.up_to_date(engine.portfolio_version, marks, extra, self.shows_balances, self.desk.selected, old):

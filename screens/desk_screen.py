@@ -101,7 +101,7 @@ class DeskScreen(PromptScreen[None]):
     def _first_focus(self) -> None:
         """The ladder has the focus when the desk opens."""
         slot = self.workspace.first_slot()
-        if slot is not None and self.focused is None:
+        if slot is not None and self.focused is None and self.workspace.is_attached:  # else it was left at once
             self.workspace.focus_slot(slot)
 
     def _first_pane(self) -> Pane | None:

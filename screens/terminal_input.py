@@ -31,6 +31,15 @@ def waiting(driver: type[Driver]) -> type[Driver]:
             super().__init__(*args, **options)
             self.ends, self.end = os.pipe()  # what is written to `end` wakes the thread
 
+        def _sigcont_application(self, *_: object) -> None:
+            """Textual takes every word to go on for the end of a suspension of its own. After a stop that it was not
+            asked about (`kill -STOP`, a debugger) it would start a second reader and a second writer beside those that
+            are there: keys would come in any order, and the desk could not be left."""
+            reads = self._key_thread is not None and self._key_thread.is_alive()
+            if self._auto_restart and reads and not self._must_signal_resume:
+                self.suspend_application_mode()
+            super()._sigcont_application()
+
         def disable_input(self) -> None:
             os.write(self.end, b".")
             super().disable_input()

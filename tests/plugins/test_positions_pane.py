@@ -10,7 +10,9 @@ from trading_scene import BTC, ETH, PERP, scene, snapshot
 
 from plugins.positions import PositionsPane
 from screens.figures import price_within
-from workstation.domain.market import MarkPrice
+from screens.testing import FrozenDesk
+from workstation.clock import SECOND
+from workstation.domain.market import BookSnapshot, MarkPrice, Trade
 from workstation.domain.order import OrderState, OrderType, Side
 
 
@@ -78,6 +80,21 @@ async def test_the_last_line_is_the_desks_equity_and_its_parts(tmp_path):
         total = pane_of(desk).row_text(pane_of(desk).height - 1)
         assert f"Equity {equity.total:,.2f}" in total
         assert f"fees {equity.fees:,.2f}" in total
+
+
+async def test_the_equity_follows_the_price_of_coins_that_are_no_position(tmp_path):
+    desk = FrozenDesk(tmp_path, [PositionsPane], balances={"USDT": D(100_000), "BTC": D(2)})
+    async with desk.app.run_test(size=(100, 30)) as pilot:
+        await desk.ready(pilot)
+        before = desk.engine.equity()
+        book = desk.engine.book(BTC.id)
+        desk.feed(Trade(BTC.id, desk.clock.now(), book.best_bid - 5_000, 100, False))
+        desk.feed(BookSnapshot(BTC.id, desk.clock.now(), 9, ((book.best_bid - 5_000, 100),), ((book.best_bid, 100),)))
+        desk.clock.advance(SECOND)
+        await desk.painted(pilot)
+        assert desk.engine.equity() < before
+        last = pane_of(desk).row_text(pane_of(desk).height - 1)
+        assert f"Equity {desk.engine.equity():,.2f}" in last
 
 
 async def test_without_positions_it_says_where_the_money_is(tmp_path):

@@ -67,3 +67,12 @@ async def test_the_ticket_says_that_the_desk_is_opening_and_then_what_an_order_w
         await desk.ready(pilot)
         assert "Opening: positions" not in desk.screen_text()
         assert "✓" in desk.screen_text()
+
+
+async def test_a_desk_that_is_left_before_its_first_focus_ends_without_a_word(tmp_path):
+    desk = FrozenDesk(tmp_path, [LadderPane])
+    async with desk.app.run_test() as pilot:
+        await desk.ready(pilot)
+        desk.app.screen.set_focus(None)
+        await desk.app.workspace.remove()  # what Textual does when the desk is left
+        desk.app.desk_screen._first_focus()

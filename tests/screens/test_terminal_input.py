@@ -105,6 +105,19 @@ def test_a_word_to_end_that_was_not_waited_for_leaves_the_next_reader_awake(term
     reader.join(5)
 
 
+def test_who_goes_on_after_a_stop_from_outside_begins_anew_and_has_one_reader(terminal, monkeypatch):
+    did = []
+    for name in ("suspend_application_mode", "resume_application_mode"):
+        monkeypatch.setattr(terminal.driver, name, lambda name=name: did.append(name))
+    terminal.driver._key_thread = terminal.thread
+    terminal.driver._sigcont_application()
+    assert did == ["suspend_application_mode", "resume_application_mode"]
+    did.clear()
+    terminal.driver._must_signal_resume = True  # it was suspended by ctrl+z, and has let go of the terminal
+    terminal.driver._sigcont_application()
+    assert did == ["resume_application_mode"]
+
+
 def test_input_that_has_ended_ends_the_thread(terminal):
     os.close(terminal.writes)
     terminal.thread.join(5)
