@@ -94,20 +94,25 @@ class StrategyControl(StrategyList):
         run = self._run()
         self._present()
         await self.engine.strategies.stop(run.run_id)
-        held = self.engine.strategies.view(run.run_id).position
-        left = f" and holds {held}: X closes it" if held else ""
+        held = self.engine.strategies.view(run.run_id).holds
+        words = " and ".join(f"{quantity} {one.partition(':')[2]}" for one, quantity in held.items())
+        left = f" and holds {words}: X closes {'them' if len(held) > 1 else 'it'}" if held else ""
         self.toast(f"{run.run_id} is stopped{left}.")
 
     async def action_close(self) -> None:
         run = self._run()
         self._present()
-        order = await self.engine.strategies.close_out(run.run_id)
-        if order is None:
+        orders = await self.engine.strategies.close_out(run.run_id)
+        refused = [order for order in orders if order.reason and order.is_closed]
+        if not orders:
             self.toast(f"{run.run_id} is stopped; it held nothing.")
-        elif order.reason and order.is_closed:
-            self.toast(f"{run.run_id} is stopped, but its position was not closed: {order.reason}", error=True)
+        elif refused:
+            what = " and ".join(f"its position in {order.instrument.partition(':')[2]}" for order in refused)
+            reason = refused[0].reason
+            self.toast(f"{run.run_id} is stopped, but {what} was not closed: {reason}", error=True)
         else:
-            self.toast(f"{run.run_id} is stopped, its position is being closed.")
+            what = "its position is" if len(orders) == 1 else "its positions are"
+            self.toast(f"{run.run_id} is stopped, {what} being closed.")
 
     async def action_pause(self) -> None:
         run = self._run()

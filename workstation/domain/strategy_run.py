@@ -24,7 +24,8 @@ class RunState(StrEnum):
 
 
 class StrategyRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One strategy on one instrument. `interval`: its bars, in ns; `capital`: allocated, in the account currency.
+    """One strategy on one instrument, or on more: `further` has those by the names under which the strategy declares
+    them. `interval`: its bars, in ns; `capital`: allocated, in the account currency.
 
     `strategy` is a name of the library or a file. `rules`: sizes, exits and protections in place of the strategy's own
     (the journal calls them exits, which they were at first). `restarts`: comes back by itself when the desk is opened
@@ -42,6 +43,12 @@ class StrategyRun(msgspec.Struct, frozen=True, kw_only=True):
     state: RunState = RunState.RUNNING
     since: int = 0  # UTC ns of the last change of its state
     reason: str = ""
+    further: dict[str, InstrumentId] = {}
+
+    @property
+    def instruments(self) -> tuple[InstrumentId, ...]:
+        """All that it was started on, the first one first."""
+        return (self.instrument, *self.further.values())
 
     @property
     def active(self) -> bool:
@@ -73,6 +80,7 @@ class RunDraft(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, Any] = {}
     capital: Decimal | None = None
     rules: TradeRules = UNCHANGED
+    further: dict[str, InstrumentId] = {}
 
 
 class Signal(msgspec.Struct, frozen=True):

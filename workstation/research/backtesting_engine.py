@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workstation.market.candles import Candles
-from workstation.research.costs import BacktestError, Costs
+from workstation.research.costs import BacktestError, Costs, refuse_hedged
 from workstation.research.result import Result
 from workstation.research.trades import Trades
 from workstation.strategies import rules
@@ -49,6 +49,7 @@ class BacktestingEngine:
             raise BacktestError(f"{name} lives on events: the backtesting engine runs strategies with signals only.")
         if len(candles) < 2:
             raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
+        refuse_hedged(strategy)
         costs.refuse("backtesting")
         return _replay(strategy, candles, costs, name)
 

@@ -5,6 +5,10 @@ first, where the rule is that the stop counts; it rounds to ticks and lots, wher
 knows of no open that jumps over a level. The rules of `kernel` are the one truth for bars; the matching engine is that
 for books and trades.
 
+An order of a fixed size that the account does not pay for when it is filled is refused; a market order that it paid for
+at the price at which it was decided is cut to what it pays for at the fill: a tick of difference between a close and
+the next open does not cost the trade.
+
 In each bar: funding; at the open market orders, then stops and limits that the open has passed; then what the range
 reaches, the path saying whether stops or limits come first, of each kind the nearest to the open first. An order that
 is placed while a bar is matched is live at once if it is a stop, or if the open alone has been matched; other limits
@@ -44,6 +48,7 @@ class BarOrder:
     key: str = ""
     since: int = 0  # the first bar that may fill it
     open: bool = True
+    payable: bool = False  # whether the account paid for all of it at the price at which it was decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,10 @@ class BarBroker:
     def place(self, order: BarOrder) -> BarOrder:
         later = self._matching and (self._in_range or not order.limit) and not order.stop
         order.since = self.bar + 1 if later or not self._matching else self.bar
+        if isinstance(order.size, float) and not (order.limit or order.stop or order.reduces):
+            closing = min(order.size, abs(self.units)) if self.units * order.sign < 0 else 0.0
+            most = self._most(order.sign, closing, self.price)
+            order.payable = order.size - closing <= most * (1 + 1e-9)
         self.orders.append(order)
         return order
 
@@ -260,21 +269,25 @@ class BarBroker:
             self.on_reject(order, "There is nothing to reduce." if order.reduces else "Its size is zero.")
             return
         if opening > 0 and isinstance(order.size, float):
-            left = self.units + sign * closing
-            most = self.equity(at) * self.costs.leverage / (at * (1 + fee)) - abs(left)
+            most = self._most(sign, closing, at)
             if opening > most * (1 + 1e-9):
-                if not closing:
-                    self.on_reject(order, "The account does not pay for it.")
-                    return
-                opening = max(0.0, most)
+                opening = max(0.0, most) if closing or order.payable else 0.0
                 if self.lot:
                     opening = float(np.floor(opening / self.lot)) * self.lot
+                if not closing and not opening:
+                    self.on_reject(order, "The account does not pay for it.")
+                    return
         slipped = abs(price - at)
         if closing:
             self._book(order, closing, at, fee * closing * at, closing * slipped)
         if opening:
             self._add(sign, opening, at, fee * opening * at, opening * slipped)
         self.on_fill(BarFill(order, closing + opening, at, fee * (closing + opening) * at, closing))
+
+    def _most(self, sign: int, closing: float, at: float) -> float:
+        """Units that the account pays for at a price, after `closing` so many of what it holds."""
+        left = self.units + sign * closing
+        return self.equity(at) * self.costs.leverage / (at * (1 + self.costs.fee)) - abs(left)
 
     def _add(self, sign: int, units: float, at: float, fee: float, slipped: float) -> None:
         held = abs(self.units)

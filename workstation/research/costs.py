@@ -12,6 +12,7 @@ import numpy as np
 from workstation.domain.backtest_terms import PATHS, TERMS, refusal
 from workstation.market.candles import Candles, Floats
 from workstation.research.funding import FundingHistory, load_funding
+from workstation.strategies.contract import SignalStrategy, strategy_name
 
 
 class BacktestError(Exception):
@@ -94,3 +95,10 @@ def costs_of(terms: Mapping[str, Any], load: Callable[[Path], FundingHistory] = 
             raise BacktestError(f"Funding is a rate or a file of rates; there is no file {funding}.")
         funding, recorded = 0.0, load(file)
     return Costs(**said | {"path": PATHS.index(said["path"])}, funding=funding, recorded=recorded)
+
+
+def refuse_hedged(strategy: SignalStrategy) -> None:
+    """Raises `BacktestError` for a strategy that trades two instruments: the event engine alone has two."""
+    if strategy.hedged:
+        name = strategy_name(type(strategy))
+        raise BacktestError(f"{name} trades two instruments: only the event engine does, in single runs.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 
@@ -24,7 +24,7 @@ from workstation.market.candles import Candles, Floats
 from workstation.research.bar_broker import BarBroker, BarFill, BarOrder
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.result import Result
-from workstation.strategies.contract import SignalStrategy, Strategy, StrategyError, strategy_name
+from workstation.strategies.contract import SignalStrategy, Strategy, StrategyError, further_of, strategy_name
 from workstation.strategies.exits import Reason
 from workstation.strategies.signal_play import SignalPlay
 
@@ -44,11 +44,16 @@ class EventEngine:
         """One backtest. Raises `BacktestError` for fewer than 2 bars, and what the strategy itself raises."""
         if len(candles) < 2:
             raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
+        if candles.peer is not None or further_of(type(strategy)):
+            from workstation.research import joint_engine
+
+            if joint_engine.takes(strategy, candles):
+                return joint_engine.run(strategy, candles, costs, self._instrument or instrument_of(candles, costs))
         broker = BarBroker(candles, costs)
         if isinstance(strategy, SignalStrategy):
             equity = _play(strategy, candles, broker)
         else:
-            equity = _drive(strategy, candles, broker, self._instrument or _instrument_of(candles, costs))
+            equity = _drive(strategy, candles, broker, self._instrument or instrument_of(candles, costs))
         name = strategy_name(type(strategy))
         trades = broker.trades(tagged=not isinstance(strategy, SignalStrategy))
         return Result(name, strategy.params, self.name, candles, costs, trades, equity)
@@ -145,13 +150,24 @@ def each_bar(column: Floats, n: int) -> list[float]:
 
 class BarTrader:
     """The `Trader` of an event strategy in a backtest on bars. Its orders raise `StrategyError` where they make no
-    sense; one that the account cannot pay for is rejected when it would be filled."""
+    sense; one that the account cannot pay for is rejected when it would be filled (see `bar_broker`)."""
 
-    def __init__(self, broker: BarBroker, instrument: Instrument, candles: Candles, strategy: Strategy) -> None:
+    def __init__(
+        self,
+        broker: BarBroker,
+        instrument: Instrument,
+        candles: Candles,
+        strategy: Strategy,
+        further: Mapping[str, BarTrader] | None = None,
+    ) -> None:
         self.instrument = instrument
         self.now = int(candles.time[0])
+        self.blind = ""
         self._broker, self._strategy = broker, strategy
-        self._ids = itertools.count(1)
+        self._further = dict(further or {})
+        self._ids: Iterator[int] = itertools.count(1)
+        for other in self._further.values():
+            other._ids = self._ids
         self._working: dict[str, BarOrder] = {}
         self._timers: list[tuple[int, int, str]] = []
         broker.on_fill, broker.on_reject, broker.lot = self._filled, self._rejected, float(instrument.lot)
@@ -205,12 +221,24 @@ class BarTrader:
     def cancel_all(self) -> None:
         self._working.clear()
         self._broker.cancel_all()
+        for other in self._further.values():
+            other.cancel_all()
 
     def close(self, tag: str = "") -> None:
         self.cancel_all()
         units = self._broker.units
         if units:
             self._broker.place(BarOrder(-1 if units > 0 else 1, abs(units), reduces=True, tag=tag))
+        for other in self._further.values():
+            other.close(tag)
+
+    def of(self, name: str) -> BarTrader:
+        if (found := self._further.get(name)) is None:
+            raise StrategyError(f"The strategy has no further instrument {name!r}: it must declare it in FURTHER.")
+        return found
+
+    def say(self, text: str) -> None:
+        """A backtest has no log."""
 
     def hold(self, weights: Mapping[str, float], *, band: float = 0.0) -> None:
         raise StrategyError(
@@ -270,7 +298,8 @@ def _drive(strategy: Strategy, candles: Candles, broker: BarBroker, instrument: 
     return np.array(equity)
 
 
-def _instrument_of(candles: Candles, costs: Costs) -> Instrument:
+def instrument_of(candles: Candles, costs: Costs) -> Instrument:
+    """What an event strategy sees of candles that no instrument is told of."""
     fee = Decimal(repr(costs.fee))
     name = candles.name or "CANDLES"
     return Instrument(

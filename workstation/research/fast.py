@@ -9,7 +9,7 @@ import numpy as np
 
 from workstation.market.candles import Candles, Floats, Ints
 from workstation.research import kernel
-from workstation.research.costs import BacktestError, Costs
+from workstation.research.costs import BacktestError, Costs, refuse_hedged
 from workstation.research.result import Result
 from workstation.research.trades import Trades
 from workstation.strategies.contract import SignalStrategy, Strategy, strategy_name
@@ -37,10 +37,11 @@ def simulate(
     """The kernel's raw answer (see `kernel.walk`) and the equity at each bar's close, in `equity` if it is given; bars
     before `first` only warm the indicators up.
 
-    Raises `BacktestError` for fewer than 2 bars.
+    Raises `BacktestError` for fewer than 2 bars and a strategy that trades its peer too.
     """
     if len(candles) < 2:
         raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
+    refuse_hedged(strategy)
     plan, codes = strategy.sizing.plan(candles), strategy.codes(candles)
     codes[:first] = 0
     if equity is None:

@@ -28,7 +28,7 @@ from workstation.research.costs import BacktestError, Costs
 from workstation.research.result import Result
 from workstation.research.round_trips import RoundTrips
 from workstation.research.tape import Tape
-from workstation.strategies.contract import SignalStrategy, Strategy, strategy_name
+from workstation.strategies.contract import SignalStrategy, Strategy, further_of, strategy_name
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Pull, SetTimer, Wish
 from workstation.strategies.exits import Reason
 from workstation.strategies.signal_live import SignalLive
@@ -112,9 +112,9 @@ class _Run:
         self.instrument, self.costs, self.engine = instrument, costs, engine
         self.inner = strategy
         self.strategy: Strategy = strategy
+        if further_of(type(strategy)):
+            raise BacktestError(f"{strategy_name(type(strategy))} needs two instruments: a tape has one here.")
         if isinstance(strategy, SignalStrategy):
-            if strategy.NEEDS_PEER:
-                raise BacktestError(f"{strategy_name(type(strategy))} needs two instruments: a tape has one here.")
             self.strategy = SignalLive(strategy, fee=costs.fee)
         self.market = MarketData([instrument], tape_size=1)
         self.core = TradingCore([instrument], self.market, RiskLimits(), instrument.settlement, histories=False)
@@ -198,7 +198,7 @@ class _Run:
         self._deliver_now(self.exchange.cancel_all(None, self.now))
         held = self._position()
         if held and self.costs.close_at_end:
-            order = self._order(self._closing(held, "end"), self.trader._next_id())
+            order = self._order(self._closing(held, "end"), self.trader.next_id())
             self._deliver_now(self.exchange.submit(order, self.now))
         forming = self.series.forming
         bars = [*self.series.closed, *([forming] if forming is not None else [])]
@@ -221,7 +221,8 @@ class _Run:
 
     def _call(self, work: Callable[[], None]) -> None:
         trader = self.trader
-        trader.now, trader.position, trader.equity = self.now, self._position(), self._equity()
+        trader.position = self._position()
+        trader.begin(self.now, self._equity(), "")
         work()
         for wish in trader.take():
             self._carry_out(wish)
@@ -238,7 +239,7 @@ class _Run:
                 self._pull([order.client_id for order in self.core.orders.open_orders()])
                 if held := floor_to(abs(self._position()), self.instrument.lot):
                     signed = held if self._position() > 0 else negate(held)
-                    self._submit(self._closing(signed, tag or "close"), self.trader._next_id())
+                    self._submit(self._closing(signed, tag or "close"), self.trader.next_id())
             case SetTimer(at=at, name=name):
                 self.agenda.at(at, partial(self._timer, name), travels=False)
 

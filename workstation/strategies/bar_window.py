@@ -6,8 +6,14 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from workstation.clock import SECOND
 from workstation.domain.bar import Bar
 from workstation.market.candles import Candles
+
+
+def late_after(interval: int) -> int:
+    """ns after a bar's close within which those of several instruments must have come for a decision on them."""
+    return min(interval // 2, 60 * SECOND)
 
 
 class BarWindow:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from workstation.market.candles import Bools, Candles
+from workstation.market.candles import Bools, Candles, Floats
 from workstation.strategies import indicator_loops as loops
 from workstation.strategies.exits import Exits
 from workstation.strategies.parameters import Choice, Int, ParameterError, parameters_of
@@ -29,7 +29,8 @@ class StrategyError(Exception):
 
 
 class Trader(Protocol):
-    """What a running strategy trades through: of one instrument, with the desk's risk checks behind it.
+    """What a running strategy trades through: of one instrument, with the desk's risk checks behind it; `of` gives
+    those of further ones.
 
     Orders name their client order id; they raise the desk's `Refused` with a sentence. Nothing is sent while the desk
     is halted.
@@ -61,9 +62,22 @@ class Trader(Protocol):
         tag: str = "",
     ) -> str: ...
     def cancel(self, client_id: str) -> None: ...
-    def cancel_all(self) -> None: ...
+    def cancel_all(self) -> None:
+        """Cancel this strategy's orders, of every instrument; of one that `of` gave those of its own."""
+
     def close(self, tag: str = "") -> None:
-        """Cancel this strategy's orders and close its position at the market."""
+        """Cancel this strategy's orders and close its positions at the market, of every instrument; of one that `of`
+        gave its own."""
+
+    def of(self, name: str) -> Trader:
+        """What it trades a further instrument through that it declares in `FURTHER`. Money is the same."""
+
+    @property
+    def blind(self) -> str:
+        """Why one of its instruments is not to be traded now (its book is not known), as a sentence; "" if all are."""
+
+    def say(self, text: str) -> None:
+        """Tell the trader a sentence: it stands in the desk's log under the strategy's name."""
 
     def hold(self, weights: Mapping[str, float], *, band: float = 0.0) -> None:
         """Bring what this strategy holds, of any instruments, to these weights of its equity (fractions by
@@ -83,6 +97,8 @@ class Strategy:
 
     NAME = ""  # snake_case; the file's or class's name if empty
     TITLE = ""
+    #: What it calls the instruments that it trades or reads beside the one that it is started on. A backtest has one.
+    FURTHER: ClassVar[tuple[str, ...]] = ()
     trader: Trader
 
     def __init__(self, **params: Any) -> None:
@@ -105,11 +121,15 @@ class Strategy:
     def on_bar(self, bar: Bar) -> None:
         """A bar has closed."""
 
+    def on_further_bar(self, name: str, bar: Bar) -> None:
+        """A bar of a further instrument has closed. Those of one time come in no order, and one of them may be late or
+        not come at all: an interval without a trade has none."""
+
     def on_book(self, book: BookSnapshot) -> None:
-        """The book has changed (conflated)."""
+        """The book of one of its instruments has changed (conflated)."""
 
     def on_trade(self, trade: Trade) -> None:
-        """A public trade."""
+        """A public trade of one of its instruments."""
 
     def on_fill(self, fill: Fill) -> None:
         """An order of this strategy was executed."""
@@ -163,7 +183,16 @@ class SignalStrategy(Strategy):
     sizing: Sizing = Sizing()
     exits: Exits = Exits()
     protections: Protections = Protections()
-    NEEDS_PEER = False  # whether it reads candles.peer, a second instrument
+    NEEDS_PEER = False  # whether it reads candles.peer, a second instrument: it is called "peer" then
+
+    @property
+    def hedged(self) -> bool:
+        """Whether it trades its peer against the first instrument, by `hedge`."""
+        return False
+
+    def hedge(self, candles: Candles) -> Floats:
+        """Units of the peer to hold for each unit of the first, one number a bar; below zero for the other side."""
+        raise NotImplementedError
 
     def signals(self, candles: Candles) -> Signals:
         """The decisions, one a bar. Raises `ParameterError` for parameters that do not go together."""
@@ -209,6 +238,12 @@ def strategy_name(cls: type) -> str:
         return str(name)
     words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in cls.__name__)
     return words.strip("_")
+
+
+def further_of(cls: type) -> tuple[str, ...]:
+    """What a strategy calls the instruments that it needs beside its first."""
+    names: tuple[str, ...] = getattr(cls, "FURTHER", ())
+    return names or (("peer",) if getattr(cls, "NEEDS_PEER", False) else ())
 
 
 def strategy_title(cls: type) -> str:

@@ -10,14 +10,18 @@ from functools import partial
 from typing import Any
 
 from workstation.clock import SECOND, Timer
+from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill
+from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import Trade
 from workstation.domain.numbers import floor_to
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
 from workstation.domain.strategy_run import StrategyRun
+from workstation.market.data import InstrumentMarket
+from workstation.strategies.bar_window import late_after
 from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
-from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, SetTimer, Wish
+from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
 from workstation.strategies.run_book import RunBook, StrategyDesk
 from workstation.strategies.strategy_thread import StrategyThread
 
@@ -30,29 +34,52 @@ WARN_AFTER, FIRST_CALLS = 0.25, 60.0
 _STEPS_TO_ENTER = 5
 
 
+class Heard:
+    """What a run hears of one instrument: each closed bar; of books and trades the newest."""
+
+    def __init__(self, name: str, market: InstrumentMarket, interval: int) -> None:
+        """`name`: that of a further instrument, "" for the first."""
+        self.name, self.market, self._interval = name, market, interval
+        self.trade: Trade | None = None
+        self.book_moved = False
+        self.rejoin()
+
+    def rejoin(self) -> None:
+        """Bars of before now are void."""
+        self.series = self.market.candles.series(self._interval)
+        self.last_bar = self.series.closed[-1].ts if self.series.closed else -1
+
+    def new_bars(self) -> list[Bar]:
+        """Those that closed since the last time."""
+        closed = self.series.closed
+        if not closed or closed[-1].ts <= self.last_bar:
+            return []
+        found = [bar for bar in closed[-50:] if bar.ts > self.last_bar]
+        self.last_bar = closed[-1].ts
+        return found
+
+
 class LiveRun:
     """Started by `begin`; `halt` silences it at once, `end` lets it say goodbye and pulls its orders."""
 
     def __init__(self, run: StrategyRun, strategy: Strategy, desk: StrategyDesk, state: dict[str, Any] | None) -> None:
         self.run, self.strategy, self._desk = run, strategy, desk
         self.book = RunBook(run, desk)
-        instrument = desk.core.instruments[run.instrument]
-        self.trader = DeskTrader(instrument, run.run_id, desk.gateway.next_id)
+        of, markets = desk.core.instruments, desk.core.market.markets
+        further = {name: of[instrument] for name, instrument in run.further.items()}
+        self.trader = DeskTrader(of[run.instrument], run.run_id, desk.gateway.next_id, further)
         strategy.trader = self.trader
         self.calls = self._bars = 0
         self.slowest = 0.0  # seconds of the longest call
         self._thread = StrategyThread(run.run_id)
-        self._market = desk.core.market.markets[run.instrument]
-        self._series = self._market.candles.series(run.interval)
-        self._last_bar = self._series.closed[-1].ts if self._series.closed else -1
+        self.heard = {run.instrument: Heard("", markets[run.instrument], run.interval)}
+        self.heard |= {one: Heard(name, markets[one], run.interval) for name, one in run.further.items()}
         self._events: deque[Callable[[], None]] = deque()
         if state is not None:
             self._events.append(partial(strategy.on_load, state))
         self._events.append(strategy.on_start)
-        self._book_moved = False
         self._hears_book = _hears_book(strategy)
         self._hears_trades = type(strategy).on_trade is not Strategy.on_trade
-        self._trade: Trade | None = None
         self._saved: dict[str, Any] = state or {}
         self._wake = asyncio.Event()
         self._wake.set()
@@ -71,18 +98,18 @@ class LiveRun:
             asyncio.create_task(self._send_all(), name=f"orders of {name}"),
         ]
 
-    def market_moved(self, trade: Trade | None) -> None:
-        """The market moved: closed bars are queued, book and trade wait conflated. Cheap: called for every event."""
+    def market_moved(self, instrument: InstrumentId, trade: Trade | None) -> None:
+        """The market of one of its instruments moved: closed bars are queued, book and trade wait conflated. Cheap:
+        called for every event."""
+        heard = self.heard[instrument]
         if trade is not None:
             if self._hears_trades:
-                self._trade = trade
-            closed = self._series.closed
-            if closed and closed[-1].ts > self._last_bar:
-                for bar in [bar for bar in closed[-50:] if bar.ts > self._last_bar]:
-                    self._queue(partial(self.strategy.on_bar, bar))
-                self._last_bar = closed[-1].ts
-        if self._hears_book or self._trade is not None:
-            self._book_moved = self._hears_book
+                heard.trade = trade
+            for bar in heard.new_bars():
+                on_bar = partial(self.strategy.on_further_bar, heard.name) if heard.name else self.strategy.on_bar
+                self._queue(partial(on_bar, bar))
+        if self._hears_book or heard.trade is not None:
+            heard.book_moved = self._hears_book
             self._wake.set()
 
     def filled(self, fill: Fill) -> None:
@@ -102,8 +129,8 @@ class LiveRun:
 
     def rejoin(self) -> None:
         """The market jumped to another time: bars of before it are void."""
-        self._series = self._market.candles.series(self.run.interval)
-        self._last_bar = self._series.closed[-1].ts if self._series.closed else -1
+        for heard in self.heard.values():
+            heard.rejoin()
 
     async def _work(self) -> None:
         while True:
@@ -125,13 +152,15 @@ class LiveRun:
     def _next_event(self) -> Callable[[], None] | None:
         if self._events:
             return self._events.popleft()
-        if (trade := self._trade) is not None:
-            self._trade = None
-            return partial(self.strategy.on_trade, trade)
-        if self._book_moved:
-            self._book_moved = False
-            if self._market.book.stale is None:
-                return partial(self.strategy.on_book, self._market.book.snapshot(25))
+        for heard in self.heard.values():
+            if (trade := heard.trade) is not None:
+                heard.trade = None
+                return partial(self.strategy.on_trade, trade)
+        for heard in self.heard.values():
+            if heard.book_moved:
+                heard.book_moved = False
+                if heard.market.book.stale is None:
+                    return partial(self.strategy.on_book, heard.market.book.snapshot(25))
         return None
 
     async def _call(self, call: Callable[[], None]) -> None:
@@ -161,8 +190,37 @@ class LiveRun:
         return FIRST_CALLS if self._early else self._desk.stop_after()
 
     def _refresh(self) -> None:
-        trader = self.trader
-        trader.now, trader.position, trader.equity = self._desk.clock.now(), self.book.position, self.book.equity
+        for leg in self.trader.legs:
+            leg.position = self.book.position(leg.instrument.id)
+        self.trader.begin(self._desk.clock.now(), self.book.equity, self._blind())
+
+    def _blind(self) -> str:
+        for heard in self.heard.values():
+            book, symbol = heard.market.book, heard.market.instrument.symbol
+            if book.stale is not None:
+                return f"the book of {symbol} is stale ({book.stale})"
+            if book.best_bid is None or book.best_ask is None:
+                return f"the book of {symbol} is not known"
+        return ""
+
+    @property
+    def waits(self) -> str:
+        """The data of one of several instruments that is not there now, as a sentence; "" for nothing."""
+        if len(self.heard) < 2:
+            return ""
+        if blind := self._blind():
+            return f"Nothing is entered: {blind}."
+        interval = self.run.interval
+        newest = max(heard.last_bar for heard in self.heard.values())
+        over = self._desk.clock.now() - (newest + interval)
+        for heard in self.heard.values():
+            symbol = heard.market.instrument.symbol
+            if heard.last_bar < 0 <= newest:
+                return f"Nothing is entered: {symbol} has no bar yet."
+            behind = (newest - heard.last_bar) // interval
+            if behind > (over <= late_after(interval)):
+                return f"Nothing is entered: {symbol} is {'a bar' if behind == 1 else f'{behind:,} bars'} behind."
+        return ""
 
     def _fail(self, reason: str) -> None:
         self.silence()
@@ -183,13 +241,16 @@ class LiveRun:
                 await self._room()
                 if self.trader.alive:
                     await self._submit(draft, client_id)
-            case Pull(client_id=None):
-                await self.book.pull()
+            case Pull(client_id=None, instrument=instrument):
+                await self.book.pull(instrument=instrument)
             case Pull(client_id=str() as client_id):
                 await self.book.pull([client_id])
-            case Flatten(tag=tag):
-                await self.book.pull()
-                await self._close(tag)
+            case Flatten(tag=tag, instrument=instrument):
+                await self.book.pull(instrument=instrument)
+                for held in list(self.book.holds()) if instrument is None else [instrument]:
+                    await self._close(held, tag)
+            case Say(text=text):
+                self._desk.log.warning("strategies", f"{self.run.run_id} {text}")
             case Hold(weights=weights, band=band):
                 if self.trader.alive:
                     await self._desk.hold(self.run.run_id, self.book.equity, dict(weights), band)
@@ -222,13 +283,13 @@ class LiveRun:
             finally:
                 timer.cancel()
 
-    async def _close(self, tag: str) -> None:
-        held = self.book.position
-        quantity = floor_to(abs(held), self.trader.instrument.lot)
+    async def _close(self, instrument: InstrumentId, tag: str) -> None:
+        held = self.book.position(instrument)
+        quantity = floor_to(abs(held), self._desk.core.instruments[instrument].lot)
         if not quantity or not self.trader.alive:
             return
         draft = OrderDraft(
-            instrument=self.run.instrument,
+            instrument=instrument,
             side=Side.SELL if held > 0 else Side.BUY,
             quantity=quantity,
             type=OrderType.MARKET,
@@ -247,7 +308,7 @@ class LiveRun:
 
     def silence(self) -> None:
         """From here on nothing of it is heard or sent; what is with the venue is not touched."""
-        self.trader.alive = False
+        self.trader.end()
         self._outbox.clear()
         self._events.clear()
         for timer in self._timers:

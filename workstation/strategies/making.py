@@ -27,10 +27,31 @@ class Made:
     rules: TradeRules
 
 
-def run_id_of(strategy: str, instrument: InstrumentId) -> RunId:
-    """What the run of a strategy (a name of the library, or a file) on an instrument is called."""
+def run_id_of(strategy: str, instrument: InstrumentId, further: Mapping[str, InstrumentId] | None = None) -> RunId:
+    """What the run of a strategy (a name of the library, or a file) on instruments is called; further ones of the first
+    one's venue by their symbols: pairs@NOVA:BTC-USDT+ETH-USDT."""
     name = Path(strategy.partition(".py:")[0]).stem if ".py" in strategy else strategy
-    return f"{name}@{instrument}"
+    venue = f"{instrument.partition(':')[0]}:"
+    return f"{name}@{instrument}" + "".join(f"+{one.removeprefix(venue)}" for one in (further or {}).values())
+
+
+def check_further(
+    strategy: str, cls: type[Strategy], instrument: InstrumentId, further: Mapping[str, InstrumentId]
+) -> None:
+    """Raises `Refused` where these are not the further instruments that the strategy declares."""
+    from workstation.strategies.contract import further_of
+
+    wanted = further_of(cls)
+    for name in further:
+        if name not in wanted:
+            has = f"beside the first it has {', '.join(wanted)}" if wanted else "it trades one instrument"
+            raise Refused(f"{strategy} has no instrument called {name}: {has}.")
+    for name in wanted:
+        if not further.get(name):
+            what = "a second instrument" if len(wanted) == 1 else "a further instrument"
+            raise Refused(f"{strategy} needs {what}: choose its {name} too ({name}=SYMBOL on the command line).")
+    if len({instrument, *further.values()}) <= len(further):
+        raise Refused(f"{strategy} needs instruments that differ: {instrument} is there twice.")
 
 
 async def make(name: str, folder: Path | None, params: Mapping[str, Any], rules: TradeRules) -> Strategy:
@@ -46,14 +67,14 @@ async def make_changed(
     return await asyncio.to_thread(_load, run.strategy, folder, {**run.params, **params}, change, run.rules)
 
 
-def take_over(running: Strategy, made: Strategy, history: Sequence[Bar]) -> None:
+def take_over(running: Strategy, made: Strategy, history: Sequence[Bar], *further: Sequence[Bar]) -> None:
     """Let a running strategy go on as `made` is: with its parameters and, one of signals, its rules. `history`: the
-    desk's closed bars."""
+    desk's closed bars, `further` those of further instruments."""
     from workstation.strategies.contract import SignalStrategy
     from workstation.strategies.signal_live import SignalLive
 
     if isinstance(running, SignalLive) and isinstance(made, SignalStrategy):
-        running.revise(made, history)
+        running.revise(made, history, *further)
         return
     for name, value in made.params.items():
         setattr(running, name, value)
@@ -80,13 +101,11 @@ def _load(name: str, folder: Path | None, params: Mapping[str, Any], change: Rul
         if change.said.given or change.own:
             raise Refused(f"{info.name} lives on events: it has sizes, exits and protections of its own.")
         return Made(made, UNCHANGED)
-    if made.NEEDS_PEER:
-        raise Refused(f"{info.name} needs the candles of a second instrument: it runs in backtests only.")
     rules = change.of(before, own_rules(made))
     try:
         put_on(rules, made)
     except ParameterError as error:
         raise Refused(str(error)) from None
-    import workstation.strategies.signal_live  # noqa: F401
+    import workstation.strategies.pair_live  # noqa: F401
 
     return Made(made, rules)

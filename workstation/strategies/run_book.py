@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from workstation.clock import Clock
+from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, add
 from workstation.domain.order import ClientOrderId, Order
 from workstation.domain.position import Position
@@ -40,10 +41,22 @@ class StrategyDesk:
 
 
 @dataclass(frozen=True, slots=True)
+class LegView:
+    """What a run has in one instrument: `position` is signed, `entry` its average price, `result` what it brought."""
+
+    instrument: InstrumentId
+    position: Decimal
+    entry: Decimal | None
+    result: OwnerResult
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
     """What a screen shows of a run. `position` is signed, `entry` its average price; `orders` work; `result` is what it
     has brought, in parts; `slowest` ms of its longest call; `code` the signals of its last bar (see
-    `SignalStrategy.codes`), None for one without signals; `signals` the newest ones, oldest first."""
+    `SignalStrategy.codes`), None for one without signals; `signals` the newest ones, oldest first. `legs`: of more than
+    one instrument each, the first one first; `position` and `entry` are those of the first. `waits`: the data that it
+    does not have now, as a sentence."""
 
     run: StrategyRun
     position: Decimal
@@ -54,6 +67,15 @@ class RunView:
     slowest: float = 0.0
     code: int | None = None
     signals: tuple[Signal, ...] = ()
+    legs: tuple[LegView, ...] = ()
+    waits: str = ""
+
+    @property
+    def holds(self) -> dict[InstrumentId, Decimal]:
+        """What it holds, signed, by instrument."""
+        if self.legs:
+            return {leg.instrument: leg.position for leg in self.legs if leg.position}
+        return {self.run.instrument: self.position} if self.position else {}
 
     @property
     def pnl(self) -> Decimal:
@@ -68,22 +90,37 @@ class RunView:
 
 def view_of(run: StrategyRun, core: TradingCore) -> RunView:
     """A run as its orders and fills show it."""
-    position = _position_of(run, core)
-    entry = None if position is None or position.is_flat else position.average_price(core.instruments[run.instrument])
-    quantity = ZERO if position is None else position.quantity
-    return RunView(run, quantity, entry, _orders_of(run, core), result_of(run, core))
+    of = instruments_of(run, core)
+    legs = tuple(_leg_of(run, one, core, result_of(run, core, one)) for one in of) if len(of) > 1 else ()
+    whole = result_of(run, core)
+    first = legs[0] if legs else _leg_of(run, run.instrument, core, whole)
+    return RunView(run, first.position, first.entry, _orders_of(run, core), whole, legs=legs)
 
 
-def result_of(run: StrategyRun, core: TradingCore) -> OwnerResult:
-    """What it has brought under its name."""
+def _leg_of(run: StrategyRun, instrument: InstrumentId, core: TradingCore, result: OwnerResult) -> LegView:
+    position = _position_of(run, core, instrument)
+    if position is None:
+        return LegView(instrument, ZERO, None, result)
+    entry = None if position.is_flat else position.average_price(core.instruments[instrument])
+    return LegView(instrument, position.quantity, entry, result)
+
+
+def instruments_of(run: StrategyRun, core: TradingCore) -> list[InstrumentId]:
+    """What it was started on, then what it has traded beside that (a strategy that holds weights does)."""
+    traded = (instrument for name, instrument in core.results.owners if name == run.run_id)
+    return list(dict.fromkeys((*run.instruments, *traded)))
+
+
+def result_of(run: StrategyRun, core: TradingCore, only: InstrumentId | None = None) -> OwnerResult:
+    """What it has brought under its name, in all or `only` in one instrument."""
     book, mark = core.portfolio, core.market.mark
     return owner_result(
-        run.run_id, core.results, core.instruments, lambda venue, cur: book.rate(venue, cur, mark), mark
+        run.run_id, core.results, core.instruments, lambda venue, cur: book.rate(venue, cur, mark), mark, only
     )
 
 
-def _position_of(run: StrategyRun, core: TradingCore) -> Position | None:
-    owned = core.results.owners.get((run.run_id, run.instrument))
+def _position_of(run: StrategyRun, core: TradingCore, instrument: InstrumentId) -> Position | None:
+    owned = core.results.owners.get((run.run_id, instrument))
     return None if owned is None else owned.position
 
 
@@ -98,29 +135,34 @@ class RunBook:
         self.run, self._desk = run, desk
         self._pulled: set[ClientOrderId] = set()
 
-    @property
-    def position(self) -> Decimal:
-        """Signed quantity that the strategy holds."""
-        position = _position_of(self.run, self._desk.core)
+    def position(self, instrument: InstrumentId) -> Decimal:
+        """Signed quantity that the strategy holds of an instrument."""
+        position = _position_of(self.run, self._desk.core, instrument)
         return ZERO if position is None else position.quantity
+
+    def holds(self) -> dict[InstrumentId, Decimal]:
+        """What it holds, signed, by instrument."""
+        found = {one: self.position(one) for one in instruments_of(self.run, self._desk.core)}
+        return {instrument: quantity for instrument, quantity in found.items() if quantity}
 
     @property
     def equity(self) -> Decimal:
         """Its capital with what it has won and lost, in the account currency."""
         return add(self.run.capital, result_of(self.run, self._desk.core).net)
 
-    def orders(self) -> list[Order]:
-        """Its working orders."""
-        return _orders_of(self.run, self._desk.core)
+    def orders(self, instrument: InstrumentId | None = None) -> list[Order]:
+        """Its working orders, or those of one instrument."""
+        found = _orders_of(self.run, self._desk.core)
+        return found if instrument is None else [order for order in found if order.instrument == instrument]
 
     def pulled(self, client_id: ClientOrderId) -> bool:
         """Whether the order was cancelled from here."""
         return client_id in self._pulled
 
-    async def pull(self, ids: Iterable[ClientOrderId] | None = None) -> None:
-        """Cancel orders (None: all) and wait until the venue has confirmed it."""
+    async def pull(self, ids: Iterable[ClientOrderId] | None = None, instrument: InstrumentId | None = None) -> None:
+        """Cancel orders (None: all, or all of an instrument) and wait until the venue has confirmed it."""
         orders = self._desk.core.orders.orders
-        wanted = [order.client_id for order in self.orders()] if ids is None else list(ids)
+        wanted = [order.client_id for order in self.orders(instrument)] if ids is None else list(ids)
         for client_id in wanted:
             if (order := orders.get(client_id)) is not None and order.is_open:
                 self._pulled.add(client_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from workstation.bus import Bus
 from workstation.clock import Clock
+from workstation.domain.bar import Bar
 from workstation.domain.events import (
     ORDER_EVENTS,
     OrderCanceled,
@@ -36,7 +37,7 @@ from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trade_rules import UNCHANGED, RulesChange, TradeRules
 from workstation.log import DeskLog
-from workstation.strategies.making import make, make_changed, run_id_of, take_over
+from workstation.strategies.making import check_further, make, make_changed, run_id_of, take_over
 from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, view_of
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -105,7 +106,9 @@ class StrategyRunner:
         if (live := self._live.get(run_id)) is None:
             return view
         code, signals = getattr(live.strategy, "last_code", None), getattr(live.strategy, "signals", ())
-        return dataclasses.replace(view, calls=live.calls, slowest=1000 * live.slowest, code=code, signals=signals)
+        return dataclasses.replace(
+            view, calls=live.calls, slowest=1000 * live.slowest, code=code, signals=signals, waits=live.waits
+        )
 
     def names(self) -> list[str]:
         """Strategies by their files, nothing of them loaded: those that come with the desk, and the user's own."""
@@ -125,17 +128,22 @@ class StrategyRunner:
         params: dict[str, Any] | None = None,
         rules: TradeRules = UNCHANGED,
         restarts: bool = False,
+        further: Mapping[str, InstrumentId] | None = None,
     ) -> StrategyRun:
         """Start a strategy (a name of the library, or a file) on closed bars of `interval` ns, with `rules` in place of
-        its own sizes, exits and protections. Raises `Refused`."""
-        if instrument not in self._core.instruments:
-            raise Refused(f"There is no instrument {instrument}.")
+        its own sizes, exits and protections, and `further` instruments by the names that it declares. Raises
+        `Refused`."""
+        more = dict(further or {})
+        for one in (instrument, *more.values()):
+            if one not in self._core.instruments:
+                raise Refused(f"There is no instrument {one}.")
         if not capital > 0:
             raise Refused("The capital of a strategy must be above zero.")
         if interval <= 0 or interval % (5 * 1_000_000_000):
             raise Refused("The bars of a strategy are multiples of 5 s.")
         made = await make(strategy, self.folder, params or {}, rules)
-        run_id = run_id_of(strategy, instrument)
+        check_further(strategy, type(made), instrument, more)
+        run_id = run_id_of(strategy, instrument, more)
         if (known := self._core.strategy_runs.get(run_id)) is not None and known.active:
             raise Refused(f"{run_id} is {known.state} already.")
         run = StrategyRun(
@@ -148,6 +156,7 @@ class StrategyRunner:
             rules=rules,
             restarts=restarts,
             since=self._clock.now(),
+            further=more,
         )
         return await self._run(run, made, None)
 
@@ -217,30 +226,30 @@ class StrategyRunner:
         if live is not None and self._live.get(run_id) is live:
             live.run = live.book.run = run
             if made is not None:
-                closed = self._core.market.markets[run.instrument].candles.series(run.interval).closed
-                live.change(partial(take_over, live.strategy, made.strategy, list(closed)))
+                closed = [list(self._closed(one, run.interval)) for one in run.instruments]
+                live.change(partial(take_over, live.strategy, made.strategy, *closed))
         return run
 
-    async def close_out(self, run_id: RunId) -> Order | None:
-        """End it if it has not ended, and close what it holds at the market, reduce-only; None if it held nothing.
-        Raises `Refused`."""
+    async def close_out(self, run_id: RunId) -> list[Order]:
+        """End it if it has not ended, and close what it holds at the market, reduce-only, of each instrument; no order
+        if it held nothing. Raises `Refused`."""
         run = self._known(run_id)
         if run.active:
             await self.stop(run_id)
-        held = self.view(run_id).position
-        quantity = floor_to(abs(held), self._core.instruments[run.instrument].lot)
-        if not quantity:
-            return None
-        draft = OrderDraft(
-            instrument=run.instrument,
-            side=Side.SELL if held > 0 else Side.BUY,
-            quantity=quantity,
-            type=OrderType.MARKET,
-            reduce_only=True,
-            origin=run_id,
-            note="close",
-        )
-        return await self._gateway.submit(draft)
+        drafts = []
+        for instrument, held in self.view(run_id).holds.items():
+            if quantity := floor_to(abs(held), self._core.instruments[instrument].lot):
+                draft = OrderDraft(
+                    instrument=instrument,
+                    side=Side.SELL if held > 0 else Side.BUY,
+                    quantity=quantity,
+                    type=OrderType.MARKET,
+                    reduce_only=True,
+                    origin=run_id,
+                    note="close",
+                )
+                drafts.append(draft)
+        return list(await asyncio.gather(*map(self._gateway.submit, drafts)))
 
     # The desk's hooks.
 
@@ -276,7 +285,7 @@ class StrategyRunner:
         if (runs := self._by_instrument.get(event.instrument)) is not None:
             trade = event if isinstance(event, Trade) else None
             for live in runs:
-                live.market_moved(trade)
+                live.market_moved(event.instrument, trade)
 
     def market_jumped(self) -> None:
         """A seek of a replay: bars of before it are void."""
@@ -326,14 +335,20 @@ class StrategyRunner:
 
         strategy = made
         if isinstance(made, SignalStrategy):
+            from workstation.strategies.pair_live import PairLive
             from workstation.strategies.signal_live import SignalLive
 
-            market = self._core.market.markets[run.instrument]
-            closed = market.candles.series(run.interval).closed
-            strategy = SignalLive(made, closed, fee=float(market.instrument.taker_fee), interval=run.interval)
+            closed = [self._closed(one, run.interval) for one in run.instruments]
+            fee = float(max(self._core.instruments[one].taker_fee for one in run.instruments))
+            kind = PairLive if run.further else SignalLive
+            strategy = kind(made, *closed, fee=fee, interval=run.interval)
         live = self._live[run.run_id] = LiveRun(run, strategy, self._desk, state)
-        self._by_instrument.setdefault(run.instrument, []).append(live)
+        for one in run.instruments:
+            self._by_instrument.setdefault(one, []).append(live)
         return live
+
+    def _closed(self, instrument: InstrumentId, interval: int) -> Sequence[Bar]:
+        return self._core.market.markets[instrument].candles.series(interval).closed
 
     async def _end(self, run_id: RunId, state: RunState, reason: str) -> StrategyRun:
         run = self._known(run_id)
@@ -345,8 +360,10 @@ class StrategyRunner:
         await self._end_rebalances(run_id, f"its strategy is {state}")
         if live is not None:
             await live.end(say=True)
-        if held := self.view(run_id).position:
-            self._log.warning("strategies", f"{run_id} is {state} ({reason}) and holds {held}, without its orders.")
+        if held := self.view(run_id).holds:
+            named = len(self.view(run_id).legs) > 1
+            words = " and ".join(f"{quantity} {one}" if named else f"{quantity}" for one, quantity in held.items())
+            self._log.warning("strategies", f"{run_id} is {state} ({reason}) and holds {words}, without its orders.")
         return run
 
     def _failed(self, run_id: RunId, reason: str) -> None:
@@ -365,9 +382,10 @@ class StrategyRunner:
 
     def _drop(self, run_id: RunId) -> LiveRun:
         live = self._live.pop(run_id)
-        self._by_instrument[live.run.instrument].remove(live)
-        if not self._by_instrument[live.run.instrument]:
-            del self._by_instrument[live.run.instrument]
+        for one in live.run.instruments:
+            self._by_instrument[one].remove(live)
+            if not self._by_instrument[one]:
+                del self._by_instrument[one]
         return live
 
     async def _record(self, run: StrategyRun) -> None:

@@ -34,6 +34,9 @@ class SignalLive(Strategy):
     the bars, in ns.
     """
 
+    #: Times its equity that it may hold: on the desk its own capital, in a backtest what that says.
+    leverage = 1.0
+
     def __init__(
         self, inner: SignalStrategy, history: Sequence[Bar] = (), *, fee: float = 0.0, interval: int = 0
     ) -> None:
@@ -59,6 +62,7 @@ class SignalLive(Strategy):
         self._refused = False  # the order that closes the position was
         self._price = 0.0  # the newest close
         self._value = self._paid = 0.0
+        self._beside = 0.0  # value of what is held of another instrument for each unit
 
     def on_load(self, state: dict[str, Any]) -> None:
         self._loaded = state
@@ -89,7 +93,7 @@ class SignalLive(Strategy):
 
     def on_start(self) -> None:
         cash = float(self.trader.equity)
-        play = self._play = SignalPlay(self.inner, cash=cash, fee=self._fee)
+        play = self._play = SignalPlay(self.inner, cash=cash, fee=self._fee, leverage=self.leverage)
         missed = self._missed()
         if self._loaded:
             play.restore(self._loaded, -len(missed))
@@ -103,7 +107,7 @@ class SignalLive(Strategy):
         self._paid, self._value = float(self._loaded.get("paid", cash)), float(self._loaded.get("value", 0.0))
         self._bars = self._window()
         if len(self._bars):
-            self._read(self._bars.candles())
+            self._read(self._candles())
 
     def _missed(self) -> list[Bar]:
         """Bars that closed since the last one that was heard before a restart, as far as the desk has them."""
@@ -156,7 +160,7 @@ class SignalLive(Strategy):
             play.stale = play.side != 0 and (play.stale or play.levels_of != before)
         if not play.stale:
             return False
-        candles = self._bars.candles()
+        candles = self._candles()
         atr = inner.exits.atr(candles)
         decided = max(0, len(candles) - 1 - (self._count - (play.entry_bar - 1)))  # the close at which it was entered
         play.renew(float(atr[min(decided, len(atr) - 1)]))
@@ -177,49 +181,66 @@ class SignalLive(Strategy):
         play = self._started()
         held = self.trader.position
         if not held:
-            reason = self._closing or (Reason.TRAIL if play.trailed else Reason.STOP)
-            equity = float(self.trader.equity)
-            pnl = equity - self._paid
-            if play.side:
-                play.left(self._count, reason, pnl, pnl / self._value if self._value else 0.0, equity)
-            self._closing, self._stop_id, self._paid = None, "", equity
-            if self._next:
-                self._enter_next(float(fill.price))
+            self._is_flat(float(fill.price))
         elif not play.side:
             self._entry_id = ""
             play.entered(fill.side.sign, float(fill.price), self._count)
-            self._value = abs(float(held)) * float(fill.price)
+            self._value = abs(float(held)) * (float(fill.price) + self._beside)
             if self._given_up:
                 self._given_up = False
                 self._leave(Reason.SIGNAL)
             else:
                 self._protect()
         elif fill.side.sign == play.side:  # more of the same entry
-            self._value = abs(float(held)) * play.entry
+            self._value = abs(float(held)) * (play.entry + self._beside)
             self._protect()
+
+    def _is_flat(self, price: float) -> None:
+        """The last of the position was closed."""
+        play = self._started()
+        reason = self._closing or (Reason.TRAIL if play.trailed else Reason.STOP)
+        equity = float(self.trader.equity)
+        pnl = equity - self._paid
+        if play.side:
+            play.left(self._count, reason, pnl, pnl / self._value if self._value else 0.0, equity)
+        self._closing, self._stop_id, self._paid = None, "", equity
+        if self._next:
+            self._enter_next(price)
+
+    def _holds(self) -> bool:
+        return bool(self.trader.position)
 
     def on_reject(self, client_id: str, reason: str) -> None:
         if client_id == self._entry_id:
             self._entry_id, self._given_up = "", False
-            if self._next and not self.trader.position:
+            if self._next and not self._holds():
                 self._enter_next(self._price)
         if client_id == self._stop_id and self._started().side and self._closing is None:
             self._stop_id = ""
             self._leave(Reason.STOP)  # a position whose stop is refused is not kept
-        elif self._closing is not None and self.trader.position:
+        elif self._closing is not None and self._holds():
             self._refused = True  # it is tried again on the next close
 
     def _decide(self, bar: Bar) -> None:
-        candles = self._bars.candles()
-        plan, atr = self.inner.sizing.plan(candles), self.inner.exits.atr(candles)
-        self._read(candles)
+        amount, atr = self._numbers()
         self._think_again(self.last_code)
-        leave, enter = self._started().decide(self._count, self.last_code, float(plan.amount[-1]), float(atr[-1]))
-        if leave is not None and self._closing is None and self.trader.position:
+        leave, enter = self._started().decide(self._count, self.last_code, amount, atr)
+        if leave is not None and self._closing is None and self._holds():
             self._next = enter
             self._leave(leave)
-        elif enter and not self.trader.position:
+        elif enter and not self._holds():
             self._enter(enter, bar.close)
+
+    def _candles(self) -> Candles:
+        """The bars that are known, as the strategy reads them."""
+        return self._bars.candles()
+
+    def _numbers(self) -> tuple[float, float]:
+        """Read the newest bar's signals; its numbers of the sizing's plan and of the average true range."""
+        candles = self._candles()
+        plan, atr = self.inner.sizing.plan(candles), self.inner.exits.atr(candles)
+        self._read(candles)
+        return float(plan.amount[-1]), float(atr[-1])
 
     def _think_again(self, code: int) -> None:
         """An entry that has not been filled by the next close is given up where that close says leave, or enters the
@@ -248,7 +269,7 @@ class SignalLive(Strategy):
     def _enter(self, side: int, price: float) -> None:
         if self._entry_id:  # one is on its way, perhaps without an answer: another would be twice the position
             return
-        units = self._started().size(float(self.trader.equity), side, price)
+        units = self._started().size(float(self.trader.equity), side, price, self._beside)
         if units > 0:
             way = Side.BUY if side > 0 else Side.SELL
             self._entry_id, self._entry_side = self.trader.order(way, Decimal(repr(units)), tag="entry"), side

@@ -14,6 +14,8 @@ from workstation.strategies.sizing import SizeKind
 #: What is kept over a restart beside the closed trades, of which so many are: protections and Kelly look back at them.
 _KEPT = ("side", "entry", "entry_bar", "stop", "target", "best", "trailed", "lock", "peak")
 CLOSED_KEPT = 1_000
+#: The most of an equity that the entry of a pair binds.
+PAIR_SHARE = 0.98
 
 # The plain Python of the compiled arithmetic: one call a bar does not pay for compiling it.
 _first_stop = rules.first_stop.py_func
@@ -104,14 +106,24 @@ class SignalPlay:
         self._amount, self._atr = amount, atr
         return leave, enter
 
-    def size(self, equity: float, side: int, price: float) -> float:
-        """Units of the entry that was decided last, at `price`; 0 where the rule buys nothing."""
+    def size(self, equity: float, side: int, price: float, beside: float = 0.0) -> float:
+        """Units of the entry that was decided last, at `price`; 0 where the rule buys nothing.
+
+        `beside`: what is traded of another instrument with each unit is worth so much. Shares of the equity and values
+        are of both then, whatever the rule no more than `PAIR_SHARE` of what the equity pays for: prices move between
+        the two fills.
+        """
         stop = _first_stop(side, price, self._exits, self._atr)
         kind, amount = self._kind, self._amount
         if kind == SizeKind.KELLY:
             amount = _kelly_share(self._gains, len(self._gains), self._fraction, self._cap, amount, self._least)
             kind = int(SizeKind.EQUITY)
-        return float(_units_for(kind, amount, equity, price, self.fee, self.leverage, stop))
+        if not beside:
+            return float(_units_for(kind, amount, equity, price, self.fee, self.leverage, stop))
+        both = price + beside
+        of = both if kind in (SizeKind.EQUITY, SizeKind.VALUE) else price
+        wanted = float(_units_for(kind, amount, equity, of, self.fee, self.leverage, stop))
+        return max(0.0, min(wanted, PAIR_SHARE * equity * self.leverage / (both * (1 + self.fee))))
 
     def entered(self, side: int, price: float, bar: int) -> None:
         """The entry was filled in `bar` at `price`: its first levels stand."""

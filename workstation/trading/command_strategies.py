@@ -1,6 +1,6 @@
 """The command line's words about strategies: strategy start sma_cross BTC-USDT 5000 fast=10 5m.
 
-    strategy start NAME [INSTRUMENT] CAPITAL [BARS] [PARAMETER=VALUE …] [RULES] [restart]
+    strategy start NAME [INSTRUMENT] CAPITAL [BARS] [PARAMETER=VALUE …] [peer=INSTRUMENT] [RULES] [restart]
     strategy stop|pause|resume|close RUN · strategy set RUN [PARAMETER=VALUE …] [RULES] · strategy capital RUN 5000
 
 RULES are sizes, exits and protections in place of the strategy's own: exit stop=2% size risk=1% protect cooldown=5
@@ -58,6 +58,7 @@ class StrategyDesk(Protocol):
         params: dict[str, Any] | None = None,
         rules: TradeRules = ...,
         restarts: bool = False,
+        further: Mapping[str, InstrumentId] | None = None,
     ) -> StrategyRun: ...
     async def stop(self, run_id: RunId) -> StrategyRun: ...
     async def pause(self, run_id: RunId) -> StrategyRun: ...
@@ -70,7 +71,7 @@ class StrategyDesk(Protocol):
         rules: RulesChange | None = None,
         capital: Decimal | None = None,
     ) -> StrategyRun: ...
-    def close_out(self, run_id: RunId) -> Awaitable[Order | None]: ...
+    def close_out(self, run_id: RunId) -> Awaitable[Sequence[Order]]: ...
 
 
 def parse_strategy(word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
@@ -108,11 +109,17 @@ def _start(words: Sequence[Token], end: int, context: Context) -> Command:
         raise CommandError("Which strategy? strategy start sma_cross BTC-USDT 5000 fast=10", end)
     instrument = context.instrument
     capital: Decimal | None = None
-    interval, restarts, params = _MINUTE, False, []
+    interval, restarts, params, further = _MINUTE, False, [], {}
     ruled = take_rules(words[1:], end)
     for one in ruled.rest:
         if "=" in one.raw:
-            params.append(one)
+            name, _, value = one.text.partition("=")
+            if (named := instrument_named(value, context)) is not None:
+                further[name] = named.id
+            elif several := venues_of(value, context):
+                raise CommandError(f"{one.raw} is listed at more than one venue: {' or '.join(several)}.", one.at)
+            else:
+                params.append(one)
         elif one.text == "restart":
             restarts = True
         elif (named := instrument_named(one.text, context)) is not None:
@@ -132,7 +139,7 @@ def _start(words: Sequence[Token], end: int, context: Context) -> Command:
         raise CommandError(f"With how much? strategy start {words[0].raw} {instrument.symbol} 5000", end)
     return StartStrategy(
         strategy=words[0].raw, instrument=instrument.id, capital=capital, interval=interval, params=_params(params),
-        rules=ruled.said, restarts=restarts,
+        rules=ruled.said, restarts=restarts, further=further,
     )  # fmt: skip
 
 
@@ -170,7 +177,7 @@ async def perform_strategy(command: StrategyCommand, desk: StrategyDesk) -> str:
         case StartStrategy():
             run = await desk.start(
                 command.strategy, command.instrument, capital=command.capital, interval=command.interval,
-                params=dict(command.params), rules=command.rules, restarts=command.restarts,
+                params=dict(command.params), rules=command.rules, restarts=command.restarts, further=command.further,
             )  # fmt: skip
             return f"{run.run_id} runs on bars of {span(run.interval)}."
         case EndStrategy(run_id=run_id, pause=pause):
@@ -180,8 +187,9 @@ async def perform_strategy(command: StrategyCommand, desk: StrategyDesk) -> str:
             await desk.resume(run_id)
             return f"{run_id} runs again."
         case CloseStrategy(run_id=run_id):
-            order = await desk.close_out(run_id)
-            return f"{run_id} is stopped{' and held nothing' if order is None else ', its position is being closed'}."
+            orders = await desk.close_out(run_id)
+            held = ", its position is being closed" if len(orders) == 1 else ", all that it held is being closed"
+            return f"{run_id} is stopped{held if orders else ' and held nothing'}."
         case ChangeStrategy(run_id=run_id, capital=capital, params=params, rules=rules, own=own):
             change = RulesChange(rules, own) if rules.given or own else None
             await desk.revise(run_id, params=params, rules=change, capital=capital)

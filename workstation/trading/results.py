@@ -258,14 +258,19 @@ def owner_results(
 
 
 def owner_result(
-    origin: str, results: Results, instruments: Mapping[InstrumentId, Instrument], rate: Rate, marks: Marks
+    origin: str,
+    results: Results,
+    instruments: Mapping[InstrumentId, Instrument],
+    rate: Rate,
+    marks: Marks,
+    only: InstrumentId | None = None,
 ) -> OwnerResult:
-    """What one origin has brought; all zero for one that has not traded."""
+    """What one origin has brought, in all or `only` in one instrument; all zero for one that has not traded."""
     realized = unrealized = fees = carry = ZERO
     fills = held = 0
     whole = True
     for (name, of), own in results.owners.items():
-        if name != origin:
+        if name != origin or (only is not None and of != only):
             continue
         instrument, position = instruments[of], own.position
         fills += own.fills

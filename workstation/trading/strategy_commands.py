@@ -14,7 +14,8 @@ from workstation.domain.trade_rules import UNCHANGED, TradeRules
 
 
 class StartStrategy(msgspec.Struct, frozen=True, kw_only=True):
-    """Start a strategy on closed bars of `interval` ns; the parameters as they were typed."""
+    """Start a strategy on closed bars of `interval` ns; the parameters as they were typed. `further` instruments by
+    the names that the strategy has for them."""
 
     strategy: str
     instrument: InstrumentId
@@ -23,6 +24,7 @@ class StartStrategy(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, str] = {}
     rules: TradeRules = UNCHANGED
     restarts: bool = False
+    further: dict[str, InstrumentId] = {}
 
 
 class EndStrategy(msgspec.Struct, frozen=True):
@@ -72,7 +74,8 @@ def strategy_text(command: StrategyCommand, currency: str) -> str:
             money = f"{command.capital:,f} {currency}"
             bars = span(command.interval)
             rules = f"; {said}" if (said := rules_text(command.rules)) else ""
-            where = f"on {command.instrument} with {money}, on bars of {bars}"
+            more = "".join(f" and {one} ({name})" for name, one in command.further.items())
+            where = f"on {command.instrument}{more} with {money}, on bars of {bars}"
             return f"Start {command.strategy}{params} {where}{rules}.{after}"
         case EndStrategy(run_id=run_id, pause=pause):
             return f"{'Pause' if pause else 'Stop'} {run_id}: its orders are pulled, what it holds stays."

@@ -169,6 +169,30 @@ def test_a_strategy_that_chases_its_own_stops_without_end_is_ended() -> None:
         run(Book({0: buy()}, again), [FLAT, (100, 110, 90, 100), FLAT])
 
 
+def test_an_entry_with_all_equity_is_cut_to_what_the_account_pays_for_at_the_next_open() -> None:
+    """A tick between the close and the next open does not cost the trade; what was too much at the close does."""
+
+    def everything(times: str):  # type: ignore[no-untyped-def]
+        def act(trader):  # type: ignore[no-untyped-def]
+            trader.order(Side.BUY, trader.equity / Decimal("100.1") * Decimal(times))
+
+        return act
+
+    higher = [FLAT, (101, 101, 101, 101), (101, 101, 101, 101)]
+    book = Book({0: everything("1")})
+    result = run(book, higher, cash=10_000, fee=0.001)
+    (trade,) = result.rows()
+    assert book.rejects == []
+    assert trade.size == pytest.approx(10_000 / (101 * 1.001), abs=1e-7)
+    assert trade.size * 101 * 1.001 <= 10_000
+    whole = Book({0: everything("1")})
+    (trade,) = run(whole, [FLAT, (99, 99, 99, 99), FLAT], cash=10_000, fee=0.001).rows()
+    assert trade.size == pytest.approx(10_000 / 100.1, abs=1e-7), "one that is paid for is not touched"
+    greedy = Book({0: everything("1.01")})
+    assert not len(run(greedy, higher, cash=10_000, fee=0.001).trades)
+    assert greedy.rejects == ["The account does not pay for it."]
+
+
 def test_the_same_rules_written_as_events_give_the_same_trades_as_signals() -> None:
     walk = random_walk(1_000, seed=3)
     fast, slow = sma(walk, 5), sma(walk, 15)

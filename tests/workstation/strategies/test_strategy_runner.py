@@ -208,8 +208,7 @@ async def test_closing_out_ends_it_and_sells_what_it_alone_holds(tmp_path: Path,
         await desk.market(BTC, Side.BUY, "0.5")  # the trader's own
         run = await start(desk, name(file, "Trades"))
         await bars(desk, 3)
-        order = await desk.engine.strategies.close_out(run.run_id)
-        assert order is not None
+        (order,) = await desk.engine.strategies.close_out(run.run_id)
         assert (order.side, order.quantity, order.reduce_only, order.origin) == (
             Side.SELL, Decimal("0.01"), True, run.run_id,
         )  # fmt: skip
@@ -217,7 +216,7 @@ async def test_closing_out_ends_it_and_sells_what_it_alone_holds(tmp_path: Path,
         view = desk.engine.strategies.view(run.run_id)
         assert (view.run.state, view.position, view.orders) == (RunState.STOPPED, 0, [])
         assert desk.engine.position(BTC).quantity > Decimal("0.49")
-        assert await desk.engine.strategies.close_out(run.run_id) is None
+        assert await desk.engine.strategies.close_out(run.run_id) == []
 
 
 async def test_limits_of_its_own_hold_a_strategy_back_and_survive_a_restart(tmp_path: Path, file: str) -> None:
