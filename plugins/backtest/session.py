@@ -175,7 +175,7 @@ class Session:
         self.trades = TradeList(answer.trades)
         self.problem, self.notice = None, ""
         self._stretch = (0, 0)
-        self._instrument = 0
+        self._instrument = answer.picture.instrument
         self._keep(answer)
         self._taken(answer)
         self.bump()
