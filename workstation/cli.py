@@ -150,10 +150,14 @@ def _parser(command: str) -> argparse.ArgumentParser:
             parser.add_argument("--out", type=Path, help="the file; standard output otherwise")
             parser.add_argument("--mode", choices=MODES, default="demo")
             parser.add_argument("--store", type=Path, help="a store's file in place of that of the mode")
-        case "backtest" | "sweep":
+        case "backtest":
             from workstation.research.command_line import add_arguments
 
-            add_arguments(parser, command)
+            add_arguments(parser)
+        case "sweep":
+            from workstation.research.sweep_command import add_arguments as add_sweep_arguments
+
+            add_sweep_arguments(parser)
         case "search":
             from workstation.research.search_command import add_arguments as add_search_arguments
 
@@ -336,7 +340,7 @@ def _backtest(options: argparse.Namespace) -> int:
 
 def _sweep(options: argparse.Namespace) -> int:
     from workstation.paths import Paths
-    from workstation.research.command_line import sweep
+    from workstation.research.sweep_command import sweep
 
     return sweep(options, Paths.of().strategies, sys.stdout.write)
 

@@ -184,7 +184,6 @@ class SearchControl(FormControl):
             raise Refused(f"Several instruments share this account: {what} takes one set of candles (c picks it).")
 
     def action_sweep(self) -> None:
-        self._one_instrument("a sweep")
         axes = self.axes
         if axes is None:
             self.toast("Only strategies with signals and two parameters can be swept.", error=True)
@@ -205,7 +204,6 @@ class SearchControl(FormControl):
         self.in_view = True
 
     def _walk(self, anchored: bool) -> None:
-        self._one_instrument("a walk-forward")
         axes = self.axes
         if axes is None:
             self.toast("Only strategies with signals and two parameters can walk forward.", error=True)
@@ -220,7 +218,6 @@ class SearchControl(FormControl):
         self._walk(True)
 
     def action_optuna(self) -> None:
-        self._one_instrument("a search")
         choice = self.form.choice
         if choice is None or choice.native or choice.error is not None:
             self.toast("Only strategies of ours can be searched.", error=True)

@@ -203,6 +203,18 @@ class Study(Session):
         self._long = asyncio.ensure_future(guarded())
         self.bump()
 
+    def _heard(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Takes what long work tells on its way; a sentence is shown until something comes of it."""
+
+        def hear(part: Any) -> None:
+            if isinstance(part, str):
+                self._note(part)
+            else:
+                self.notice = ""
+                take(part)
+
+        return hear
+
     def sweep_request(self, across: str, down: str, rank: str) -> SweepRequest:
         """A sweep around what the form says. Raises KeyError for a parameter that there is not."""
         form = self.form
@@ -224,7 +236,7 @@ class Study(Session):
             sweep.now = loop.time()
             self.bump()
 
-        sweep.answer = await self.engine.bench.ask(sweep.request, take)
+        sweep.answer = await self.engine.bench.ask(sweep.request, self._heard(take))
         ratios = sweep.answer.ratios
         for cell, ratio in ratios.items():
             self._note_tried(sweep.setup(cell), ratio)
@@ -244,7 +256,7 @@ class Study(Session):
             self.walk_steps.append(step)
             self.bump()
 
-        self.walk_answer = await self.engine.bench.ask(request, take)
+        self.walk_answer = await self.engine.bench.ask(request, self._heard(take))
 
     def _judge_soon(self) -> None:
         if self.busy or self.answer is None or self.judged == self.answer.setup:
@@ -279,7 +291,7 @@ class Study(Session):
             searched.best, searched.now = part.best, loop.time()
             self.bump()
 
-        searched.answer = await self.engine.bench.ask(searched.request, take)
+        searched.answer = await self.engine.bench.ask(searched.request, self._heard(take))
         ratios, setup = searched.answer.ratios, searched.request.setup
         for number, ratio in ratios.items():
             self._note_tried(replace(setup, params={**setup.params, **searched.trials[number].params}), ratio)

@@ -220,8 +220,29 @@ async def test_several_sets_are_marked_run_on_one_account_and_the_chart_follows_
         pane.form.pick_candles(["GOOG", "EURUSD"])
         await pilot.press("home")
         await until(desk, pilot, lambda: pane.session.picture.instrument == whose[0] == 0)
-        await pilot.press("escape", "s")
-        assert any("share this account: a sweep takes one set" in one for one in desk.toasts())
+        # The chart stays with its instrument while a value of the form moves.
+        await pilot.press("end")
+        await until(desk, pilot, lambda: pane.session.picture.instrument == 1)
+        await pilot.press("escape")
+        for fee in (0.2, 0.3, 0.1):
+            pane.form.terms["fee"] = fee
+            pane._run()
+            await until(
+                desk, pilot, lambda fee=fee: not pane.session.running and pane.session.answer.setup.fee == fee / 100
+            )
+            assert pane.session.picture.instrument == 1
+        # A sweep is of the shared account: what its best is loaded into gives the same number.
+        await pilot.press("s")
+        await until(desk, pilot, lambda: not pane.session.busy and pane.session.sweep.answer is not None)
+        sweep = pane.session.sweep
+        assert len(sweep.cells) == sweep.total
+        await pilot.press("b", "enter")
+        await until(desk, pilot, still(pane, **sweep.params(sweep.answer.best)))
+        assert pane.session.answer.metrics["final_equity"] == sweep.cells[sweep.answer.best]["final_equity"]
+        assert "SMA cross on GOOG + EURUSD" in desk.screen_text()
+        pane.form.put_params({})
+        pane._run()
+        await until(desk, pilot, lambda: not pane.session.running and pane.session.answer.digest == first)
         await until(desk, pilot, lambda: pane.session.judgement is not None)
         assert "No look-ahead" in {verdict.head for verdict in pane.session.verdicts()}
         # To the desk go the bars of the candles that are picked, not those of the run that shows still.

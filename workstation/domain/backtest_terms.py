@@ -16,7 +16,7 @@ class Term:
     """The declaration of one term. `kind`: "number", "fraction" (0.001 is 0.1 %), "rates" (a fraction, or a file of
     recorded ones) or "choice". `usual`: what holds where nothing is said. `needs`: it means nothing while that one has
     its usual value. `lacks`: the engines that have none of it, "native" for a strategy of backtesting.py's own;
-    `missing` says it."""
+    `missing` says it. `example`: a fraction to explain; `unsaid`: what holds where nothing is said, if no number."""
 
     name: str
     label: str
@@ -30,6 +30,8 @@ class Term:
     needs: str = ""
     lacks: tuple[str, ...] = ()
     missing: str = ""
+    example: float = 0.001
+    unsaid: str = ""
 
     @property
     def option(self) -> str:
@@ -54,7 +56,8 @@ TERMS = (
          missing="the pessimistic path only"),
 )  # fmt: skip
 #: Of several instruments on one account.
-SHARE = Term("share", "Share", "fraction", "Equity for each instrument; off: equal parts", 0.0, 0, 500, 0.05)
+SHARE = Term("share", "Share", "fraction", "Part of the equity for each of several instruments", 0.0, 0, 500, 0.05,
+             example=0.25, unsaid="equal parts")  # fmt: skip
 BY_NAME = {term.name: term for term in TERMS}
 #: Those that every run has; of the others only what is unusual is worth a word.
 _PLAIN = ("cash", "fee", "slippage")

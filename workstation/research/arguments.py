@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from workstation.domain.backtest_terms import TERMS, Term
+from workstation.domain.backtest_terms import SHARE, TERMS, Term
 from workstation.domain.rule_words import read_rule
 from workstation.domain.trade_rules import UNCHANGED, TradeRules
 from workstation.paths import Paths
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from workstation.research.costs import Costs
     from workstation.research.recipe import Recipe
     from workstation.research.result import Result
+    from workstation.research.shared_candles import SharedCandles
     from workstation.strategies.library import StrategyInfo
 
-_CANDLES_HELP = "a file, VENUE:SYMBOL:TIMEFRAME or GOOG, EURUSD …: `tws data list` shows what there is"
+_CANDLES_HELP = (
+    "a file, VENUE:SYMBOL:TIMEFRAME or GOOG, EURUSD …: `tws data list` shows what there is; several share one account"
+)
 _EXIT_HELP = (
     "stop=0.02, atr_stop=2, trailing=0.03, trailing_offset=0.01, take_profit=0.05, break_even=0.02, max_bars=48 or "
     "roi=0:0.04,30:0.01 (a target by bars in the trade)"
@@ -47,7 +50,7 @@ def add_common(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
     parser.add_argument("--exit", action="append", default=[], metavar="NAME=VALUE", help=_EXIT_HELP)
     parser.add_argument("--size", action="append", default=[], metavar="RULE=AMOUNT", help=_SIZE_HELP)
     parser.add_argument("--protect", action="append", default=[], metavar="NAME=VALUE", help=_PROTECT_HELP)
-    for term in TERMS:
+    for term in (*TERMS, SHARE):
         add_term(parser, term)
     parser.add_argument("--json", action="store_true", help="one JSON object, alone on standard output")
     return market
@@ -55,18 +58,19 @@ def add_common(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGr
 
 def add_term(parser: argparse.ArgumentParser, term: Term) -> None:
     """The option of a term."""
-    words = f"{term.help[0].lower()}{term.help[1:]}"
+    words, usual = f"{term.help[0].lower()}{term.help[1:]}", term.unsaid or f"{term.usual}".removesuffix(".0")
     match term.kind:
         case "choice":
             words += f"; {term.usual} if it is not said"
             more: dict[str, Any] = {"choices": term.choices}
         case "rates":
+            words += f" ({usual})"
             more = {"metavar": "RATE|FILE"}
         case "fraction":
-            words += ": 0.001 is 0.1 %"
+            words += f": {term.example:g} is {100 * term.example:g} % ({usual})"
             more = {"type": float, "metavar": "F"}
         case _:
-            words += f" ({term.usual:g})"
+            words += f" ({usual})"
             more = {"type": float, "metavar": "N"}
     parser.add_argument(term.option, default=term.usual, help=words.replace("%", "%%"), **more)  # % is argparse's own
 
@@ -79,17 +83,15 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
 
 
 def candles_of(options: argparse.Namespace) -> Candles:
-    """The candles of a command that takes one instrument."""
-    from workstation.research.costs import BacktestError
-
-    if len(options.candles) > 1:
-        raise BacktestError("One --candles here: only a backtest has several instruments on one account.")
-    return _load(options.candles[0], options)
+    """The candles of a command; of several instruments, by the names under which they were given, on one account."""
+    return _load(options.candles[0], options) if len(options.candles) == 1 else together(options)
 
 
-def all_candles_of(options: argparse.Namespace) -> dict[str, Candles]:
-    """Every instrument's candles by the name under which they were given."""
-    return {word: _load(word, options) for word in options.candles}
+def together(options: argparse.Namespace) -> SharedCandles:
+    """The candles of several instruments, on one account."""
+    from workstation.research.shared_candles import on_one_account
+
+    return on_one_account({word: _load(word, options) for word in options.candles}, options.share)
 
 
 def _load(word: str, options: argparse.Namespace) -> Candles:
@@ -198,8 +200,8 @@ def write_reports(options: argparse.Namespace, result: Result) -> None:
         write_report(result, path)
 
 
-def announce(engine: str) -> None:
+def announce(engine: str, candles: Candles | None = None) -> None:
     if engine == "fast":
         from workstation.research.fast import announce_compiling
 
-        announce_compiling(lambda text: sys.stderr.write(f"tws: {text}\n"))
+        announce_compiling(lambda text: sys.stderr.write(f"tws: {text}\n"), candles)

@@ -11,6 +11,7 @@ from workstation.market.candles import Candles, Floats, Ints
 from workstation.research import kernel
 from workstation.research.costs import BacktestError, Costs, refuse_hedged
 from workstation.research.result import Result
+from workstation.research.shared_candles import SharedCandles
 from workstation.research.trades import Trades
 from workstation.strategies.contract import SignalStrategy, Strategy, strategy_name
 
@@ -26,6 +27,10 @@ class FastEngine:
             raise BacktestError(
                 f"{strategy_name(type(strategy))} lives on events: the fast engine runs strategies with signals only."
             )
+        if isinstance(candles, SharedCandles):
+            from workstation.research.shared_fast import run
+
+            return run(strategy, candles, costs)
         whole, real, equity = simulate(strategy, candles, costs)
         name = strategy_name(type(strategy))
         return Result(name, strategy.params, self.name, candles, costs, Trades.of(whole, real), equity)
@@ -35,12 +40,16 @@ def simulate(
     strategy: SignalStrategy, candles: Candles, costs: Costs, *, first: int = 0, equity: Floats | None = None
 ) -> tuple[Ints, Floats, Floats]:
     """The kernel's raw answer (see `kernel.walk`) and the equity at each bar's close, in `equity` if it is given; bars
-    before `first` only warm the indicators up.
+    before `first` only warm the indicators up. Of `SharedCandles` that of several instruments on one account.
 
     Raises `BacktestError` for fewer than 2 bars and a strategy that trades its peer too.
     """
     if len(candles) < 2:
         raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
+    if isinstance(candles, SharedCandles):
+        from workstation.research.shared_fast import simulate as simulate_shared
+
+        return simulate_shared(strategy, candles, costs, first=first, equity=equity)[1:]
     refuse_hedged(strategy)
     plan, codes = strategy.sizing.plan(candles), strategy.codes(candles)
     codes[:first] = 0
@@ -84,12 +93,17 @@ def scratch(bars: int) -> Floats:
     return column
 
 
-def is_compiled() -> bool:
-    """Whether the kernel's machine code is in memory or cached on the disk; without it the first run takes seconds."""
+def is_compiled(candles: Candles | None = None) -> bool:
+    """Whether the machine code of the kernel (for these candles) is in memory or cached on the disk; without it the
+    first run takes seconds."""
+    if isinstance(candles, SharedCandles):
+        from workstation.research.shared_fast import is_compiled as is_shared_compiled
+
+        return is_shared_compiled()
     return bool(kernel.walk.signatures or kernel.cache_files())
 
 
-def announce_compiling(say: Callable[[str], object]) -> None:
+def announce_compiling(say: Callable[[str], object], candles: Candles | None = None) -> None:
     """Says through `say` that the next run compiles, if it does."""
-    if not is_compiled():
+    if not is_compiled(candles):
         say("Compiling the backtest kernel: only the first run after an installation takes these seconds.")

@@ -36,14 +36,14 @@ ENTRY_BAR, EXIT_BAR, SIDE, REASON = range(4)
 SIZE, ENTRY_PRICE, EXIT_PRICE, PNL, FEES, FUNDING, SLIPPAGE = range(7)
 
 
-def cache_files() -> list[Path]:
-    """The index files of the compiled kernel on the disk, without those that are older than its source.
+def cache_files(source: str = __file__, function: str = "walk") -> list[Path]:
+    """The index files of a compiled kernel on the disk, without those that are older than its source.
 
-    numba looks at the file of `walk` alone: what was compiled before a change of `rules` is thrown away here.
+    numba looks at the file of the function alone: what was compiled before a change of `rules` is thrown away here.
     """
-    newest = max(Path(file).stat().st_mtime for file in (__file__, str(rules.__file__)))
+    newest = max(Path(file).stat().st_mtime for file in (source, str(rules.__file__)))
     fresh = []
-    for file in Path(__file__).parent.glob("__pycache__/kernel.walk-*.nbi"):
+    for file in Path(source).parent.glob(f"__pycache__/{Path(source).stem}.{function}-*.nbi"):
         if file.stat().st_mtime >= newest:
             fresh.append(file)
         else:

@@ -8,15 +8,16 @@ well have been chosen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from workstation.market.candles import Candles, Floats
+from workstation.market.candles import Candles, Floats, Memo
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.metrics import period_ends
 from workstation.research.recipe import Maker
+from workstation.research.shared_candles import SharedCandles
 from workstation.strategies.parameters import Float, Int, Parameter, ParameterError
 
 #: The bands of a fan, as quantiles.
@@ -104,6 +105,9 @@ def candle_noise(
 
 def noisy(candles: Candles, size: float, rng: np.random.Generator) -> Candles:
     """The candles with an error in every price (see `candle_noise`); times, volumes and the peer stay."""
+    if isinstance(candles, SharedCandles):
+        sets = {name: noisy(one, size, rng) for name, one in candles.sets.items()}
+        return replace(candles, sets=sets, memo=Memo())
     usual = float(np.median((candles.high - candles.low) / candles.close)) * size
     parts = [getattr(candles, name) * np.exp(rng.normal(0, usual, len(candles))) for name in ("open", "close")]
     opened, close = parts

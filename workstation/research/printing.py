@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from workstation.domain.backtest_terms import in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workstation.research.honesty import Band
     from workstation.research.luck import Luck
     from workstation.research.result import Result
     from workstation.research.sweep import Row
+    from workstation.research.verdicts import Verdict
 
 _REPORT = (
     ("final_equity", "final equity", "{:,.2f}"),
@@ -128,13 +131,22 @@ def band_table(found: Band) -> str:
 
 def luck_table(found: Luck) -> str:
     """The verdicts, the worst first, and the ends of the fans."""
-    lines = ["", *(f"{one.head + ':':<22}{one.text}" for one in found.verdicts)]
+    lines = ["", *_in_lines(found.verdicts)]
     lines.append(f"{'':20}{'5 %':>14}{'median':>14}{'95 %':>14}{'loses':>10}{'drawdown 95 %':>16}")
     for name, fan in found.fans.items():
         low, middle, high = (float(fan.paths[row, -1]) for row in (0, 2, 4))
         ends = f"{low:>14,.0f}{middle:>14,.0f}{high:>14,.0f}{100 * fan.loss_probability:>8.0f} %"
         lines.append(f"{name:20}{ends}{100 * fan.drawdown_at():>14.1f} %")
     return "\n".join(lines) + "\n"
+
+
+def verdict_lines(verdicts: Sequence[Verdict]) -> str:
+    """One line each."""
+    return "".join(f"{line}\n" for line in _in_lines(verdicts))
+
+
+def _in_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    return [f"{one.head + ':':<22}{one.text}" for one in verdicts]
 
 
 def table(rows: list[Row], rank: str, seconds: float, luck: str) -> str:

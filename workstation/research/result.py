@@ -57,3 +57,13 @@ class Result:
                 slippage=float(t.slippage[i]),
                 tag=t.tag(i),
             )
+
+
+@dataclass(frozen=True, eq=False)
+class SharedResult(Result):
+    """A result of several instruments on one account: `candles` are `SharedCandles`, `trades` those of all,
+    `instruments` whose each is."""
+
+    def of(self, name: str) -> Trades:
+        """The trades of one instrument, their bars counted as in `candles`."""
+        return self.trades.only([row for row, each in enumerate(self.instruments) if each == name])

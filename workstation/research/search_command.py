@@ -65,11 +65,13 @@ def search(options: argparse.Namespace, paths: Paths, write: Callable[[str], obj
         raise BacktestError(f"{info.name} was written for backtesting.py: it has no parameters of ours to search.")
     if options.trials < 1:
         raise BacktestError(f"The trials must be one at least, not {options.trials}.")
-    recipe = recipe_of(info, options)
+    if len(options.candles) > 1 and (options.engine == "event" or not issubclass(info.cls, SignalStrategy)):
+        raise BacktestError("Several instruments on one account are searched in the engine fast, by their signals.")
+    recipe, candles = recipe_of(info, options), candles_of(options)
     fixed = pairs(options.param)
     plan = Plan(
         make=recipe,
-        candles=candles_of(options),
+        candles=candles,
         costs=costs_of(options),
         space=space_of(info.cls, fixed, parse_grid(info.cls, options.space)),
         objectives=[objective(word) for word in options.objective or ["sharpe"]],
@@ -84,7 +86,7 @@ def search(options: argparse.Namespace, paths: Paths, write: Callable[[str], obj
     store = SearchStore(paths.data / "searches.sqlite")
     if options.fresh:
         store.forget(plan.key())
-    announce(plan.engine)
+    announce(plan.engine, candles)
     begun = time.perf_counter()
     with crew_of(options.workers, options.processes, options.cluster) as crew:
         found = Search(plan, crew, store)

@@ -15,30 +15,20 @@ The rules of fills are those of every engine. What is added by sharing:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from workstation.market.candles import Candles, Floats, Ints
+from workstation.market.candles import Candles, Floats
 from workstation.research.bar_broker import BarBroker, BarOrder
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.event_engine import SignalHands, each_bar
-from workstation.research.result import Result
+from workstation.research.result import SharedResult
+from workstation.research.shared_candles import SharedCandles, on_one_account
 from workstation.research.trades import Trades
 from workstation.strategies.contract import SignalStrategy, strategy_name
 from workstation.strategies.exits import Reason
 from workstation.strategies.signal_play import SignalPlay
-
-
-@dataclass(frozen=True, eq=False)
-class SharedResult(Result):
-    """A result of several instruments. `candles` are an index: what holding all of them in equal parts from the first
-    bar of each would have been, on the times of all bars; `trades` are those of all, `instruments` whose each is."""
-
-    def of(self, name: str) -> Trades:
-        """The trades of one instrument, their bars counted as in `candles`."""
-        return self.trades.only([row for row, each in enumerate(self.instruments) if each == name])
 
 
 class _Account:
@@ -120,7 +110,7 @@ class _Leg:
 
 def run_shared(
     make: Callable[[], SignalStrategy],
-    candles: Mapping[str, Candles],
+    candles: Mapping[str, Candles] | SharedCandles,
     costs: Costs,
     *,
     shares: Mapping[str, float] | None = None,
@@ -129,37 +119,32 @@ def run_shared(
 ) -> SharedResult:
     """One backtest of a strategy on several instruments; `make` gives a fresh strategy for each.
 
-    `shares`: the part of the equity that an instrument's sizes are reckoned with (equal parts otherwise). `funding`:
+    `shares`: the part of the equity that an instrument's sizes are reckoned with (equal parts otherwise; of
+    `SharedCandles` their own). `funding`:
     the costs of single instruments that differ in their funding alone. Raises `BacktestError`, and what the strategy
     raises.
     """
-    if not candles:
-        raise BacktestError("A backtest needs candles.")
-    parts = {name: 1 / len(candles) for name in candles} if shares is None else dict(shares)
-    for name in candles:
-        if not 0 < parts.get(name, 0.0) <= costs.leverage:
-            raise BacktestError(f"The share of {name} must be above zero and no more than the leverage.")
+    series = candles if isinstance(candles, SharedCandles) else on_one_account(candles, shares)
+    series.check(costs.leverage)
     account, first = _Account(costs.cash), make()
     legs = []
-    for number, (name, series) in enumerate(candles.items()):
+    for number, (name, bars) in enumerate(series.sets.items()):
         strategy = first if number == 0 else make()
         if not isinstance(strategy, SignalStrategy):
             raise BacktestError("Only strategies with signals share an account; one on events has one instrument.")
-        legs.append(_Leg(name, strategy, series, (funding or {}).get(name, costs), account))
+        legs.append(_Leg(name, strategy, bars, (funding or {}).get(name, costs), account))
     account.cash = costs.cash
-    time: Ints = np.unique(np.concatenate([series.time for series in candles.values()]))
-    bars = {leg.name: np.searchsorted(time, leg.candles.time).tolist() for leg in legs}
-    at: list[list[_Leg]] = [[] for _ in range(len(time))]
+    at: list[list[_Leg]] = [[] for _ in range(len(series))]
     for leg in legs:
-        for step in bars[leg.name]:
+        for step in series.steps[leg.name].tolist():
             at[step].append(leg)
-    run = _Run(legs, account, costs, parts)
-    equity: Floats = np.empty(len(time))
+    run = _Run(legs, account, costs, series.shares)
+    equity: Floats = np.empty(len(series))
     for step, here in enumerate(at):
         equity[step] = run.step(here)
         if step % 1024 == 0 and cancelled():
             raise BacktestError("The backtest was called off.")
-    return _result(first, legs, bars, time, equity, costs)
+    return _result(first, legs, series, equity, costs)
 
 
 class _Run:
@@ -167,7 +152,11 @@ class _Run:
         self.legs, self.account, self.costs, self.shares = legs, account, costs, shares
 
     def equity(self) -> float:
-        return self.account.cash + sum(leg.worth() for leg in self.legs if leg.broker.units)
+        worth = 0.0
+        for leg in self.legs:  # not sum(), which corrects its rounding: the kernel adds plainly
+            if leg.broker.units:
+                worth += leg.worth()
+        return self.account.cash + worth
 
     def step(self, here: Sequence[_Leg]) -> float:
         """One time: the bars that open at it, up to their closes. The equity there."""
@@ -206,7 +195,10 @@ class _Run:
     def _units(self, leg: _Leg, side: int, price: float) -> float:
         """By the leg's rule on its share of the equity, within what the account can still carry."""
         equity = self.equity()
-        others = sum(abs(each.broker.units) * each.price for each in self.legs if each is not leg)
+        others = 0.0
+        for each in self.legs:
+            if each is not leg:
+                others += abs(each.broker.units) * each.price
         room = equity * self.costs.leverage - others
         wanted = leg.play.size(equity * self.shares[leg.name], side, price)
         return max(0.0, min(wanted, room / (price * (1 + self.costs.fee))))
@@ -242,14 +234,14 @@ class _Run:
 def _result(
     first: SignalStrategy,
     legs: Sequence[_Leg],
-    bars: Mapping[str, list[int]],
-    time: Ints,
+    candles: SharedCandles,
     equity: Floats,
     costs: Costs,
 ) -> SharedResult:
+    bars = candles.steps
     whole, real, names = [], [], []
     for leg in legs:
-        trades, steps = leg.broker.trades(tagged=False), np.array(bars[leg.name], dtype=np.int64)
+        trades, steps = leg.broker.trades(tagged=False), bars[leg.name]
         whole.append(np.column_stack([steps[trades.entry_bar], steps[trades.exit_bar], trades.side, trades.reason]))
         real.append(
             np.column_stack(
@@ -262,25 +254,10 @@ def _result(
         names += [leg.name] * len(trades)
     ints, floats = np.concatenate(whole), np.concatenate(real)
     order = np.argsort(ints[:, 1], kind="stable")
-    index = _index(legs, bars, time)
     trades = Trades.of(ints[order], floats[order])
     instruments = tuple(names[row] for row in order)
     name = strategy_name(type(first))
     return SharedResult(
-        name, first.params, "event", index, costs, trades, equity, instruments=instruments,
+        name, first.params, "event", candles, costs, trades, equity, instruments=instruments,
         names=tuple(leg.name for leg in legs),
     )  # fmt: skip
-
-
-def _index(legs: Sequence[_Leg], bars: Mapping[str, list[int]], time: Ints) -> Candles:
-    """Equal parts of each instrument from its first bar, held: 100 at the start. An instrument that is not there yet is
-    money that waits."""
-    levels = np.zeros(len(time))
-    for leg in legs:
-        steps, held = np.array(bars[leg.name]), np.full(len(time), np.nan)
-        held[steps] = leg.candles.close / leg.candles.close[0]
-        known = np.maximum.accumulate(np.where(np.isnan(held), -1, np.arange(len(time))))
-        levels += np.where(known < 0, 1.0, held[np.maximum(known, 0)])
-    levels *= 100 / len(legs)
-    name = ", ".join(leg.name for leg in legs)
-    return Candles(time, levels, levels.copy(), levels.copy(), levels.copy(), np.zeros(len(time)), name)

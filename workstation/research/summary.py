@@ -60,7 +60,7 @@ def summarise(whole: Ints, real: Floats, equity: Floats, ends: Ints, periods: fl
             sharpe = mean / spread * math.sqrt(periods)
         if down > 0:
             sortino = mean / math.sqrt(down / m) * math.sqrt(periods)
-    wins, won, lost, total, fees, bars, reached = 0, 0.0, 0.0, 0.0, 0.0, 0, -1
+    wins, won, lost, total, fees, bars, since = 0, 0.0, 0.0, 0.0, 0.0, 0, n
     for t in range(count):
         pnl = real[t, 3]
         total += pnl
@@ -70,9 +70,9 @@ def summarise(whole: Ints, real: Floats, equity: Floats, ends: Ints, periods: fl
             won += pnl
         else:
             lost -= pnl
-        first = max(whole[t, 0], reached + 1)
-        bars += max(whole[t, 1] - first + 1, 0)
-        reached = max(reached, whole[t, 1])
+    for t in range(count - 1, -1, -1):  # from the last end back: all from `since` to this end has been counted
+        bars += max(min(whole[t, 1], since - 1) - whole[t, 0] + 1, 0)
+        since = min(since, whole[t, 0])
     average, sqn = (total / count if count else nan), nan
     if count > 1:
         squares = 0.0

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from workstation.domain.trade_rules import KEY, RULES
@@ -33,12 +33,14 @@ _LESS_IS_BETTER = frozenset({"fees_paid"})
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One combination: its place in the list, its parameters, and its figures, or why it cannot be run."""
+    """One combination: its place in the list, its parameters, and its figures, or why it cannot be run. `levels`: the
+    account at the ends of the periods, where it was asked for."""
 
     index: int
     params: dict[str, Any]
     metrics: dict[str, float]
     error: str | None = None
+    levels: Floats | None = field(default=None, compare=False, repr=False)
 
 
 def parse_grid(cls: type[SignalStrategy], words: Sequence[str]) -> dict[str, list[Any]]:
@@ -123,25 +125,25 @@ def sweep(
     workers: int | None = None,
     crew: Crew | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-    keep: Callable[[int, Floats], None] | None = None,
+    levels: Container[int] = (),
 ) -> Iterator[Row]:
     """The rows, in the order in which they come; a combination that cannot be run is a row with an error.
 
     Without a `crew` (or a plain `executor`) a pool of threads on all cores (`workers`) is used: the kernel holds no
     lock. `make` is the strategy's class or a `Recipe`; for processes and clusters a class must be importable there.
-    Ends when `cancelled` says so or the iterator is closed; tasks that have not begun are dropped. `keep` is given each
-    combination's index and its equity at the ends of the periods, in whichever thread ran it (threads only). Raises
-    `BacktestError` for fewer than 2 bars.
+    Ends when `cancelled` says so or the iterator is closed; tasks that have not begun are dropped. `levels`: the places
+    of the combinations whose rows are to bring the account at the ends of the periods. Raises `BacktestError` for fewer
+    than 2 bars.
     """
     if len(candles) < 2:
         raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
     if crew is not None:
-        yield from _stream(crew, make, candles, combinations, costs, cancelled, keep)
+        yield from _stream(crew, make, candles, combinations, costs, cancelled, levels)
     elif executor is not None:
-        yield from _stream(Crew(executor, workers or 1), make, candles, combinations, costs, cancelled, keep)
+        yield from _stream(Crew(executor, workers or 1), make, candles, combinations, costs, cancelled, levels)
     else:
         with threads(workers) as pool:
-            yield from _stream(pool, make, candles, combinations, costs, cancelled, keep)
+            yield from _stream(pool, make, candles, combinations, costs, cancelled, levels)
 
 
 def run_chunk(
@@ -150,11 +152,12 @@ def run_chunk(
     first: int,
     chunk: Sequence[Mapping[str, Any]],
     costs: Costs,
-    keep: Callable[[int, Floats], None] | None = None,
+    levels: Container[int] = (),
 ) -> list[Row]:
     """What one task does: the rows of some combinations. `candles` as they were shipped."""
     here: Candles = received(candles)
-    return [run_one(make, here, first + i, params, costs, keep) for i, params in enumerate(chunk)]
+    places = range(first, first + len(chunk))
+    return [run_one(make, here, i, params, costs, i in levels) for i, params in zip(places, chunk, strict=True)]
 
 
 def run_one(
@@ -163,9 +166,9 @@ def run_one(
     index: int,
     params: Mapping[str, Any],
     costs: Costs,
-    keep: Callable[[int, Floats], None] | None = None,
+    levels: bool = False,
 ) -> Row:
-    """One combination."""
+    """One combination; with `levels` its row brings the account at the ends of the periods."""
     from workstation.research.fast import scratch, simulate
     from workstation.research.metrics import period_ends, periods_per_year
     from workstation.research.summary import FIGURES, summarise
@@ -176,9 +179,8 @@ def run_one(
         return Row(index, dict(params), {}, str(error))
     ends = period_ends(candles)
     numbers = summarise(whole, real, equity, ends, periods_per_year(candles), float(costs.cash))
-    if keep is not None:
-        keep(index, equity[ends])
-    return Row(index, dict(params), dict(zip(FIGURES, numbers.tolist(), strict=True)))
+    figures = dict(zip(FIGURES, numbers.tolist(), strict=True))
+    return Row(index, dict(params), figures, levels=equity[ends] if levels else None)
 
 
 def best_row(rows: Sequence[Row], rank: str) -> Row | None:
@@ -199,7 +201,7 @@ def _stream(
     combinations: Sequence[Mapping[str, Any]],
     costs: Costs,
     cancelled: Callable[[], bool],
-    keep: Callable[[int, Floats], None] | None,
+    levels: Container[int],
 ) -> Iterator[Row]:
     """Keeps a few tasks under way, so that a cancel has little to wait for and memory stays flat."""
     shipped, ahead = crew.ship(candles), crew.workers + 1
@@ -212,7 +214,8 @@ def _stream(
             while start < total and len(under_way) < ahead:
                 size = CHUNK if crew.threads else max(CHUNK, min(MOST_SENT, (total - start) // (3 * crew.workers)))
                 chunk = list(combinations[start : start + size])
-                under_way.add(crew.executor.submit(run_chunk, make, shipped, start, chunk, costs, keep))
+                asked = frozenset(i for i in range(start, start + len(chunk)) if i in levels)
+                under_way.add(crew.executor.submit(run_chunk, make, shipped, start, chunk, costs, asked))
                 start += size
             if not under_way or cancelled():
                 return

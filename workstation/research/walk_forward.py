@@ -10,6 +10,7 @@ import numpy as np
 
 from workstation.market.candles import Candles, Floats
 from workstation.research.costs import BacktestError, Costs
+from workstation.research.crew import Crew
 from workstation.research.recipe import Maker
 from workstation.research.trades import Trades
 
@@ -57,11 +58,12 @@ def walk_forward(
     test: int,
     anchored: bool = False,
     rank: str = "sharpe",
+    crew: Crew | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step]:
     """Each step as it is done. Each test begins flat, with the equity that the one before left; its indicators are warm
-    from the training bars, its first decision falls on the last of them. Ends when `cancelled` says so or the money is
-    gone. Raises `BacktestError`."""
+    from the training bars, its first decision falls on the last of them. `crew` does the sweeps, threads on all cores
+    otherwise. Ends when `cancelled` says so or the money is gone. Raises `BacktestError`."""
     from workstation.research.fast import simulate
     from workstation.research.metrics import period_ends, periods_per_year
     from workstation.research.summary import FIGURES, summarise
@@ -69,9 +71,8 @@ def walk_forward(
 
     cash = costs.cash
     for fold in folds(len(candles), train, test, anchored):
-        rows = list(
-            sweep(make, candles.slice(fold.train, fold.split), combinations, costs, workers=1, cancelled=cancelled)
-        )
+        past = candles.slice(fold.train, fold.split)
+        rows = list(sweep(make, past, combinations, costs, crew=crew, cancelled=cancelled))
         if cancelled() or cash <= 0:
             return
         best = best_row(rows, rank)
@@ -130,6 +131,7 @@ def hold_out(
     *,
     share: float = 0.3,
     rank: str = "sharpe",
+    crew: Crew | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> HoldOut | None:
     """Choose on the first 1 − `share` of the bars, trade the rest once. None if it was cancelled. Raises
@@ -138,6 +140,8 @@ def hold_out(
         raise BacktestError(f"The part that is held out is between 0 and 1, not {share:g}.")
     test = max(2, round(len(candles) * share))
     train = len(candles) - test
-    walked = walk_forward(make, candles, combinations, costs, train=train, test=test, rank=rank, cancelled=cancelled)
+    walked = walk_forward(
+        make, candles, combinations, costs, train=train, test=test, rank=rank, crew=crew, cancelled=cancelled
+    )
     step = next(walked, None)
     return None if step is None else HoldOut(step, rank)

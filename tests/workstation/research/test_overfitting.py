@@ -91,7 +91,6 @@ def test_plateau_score() -> None:
 def test_a_strategy_that_was_fitted_to_noise_is_caught_and_named() -> None:
     """The best of two hundred crosses on a market without memory shines, and every judge says what it is."""
     from tests.support.bars import random_walk
-    from workstation.market.candles import Floats
     from workstation.research.costs import Costs
     from workstation.research.metrics import level_returns, periods_per_year
     from workstation.research.sweep import best_row, grid, sweep
@@ -101,8 +100,8 @@ def test_a_strategy_that_was_fitted_to_noise_is_caught_and_named() -> None:
     day = 86_400_000_000_000
     walk, costs = random_walk(1_200, seed=21, interval=day), Costs()
     wanted = [c | {"direction": "both"} for c in grid(SmaCross, {"fast": [*range(2, 22)], "slow": [*range(25, 75, 5)]})]
-    kept: dict[int, Floats] = {}
-    rows = list(sweep(SmaCross, walk, wanted, costs, workers=1, keep=kept.__setitem__))
+    rows = list(sweep(SmaCross, walk, wanted, costs, workers=1, levels=range(len(wanted))))
+    kept = {row.index: row.levels for row in rows if row.levels is not None}
     best = best_row(rows, "sharpe")
     assert best is not None
     assert best.metrics["sharpe"] > 0.5  # it looks like something

@@ -26,6 +26,7 @@ from workstation.research.bench.messages import (
     SearchRequest,
     SplitRequest,
     SweepRequest,
+    WalkRequest,
 )
 from workstation.research.bench.setup import Setup
 from workstation.research.engine import BacktestError, Costs, engine
@@ -113,6 +114,10 @@ def test_what_is_odd_about_the_candles_stands_beside_the_result(
     assert main(["backtest", "sma_cross", "--candles", str(torn)]) == 0
     assert f"candles: {odd[0]}" in capsys.readouterr().out
     assert "odd" not in tws(capsys, "backtest", "sma_cross", "--candles", csv, "--json")
+    several = ("backtest", "sma_cross", "--candles", csv, "--candles", torn)
+    assert tws(capsys, *several, "--json")["odd"] == [f"{torn}: {odd[0]}"]
+    assert main([str(word) for word in several]) == 0
+    assert f"candles: {torn}: {odd[0]}" in capsys.readouterr().out
 
 
 def test_a_backtest_as_json(capsys: pytest.CaptureFixture[str], csv: Path) -> None:
@@ -158,7 +163,18 @@ def test_several_candles_share_one_account(capsys: pytest.CaptureFixture[str], c
     assert answer["final_equity"] == pytest.approx(10_000 + sum(trade["pnl"] for trade in answer["trades"]))
     half = tws(capsys, "backtest", *words, "--share", "0.25")
     assert half["trades"][0]["size"] == pytest.approx(answer["trades"][0]["size"] / 2)
-    assert "One --candles here" in refused(capsys, "sweep", *words[:-1], "--grid", "fast=3:9:3")
+    swept = tws(capsys, "sweep", *words, "--grid", "fast=8:12:2", "--grid", "slow=30,40", "--walk", "2")
+    rows = {(row["params"]["fast"], row["params"]["slow"]): row["metrics"] for row in swept["rows"]}
+    assert rows[10, 30]["final_equity"] == answer["final_equity"]
+    assert [window["params"]["slow"] in (30, 40) for window in swept["walk"]["windows"]] == [True, True]
+    assert "Out of sample" in swept["walk"]["verdict"]["says"]
+    found = tws(capsys, "search", *words, "--space", "fast=8:12:2", "--space", "slow=30,40", "--trials", "8")
+    assert found["reused"] == 0
+    for row in found["rows"]:
+        assert row["metrics"]["final_equity"] == rows[row["params"]["fast"], row["params"]["slow"]]["final_equity"]
+    again = tws(capsys, "search", *words, "--space", "fast=8:12:2", "--space", "slow=30,40", "--trials", "16")
+    assert (again["reused"], again["rows"][:8]) == (8, found["rows"])
+    assert "by their signals" in refused(capsys, "search", *words, "--engine", "event")
     assert "share one account in the event engine" in refused(capsys, "backtest", *words, "--engine", "fast")
 
     # The page makes the same run of it, stores it, makes it again, and shows each instrument by itself.
@@ -188,9 +204,17 @@ def test_several_candles_share_one_account(capsys: pytest.CaptureFixture[str], c
     assert {one.head for one in ask(JudgeRequest(setup)).verdicts} >= {"No look-ahead", "Stable warm-up"}
     report = ask(ReportRequest(setup, "csv", str(csv.with_name("trades.csv"))))
     assert Path(report).read_text().splitlines()[0].startswith("instrument,entry_bar")
-    for request in (BandRequest(setup), SweepRequest(setup, "fast", (5,), "slow", (30,)), SearchRequest(setup)):
-        with pytest.raises(BacktestError, match="run and judged; everything else takes one set of candles"):
-            ask(request)
+    cells: dict[int, Any] = {}
+    swept = jobs.do(
+        SweepRequest(setup, "fast", (8, 10), "slow", (30,)), lambda part: cells.update(part.cells), lambda: False
+    )
+    assert cells[1]["final_equity"] == answer["final_equity"]
+    assert {one.head for one in swept.verdicts} & {"Overfitted", "Doubtful", "Holds"}
+    walked = ask(WalkRequest(SweepRequest(setup, "fast", (8, 10), "slow", (30,)), folds=2))
+    assert (len(walked.steps), walked.field) == (2, 2)
+    assert ask(SearchRequest(setup, trials=8)).best is not None
+    with pytest.raises(BacktestError, match="honesty band is of one instrument"):
+        ask(BandRequest(setup))
     with pytest.raises(BacktestError, match="trades one instrument, not several"):
         ask(RunRequest(Setup("grid", str(csv), beside=("GOOG",)), 60))
 
@@ -295,6 +319,25 @@ def test_a_sweep_as_json_has_the_same_figures_as_single_runs(capsys: pytest.Capt
         single = engine("fast").run(SmaCross(**row["params"]), random_walk(800), Costs(fee=0.001))
         for name, value in row["metrics"].items():
             assert value == pytest.approx(single.metrics[name], rel=1e-9), name
+
+
+def test_a_sweep_says_whether_its_best_is_overfitted_and_stands_alone_as_the_page_does(
+    capsys: pytest.CaptureFixture[str], csv: Path
+) -> None:
+    words = ("--candles", csv, "--grid", "fast=4:12:2", "--grid", "slow=20:50:10")
+    answer = tws(capsys, "sweep", "sma_cross", *words, "--json")
+    setup = Setup("sma_cross", str(csv), {"direction": "long"}, fee=0.0)
+    request = SweepRequest(setup, "slow", (20, 30, 40, 50), "fast", (4, 6, 8, 10, 12))
+    page = Jobs().do(request, lambda part: None, lambda: False)
+    said = {one["head"]: one["says"] for one in answer["verdicts"]}
+    assert len(said) == 2
+    assert said.items() <= {one.head: one.text for one in page.verdicts}.items()
+    assert answer["luck"]["verdict"] in {f"{one.head}: {one.text}" for one in page.verdicts}
+    assert main([str(word) for word in ("sweep", "sma_cross", *words)]) == 0
+    out = capsys.readouterr().out
+    assert all(f"{head + ':':<22}{text}\n" in out for head, text in said.items())
+    alone = tws(capsys, "sweep", "sma_cross", *words[:2], "--json")
+    assert "One combination alone" in alone["verdicts"][0]["says"]
 
 
 RULES = TradeRules(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +15,15 @@ from tests.workstation.research.test_engine_agreement import PARTS, assert_same
 from workstation.market.candles import Candles
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
+from workstation.research.metrics import period_ends
+from workstation.research.result import SharedResult
 from workstation.research.shared_account import run_shared
-from workstation.strategies.exits import Exits
+from workstation.research.shared_candles import SharedCandles, on_one_account
+from workstation.research.sweep import grid, run_chunk, sweep
+from workstation.research.trades import Trades
+from workstation.research.walk_forward import walk_forward
+from workstation.strategies.exits import Exits, Reason
+from workstation.strategies.protections import Protections
 from workstation.strategies.shipped.pairs import Pairs
 from workstation.strategies.shipped.sma_cross import SmaCross
 from workstation.strategies.sizing import Sizing
@@ -55,6 +65,110 @@ def test_one_instrument_alone_is_the_event_engine(direction: str, parts: tuple) 
     assert_same(alone, shared)
     assert len(shared.trades) > 3
     assert set(shared.instruments) == {"X"}
+
+
+def _assert_to_the_digit(make: Callable[[], SmaCross], series: SharedCandles, costs: Costs) -> SharedResult:
+    """The compiled loop and the event engine: every trade and every number."""
+    event, fast = run_shared(make, series, costs), engine("fast").run(make(), series, costs)
+    assert fast.instruments == event.instruments
+    np.testing.assert_array_equal(fast.equity, event.equity)
+    for one in fields(Trades):
+        np.testing.assert_array_equal(getattr(fast.trades, one.name), getattr(event.trades, one.name), one.name)
+    return event
+
+
+@pytest.mark.parametrize("parts", PARTS.values(), ids=PARTS)
+def test_the_compiled_loop_gives_the_same_digits(parts: tuple) -> None:  # type: ignore[type-arg]
+    exits, sizing, protections, told = parts
+
+    def make() -> SmaCross:
+        strategy = SmaCross(fast=5, slow=15, direction="both")
+        strategy.exits, strategy.sizing, strategy.protections = exits, sizing, protections
+        return strategy
+
+    late = random_walk(300, seed=9)
+    series = on_one_account(
+        {
+            "A": random_walk(600, seed=7),
+            "B": random_walk(450, seed=8, interval=2 * HOUR, step=0.02),
+            "C": replace(late, time=late.time + 200 * HOUR + HOUR // 2),
+        }
+    )
+    assert len(_assert_to_the_digit(make, series, Costs(fee=0.0005, **told)).trades) > 3
+
+
+def test_the_compiled_loop_gives_the_same_digits_whatever_is_asked_of_it() -> None:
+    """Chances of every kind, the account's liquidation among them."""
+    rng, reasons = np.random.default_rng(1), set[int]()
+
+    def one_of(*choices: Any) -> Any:
+        return choices[int(rng.integers(len(choices)))]
+
+    for seed in range(90):
+        sets = {}
+        for number in range(int(rng.integers(1, 5))):
+            walk = random_walk(
+                int(rng.integers(50, 300)), seed=int(rng.integers(10_000)), step=one_of(0.01, 0.03, 0.06)
+            )
+            sets[f"{number}"] = replace(
+                walk, time=walk.time[0] + (walk.time - walk.time[0]) * one_of(1, 2) + one_of(0, 50) * HOUR
+            )
+        leverage = one_of(1.0, 3.0, 10.0)
+        costs = Costs(
+            fee=0.0005, slippage=one_of(0, 0.001, 0.02), leverage=leverage, path=one_of(0, 1, 2),
+            maintenance=one_of(0.0, 0.005) if leverage > 1 else 0.0, funding=one_of(0.0, 0.001),
+            close_at_end=one_of(True, False),
+        )  # fmt: skip
+        exits = Exits(
+            stop=one_of(0, 0, 0.03), take_profit=one_of(0, 0, 0.05), trailing=one_of(0, 0, 0.02),
+            max_bars=one_of(0, 15), break_even=one_of(0, 0.02),
+        )  # fmt: skip
+        sizing = one_of(
+            Sizing(),
+            Sizing.equity(min(leverage, 8)),
+            Sizing.kelly(least_trades=3),
+            Sizing.units(20),
+            Sizing.value(5_000),
+        )
+        protections = one_of(
+            Protections(), Protections(cooldown=5),
+            Protections(max_drawdown=0.05, max_drawdown_lock=20, stop_count=2, stop_lookback=50, stop_lock=20),
+        )  # fmt: skip
+        params = {"fast": 2 + seed % 4, "slow": 9, "direction": one_of("long", "short", "both")}
+
+        def make() -> SmaCross:
+            strategy = SmaCross(**params)  # noqa: B023
+            strategy.exits, strategy.sizing, strategy.protections = exits, sizing, protections  # noqa: B023
+            return strategy
+
+        series = on_one_account(sets, one_of(0.3, 1.0, leverage))
+        reasons |= set(_assert_to_the_digit(make, series, costs).trades.reason.tolist())
+    assert reasons == {int(reason) for reason in Reason}
+
+
+def test_a_sweep_a_search_and_a_walk_are_of_the_shared_account() -> None:
+    """Each combination is the single run of it, from any process; a window is the single run of its bars."""
+    series = on_one_account({"A": random_walk(600, seed=7), "B": random_walk(500, seed=8, interval=2 * HOUR)}, 0.4)
+    costs, wanted = Costs(fee=0.001), grid(SmaCross, {"fast": [3, 5, 8], "slow": [15, 30]})
+    rows = list(sweep(SmaCross, series, wanted, costs, levels=range(len(wanted))))
+    shipped = pickle.loads(pickle.dumps(series))  # as another process gets it
+    assert run_chunk(SmaCross, shipped, 0, wanted, costs) == sorted(rows, key=lambda row: row.index)
+    for row in rows:
+        single = run_shared(lambda row=row: SmaCross(**row.params), series, costs)  # type: ignore[misc]
+        assert row.metrics["final_equity"] == single.equity[-1]
+        assert row.levels is not None
+        np.testing.assert_array_equal(row.levels, single.equity[period_ends(series)])
+        for name, value in row.metrics.items():
+            assert value == pytest.approx(single.metrics[name], rel=1e-9, nan_ok=True), name
+    [step, *_] = walk_forward(SmaCross, series, wanted, costs, train=500, test=400)
+    assert step.params is not None
+    alone = run_shared(lambda: SmaCross(**step.params), series.slice(0, 500), costs)  # type: ignore[arg-type]
+    assert step.inside == pytest.approx(alone.metrics["sharpe"])
+    assert series.slice(0, 500).shares == {"A": 0.4, "B": 0.4}
+    # Before the second instrument has bars, its money waits: the first keeps its part.
+    late = on_one_account({"A": random_walk(300, seed=7), "B": flat(10, 9, first=10**6)})
+    assert list(late.slice(0, 200).sets) == ["A"]
+    assert late.slice(0, 200).shares["A"] == 0.5
 
 
 def test_the_same_instrument_in_two_halves_is_the_whole() -> None:

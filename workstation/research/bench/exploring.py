@@ -27,6 +27,7 @@ from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
 from workstation.research.metrics import periods_per_year
 from workstation.research.result import Result
+from workstation.research.shared_candles import SharedCandles
 from workstation.research.trades import BacktestTrade
 from workstation.research.verdicts import Verdict
 from workstation.strategies.library import StrategyInfo
@@ -126,7 +127,7 @@ def search(
         objectives=[objective(word) for word in request.objectives],
         sampler=request.sampler,
         seed=setup.seed,
-        engine=setup.engine,
+        engine="fast" if isinstance(candles, SharedCandles) else setup.engine,
         pruned=request.pruned,
         name=info.name,
         source=f"{source_of(info.cls)} {_rules_text(setup)}",

@@ -30,11 +30,12 @@ from workstation.research.bench.messages import (
     WalkRequest,
 )
 from workstation.research.bench.offers import Shelf, code_version, needs_peer
-from workstation.research.bench.setup import Setup, names_of
+from workstation.research.bench.setup import Setup
 from workstation.research.costs import BacktestError, Costs, costs_of
 from workstation.research.engine import engine
 from workstation.research.recipe import Maker
 from workstation.research.result import Result
+from workstation.research.shared_candles import SharedCandles
 from workstation.sideline.worker import sentence_of
 from workstation.strategies.blame import raised
 from workstation.strategies.contract import StrategyError
@@ -91,7 +92,7 @@ class Jobs:
                 from workstation.research.bench.judging import judge
 
                 if _on_one_account(self.shelf.strategy(request.setup.strategy), request.setup):
-                    return self._judge_shared(request, tell, called_off)
+                    return self._judge_shared(request, called_off)
                 info, candles, costs = self.parts(request.setup)
                 make = maker(info, request.setup)
                 return judge(info, make, candles, request.setup, costs, request.trials, called_off)
@@ -100,7 +101,11 @@ class Jobs:
 
                 info, candles, costs = self.parts(request.sweep.setup)
                 make = maker(info, request.sweep.setup, (request.sweep.across, request.sweep.down))
-                return walk(info, make, candles, costs, request, combinations(request.sweep), tell, called_off)
+                _announce(candles, tell)
+                return walk(
+                    info, make, candles, costs, combinations(request.sweep), rank=request.sweep.rank,
+                    windows=request.folds, anchored=request.anchored, tell=tell, called_off=called_off,
+                )  # fmt: skip
             case SplitRequest():
                 from workstation.research.bench.exploring import splits
 
@@ -109,6 +114,8 @@ class Jobs:
                 from workstation.research.bench.exploring import band
 
                 info, candles, costs = self.parts(request.setup)
+                if isinstance(candles, SharedCandles):
+                    raise BacktestError("The honesty band is of one instrument: it takes one set of candles.")
                 if info.native:
                     raise BacktestError(f"{info.name} runs by backtesting.py, which knows the pessimistic path only.")
                 make, params = maker(info, request.setup), request.setup.params
@@ -119,6 +126,7 @@ class Jobs:
 
                 info, candles, costs = self.parts(request.setup)
                 make = maker(info, request.setup)
+                _announce(candles, tell)
                 return search(info, make, candles, costs, request, self.shelf.searches, tell, called_off)
             case ReportRequest():
                 from workstation.research.bench.reporting import report
@@ -131,21 +139,24 @@ class Jobs:
             raise BacktestError("Nothing has been run yet.")
         return self._shown
 
-    def _judge_shared(self, request: JudgeRequest, tell: Tell, called_off: CalledOff) -> JudgeAnswer:
+    def _judge_shared(self, request: JudgeRequest, called_off: CalledOff) -> JudgeAnswer:
         from workstation.research.bench.sharing import judge_shared
 
-        ran = self._result(request.setup, tell, called_off)
-        make = maker(ran.info, request.setup)
-        return judge_shared(make, ran.sets, request.setup, ran.result, request.trials, called_off)
+        info, candles, costs = self.parts(request.setup)
+        assert isinstance(candles, SharedCandles)
+        make = maker(info, request.setup)
+        return judge_shared(info, make, candles, request.setup, costs, request.trials, called_off)
 
     def parts(self, setup: Setup) -> tuple[StrategyInfo, Candles, Costs]:
-        """What the work on one instrument needs. Raises `BacktestError` for several on one account."""
-        info = self.shelf.strategy(setup.strategy)
-        if _on_one_account(info, setup):
-            raise BacktestError(
-                "Several instruments on one account are run and judged; everything else takes one set of candles."
-            )
-        return info, self._alone(info, setup), costs_of(setup.terms, self.shelf.rates)
+        """What all work on a setup needs; several instruments on one account are `SharedCandles`. Raises
+        `BacktestError`."""
+        info, costs = self.shelf.strategy(setup.strategy), costs_of(setup.terms, self.shelf.rates)
+        if not _on_one_account(info, setup):
+            return info, self._alone(info, setup), costs
+        from workstation.research.bench.sharing import signals_needed
+
+        signals_needed(info)
+        return info, self.shelf.together(setup.sets, setup.share), costs
 
     def _alone(self, info: StrategyInfo, setup: Setup) -> Candles:
         if not needs_peer(info):
@@ -160,16 +171,17 @@ class Jobs:
         for spec in setup.sets:
             if self.shelf.reads_long(spec):
                 tell(f"Reading {Path(spec).name}: so much takes some seconds.")
-        costs = costs_of(setup.terms, self.shelf.rates)
-        if _on_one_account(info, setup):
-            from workstation.research.bench.sharing import share
+        info, candles, costs = self.parts(setup)
+        if isinstance(candles, SharedCandles):
+            from workstation.research.shared_account import run_shared
 
-            sets = dict(zip(names_of(setup.sets), self.shelf.several(setup.sets), strict=True))
+            series, make = candles, maker(info, setup)
+            sets = dict(zip(series.sets, self.shelf.several(setup.sets), strict=True))
             begun = time.perf_counter()
-            made = maker(info, setup)
-            result: Result = _blamed(info, lambda: share(info, made, sets, setup, costs, called_off))
+            result: Result = _blamed(
+                info, lambda: run_shared(lambda: make(**setup.params), series, costs, cancelled=called_off)
+            )
         else:
-            candles = self._alone(info, setup)
             sets = {setup.candles: candles}
             begun = time.perf_counter()
             result = _one(info, candles, setup, costs, tell)
@@ -216,8 +228,11 @@ class Jobs:
         kept: dict[int, Floats] = {}
         rows, waiting = [], []
         begun = sent = time.perf_counter()
-        for row in sweep(make, candles, wanted, costs, cancelled=called_off, keep=kept.__setitem__):
+        _announce(candles, tell)
+        for row in sweep(make, candles, wanted, costs, cancelled=called_off, levels=range(len(wanted))):
             rows.append(row)
+            if row.levels is not None:
+                kept[row.index] = row.levels
             waiting.append((row.index, row.error if row.error is not None else row.metrics))
             if (now := time.perf_counter()) - sent > _SEND_EVERY:
                 tell(SweepCells(tuple(waiting)))
@@ -280,13 +295,17 @@ def _one(info: StrategyInfo, candles: Candles, setup: Setup, costs: Costs, tell:
         return _blamed(info, lambda: run_native(info.cls, candles, costs, setup.params))  # type: ignore[arg-type]
     name = setup.engine if _has_signals(info) else "event"
     if name == "fast":
-        from workstation.research.fast import is_compiled
-
-        if not is_compiled():
-            tell("Compiling: only the first run after an installation takes these seconds.")
+        _announce(candles, tell)
     chosen = engine(name)
     make = maker(info, setup)
     return _blamed(info, lambda: chosen.run(make(**setup.params), candles, costs))
+
+
+def _announce(candles: Candles, tell: Tell) -> None:
+    from workstation.research.fast import is_compiled
+
+    if not is_compiled(candles):
+        tell("Compiling: only the first run after an installation takes these seconds.")
 
 
 def _blamed[T](info: StrategyInfo, work: Callable[[], T]) -> T:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,20 +29,18 @@ from workstation.research.monte_carlo import (
     parameter_jitter,
     shuffle_trades,
 )
-from workstation.research.overfitting import backtest_overfitting, deflated_sharpe, plateau_score
+from workstation.research.overfitting import deflated_sharpe
 from workstation.research.recipe import Maker
 from workstation.research.result import Result
 from workstation.research.sweep import Row
+from workstation.research.sweep_verdicts import cross_validated, ground
 from workstation.research.verdicts import Verdict, beats_luck, detected, neighbours, no_proof
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
 
 POINTS = 240
-#: Trials that the cross-validation looks at, and steps that a fan is made of, at most.
-_MOST_TRIALS = 600
+#: Steps that a fan is made of, at most.
 _MOST_STEPS = 1_500
-#: Blocks of the cross-validation of a sweep.
-_BLOCKS, _LEAST_BLOCKS = 10, 4
 #: Runs of the fans that run the strategy again: as many as so many bars make up, within bounds.
 _BARS_AGAIN, _LEAST_RUNS, _MOST_RUNS = 5_000_000, 20, 200
 
@@ -69,16 +67,28 @@ def judge(
     verdicts.append(no_proof(verdicts) or luck(returns, [*trials, sharpe_of_period(returns)], len(result.trades)))
     fans = fans_of(result, returns, setup.seed)
     if len(result.trades) >= 2 and not called_off():
-        runs = max(_LEAST_RUNS, min(_MOST_RUNS, _BARS_AGAIN // len(candles)))
-        again = {"runs": runs, "seed": setup.seed, "cancelled": called_off}
-        fans.append(
-            _fan("prices with noise", candle_noise(lambda: make(**setup.params), candles, costs, **again))  # type: ignore[arg-type]
-        )
-        if has_numbers(info.parameters):
-            moved = parameter_jitter(make, setup.params, info.parameters, candles, costs, **again)  # type: ignore[arg-type]
-            fans.append(_fan("parameters moved by 10 %", moved))
-            verdicts.append(neighbours(moved.loss_probability, float(result.metrics["return_pct"])))
+        more, said = fans_again(info, make, candles, setup, result, called_off)
+        fans, verdicts = [*fans, *more], [*verdicts, *said]
     return JudgeAnswer(tuple(verdicts), tuple(fans))
+
+
+def fans_again(
+    info: StrategyInfo,
+    make: Maker,
+    candles: Candles,
+    setup: Setup,
+    result: Result,
+    called_off: Callable[[], bool],
+) -> tuple[list[FanLines], list[Verdict]]:
+    """What the strategy itself would have made of other prices, and with other numbers."""
+    costs, runs = result.costs, max(_LEAST_RUNS, min(_MOST_RUNS, _BARS_AGAIN // len(candles)))
+    again: dict[str, Any] = {"runs": runs, "seed": setup.seed, "cancelled": called_off}
+    fans = [_fan("prices with noise", candle_noise(lambda: make(**setup.params), candles, costs, **again))]
+    if not has_numbers(info.parameters):
+        return fans, []
+    moved = parameter_jitter(make, setup.params, info.parameters, candles, costs, **again)
+    fans.append(_fan("parameters moved by 10 %", moved))
+    return fans, [neighbours(moved.loss_probability, float(result.metrics["return_pct"]))]
 
 
 def fans_of(result: Result, returns: Floats, seed: int) -> list[FanLines]:
@@ -108,38 +118,15 @@ def judge_sweep(
     request: SweepRequest, rows: Sequence[Row], best: Row, kept: Mapping[int, Floats]
 ) -> tuple[Verdict, ...]:
     """The best of a sweep: overfitting by cross-validation, deflated Sharpe ratio, and the ground around it."""
-    returns = {index: period_returns(levels) for index, levels in kept.items()}
-    order = sorted(returns)
-    if len(order) > _MOST_TRIALS:
-        order = sorted({best.index, *(order[i] for i in np.linspace(0, len(order) - 1, _MOST_TRIALS).astype(int))})
-    found: list[Verdict] = []
-    periods = len(returns[best.index])
-    blocks = min(_BLOCKS, periods // 4 * 2)  # of two periods at least, so that a fortnight of minutes is judged too
-    if len(order) < 2:
-        found.append(Verdict("unknown", "No verdict", "One combination alone cannot be judged against others."))
-    elif blocks < _LEAST_BLOCKS:
-        text = (
-            f"{periods} daily returns are too few to tell whether the best is overfitted: it takes {_LEAST_BLOCKS * 2}."
-        )
-        found.append(Verdict("unknown", "No verdict", text))
-    else:
-        overfit = backtest_overfitting(np.column_stack([returns[index] for index in order]), blocks)
-        head, _, text = overfit.verdict.partition(": ")
-        level = "bad" if overfit.probability >= 0.5 else "warning" if overfit.probability >= 0.2 else "good"
-        found.append(Verdict(level, head, text[:1].upper() + text[1:]))
-    ratios = [sharpe_of_period(one) for one in returns.values()]
-    found.append(luck(returns[best.index], ratios, int(best.metrics["n_trades"])))
+    ratios = [sharpe_of_period(period_returns(levels)) for levels in kept.values()]
+    found = [
+        cross_validated(kept, best.index),
+        luck(period_returns(kept[best.index]), ratios, int(best.metrics["n_trades"])),
+    ]
     columns = len(request.across_values)
-    grid: dict[tuple[int, ...], float] = {
-        divmod(row.index, columns): row.metrics[request.rank] for row in rows if request.rank in row.metrics
-    }
-    score = plateau_score(grid, divmod(best.index, columns))
-    if math.isfinite(score):
-        text = f"The neighbours of the best reach {100 * score:.0f} % of its figure."
-        if score >= 0.8:
-            found.append(Verdict("good", "Plateau", text))
-        else:
-            found.append(Verdict("warning" if score >= 0.5 else "bad", "Slope" if score >= 0.5 else "Lone peak", text))
+    places = {row.index: divmod(row.index, columns) for row in rows}
+    if (flat := ground(rows, request.rank, places, best.index)) is not None:
+        found.append(flat)
     return tuple(found)
 
 

@@ -16,7 +16,9 @@ from workstation.history.sources import load, sources
 from workstation.market.candles import Candles
 from workstation.paths import Paths
 from workstation.research.bench.messages import CandleChoice, Offer, ParameterSpec, StrategyChoice
+from workstation.research.bench.setup import names_of
 from workstation.research.funding import FundingHistory, load_funding
+from workstation.research.shared_candles import SharedCandles, on_one_account
 from workstation.strategies.contract import SignalStrategy, StrategyError
 from workstation.strategies.library import StrategyInfo, list_strategies
 from workstation.strategies.parameters import Choice, Float, Int, Parameter
@@ -88,8 +90,17 @@ class Shelf:
 
     def several(self, sets: Sequence[str]) -> list[Candles]:
         """Candles of several instruments, all of which are kept."""
-        self._kept = max(_KEPT, 2 * len(sets))
+        self._kept = max(_KEPT, 2 * len(sets) + 1)
         return [self.candles(spec) for spec in sets]
+
+    def together(self, sets: Sequence[str], share: float) -> SharedCandles:
+        """Candles of several instruments on one account; see `on_one_account`."""
+        key = "\n".join(("together", f"{share!r}", *map(_key_of, sets)))
+        found = self._held(
+            key, lambda: on_one_account(dict(zip(names_of(sets), self.several(sets), strict=True)), share)
+        )
+        assert isinstance(found, SharedCandles)
+        return found
 
     def pair(self, spec: str, peer: str) -> Candles:
         """Candles with those of a second instrument."""

@@ -10,35 +10,27 @@ import numpy as np
 
 from workstation.market.candle_quality import oddities as odd_of
 from workstation.market.candles import Candles, Floats, Ints
-from workstation.research.bench.judging import detect, fans_of, luck, period_returns, sharpe_of_period
+from workstation.research.bench.judging import detect, fans_again, fans_of, luck, period_returns, sharpe_of_period
 from workstation.research.bench.messages import JudgeAnswer, Picture
 from workstation.research.bench.pictures import Prices, picture
 from workstation.research.bench.setup import Setup
 from workstation.research.costs import BacktestError, Costs
+from workstation.research.engine import engine
 from workstation.research.metrics import drawdowns, period_ends
 from workstation.research.recipe import Maker
 from workstation.research.result import Result
-from workstation.research.shared_account import SharedResult, run_shared
+from workstation.research.shared_candles import SharedCandles
 from workstation.research.verdicts import Verdict, no_proof
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
 
 
-def share(
-    info: StrategyInfo,
-    make: Maker,
-    candles: Mapping[str, Candles],
-    setup: Setup,
-    costs: Costs,
-    cancelled: Callable[[], bool],
-) -> SharedResult:
-    """The run. Raises `BacktestError`."""
+def signals_needed(info: StrategyInfo) -> None:
+    """Raises `BacktestError` for a strategy that cannot share an account."""
     if info.cls is None or info.native or not issubclass(info.cls, SignalStrategy):
         raise BacktestError(
             f"{info.name} has no signals of ours: it trades one instrument, not several on one account."
         )
-    shares = dict.fromkeys(candles, setup.share) if setup.share else None
-    return run_shared(lambda: make(**setup.params), candles, costs, shares=shares, cancelled=cancelled)
 
 
 def aligned(candles: Candles, time: Ints) -> Prices:
@@ -56,18 +48,18 @@ def aligned(candles: Candles, time: Ints) -> Prices:
 
 
 def judge_shared(
+    info: StrategyInfo,
     make: Maker,
-    candles: Mapping[str, Candles],
+    candles: SharedCandles,
     setup: Setup,
-    result: Result,
+    costs: Costs,
     trials: Sequence[float],
     called_off: Callable[[], bool],
 ) -> JudgeAnswer:
-    """Detectors on each instrument, deflated Sharpe ratio of the account, fans of its trades and returns. What would
-    run it again many times (noise, moved parameters) is left out: the event engine takes too long."""
+    """Detectors on each instrument, deflated Sharpe ratio of the account, and its fans."""
     good: dict[str, Verdict] = {}
     caught: list[Verdict] = []
-    for name, series in candles.items():
+    for name, series in candles.sets.items():
         for one in detect(lambda: make(**setup.params), series):
             if one.level == "good":
                 good.setdefault(one.head, one)
@@ -76,9 +68,14 @@ def judge_shared(
         if called_off():
             return JudgeAnswer(tuple(caught), ())
     verdicts = caught or list(good.values())
+    result = engine("fast").run(make(**setup.params), candles, costs)
     returns = period_returns(result.equity[period_ends(result.candles)])
     verdicts.append(no_proof(verdicts) or luck(returns, [*trials, sharpe_of_period(returns)], len(result.trades)))
-    return JudgeAnswer(tuple(verdicts), tuple(fans_of(result, returns, setup.seed)))
+    fans = fans_of(result, returns, setup.seed)
+    if len(result.trades) >= 2 and not called_off():
+        more, said = fans_again(info, make, candles, setup, result, called_off)
+        fans, verdicts = [*fans, *more], [*verdicts, *said]
+    return JudgeAnswer(tuple(verdicts), tuple(fans))
 
 
 def instrument_numbers(result: Result) -> Ints | None:

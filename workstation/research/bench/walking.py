@@ -1,4 +1,4 @@
-"""Walk-forward for the page: its windows as they are done, what came of it in words, and the field around its curve."""
+"""Walk-forward for page and command line: its windows as they are done, what came of it, the field around it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from workstation.market.candles import Candles
 from workstation.research.bench.judging import POINTS, thinned
-from workstation.research.bench.messages import WalkAnswer, WalkRequest, WalkStep
+from workstation.research.bench.messages import WalkAnswer, WalkStep
 from workstation.research.costs import BacktestError, Costs
+from workstation.research.crew import Crew
 from workstation.research.field import field_of
 from workstation.research.recipe import Maker
 from workstation.research.verdicts import Verdict
@@ -26,19 +27,24 @@ def walk(
     make: Maker,
     candles: Candles,
     costs: Costs,
-    request: WalkRequest,
     wanted: list[dict[str, Any]],
-    tell: Callable[[Any], None],
-    called_off: Callable[[], bool],
+    *,
+    rank: str = "sharpe",
+    windows: int = 6,
+    anchored: bool = False,
+    crew: Crew | None = None,
+    tell: Callable[[WalkStep], object] = lambda step: None,
+    called_off: Callable[[], bool] = lambda: False,
 ) -> WalkAnswer:
-    """Walk-forward: half of the bars are the first training window, the rest is traded in `folds` parts."""
+    """Walk-forward: half of the bars are the first training window, the rest is traded in so many `windows`. `crew`
+    runs the sweeps, threads on all cores otherwise. Raises `BacktestError`."""
     if info.cls is None or info.native or not issubclass(info.cls, SignalStrategy):
         raise BacktestError(f"{info.name} has no signals of ours: it cannot walk forward.")
     train = len(candles) // 2
-    test = max(2, math.ceil((len(candles) - train) / request.folds))
+    test = max(2, math.ceil((len(candles) - train) / windows))
     steps, taken = [], []
     walked = walk_forward(
-        make, candles, wanted, costs, train=train, test=test, anchored=request.anchored, rank=request.sweep.rank,
+        make, candles, wanted, costs, train=train, test=test, anchored=anchored, rank=rank, crew=crew,
         cancelled=called_off,
     )  # fmt: skip
     for number, step in enumerate(walked, 1):
@@ -46,13 +52,13 @@ def walk(
         taken.append(
             WalkStep(
                 number,
-                request.folds,
+                windows,
                 int(candles.time[step.fold.split]),
                 int(candles.time[step.fold.end - 1]),
                 step.params,
                 step.inside,
                 step.outside,
-                thinned(step.equity, POINTS // request.folds),
+                thinned(step.equity, POINTS // windows),
             )
         )
         tell(taken[-1])
@@ -66,13 +72,13 @@ def walk(
     won = sum(step.equity[-1] > step.equity[0] for step in steps)
     text = f"Out of sample {gained:+.1f} %, {won} of {len(steps)} windows gained"
     if math.isfinite(kept):
-        text += f"; {100 * max(kept, 0.0):.0f} % of the {request.sweep.rank} in sample was kept"
+        text += f"; {100 * max(kept, 0.0):.0f} % of the {rank} in sample was kept"
     level = "good" if gained > 0 and kept >= 0.5 else "warning" if gained > 0 else "bad"
     heads = {"good": "Walks forward", "warning": "Weak out of sample", "bad": "Fails out of sample"}
     field = field_of(make, candles, wanted, costs, begin=train, points=POINTS, cancelled=called_off)
     if field is not None and len(field.final) > 1:
         text += f". It ended above {100 * field.beaten_by(float(curve[-1])):.0f} % of the combinations kept unchanged"
-    held = hold_out(make, candles, wanted, costs, rank=request.sweep.rank, cancelled=called_off)
+    held = hold_out(make, candles, wanted, costs, rank=rank, crew=crew, cancelled=called_off)
     answer = WalkAnswer(tuple(taken), Verdict(level, heads[level], text + "."), None if held is None else _held(held))
     if field is None:
         return answer
