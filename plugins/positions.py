@@ -244,12 +244,16 @@ class PositionsPane(TablePane[Row]):
                 return row.currency, ink.dim
 
     def empty(self) -> str:
+        if unread := self.engine.unread():
+            return f"What is open at {unread[0]} has not been read yet."
         return self.EMPTY if self.engine.ready else "Opening: what there is is not known yet …"
 
     def footer(self) -> Sequence[tuple[str, Style]] | None:
         ink, equity = self.ink, self._equity
         if equity is None:
             return [("", ink.dim)]
+        if unread := self.engine.unread():
+            return [(f" What the account of {unread[0]} holds has not been read yet.", ink.warning)]
         old = self._equity_old
         about = "~" if old else ""
         figures = [
@@ -288,7 +292,9 @@ class PositionsPane(TablePane[Row]):
             extra = now // 500_000_000  # equity moves with the price of a coin that is held without a position too
         age = engine.equity_stale_for()
         old = "" if age is None else age_words(age)
-        if self.up_to_date(engine.portfolio_version, marks, extra, self.shows_balances, self.desk.selected, old):
+        if self.up_to_date(
+            engine.portfolio_version, marks, extra, self.shows_balances, self.desk.selected, old, *engine.unread()
+        ):
             return
         self._equity_old = old
         self._rows = self._balances() if self.shows_balances else self._holdings()

@@ -244,6 +244,8 @@ class StatusBar(_Bar):
         currency = self.engine.currency
         if equity is None:  # the store is being opened: what there is is not known yet
             return [("Equity ", self.ink.dim), ("opening …", self.ink.warning)]
+        if unread := self.engine.unread():
+            return [("Equity ", self.ink.dim), (f"– {unread[0]} not read yet", self.ink.warning)]
         worth, old = money(equity.total), self.reads().equity_stale_for()
         if old is not None:
             warning = self.ink.warning
@@ -258,7 +260,7 @@ class StatusBar(_Bar):
         if equity is None:
             return []
         profit = self.reads().day_pnl()
-        if equity.unpriced:
+        if equity.unpriced or self.engine.unread():
             return [("Day ", self.ink.dim), ("–", self.ink.warning)]
         if self.reads().equity_stale_for() is not None:
             return [("Day ", self.ink.dim), (f"~{money(profit, sign=True)}", self.ink.warning)]

@@ -281,6 +281,11 @@ class DeskView:
     def equity_detail(self) -> Equity:
         return self.core.portfolio.equity(self._market.mark)
 
+    def unread(self) -> list[str]:
+        """Real venues of which this desk has never read what the account holds: it counts as nothing so far."""
+        accounts = self.core.portfolio.accounts
+        return [name for name in self.core.unproven if name not in accounts]
+
     def equity(self) -> Decimal:
         """Worth of everything in the account currency."""
         return self.equity_detail().total

@@ -45,6 +45,18 @@ async def test_it_is_said_when_it_is_held_when_it_is_not_and_when_it_runs_out(tm
         assert "dead man" not in bar(desk)
 
 
+async def test_an_account_that_was_never_read_is_not_worth_nothing(tmp_path):
+    desk = FrozenDesk(tmp_path, ALL)
+    async with desk.app.run_test(size=(200, 48)) as pilot:
+        await desk.ready(pilot)
+        assert "Equity 200,000.00 USDT" in bar(desk)
+        desk.engine.core.unproven["ORCA"] = "it was never compared"
+        assert "Equity – ORCA not read yet" in bar(desk)
+        assert "Day –" in bar(desk)
+        desk.engine.core.unproven["NOVA"] = desk.engine.core.unproven.pop("ORCA")  # its account is known: it was away
+        assert "Equity 200,000.00 USDT" in bar(desk)
+
+
 async def test_own_orders_that_are_not_heard_are_said(tmp_path):
     desk = FrozenDesk(tmp_path, ALL)
     async with desk.app.run_test(size=(160, 48)) as pilot:

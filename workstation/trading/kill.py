@@ -229,8 +229,8 @@ class KillSwitch:
                 return
             except Exception as error:
                 words = str(error) or type(error).__name__
-                self.status.venues[venue.name] = f"cannot be asked: {words}; trying again"
-                self._log.error(KILL, f"{venue.name}: {words}; the kill switch tries again.")
+                self.status.venues[venue.name] = f"cannot be asked: {words.rstrip('.')}; trying again"
+                self._log.error(KILL, f"{venue.name}: {words.rstrip('.')}; the kill switch tries again.")
                 self._changed()
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -18,6 +20,9 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     __str__ = __repr__
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []  # else what shows a traceback's variables would take the fields from msgspec's own
+
 
 class Address(msgspec.Struct, frozen=True):
     """Where notifications go: an address of Apprise, which as a rule holds a token."""
@@ -28,3 +33,6 @@ class Address(msgspec.Struct, frozen=True):
         return "Address(…)"
 
     __str__ = __repr__
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []  # else what shows a traceback's variables would take the fields from msgspec's own

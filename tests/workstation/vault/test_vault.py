@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -10,9 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.pretty import pretty_repr
+from rich.traceback import Traceback
 
 from workstation.vault import ApiKey, Entry, Kind, Vault, VaultError, keyring, sealing
 from workstation.vault.secrets import Address
+from workstation.venues.ccxt.settings import Credentials
 
 KEY = ApiKey(key="planted-key-1f", secret="planted-secret-2e", password="planted-password-3d")
 NOVA = Entry(kind=Kind.VENUE, name="nova", added="2026-01-05")
@@ -131,8 +136,21 @@ def test_what_is_no_vault_is_refused_and_left_alone(tmp_path, content):
 
 
 def test_no_text_of_a_secret_shows_it():
-    for shown in (repr(KEY), str(KEY), f"{KEY}", repr(Address("json://planted")), repr({"a": KEY})):
-        assert "planted" not in shown
+    for secret in (KEY, Address("json://planted"), Credentials(key="planted-key", secret="planted-secret")):
+        for shown in (repr(secret), str(secret), f"{secret}", repr({"a": secret}), pretty_repr({"a": secret})):
+            assert "planted" not in shown
+
+
+def test_a_crash_that_shows_its_variables_shows_no_secret():
+    """As Textual shows one when the desk fails."""
+    credentials, kept, shown = Credentials(key=KEY.key, secret=KEY.secret), [KEY], io.StringIO()
+    try:
+        raise RuntimeError(f"with {credentials} and {kept}")
+    except RuntimeError:
+        Console(file=shown, width=150).print(Traceback(show_locals=True))
+    assert "credentials = Credentials(" in shown.getvalue()
+    assert KEY.key not in shown.getvalue()
+    assert KEY.secret not in shown.getvalue()
 
 
 def test_without_a_keyring_the_sentence_says_so(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from workstation.domain.market import BookDelta, BookSnapshot, BookStale, Trade
 from workstation.domain.order import OrderState, Side
 from workstation.market.book import OrderBook
 from workstation.venues.ccxt import streams
+from workstation.venues.ccxt.settings import Credentials
 from workstation.venues.ccxt.stream_state import StreamState
 from workstation.venues.ccxt.venue import CcxtVenue
 from workstation.venues.contract import LinkState, NoAnswer, StreamAge, VenueError, VenueUnreachable
@@ -313,14 +314,23 @@ async def test_without_a_network_it_is_down_says_so_and_goes_on_trying(exchange:
 
 
 async def test_a_wrong_key_is_one_sentence_and_no_order_goes_anywhere(exchange: LoopbackExchange) -> None:
-    from workstation.venues.ccxt.settings import Credentials
-
     async with loopback_venue(exchange, wait=False) as (venue, _):
         venue.credentials = lambda _: Credentials(key="wrong", secret="wrong-too")
         told: list[str] = []
         venue.on_notice = lambda level, sentence: told.append(f"{level} {sentence}")
         await until(lambda: told and venue.link is not LinkState.CONNECTING)
         assert not any("wrong-too" in sentence for sentence in told)
+
+
+async def test_a_stream_of_the_account_that_is_refused_does_not_seem_to_stand(exchange: LoopbackExchange) -> None:
+    async with loopback_venue(exchange, wait=False) as (venue, _):
+        wrong = Credentials(key="wrong", secret="wrong-too")
+        venue.credentials = lambda _: wrong
+        await until(lambda: {state.name: state for state in venue.stream_states()}.get("watch_orders"))
+        own = {state.name: state for state in venue.stream_states()}["watch_orders"]
+        await until(lambda: own.faults >= 3)
+        assert venue.hears_orders() is False
+        assert "API-key" in own.said
 
 
 @pytest.mark.parametrize(

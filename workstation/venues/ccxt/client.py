@@ -98,11 +98,28 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
         newer = (index for index, change in enumerate(changes) if int(change["microtimestamp"]) > stamp)
         return next(newer, len(changes))
 
+    async def ensure_user_data_stream_ws_subscribe_signature(self: Any, market: str = "spot") -> None:
+        """Binance's account stream. What has refused it has taken the subscription away before ccxt does, which
+        stumbles there: who asks next would wait for the answer for ever, on a stream that seems to stand."""
+        try:
+            await exchange_class.ensure_user_data_stream_ws_subscribe_signature(self, market)
+        except KeyError as stumbled:
+            refused = stumbled.__context__
+            if not isinstance(refused, Exception):
+                raise
+            connection = exchange_class.client(self, self.urls["api"]["ws"]["ws-api"][market])
+            waiting = f"authenticate:signature:{market}"
+            if waiting in connection.futures:
+                connection.reject(refused, waiting)
+            raise refused from None
+
     body = patched(exchange_class, lambda _self: hooks.dirty)
     for method in (throttle, calculate_rate_limiter_cost, handle_message, on_connected, client):
         body[method.__name__] = method
     if hasattr(exchange_class, "fetch_order_book_snapshot"):  # it takes whichever book stands there when it is done
         body["fetch_rest_order_book_safe"] = fetch_rest_order_book_safe
+    if hasattr(exchange_class, "ensure_user_data_stream_ws_subscribe_signature"):
+        body["ensure_user_data_stream_ws_subscribe_signature"] = ensure_user_data_stream_ws_subscribe_signature
     if exchange_class.__name__ == "bitstamp":
         body["get_cache_index"] = get_cache_index
     return type(exchange_class.__name__, (exchange_class,), body)

@@ -24,6 +24,9 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
     __str__ = __repr__
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []  # else what shows a traceback's variables would take the fields from msgspec's own
+
     def __bool__(self) -> bool:
         return bool(self.key or self.secret or self.wallet)
 
