@@ -55,6 +55,7 @@ class LogPane(TablePane[LogRow]):
     """The desk's log, oldest first. It follows the newest entry until the cursor is moved off it."""
 
     PANE = "log"
+    FROM_ENGINE = True
     TITLE = "Log"
     DEFAULT_KEY = "l"
     LEAST = (30, 4)

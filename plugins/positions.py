@@ -91,6 +91,7 @@ class PositionsPane(TablePane[Row]):
     """Open positions; `v` shows the balances in their place. The last line is the whole desk's money."""
 
     PANE = "positions"
+    FROM_ENGINE = True
     TITLE = "Positions"
     DEFAULT_KEY = "s"
     LEAST = (40, 5)

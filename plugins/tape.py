@@ -137,6 +137,7 @@ class TapePane(CopiesTable, PaintedPane):
     DEFAULT_KEY = "p"
     LEAST = (24, 5)
     PACE = 2
+    FROM_ENGINE = True
     ACTIONS = (
         Action("pause", "Hold / go on", "Holds the tape still, or lets it run again.", ("space",), footer=80,
                short="Hold", group="View"),

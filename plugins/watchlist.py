@@ -96,6 +96,7 @@ class WatchlistPane(TablePane[Watched]):
     TITLE = "Watchlist"
     DEFAULT_KEY = "w"
     PACE = 2
+    FROM_ENGINE = True
     FOLLOWS = False
     EMPTY = "Nothing is watched: a adds an instrument."
     ACTIONS = (

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from textual.timer import Timer
 
 from screens.pane import Pane
+from workstation.bus import Bus, Subscription
 from workstation.clock import next_beat
+from workstation.domain.events import ORDER_EVENTS
+from workstation.domain.market import MarketEvent
 
 if TYPE_CHECKING:
     from screens.app import TwsApp
@@ -21,15 +24,20 @@ _COVERED = 4
 #: After so many frames in which nothing has happened the desk is quiet. What a pane of a larger `PACE` has not shown by
 #: then it shows with all others, once a second.
 _SLOWEST = 4
-#: After so many seconds in which nothing has happened every second look is left out, for each wakes the process; not
-#: where there are fewer than these a second.
-_DOZES_AFTER, _LEAST_RATE = 5, 10
+#: After so many seconds in which nothing has happened the timer looks so often a second, for each look wakes the
+#: process: as often as the watchdog does, and in the same turn of the loop.
+_DOZES_AFTER, _LOOKS = 5, 5
+#: What ends a time of few looks.
+_HEARD: tuple[type, ...] = (*get_args(MarketEvent.__value__), *ORDER_EVENTS)
+#: Where time itself stands still the panes are painted at every n-th second.
+_STILL = 5
 #: The status bar is painted this many times a second.
 _STATUS_RATE = 5
 
 
 class Frames:
-    """Called at the frame rate. A desk on which nothing happens is painted once a second, for ages and clocks.
+    """Called at the frame rate. A desk on which nothing happens is painted once a second, for ages and clocks; every
+    fifth second where no clock moves either.
 
     A whole frame takes some 10 ms of a busy desk at 160×48, a pane 1 to 4: a key that comes in the middle of a frame
     is not made to wait for its end. On a quiet desk the timer only looks, at the same rate, whether anything stirs:
@@ -41,6 +49,7 @@ class Frames:
         self._app = app
         self._count = 0
         self._painted_activity: object = None
+        self._painted_at = 0  # by the clock of what the panes show
         self._quiet = 0  # frames since something last happened
         self._timer: _FrameTimer | None = None
 
@@ -71,8 +80,10 @@ class Frames:
 
     def stride(self) -> int:
         """How many frames pass from one look to the next."""
-        dozes = self._quiet > _SLOWEST + _DOZES_AFTER  # which on a quiet desk grows by one a second
-        return 2 if dozes and self._app.desk_settings.market.frame_rate >= _LEAST_RATE else 1
+        return max(1, self._app.desk_settings.market.frame_rate // _LOOKS) if self._dozes() else 1
+
+    def _dozes(self) -> bool:
+        return self._quiet > _SLOWEST + _DOZES_AFTER  # which on a quiet desk grows by one a second
 
     def _activity(self) -> object:
         app = self._app
@@ -109,7 +120,12 @@ class Frames:
         if not covered and self._quiet > _SLOWEST and count % rate:
             return  # nothing has happened
         now = app.travel.engine.clock.now()
+        still = not covered and self._dozes() and now == self._painted_at and self._from_engine()
+        if still and count // rate % _STILL:
+            self._keep_up(True)
+            return
         if not covered or count % _COVERED == 0:
+            self._painted_at = now
             turn = count // _COVERED if covered else count
             for number, pane in enumerate(app.workspace.shown()):
                 if self._quiet > _SLOWEST or (turn + number) % pane.PACE == 0 or pane.has_focus_within:
@@ -130,11 +146,24 @@ class Frames:
         once_a_second = count % rate == 0  # the only frames of a quiet desk
         if once_a_second or count % max(1, rate // _STATUS_RATE) == 0:
             app.refresh_bars()
-            app.desk_screen.notices.tick()
-            if once_a_second:
-                app.live.poll()
-            if (problem := app.state.save()) is not None:
-                app.toast(problem, error=True)
+            self._keep_up(once_a_second)
+
+    def _from_engine(self) -> bool:
+        """Whether what shows can change only by what happens in the engine, by its clock or by a key."""
+        travel = self._app.travel
+        return (
+            travel.what_if is None
+            and travel.past is None
+            and all(pane.FROM_ENGINE for pane in self._app.workspace.shown())
+        )
+
+    def _keep_up(self, poll: bool) -> None:
+        app = self._app
+        app.desk_screen.notices.tick()
+        if poll:
+            app.live.poll()
+        if (problem := app.state.save()) is not None:
+            app.toast(problem, error=True)
 
 
 class _FrameTimer(Timer):
@@ -144,6 +173,9 @@ class _FrameTimer(Timer):
         super().__init__(app, 1 / app.desk_settings.market.frame_rate, name="frame", callback=frames.paint)
         self._frames = frames
         self._app = app
+        self._ears: Subscription[object] | None = None
+        self._heard: Bus | None = None  # of which they are
+        self._hurries = False
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -164,16 +196,39 @@ class _FrameTimer(Timer):
             await stirred
         finally:
             self._next_look.cancel()
+            self._listen(None)
 
     def _look(self, stirred: asyncio.Future[None]) -> None:
+        self._hurries = False
         if stirred.done():
             return  # the desk was closed in the turn of the loop that this look was due in
         if not self._active.is_set() or not self._app.screen_stack or self._frames.stirs():
             stirred.set_result(None)
         else:
-            loop = asyncio.get_running_loop()
-            interval = self._interval * self._frames.stride()
-            self._next_look = loop.call_at(next_beat(loop.time(), interval), self._look, stirred)
+            stride = self._frames.stride()
+            self._look_again(stirred, stride)
+            self._listen(partial(self._hears, stirred) if stride > 1 else None)
+
+    def _look_again(self, stirred: asyncio.Future[None], stride: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._next_look.cancel()
+        self._next_look = loop.call_at(next_beat(loop.time(), self._interval * stride), self._look, stirred)
+
+    def _listen(self, hears: Callable[[object], bool] | None) -> None:
+        """Be told of what the market and orders bring while looks are few, or no more."""
+        bus = self._app.travel.present.bus
+        if self._ears is not None and (hears is None or bus is not self._heard):
+            self._ears.close()
+            self._ears = None
+        if self._ears is None and hears is not None:
+            self._ears, self._heard = bus.subscribe(*_HEARD, only=hears), bus
+
+    def _hears(self, stirred: asyncio.Future[None], event: object) -> bool:
+        """Look at the next frame. It needs no event for that: none is kept."""
+        if not self._hurries and not stirred.done():
+            self._hurries = True
+            self._look_again(stirred, 1)
+        return False
 
 
 def _paint(pane: Pane, now: int) -> None:

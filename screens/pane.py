@@ -127,9 +127,12 @@ class Pane(Widget):
     TITLE: ClassVar[str] = ""
     DEFAULT_KEY: ClassVar[str] = ""
     ACTIONS: ClassVar[tuple[Action, ...]] = ()
-    #: Painted at every n-th frame; 1 for what a trader acts on, more for what he only follows. At most 4.
+    #: Painted at every n-th frame; 1 for what a trader acts on, more for what he only follows.
     PACE: ClassVar[int] = 1
     FOLLOWS: ClassVar[bool] = True
+    #: Whether all that it shows comes from the engine, its clock and the trader's keys: where all three stand still (a
+    #: paused replay), it need not be painted every second.
+    FROM_ENGINE: ClassVar[bool] = False
     #: Least width and height in cells in which the pane is of use: with less room it becomes a tab of its neighbour.
     LEAST: ClassVar[tuple[int, int]] = (24, 5)
 

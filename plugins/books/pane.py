@@ -44,6 +44,7 @@ class LadderPane(OrderEntry):
     """The order book by price, with our orders in it, traded by keyboard and mouse."""
 
     PANE = "books"
+    FROM_ENGINE = True
     TITLE = "Ladder"
     DEFAULT_KEY = "b"
     LEAST = (30, 8)

@@ -55,6 +55,7 @@ class ChartPane(ChartMoving):
     DEFAULT_KEY = "c"
     LEAST = (30, 8)
     PACE = 2
+    FROM_ENGINE = True
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)

@@ -42,6 +42,7 @@ class OrdersPane(TablePane[Order]):
     """Working orders first, then what is done, newest first. The last line tells what the columns have no room for."""
 
     PANE = "orders"
+    FROM_ENGINE = True
     TITLE = "Orders"
     DEFAULT_KEY = "r"
     LEAST = (40, 5)

@@ -36,6 +36,7 @@ class TicketPane(TicketEntry):
     DEFAULT_KEY = "t"
     LEAST = (32, 10)
     PACE = 2
+    FROM_ENGINE = True
     can_focus = False
     ACTIONS = ACTIONS
     DEFAULT_CSS = """

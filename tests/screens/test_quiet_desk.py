@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
+
 import msgspec
 import pytest
 
@@ -23,9 +26,7 @@ def looks(desk, seconds: float) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize("rate", [4, 20])
-async def test_every_pane_is_painted_once_a_second_and_after_some_seconds_every_second_look_is_left_out(
-    open_desk, rate
-):
+async def test_every_pane_is_painted_once_a_second_and_after_some_seconds_most_looks_are_left_out(open_desk, rate):
     async with open_desk(settings={"market": {"frame_rate": rate}}) as (desk, pilot):
         await desk.still(pilot)
         panes = sorted(pane.slot for pane in desk.app.workspace.shown())
@@ -35,11 +36,41 @@ async def test_every_pane_is_painted_once_a_second_and_after_some_seconds_every_
         assert (taken, sorted(painted)) == (2 * rate, sorted([*panes, *panes]))
         looks(desk, 6)
         taken, painted = looks(desk, 2)
-        assert (taken, sorted(painted)) == (rate if rate == 20 else 2 * rate, sorted([*panes, *panes]))
+        assert (taken, sorted(painted)) == (10 if rate == 20 else 2 * rate, sorted([*panes, *panes]))
         desk.feed(book(BTC, START + SECOND))
         assert desk.app.frames.stirs(), "the next look sees what has happened"
         desk.app.frame()
         assert desk.app.frames.stride() == 1
+
+
+async def test_what_the_market_brings_to_a_dozing_desk_is_looked_at_at_the_next_frame(open_desk):
+    async with open_desk() as (desk, pilot):
+        await desk.still(pilot)
+        timer, loop = desk.app.frames._timer, asyncio.get_running_loop()
+        looked = loop.create_future()
+        timer._look_again(looked, 1_000_000)  # a day away
+        timer._listen(partial(timer._hears, looked))
+        desk.feed(book(BTC, START + SECOND))
+        assert timer._next_look.when() - loop.time() <= 1 / desk.app.desk_settings.market.frame_rate
+        timer._listen(None)
+
+
+async def test_where_time_stands_still_too_panes_that_show_the_engine_alone_are_painted_every_fifth_second(open_desk):
+    async with open_desk() as (desk, pilot):
+        await desk.still(pilot)
+        shown = desk.app.workspace.shown()
+        *others, last = shown
+        for pane in others:
+            pane.FROM_ENGINE = True
+        looks(desk, 20)
+        _, painted = looks(desk, 10)
+        assert painted.count("books") == 10, "one of them shows something else: a job, a clock on the wall"
+        last.FROM_ENGINE = True
+        _, painted = looks(desk, 10)
+        assert sorted(painted) == sorted(2 * [pane.slot for pane in shown])
+        desk.engine.clock.advance(SECOND)  # now ages grow
+        _, painted = looks(desk, 1)
+        assert sorted(painted) == sorted(pane.slot for pane in shown)
 
 
 async def test_panes_that_come_back_are_painted_at_the_next_look(open_desk):
