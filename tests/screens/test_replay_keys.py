@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -27,6 +28,7 @@ async def watching(home):
     app = TwsApp(
         engine, [PaneInfo(pane.PANE, pane.TITLE, "test", "", None, pane) for pane in demo_panes.ALL], start=engine.start
     )
+    app.keyboard.stale_seconds = math.inf  # a slow machine is no stall
     try:
         async with app.run_test(size=(160, 48)) as pilot:
             await until(lambda: engine.ready)
