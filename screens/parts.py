@@ -68,6 +68,11 @@ def number(value: float | None, form: str = ",.2f", unit: str = "") -> str:
     return shown(f"{value:{form}}") + unit
 
 
+def count(value: float) -> str:
+    """A whole number with its thousands apart."""
+    return shown(f"{value:,.0f}")
+
+
 def price(value: float) -> str:
     """A price with as many decimals as its size asks for."""
     size = abs(value)

@@ -128,7 +128,7 @@ def _figures(session: Study) -> Table:
     titles = ["Figure", "Unit", "This run"]
     for number, run in enumerate(stored, 1):
         name = "Stored" if alone else f"Stored {number}"
-        titles.append(f"{name}: {run.strategy} on {run.candles}, {setup_words(run, _value)}")
+        titles.append(f"{name}: {run.strategy} on {run.candles}, {setup_words(run, _value, str)}")
     if alone:
         titles.append("Difference")
     rows = []
@@ -241,7 +241,7 @@ def _runs(session: Study) -> Table:
             *(full(run.figures.get(name)) for name in names),
             run.strategy,
             run.candles,
-            setup_words(run, _value),
+            setup_words(run, _value, str),
         )
         for run in session.stored
     ]

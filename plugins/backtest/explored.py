@@ -8,7 +8,7 @@ from plugins.backtest.drawing import curves
 from plugins.backtest.maps import verdict_lines
 from plugins.backtest.study import Searched, Study
 from plugins.backtest.views import figure_text, label_of, shade, value_short
-from screens.parts import Line, Part, fit, number, price, when
+from screens.parts import Line, Part, count, fit, number, price, when
 from screens.theme import Ink
 from workstation.research.bench.messages import BandAnswer, SearchTrial, SplitAnswer, SplitGroup
 
@@ -117,15 +117,15 @@ def _search_head(searched: Searched, running: bool, width: int, ink: Ink) -> Lin
     parts: list[Part] = [
         (f" {request.sampler.upper()} ", ink.strong),
         ("for " + ", ".join(label_of(name).lower() for name in request.objectives), ink.text),
-        (f"  {len(states):,} of {request.trials:,} trials", ink.text),
+        (f"  {count(len(states))} of {count(request.trials)} trials", ink.text),
     ]
     for state, style in (("pruned", ink.dim), ("failed", ink.warning)):
-        if count := states.count(state):
-            parts.append((f"  {count:,} {state}", style))
+        if found := states.count(state):
+            parts.append((f"  {count(found)} {state}", style))
     if searched.reused:
-        parts.append((f"  {searched.reused:,} known from before", ink.dim))
+        parts.append((f"  {count(searched.reused)} known from before", ink.dim))
     if running and searched.left is not None:
-        parts.append((f"  {searched.left:.0f} s left · Esc stops", ink.own))
+        parts.append((f"  {count(searched.left)} s left · Esc stops", ink.own))
     elif searched.answer is not None:
         parts.append((f"  {number(searched.answer.seconds, ',.1f', ' s')}", ink.dim))
     return fit(parts, width, ink.text)
@@ -194,7 +194,7 @@ def _path_style(name: str, ink: Ink) -> Style:
 
 def _different(found: BandAnswer, interval: int, width: int, height: int, ink: Ink, top: int) -> list[Line]:
     wide = max(18, (width - 26) // len(found.paths))
-    head = f" {found.count:,} differ".ljust(26) + "".join(f"{path.name:<{wide}}" for path in found.paths)
+    head = f" {count(found.count)} differ".ljust(26) + "".join(f"{path.name:<{wide}}" for path in found.paths)
     lines = [fit([(head, ink.dim)], width, ink.text)]
     top = max(0, min(top, len(found.trades) - 1))
     for trade in found.trades[top : top + height - 1]:

@@ -11,7 +11,8 @@ from rich.style import Style
 from plugins.backtest.drawing import curves
 from plugins.backtest.study import Study, Sweep
 from plugins.backtest.views import figure_text, label_of, shade, value_short
-from screens.parts import Line, Part, fit, number, when
+from screens.figures import sentence
+from screens.parts import Line, Part, count, fit, number, when
 from screens.theme import Ink
 from workstation.research.bench.messages import FanLines, WalkAnswer, WalkStep
 from workstation.research.verdicts import Verdict, worst_first
@@ -140,7 +141,7 @@ def luck(session: Study, width: int, height: int, ink: Ink, fan: int) -> list[Li
 def verdict_lines(verdict: Verdict, width: int, ink: Ink) -> list[Line]:
     style = verdict_style(verdict, ink)
     indent = 22 if width >= 70 else 3
-    wrapped = textwrap.wrap(verdict.text, max(20, width - indent - 1)) or [""]
+    wrapped = textwrap.wrap(sentence(verdict.text), max(20, width - indent - 1)) or [""]
     if indent == 3:
         lines = [fit([(" ● ", style), (verdict.head, style + Style(bold=True))], width, ink.text)]
         return lines + [fit([(" " * indent + line, ink.text)], width, ink.text) for line in wrapped]
@@ -157,7 +158,7 @@ def _fan_words(fan: FanLines) -> str:
     worst = number(100 * fan.drawdown_95, ".1f")
     loss = number(100 * fan.loss_probability, ".0f")
     return (
-        f" Monte Carlo, {fan.title}, {fan.runs:,} times: loss in {loss} % of them; 95 % stay above a drawdown "
+        f" Monte Carlo, {fan.title}, {count(fan.runs)} times: loss in {loss} % of them; 95 % stay above a drawdown "
         f"of {worst} % · bands 5 25 50 75 95 %"
     )
 
@@ -225,7 +226,7 @@ def _walk_chart(answer: WalkAnswer | None, steps: Sequence[WalkStep], width: int
         return []
     words: list[Part] = [
         (" The account out of sample", ink.accent),
-        (f" over where 5 25 50 75 95 % of {answer.field:,} combinations stood, each kept unchanged", ink.dim),
+        (f" over where 5 25 50 75 95 % of {count(answer.field)} combinations stood, each kept unchanged", ink.dim),
     ]
     styles = (ink.faded("ask", 0.8), ink.faded("dim", 0.8), ink.faded("text", 0.6), ink.faded("dim", 0.8),
               ink.faded("bid", 0.8))  # fmt: skip

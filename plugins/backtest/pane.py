@@ -15,6 +15,7 @@ from plugins.backtest.drawing import AXIS, candles, column_of, curves, time_axis
 from plugins.backtest.form import Field
 from plugins.backtest.keys import ACTIONS
 from plugins.backtest.layout import Room, tabs_in, title_of
+from screens.figures import sentence
 from screens.parts import Line, Part, fit, number, spread, tabs, when
 from workstation.research.bench.messages import Picture
 
@@ -149,7 +150,7 @@ class BacktestPane(CopyControl):
         left: list[Part] = [
             (f" {answer.title}", ink.strong),
             (f" on {answer.setup.on}", ink.text),
-            *((f"  {words}", ink.own) for words in answer.setup.words),
+            *((f"  {sentence(words)}", ink.own) for words in answer.setup.words),
             (f"  {number(answer.bars, ',.0f')} bars  {span}", ink.dim),
         ]
         seconds = (
@@ -158,7 +159,7 @@ class BacktestPane(CopyControl):
         return spread(left, [(f" {session.notice or seconds} ", ink.dim)], width, ink.text)
 
     def _problem(self, width: int) -> list[str]:
-        return textwrap.wrap(self.session.problem or "", max(20, width - 4)) or [""]
+        return textwrap.wrap(sentence(self.session.problem or ""), max(20, width - 4)) or [""]
 
     def _judgement(self, width: int) -> Line:
         ink, session = self.ink, self.session
@@ -174,7 +175,11 @@ class BacktestPane(CopyControl):
         parts: list[Part] = []
         for verdict in found[:1]:
             style = maps.verdict_style(verdict, ink)
-            parts += [(" ● ", style), (verdict.head + "  ", style + Style(bold=True)), (verdict.text + "  ", ink.text)]
+            parts += [
+                (" ● ", style),
+                (verdict.head + "  ", style + Style(bold=True)),
+                (sentence(verdict.text) + "  ", ink.text),
+            ]
         for verdict in found[1:]:
             parts += [("● ", maps.verdict_style(verdict, ink)), (verdict.head + "  ", ink.dim)]
         return fit(parts, width, ink.text)

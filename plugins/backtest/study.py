@@ -11,6 +11,7 @@ from typing import Any
 from plugins.backtest.axes import axis_name, axis_text, values_of
 from plugins.backtest.form import Form
 from plugins.backtest.session import Session
+from screens.parts import count
 from workstation.domain.trade_rules import PLAIN, TradeRules, apart, put_all
 from workstation.engine import Engine
 from workstation.research.bench.messages import (
@@ -356,9 +357,9 @@ class Study(Session):
             done, of = len(self.walk_steps), self.walk_of
             passed = asyncio.get_running_loop().time() - self._long_begun
             left = passed / done * (of - done) if done else None
-        count = f" {done:,} of {of:,}" if of else ""
-        rest = "" if left is None else f", {left:.0f} s left"
-        return f"{self.busy.lower()}{count}{rest}"
+        counted = f" {count(done)} of {count(of)}" if of else ""
+        rest = "" if left is None else f", {count(left)} s left"
+        return f"{self.busy.lower()}{counted}{rest}"
 
     # -- the judgement
 

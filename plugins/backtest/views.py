@@ -9,6 +9,7 @@ from typing import Any
 from rich.style import Style
 
 from plugins.backtest.session import Session, TradeList
+from screens.figures import sentence, shown
 from screens.parts import Line, Part, fit, number, price, when
 from screens.theme import Ink, mix
 from workstation.clock import SECOND
@@ -66,7 +67,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 def value_short(value: Any) -> str:
     """A parameter's value in a few characters."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return shown(f"{value:.4g}") if isinstance(value, float) else str(value)
 
 
 def label_of(figure: str) -> str:
@@ -153,10 +154,13 @@ def runs(stored: Sequence[StoredBacktest], session: Session, width: int, height:
     return lines
 
 
-def setup_words(run: StoredBacktest, text: Callable[[Any], str] = value_short) -> str:
-    """A stored run's parameters, their values as `text` gives them, and what is unusual about its terms."""
+def setup_words(
+    run: StoredBacktest, text: Callable[[Any], str] = value_short, words: Callable[[str], str] = sentence
+) -> str:
+    """A stored run's parameters, their values as `text` gives them, and as `words` gives it what is unusual about its
+    terms."""
     params = (f"{name} {text(value)}" for name, value in run.setup["params"].items())
-    return "  ".join((*params, *in_words(terms_in(run.setup))))
+    return "  ".join((*params, *map(words, in_words(terms_in(run.setup)))))
 
 
 def figure_rows(width: int) -> int:

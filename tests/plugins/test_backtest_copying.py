@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from plugins.backtest import BacktestPane
+from plugins.backtest import BacktestPane, explored, maps
 from plugins.backtest.copying import TRADES, full, table_of
 from plugins.backtest.layout import VIEWS
 from plugins.backtest.session import Session, TradeList
@@ -38,6 +38,7 @@ from workstation.research.bench.messages import (
     SplitGroup,
     SweepRequest,
     TradeColumns,
+    WalkAnswer,
     WalkStep,
 )
 from workstation.research.bench.setup import Setup
@@ -128,6 +129,25 @@ def test_in_another_locale_the_numbers_have_its_signs_and_files_a_point():
         assert json.loads(as_json(titles, rows))[0]["Entry"] == "64200.123456"
     finally:
         figures.use(NumberStyle(), None)
+
+
+def test_in_another_locale_searches_walks_and_judgements_have_its_signs():
+    trial = SearchTrial(0, "done", {"fast": 5, "share": 0.125}, (1_234.5,), {"n_trades": 1_207.0})
+    found = Searched(SearchRequest(SETUP, trials=1_200), 0.0, {0: trial}, 0, 1_100)
+    found.answer = SearchAnswer(0, (0,), 12.5, {}, Verdict("good", "Holds", "With 1,200 tried, 0.25 of it is left."))
+    walked = WalkAnswer((), VERDICT, None, (1.0, 2.0), ((1.0, 2.0),) * 5, (0.0, 0.5), 0.5, 1_500)
+    steps = [WalkStep(1, 2, BEGIN, BEGIN, {"share": 0.5}, 1.5, -0.25, ())]
+    session = study(searched=found, walk_steps=steps, walk_answer=walked, walked=None, busy="")
+    ink = INKS["tws-dark"]
+    try:
+        figures.use(NumberStyle(",", "."), None)
+        lines = [*explored.search(session, 120, 20, ink, 0, 0, False), *maps.walk(session, 120, 20, ink)]
+    finally:
+        figures.use(NumberStyle(), None)
+    text = "\n".join("".join(part for part, _ in line) for line in lines)
+    for words in ("1 of 1.200 trials", "1.100 known from before", "1.234,500", "share 0,125", "With 1.200 tried, 0,25 of",
+                  "of 1.500 combinations", "share 0,5"):  # fmt: skip
+        assert words in text
 
 
 def test_trades_have_the_columns_of_the_screen_and_times_to_the_second():
