@@ -55,6 +55,14 @@ def value_in(row: RuleRow, rules: TradeRules) -> Any:
     return _shown(rule_of(name, rules), getattr(rules, name))
 
 
+def usual_value(key: str, own: TradeRules, whole: TradeRules) -> Any:
+    """What the row would show if nothing had been said, in the unit of the screen. `whole`: the rules as they hold, by
+    which a size means what it means."""
+    name = key.removeprefix(KEY)
+    rule, unsaid = rule_of(name, whole), TradeRules(size_rule=whole.size_rule).over(own)
+    return _shown(rule, getattr(unsaid, name) or rule.usual)
+
+
 def with_rule(own: TradeRules, given: TradeRules, key: str, value: Any) -> TradeRules:
     """`given` with the row's value, which is in the unit of the screen. Raises `Refused` with a sentence."""
     name = key.removeprefix(KEY)

@@ -8,9 +8,12 @@ from typing import Any
 from plugins.backtest.form import Field, Form, space
 from plugins.backtest.views import value_short
 from screens.parameters import fraction_of, percent_of
+from screens.rule_rows import usual_value
 from workstation.domain.trade_rules import KEY, TradeRules, rule_of
 
 _NUMBERS = ("int", "float")
+#: Values of a rule in a search at most.
+SEARCHED = 40
 
 
 def can_move(field: Field) -> bool:
@@ -38,8 +41,35 @@ def values_of(form: Form, key: str, most: int) -> tuple[Any, ...]:
     field = next((one for one in form.fields() if one.key == key and can_move(one)), None)
     if field is None or field.spec is None:
         raise KeyError(key)
-    found = space(field.spec, field.value, most)
-    return tuple(fraction_of(value) for value in found) if _in_percent(key, form.whole_rules) else found
+    return _values(form, field, field.value, most)
+
+
+def _values(form: Form, field: Field, around: Any, most: int) -> tuple[Any, ...]:
+    assert field.spec is not None
+    found = space(field.spec, around, most)
+    return tuple(fraction_of(value) for value in found) if _in_percent(field.key, form.whole_rules) else found
+
+
+def can_search(field: Field) -> bool:
+    """Whether a search can move the row."""
+    return can_move(field) and field.spec is not None and field.spec.kind != "text"
+
+
+def searched(form: Form) -> tuple[dict[str, tuple[Any, ...]], tuple[str, ...]]:
+    """What a search moves beside the strategy's parameters, with its values, and the parameters that it leaves alone.
+    The values of a rule lie around the strategy's own, not around what the form says: the best of a search may be
+    loaded into the form, and the search goes on."""
+    wanted: dict[str, tuple[Any, ...]] = {}
+    kept = []
+    for field in form.fields():
+        if not can_search(field) or field.key not in form.turned:
+            continue
+        if form.moves(field):
+            around = field.value if field.rule is None else usual_value(field.key, form.own_rules, form.whole_rules)
+            wanted[field.key] = _values(form, field, around, SEARCHED)
+        else:
+            kept.append(field.key)
+    return wanted, tuple(kept)
 
 
 def axis_name(key: str, rules: TradeRules) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from rich.style import Style
 
 from plugins.backtest.drawing import curves
 from plugins.backtest.maps import verdict_lines
-from plugins.backtest.study import Searched, Study
-from plugins.backtest.views import figure_text, label_of, shade, value_short
+from plugins.backtest.sought import Searched
+from plugins.backtest.study import Study
+from plugins.backtest.views import figure_text, label_of, shade
 from screens.parts import Line, Part, count, fit, number, price, when
 from screens.theme import Ink
 from workstation.research.bench.messages import BandAnswer, SearchTrial, SplitAnswer, SplitGroup
@@ -81,14 +84,16 @@ def search(session: Study, width: int, height: int, ink: Ink, cursor: int, top: 
     """What is searched and how far it is, the best so far over the trials, and the trials, the best first."""
     searched = session.searched
     if searched is None:
-        words = "O searches all parameters by Optuna; it goes on where the same search was left."
-        return [fit([(f" {words}", ink.dim)], width, ink.text)]
+        words = (
+            "O searches all parameters by Optuna; it goes on where the same search was left. Space on a row of the "
+            "form lets it move a size, an exit or a protection too, or leave a parameter as it is."
+        )
+        return [fit([(f" {line}", ink.dim)], width, ink.text) for line in textwrap.wrap(words, width - 2)]
     lines = [_search_head(searched, session.busy == "Search", width, ink)]
     if searched.answer is not None:
         lines += verdict_lines(searched.answer.verdict, width, ink)
     lines += _best_so_far(searched, width, 4 if height >= 16 else 0, ink)
     request = searched.request
-    names = list(next(iter(searched.trials.values())).params) if searched.trials else []
     known = ("return_pct", "max_drawdown_pct", "sharpe", "n_trades")
     figures = [name for name in known if name not in request.objectives]
     head = f" {'#':>5}  " + "".join(f"{label_of(name)[:15]:>16}" for name in request.objectives)
@@ -101,7 +106,7 @@ def search(session: Study, width: int, height: int, ink: Ink, cursor: int, top: 
         best = trial.number == searched.best or trial.number in front
         under = (ink.on_cursor if active else ink.on_flash) if index == cursor else Style()
         shown = figures[: max(1, (width - 60) // 14)]
-        lines.append(fit(_trial_parts(trial, len(request.objectives), shown, names, best, ink), width, under))
+        lines.append(fit(_trial_parts(searched, trial, shown, best, ink), width, under))
     return lines
 
 
@@ -143,10 +148,8 @@ def _best_so_far(searched: Searched, width: int, height: int, ink: Ink) -> list[
     return [fit([(title, ink.dim)], width, ink.text), *chart]
 
 
-def _trial_parts(
-    trial: SearchTrial, objectives: int, figures: list[str], names: list[str], best: bool, ink: Ink
-) -> list[Part]:
-    words = "  ".join(f"{name} {value_short(trial.params[name])}" for name in names if name in trial.params)
+def _trial_parts(searched: Searched, trial: SearchTrial, figures: list[str], best: bool, ink: Ink) -> list[Part]:
+    words, objectives = searched.words(trial), len(searched.request.objectives)
     values = trial.values or (None,) * objectives
     style = ink.own + Style(bold=True) if best else ink.text if trial.state == "done" else ink.dim
     parts: list[Part] = [(f"{'▪' if best else ' '}{trial.number:>5}  ", style)]

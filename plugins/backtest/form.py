@@ -81,6 +81,13 @@ class Form:
             if isinstance(params, dict)
             else {}
         )
+        turned = given.get("searched")
+        #: Rows by strategy that a search treats otherwise than usual; see `moves`.
+        self._turned: dict[str, set[str]] = (
+            {str(name): {str(key) for key in one} for name, one in turned.items() if isinstance(one, list)}
+            if isinstance(turned, dict)
+            else {}
+        )
         self.offer: Offer | None = None
         self.cursor = 0
 
@@ -90,6 +97,7 @@ class Form:
             "candles": self.candles, "beside": list(self.beside), "strategy": self.strategy, "engine": self.engine,
             **self.terms,
             "params": self.kept, "rules": self.rules.given,
+            "searched": {name: sorted(keys) for name, keys in self._turned.items() if keys},
         }  # fmt: skip
 
     @property
@@ -159,6 +167,19 @@ class Form:
             rows.append(Field("engine", "Engine", *engine))
             rows += [Field(row.key, row.label, row.value, row.spec, rule=row) for row in self._rule_rows()]
         return rows
+
+    @property
+    def turned(self) -> set[str]:
+        """The rows of the chosen strategy that a search treats otherwise than usual."""
+        return self._turned.get(self.strategy, set())
+
+    def moves(self, field: Field) -> bool:
+        """Whether a search moves the row: usually every parameter but the direction, and no rule."""
+        return (field.parameter and field.key != "direction") != (field.key in self.turned)
+
+    def turn(self, field: Field) -> None:
+        """Let a search move the row, or leave it alone."""
+        self._turned[self.strategy] = self.turned ^ {field.key}
 
     def _term(self, term: Term) -> Field:
         return Field(term.name, label_of(term), self.terms[term.name], SPECS[term.name], term=term)

@@ -60,8 +60,10 @@ ACTIONS: tuple[Action, ...] = (
            group=_SEARCH, footer=70, short="Walk"),
     Action("walk_anchored", "Walk forward, anchored", "As walk forward; every training window begins with the first "
            "bar.", ("W",), group=_SEARCH),
-    Action("optuna", "Search by Optuna", "Searches all parameters; asks for sampler and objectives. It goes on where "
-           "the same search was left.", ("O",), group=_SEARCH, footer=72, short="Optuna"),
+    Action("searched", "Search this row, or leave it", "The search moves every parameter; this has it leave one as it "
+           "is (=), or move a size, an exit, a protection too (~).", ("space",), group=_SEARCH),
+    Action("optuna", "Search by Optuna", "Searches all parameters, and rows that are marked by ~; asks for sampler and "
+           "objectives. It goes on where the same search was left.", ("O",), group=_SEARCH, footer=72, short="Optuna"),
     Action("band", "Honesty band", "The run under every path inside its bars, and the trades that hang on it.", ("B",),
            group=_SEARCH, footer=66, short="Honesty"),
     Action("fan", "The other fan", "Monte Carlo by shuffled trades, returns drawn anew, prices with noise, or "

@@ -9,7 +9,8 @@ from typing import Any
 from rich.style import Style
 
 from plugins.backtest.drawing import curves
-from plugins.backtest.study import Study, Sweep
+from plugins.backtest.sought import Sweep
+from plugins.backtest.study import Study
 from plugins.backtest.views import figure_text, label_of, shade, value_short
 from screens.figures import sentence
 from screens.parts import Line, Part, count, fit, number, when

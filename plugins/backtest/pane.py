@@ -9,7 +9,7 @@ from rich.style import Style
 from textual import events
 
 from plugins.backtest import explored, maps, views
-from plugins.backtest.axes import axis_name, can_move
+from plugins.backtest.axes import axis_name, can_move, can_search
 from plugins.backtest.copying import CopyControl
 from plugins.backtest.drawing import AXIS, candles, column_of, curves, time_axis, titled
 from plugins.backtest.form import Field
@@ -89,12 +89,14 @@ class BacktestPane(CopyControl):
         mark = " "
         if axes is not None and field.key in axes and can_move(field):
             mark = "↔" if field.key == axes[0] else "↕"
-        text = field.text
+        text, label = field.text, field.label
+        if field.key in self.form.turned and can_search(field):
+            label += " ~" if self.form.moves(field) else " ="
         said = field.rule is not None and field.rule.given
         style = ink.strong if field.parameter or field.spec is None or said else ink.text
         arrows = ("◂", "▸") if active else (" ", " ")
-        left: list[Part] = [(mark, ink.own), (field.label, ink.text if at else ink.dim)]
-        room_left = width - len(field.label) - 5
+        left: list[Part] = [(mark, ink.own), (label, ink.text if at else ink.dim)]
+        room_left = width - len(label) - 5
         if len(text) > room_left:
             text = text[: max(1, room_left - 1)] + "…"
         right: list[Part] = [(f"{arrows[0]} ", ink.accent), (text, style), (f" {arrows[1]}", ink.accent)]

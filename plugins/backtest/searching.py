@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from plugins.backtest import views
-from plugins.backtest.axes import can_move
+from plugins.backtest.axes import axis_text, can_move, can_search, searched
 from plugins.backtest.charting import LEAST_BARS
 from plugins.backtest.layout import VIEWS
 from plugins.backtest.picking import FormControl
@@ -114,7 +114,7 @@ class SearchControl(FormControl):
                 self.toast("The search is of another strategy or other candles: O begins one.", error=True)
                 return
             ranked = session.searched.ranked()
-            self.form.put_params({**setup.params, **ranked[min(self.cursor, len(ranked) - 1)].params})
+            self.form.restore(session.searched.setup(ranked[min(self.cursor, len(ranked) - 1)].number))
             self._run()
 
     def _move(self, by: int) -> None:
@@ -217,6 +217,24 @@ class SearchControl(FormControl):
     def action_walk_anchored(self) -> None:
         self._walk(True)
 
+    def action_searched(self) -> None:
+        field = self.form.field
+        if not can_search(field):
+            self.toast("Put the form's cursor on a parameter, a size, an exit or a protection first.", error=True)
+            return
+        self.form.turn(field)
+        self.settings["form"] = self.form.values
+        self.save_settings()
+        name, wanted = field.label.strip("· "), searched(self.form)[0].get(field.key)
+        if not self.form.moves(field):
+            self.toast(f"The search leaves {name} at {field.text}.")
+        elif wanted is None:
+            self.toast(f"The search moves {name}.")
+        else:
+            first, last = (axis_text(field.key, wanted[end], self.form.whole_rules) for end in (0, -1))
+            self.toast(f"The search moves {name}, from {first} to {last}.")
+        self.session.bump()
+
     def action_optuna(self) -> None:
         choice = self.form.choice
         if choice is None or choice.native or choice.error is not None:
@@ -243,7 +261,7 @@ class SearchControl(FormControl):
 
     def _search(self, sampler: str, objectives: tuple[str, ...], pruned: bool) -> None:
         before = self.session.searched
-        request = SearchRequest(self.form.setup, objectives, sampler, _TRIALS, pruned)
+        request = SearchRequest(self.form.setup, objectives, sampler, _TRIALS, pruned, *searched(self.form))
         if before is not None and before.answer is not None and before.goes_on_as(request):
             request = replace(request, trials=before.request.trials + _TRIALS)  # once more: as many again
         self._show_view("search")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Any
 
-from plugins.backtest.axes import axis_name, axis_text, values_of
+from plugins.backtest.axes import values_of
 from plugins.backtest.form import Form
 from plugins.backtest.session import Session
+from plugins.backtest.sought import Searched, Sweep
 from screens.parts import count
-from workstation.domain.trade_rules import PLAIN, TradeRules, apart, put_all
 from workstation.engine import Engine
 from workstation.research.bench.messages import (
     BandAnswer,
@@ -22,13 +20,10 @@ from workstation.research.bench.messages import (
     JudgeRequest,
     ReportRequest,
     RunAnswer,
-    SearchAnswer,
     SearchRequest,
-    SearchTrial,
     SearchTrials,
     SplitAnswer,
     SplitRequest,
-    SweepAnswer,
     SweepCells,
     SweepRequest,
     WalkAnswer,
@@ -42,95 +37,6 @@ from workstation.research.verdicts import Verdict, worst_first
 _STILL = 0.5
 #: Most columns and rows of a sweep.
 ACROSS, DOWN = 30, 16
-
-
-@dataclass(slots=True)
-class Sweep:
-    """A sweep and what has come of it."""
-
-    request: SweepRequest
-    begun: float
-    cells: dict[int, dict[str, float] | str] = field(default_factory=dict)
-    answer: SweepAnswer | None = None
-    now: float = 0.0
-    own: TradeRules = PLAIN  # the strategy's own rules
-
-    @property
-    def rules(self) -> TradeRules:
-        """Every rule as it holds around the sweep."""
-        return self.request.setup.rules.over(self.own)
-
-    def name(self, axis: str) -> str:
-        """What an axis is called on the screen."""
-        return axis_name(axis, self.rules)
-
-    def text(self, axis: str, value: Any) -> str:
-        """A value of an axis on the screen."""
-        return axis_text(axis, value, self.rules)
-
-    def setup(self, cell: int) -> Setup:
-        """What was run for a cell."""
-        params, rules = apart(self.params(cell))
-        base = self.request.setup
-        return replace(base, params=params, rules=put_all(base.rules, self.own, rules))
-
-    @property
-    def total(self) -> int:
-        return len(self.request.across_values) * len(self.request.down_values)
-
-    @property
-    def left(self) -> float | None:
-        """Seconds that it will still take, or None while nothing is known."""
-        done = len(self.cells)
-        return None if not done else (self.now - self.begun) / done * (self.total - done)
-
-    def params(self, cell: int) -> dict[str, Any]:
-        down, across = divmod(cell, len(self.request.across_values))
-        one = self.request
-        return {
-            **one.setup.params, one.across: one.across_values[across], one.down: one.down_values[down],
-        }  # fmt: skip
-
-    def figure(self, cell: int) -> float | None:
-        found = self.cells.get(cell)
-        value = found.get(self.request.rank) if isinstance(found, dict) else None
-        return None if value is None or math.isnan(value) else value
-
-
-@dataclass(slots=True)
-class Searched:
-    """A search by Optuna and what has come of it; `trials` by their number, `best` the number of the best so far."""
-
-    request: SearchRequest
-    begun: float
-    trials: dict[int, SearchTrial] = field(default_factory=dict)
-    best: int | None = None
-    reused: int = 0
-    answer: SearchAnswer | None = None
-    now: float = 0.0
-
-    @property
-    def left(self) -> float | None:
-        """Seconds that it will still take, or None while nothing is known."""
-        fresh = len(self.trials) - self.reused
-        if fresh <= 0:
-            return None
-        return (self.now - self.begun) / fresh * max(0, self.request.trials - len(self.trials))
-
-    def goes_on_as(self, request: SearchRequest) -> bool:
-        """Whether another request is the same search: parameters that it looks for itself do not matter."""
-
-        def bare(one: SearchRequest) -> SearchRequest:
-            searched = next(iter(self.trials.values())).params if self.trials else {}
-            fixed = {name: value for name, value in one.setup.params.items() if name not in searched}
-            return replace(one, setup=replace(one.setup, params=fixed), trials=0)
-
-        return bare(self.request) == bare(request)
-
-    def ranked(self) -> list[SearchTrial]:
-        """The best first; those that failed last."""
-        worst = -math.inf
-        return sorted(self.trials.values(), key=lambda one: (-(one.values[0] if one.values else worst), one.number))
 
 
 class Study(Session):
@@ -277,7 +183,7 @@ class Study(Session):
             self.bump()
 
     def start_search(self, request: SearchRequest) -> None:
-        searched = Searched(request, asyncio.get_running_loop().time())
+        searched = Searched(request, asyncio.get_running_loop().time(), own=self.form.own_rules)
         searched.now = searched.begun
         self.searched = searched
         self._begin("Search", self._search(searched))
@@ -293,9 +199,8 @@ class Study(Session):
             self.bump()
 
         searched.answer = await self.engine.bench.ask(searched.request, self._heard(take))
-        ratios, setup = searched.answer.ratios, searched.request.setup
-        for number, ratio in ratios.items():
-            self._note_tried(replace(setup, params={**setup.params, **searched.trials[number].params}), ratio)
+        for number, ratio in searched.answer.ratios.items():
+            self._note_tried(searched.setup(number), ratio)
         self.judged = None
         loop.call_soon(self._judge_soon)
 
@@ -379,8 +284,8 @@ class Study(Session):
                 found += sweep.answer.verdicts
         searched = self.searched
         if searched is not None and searched.answer is not None and searched.best is not None:
-            params = {**searched.request.setup.params, **searched.trials[searched.best].params}
-            if params == setup.params and searched.request.setup.sets == setup.sets:
+            best = searched.setup(searched.best)
+            if (best.params, best.rules, best.sets) == (setup.params, setup.rules, setup.sets):
                 found.append(searched.answer.verdict)
         if self.band is not None and self.banded == setup:
             found.append(self.band.verdict)

@@ -18,7 +18,8 @@ from plugins.backtest import BacktestPane, explored, maps
 from plugins.backtest.copying import TRADES, full, table_of
 from plugins.backtest.layout import VIEWS
 from plugins.backtest.session import Session, TradeList
-from plugins.backtest.study import Searched, Study, Sweep
+from plugins.backtest.sought import Searched, Sweep
+from plugins.backtest.study import Study
 from plugins.backtest.views import FIGURES, trades
 from screens import figures
 from screens.table_export import as_json, machine_text
@@ -145,8 +146,8 @@ def test_in_another_locale_searches_walks_and_judgements_have_its_signs():
     finally:
         figures.use(NumberStyle(), None)
     text = "\n".join("".join(part for part, _ in line) for line in lines)
-    for words in ("1 of 1.200 trials", "1.100 known from before", "1.234,500", "share 0,125", "With 1.200 tried, 0,25 of",
-                  "of 1.500 combinations", "share 0,5"):  # fmt: skip
+    for words in ("1 of 1.200 trials", "1.100 known from before", "1.234,500", "share 0,125",
+                  "With 1.200 tried, 0,25 of", "of 1.500 combinations", "share 0,5"):  # fmt: skip
         assert words in text
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from plugins.backtest.axes import axes_of, axis_name, axis_text, values_of
+from plugins.backtest.axes import axes_of, axis_name, axis_text, searched, values_of
 from plugins.backtest.form import Form, space, stepped
 from workstation.domain.trade_rules import TradeRules
 from workstation.research.bench.messages import CandleChoice, Offer, ParameterSpec, StrategyChoice
@@ -167,6 +169,28 @@ def test_remembered_values_that_no_longer_fit_are_the_defaults():
     made = form(params={"bands": {"fast": 9_999, "width": "wide", "direction": "up", "gone": 1}}, cash=-5, fee="x")
     assert made.params == {"fast": 10, "width": 2.0, "direction": "long"}
     assert (made.terms["cash"], made.terms["fee"]) == (10_000.0, 0.1)
+
+
+def test_a_search_moves_parameters_and_what_is_turned_on_by_values_that_do_not_hang_on_the_form():
+    made = form()
+    assert searched(made) == ({}, ())
+    for key in ("rule:stop", "direction", "width"):
+        on(made, key)
+        made.turn(made.field)
+    wanted, kept = searched(made)
+    assert kept == ("width",)
+    assert set(wanted) == {"rule:stop", "direction"}
+    assert wanted["rule:stop"][:3] == (0.0, 0.005, 0.01)
+    on(made, "rule:stop").type("7")
+    assert searched(made) == (wanted, kept)
+    assert searched(Form(json.loads(json.dumps(made.values)))) == ({}, ()), "nothing is offered yet"
+    again = form(**json.loads(json.dumps(made.values)))
+    assert searched(again) == (wanted, kept)
+    on(again, "rule:size_rule").type("risk")
+    on(again, "rule:size")
+    again.turn(again.field)
+    assert min(searched(again)[0]["rule:size"]) == pytest.approx(0.0025)
+    assert max(searched(again)[0]["rule:size"]) < 0.1
 
 
 def test_rules_are_axes_in_the_unit_of_their_row_and_off_goes_up_from_nothing():

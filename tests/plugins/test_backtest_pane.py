@@ -355,6 +355,35 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
         await until(desk, pilot, lambda: session.searched is not searched and session.searched.answer is not None)
         assert (len(session.searched.trials), session.searched.reused) == (48, 24)
 
+        # A stop is searched too, the slow average is left alone: the best is loaded, and the search goes on.
+        for key in ("rule:stop", "slow"):
+            pane.form.cursor = [field.key for field in pane.form.fields()].index(key)
+            await pilot.press("escape", "space")
+        assert any("The search moves Stop %, from 0 to 19.5." in one for one in desk.toasts())
+        assert any(one.startswith("The search leaves slow at") for one in desk.toasts())
+        assert "Stop % ~" in desk.screen_text()
+        assert "slow =" in desk.screen_text()
+        slow = pane.form.params["slow"]
+        for wanted in (24, 48):
+            before = session.searched
+            await pilot.press("O")
+            await desk.painted(pilot)
+            await pilot.press("enter")
+            await until(
+                desk,
+                pilot,
+                lambda before=before: session.searched is not before and session.searched.answer is not None,
+            )
+            searched = session.searched
+            assert (len(searched.trials), searched.reused) == (wanted, wanted - 24)
+            assert {frozenset(trial.params) for trial in searched.trials.values()} == {frozenset({"fast", "rule:stop"})}
+            best = searched.trials[searched.answer.best]
+            await pilot.press("home", "enter")
+            await until(desk, pilot, still(pane, fast=best.params["fast"], slow=slow))
+            assert session.answer.setup.rules.stop == (best.params["rule:stop"] or None)
+            assert session.answer.metrics["sharpe"] == pytest.approx(best.values[0])
+        pane.form.rules = UNCHANGED
+
         # Reports: figures and trades for programs.
         pane._report("json", "json")
         await until(desk, pilot, lambda: bool(list((tmp_path / "exports").glob("*.json"))) and not session.busy)

@@ -10,7 +10,7 @@ import pytest
 from plugins.backtest import BacktestPane
 from plugins.backtest.maps import _cell_text
 from plugins.backtest.session import Session
-from plugins.backtest.study import Searched, Sweep
+from plugins.backtest.sought import Searched, Sweep
 from screens.testing import FrozenDesk
 from workstation.domain.trade_rules import UNCHANGED, TradeRules
 from workstation.research.bench.jobs import Jobs

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from workstation.domain.trade_rules import KEY
 from workstation.market.candles import Candles, Floats
 from workstation.research.bench.messages import (
     BandAnswer,
@@ -116,8 +117,8 @@ def search(
 
     if info.cls is None or info.native:
         raise BacktestError(f"{info.name} was written for backtesting.py: it has no parameters of ours to search.")
-    space = space_of(info.cls, {}, {})
     setup = request.setup
+    space = space_of(info.cls, dict.fromkeys(request.kept), request.wanted)
     fixed = {name: value for name, value in setup.params.items() if name not in space}
     plan = Plan(
         make=lambda **params: make(**{**fixed, **params}),
@@ -130,7 +131,7 @@ def search(
         engine="fast" if isinstance(candles, SharedCandles) else setup.engine,
         pruned=request.pruned,
         name=info.name,
-        source=f"{source_of(info.cls)} {_rules_text(setup)}",
+        source=f"{source_of(info.cls)} {_rules_text(setup, space)}",
         fixed=fixed,
     )
     begun = told = time.perf_counter()
@@ -153,9 +154,9 @@ def search(
     return SearchAnswer(_number(found.best), front, seconds, ratios, _verdict(found, called_off))
 
 
-def _rules_text(setup: Setup) -> str:
-    """The rules as part of a search's name; former searches had three numbers here."""
-    given = setup.rules.given
+def _rules_text(setup: Setup, space: Container[str]) -> str:
+    """The rules that a search leaves alone as part of its name; former searches had three numbers here."""
+    given = {name: value for name, value in setup.rules.given.items() if f"{KEY}{name}" not in space}
     known = [given.pop(name, 0.0) for name in ("stop", "take_profit", "trailing")]
     return " ".join([*(f"{value:g}" for value in known), *(f"{name}={value}" for name, value in given.items())])
 

@@ -125,7 +125,7 @@ class Jobs:
                 from workstation.research.bench.exploring import search
 
                 info, candles, costs = self.parts(request.setup)
-                make = maker(info, request.setup)
+                make = maker(info, request.setup, request.wanted)
                 _announce(candles, tell)
                 return search(info, make, candles, costs, request, self.shelf.searches, tell, called_off)
             case ReportRequest():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from workstation.domain.trade_rules import PLAIN, TradeRules
@@ -310,9 +310,11 @@ class BandAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search by Optuna over the whole range of every number of the strategy; it goes on where the same one was left.
+    """A search by Optuna over the whole range of every parameter of the strategy but its direction; it goes on where
+    the same one was left.
 
-    `trials` in all; more than one objective needs the sampler "nsga2" or "tpe".
+    `trials` in all; more than one objective needs the sampler "nsga2" or "tpe". `wanted`: the values of what is moved
+    besides, by name: rules by their keys, the direction. `kept`: the parameters that are not moved.
     """
 
     setup: Setup
@@ -320,6 +322,8 @@ class SearchRequest:
     sampler: str = "tpe"
     trials: int = 200
     pruned: bool = False
+    wanted: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
