@@ -289,18 +289,23 @@ class SearchControl(FormControl):
         venue_symbol, _, _ = candles.rpartition(":")
         known = {instrument.id for instrument in self.engine.instruments()}
         instrument = venue_symbol if venue_symbol in known else None
+        beside = [spec.rpartition(":")[0] for spec in setup.beside] if choice.pair else []
+        further = {name: one for name, one in zip(choice.further, beside, strict=False) if one in known}
         interval = self._interval_of(candles)
         self.desk.offer_run(
             RunDraft(
                 strategy=setup.strategy, instrument=instrument, interval=interval, params=dict(setup.params),
                 capital=Decimal(f"{setup.cash:.2f}" if setup.cash % 1 else f"{setup.cash:.0f}"),
-                rules=setup.rules,
+                rules=setup.rules, further=further,
             )
         )  # fmt: skip
         if unusual := setup.words:
             self.toast(f"{', '.join(unusual)}: of the backtest alone. On the desk the venue's and the account's count.")
         if instrument is None:
             self.toast(f"{candles} is not traded here: choose the instrument.", error=True)
+        elif len(further) < len(choice.further):
+            lacks = setup.beside[0] if setup.beside else "Its second instrument"
+            self.toast(f"{lacks} is not traded here: choose the {choice.further[0]}.", error=True)
 
     def _candles_of_run(self) -> str:
         """Those that a run on the desk is to trade: of several the ones in the picture, if it is of the form's."""

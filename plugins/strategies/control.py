@@ -47,7 +47,7 @@ class StrategyControl(StrategyList):
         from screens.dialog import Question
 
         money = f"{terms.capital:,f} {self.engine.currency}"
-        text = f"Start {form.strategy} on {terms.instrument} with {money} of real money?"
+        text = f"Start {form.strategy} on {terms.where} with {money} of real money?"
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -60,7 +60,7 @@ class StrategyControl(StrategyList):
         await self._change_limits(form)
         run = await self.engine.strategies.start(
             form.strategy, terms.instrument, capital=terms.capital, interval=terms.interval, params=terms.params,
-            rules=terms.rules, restarts=terms.restarts,
+            rules=terms.rules, restarts=terms.restarts, further=terms.further,
         )  # fmt: skip
         form.staged.clear()
         self._staged.pop(("run", run.run_id), None)
@@ -150,17 +150,20 @@ class StrategyControl(StrategyList):
     def _take(self, other: OtherRun) -> None:
         run = other.run
         here = counterpart(run.instrument, self.engine.instruments())
+        further = {name: counterpart(one, self.engine.instruments()) for name, one in run.further.items()}
+        lacks = [one for one, found in zip(run.instruments, (here, *further.values()), strict=True) if found is None]
         draft = RunDraft(
             strategy=run.strategy, instrument=here, interval=run.interval, params=run.params, capital=run.capital,
-            rules=run.rules,
+            rules=run.rules, further={name: one for name, one in further.items() if one is not None},
         )  # fmt: skip
         if not self.take_run(draft, stands_in=False):
             return
         whose = f"{run.run_id} of the {other.desk} desk stands in the form"
         if (form := self.form) is not None and form.active:
             self.toast(f"{whose} of the run: a sends what differs.")
-        elif here is None:
-            self.toast(f"{whose}. {run.instrument.partition(':')[2]} is not listed here: choose another.")
+        elif lacks:
+            names = " and ".join(one.partition(":")[2] for one in lacks)
+            self.toast(f"{whose}. {names} {'is' if len(lacks) == 1 else 'are'} not listed here: choose another.")
         else:
             self.toast(f"{whose}: S starts it here.")
 
@@ -171,15 +174,16 @@ class StrategyControl(StrategyList):
         name, instrument = draft.strategy, draft.instrument
         self.read_rows()
         selected = self.desk.selected
-        if instrument is None and stands_in and selected is not None and not self._runs(run_id_of(name, selected)):
-            instrument = selected
-        run_id = run_id_of(name, instrument) if instrument is not None else ""
+        if instrument is None and stands_in and selected is not None and selected not in draft.further.values():
+            instrument = None if self._runs(run_id_of(name, selected, draft.further)) else selected
+        run_id = run_id_of(name, instrument, draft.further) if instrument is not None else ""
         active = self._runs(run_id)
         target: tuple[str, str] = ("run", run_id) if active else ("new", name)
         staged = self._staged.setdefault(target, {})
         if not active:
             staged.clear()
             staged["instrument"] = instrument
+            staged |= {f"further:{key}": one for key, one in draft.further.items()}
             if draft.interval is not None:
                 staged["interval"] = str(Timeframe.of(draft.interval))
             if draft.capital is not None:
@@ -217,7 +221,7 @@ class StrategyControl(StrategyList):
             return
         if field.fixed:
             raise Refused(f"{field.label} stays while it runs: stop it, then start it with another.")
-        if field.key == "instrument":
+        if field.picked:
             self._pick_instrument()
         elif field.spec is not None and field.spec.kind in ("bool", "choice") and field.key != "interval":
             self._step(1)
@@ -246,7 +250,7 @@ class StrategyControl(StrategyList):
             Entry(one.venue[:10], one.symbol, partial(pick, one.id), one.contract.value, words=one.id)
             for one in self.engine.instruments()
         ]
-        dialog = Finder("Instrument", "Type a venue or a symbol …", entries, " No such instrument.")
+        dialog = Finder(field.label, "Type a venue or a symbol …", entries, " No such instrument.")
         self.app.push_screen(dialog, lambda entry: None if entry is None else entry.run())
 
     def _step(self, by: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from rich.style import Style
@@ -13,7 +13,7 @@ from screens.figures import local_time, moment, money_text, price_text, quantity
 from screens.parts import Line, Part, fit, price
 from screens.theme import Ink
 from workstation.clock import SECOND
-from workstation.domain.instrument import Instrument
+from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import Order, OrderState, OrderType, Side
 from workstation.log import Level, LogEntry
 from workstation.research.bench.messages import StrategyChoice
@@ -32,17 +32,31 @@ def _wrapped(text: str, width: int, style: Style, ink: Ink, indent: int = 1) -> 
     return [fit([(" " * indent + line, style)], width, ink.text) for line in lines]
 
 
-def orders(found: Sequence[Order], instrument: Instrument, width: int, height: int, ink: Ink) -> list[Line]:
-    """The run's orders, the newest first."""
+def leg_name(instrument: InstrumentId, among: Iterable[InstrumentId]) -> str:
+    """Its symbol; with its venue where another of them is called the same."""
+    symbol = instrument.partition(":")[2]
+    return instrument if sum(one.partition(":")[2] == symbol for one in among) > 1 else symbol
+
+
+def orders(
+    found: Sequence[Order], terms: Mapping[InstrumentId, Instrument], width: int, height: int, ink: Ink
+) -> list[Line]:
+    """The run's orders, the newest first; of a run on several instruments each with its own."""
+    names = {one: leg_name(one, terms) for one in terms} if len(terms) > 1 else {}
+    if names and width < 52:
+        return _tight_orders(found, terms, names, width, height, ink)
+    named = max((len(name) for name in names.values()), default=-1) + 1
     narrow = width < 66
     tight = width < 50  # a small terminal: what the columns need, and no word beside the state
     many, money, gap, wide = (9, 11, " ", 9) if tight else (11, 12, "  ", 11)
-    head = f" {'Time':<9}{'Side':<5}{'Quantity':>{many}}{'Price':>{money}}{gap}{'State':<{wide}}"
+    legs = "Leg" if named else ""
+    head = f" {'Time':<9}{'Side':<5}{legs:<{named}}{'Quantity':>{many}}{'Price':>{money}}{gap}{'State':<{wide}}"
     head += "" if narrow else f"{'Filled':>11}{'Average':>12}  Why"
     lines = [fit([(head, ink.dim)], width, ink.text)]
     if not found:
         return [*lines, fit([(" No order yet.", ink.dim)], width, ink.text)]
     for order in list(reversed(found))[: max(0, height - 1)]:
+        instrument = terms[order.instrument]
         limit = order.price if order.price is not None else order.stop_price
         kind = "s " if order.type in (OrderType.STOP, OrderType.STOP_LIMIT) else ""
         at = "market" if limit is None else f"{kind}{price_text(limit, instrument)}"
@@ -54,6 +68,7 @@ def orders(found: Sequence[Order], instrument: Instrument, width: int, height: i
         parts: list[Part] = [
             (f" {local_time(order.created_at):<9}", ink.dim),
             (f"{order.side.upper():<5}", side),
+            (f"{names.get(order.instrument, ''):<{named}}", ink.text),
             (f"{quantity_text(order.quantity, instrument):>{many}}{at:>{money}}", ink.text),
             (f"{gap}{str(order.state).replace('_', ' '):<{wide}.{wide}}", state),
         ]
@@ -63,6 +78,35 @@ def orders(found: Sequence[Order], instrument: Instrument, width: int, height: i
             parts.append((f"{filled:>11}{average:>12}", ink.text))
         if not tight:
             parts.append((f"  {order.reason if bad or not order.note else order.note}", ink.error if bad else ink.dim))
+        lines.append(fit(parts, width, ink.text))
+    return lines
+
+
+def _tight_orders(
+    found: Sequence[Order],
+    terms: Mapping[InstrumentId, Instrument],
+    names: Mapping[InstrumentId, str],
+    width: int,
+    height: int,
+    ink: Ink,
+) -> list[Line]:
+    """The same of several instruments in a small terminal: the leg takes the place of side and seconds."""
+    room = max(8, width - 34)
+    lines = [fit([(f" {'Time':<6}{'Leg':<{room}}{'Quantity':>9}{'Price':>10} State", ink.dim)], width, ink.text)]
+    if not found:
+        return [*lines, fit([(" No order yet.", ink.dim)], width, ink.text)]
+    for order in list(reversed(found))[: max(0, height - 1)]:
+        instrument, side = terms[order.instrument], order.side
+        at = order.average_price or order.price or order.stop_price
+        bad = order.state in _BAD
+        sign = "+" if side is Side.BUY else "-"
+        parts: list[Part] = [
+            (f" {local_time(order.created_at)[:5]:<6}", ink.dim),
+            (f"{names[order.instrument][: room - 1]:<{room}}", ink.text),
+            (f"{sign + quantity_text(order.quantity, instrument):>9}", ink.bid if side is Side.BUY else ink.ask),
+            (f"{'market' if at is None else price_text(at, instrument):>10} ", ink.text),
+            (str(order.state).replace("_", " "), ink.error if bad else ink.own if order.is_open else ink.text),
+        ]
         lines.append(fit(parts, width, ink.text))
     return lines
 
@@ -99,8 +143,14 @@ def signals(view: RunView, width: int, height: int, ink: Ink) -> list[Line]:
     return lines
 
 
-def result(view: RunView, instrument: Instrument, mark: Decimal | None, width: int, ink: Ink) -> list[Line]:
-    """What it has brought under its name, and how it is."""
+def result(
+    view: RunView,
+    terms: Mapping[InstrumentId, Instrument],
+    marks: Callable[[InstrumentId], Decimal | None],
+    width: int,
+    ink: Ink,
+) -> list[Line]:
+    """What it has brought under its name, leg by leg where it has more than one, and how it is."""
     got, run = view.result, view.run
     share = 100 * got.net / run.capital
     rows: list[list[Part]] = [
@@ -110,7 +160,7 @@ def result(view: RunView, instrument: Instrument, mark: Decimal | None, width: i
         _wide("  fees", 18, ink, money_text(got.fees), ink.text),
         _wide("  funding", 18, ink, money_text(got.carry, sign=True), ink.signed(got.carry)),
         _wide("Equity", 18, ink, f"{money_text(view.equity)} of {money_text(run.capital)} capital", ink.text),
-        _wide("Holds", 18, ink, _position(view, instrument, mark), ink.text),
+        *_legs(view, terms, marks, ink),
         _wide("Fills", 18, ink, f"{got.fills}", ink.text),
     ]
     if run.active:
@@ -123,12 +173,32 @@ def result(view: RunView, instrument: Instrument, mark: Decimal | None, width: i
     return lines + _wrapped(words, width, ink.faint, ink)
 
 
-def _position(view: RunView, instrument: Instrument, mark: Decimal | None) -> str:
-    if not view.position:
+def _legs(
+    view: RunView,
+    terms: Mapping[InstrumentId, Instrument],
+    marks: Callable[[InstrumentId], Decimal | None],
+    ink: Ink,
+) -> list[list[Part]]:
+    """What it holds; of several instruments each with what it has brought."""
+    if not view.legs:
+        one = view.run.instrument
+        return [_wide("Holds", 18, ink, _position(view.position, view.entry, terms[one], marks(one)), ink.text)]
+    rows: list[list[Part]] = []
+    for leg in view.legs:
+        instrument, net = terms[leg.instrument], leg.result.net
+        held = _position(leg.position, leg.entry, instrument, marks(leg.instrument))
+        name = f"Leg {leg_name(leg.instrument, terms)} "
+        rows.append(_wide(name, 18, ink, money_text(net, sign=True), ink.signed(net)))
+        rows.append(_wide("  holds", 18, ink, held, ink.text))
+    return rows
+
+
+def _position(quantity: Decimal, entry: Decimal | None, instrument: Instrument, mark: Decimal | None) -> str:
+    if not quantity:
         return "nothing"
-    words = f"{'+' if view.position > 0 else ''}{quantity_text(view.position, instrument)} {instrument.base}"
-    if view.entry is not None:
-        words += f" at {price_text(view.entry, instrument)}"
+    words = f"{'+' if quantity > 0 else ''}{quantity_text(quantity, instrument)} {instrument.base}"
+    if entry is not None:
+        words += f" at {price_text(entry, instrument)}"
     return words if mark is None else f"{words}, now {price_text(mark, instrument)}"
 
 

@@ -23,6 +23,7 @@ from workstation.trading.limits import OWN_NAMES, RiskLimits, limit_from_text, l
 _BARS = ParameterSpec("bars", "choice", "1m", choices=tuple(INTERVALS), help="Length of the bars that it decides on")
 _RESTART = ParameterSpec("restart", "bool", False, help="Whether it starts again when the desk is opened again")
 _CAPITAL_HELP = "Money allocated to it, in the account currency: it sizes its orders by this and what it has won"
+_FURTHER_HELP = "A further instrument that it reads, and may trade"
 _LIMIT_LABELS = {
     "max_order_value": ("Order value", "Value of one of its orders at most"),
     "max_position_value": ("Position value", "Value of its position at most, working orders included"),
@@ -44,6 +45,11 @@ class Terms:
     restarts: bool
     params: dict[str, Any]
     rules: TradeRules
+    further: dict[str, InstrumentId]  # by the strategy's names for them
+
+    @property
+    def where(self) -> str:
+        return " and ".join((self.instrument, *self.further.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,11 @@ class Field:
     fixed: bool = False
     group: str = ""
     rule: RuleRow | None = None
+
+    @property
+    def picked(self) -> bool:
+        """Whether it is an instrument, which is picked from a list."""
+        return self.key == "instrument" or self.key.startswith("further:")
 
     @property
     def changed(self) -> bool:
@@ -115,13 +126,27 @@ class RunForm:
         """The run's name, or the one that it would have; "" without an instrument."""
         if self.active and self.run is not None:
             return self.run.run_id
-        instrument = self._value("instrument", self._base("instrument"))
-        return run_id_of(self.strategy, instrument) if instrument else ""
+        instrument, further = self._value("instrument", self._base("instrument")), self.further
+        whole = instrument and all(further.values())
+        return run_id_of(self.strategy, instrument, further) if whole else ""
+
+    @property
+    def further(self) -> dict[str, Any]:
+        """Further instruments by the strategy's names for them; None of one that is not chosen yet."""
+        if self.active and self.run is not None:
+            return dict(self.run.further)
+        before = tuple(self.run.further) if self.run is not None else ()
+        names = self.choice.further if self.choice is not None else before
+        return {name: self._value(f"further:{name}", self._base(f"further:{name}")) for name in names}
 
     def fields(self) -> list[Field]:
         fixed = self.active
         rows = [
             self._field("instrument", "Instrument", "What it trades", fixed=fixed),
+            *(
+                self._field(f"further:{name}", name.replace("_", " ").capitalize(), _FURTHER_HELP, fixed=fixed)
+                for name in self.further
+            ),
             self._field("interval", "Bars", _BARS.help, _BARS, fixed=fixed),
             self._field("capital", "Capital", _CAPITAL_HELP),
             self._field("restarts", "After restart", _RESTART.help, _RESTART),
@@ -174,6 +199,8 @@ class RunForm:
         if kind == "limit":
             run_id = self.run_id
             return limit_value(self._limits, own_field(run_id, name)) if run_id else None
+        if kind == "further":
+            return run.further.get(name) if run is not None else None
         if kind == "param":
             assert spec is not None
             return fitting(run.params.get(name, spec.default), spec) if run is not None else spec.default
@@ -191,7 +218,7 @@ class RunForm:
     def step(self, field: Field, by: int, instruments: list[InstrumentId]) -> bool:
         """Step a field; whether anything changed. Raises `Refused` for what cannot be changed."""
         self._must_change(field)
-        if field.key == "instrument":
+        if field.picked:
             at = instruments.index(field.value) + by if field.value in instruments else 0
             return self.put(field, instruments[max(0, min(at, len(instruments) - 1))])
         if field.key == "capital":
@@ -260,6 +287,12 @@ class RunForm:
         values = {field.key: field.value for field in self.fields()}
         if not values["instrument"]:
             raise Refused("Choose the instrument first.")
+        further = self.further
+        for name, chosen in further.items():
+            if not chosen:
+                raise Refused(f"Choose its {name.replace('_', ' ')} too: it needs a further instrument.")
+        if len({values["instrument"], *further.values()}) <= len(further):
+            raise Refused("Its instruments must differ: choose another.")
         if not values["capital"]:
             raise Refused("Type its capital first.")
         params = {key.removeprefix("param:"): value for key, value in values.items() if key.startswith("param:")}
@@ -270,7 +303,7 @@ class RunForm:
         except ValueError as error:
             raise Refused(str(error)) from None
         capital, restarts = values["capital"], bool(values["restarts"])
-        return Terms(values["instrument"], interval, capital, restarts, params, self.rules)
+        return Terms(values["instrument"], interval, capital, restarts, params, self.rules, further)
 
     def limit_changes(self) -> list[tuple[str, str]]:
         """(path, text) of each own limit that differs, as `RiskDesk.change_limit` takes it."""

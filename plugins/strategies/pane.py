@@ -22,6 +22,7 @@ from screens.parts import Line, Part, fit, spread, tabs
 from screens.table import Column
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
+from workstation.domain.instrument import Instrument
 from workstation.domain.strategy_run import RunState
 from workstation.log import LogEntry
 from workstation.market.timeframes import Timeframe
@@ -93,11 +94,10 @@ class StrategiesPane(StrategyControl):
             case "state":
                 return str(run.state) + (" ↻" if run.restarts and run.active else ""), self._state_style(run.state)
             case "position":
-                instrument = self.engine.instrument(run.instrument)
-                if not view.position:
-                    return "flat", ink.dim
-                sign = "+" if view.position > 0 else ""
-                return f"{sign}{quantity_text(view.position, instrument)}", ink.signed(view.position)
+                holds = list(view.holds.items())
+                if len(holds) != 1:
+                    return (f"{len(holds)} legs", ink.text) if holds else ("flat", ink.dim)
+                return self._held(*holds[0]), ink.signed(holds[0][1])
             case "pnl":
                 return money_text(view.pnl, sign=True), ink.signed(view.pnl)
             case "share":
@@ -114,6 +114,17 @@ class StrategiesPane(StrategyControl):
                 return self._signal(view)
             case _:
                 return local_time(run.since), ink.dim
+
+    def _held(self, instrument: str, quantity: Decimal) -> str:
+        return f"{'+' if quantity > 0 else ''}{quantity_text(quantity, self.engine.instrument(instrument))}"
+
+    def _holdings(self, view: RunView) -> str:
+        """All that a run holds; of one with several instruments each with its name."""
+        named = len(view.legs) > 1
+        return " and ".join(
+            self._held(one, quantity) + (f" {details.leg_name(one, view.holds)}" if named else "")
+            for one, quantity in view.holds.items()
+        )
 
     def _state_style(self, state: RunState) -> Style:
         ink = self.ink
@@ -142,7 +153,7 @@ class StrategiesPane(StrategyControl):
         parts += [(f"{len(active)} active", ink.text), ("  allocated ", ink.dim), (money_text(allocated), ink.text)]
         parts += [(" of equity ", ink.dim), (money_text(engine.equity()), ink.text)]
         parts += [("  P&L ", ink.dim), (money_text(pnl, sign=True), ink.signed(pnl))]
-        ended = sum(isinstance(row, RunRow) and not row.view.run.active and bool(row.view.position)
+        ended = sum(isinstance(row, RunRow) and not row.view.run.active and bool(row.view.holds)
                     for row in self._rows)  # fmt: skip
         if ended:
             parts.append((f"  {ended} ended with a position", ink.warning))
@@ -203,11 +214,14 @@ class StrategiesPane(StrategyControl):
                 words += " · ↻ starts again with the desk"
             if run.reason:
                 why.append((run.reason, ink.error if run.state is RunState.FAILED else ink.warning))
-            if row.view.position and run.state is not RunState.RUNNING:
-                held = self.cell(row, "position")[0]
+            if row.view.holds and run.state is not RunState.RUNNING:
                 halted = self.engine.trading_state is TradingState.HALTED
-                way = "re-arm the desk, then X closes it" if halted else "X closes it"
+                closes = f"X closes {'it' if len(row.view.holds) == 1 else 'all of it'}"
+                way = f"re-arm the desk, then {closes}" if halted else closes
+                held = self._holdings(row.view)
                 why.append((f"It still holds {held}, and none of its orders protects that: {way}.", ink.warning))
+            if run.state is RunState.RUNNING and row.view.waits:
+                why.append((row.view.waits, ink.warning))
         elif isinstance(row, Installed):
             title = row.choice.title
             state = (f" {kind_of(row.choice)} ", ink.error if row.choice.error else ink.accent)
@@ -301,16 +315,15 @@ class StrategiesPane(StrategyControl):
         if not isinstance(row, RunRow):
             return []
         view, run = row.view, row.view.run
-        instrument = engine.instrument(run.instrument)
         match self.view:
             case "orders":
                 own = [order for order in engine.orders() if order.origin == run.run_id]
                 most = max(0, min(self.scrolled, len(own) - 1))
-                return details.orders(own[: len(own) - most], instrument, width, height, ink)
+                return details.orders(own[: len(own) - most], self._terms_of(view), width, height, ink)
             case "signals":
                 return self._scrolled(details.signals(view, width, 1_000, ink), height)
             case "result":
-                return self._scrolled(details.result(view, instrument, engine.mark(run.instrument), width, ink), height)
+                return self._scrolled(details.result(view, self._terms_of(view), engine.mark, width, ink), height)
             case "log":
                 return details.log(self._log_of(run.run_id), width, height, ink, self.scrolled)
         choice = self.choice_of(run.strategy)
@@ -318,6 +331,11 @@ class StrategiesPane(StrategyControl):
             words = "Being read …" if self.offer is None else f"{run.strategy} is not installed any more."
             return [fit([(f" {words}", ink.dim)], width, ink.text)]
         return self._scrolled(details.about(choice, width, ink), height)
+
+    def _terms_of(self, view: RunView) -> dict[str, Instrument]:
+        """Its instruments, the first one first."""
+        ids = [leg.instrument for leg in view.legs] or [view.run.instrument]
+        return {one: self.engine.instrument(one) for one in ids}
 
     def _scrolled(self, lines: list[Line], height: int) -> list[Line]:
         self.scrolled = max(0, min(self.scrolled, len(lines) - height))

@@ -78,8 +78,9 @@ def _owners(engine: Engine) -> dict[InstrumentId, list[tuple[str, Decimal]]]:
     """What strategies that have not ended hold, by instrument."""
     found: dict[InstrumentId, list[tuple[str, Decimal]]] = {}
     for view in engine.strategies.runs():
-        if view.position and view.run.state in (RunState.RUNNING, RunState.PAUSED):
-            found.setdefault(view.run.instrument, []).append((view.run.run_id, view.position))
+        if view.run.state in (RunState.RUNNING, RunState.PAUSED):
+            for instrument, quantity in view.holds.items():
+                found.setdefault(instrument, []).append((view.run.run_id, quantity))
     return found
 
 

@@ -408,6 +408,22 @@ async def test_a_run_is_split_banded_searched_reported_and_taken_to_the_desk(tmp
         assert terms.rules == session.answer.setup.rules == pane.form.rules
         assert not desk.engine.core.strategy_runs
 
+        # A pair goes with its peer.
+        pair = ("NOVA:BTC-USDT:1h", "NOVA:ETH-USDT:1h")
+        pane.form.pick("strategy", "pairs")
+        pane.form.pick("candles", " + ".join(pair))
+        pane.form.put_params({"legs": "both"})
+        pane.form.engine = "event"
+        pane._run()
+        await until(desk, pilot, lambda: session.answer.setup.sets == pair and not session.running)
+        assert session.answer.instruments == pair
+        desk.app.layouts.bring("backtest")
+        pane.focus()
+        await pilot.press("escape", "S")
+        await desk.painted(pilot)
+        assert (other.form.terms().instrument, other.form.further) == ("NOVA:BTC-USDT", {"peer": "NOVA:ETH-USDT"})
+        assert other.form.terms().params["legs"] == "both"
+
 
 @pytest.mark.parametrize(
     ("name", "rows", "words"),

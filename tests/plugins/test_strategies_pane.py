@@ -77,6 +77,21 @@ class Theirs(Strategy):
         pass
 '''
 RUN = f"own@{BTC.id}"
+TWO = '''"""Holds both."""
+import numpy as np
+from workstation.strategies.contract import Signals, SignalStrategy
+
+
+class Two(SignalStrategy):
+    NEEDS_PEER = True
+    hedged = True
+
+    def hedge(self, candles):
+        return np.full(len(candles), 5.0)
+
+    def signals(self, candles):
+        return Signals(long_entry=np.ones(len(candles), dtype=bool))
+'''
 
 
 @pytest.fixture
@@ -420,6 +435,71 @@ async def test_a_draft_from_elsewhere_fills_the_form_and_starts_nothing(tmp_path
             "Break-even at %": "off", "Time exit, bars": "off",
         }  # fmt: skip
         assert f"to run as sma_cross@{ETH.id}" in desk.screen_text()
+
+
+async def test_a_strategy_on_two_instruments_asks_for_its_peer_trades_both_and_shows_each(tmp_path, home):
+    (home / "two.py").write_text(TWO)
+    run_id = f"two@{BTC.id}+{ETH.symbol}"
+    async with page(tmp_path, home) as (desk, pilot, pane):
+        await choose(desk, pilot, pane, "two")
+        await pilot.press("S")
+        await desk.painted(pilot)
+        assert "Choose its peer too: it needs a further instrument." in "".join(desk.toasts())
+        await pilot.press("enter", "down", "enter")
+        await desk.painted(pilot)
+        await pilot.press(*"btc-usdt", "enter", "S")
+        await desk.painted(pilot)
+        assert "Its instruments must differ" in "".join(desk.toasts())
+        await pilot.press("enter")
+        await desk.painted(pilot)
+        await pilot.press(*"eth-usdt", "enter", "down", "left", "left", "left", "right")
+        await desk.painted(pilot)
+        assert f"to run as {run_id}" in desk.screen_text()
+        await pilot.press("S")
+        await until(desk, pilot, lambda: run_id in desk.engine.core.strategy_runs)
+        run = view(desk, run_id).run
+        assert (run.further, run.interval) == ({"peer": ETH.id}, 5 * SECOND)
+        for _ in range(3):
+            desk.tick(5)
+            now = desk.clock.now()
+            for one, price in ((BTC, 64_200), (ETH, 3_100)):
+                desk.feed(Trade(one.id, now, int(Decimal(price) / one.tick), 10, True, f"{one.symbol}{now}"))
+            await asyncio.sleep(0.1)
+        await until(desk, pilot, lambda: len(view(desk, run_id).holds) == 2)
+        text = desk.screen_text()
+        assert "2 legs" in text
+        assert [word in text for word in ("Leg", "entry", "hedge", "ETH-USDT  ")] == [True] * 4
+        pane._show_view("result")
+        await desk.painted(pilot)
+        text = desk.screen_text()
+        for leg in (BTC, ETH):
+            assert f"Leg {leg.symbol}" in text
+        assert text.count("holds") >= 2
+        await pilot.press("x")
+        await until(desk, pilot, lambda: view(desk, run_id).run.state is RunState.STOPPED)
+        assert "BTC-USDT and +" in desk.screen_text()
+        assert "X closes all of it." in desk.screen_text()
+        assert "Peer" in desk.screen_text()
+        await pilot.press("X")
+        await until(desk, pilot, lambda: not view(desk, run_id).holds)
+
+
+async def test_a_pair_moves_from_another_desk_with_its_peer(tmp_path, home):
+    pair = StrategyRun(
+        run_id="pairs@LOOP:BTC-USDT+ETH-USDT", strategy="pairs", instrument="LOOP:BTC-USDT", interval=300 * SECOND,
+        params={"length": 60}, capital=Decimal(2_000), further={"peer": "LOOP:ETH-USDT"},
+    )  # fmt: skip
+    lacks = msgspec.structs.replace(pair, run_id="pairs@LOOP:BTC-USDT+XMR-USDT", further={"peer": "LOOP:XMR-USDT"})
+    async with page(tmp_path, home) as (desk, pilot, pane):
+        another_desk(tmp_path, "paper-main.sqlite", "paper", pair, lacks)
+        for words, peer in (("eth", ETH.id), ("xmr", None)):
+            await pilot.press("m")
+            await until(desk, pilot, lambda words=words: words.upper() in desk.screen_text())
+            await pilot.press(*words, "enter")
+            await desk.painted(pilot)
+            assert pane.form.further == {"peer": peer}
+        assert "XMR-USDT is not listed here: choose another." in "".join(desk.toasts())
+        assert pane.form.fields()[0].value == BTC.id
 
 
 def another_desk(folder, name: str, mode: str, *runs: StrategyRun) -> None:

@@ -82,9 +82,11 @@ def backtest(options: argparse.Namespace, strategies: Path, write: Callable[[str
 
         result = guarded(info, lambda: run_native(info.cls, candles, costs, native_params(info, options.param)))  # type: ignore[arg-type]
     else:
+        recipe = recipe_of(info, options)
+        if options.engine is None and getattr(recipe(), "hedged", False):
+            name = "event"  # which alone trades two instruments
         chosen = engine(name)
         announce(name)
-        recipe = recipe_of(info, options)
         rules = recipe.parts
         if options.band:
             from workstation.research.honesty import band

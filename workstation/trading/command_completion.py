@@ -20,7 +20,7 @@ def completion(line: str, context: Context) -> str:
     last = words[-1]
     if "@" in last.raw or last.at + len(last.raw) != len(line):
         return ""
-    for one in _candidates(words[:-1], context):
+    for one in (*_candidates(words[:-1], context), *_further(words, context)):
         if one.lower().startswith(last.text) and len(one) > len(last.text):
             return line + one[len(last.text) :]
     return ""
@@ -42,6 +42,16 @@ def _candidates(before: Sequence[Token], context: Context) -> Iterable[str]:
     if not more:
         return (*(run.partition("@")[0] for run in (*context.strategies, *runs)), *context.strategies, *runs)
     return (*_rules(more), *GROUPS) if what == "set" else ()
+
+
+def _further(words: Sequence[Token], context: Context) -> Iterable[str]:
+    """Of peer= all instruments: what a strategy calls its further ones it alone knows."""
+    name, sign, _ = words[-1].raw.partition("=")
+    if [word.text.removeprefix(":") for word in words[:2]] != ["strategy", "start"] or len(words) < 4:
+        return ()
+    if not sign:
+        return ("peer=",)
+    return [f"{name}={word}" for one in context.instruments for word in (one.symbol, one.id)]
 
 
 def _rules(words: Sequence[Token]) -> Iterable[str]:

@@ -41,6 +41,8 @@ _USAGE = (
     "capital."
 )
 START_WORDS = (*GROUPS, "restart")
+#: What strategies of two instruments call the second one.
+_PEER = "peer"
 _MINUTE = 60_000_000_000
 
 
@@ -118,6 +120,9 @@ def _start(words: Sequence[Token], end: int, context: Context) -> Command:
                 further[name] = named.id
             elif several := venues_of(value, context):
                 raise CommandError(f"{one.raw} is listed at more than one venue: {' or '.join(several)}.", one.at)
+            elif name == _PEER:
+                near = suggestion(value, [each.symbol.lower() for each in context.instruments])
+                raise CommandError(f"{value.upper()} is no instrument of this desk.{near}", one.at)
             else:
                 params.append(one)
         elif one.text == "restart":

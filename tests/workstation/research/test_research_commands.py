@@ -234,6 +234,13 @@ def test_a_pair_on_the_page_takes_two_sets_as_the_command_does(capsys: pytest.Ca
     setup = Setup("pairs", str(csv), answer["params"], beside=(str(twin),))
     page = Jobs().do(RunRequest(setup, 60), lambda part: None, lambda: False)
     assert (page.metrics["final_equity"], page.instruments) == (answer["final_equity"], ())
+    both = tws(capsys, "backtest", "pairs", "--candles", csv, *words, "--param", "legs=both", "--json")
+    assert (both["engine"], both["n_trades"]) == ("event", 2 * answer["n_trades"])
+    setup = Setup("pairs", str(csv), both["params"], engine="event", beside=(str(twin),))
+    page = Jobs().do(RunRequest(setup, 60), lambda part: None, lambda: False)
+    assert page.metrics["final_equity"] == both["final_equity"]
+    assert len(page.instruments) == 2
+    assert sorted(set(page.trades.instrument)) == [0, 1]
     with pytest.raises(BacktestError, match="mark two sets of candles"):
         Jobs().do(RunRequest(Setup("pairs", str(csv)), 60), lambda part: None, lambda: False)
 

@@ -54,6 +54,13 @@ def desk(**changes: object) -> Context:
                 params={"direction": "both"}, restarts=True,
             ),
         ),
+        (
+            "strategy start pairs BTC-USDT 5000 peer=ETH-USDT legs=both",
+            StartStrategy(
+                strategy="pairs", instrument=BTC, capital=Decimal(5_000), interval=MINUTE, params={"legs": "both"},
+                further={"peer": "NOVA:ETH-USDT"},
+            ),
+        ),
         ("strategy stop sma_cross", EndStrategy(SMA)),
         ("strategy stop SMA_cross@nova:btc-usdt", EndStrategy(SMA)),
         ("strategy pause grid@NOVA:ETH-USDT", EndStrategy(GRIDS[1], pause=True)),
@@ -153,6 +160,8 @@ def test_what_is_not_understood_is_said(line: str, sentence: str) -> None:
         ("strategy start rsi 5000 exit stop=2% size vo", "strategy start rsi 5000 exit stop=2% size volatility="),
         ("strategy start rsi 5000 exit stop=2% 5m re", "strategy start rsi 5000 exit stop=2% 5m restart"),
         ("strategy start rsi BTC-USDT-P", "strategy start rsi BTC-USDT-PERP"),
+        ("strategy start pairs BTC-USDT 5000 pe", "strategy start pairs BTC-USDT 5000 peer="),
+        ("strategy start pairs BTC-USDT 5000 peer=eth", "strategy start pairs BTC-USDT 5000 peer=eth-USDT"),
         ("strategy stop sm", "strategy stop sma_cross"),
         ("strategy close rs", "strategy close rsi"),
         ("strategy set sma_cross prot", "strategy set sma_cross protect"),

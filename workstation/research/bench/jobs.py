@@ -185,6 +185,8 @@ class Jobs:
             sets = {setup.candles: candles}
             begun = time.perf_counter()
             result = _one(info, candles, setup, costs, tell)
+            if result.names and candles.peer is not None:  # both legs were traded
+                sets = dict(zip(result.names, (candles, candles.peer), strict=True))
         return _Ran(info, result, sets, costs, time.perf_counter() - begun)
 
     def run(self, request: RunRequest, tell: Tell, called_off: CalledOff) -> RunAnswer:

@@ -53,6 +53,7 @@ class StrategyChoice:
     parameters: tuple[ParameterSpec, ...]
     rules: TradeRules = PLAIN  # its own sizes, exits and protections, every one
     pair: bool = False  # whether it needs a second instrument
+    further: tuple[str, ...] = ()  # what it calls the instruments that it needs beside its first
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from workstation.research.bench.messages import CandleChoice, Offer, ParameterSp
 from workstation.research.bench.setup import names_of
 from workstation.research.funding import FundingHistory, load_funding
 from workstation.research.shared_candles import SharedCandles, on_one_account
-from workstation.strategies.contract import SignalStrategy, StrategyError
+from workstation.strategies.contract import SignalStrategy, StrategyError, further_of
 from workstation.strategies.library import StrategyInfo, list_strategies
 from workstation.strategies.parameters import Choice, Float, Int, Parameter
 from workstation.strategies.trade_rules import offered_rules
@@ -134,7 +134,7 @@ def _key_of(spec: str) -> str:
 
 def needs_peer(info: StrategyInfo) -> bool:
     """Whether the strategy reads the candles of a second instrument."""
-    return bool(getattr(info.cls, "NEEDS_PEER", False))
+    return info.cls is not None and bool(further_of(info.cls))
 
 
 def code_version(info: StrategyInfo) -> str:
@@ -171,7 +171,8 @@ def _described(info: StrategyInfo) -> StrategyChoice:
     error = info.error
     rules = offered_rules(cls) if sweeps and cls is not None else PLAIN
     return StrategyChoice(
-        info.name, info.title, info.source, info.doc, error, info.native, sweeps, specs, rules, needs_peer(info)
+        info.name, info.title, info.source, info.doc, error, info.native, sweeps, specs, rules, needs_peer(info),
+        () if cls is None else further_of(cls),
     )  # fmt: skip
 
 
