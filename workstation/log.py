@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
@@ -67,10 +68,15 @@ class DeskLog:
                 self.settle()
 
     def settle(self) -> None:
-        """Put into words what waits for them."""
+        """Put into words what waits for them. A line that has none is an error of its own: the others are kept."""
         unsaid, self._unsaid = self._unsaid, []
         for ts, source, words in unsaid:
-            self._enter(LogEntry(ts, Level.INFO, source, words()))
+            try:
+                entry = LogEntry(ts, Level.INFO, source, words())
+            except Exception as error:
+                text = f"A line of {source} could not be put into words: {error!r}"
+                entry = LogEntry(ts, Level.ERROR, "log", text, traceback.format_exc())
+            self._enter(entry)
 
     def _enter(self, entry: LogEntry) -> None:
         last = self._entries[-1] if self._entries else None

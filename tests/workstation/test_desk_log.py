@@ -12,7 +12,7 @@ from workstation import log as desk_log
 from workstation.bus import Bus
 from workstation.clock import SimClock
 from workstation.domain.order import Side
-from workstation.log import DeskLog, LogEntry
+from workstation.log import DeskLog, Level, LogEntry
 
 
 def say(text: str, said: list[str] | None = None):
@@ -43,6 +43,21 @@ async def test_a_line_in_passing_has_its_words_a_moment_later_and_its_own_time_a
         while log.version == version:
             await asyncio.sleep(0.001)
     assert [entry.text for entry in heard.drain()][-1] == "last"
+
+
+async def test_a_line_that_has_no_words_is_an_error_of_its_own_and_takes_no_other_with_it() -> None:
+    def broken() -> str:
+        raise ValueError("no such order")
+
+    log = DeskLog(SimClock(5), Bus())
+    log.in_passing("order", say("first"))
+    log.in_passing("order", broken)
+    log.in_passing("order", say("third"))
+    first, error, third = log.entries
+    assert (first.text, third.text) == ("first", "third")
+    assert (error.ts, error.level, error.source) == (5, Level.ERROR, "log")
+    assert error.text == "A line of order could not be put into words: ValueError('no such order')"
+    assert "in broken" in error.detail
 
 
 def test_without_a_loop_nothing_waits() -> None:
