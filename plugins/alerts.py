@@ -9,7 +9,7 @@ from rich.style import Style
 
 from screens import figures
 from screens.actions import Action
-from screens.figures import local_time, plain_text
+from screens.figures import local_time, plain_text, refusal_text
 from screens.name_dialog import NameDialog
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
@@ -138,7 +138,7 @@ class AlertsPane(TablePane[Alert]):
             try:
                 alert = self.engine.alerts.add(self._read(typed))
             except Refused as refusal:
-                self.toast(str(refusal), error=True)
+                self.toast(refusal_text(refusal), error=True)
                 return
             if instead_of is not None:
                 self.engine.alerts.delete(instead_of.alert_id)

@@ -8,7 +8,9 @@ from typing import ClassVar
 from rich.style import Style
 
 from screens.bars import age
+from screens.figures import sentence
 from screens.pane import Desk
+from screens.parts import count
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND
 from workstation.venues.standing import Standing, StreamRow
@@ -73,13 +75,13 @@ class ConnectionsPane(TablePane[StreamRow]):
             case "words":
                 off = row.drift is not None and abs(row.drift) > _DRIFT
                 quiet = row.standing in (Standing.LIVE, Standing.QUIET)
-                return row.words, ink.warning if off else ink.dim if quiet else self._colour(row)
+                return sentence(row.words), ink.warning if off else ink.dim if quiet else self._colour(row)
             case "messages":
-                return (f"{stream.messages:,}" if stream.messages else ""), ink.dim
+                return (count(stream.messages) if stream.messages else ""), ink.dim
             case "beats":
-                return (f"{stream.beats:,}" if stream.beats else ""), ink.dim
+                return (count(stream.beats) if stream.beats else ""), ink.dim
             case _:
-                return (f"{stream.faults:,}×" if stream.faults else ""), ink.warning
+                return (f"{count(stream.faults)}×" if stream.faults else ""), ink.warning
 
     def _age(self, ts: int) -> str:
         return age(self._now - ts) if ts else "–"

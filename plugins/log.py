@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from screens.actions import Action
 from screens.field import Field
-from screens.figures import local_time
+from screens.figures import local_time, sentence
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.log import Level, LogEntry
@@ -153,7 +153,7 @@ class LogPane(TablePane[LogRow]):
             return False
         if not self._words:
             return True
-        where = f"{entry.source} {entry.text} {entry.detail}".casefold()
+        where = f"{entry.source} {entry.text} {sentence(entry.text)} {entry.detail}".casefold()
         return all(word in where for word in self._words.casefold().split())
 
     def _lines(self, row: LogRow) -> list[LogRow]:
@@ -166,7 +166,7 @@ class LogPane(TablePane[LogRow]):
         when = f"{local_time(entry.ts, milliseconds=True)} {entry.level} from {entry.source}"
         often = f", {entry.count} times; this is the last" if entry.count > 1 else ""
         lines = [when + often]
-        for line in [entry.text, *entry.detail.rstrip().splitlines()]:
+        for line in [sentence(entry.text), *entry.detail.rstrip().splitlines()]:
             indent = " " * (len(line) - len(line.lstrip()))
             lines += textwrap.wrap(line, width, subsequent_indent=indent + "  ", replace_whitespace=False) or [""]
         return lines
@@ -189,6 +189,7 @@ class LogPane(TablePane[LogRow]):
 
     def shown(self, row: LogRow, column: str, width: int) -> tuple[str, Style]:
         text, style = self.cell(row, column)
+        text = sentence(text) if column == "text" else text  # a copy keeps the point, as the journal has it
         return (_outcome_seen(text, width) if column == "text" and row.entry.source == "order" else text), style
 
     def whole_row(self, row: LogRow) -> tuple[str, Style] | None:

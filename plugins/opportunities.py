@@ -10,13 +10,13 @@ import msgspec
 from rich.style import Style
 
 from screens.actions import Action
-from screens.figures import price_text, shown
+from screens.figures import plain_text, price_text, shown
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND, span
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import MarkPrice
-from workstation.domain.numbers import ZERO, add, plain
+from workstation.domain.numbers import ZERO, add
 from workstation.domain.order import Side
 from workstation.market.book import OrderBook
 from workstation.trading.consolidated import NetLevel, net_levels
@@ -135,11 +135,11 @@ class OpportunitiesPane(TablePane[Row]):
             case "edge":
                 return price_text(row.level.price, instrument), ink.text
             case "size":
-                return plain(row.level.quantity), colour
+                return plain_text(row.level.quantity), colour
             case "profit":
                 return shown(f"{row.level.net:,.{instrument.price_places}f}"), ink.strong
             case _:
-                return f"{plain(row.up_to)} in all", ink.dim
+                return f"{plain_text(row.up_to)} in all", ink.dim
 
     def _cross(self, row: Cross, column: str) -> tuple[str, Style]:
         ink = self.ink
@@ -149,7 +149,7 @@ class OpportunitiesPane(TablePane[Row]):
             case "edge":
                 return _points(row.edge), ink.signed(row.edge)
             case "size":
-                return (plain(row.quantity), ink.text) if row.quantity else ("–", ink.dim)
+                return (plain_text(row.quantity), ink.text) if row.quantity else ("–", ink.dim)
             case "profit":
                 return (shown(f"{row.profit:,.2f} {row.quote}"), ink.bid) if row.profit else ("–", ink.dim)
             case _:
@@ -175,11 +175,11 @@ class OpportunitiesPane(TablePane[Row]):
             case "what":
                 payer = "longs pay" if row.rate > 0 else "shorts pay" if row.rate < 0 else "nobody pays"
                 every = "" if row.every is None else f" every {span(row.every)}"
-                return f"{row.instrument}: {payer} {abs(row.rate) * 100:.4f}%{every}", ink.text
+                return f"{row.instrument}: {payer} {shown(f'{abs(row.rate) * 100:.4f}')}%{every}", ink.text
             case "edge":
                 if row.year is None:
                     return _UNKNOWN, ink.dim
-                return f"{row.year * 100:+.1f}%/yr", ink.signed(row.rate)
+                return shown(f"{row.year * 100:+.1f}") + "%/yr", ink.signed(row.rate)
             case "size":
                 left = "" if row.next_funding is None else span(max(0, row.next_funding - self._now))
                 return (f"in {left}" if left else "–"), ink.dim
@@ -270,4 +270,4 @@ def _levels(books: Sequence[tuple[Instrument, OrderBook]], side: Side) -> list[D
 
 def _points(edge: Decimal) -> str:
     """A fraction in basis points."""
-    return f"{edge * 10_000:+.1f} bp"
+    return shown(f"{edge * 10_000:+.1f} bp")

@@ -10,7 +10,7 @@ import msgspec
 from rich.style import Style
 
 from screens.actions import Action
-from screens.figures import money_text, name_text, price_text, price_within, settlement_places, shown
+from screens.figures import money_text, name_text, price_text, price_within, sentence, settlement_places, shown
 from screens.pane import Desk
 from screens.sight import age_words
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
@@ -233,7 +233,7 @@ class PositionsPane(TablePane[Row]):
                 return price_within(row.liquidation, instrument, _LIQUIDATION), ink.text
             case "distance":
                 near = row.distance is not None and row.distance < _NEAR
-                text = "–" if row.distance is None else ">999" if row.distance > 999 else f"{row.distance:,.1f}"
+                text = "–" if row.distance is None else ">999" if row.distance > 999 else shown(f"{row.distance:,.1f}")
                 return text, ink.warning if near else ink.dim
             case "funding":
                 return money_text(row.funding, True, decimals), ink.signed(row.funding)
@@ -317,7 +317,7 @@ class PositionsPane(TablePane[Row]):
         return row.instrument
 
     def _say(self, what: str, order: Order) -> None:
-        self.toast(f"{what} {order.instrument}: {outcome(order)}", error=order.state in _REFUSED)
+        self.toast(f"{what} {order.instrument}: {sentence(outcome(order))}", error=order.state in _REFUSED)
 
     async def action_close(self) -> None:
         self._say("Close", await self.engine.close_position(self._instrument_here()))

@@ -15,7 +15,7 @@ from textual import events
 from textual.strip import Strip
 
 from screens.actions import Action
-from screens.figures import local_time, shown
+from screens.figures import local_time, plain_text, shown
 from screens.painted import PaintedPane
 from screens.pane import Desk
 from screens.row import row_of
@@ -26,7 +26,7 @@ from workstation.clock import MILLISECOND, SECOND
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import Trade
-from workstation.domain.numbers import ZERO, divide, plain
+from workstation.domain.numbers import ZERO, divide
 from workstation.domain.order import Side
 from workstation.market.data import InstrumentMarket
 
@@ -301,7 +301,7 @@ class TapePane(CopiesTable, PaintedPane):
         return max(0, self.height - 1)
 
     def status(self) -> str:
-        least = f"≥{plain(self.least)}" if self.least else ""
+        least = f"≥{plain_text(self.least)}" if self.least else ""
         if self._held is None:
             return least
         missed = self.tape.added - self._held_added
@@ -331,7 +331,7 @@ class TapePane(CopiesTable, PaintedPane):
             key = (columns, one, level)
             self.put_strip(y, key, lambda key=key: self._row(key, instrument))  # type: ignore[misc]
         if not shown and self._body:
-            nothing = f"No trade of {plain(self.least)} or more yet: - lowers the filter." if self.least else ""
+            nothing = f"No trade of {plain_text(self.least)} or more yet: - lowers the filter." if self.least else ""
             self.put_text(1, f" {nothing or 'No trades yet.'}", self.ink.dim)
         self.blank_from(max(1, len(shown)) + 1)
 

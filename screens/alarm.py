@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from screens.figures import sentence
 from workstation.trading.alerts import Alert
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def terminal_note(text: str, in_tmux: bool) -> str:
 
 def ring(app: TwsApp, alert: Alert, text: str) -> None:
     """Tell of an alert that has fired, in the ways that the settings allow."""
-    ways = app.live.book.settings.alerts
+    ways, text = app.live.book.settings.alerts, sentence(text)
     app.desk_screen.notices.add(f"ALERT  {text}", stay=STAYS)
     if ways.bell:
         app.bell()

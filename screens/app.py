@@ -30,6 +30,7 @@ from screens.commands import DeskCommands
 from screens.desk import ShellDesk
 from screens.desk_screen import DeskScreen
 from screens.desk_table import desk_table
+from screens.figures import refusal_text
 from screens.frames import Frames
 from screens.in_turn import InTurn
 from screens.jump import Jump
@@ -312,7 +313,7 @@ class TwsApp(App[None]):
         try:
             result = getattr(pane, f"action_{action.verb}")()
         except (Refused, VenueError) as refusal:
-            self.toast(str(refusal), error=True)
+            self.toast(refusal_text(refusal), error=True)
         except Exception as error:
             self.workspace.fail(pane, error)
             return

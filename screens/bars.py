@@ -287,7 +287,7 @@ class StatusBar(_Bar):
             elif ages:
                 parts.append((f" {age(old) if old is not None else '–':>4}", ink.dim if colour is ink.good else colour))
             if abs(link.drift) > _DRIFT_SHOWN:
-                parts.append((f" clock {link.drift / SECOND:+.1f}s", ink.warning))
+                parts.append((f" clock {shown(f'{link.drift / SECOND:+.1f}')}s", ink.warning))
             if link.late:
                 parts.append((f" {link.late}", ink.warning))
             if link.hears_orders is False and not link.late and str(link.state) == "connected":
@@ -312,7 +312,7 @@ class StatusBar(_Bar):
         now = moment(self.engine.clock.now())
         time = f"{now:%Y-%m-%d %H:%M:%S}" if day else f"{now:%H:%M:%S}"
         sign = ("‖ ", self.ink.warning) if replay.paused else ("▶ ", self.ink.good)
-        sign, words = (("■ ", self.ink.warning), "end") if replay.at_end else (sign, f"{replay.speed:g}×")
+        sign, words = (("■ ", self.ink.warning), "end") if replay.at_end else (sign, f"{shown(f'{replay.speed:g}')}×")
         return [sign, (words, self.ink.strong), (f" {time}", self.ink.text)] if speed else [sign, (time, self.ink.text)]
 
     def _recording(self) -> list[Part]:
@@ -326,7 +326,7 @@ class StatusBar(_Bar):
         often = f" ×{len(stalls)}" if len(stalls) > 1 else ""
         return [
             ("‼ ", self.ink.error),
-            (f"{'stood still ' if words else ''}{stalls[-1].seconds:.1f}s{often}", self.ink.warning),
+            (f"{'stood still ' if words else ''}{shown(f'{stalls[-1].seconds:.1f}')}s{often}", self.ink.warning),
         ]
 
     def _clock(self) -> list[Part]:

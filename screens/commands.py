@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from screens.actions import DESK, EVERYWHERE, Action
+from screens.figures import refusal_text
 from screens.keys import display
 from screens.layout_actions import LAYOUT
 from workstation.clock import SECOND
@@ -43,7 +44,7 @@ class DeskCommands:
         try:
             getattr(self, f"do_{action.name}")()
         except Refused as refusal:
-            self.app.toast(str(refusal), error=True)
+            self.app.toast(refusal_text(refusal), error=True)
 
     # -- safety
 
@@ -127,7 +128,7 @@ class DeskCommands:
         try:
             await engine.set_reducing(on)
         except Refused as refusal:
-            self.app.toast(str(refusal), error=True)
+            self.app.toast(refusal_text(refusal), error=True)
             return
         what = "REDUCING: only orders that shrink a position may be sent." if on else "ACTIVE: all orders may be sent."
         self.app.toast(what)

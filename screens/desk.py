@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from screens.figures import refusal_text
 from screens.links import link_of
 from screens.pane import Pane
 from screens.sizes import Sizes
@@ -249,7 +250,7 @@ class ShellDesk:
         try:
             await work
         except (Refused, VenueError) as refusal:
-            self.toast(str(refusal), error=True)
+            self.toast(refusal_text(refusal), error=True)
         except Exception as error:
             workspace.fail(pane, error)
         else:

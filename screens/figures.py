@@ -47,6 +47,12 @@ def sentence(text: str) -> str:
     return _style.sentence(text)
 
 
+def refusal_text(error: BaseException, typed: str = "") -> str:
+    """What was refused and why, in the signs of the user's locale. What he typed (`typed`, if it was a line) is quoted
+    as it was typed: a number that cannot be read, or could be two, stays what it is."""
+    return str(error) if isinstance(error.__cause__, NotANumber) else _style.sentence(str(error), typed)
+
+
 def price_text(price: Decimal | None, instrument: Instrument) -> str:
     """With the tick's decimals and thousands separators: 64,200.50; – for none."""
     return "–" if price is None else shown(f"{price:,.{places(instrument.tick)}f}")
@@ -118,6 +124,13 @@ def typed_number(text: str, what: str = "number") -> Decimal:
         return _style.read(text)
     except NotANumber as error:
         raise Refused(str(error).replace("a number", f"a {what}", 1) if what != "number" else str(error)) from error
+
+
+def typed_signed(text: str, what: str = "number") -> Decimal:
+    """As `typed_number`, of a number that may be below zero."""
+    text = text.strip()
+    below = text.startswith(("-", "−"))
+    return typed_number(text[1:], what).copy_negate() if below else typed_number(text, what)
 
 
 def plain_word(word: str) -> str:

@@ -13,6 +13,7 @@ from textual.containers import Vertical
 
 from screens.bars import age
 from screens.dialog import Dialog, Line, Lines
+from screens.figures import sentence
 from workstation.domain.events import TradingState
 from workstation.domain.strategy_run import RunState
 from workstation.engine import Engine
@@ -101,7 +102,7 @@ class KillDialog(Dialog[None]):
             lines += [Line(((f" {line}", ink.error),)) for line in textwrap.wrap(failure, width)]
         names = max(map(len, status.venues), default=0)
         for venue, words in status.venues.items():
-            wrapped = textwrap.wrap(words, max(10, width - names - 3), max_lines=3, placeholder=" …")
+            wrapped = textwrap.wrap(sentence(words), max(10, width - names - 3), max_lines=3, placeholder=" …")
             for n, text in enumerate(wrapped):
                 lines.append(Line(((f" {'' if n else venue:<{names}}  ", ink.dim), (text, ink.text))))
         lines.append(Line(()))
@@ -116,7 +117,7 @@ class KillDialog(Dialog[None]):
             what = "Could not be done" if ended else "Not done yet, it is tried again until the venue confirms"
             lines += [Line(()), Line(((f" {what}:", ink.error),))]
             for item in failed:
-                text = f"{item.label} {item.instrument}: {item.detail or 'no answer'}"
+                text = f"{sentence(item.label)} {item.instrument}: {sentence(item.detail) or 'no answer'}"
                 lines += [Line(((f"   {line}", ink.error),)) for line in textwrap.wrap(text, width - 4)]
         lines.append(Line(()))
         left = self.flatten_left()
@@ -136,7 +137,7 @@ class KillDialog(Dialog[None]):
         lines.append(Line(((" To trade again: close this window and type  ", ink.dim), (f":rearm {name}", ink.own))))
         if status.receipt:
             lines += [Line(()), Line(((" Receipt", ink.accent),))]
-            lines += [Line(((f"   {line}", ink.text),)) for line in textwrap.wrap(status.receipt, width - 4)]
+            lines += [Line(((f"   {line}", ink.text),)) for line in textwrap.wrap(sentence(status.receipt), width - 4)]
         if status.items:  # the long part last: what to know and to press stands above it, however much there was
             lines += [Line(()), *self._each(positions), *self._each(orders)]
         return lines
@@ -181,8 +182,8 @@ class KillDialog(Dialog[None]):
         for item in sorted(items, key=lambda one: _RANK[one.state]):
             mark, style = marks.get(item.state, ("…", ink.warning))
             tries = f" ({item.attempts} tries)" if item.attempts > 1 else ""
-            words = (f"{item.detail}{tries}", ink.dim if item.state is KillOutcome.DONE else style)
-            label, instrument = (f"{item.label:<26} ", ink.text), (f"{item.instrument:<18} ", ink.dim)
+            words = (f"{sentence(item.detail)}{tries}", ink.dim if item.state is KillOutcome.DONE else style)
+            label, instrument = (f"{sentence(item.label):<26} ", ink.text), (f"{item.instrument:<18} ", ink.dim)
             lines.append(Line(((f"   {mark} ", style), label, instrument, words)))
         return lines
 

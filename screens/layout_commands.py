@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from screens.actions import Action
 from screens.arrangement import Direction, evened, gap_at, joined, neighbour, resized, split, swapped, tabbed
+from screens.figures import refusal_text
 from screens.keys import display
 from screens.layout import Place, Tabs, pane_of, without
 from screens.layouts import BUILT_IN
@@ -33,7 +34,7 @@ class LayoutCommands:
         try:
             getattr(self, f"do_{action.verb}")()
         except Refused as refusal:
-            self._app.toast(str(refusal), error=True)
+            self._app.toast(refusal_text(refusal), error=True)
 
     def enter(self) -> None:
         self.active = True
@@ -181,7 +182,7 @@ class LayoutCommands:
         try:
             work()
         except Refused as refusal:
-            self._app.toast(str(refusal), error=True)
+            self._app.toast(refusal_text(refusal), error=True)
 
     def do_split_right(self) -> None:
         self._ask("Open at the right", True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
-from screens.figures import plain_text
+from screens.figures import plain_text, sentence
 from screens.own_orders import is_stop
 from screens.painted import PaintedPane
 from screens.pane import Desk
@@ -61,18 +61,18 @@ class OrderEntryPane(PaintedPane):
         """Why the last change of the order was refused; empty if it was not."""
         for event in reversed(self.engine.order_events(order.client_id)):
             if isinstance(event, _REFUSALS):
-                return event.reason
+                return sentence(event.reason)
             if isinstance(event, OrderAmended | OrderCanceled | OrderFilled):
                 break
         return ""
 
     def tell(self, what: str, order: Order) -> None:
         """Say what became of an order; in a notice if the pane shows another instrument by now."""
-        sentence, bad = f"{what}: {outcome(order)}", order.state in BAD
+        text, bad = f"{what}: {sentence(outcome(order))}", order.state in BAD
         if order.instrument != self.instrument_id:
-            self.toast(f"{order.instrument}: {sentence}", error=bad)
+            self.toast(f"{order.instrument}: {text}", error=bad)
         else:
-            self.say(sentence, bad)
+            self.say(text, bad)
 
     async def enter(self, what: str, draft: OrderDraft) -> None:
         """Send a draft, with its instrument's default exits if it has some, and tell what became of it.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from screens.figures import price_text, quantity_text, small_money_text
+from screens.figures import plain_text, price_text, quantity_text, sentence, small_money_text
 from workstation.clock import span
 from workstation.domain import events as e
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import plain
 from workstation.domain.order import Order, OrderState, OrderType, TimeInForce
 from workstation.domain.plan import ENTRY_LEG, PlanKind
 from workstation.trading.plans.rows import is_head
@@ -55,13 +54,13 @@ def terms(order: Order) -> str:
     if order.tif is TimeInForce.GTD and order.expire_at is not None:
         words.append(span(order.expire_at - order.created_at))
     if order.trail is not None:
-        words.append(f"by {plain(order.trail)}")
+        words.append(f"by {plain_text(order.trail)}")
     if order.trail_bps is not None:
-        words.append(f"by {plain(order.trail_bps.scaleb(-2))}%")
+        words.append(f"by {plain_text(order.trail_bps.scaleb(-2))}%")
     if order.activation_price is not None:
-        words.append(f"from {plain(order.activation_price)}")
+        words.append(f"from {plain_text(order.activation_price)}")
     if order.display is not None:
-        words.append(f"shows {plain(order.display)}")
+        words.append(f"shows {plain_text(order.display)}")
     if order.post_only:
         words.append("post")
     if order.reduce_only:
@@ -92,13 +91,13 @@ def event_text(event: e.OrderEvent, instrument: Instrument) -> str:
             size = quantity_text(order.quantity, instrument)
             return f"Entered: {order.side} {size} {TYPES[order.type]}{at}, {terms(order)}, by {order.origin}"
         case e.OrderDenied(reason=reason):
-            return f"Denied by the desk: {reason}"
+            return f"Denied by the desk: {sentence(reason)}"
         case e.OrderSubmitted():
             return "Sent to the venue"
         case e.OrderAccepted(venue_order_id=number):
             return f"Accepted by the venue as {number}"
         case e.OrderRejected(reason=reason):
-            return f"Rejected by the venue: {reason}"
+            return f"Rejected by the venue: {sentence(reason)}"
         case e.OrderTriggered():
             return "Triggered: its price was reached"
         case e.OrderTrailed(stop_price=stop_price):
@@ -109,18 +108,18 @@ def event_text(event: e.OrderEvent, instrument: Instrument) -> str:
         case e.OrderPendingCancel():
             return "Cancel asked for"
         case e.OrderCanceled(reason=reason):
-            return f"Cancelled: {reason}" if reason else "Cancelled"
+            return f"Cancelled: {sentence(reason)}" if reason else "Cancelled"
         case e.OrderCancelRejected(reason=reason):
-            return f"Cancel rejected: {reason}"
+            return f"Cancel rejected: {sentence(reason)}"
         case e.OrderPendingAmend():
             return f"Change asked for: {_amendment(event, instrument)}"
         case e.OrderAmended():
             return f"Changed: {_amendment(event, instrument)}"
         case e.OrderAmendRejected(reason=reason):
-            return f"Change rejected: {reason}"
+            return f"Change rejected: {sentence(reason)}"
         case e.OrderExpired(reason=reason):
-            return f"Expired: {reason}" if reason else "Expired"
+            return f"Expired: {sentence(reason)}" if reason else "Expired"
         case e.OrderUnknown(reason=reason):
-            return f"NO ANSWER: {reason}"
+            return f"NO ANSWER: {sentence(reason)}"
         case e.OrderReopened(reason=reason):
-            return f"OPEN AGAIN: {reason}"
+            return f"OPEN AGAIN: {sentence(reason)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from screens.figures import field_text, sentence, shown, typed_number
+from screens.figures import field_text, shown, typed_signed
 from workstation.research.bench.messages import ParameterSpec
 from workstation.trading.errors import Refused
 
@@ -31,13 +31,12 @@ def stepped(value: Any, spec: ParameterSpec, by: int) -> Any:
 def typed(text: str, spec: ParameterSpec, label: str) -> Any:
     """The value that the trader typed. Raises `Refused` with a sentence."""
     if spec.kind in ("int", "float"):
-        sign, text = (-1, text.strip()[1:]) if text.strip()[:1] in ("-", "−") else (1, text)
-        value = sign * float(typed_number(text, spec.name))
+        value = float(typed_signed(text, spec.name))
         if spec.kind == "int" and value != int(value):
             raise Refused(f"{label} is a whole number, not {text.strip()}.")
         low, high = spec.low, spec.high
         if (low is not None and value < low) or (high is not None and value > high):
-            raise Refused(sentence(f"{label} goes from {low:g} to {high:g}, not {value:g}."))
+            raise Refused(f"{label} goes from {low:g} to {high:g}, not {value:g}.")
         return int(value) if spec.kind == "int" else value
     if spec.kind == "bool":
         on = _BOOLS.get(text.strip().lower())
@@ -66,7 +65,7 @@ def help_of(spec: ParameterSpec) -> str:
     """What the parameter means, with its range."""
     if spec.low is None or spec.high is None:
         return spec.help
-    return f"{spec.help} ({spec.low:g} to {spec.high:g})"
+    return f"{spec.help} ({shown(f'{spec.low:g}')} to {shown(f'{spec.high:g}')})"
 
 
 def value_text(value: Any) -> str:

@@ -104,7 +104,7 @@ class TypedLines:
         try:
             command = parse(line, context)
         except CommandError as error:
-            return Meaning(str(error), False)
+            return Meaning(figures.refusal_text(error, line), False)
         sentence = figures.sentence(describe(command, context))
         if self._app.travel.past is not None and not isinstance(command, _IN_THE_PAST):
             return Meaning(REFUSAL, False)
@@ -171,7 +171,7 @@ class TypedLines:
                 raise Refused(f"DISARMED: nothing was sent. {self._arm_key()} arms the desk.")
             await self._do(command)
         except (Refused, VenueError, WordsError) as refusal:
-            app.toast(str(refusal), error=True)
+            app.toast(figures.refusal_text(refusal, line), error=True)
         except Exception as error:
             app.engine.log.error("desk", f"The command {line!r} failed: {error!r}")
             app.toast(f"The command {line!r} failed: {error!r}", error=True)

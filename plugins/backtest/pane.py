@@ -145,7 +145,7 @@ class BacktestPane(CopyControl):
         if session.problem is not None:
             return fit([(" ✖ ", ink.error), (self._problem(width)[0], ink.error)], width, ink.text)
         if session.answer is None:
-            words = session.notice or ("Starting the research process …" if self._begun else "")
+            words = sentence(session.notice) or ("Starting the research process …" if self._begun else "")
             return fit([(f" {words}", ink.dim)], width, ink.text)
         answer = session.answer
         span = f"{when(answer.start, answer.interval)} to {when(answer.end, answer.interval)}"
@@ -158,7 +158,7 @@ class BacktestPane(CopyControl):
         seconds = (
             number(1000 * answer.seconds, ",.1f", " ms") if answer.seconds < 1 else number(answer.seconds, ".1f", " s")
         )
-        return spread(left, [(f" {session.notice or seconds} ", ink.dim)], width, ink.text)
+        return spread(left, [(f" {sentence(session.notice) or seconds} ", ink.dim)], width, ink.text)
 
     def _problem(self, width: int) -> list[str]:
         return textwrap.wrap(sentence(self.session.problem or ""), max(20, width - 4)) or [""]

@@ -8,6 +8,7 @@ from typing import Any
 
 from plugins.backtest.candle_finder import CandleFinder
 from plugins.backtest.charting import ChartControl
+from screens.figures import refusal_text
 from screens.finder import Entry, Finder
 from screens.name_dialog import NameDialog
 from workstation.trading.errors import Refused
@@ -69,7 +70,7 @@ class FormControl(ChartControl):
         try:
             changed = self.form.type(text)
         except Refused as refusal:
-            self.toast(str(refusal), error=True)
+            self.toast(refusal_text(refusal), error=True)
         else:
             if changed:
                 self._run()

@@ -23,7 +23,7 @@ from plugins.books.footing import (
 from plugins.books.model import Ladder, fitting_group
 from plugins.books.own import Staged, cells_of
 from plugins.books.rows import LastTrade, RowViews, average_row
-from screens.figures import money_text, quantity_text
+from screens.figures import money_text, quantity_text, refusal_text
 from screens.pane import Desk
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain.instrument import Instrument
@@ -287,7 +287,7 @@ class LadderPane(OrderEntry):
         try:
             act()
         except Refused as refusal:
-            self.toast(str(refusal), error=True)
+            self.toast(refusal_text(refusal), error=True)
 
     def _click(self, side: Side, ticks: int) -> None:
         """Stage an order; send it on a second click in the same place, or at once in one-click mode."""

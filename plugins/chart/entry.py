@@ -14,7 +14,7 @@ from plugins.chart.plot import Plot
 from plugins.chart.scale import PriceScale, round_step
 from plugins.chart.studies import Study, parse_studies
 from plugins.chart.timeline import Timeline, slot_at
-from screens.figures import plain_text, price_text
+from screens.figures import plain_text, price_text, refusal_text
 from screens.name_dialog import NameDialog
 from screens.order_entry import OrderEntryPane
 from screens.pane import Desk
@@ -246,7 +246,7 @@ class ChartControl(OrderEntryPane):
             try:
                 read(typed)
             except Refused as refusal:
-                return str(refusal)
+                return refusal_text(refusal)
             return ""
 
         text = ", ".join(one.text for one in self.studies)

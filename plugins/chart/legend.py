@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from plugins.chart.canvas import Paint
 from plugins.chart.marks import Moved
 from plugins.chart.timeline import Kind, Slot
-from screens.figures import money_text, plain_text, price_text, shown
+from screens.figures import money_text, plain_text, price_text, sentence, shown
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import OrderDraft
 from workstation.trading.preview import Preview
@@ -65,7 +65,7 @@ def staged_parts(
 ) -> Parts:
     """What waits for Enter with the `exits` that come along, or the first objection to it; `takes`: it would trade at
     once."""
-    objection = None if preview is None else next((v.sentence for v in preview.verdicts if not v.ok), None)
+    objection = None if preview is None else next((sentence(v.sentence) for v in preview.verdicts if not v.ok), None)
     if objection is not None:
         return [(objection, Paint.ERROR)]
     what = f"{draft.side.capitalize()} {plain_text(draft.quantity)} @ {price_text(draft.price, instrument)}"

@@ -18,6 +18,7 @@ from screens.actions import Action
 from screens.field import Field
 from screens.figures import local_time, moment, money_text, name_text
 from screens.pane import Desk
+from screens.parts import count
 from screens.table import Column, TablePane
 from workstation.clock import SECOND
 from workstation.domain import events as e
@@ -184,7 +185,8 @@ class JournalPane(TablePane[Row]):
         past = self.past
         if past is None:
             return "now" if self.desk.travel.what_if is None else "WHAT IF"
-        return f"PAST {moment(past.at):%d %b %H:%M:%S} · event {past.step:,} of {past.timeline.count:,}"
+        step, steps = count(past.step), count(past.timeline.count)
+        return f"PAST {moment(past.at):%d %b %H:%M:%S} · event {step} of {steps}"
 
     def stale(self) -> str | None:
         return None

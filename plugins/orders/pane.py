@@ -236,7 +236,8 @@ class OrdersPane(TablePane[Order]):
             return [("", ink.dim)]
         words = []
         if is_head(order):
-            return [(" " + " · ".join(word for word in (kind(order), order.note, order.reason) if word), ink.dim)]
+            words = [kind(order), order.note, sentence(order.reason)]
+            return [(" " + " · ".join(filter(None, words)), ink.dim)]
         if is_kept(order):
             return [(f" {order.leg} kept by the desk · {order.note}", ink.dim)]
         if not self._shows("terms") or len(terms(order)) > self._width_of("terms"):
@@ -331,7 +332,7 @@ class OrdersPane(TablePane[Order]):
             order.client_id, quantity=change.quantity, price=change.price, stop_price=change.stop_price
         )
         if after.reason and after.is_open and after.reason != order.reason:
-            self.toast(f"The change was rejected: {after.reason}", error=True)
+            self.toast(f"The change was rejected: {sentence(after.reason)}", error=True)
 
     def _tick(self, by: int) -> None:
         if self.amending is None:
@@ -357,7 +358,7 @@ class OrdersPane(TablePane[Order]):
             raise Refused("There is no order under the cursor.")
         after = await self.engine.cancel(order.client_id)
         if after.is_open and after.reason and after.reason != order.reason:
-            self.toast(f"The cancel was rejected: {after.reason}", error=True)
+            self.toast(f"The cancel was rejected: {sentence(after.reason)}", error=True)
 
     async def action_cancel_all(self) -> None:
         order = self.selected_row

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from plugins.portfolio.universe import BARS
-from screens.figures import shown, typed_number
+from screens.figures import shown, typed_signed
+from screens.parameters import typed_text
 from workstation.clock import SECOND
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, from_float
@@ -173,10 +174,14 @@ class Form:
         if field.text:
             _PARSERS[field.key](text)
             return self.put(field.key, text.strip())
-        value = float(typed_number(text.strip().rstrip("%s "), field.label))
+        value = float(typed_signed(text.strip().rstrip("%s "), field.label))
         if not field.low <= value <= field.high:
-            raise Refused(shown(f"{field.label} goes from {field.low:g} to {field.high:g}, not {value:g}."))
+            raise Refused(f"{field.label} goes from {field.low:g} to {field.high:g}, not {value:g}.")
         return self.put(field.key, value)
+
+    def typed(self, field: Field) -> str:
+        """The value as its dialog begins: `type` takes it as no change."""
+        return typed_text(self[field.key])
 
     def shown(self, field: Field) -> str:
         """The value as the row shows it."""

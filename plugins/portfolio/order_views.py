@@ -7,7 +7,7 @@ from typing import Any
 from rich.style import Style
 
 from plugins.portfolio.views import bar, percent, short
-from screens.figures import money_text, plain_text, shown
+from screens.figures import money_text, plain_text, sentence, shown
 from screens.parts import Line, Part, fit, spread
 from screens.theme import Ink
 from workstation.domain.order import Side
@@ -63,13 +63,13 @@ def orders(found: RebalancePreview, currency: str, width: int, height: int, ink:
             if row.note:
                 left.setdefault(row.note, []).append(row.instrument.symbol.removesuffix("-USDT"))
         for note, names in left.items():
-            listed.append(fit([(f" {', '.join(names)}: {note}.", ink.dim)], width, ink.text))
+            listed.append(fit([(f" {', '.join(names)}: {sentence(note)}.", ink.dim)], width, ink.text))
     room = max(1, height - 2 - len(proposal.notes))
     hidden = len(listed) - top - room
     lines += listed[top : top + room]
     lines += [fit([("", ink.text)], width, ink.text)] * max(0, room - len(listed[top : top + room]))
     for note in proposal.notes:
-        lines.append(fit([(f" ! {note}", ink.warning)], width, ink.text))
+        lines.append(fit([(f" ! {sentence(note)}", ink.warning)], width, ink.text))
     share = _share(proposal.cost, proposal.budget)
     total: list[Part] = [(" Cost ", ink.dim), (f"{money_text(proposal.cost)} {currency}", ink.strong)]
     total.append((f" ({share} of {money_text(proposal.budget, decimals=0)})" if wide else f" ({share})", ink.dim))
@@ -99,7 +99,7 @@ def progress(found: Progress, currency: str, width: int, height: int, ink: Ink, 
     """A rebalance at work: what has filled of each trade, and what it waits for."""
     rebalance = found.rebalance
     state = ink.warning if rebalance.is_paused else ink.accent
-    head: list[Part] = [(f" {found.sentence}", state + Style(bold=True))]
+    head: list[Part] = [(f" {sentence(found.sentence)}", state + Style(bold=True))]
     keys = "P resumes" if rebalance.is_paused else "P pauses"
     words = f"fees {money_text(found.fees)} {currency}   {keys} · x cancels " if width >= 90 else f"{keys} · x cancels "
     fees: list[Part] = [(words, ink.dim)]

@@ -16,10 +16,10 @@ from plugins.portfolio.layout import Room, room_of
 from plugins.portfolio.plot import Mark, plot
 from plugins.portfolio.session import Session
 from plugins.portfolio.views import SHORT, TITLES, VIEWS, percent
-from screens.figures import money_text
+from screens.figures import money_text, sentence
 from screens.painted import PaintedPane
 from screens.pane import Desk
-from screens.parts import Line, Part, fit, number, spread, tabs
+from screens.parts import Line, Part, count, fit, number, spread, tabs
 from workstation.clock import SECOND
 from workstation.domain.plan import PlanState
 from workstation.portfolio.methods import MEASURES
@@ -83,7 +83,7 @@ class PortfolioPainting(PaintedPane):
 
     def status(self) -> str:
         if self._progress is not None:
-            return self._progress.sentence
+            return sentence(self._progress.sentence)
         return self.session.busy.lower() + (" · Esc stops" if "Walk" in self.session.busy else "")
 
     def _scale(self) -> tuple[float, float]:
@@ -144,8 +144,8 @@ class PortfolioPainting(PaintedPane):
             return
         found, self._sent = self.engine.rebalance_progress(self._sent), ""
         good = rebalance.state is PlanState.DONE
-        why = "" if good or not rebalance.reason else f" ({rebalance.reason})"
-        self.toast(f"{found.sentence}{why}; fees {money_text(found.fees)} {self.currency}.", error=not good)
+        why = "" if good or not rebalance.reason else f" ({sentence(rebalance.reason)})"
+        self.toast(f"{sentence(found.sentence)}{why}; fees {money_text(found.fees)} {self.currency}.", error=not good)
 
     def _left(self, space: Room) -> list[Line]:
         ink, width = self.ink, space.form
@@ -240,7 +240,7 @@ class PortfolioPainting(PaintedPane):
             return fit([(" ✖ ", ink.error), (self._problem(width)[0], ink.error)], width, ink.text)
         choice = session.choice
         if choice is None:
-            words = session.notice or session.busy or "Starting the portfolio process"
+            words = sentence(session.notice) or session.busy or "Starting the portfolio process"
             return fit([(f" {words} …" if not words.endswith("…") else f" {words}", ink.dim)], width, ink.text)
         rx, ry = self._scale()
         measure = MEASURES[self.form["risk"]]
@@ -260,7 +260,7 @@ class PortfolioPainting(PaintedPane):
                 (f" a year   {risk} ", ink.dim), (percent(choice.risk * rx), ink.text), (year, ink.dim),
                 ("   ratio ", ink.dim), (ratio, ink.text),
             ]  # fmt: skip
-        right = session.notice
+        right = sentence(session.notice)
         if not right and not session.busy and session.frontier is not None and width >= 90:
             seconds = session.frontier.seconds
             right = number(1000 * seconds, ",.0f", " ms") if seconds < 1 else number(seconds, ".1f", " s")
@@ -268,7 +268,7 @@ class PortfolioPainting(PaintedPane):
 
     def _problem(self, width: int) -> list[str]:
         """What is wrong, in lines; with what can be done all the same where it fits into two of them."""
-        words = self.session.problem
+        words = sentence(self.session.problem)
         if self.session.choice is not None:
             longer = textwrap.wrap(f"{words} The frontier can be walked: f, then ← →.", width - 4)
             if 1 < len(longer) <= 2:
@@ -317,14 +317,14 @@ class PortfolioPainting(PaintedPane):
             if notes:  # what is wrong with the prices goes first
                 words = "Not listed here: weights only." if whole else "Some are not listed here."
         if notes:
-            parts.append((f" {notes[0]}", ink.warning))
+            parts.append((f" {sentence(notes[0])}", ink.warning))
         if lacking:
             parts.append((f" {words}", ink.warning))
         elif not notes and (reminder := self._reminder()):
             parts.append(reminder)
         elif frontier is not None and frontier.best is None and not notes:
             rows = 0 if session.table is None else len(session.table) - 1
-            words = f"None of them beats the risk-free rate over {rows:,} bars: there is no best ratio."
+            words = f"None of them beats the risk-free rate over {count(rows)} bars: there is no best ratio."
             parts.append((words if parts else f" {words}", ink.dim))
         return fit(parts, width, ink.text)
 
@@ -341,9 +341,9 @@ class PortfolioPainting(PaintedPane):
         session = self.session
         frontier, choice, allocation = session.frontier, session.choice, session.allocation
         if frontier is None or choice is None:
-            words = session.notice if session.notice.startswith("No frontier") else ""
+            words = sentence(session.notice) if session.notice.startswith("No frontier") else ""
             if len(self._problem(space.right)) > 2:  # there is more of the sentence than the head shows
-                words = session.problem
+                words = sentence(session.problem)
             wrapped = textwrap.wrap(words, max(10, space.plot - 4))
             return [fit([(f"  {line}", self.ink.dim)], space.plot, self.ink.text) for line in ["", *wrapped]]
         method = None
@@ -371,7 +371,7 @@ class PortfolioPainting(PaintedPane):
                 return order_views.progress(self._progress, self.currency, width, height, ink, top)
             if self._preview is not None:
                 return order_views.orders(self._preview, self.currency, width, height, ink, top)
-            return [fit([(f" {self._refused}", ink.warning)], width, ink.text)]
+            return [fit([(f" {sentence(self._refused)}", ink.warning)], width, ink.text)]
         if self.view == "saved":
             return views.saved(session.kept(), self._cursor, width, height, ink, self.has_focus)
         if self.view == "compare":

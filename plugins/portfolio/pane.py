@@ -10,6 +10,7 @@ from textual import events
 from plugins.portfolio.copying import TableCopying
 from plugins.portfolio.dialog import PreviewDialog
 from plugins.portfolio.views import VIEWS, percent
+from screens.figures import refusal_text
 from workstation.portfolio.methods import MEASURES
 from workstation.portfolio.problem import PortfolioError
 from workstation.trading.errors import Refused
@@ -54,7 +55,7 @@ class PortfolioPane(TableCopying):
         try:
             found = self.session.preview()
         except Refused as refused:
-            self.toast(str(refused), error=True)
+            self.toast(refusal_text(refused), error=True)
             return
         name = self.session.plan_name()
         choice, frontier = self.session.choice, self.session.frontier
@@ -111,7 +112,7 @@ class PortfolioPane(TableCopying):
             try:
                 self.session.keep(name)
             except Refused as refused:
-                self.toast(str(refused), error=True)
+                self.toast(refusal_text(refused), error=True)
                 return
             self.toast(f"Kept as {name}.")
             self.session.bump()

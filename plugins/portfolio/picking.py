@@ -8,6 +8,7 @@ from typing import Any
 from plugins.portfolio.dialog import AssetsDialog
 from plugins.portfolio.form import OF_ORDERS, Field
 from plugins.portfolio.painting import PortfolioPainting
+from screens.figures import refusal_text
 from workstation.trading.errors import Refused
 
 
@@ -30,7 +31,7 @@ class FormControl(PortfolioPainting):
         try:
             self.session.remind()
         except Refused as refused:
-            self.toast(str(refused), error=True)
+            self.toast(refusal_text(refused), error=True)
 
     def _step(self, by: int) -> None:
         if self.walking:
@@ -99,10 +100,9 @@ class FormControl(PortfolioPainting):
                 if self.form.type(text):
                     self._changed(field.key)
             except Refused as refused:
-                self.toast(str(refused), error=True)
+                self.toast(refusal_text(refused), error=True)
 
-        now = str(self.form[field.key]) if field.text else f"{self.form[field.key]:g}"
-        self.app.push_screen(NameDialog(field.label, now, field.help, 200), typed)
+        self.app.push_screen(NameDialog(field.label, self.form.typed(field), field.help, 200), typed)
 
     def _find(self, heading: str, entries: list[Any]) -> None:
         from screens.finder import Finder

@@ -8,6 +8,7 @@ from plugins.strategies.form import RULES, Field, RunForm, Terms
 from plugins.strategies.keys import ACTIONS
 from plugins.strategies.listing import StrategyList
 from plugins.strategies.rows import RunRow
+from screens.figures import refusal_text, sentence
 from screens.finder import Entry, Finder
 from screens.name_dialog import NameDialog
 from workstation.domain.strategy_run import RunDraft, RunState, StrategyRun
@@ -108,7 +109,7 @@ class StrategyControl(StrategyList):
             self.toast(f"{run.run_id} is stopped; it held nothing.")
         elif refused:
             what = " and ".join(f"its position in {order.instrument.partition(':')[2]}" for order in refused)
-            reason = refused[0].reason
+            reason = sentence(refused[0].reason)
             self.toast(f"{run.run_id} is stopped, but {what} was not closed: {reason}", error=True)
         else:
             what = "its position is" if len(orders) == 1 else "its positions are"
@@ -235,7 +236,7 @@ class StrategyControl(StrategyList):
         try:
             form.type(field, text or "none")
         except Refused as refusal:
-            self.toast(str(refusal), error=True)
+            self.toast(refusal_text(refusal), error=True)
         self.touch()
 
     def _pick_instrument(self) -> None:

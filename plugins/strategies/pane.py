@@ -16,7 +16,7 @@ from plugins.strategies.control import StrategyControl
 from plugins.strategies.form import Field
 from plugins.strategies.layout import VIEWS, Room, room
 from plugins.strategies.rows import Heading, Installed, Row, RunRow, kind_of, source_of
-from screens.figures import local_time, money_text, quantity_text
+from screens.figures import local_time, money_text, quantity_text, sentence, shown
 from screens.pane import Desk
 from screens.parts import Line, Part, fit, spread, tabs
 from screens.table import Column
@@ -101,11 +101,11 @@ class StrategiesPane(StrategyControl):
             case "pnl":
                 return money_text(view.pnl, sign=True), ink.signed(view.pnl)
             case "share":
-                return f"{100 * view.pnl / run.capital:+.2f}", ink.signed(view.pnl)
+                return shown(f"{100 * view.pnl / run.capital:+.2f}"), ink.signed(view.pnl)
             case "equity":
                 return money_text(view.equity), text
             case "capital":
-                return f"{run.capital:,.0f}", text
+                return shown(f"{run.capital:,.0f}"), text
             case "orders":
                 return str(len(view.orders)), ink.own if view.orders else ink.dim
             case "bars":
@@ -213,7 +213,7 @@ class StrategiesPane(StrategyControl):
             if run.active and run.restarts:
                 words += " · ↻ starts again with the desk"
             if run.reason:
-                why.append((run.reason, ink.error if run.state is RunState.FAILED else ink.warning))
+                why.append((sentence(run.reason), ink.error if run.state is RunState.FAILED else ink.warning))
             if row.view.holds and run.state is not RunState.RUNNING:
                 halted = self.engine.trading_state is TradingState.HALTED
                 closes = f"X closes {'it' if len(row.view.holds) == 1 else 'all of it'}"

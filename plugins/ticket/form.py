@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from screens.figures import field_text, plain_text, plain_word, typed_number
+from screens.figures import field_text, plain_word, typed_number
 from workstation.clock import span
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import ZERO, is_multiple
+from workstation.domain.numbers import ZERO, is_multiple, plain
 from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan, Trail
 from workstation.trading.command_plans import distance_of
@@ -111,8 +111,7 @@ class Form:
             raise Refused("Type a quantity.")
         amount = typed_number(self.amount)
         if self.unit is SizeUnit.UNITS and not is_multiple(amount, instrument.lot):
-            lot = plain_text(instrument.lot)
-            raise Refused(f"The quantity {plain_text(amount)} is not a multiple of the lot {lot}.")
+            raise Refused(f"The quantity {plain(amount)} is not a multiple of the lot {plain(instrument.lot)}.")
         is_stop_order = self.type in WITH_STOP
         basis = Basis(
             instrument=instrument,

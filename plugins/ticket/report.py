@@ -9,7 +9,7 @@ from decimal import Decimal
 from rich.cells import cell_len
 from rich.style import Style
 
-from screens.figures import price_text, quantity_text, sentence, shown, small_money_text
+from screens.figures import plain_text, price_text, quantity_text, sentence, shown, small_money_text
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
@@ -67,8 +67,8 @@ def _liquidation(preview: Preview, instrument: Instrument, ink: Ink, width: int)
     price, mark = preview.liquidation_after, preview.mark
     if price is None:
         return ((" Liq.   ", ink.dim), ("none" if preview.position_after else "–", ink.text))
-    away = "" if not mark else f" {abs(price / mark - 1) * 100:.1f}% away"
-    leverage = f" {preview.leverage.normalize():f}×"
+    away = "" if not mark else f" {shown(f'{abs(price / mark - 1) * 100:.1f}')}% away"
+    leverage = f" {plain_text(preview.leverage)}×"
     line = [(" Liq.   ", ink.dim), (price_text(price, instrument), ink.warning)]
     for part in (away, leverage):
         if sum(cell_len(text) for text, _ in line) + cell_len(part) < width:
@@ -174,7 +174,8 @@ _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
 
 def fate(said: tuple[str, bool] | None, order: Order | None, told: set[str], ink: Ink, width: int) -> list[Line]:
-    """What was `said` last (a sentence, and whether it is an error), else what became of the order that was sent."""
+    """What was `said` last (a sentence, and whether it is an error), else what became of the order that was sent;
+    what is `told` above, as the screen shows it, is not told twice."""
     if said is not None:
         text, error = said
         if text in told:
@@ -183,6 +184,8 @@ def fate(said: tuple[str, bool] | None, order: Order | None, told: set[str], ink
     if order is None:
         return []
     bad = order.state in _BAD
-    text = "Not sent." if order.state is OrderState.DENIED and order.reason in told else sentence(outcome(order))
+    text = (
+        "Not sent." if order.state is OrderState.DENIED and sentence(order.reason) in told else sentence(outcome(order))
+    )
     style = ink.error if bad else ink.dim if order.is_closed and not order.filled else ink.own
     return wrapped(text, "✗ " if bad else "● ", style, width)

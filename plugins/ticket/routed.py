@@ -7,9 +7,9 @@ from decimal import Decimal
 from rich.cells import cell_len
 
 from plugins.ticket.report import Line, wrapped
-from screens.figures import plain_text, price_text, quantity_text, shown, small_money_text
+from screens.figures import plain_text, price_text, quantity_text, sentence, shown, small_money_text
 from screens.theme import Ink
-from workstation.domain.numbers import divide, plain
+from workstation.domain.numbers import divide
 from workstation.domain.order import Side
 from workstation.domain.route import Route
 from workstation.trading.orders import venue_of
@@ -21,19 +21,19 @@ def report(look: RouteLook, ink: Ink, width: int) -> list[Line]:
     """The whole report: what is sent where, what it comes to, then what stands against it."""
     lines: list[Line] = []
     if look.problem:
-        lines += wrapped(look.problem, "✗ ", ink.error, width)
+        lines += wrapped(sentence(look.problem), "✗ ", ink.error, width)
     if look.rests is not None:
         best = look.rests.instrument
         lines += wrapped(f"Waits at {best.id}: {look.rests.why}.", "· ", ink.text, width)
     else:
         lines += _legs(look, ink, width)
-    for sentence in look.cut.values():
-        lines += wrapped(sentence, "· ", ink.warning, width)
+    for words in look.cut.values():
+        lines += wrapped(sentence(words), "· ", ink.warning, width)
     if not look.problem:
-        for sentence in look.out.values():
-            lines += wrapped(sentence, "✗ ", ink.warning, width)
+        for words in look.out.values():
+            lines += wrapped(sentence(words), "✗ ", ink.warning, width)
     if look.split.legs and look.split.left > 0:
-        left = f"{plain(look.split.left)} {look.instrument.base} stay out: the books hold no more of it"
+        left = f"{plain_text(look.split.left)} {look.instrument.base} stay out: the books hold no more of it"
         lines += wrapped(
             left + (" within the limit." if look.draft.price is not None else "."), "· ", ink.warning, width
         )
@@ -110,6 +110,6 @@ def fate(route: Route, filled: Decimal, ink: Ink, width: int) -> list[Line]:
     """What became of a route that was sent."""
     if not route.is_active:
         whole = filled >= route.quantity
-        return wrapped(route.reason, "● " if whole else "✗ ", ink.own if whole else ink.error, width)
+        return wrapped(sentence(route.reason), "● " if whole else "✗ ", ink.own if whole else ink.error, width)
     text = f"Sent to {len(route.legs)} venues: {plain_text(filled)} of {plain_text(route.quantity)} filled."
     return wrapped(text, "● ", ink.own, width)

@@ -150,7 +150,7 @@ def _together(found: RiskReport, ink: Ink, width: int) -> list[Line]:
         parts = [(f" {mark}{found.assets[at][:15]:15} ", ink.text)]
         for other in shown:
             value = float(together.correlation[at, other])
-            parts.append((f"{value:6.2f}" if at != other else "    · ", _heat(value, at == other, ink)))
+            parts.append((f"{number(value, '.2f'):>6}" if at != other else "    · ", _heat(value, at == other, ink)))
         lines.append(fit(parts, width, ink.base))
     if len(shown) < len(order):
         lines.append(fit([(f" {len(order) - len(shown)} more columns need a wider pane.", ink.dim)], width, ink.base))
@@ -160,7 +160,7 @@ def _together(found: RiskReport, ink: Ink, width: int) -> list[Line]:
     lines.append(row("independent bets", ((number(together.bets, ".1f"), 8, ink.text),), ink, width))
     lines.append(row("in one common movement", ((f"{together.largest:.0%}", 8, ink.text),), ink, width))
     if warning := found.warning:
-        lines += _wrapped(warning, ink.warning, ink, width)
+        lines += _wrapped(sentence(warning), ink.warning, ink, width)
     return lines
 
 
@@ -225,7 +225,7 @@ def _days(days: float | None) -> str:
         return f"{max(1, round(seconds))} s"
     if seconds < 7_200:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3_600:.1f} h" if days < 2 else f"{days:.1f} days"
+    return number(seconds / 3_600, ".1f", " h") if days < 2 else number(days, ".1f", " days")
 
 
 def _wrapped(text: str, style: Style, ink: Ink, width: int, indent: int = 1) -> list[Line]:

@@ -16,10 +16,10 @@ from plugins.var.drawdown import drawdown_lines, drawdown_of
 from plugins.var.lines import DRAWDOWN, TITLES, VIEWS, lines_of, tabs
 from plugins.var.margin import Margins, margin_lines, margins_of
 from screens.actions import Action
-from screens.figures import local_time
+from screens.figures import local_time, sentence
 from screens.painted import PaintedPane
 from screens.pane import Desk
-from screens.parts import Line, fit
+from screens.parts import Line, count, fit
 from screens.table_copy import COPY_TABLE_ACTIONS, CopiesTable
 from workstation.clock import SECOND
 from workstation.portfolio.drawdown import Drawdown
@@ -161,7 +161,7 @@ class VarPane(CopiesTable, PaintedPane):
             return lines if self._margins is None else [*lines, *margin_lines(self._margins, ink, width)]
         if not self.engine.ready or (self._working and not self._problem):
             return [fit([(" Measuring the book…", ink.dim)], width, ink.base)]
-        wrapped = textwrap.wrap(self._problem, max(8, width - 2))
+        wrapped = textwrap.wrap(sentence(self._problem), max(8, width - 2))
         return [fit([(f" {line}", ink.dim)], width, ink.base) for line in wrapped]
 
     def _foot(self, room: int) -> Line:
@@ -170,10 +170,11 @@ class VarPane(CopiesTable, PaintedPane):
         if self.view == DRAWDOWN and self._measured_at:
             parts.append((f" the equity of every minute, deposits left out, {local_time(self._measured_at)}", ink.dim))
         elif self._found is not None:
-            parts.append((f" {self._found.periods:,} candles, measured {local_time(self._measured_at)}", ink.dim))
+            candles = f"{count(self._found.periods)} candles"
+            parts.append((f" {candles}, measured {local_time(self._measured_at)}", ink.dim))
             notes = [*self._found.notes, *(f"{one} has no price." for one in self._unpriced)]
             if notes:
-                parts.append((f"  {notes[0]}", ink.warning))
+                parts.append((f"  {sentence(notes[0])}", ink.warning))
             if self._found.warning and self.view != "together":
                 parts.append(("  one bet: see Together", ink.warning))
         if len(self._lines) > room:

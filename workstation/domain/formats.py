@@ -23,8 +23,11 @@ _SIGNS = f".,{_SPACES}{_APOSTROPHES}"
 _NUMBER_IN_WORD = re.compile(rf"(?<![\w{_SIGNS}])[$+-]?(?P<number>[\d{_SIGNS}]*\d[.,]?)")
 
 
-#: Numbers in a sentence that Python formatted: 64,200.50 · 0.5 · 100,000; not times, names, dates or addresses.
-_NUMBER_IN_SENTENCE = re.compile(r"(?<![\w.,:/])(?<!\w-)(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+)(?![\w:/]|[.,-]\d)")
+#: Numbers in a sentence that Python formatted: 64,200.50 · 0.5 · 100,000; not times, names, dates, addresses, files,
+#: values after an =, or what stands in quotation marks or square or curly brackets.
+_NUMBER_IN_SENTENCE = re.compile(
+    r"""(?<![\w.,:/=\[{"'“])(?<!\w-)(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+)(?![\w/\]}"'”]|[.,:-]\w)"""
+)
 
 
 class NotANumber(ValueError):
@@ -47,11 +50,15 @@ class NumberStyle(msgspec.Struct, frozen=True):
             return text
         return text.translate({ord("."): self.decimal, ord(","): self.group})
 
-    def sentence(self, text: str) -> str:
-        """A sentence with its numbers, formatted as above, in the signs of this style."""
+    def sentence(self, text: str, typed: str = "") -> str:
+        """A sentence with its numbers, formatted as above, in the signs of this style; numbers of the line `typed`,
+        which it may quote, as they stand there."""
         if self.decimal == "." and self.group == ",":
             return text
-        return _NUMBER_IN_SENTENCE.sub(lambda found: self.localised(found.group()), text)
+        quoted = _NUMBER_IN_SENTENCE.findall(typed) if typed else ()
+        return _NUMBER_IN_SENTENCE.sub(
+            lambda found: found.group() if found.group() in quoted else self.localised(found.group()), text
+        )
 
     def read(self, text: str) -> Decimal:
         """A number without sign: digits, thousands separators in their places, at most one decimal sign.

@@ -124,9 +124,19 @@ def test_zones_by_name():
         ("max_order_value is 50,000 now, it was 100000.", "max_order_value is 50.000 now, it was 100000."),
         ("a stop that trails by 0.5%, from -1,234.", "a stop that trails by 0,5%, from -1.234."),
         ("At 2024-05-01 14:05:00 on 127.0.0.1:8080, 3 times.", "At 2024-05-01 14:05:00 on 127.0.0.1:8080, 3 times."),
+        ("buy 0.5 @ 64215.1: accepted, 1.5 of it; 12:30:01.5", "buy 0,5 @ 64215,1: accepted, 1,5 of it; 12:30:01.5"),
+        ("fast=0.5 'x 0.5' {0.5} [1.5] run-2.5.json /a/1.5/b", "fast=0.5 'x 0.5' {0.5} [1.5] run-2.5.json /a/1.5/b"),
         ("limit breakers.daily_loss: 5 %, v1.2.3, X-1.5", "limit breakers.daily_loss: 5 %, v1.2.3, X-1.5"),
     ],
 )  # fmt: skip
 def test_a_sentences_numbers_are_written_in_the_style_and_nothing_else_of_it(text: str, german: str) -> None:
     assert COMMA.sentence(text) == german
     assert POINT.sentence(text) == text
+
+
+def test_a_sentence_quotes_what_was_typed_as_it_was_typed() -> None:
+    said = "1,500 is not a multiple of the lot 0.01; at 64,200.5 it is 2.25."
+    assert (
+        COMMA.sentence(said, "buy 1,500 @ 2.25") == "1,500 is not a multiple of the lot 0,01; at 64.200,5 it is 2.25."
+    )
+    assert COMMA.sentence("0,500 is no size.") == "0,500 is no size."  # nobody groups a number that begins with zero
