@@ -186,7 +186,9 @@ class LiveSettings:
 
     def change(self, path: str, text: str) -> str:
         """Change a setting; the sentence that says what came of it. Raises SettingsError."""
-        return self._changed(path, self.book.change(path, self.check(path, text)))
+        text = self.check(path, text)
+        also = self.with_it(path, text) if self.is_limit(path) else ""
+        return self._changed(path, self.book.change(path, text), also)
 
     def check_reset(self, path: str) -> str:
         """What a setting would be after its reset, as TOML. Raises SettingsError with the sentence for the trader."""
@@ -198,8 +200,9 @@ class LiveSettings:
 
     def reset(self, path: str) -> str:
         """Back to what the setting is without its line in the file. Raises SettingsError."""
-        self.check_reset(path)
-        return self._changed(path, self.book.reset(path))
+        value = self.check_reset(path)
+        also = self.with_it(path, value) if self.is_limit(path) else ""
+        return self._changed(path, self.book.reset(path), also)
 
     def _unambiguous(self, path: str, text: str) -> str:
         """A limit as it was typed; what the user's locale reads as another number than the settings do is refused.
@@ -251,7 +254,7 @@ class LiveSettings:
             if problem := template_problem(topic, template):
                 raise SettingsError(f"Not taken: notify.templates.{topic} {problem}.")
 
-    def _changed(self, path: str, said: str) -> str:
+    def _changed(self, path: str, said: str, also: str = "") -> str:
         app = self._app
         settings = self.book.settings
         app.desk_settings = settings
@@ -277,6 +280,7 @@ class LiveSettings:
         elif self.is_limit(path):
             app.run_apart(self._take_limit(path.removeprefix("risk.")))
         when = self.when(path)
+        said = f"{said.removesuffix('.')}{also}." if also else said
         app.engine.log.info("settings", said)
         return said if when.startswith("at once") else f"{said.removesuffix('.')}; it takes effect {when}."
 

@@ -12,14 +12,15 @@ from plugins.risk.dialog import TypedDialog
 from plugins.risk.rows import AuditLine, BreakerLine, Heading, LimitLine, lines_of
 from plugins.risk.rows import Line as Row
 from screens.actions import Action
-from screens.figures import plain_word, sentence, shown
+from screens.figures import plain_word, refusal_text, sentence, shown
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.settings_help import describe
 from workstation.trading.errors import Refused
-from workstation.trading.limits import limit_from_text, limit_kind, limit_text, limit_value, limit_words, own_parts
+from workstation.trading.limits import limit_kind, limit_text, limit_value, limit_words, own_parts
+from workstation.trading.limits_book import changed_text
 from workstation.trading.risk_use import Use
 
 _GAUGE = 10  # cells
@@ -94,7 +95,7 @@ class RiskPane(TablePane[Row]):
     def whole_row(self, row: Row) -> tuple[str, Style] | None:
         if isinstance(row, Heading):
             return row.text, self.ink.accent
-        return (row.text, self.ink.dim) if isinstance(row, AuditLine) else None
+        return (sentence(row.text), self.ink.dim) if isinstance(row, AuditLine) else None
 
     def cell(self, row: Row, column: str) -> tuple[str, Style]:
         if isinstance(row, BreakerLine):
@@ -231,8 +232,8 @@ class RiskPane(TablePane[Row]):
                     return "Type the new value.", False
                 old, new = book.preview(field, plain)
             except Refused as refusal:
-                return str(refusal), False
-            return f"{field}: {old if listed else shown(old)} → {new if listed else shown(new)}.", True
+                return refusal_text(refusal, typed), False
+            return sentence(f"{field}: {old} → {new}."), True
 
         def done(typed: str | None) -> None:
             if typed is not None:
@@ -243,9 +244,7 @@ class RiskPane(TablePane[Row]):
         self.app.push_screen(TypedDialog(field, text, begin, judge, confirm=True, asked=asked), done)
 
     async def _change(self, field: str, text: str) -> None:
-        changed = await self.engine.risk.change_limit(field, text, "risk page")
-        old, new = (_words(field, limit_from_text(field, part)) for part in (changed.old, changed.new))
-        self.toast(f"{field} is {new} now, it was {old}.")
+        self.toast(sentence(changed_text(await self.engine.risk.change_limit(field, text, "risk page"))))
 
     def action_default(self) -> None:
         field = self._field_here()

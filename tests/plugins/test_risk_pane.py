@@ -102,6 +102,16 @@ async def test_limits_are_written_and_read_in_the_users_locale(tmp_path):
         await pilot.press("enter")
         await until(pilot, lambda: desk.engine.risk.changes)
         assert desk.engine.risk.limits.price_collar == D("0.035")
+        await go_to(desk, pilot, "breakers.drawdown_zero_size")
+        await pilot.press("enter", "ctrl+u", *"9,5%", "enter")
+        told = " ".join(said(desk).split())
+        assert "15 % → 9,5 %, and with it breakers.drawdown from 10 % to 9,5 %." in told
+        await pilot.press("enter")
+        await until(pilot, lambda: desk.engine.risk.limits.breakers.drawdown == D("0.095"))
+        await until(pilot, lambda: len(desk.toasts()) == 2)
+        assert desk.toasts()[-1] == (
+            "breakers.drawdown_zero_size is 9,5 % now, it was 15 %, and with it breakers.drawdown from 10 % to 9,5 %."
+        )
 
 
 async def test_what_is_no_limit_is_not_taken(tmp_path):

@@ -110,6 +110,8 @@ async def test_limits_that_contradict_each_other_are_refused_with_both_names(ope
         await pilot.press("ctrl+r", "ctrl+r")  # the default is 15 %
         assert "drawdown_zero_size of 15 % must not be above risk.breakers.drawdown_kill of 13 %" in told(desk)
         assert file.read_text() == text
+        await pilot.press("enter", "ctrl+u", *"10.5%", "enter", "enter")
+        assert "is 0.105 now, and with it breakers.drawdown from 11 % to 10.5 %." in told(desk)
 
 
 async def test_a_limit_that_the_locale_reads_otherwise_than_the_settings_is_refused(open_with_file):

@@ -67,6 +67,7 @@ from workstation.trading.commands import (
 )
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
+from workstation.trading.limits_book import changed_text
 from workstation.trading.rebalancing.looking import RebalancePreview
 from workstation.trading.rebalancing.planning import Wish
 from workstation.trading.risk_desk import RiskDesk
@@ -258,8 +259,7 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
         case SetReducing(on=on):
             await desk.set_reducing(on)
         case ChangeLimit(field=field, text=text):
-            changed = await desk.risk.change_limit(field, text, "command line")
-            return f"{field} is {changed.new} now, it was {changed.old}."
+            return changed_text(await desk.risk.change_limit(field, text, "command line"))
         case ResetBreaker(name=name, subject=subject):
             await desk.risk.reset_breaker(name, subject, "command line")
             return f"The breaker {name} was reset."

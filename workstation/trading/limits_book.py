@@ -7,6 +7,7 @@ Where what the two say contradicts each other, the lower limit counts as the upp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from workstation.domain.events import LimitsChanged
@@ -21,6 +22,25 @@ from workstation.trading.limits import (
     with_limit,
 )
 from workstation.trading.limits_order import below, clamped, limits_problem, lowered_text
+
+
+def changed_text(events: Sequence[LimitsChanged]) -> str:
+    """What a change came to, by its events as `LimitsBook.change` gives them: "drawdown_kill is 8 % now, it was 20 %,
+    and with it drawdown from 10 % to 8 %." """
+
+    def words(one: LimitsChanged) -> tuple[str, str]:
+        old, new = (limit_words(one.field, limit_from_text(one.field, text)) for text in (one.old, one.new))
+        return old, new
+
+    *lowered, asked = events
+    old, new = words(asked)
+    moved = [(one.field, *words(one)) for one in lowered if one.old != one.new]
+    return f"{asked.field} is {new} now, it was {old}{_with_it(moved)}."
+
+
+def _with_it(moved: Sequence[tuple[str, str, str]]) -> str:
+    """Fields with what they were and are, as the end of a sentence."""
+    return f", and with it {', '.join(f'{field} from {old} to {new}' for field, old, new in moved)}" if moved else ""
 
 
 class LimitsBook:
@@ -100,12 +120,9 @@ class LimitsBook:
         """What else a change lowers, as the end of a sentence: ", and with it NAME from 15 % to 12 %"; "" for none."""
         after = clamped(with_limit(self.limits, field, value))[0]
         both = {one: (limit_value(self.limits, one), limit_value(after, one)) for one in below(field)}
-        moved = [
-            f"{one} from {limit_words(one, old)} to {limit_words(one, new)}"
-            for one, (old, new) in both.items()
-            if old != new
-        ]
-        return f", and with it {', '.join(moved)}" if moved else ""
+        return _with_it(
+            [(one, limit_words(one, old), limit_words(one, new)) for one, (old, new) in both.items() if old != new]
+        )
 
     def preview(self, field: str, text: str) -> tuple[str, str]:
         """What a limit is and would be by `change`, in words, with what else it lowers. Raises `Refused`."""

@@ -210,9 +210,9 @@ class RiskDesk:
         self._open()
         self._keep(self._core.breakers.reset(self._clock.now(), name, subject, self._equity(), by))
 
-    async def change_limit(self, field: str, text: str, who: str = "trader") -> LimitsChanged:
+    async def change_limit(self, field: str, text: str, who: str = "trader") -> tuple[LimitsChanged, ...]:
         """Change a limit for good ("max_order_value", "50000"); an empty text takes the config file's value.
-        A tighter one lowers those that must not stand above it.
+        A tighter one lowers those that must not stand above it: their events come before its own.
 
         Durable before it counts. Raises `Refused`.
         """
@@ -220,7 +220,7 @@ class RiskDesk:
         events = self._core.limits_book.change(self._clock.now(), field, text, who)
         await self._durable(*events)
         self._fold(events)
-        return events[-1]
+        return events
 
     def _fold(self, events: Sequence[LimitsChanged]) -> None:
         for event in events:

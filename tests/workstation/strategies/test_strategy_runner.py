@@ -231,7 +231,7 @@ async def test_limits_of_its_own_hold_a_strategy_back_and_survive_a_restart(tmp_
         now = desk.clock.now()
     async with demo_desk(tmp_path, start=now) as desk:
         assert desk.engine.risk.limits.strategies[run.run_id].max_order_value == 50
-        changed = await desk.engine.risk.change_limit(field, "", "strategies page")
+        (changed,) = await desk.engine.risk.change_limit(field, "", "strategies page")
         assert (changed.old, changed.new) == ("50", "none")
         await desk.limit(BTC, Side.BUY, "0.01", away=10, origin=run.run_id)
 

@@ -79,7 +79,7 @@ async def test_they_are_done_on_a_real_desk(tmp_path: Path) -> None:
         await perform(parse("reducing off", context()), engine)
         assert engine.trading_state is TradingState.ACTIVE
         said = await perform(parse("limit max_order_value 500", context()), engine)
-        assert said == "max_order_value is 500 now, it was 10000000."
+        assert said == "max_order_value is 500 now, it was 10,000,000."
         assert engine.risk.changes[-1].who == "command line"
         here = context_of(engine, None, currency="USDT", account_name="demo")
         meaning = describe(parse("limit max_order_value default", here), here)

@@ -19,7 +19,7 @@ from workstation.domain.order import OrderState, Side
 from workstation.trading.errors import Refused
 from workstation.trading.kill import KillPhase
 from workstation.trading.limits import RiskLimits, limit_from_text, limit_text, limit_value, with_limit
-from workstation.trading.limits_book import LimitsBook
+from workstation.trading.limits_book import LimitsBook, changed_text
 from workstation.trading.limits_order import misorders
 from workstation.venues.faulty import Fault, FaultyVenue
 from workstation.venues.simulated import SimulatedVenue
@@ -261,7 +261,10 @@ async def test_a_tighter_limit_lowers_those_that_must_not_stand_above_it_and_eac
             "20 %",
             "8 %, and with it breakers.drawdown from 10 % to 8 %, breakers.drawdown_zero_size from 15 % to 8 %",
         )
-        await desk.engine.risk.change_limit("breakers.drawdown_kill", "8%")
+        said = changed_text(await desk.engine.risk.change_limit("breakers.drawdown_kill", "8%"))
+        assert said.startswith(
+            "breakers.drawdown_kill is 8 % now, it was 20 %, and with it breakers.drawdown from 10 %"
+        )
         assert [(row.field, row.old, row.new, row.who) for row in desk.engine.risk.changes] == [
             ("breakers.drawdown", "0.10", "0.08", "trader, with breakers.drawdown_kill"),
             ("breakers.drawdown_zero_size", "0.15", "0.08", "trader, with breakers.drawdown_kill"),
