@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from screens import figures
 from screens.figures import money_text, plain_text, price_text, quantity_text
 from screens.order_words import event_text
+from screens.parameters import value_text
 from workstation.clock import span
 from workstation.domain import events as e
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.order import state_word
 from workstation.domain.plan import Plan
 from workstation.domain.rule_words import rules_text
 from workstation.domain.strategy_run import RunState, StrategyRun
@@ -97,50 +100,51 @@ def sentence(event: Event, instrument: Instrument | None) -> str:
     """What happened."""
     if getattr(event, "client_id", None) is not None:
         return event_text(event, instrument) if instrument is not None else kind(event)  # type: ignore[arg-type]
+    why = figures.sentence(getattr(event, "reason", ""))
     match event:
-        case e.BalanceAdjusted(venue=venue, currency=currency, amount=amount, reason=reason):
-            return f"{venue} {money_text(amount, sign=True)} {currency}: {reason}"
-        case e.TradingStateChanged(state=state, reason=reason, by=by):
-            return f"{state.upper()} by {by}: {reason}"
-        case e.KillRequested(reason=reason, flatten=flatten):
-            return f"Kill switch{' and flatten' if flatten else ''}: {reason}"
+        case e.BalanceAdjusted(venue=venue, currency=currency, amount=amount):
+            return f"{venue} {money_text(amount, sign=True)} {currency}: {why}"
+        case e.TradingStateChanged(state=state, by=by):
+            return f"{state.upper()} by {by}: {why}"
+        case e.KillRequested(flatten=flatten):
+            return f"Kill switch{' and flatten' if flatten else ''}: {why}"
         case e.KillCompleted(receipt=receipt):
-            return receipt
+            return figures.sentence(receipt)
         case e.PlanStarted(plan=plan):
             return f"{plan.kind} starts: {_plan(plan, instrument)}"
-        case e.PlanChanged(plan=plan, reason=reason):
-            return f"{plan.kind}: {_plan(plan, instrument)}{f' ({reason})' if reason else ''}"
-        case e.PlanEnded(state=state, reason=reason):
-            return f"{state}: {reason}" if reason else str(state)
+        case e.PlanChanged(plan=plan):
+            return f"{plan.kind}: {_plan(plan, instrument)}{f' ({why})' if why else ''}"
+        case e.PlanEnded(state=state):
+            return f"{state_word(state)}: {why}" if why else state_word(state)
         case e.RebalanceStarted(rebalance=rebalance):
             return f"{rebalance.name} starts: {len(rebalance.trades)} trades, costs about {money_text(rebalance.cost)}"
-        case e.RebalanceChanged(rebalance=rebalance, reason=reason):
-            return f"{rebalance.name}: {reason}"
-        case e.RebalanceEnded(state=state, reason=reason):
-            return f"{state}: {reason}" if reason else str(state)
+        case e.RebalanceChanged(rebalance=rebalance):
+            return f"{rebalance.name}: {why}"
+        case e.RebalanceEnded(state=state):
+            return f"{state_word(state)}: {why}" if why else state_word(state)
         case e.RouteStarted(route=route):
             legs = ", ".join(f"{plain_text(leg.quantity)} {leg.instrument}" for leg in route.legs)
             return f"{route.side} {plain_text(route.quantity)} {route.base} as {legs}"
-        case e.RouteEnded(state=state, reason=reason):
-            return reason if state == "done" else f"{state}: {reason}"
-        case e.EquityMarked(peak=peak, day_start=day_start, reason=reason):
-            return f"Peak {money_text(peak)}, day began with {money_text(day_start)} ({reason})"
-        case e.BreakerTripped(name=name, reason=reason):
-            return f"{name} tripped: {reason}"
+        case e.RouteEnded(state=state):
+            return why if state == "done" else f"{state_word(state)}: {why}"
+        case e.EquityMarked(peak=peak, day_start=day_start):
+            return f"Peak {money_text(peak)}, day began with {money_text(day_start)} ({why})"
+        case e.BreakerTripped(name=name):
+            return f"{name} tripped: {why}"
         case e.BreakerReset(name=name, by=by):
             return f"{name} reset ({by})"
         case e.BreakerRearmed(name=name):
             return f"{name} trips at its threshold again"
         case e.LimitsChanged(field=field, old=old, new=new, who=who):
-            return f"{field}: {old or '–'} → {new or '–'} by {who}"
+            return f"{field}: {figures.sentence(old) or '–'} → {figures.sentence(new) or '–'} by {who}"
         case e.StrategyRunChanged(run=run, what=what):
             return _run(run, what)
         case e.FundingPaid(amount=amount, currency=currency, rate=rate):
             return f"Funding {money_text(amount, sign=True)} {currency} at {plain_text(rate)}"
         case e.InterestCharged(amount=amount, currency=currency, hours=hours):
             return f"Interest {money_text(amount, sign=True)} {currency} for {hours} h"
-        case e.PositionLiquidated(reason=reason):
-            return f"LIQUIDATION: {reason}"
+        case e.PositionLiquidated():
+            return f"LIQUIDATION: {why}"
         case e.InsuranceCovered(amount=amount, currency=currency):
             return f"The insurance fund bore {money_text(amount)} {currency}"
         case e.LeverageChanged(leverage=leverage):
@@ -155,12 +159,12 @@ def _run(run: StrategyRun, what: str) -> str:
     """What became of a strategy: what was changed of it, or how it runs."""
     name = run.run_id.partition("@")[0]
     if what:
-        return f"{name} changed: {what}"
+        return f"{name} changed: {figures.sentence(what)}"
     if run.state is not RunState.RUNNING:
-        return f"{name} {run.state}{f': {run.reason}' if run.reason else ''}"
-    parts = [f"{key} {value}" for key, value in run.params.items()]
+        return f"{name} {run.state}{f': {figures.sentence(run.reason)}' if run.reason else ''}"
+    parts = [f"{key} {value_text(value)}" for key, value in run.params.items()]
     if rules := rules_text(run.rules):
-        parts.append(rules)
+        parts.append(figures.sentence(rules))
     return f"{name} runs on {span(run.interval)} with {money_text(run.capital)}: {', '.join(parts)}".rstrip(": ")
 
 

@@ -9,12 +9,12 @@ from decimal import Decimal
 from rich.style import Style
 
 from plugins.strategies.rows import kind_of, source_of, where_of
-from screens.figures import local_time, moment, money_text, price_text, quantity_text
-from screens.parts import Line, Part, fit, price
+from screens.figures import local_time, moment, money_text, price_text, quantity_text, sentence, shown
+from screens.parts import Line, Part, count, fit, price
 from screens.theme import Ink
 from workstation.clock import SECOND
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.order import Order, OrderState, OrderType, Side
+from workstation.domain.order import Order, OrderState, OrderType, Side, state_word
 from workstation.log import Level, LogEntry
 from workstation.research.bench.messages import StrategyChoice
 from workstation.strategies.run_book import RunView
@@ -70,14 +70,15 @@ def orders(
             (f"{order.side.upper():<5}", side),
             (f"{names.get(order.instrument, ''):<{named}}", ink.text),
             (f"{quantity_text(order.quantity, instrument):>{many}}{at:>{money}}", ink.text),
-            (f"{gap}{str(order.state).replace('_', ' '):<{wide}.{wide}}", state),
+            (f"{gap}{state_word(order.state):<{wide}.{wide}}", state),
         ]
         if not narrow:
             filled = quantity_text(order.filled, instrument) if order.filled else "–"
             average = price_text(order.average_price, instrument)
             parts.append((f"{filled:>11}{average:>12}", ink.text))
         if not tight:
-            parts.append((f"  {order.reason if bad or not order.note else order.note}", ink.error if bad else ink.dim))
+            words = sentence(order.reason) if bad or not order.note else order.note
+            parts.append((f"  {words}", ink.error if bad else ink.dim))
         lines.append(fit(parts, width, ink.text))
     return lines
 
@@ -152,9 +153,9 @@ def result(
 ) -> list[Line]:
     """What it has brought under its name, leg by leg where it has more than one, and how it is."""
     got, run = view.result, view.run
-    share = 100 * got.net / run.capital
+    share = shown(f"{100 * got.net / run.capital:+.2f}")
     rows: list[list[Part]] = [
-        _wide("Profit and loss", 18, ink, f"{money_text(got.net, sign=True)}  {share:+.2f} %", ink.signed(got.net)),
+        _wide("Profit and loss", 18, ink, f"{money_text(got.net, sign=True)}  {share} %", ink.signed(got.net)),
         _wide("  realised", 18, ink, money_text(got.realized, sign=True), ink.signed(got.realized)),
         _wide("  unrealised", 18, ink, money_text(got.unrealized, sign=True), ink.signed(got.unrealized)),
         _wide("  fees", 18, ink, money_text(got.fees), ink.text),
@@ -164,7 +165,7 @@ def result(
         _wide("Fills", 18, ink, f"{got.fills}", ink.text),
     ]
     if run.active:
-        slowest = f"{view.calls:,} calls, the longest {view.slowest:,.1f} ms"
+        slowest = f"{count(view.calls)} calls, the longest {shown(f'{view.slowest:,.1f}')} ms"
         rows.append(_wide("Its code", 18, ink, slowest, ink.text))
     if not got.whole:
         rows.append([(" Something of it has no price: the sums are not whole.", ink.warning)])
@@ -209,7 +210,7 @@ def log(entries: Sequence[LogEntry], width: int, height: int, ink: Ink, top: int
     for entry in reversed(entries):
         if len(lines) > top + height:
             break
-        wrapped = textwrap.wrap(entry.text, max(10, width - 11)) or [""]
+        wrapped = textwrap.wrap(sentence(entry.text), max(10, width - 11)) or [""]
         style = styles[entry.level]
         lines.append(fit([(f" {local_time(entry.ts)} ", ink.dim), (wrapped[0], style)], width, ink.text))
         lines += [fit([(" " * 10 + line, style)], width, ink.text) for line in wrapped[1:]]

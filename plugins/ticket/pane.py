@@ -11,8 +11,9 @@ from plugins.ticket.fields import SendButton, TicketLines
 from plugins.ticket.form import Money
 from plugins.ticket.keys import ACTIONS
 from plugins.ticket.report import Line, button, fate, figures, touch, verdicts, wrapped
+from screens.figures import refusal_text, sentence
 from workstation.clock import SECOND
-from workstation.domain.order import OrderDraft
+from workstation.domain.order import OrderDraft, state_word
 from workstation.domain.plan import Plan
 from workstation.domain.route import Route
 from workstation.trading.command_run import started
@@ -66,7 +67,7 @@ class TicketPane(TicketEntry):
         try:
             draft = self._seen(self._draft())
         except Refused as refusal:
-            self.said = (str(refusal), True)
+            self.said = (refusal_text(refusal), True)
             return
         self.sent, self.said = None, ("Sending …", False)
         self.repaint()
@@ -81,7 +82,7 @@ class TicketPane(TicketEntry):
                 return
             order = await self.engine.submit(draft)
         except Refused as refusal:
-            self.said = (str(refusal), True)
+            self.said = (refusal_text(refusal), True)
             return
         self.said, self.sent = None, order.client_id
 
@@ -133,9 +134,9 @@ class TicketPane(TicketEntry):
         draft, preview, problem = self._judged()
         refusals = {problem}
         if isinstance(preview, Preview):
-            refusals = {one.sentence for one in preview.verdicts}
+            refusals = {sentence(one.sentence) for one in preview.verdicts}
         elif preview is not None:
-            refusals = {preview.problem}
+            refusals = {sentence(preview.problem)}
         outcome_lines = self._outcome(refusals)
         below = self.query_one("#outcome", TicketLines)
         below.styles.height = len(outcome_lines)
@@ -166,7 +167,7 @@ class TicketPane(TicketEntry):
             self._plan(draft)
             return draft, self.engine.preview_route(draft) if self.form.best_of else self.engine.preview(draft), ""
         except Refused as refusal:
-            return None, None, str(refusal)
+            return None, None, refusal_text(refusal)
 
     def _routed(self, look: RouteLook) -> list[Line]:
         lines = routed.report(look, self.ink, self._width)
@@ -195,4 +196,4 @@ class TicketPane(TicketEntry):
         order = None if self.sent is None else self.engine.order(self.sent)
         if order is None or self.size.width < 36:
             return ""
-        return order.note if is_head(order) else order.state.replace("_", " ")
+        return order.note if is_head(order) else state_word(order.state)

@@ -83,7 +83,7 @@ class OrderState(StrEnum):
 
 
 def state_word(state: str) -> str:
-    """A state or an event of an order as it is written on the screen."""
+    """A state of an order or a plan, or an event, as the screen and the log write it."""
     return state.replace("_", " ").replace("canceled", "cancelled")
 
 

@@ -14,7 +14,7 @@ from workstation.domain.events import PlanChanged, PlanEnded, PlanStarted
 from workstation.domain.execution import Execution
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, floor_to
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side, state_word
 from workstation.domain.plan import ENTRY_LEG, STOP_LEG, TARGET_LEG, Plan, PlanId, PlanKind, PlanState, Trail
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -180,7 +180,7 @@ class PlanDesk:
         if plan is None:
             raise Refused(f"There is no plan {plan_id}.")
         if not plan.is_active:
-            raise Refused(f"The plan is {plan.state} already{f': {plan.reason}' if plan.reason else ''}.")
+            raise Refused(f"The plan is {state_word(plan.state)} already{f': {plan.reason}' if plan.reason else ''}.")
         return plan
 
     # A plan's orders, when the trader handles them one by one.

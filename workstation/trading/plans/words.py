@@ -8,6 +8,7 @@ from workstation.clock import span
 from workstation.domain.events import PlanEnded, PlanEvent, PlanStarted
 from workstation.domain.execution import Execution
 from workstation.domain.numbers import ZERO, add, plain
+from workstation.domain.order import state_word
 from workstation.domain.plan import Distance, Plan, Trail
 
 
@@ -80,5 +81,5 @@ def in_words(event: PlanEvent, plan: Plan) -> str:
     """One event of a plan as a line of the log."""
     if isinstance(event, PlanStarted):
         return f"{plan_text(plan)}: started"
-    happened = str(event.state) if isinstance(event, PlanEnded) else "changed"
+    happened = state_word(event.state) if isinstance(event, PlanEnded) else "changed"
     return f"{plan_text(plan)}: {happened}{f', {event.reason}' if event.reason else ''}"

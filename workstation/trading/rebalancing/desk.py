@@ -12,7 +12,7 @@ from workstation.clock import Clock, span
 from workstation.domain.events import RebalanceChanged, RebalanceEnded, RebalanceEvent, RebalanceStarted
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, add, counted, multiply
-from workstation.domain.order import ClientOrderId, Order
+from workstation.domain.order import ClientOrderId, Order, state_word
 from workstation.domain.plan import PlanState
 from workstation.domain.rebalance import REBALANCE_PREFIX, Rebalance, RebalanceId
 from workstation.trading.core import TradingCore
@@ -205,7 +205,9 @@ class RebalanceDesk:
         if rebalance is None:
             raise Refused(f"There is no rebalance {rebalance_id}.")
         if not rebalance.is_active:
-            raise Refused(f"The rebalance {rebalance.name} is {rebalance.state} already: {rebalance.reason}.")
+            raise Refused(
+                f"The rebalance {rebalance.name} is {state_word(rebalance.state)} already: {rebalance.reason}."
+            )
         return rebalance
 
     async def _stored(self, event: RebalanceEvent) -> None:

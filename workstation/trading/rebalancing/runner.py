@@ -12,7 +12,7 @@ import msgspec
 from workstation.clock import SECOND, span
 from workstation.domain.events import OrderEvent, RebalanceChanged, RebalanceEnded, RebalanceEvent, RebalanceStarted
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.order import OrderDraft
+from workstation.domain.order import OrderDraft, state_word
 from workstation.domain.rebalance import Rebalance, RebalanceId
 from workstation.trading.keeper import KeeperParts, OrderKeeper
 from workstation.trading.plans.intents import Pull, Send, Wake
@@ -138,4 +138,4 @@ def _in_words(event: RebalanceEvent, rebalance: Rebalance) -> str:
     if isinstance(event, RebalanceStarted):
         return f"{what}: started, {len(rebalance.trades)} trades"
     reason = f", {event.reason}" if event.reason else ""
-    return f"{what}: {event.state if isinstance(event, RebalanceEnded) else 'changed'}{reason}"
+    return f"{what}: {state_word(event.state) if isinstance(event, RebalanceEnded) else 'changed'}{reason}"

@@ -89,7 +89,7 @@ def route_head(core: TradingCore, route: Route) -> Head:
         post_only=False,
         reduce_only=False,
         origin=BEST_OF,
-        note="working" if route.is_active else "ending" if open_legs else str(route.state),
+        note="working" if route.is_active else "ending" if open_legs else state_word(route.state),
         created_at=route.created_at,
         updated_at=route.updated_at,
         state=OrderState.ACCEPTED if route.is_active or open_legs else OrderState.CANCELED,
