@@ -362,8 +362,7 @@ async def test_the_kill_switch_stops_all_and_the_page_says_so(tmp_path, home):
         assert "no strategy runs until the desk is re-armed" in text
         assert "The desk was halted" in text
         await pilot.press("S")
-        await desk.painted(pilot)
-        assert any("HALTED" in toast for toast in desk.toasts())
+        await until(desk, pilot, lambda: any("HALTED" in toast for toast in desk.toasts()))
 
 
 async def test_one_that_raises_is_shown_with_file_and_line(tmp_path, home):
