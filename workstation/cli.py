@@ -146,9 +146,9 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
             parser.description = "Write a table of the store; works beside a running desk."
             parser.add_argument("table", choices=list(TABLES))
-            parser.add_argument("--format", choices=list(Format), default="csv")
+            parser.add_argument("--format", choices=list(Format), default="csv", help="csv, if it is not said")
             parser.add_argument("--out", type=Path, help="the file; standard output otherwise")
-            parser.add_argument("--mode", choices=MODES, default="demo")
+            parser.add_argument("--mode", choices=MODES, help="whose store; that of the settings otherwise")
             parser.add_argument("--store", type=Path, help="a store's file in place of that of the mode")
         case "backtest":
             from workstation.research.command_line import add_arguments
@@ -184,10 +184,10 @@ def _parser(command: str) -> argparse.ArgumentParser:
             add_allocate_arguments(parser)
         case "plugins":
             parser.description = "The panes that are installed, and where from."
-            parser.add_argument("--json", action="store_true")
+            parser.add_argument("--json", action="store_true", help="one JSON list, alone on standard output")
         case "doctor":
             parser.description = "What is wrong here, and how to mend it."
-            parser.add_argument("--venue", metavar="NAME", help="what a venue can do, and whether it answers")
+            parser.add_argument("--venue", metavar="NAME", help="only: what a venue can do, and whether it answers")
     return parser
 
 
@@ -322,8 +322,8 @@ def _kill(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from workstation.store.export import export, export_file
 
-    _, paths = _settings(options)
-    store = options.store or paths.store(options.mode)
+    settings, paths = _settings(options)
+    store = options.store or paths.store(options.mode or settings.mode, _profile(options))
     if options.out is None:
         export(store, options.table, options.format, sys.stdout.buffer)
     else:

@@ -115,6 +115,13 @@ def test_a_store_that_cannot_be_used_is_one_sentence(tmp_path: Path, here: Here)
     assert "no store" in error_of(here(tmp_path / "empty", "export", "orders")).lower()
 
 
+def test_an_export_is_of_the_store_of_the_profile_that_is_named(tmp_path: Path, here: Here) -> None:
+    (tmp_path / "config.toml").write_text('[profiles.sim]\nmode = "paper"\n')
+    assert "paper-sim.sqlite" in error_of(here(tmp_path, "export", "orders", "--profile", "sim"))
+    assert "live-sim.sqlite" in error_of(here(tmp_path, "export", "orders", "--profile", "sim", "--mode", "live"))
+    assert "demo.sqlite" in error_of(here(tmp_path, "export", "orders"))
+
+
 def error_of_run(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode == 1
     return done.stderr.splitlines()[-1]

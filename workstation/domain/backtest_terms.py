@@ -51,8 +51,8 @@ TERMS = (
          0.99, 0.00005, lacks=("native",), missing="no funding"),
     Term("funding_hours", "every, hours", "number", "Interval of the funding rate", 8.0, 0.25, 8_760, 1,
          needs="funding"),
-    Term("path", "In a bar", "choice", "Inside a bar that reaches both comes first: the stop (pessimistic), the target "
-         "(optimistic) or the nearer (adaptive)", "pessimistic", choices=PATHS, lacks=("backtesting", "native"),
+    Term("path", "In a bar", "choice", "What comes first inside a bar that reaches both: the stop (pessimistic), the "
+         "target (optimistic) or the nearer (adaptive)", "pessimistic", choices=PATHS, lacks=("backtesting", "native"),
          missing="the pessimistic path only"),
 )  # fmt: skip
 #: Of several instruments on one account.

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--horizon", type=float, default=1.0, help="in periods of the prices; 1")
     parser.add_argument("--market", default="", help="asset that betas are to; the largest position otherwise")
     parser.add_argument("--scenarios", type=Path, help="TOML file of [[scenario]] with name and shocks")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="one JSON object, alone on standard output")
 
 
 def risk(options: argparse.Namespace, write: Callable[[str], object]) -> int:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from workstation.domain.backtest_terms import in_words
+from workstation.domain.trade_rules import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +150,11 @@ def _in_lines(verdicts: Sequence[Verdict]) -> list[str]:
     return [f"{one.head + ':':<22}{one.text}" for one in verdicts]
 
 
+def figure(name: str, value: float) -> str:
+    """A figure in its column of a table: counts are whole."""
+    return f"{value:>16,.0f}" if name.startswith("n_") else f"{value:>16,.3f}"
+
+
 def table(rows: list[Row], rank: str, seconds: float, luck: str) -> str:
     """The ten best, for the eye, and how much of the best is luck."""
     from workstation.research.sweep import best_row
@@ -156,11 +162,12 @@ def table(rows: list[Row], rank: str, seconds: float, luck: str) -> str:
     left, shown = [row for row in rows if row.error is None], list[str]()
     names = list(left[0].params) if left else []
     columns = dict.fromkeys([rank, "return_pct", "max_drawdown_pct", "n_trades"])
-    shown.append("  ".join([*(f"{name:>10}" for name in names), *(f"{name:>16}" for name in columns)]))
+    titles = [f"{name.removeprefix(KEY):>10}" for name in names]
+    shown.append("  ".join([*titles, *(f"{name:>16}" for name in columns)]))
     while left and len(shown) <= 10 and (best := best_row(left, rank)) is not None:
         left.remove(best)
         cells = [f"{best.params[name]!s:>10}" for name in names]
-        shown.append("  ".join([*cells, *(f"{best.metrics[name]:>16,.3f}" for name in columns)]))
+        shown.append("  ".join([*cells, *(figure(name, best.metrics[name]) for name in columns)]))
     failed = sum(1 for row in rows if row.error)
     note = f", {failed:,} cannot be run" if failed else ""
     shown.append(f"{len(rows):,} combinations in {seconds:.2f} s{note}. {luck}")

@@ -24,7 +24,10 @@ def add_recorded(parser: argparse.ArgumentParser, market: Any) -> None:
     parser.add_argument("--timeframe", default="1m", help="bars that are made of the trades (1m)")
     parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="of an order, and of a report (0)")
     parser.add_argument("--jitter", type=float, default=0.0, metavar="MS", help="mean of what comes on top at random")
-    parser.add_argument("--queue", choices=("risk_averse", "probabilistic"), default="risk_averse")
+    parser.add_argument(
+        "--queue", choices=("risk_averse", "probabilistic"), default="risk_averse",
+        help="what moves a resting order up: trades alone (risk_averse, if it is not said), or cancels before it too",
+    )  # fmt: skip
     parser.add_argument("--maker-fee", type=float, metavar="F", help="of resting orders; --fee otherwise")
     parser.add_argument("--seed", type=int, default=0, help="of --jitter")
 

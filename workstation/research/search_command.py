@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from workstation.domain.trade_rules import KEY
 from workstation.research.arguments import (
     add_common,
     add_workers,
@@ -17,7 +18,7 @@ from workstation.research.arguments import (
     pairs,
     recipe_of,
 )
-from workstation.research.printing import to_json
+from workstation.research.printing import figure, to_json
 
 if TYPE_CHECKING:
     import argparse
@@ -31,18 +32,19 @@ _OBJECTIVE_HELP = (
     "sharpe, sortino, calmar, profit_factor, sqn, max_drawdown, profit_drawdown, multi_metric, return_pct, expectancy, "
     "win_rate_pct or FILE.py:FUNCTION (of the figures; more is better); several with --sampler nsga2 or tpe (sharpe)"
 )
+_SPACE_HELP = "or NAME=a,b,c: where a parameter or a rule is looked for; a parameter's own range otherwise"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `search`."""
     parser.description = "Search the parameters by Optuna. The same command goes on where it was left."
     add_common(parser)
-    parser.add_argument("--space", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help="or NAME=a,b,c")
-    parser.add_argument("--sampler", choices=("tpe", "cmaes", "nsga2", "random"), default="tpe")
+    parser.add_argument("--space", action="append", default=[], metavar="NAME=LOW:HIGH:STEP", help=_SPACE_HELP)
+    parser.add_argument("--sampler", choices=("tpe", "cmaes", "nsga2", "random"), default="tpe", help="Optuna's; tpe")
     parser.add_argument("--objective", action="append", default=[], metavar="NAME", help=_OBJECTIVE_HELP)
     parser.add_argument("--trials", type=int, default=100, metavar="N", help="in all, stored ones included (100)")
     parser.add_argument("--prune", action="store_true", help="leave what is hopeless after 25 or 50 %% of the bars")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the sampler (0)")
     parser.add_argument("--fresh", action="store_true", help="forget the stored trials of this search")
     parser.add_argument("--engine", choices=("fast", "event"), help="fast (event for strategies on events)")
     add_workers(parser)
@@ -170,11 +172,12 @@ def _table(found: Search, seconds: float) -> str:
     params = list(found.plan.space)
     columns = [*names, *(name for name in ("return_pct", "max_drawdown_pct", "n_trades") if name not in names)]
     width = {name: max(10, len(name)) for name in params}
-    lines = ["  ".join([*(f"{name:>{width[name]}}" for name in params), *(f"{name:>16}" for name in columns)])]
+    titles = [f"{name.removeprefix(KEY):>{width[name]}}" for name in params]
+    lines = ["  ".join([*titles, *(f"{name:>16}" for name in columns)])]
     for each in shown[:10]:
         figures = dict(each.figures) | dict(zip(names, each.values, strict=True))
         cells = [f"{each.params[name]!s:>{width[name]}}" for name in params]
-        lines.append("  ".join([*cells, *(f"{figures.get(name, math.nan):>16,.3f}" for name in columns)]))
+        lines.append("  ".join([*cells, *(figure(name, figures.get(name, math.nan)) for name in columns)]))
     ended = {state: sum(each.state == state for each in found.trials) for state in ("pruned", "failed")}
     notes = "".join(f", {count:,} {state}" for state, count in ended.items() if count)
     reused = f" ({found.reused:,} of them stored before)" if found.reused else ""

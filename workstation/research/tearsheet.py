@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
 import re
 import warnings
@@ -76,6 +77,8 @@ def tearsheet(result: Result) -> str:
             import matplotlib as mpl
 
             mpl.use("Agg")
+            # It asks for Arial and takes another where there is none; that is no news, and it is told by the dozen.
+            logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
             import quantstats
     except ImportError:
         raise BacktestError(

@@ -93,7 +93,7 @@ def _instrument(words: list[Token], kind: AlertKind, end: int, context: Context)
             return found.id
         if several := venues_of(token.text, context):
             raise CommandError(f"{token.raw} is listed at more than one venue: {' or '.join(several)}.", token.at)
-        near = suggestion(token.text, [*(one.symbol.lower() for one in context.instruments), *AlertKind])
+        near = suggestion(token.text, [*(one.symbol for one in context.instruments), *AlertKind])
         raise CommandError(f"There is no instrument {token.raw}.{near}", token.at)
     if kind in (AlertKind.FILL, AlertKind.ORDER, AlertKind.PNL):
         return ""

@@ -90,7 +90,7 @@ class _Execution:
         size = self._needed("size", "How much?")
         wanted = amount(size.text, instrument)
         if wanted is None:
-            known = suggestion(size.text, (*_WORDS, *(one.symbol.lower() for one in self.context.instruments)))
+            known = suggestion(size.text, (*_WORDS, *(one.symbol for one in self.context.instruments)))
             raise CommandError(f"{size.raw} is not understood.{known}", size.at)
         quantity = self._quantity(wanted, size, side, instrument, limit)
         # The limit of one order does not bind a whole that is worked in slices.
@@ -157,7 +157,7 @@ class _Execution:
 
     def _once(self, name: str, token: Token) -> None:
         if name in self.given:
-            known = suggestion(token.text, (*_WORDS, *(one.symbol.lower() for one in self.context.instruments)))
+            known = suggestion(token.text, (*_WORDS, *(one.symbol for one in self.context.instruments)))
             raise CommandError(f"{token.raw} is one word too many.{known}", token.at)
         self.given[name] = token
 

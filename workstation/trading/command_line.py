@@ -79,7 +79,7 @@ def parse(text: str, context: Context) -> Command:
         return SelectInstrument(instrument.id)
     if several := venues_of(first.text, context):
         raise CommandError(f"{first.raw} is listed at more than one venue: {' or '.join(several)}.", first.at)
-    known = [*WORDS, *context.actions, *(one.symbol.lower() for one in context.instruments)]
+    known = [*WORDS, *context.actions, *(one.symbol for one in context.instruments)]
     raise CommandError(f"{first.raw} is not a command.{suggestion(first.text, known)}", first.at)
 
 
@@ -122,7 +122,7 @@ def _target(word: Token, rest: Sequence[Token], end: int, context: Context) -> I
     if instrument is None:
         if several := venues_of(rest[0].text, context):
             raise CommandError(f"{rest[0].raw} is listed at more than one venue: {' or '.join(several)}.", rest[0].at)
-        near = suggestion(rest[0].text, [one.symbol.lower() for one in context.instruments])
+        near = suggestion(rest[0].text, [one.symbol for one in context.instruments])
         raise CommandError(f"There is no instrument {rest[0].raw}.{near}", rest[0].at)
     return instrument
 

@@ -57,6 +57,6 @@ def _named(word: Token, rest: Sequence[Token], end: int, context: Context, usage
     if instrument is None:
         if several := venues_of(name.text, context):
             raise CommandError(f"{name.raw} is listed at more than one venue: {' or '.join(several)}.", name.at)
-        near = suggestion(name.text, [one.symbol.lower() for one in context.instruments])
+        near = suggestion(name.text, [one.symbol for one in context.instruments])
         raise CommandError(f"There is no instrument {name.raw}.{near}", name.at)
     return instrument, value

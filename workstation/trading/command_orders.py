@@ -162,7 +162,7 @@ class _Order:
                 raise CommandError(f"{word.raw} is a second size: put @ before a price.", word.at)
             self.size = (size, word)
         else:
-            known = (*_WORDS, *(instrument.symbol.lower() for instrument in self.context.instruments))
+            known = (*_WORDS, *(instrument.symbol for instrument in self.context.instruments))
             raise CommandError(f"{word.raw} is not understood.{suggestion(text, known)}", word.at)
 
     def _once(self, free: bool, word: Token) -> None:

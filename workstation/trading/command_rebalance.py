@@ -102,7 +102,7 @@ def _weights(words: Sequence[Token], end: int, context: Context) -> dict[Instrum
     targets: dict[InstrumentId, Decimal] = {}
     pairs = list(words)
     if len(pairs) == 1 and instrument_named(pairs[0].text, context) is None:
-        known = [*context.portfolios, "equal", *(one.symbol.lower() for one in context.instruments)]
+        known = [*context.portfolios, "equal", *(one.symbol for one in context.instruments)]
         near = suggestion(pairs[0].text, known)
         raise CommandError(f"There is no kept portfolio {pairs[0].raw}: {_USAGE}.{near}", pairs[0].at)
     while pairs:
@@ -126,7 +126,7 @@ def _instrument(token: Token, context: Context) -> InstrumentId:
         return instrument.id
     if several := venues_of(token.text, context):
         raise CommandError(f"{token.raw} is listed at more than one venue: {' or '.join(several)}.", token.at)
-    near = suggestion(token.text, [one.symbol.lower() for one in context.instruments])
+    near = suggestion(token.text, [one.symbol for one in context.instruments])
     raise CommandError(f"There is no instrument {token.raw}.{near}", token.at)
 
 
@@ -147,7 +147,8 @@ def preview_words(found: RebalancePreview, currency: str) -> str:
     more = f" and {len(proposal.trades) - 4} more" if len(proposal.trades) > 4 else ""
     cost = grouped(proposal.cost.quantize(Decimal("0.01")))
     notes = "".join(f" {note}" for note in proposal.notes)
-    return f"{', '.join(parts).capitalize()}{more}; costs about {cost} {currency}.{notes}"
+    words = ", ".join(parts)
+    return f"{words[:1].upper()}{words[1:]}{more}; costs about {cost} {currency}.{notes}"
 
 
 async def start_rebalance(command: StartRebalance, desk: RebalancingDesk) -> str:

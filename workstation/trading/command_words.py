@@ -166,6 +166,7 @@ def duration(text: str) -> int | None:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """' Did you mean cancel?' for the nearest known word, or ''."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" Did you mean {near[0]}?" if near else ""
+    """' Did you mean cancel?' for the known word nearest to one in lower case, or ''."""
+    written = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(word, written, n=1, cutoff=0.6)
+    return f" Did you mean {written[near[0]]}?" if near else ""

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--password", action="store_true", help="the exchange has a passphrase too (OKX, KuCoin, Bitget)")
     add.add_argument("--wallet", action="store_true", help="the exchange wants a wallet address (Hyperliquid)")
     listing = actions.add_parser("list", help="which keys there are; nothing secret is shown")
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help="one JSON list, alone on standard output")
     remove = actions.add_parser("remove", help="forget the key of a venue")
     remove.add_argument("name")
     actions.add_parser("passphrase", help="encrypt everything anew under another passphrase")

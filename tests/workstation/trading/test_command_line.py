@@ -292,7 +292,7 @@ def test_seek_reads_the_time_of_day_in_the_desks_zone() -> None:
         ("buy 5 orca:sol-usdt @ bid", "There is no price of SOL-USDT now: type one."),
         ("cancel", "Cancel what? cancel all, cancel bids, cancel asks or cancel all BTC-USDT."),
         ("cancel everything", "Cancel what? cancel all, cancel bids, cancel asks or cancel all BTC-USDT."),
-        ("close eht-usdt", "There is no instrument eht-usdt. Did you mean eth-usdt?"),
+        ("close eht-usdt", "There is no instrument eht-usdt. Did you mean ETH-USDT?"),
         ("kill all", "all is one word too many."),
         ("rearm", "Re-arming takes the account's name: rearm demo."),
         ("theme green", "There is no theme green: tws-dark, tws-light."),

@@ -45,6 +45,8 @@ async def test_the_line_says_what_is_traded_and_what_it_costs_and_asks_for_a_sec
         words = hint(line, context(desk))
         assert words.startswith("Buy 0.3")
         assert "costs about" in words
+        assert words.startswith("Buy ")
+        assert "BTC-USDT" in words.partition(";")[0]
         assert "30% in money" in words
         command = parse(line, context(desk))
         assert isinstance(command, StartRebalance)
