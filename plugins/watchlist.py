@@ -126,14 +126,17 @@ class WatchlistPane(TablePane[Watched]):
         self._symbol_width = self._last_width = 0
 
     def resized(self) -> None:
-        """Symbols and prices get what they need where there is room."""
-        symbol, last = type(self).COLUMNS[:2]
+        """Symbols and prices get what they need where there is room; else a symbol that would lose its last letters
+        gets a cell of the sparkline's."""
+        symbol, last, *others = type(self).COLUMNS
+        known = self.engine.instruments()
         if self.width >= _ROOMY:
-            known = self.engine.instruments()
             widest = max((len(one.id) for one in known), default=0) + 1
             symbol, last = replace(symbol, width=max(symbol.width, min(widest, 26))), replace(last, width=11)
+        elif any(len(name_text(one, symbol.width - 1)) >= symbol.width for one in known):
+            symbol, others[-1] = replace(symbol, width=symbol.width + 1), replace(others[-1], width=3)
         self._symbol_width, self._last_width = symbol.width, last.width
-        self.COLUMNS = (symbol, last, *type(self).COLUMNS[2:])  # type: ignore[misc]
+        self.COLUMNS = (symbol, last, *others)  # type: ignore[misc]
         super().resized()
 
     # -- the list

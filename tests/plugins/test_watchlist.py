@@ -180,3 +180,9 @@ async def test_a_narrow_list_keeps_symbol_last_and_change(tmp_path):
     async with watchlist(tmp_path, size=(34, 12)) as (_, pane, _press):
         assert line_of(pane, "NOVA:BTC-USDT").split()[:2] == ["NOVA:BTC-USDT", "64199.7"]
         assert "%" in line_of(pane, "NOVA:BTC-USDT")
+
+
+async def test_a_symbol_that_would_lose_its_last_letters_gets_a_cell_of_the_sparkline(tmp_path):
+    async with watchlist(tmp_path, size=(37, 12)) as (_, pane, _press):
+        assert line_of(pane, "ORBIT:BTC-USDT").split()[:2] == ["ORBIT:BTC-USDT", "64204.0"]
+        assert pane._layout[-1][2] == 3
