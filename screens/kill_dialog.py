@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -131,10 +132,17 @@ class KillDialog(Dialog[None]):
                 button = f" Again within {math.ceil(asks)} s ".center(len(_BUTTON))
             elif self._early:
                 how = (" Clicked too early: two clicks close all positions.", ink.warning)
-            lines.append(Line((how,), right=((button, ink.badges["live"]),)))
+            pressed = ((button, ink.badges["live"]),)
+            if cell_len(f" To close all positions too: {self.kill_key} twice, or :flatten") + len(_BUTTON) < width:
+                lines.append(Line((how,), right=pressed))
+            else:  # a narrow terminal; the button keeps its place whatever the words are
+                lines += [Line((how,)), Line((), right=pressed)]
         lines.append(Line(((" Protective stops are pulled with the other orders.", ink.dim),)))
-        name = self.engine.account_name
-        lines.append(Line(((" To trade again: close this window and type  ", ink.dim), (f":rearm {name}", ink.own))))
+        again, rearm = (" To trade again: close this window and type  ", ink.dim), f":rearm {self.engine.account_name}"
+        if cell_len(again[0]) + cell_len(rearm) < width:
+            lines.append(Line((again, (rearm, ink.own))))
+        else:
+            lines += [Line((again,)), Line(((f"   {rearm}", ink.own),))]
         if status.receipt:
             lines += [Line(()), Line(((" Receipt", ink.accent),))]
             lines += [Line(((f"   {line}", ink.text),)) for line in textwrap.wrap(sentence(status.receipt), width - 4)]

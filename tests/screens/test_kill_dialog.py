@@ -171,3 +171,12 @@ async def test_a_kill_switch_that_itself_fails_is_said_plainly(open_desk):
         text = desk.screen_text()
         assert "The kill switch itself failed" in text
         assert "NOT HALTED" in text
+
+
+async def test_a_narrow_terminal_cuts_nothing_of_how_to_go_on(open_desk):
+    async with open_desk(size=(60, 24)) as (desk, pilot):
+        await pilot.press("f9")
+        await until(pilot, lambda: "Receipt" in desk.screen_text())
+        text = desk.screen_text()
+        for words in ("again within", "closes all positions too.", " Close all positions ", ":rearm demo"):
+            assert words in text
