@@ -230,6 +230,8 @@ class RunForm:
         self._must_change(field)
         kind, _, name = field.key.partition(":")
         if kind == "limit":
+            if not self.run_id:
+                raise Refused("Choose its instruments first: the limits are those of a run on them.")
             try:
                 return self.put(field, limit_from_text(own_field(self.run_id, name), _plainly(text)))
             except ValueError as error:

@@ -41,6 +41,10 @@ def test_every_row_of_a_run_takes_what_its_dialog_begins_with():
         if choice.sweeps:
             staged[RULES] = RULED
         form = RunForm(choice.name, choice, None, staged, RiskLimits(), {"instrument": "NOVA:BTC-USDT"})
+        if choice.further:
+            with pytest.raises(Refused, match="instruments first"):
+                form.type(next(field for field in form.fields() if field.key.startswith("limit:")), "5")
+        staged |= {f"further:{name}": "NOVA:ETH-USDT" for name in choice.further}
         for field in form.fields():
             if not field.picked and field.key != "restarts":
                 assert not form.type(field, field.typed or "none"), (choice.name, field)
