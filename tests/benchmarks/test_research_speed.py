@@ -17,10 +17,9 @@ from numba import njit
 
 from tests.support.bars import random_walk
 from workstation.market.candles import Candles, Memo
-from workstation.research import kernel
 from workstation.research.crew import Crew, cluster, processes, threads
 from workstation.research.engine import Costs, engine
-from workstation.research.fast import simulate
+from workstation.research.fast import Scratch, measure, simulate
 from workstation.research.metrics import period_ends, periods_per_year
 from workstation.research.summary import summarise
 from workstation.research.sweep import grid, sweep
@@ -92,20 +91,12 @@ def test_the_kernel_beside_a_bare_loop(bars: Candles) -> None:
     run(bars)
     result = engine("fast").run(strategy, bars, COSTS)
     assert (len(result.trades), result.equity[-1]) == (trades, pytest.approx(cash, rel=1e-9))
-    codes = strategy.codes(bars)
-    nothing = np.zeros(1)
-    plan = strategy.sizing.plan(bars)
-    exits, roi, protections = strategy.exits.numbers, strategy.exits.roi_table, strategy.protections.numbers
-
-    equity = np.empty(n)
+    scratch = Scratch(n)
+    told = scratch.terms(strategy, bars, COSTS)
+    strategy.codes(bars, scratch.codes[0])
 
     def walk_only() -> object:
-        whole, real = kernel.walk(
-            bars.open, bars.high, bars.low, bars.close, codes, nothing, 0, plan.amount, np.array([0.0, 1.0, 0.0]),
-            exits, roi, protections, nothing, COSTS.cash, COSTS.fee, 0.0, 1.0, 0.0, True, 0,
-            equity,
-        )  # fmt: skip
-        return summarise(whole, real, equity, ends, periods, COSTS.cash)
+        return measure(bars, 1, told, scratch)
 
     walk_only()
     loop = least(lambda: bare(bars.open, bars.close, 10, 30, COSTS.cash, COSTS.fee), 60)

@@ -11,7 +11,7 @@ import numpy as np
 from workstation.market.candles import Candles, Floats, Ints
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.crew import threads
-from workstation.research.fast import scratch, simulate
+from workstation.research.fast import own_scratch, simulate
 from workstation.research.monte_carlo import BANDS
 from workstation.research.recipe import Maker
 from workstation.strategies.parameters import ParameterError
@@ -50,7 +50,7 @@ def field_of(
         if cancelled():
             return None
         try:
-            equity = simulate(make(**params), candles, costs, first=begin - 1, equity=scratch(len(candles)))[2]
+            equity = simulate(make(**params), candles, costs, first=begin - 1, scratch=own_scratch(len(candles)))[2]
         except (ParameterError, BacktestError):
             return None
         return equity[begin:][bars]

@@ -15,9 +15,11 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from workstation.domain.trade_rules import KEY, RULES
 from workstation.market.candles import Candles, Floats
-from workstation.research.costs import BacktestError, Costs
+from workstation.research.costs import BacktestError, Costs, refuse_hedged
 from workstation.research.crew import Crew, received, threads
 from workstation.research.recipe import Maker
 from workstation.strategies.contract import SignalStrategy, strategy_name
@@ -146,41 +148,106 @@ def sweep(
             yield from _stream(pool, make, candles, combinations, costs, cancelled, levels)
 
 
-def run_chunk(
-    make: Maker,
-    candles: Any,
-    first: int,
-    chunk: Sequence[Mapping[str, Any]],
-    costs: Costs,
-    levels: Container[int] = (),
-) -> list[Row]:
-    """What one task does: the rows of some combinations. `candles` as they were shipped."""
-    here: Candles = received(candles)
-    places = range(first, first + len(chunk))
-    return [run_one(make, here, i, params, costs, i in levels) for i, params in zip(places, chunk, strict=True)]
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all tasks of a sweep share. It is shipped once: a task then is a few words, wherever it goes."""
+
+    make: Maker
+    candles: Candles
+    combinations: Sequence[Mapping[str, Any]]
+    costs: Costs
 
 
-def run_one(
-    make: Maker,
-    candles: Candles,
-    index: int,
-    params: Mapping[str, Any],
-    costs: Costs,
-    levels: bool = False,
-) -> Row:
-    """One combination; with `levels` its row brings the account at the ends of the periods."""
-    from workstation.research.fast import scratch, simulate
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a task answers. Numbers alone: whoever asked knows the rest, and rows by the hundred are slow to pack and
+    unpack. `figures`: a line for each combination, NaN where it cannot be run; by their places why not (`errors`), and
+    the account at the ends of the periods of those that were asked for (`levels`)."""
+
+    figures: Floats
+    errors: dict[int, str]
+    levels: dict[int, Floats]
+
+
+def run_part(shipped: Any, start: int, stop: int, levels: Container[int] = ()) -> Part:
+    """What one task does: the combinations from `start` to before `stop` of the job that was shipped."""
+    from workstation.research.shared_candles import SharedCandles
+    from workstation.research.summary import FIGURES
+
+    job: Job = received(shipped)
+    part = Part(np.full((stop - start, len(FIGURES)), np.nan), {}, {})
+    way = _singly if isinstance(job.candles, SharedCandles) else _together
+    way(job, range(start, stop), levels, part)
+    return part
+
+
+def _together(job: Job, places: range, levels: Container[int], part: Part) -> None:
+    """The signals of some combinations first, then the walks of all of them in one call of the kernel."""
+    from workstation.research.fast import measure, own_scratch
+
+    candles, scratch = job.candles, own_scratch(len(job.candles))
+    waiting, told = list[int](), tuple[Any, ...]()
+
+    def walk() -> None:
+        asked = [each for each in enumerate(waiting) if each[1] in levels]
+        figures, paths = measure(candles, len(waiting), told, scratch, paths=bool(asked))
+        part.figures[[place - places.start for place in waiting]] = figures
+        part.levels.update({place: paths[row].copy() for row, place in asked})
+        waiting.clear()
+
+    for place in places:
+        try:
+            strategy = job.make(**job.combinations[place])
+            refuse_hedged(strategy)
+            terms = scratch.terms(strategy, candles, job.costs)
+            if waiting and (terms is not told or len(waiting) == len(scratch.codes)):
+                walk()
+            strategy.codes(candles, scratch.codes[len(waiting)])
+        except (ParameterError, BacktestError) as error:
+            part.errors[place] = str(error)
+        else:
+            waiting.append(place)
+            told = terms
+    if waiting:
+        walk()
+
+
+def _singly(job: Job, places: range, levels: Container[int], part: Part) -> None:
+    """Several instruments on one account: one walk after the other."""
+    from workstation.research.fast import own_scratch, simulate
     from workstation.research.metrics import period_ends, periods_per_year
-    from workstation.research.summary import FIGURES, summarise
+    from workstation.research.summary import summarise
 
-    try:
-        whole, real, equity = simulate(make(**params), candles, costs, equity=scratch(len(candles)))
-    except (ParameterError, BacktestError) as error:
-        return Row(index, dict(params), {}, str(error))
-    ends = period_ends(candles)
-    numbers = summarise(whole, real, equity, ends, periods_per_year(candles), float(costs.cash))
-    figures = dict(zip(FIGURES, numbers.tolist(), strict=True))
-    return Row(index, dict(params), figures, levels=equity[ends] if levels else None)
+    candles, costs = job.candles, job.costs
+    scratch, ends, periods = own_scratch(len(candles)), period_ends(candles), periods_per_year(candles)
+    for place in places:
+        try:
+            whole, real, equity = simulate(job.make(**job.combinations[place]), candles, costs, scratch=scratch)
+        except (ParameterError, BacktestError) as error:
+            part.errors[place] = str(error)
+            continue
+        part.figures[place - places.start] = summarise(whole, real, equity, ends, periods, float(costs.cash))
+        if place in levels:
+            part.levels[place] = equity[ends]
+
+
+def run_one(make: Maker, candles: Candles, index: int, params: Mapping[str, Any], costs: Costs) -> Row:
+    """One combination."""
+    part = run_part(Job(make, candles, [params], costs), 0, 1)
+    return _row(index, params, part.figures[0].tolist(), part.errors.get(0))
+
+
+def _rows(part: Part, start: int, combinations: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    for place, figures in enumerate(part.figures.tolist(), start):
+        yield _row(place, combinations[place], figures, part.errors.get(place), part.levels.get(place))
+
+
+def _row(
+    index: int, params: Mapping[str, Any], figures: Sequence[float], error: str | None, levels: Floats | None = None
+) -> Row:
+    from workstation.research.summary import FIGURES
+
+    return Row(index, dict(params), {} if error else dict(zip(FIGURES, figures, strict=True)), error, levels)
 
 
 def best_row(rows: Sequence[Row], rank: str) -> Row | None:
@@ -204,24 +271,26 @@ def _stream(
     levels: Container[int],
 ) -> Iterator[Row]:
     """Keeps a few tasks under way, so that a cancel has little to wait for and memory stays flat."""
-    shipped, ahead = crew.ship(candles), crew.workers + 1
+    shipped, ahead = crew.ship(Job(make, candles, combinations, costs)), crew.workers + 1
     if not crew.threads:
         ahead += crew.workers  # a task has a way to go: the next one waits there
     start, total = 0, len(combinations)
-    under_way: set[Future[list[Row]]] = set()
+    under_way: dict[Future[Part], int] = {}
+    done: list[tuple[Part, int]] = []
     try:
         while True:
-            while start < total and len(under_way) < ahead:
+            while start < total and len(under_way) < ahead:  # first of all: whoever reads the rows may take his time
                 size = CHUNK if crew.threads else max(CHUNK, min(MOST_SENT, (total - start) // (3 * crew.workers)))
-                chunk = list(combinations[start : start + size])
-                asked = frozenset(i for i in range(start, start + len(chunk)) if i in levels)
-                under_way.add(crew.executor.submit(run_chunk, make, shipped, start, chunk, costs, asked))
-                start += size
+                stop = min(start + size, total)
+                asked = frozenset(place for place in range(start, stop) if place in levels)
+                under_way[crew.executor.submit(run_part, shipped, start, stop, asked)] = start
+                start = stop
+            for part, first in done:
+                yield from _rows(part, first, combinations)
             if not under_way or cancelled():
                 return
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield from future.result()
+            ended = wait(under_way, return_when=FIRST_COMPLETED).done
+            done = [(future.result(), under_way.pop(future)) for future in ended]
     finally:
         for future in under_way:
             future.cancel()

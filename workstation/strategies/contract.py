@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from workstation.market.candles import Bools, Candles, Floats
+from workstation.market.candles import Bools, Candles, Codes, Floats
 from workstation.strategies import indicator_loops as loops
 from workstation.strategies.exits import Exits
 from workstation.strategies.parameters import Choice, Int, ParameterError, parameters_of
@@ -152,6 +152,10 @@ class Strategy:
         """What `on_save` gave last, before `on_start`; not called for a strategy that starts afresh."""
 
 
+#: The decisions of `Signals`, in the order of their bits.
+COLUMNS = ("long_entry", "long_exit", "short_entry", "short_exit")
+
+
 @dataclass(frozen=True, slots=True)
 class Signals:
     """One bool a bar for each decision, made on that bar's close with nothing later; None is never.
@@ -167,8 +171,7 @@ class Signals:
 
     def columns(self) -> Mapping[str, Bools]:
         """Those that are there, by name."""
-        names = ("long_entry", "long_exit", "short_entry", "short_exit")
-        return {name: column for name in names if (column := getattr(self, name)) is not None}
+        return {name: column for name in COLUMNS if (column := getattr(self, name)) is not None}
 
 
 class SignalStrategy(Strategy):
@@ -205,14 +208,16 @@ class SignalStrategy(Strategy):
         whole = (name for name, parameter in parameters_of(type(self)).items() if isinstance(parameter, Int))
         return 20 * max((int(getattr(self, name)) for name in whole), default=0)
 
-    def codes(self, candles: Candles) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """The signals in the wanted direction, one byte a bar: 1 long entry, 2 long exit, 4 short entry, 8 short exit.
+    def codes(self, candles: Candles, into: Codes | None = None) -> Codes:
+        """The signals in the wanted direction, one byte a bar: 1 long entry, 2 long exit, 4 short entry, 8 short exit;
+        in `into` if it is given.
 
         Raises `StrategyError` where the signals do not fit the candles.
         """
         if self.NEEDS_PEER and candles.peer is None:
             raise StrategyError(f"{strategy_name(type(self))} needs the candles of a second instrument (--peer).")
-        codes = np.zeros(len(candles), dtype=np.uint8)
+        codes = np.empty(len(candles), dtype=np.uint8) if into is None else into
+        columns, direction = dict.fromkeys(COLUMNS, _NEVER), self.direction
         for name, column in self.signals(candles).columns().items():
             found = np.asarray(column)
             if found.shape != codes.shape or found.dtype != np.bool_:
@@ -220,16 +225,15 @@ class SignalStrategy(Strategy):
                     f"{strategy_name(type(self))}: {name} must be one bool a bar ({len(codes)}), "
                     f"not {found.dtype} of shape {found.shape}."
                 )
-            if _wanted(self.direction, name):
-                loops.mark(codes, found, _BITS[name])
+            if direction == "both" or name.startswith(direction):
+                # Any other kind of array would compile a loop of its own.
+                plain = found.flags.c_contiguous and found.flags.writeable
+                columns[name] = found if plain else found.copy()
+        loops.encode(codes, *columns.values())
         return codes
 
 
-_BITS = {"long_entry": 1, "long_exit": 2, "short_entry": 4, "short_exit": 8}
-
-
-def _wanted(direction: str, column: str) -> bool:
-    return direction == "both" or column.startswith(direction)
+_NEVER: Bools = np.zeros(0, dtype=np.bool_)
 
 
 def strategy_name(cls: type) -> str:

@@ -224,20 +224,22 @@ def resample(candles: Candles, bars: int) -> tuple[Candles, Ints]:
     return candles.memo.get(("resample", bars), work)
 
 
+def crossed(a: Floats, b: Floats | float) -> tuple[Bools, Bools]:
+    """`crossed_above` and `crossed_below`, in half the time of the two."""
+    found: tuple[Bools, Bools] = (
+        loops.crossings(a, b) if isinstance(b, np.ndarray) else loops.level_crossings(a, float(b))
+    )
+    return found
+
+
 def crossed_above(a: Floats, b: Floats | float) -> Bools:
     """Above now, and known not to be above one bar before."""
-    found: Bools = loops.crossings(a, _level(a, b))
-    return found
+    return crossed(a, b)[0]
 
 
 def crossed_below(a: Floats, b: Floats | float) -> Bools:
     """Below now, and known not to be below one bar before."""
-    found: Bools = loops.crossings(_level(a, b), a)
-    return found
-
-
-def _level(a: Floats, b: Floats | float) -> Floats:
-    return b if isinstance(b, np.ndarray) else np.full(len(a), float(b))
+    return crossed(a, b)[1]
 
 
 def ta(candles: Candles, name: str, **arguments: Any) -> tuple[Floats, ...]:

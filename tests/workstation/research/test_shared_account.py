@@ -19,7 +19,7 @@ from workstation.research.metrics import period_ends
 from workstation.research.result import SharedResult
 from workstation.research.shared_account import run_shared
 from workstation.research.shared_candles import SharedCandles, on_one_account
-from workstation.research.sweep import grid, run_chunk, sweep
+from workstation.research.sweep import Job, grid, run_part, sweep
 from workstation.research.trades import Trades
 from workstation.research.walk_forward import walk_forward
 from workstation.strategies.exits import Exits, Reason
@@ -152,7 +152,8 @@ def test_a_sweep_a_search_and_a_walk_are_of_the_shared_account() -> None:
     costs, wanted = Costs(fee=0.001), grid(SmaCross, {"fast": [3, 5, 8], "slow": [15, 30]})
     rows = list(sweep(SmaCross, series, wanted, costs, levels=range(len(wanted))))
     shipped = pickle.loads(pickle.dumps(series))  # as another process gets it
-    assert run_chunk(SmaCross, shipped, 0, wanted, costs) == sorted(rows, key=lambda row: row.index)
+    there = run_part(Job(SmaCross, shipped, wanted, costs), 0, len(wanted)).figures
+    assert there.tolist() == [list(row.metrics.values()) for row in sorted(rows, key=lambda row: row.index)]
     for row in rows:
         single = run_shared(lambda row=row: SmaCross(**row.params), series, costs)  # type: ignore[misc]
         assert row.metrics["final_equity"] == single.equity[-1]

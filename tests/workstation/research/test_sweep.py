@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.support.bars import candles, random_walk
 from workstation.market.candles import Candles
-from workstation.research.engine import BacktestError, Costs
-from workstation.research.sweep import CHUNK, best_row, grid, parse_grid, sample, sweep
+from workstation.research import fast
+from workstation.research.engine import BacktestError, Costs, engine
+from workstation.research.metrics import period_ends
+from workstation.research.recipe import Recipe
+from workstation.research.summary import FIGURES
+from workstation.research.sweep import CHUNK, Job, best_row, grid, parse_grid, run_part, sample, sweep
 from workstation.strategies.contract import Signals
 from workstation.strategies.parameters import ParameterError
 from workstation.strategies.shipped.rsi import Rsi
@@ -54,6 +61,30 @@ def test_a_combination_that_cannot_be_run_is_a_row_with_its_reason() -> None:
     assert rows[1].error is not None
     assert "fast must be a whole number" in rows[1].error
     assert best_row(rows, "sharpe") == rows[0]
+
+
+@pytest.mark.parametrize("rows", [1, 3, 16])
+def test_runs_of_one_call_are_as_each_alone(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether their rules are the same or not, whether one among them fails, and however many fit into a call."""
+    monkeypatch.setattr(fast, "_CODES", rows * len(WALK))
+    monkeypatch.setattr(fast, "_kept", threading.local())
+    costs, ends = Costs(fee=0.001), period_ends(WALK)
+    wanted: list[dict[str, Any]] = [{"fast": short, "slow": 30, "direction": "both"} for short in range(2, 20)]
+    for index in (3, 4, 9):
+        wanted[index]["rule:stop"] = 0.02
+    wanted[6]["fast"] = 0
+    part = run_part(Job(Recipe("sma_cross"), WALK, wanted, costs), 1, 18, range(2, 12))
+    figures = part.figures
+    assert list(part.errors) == [6]
+    assert sorted(part.levels) == [2, 3, 4, 5, 7, 8, 9, 10, 11]
+    assert np.isnan(figures[5]).all()
+    for index in [*range(1, 6), *range(7, 18)]:
+        result = engine("fast").run(Recipe("sma_cross")(**wanted[index]), WALK, costs)
+        assert figures[index - 1, FIGURES.index("final_equity")] == result.equity[-1]
+        assert figures[index - 1, FIGURES.index("n_trades")] == len(result.trades)
+        if index in part.levels:
+            np.testing.assert_array_equal(part.levels[index], result.equity[ends])
+    assert len({figures[index - 1, 0] for index in (2, 3, 4, 5)}) == 4
 
 
 def test_an_indicator_is_shared_by_all_combinations(monkeypatch: pytest.MonkeyPatch) -> None:

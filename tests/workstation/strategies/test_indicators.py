@@ -69,6 +69,21 @@ def test_macd_signal_and_supertrend_meet_pandas_ta() -> None:
     np.testing.assert_allclose(line[WARM:], other[WARM:, 0], rtol=1e-5)
 
 
+@pytest.mark.parametrize("level", [0.0, None])
+def test_crossings_are_known_on_both_bars_and_meet_each_side_alone(level: float | None) -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.integers(-1, 2, 500).astype(float), rng.integers(-1, 2, 500).astype(float)
+    a[:7], a[100], b[200] = np.nan, np.nan, np.nan
+    other = b if level is None else np.zeros(500)
+    above = np.append(False, (a[1:] > other[1:]) & (a[:-1] <= other[:-1]))
+    below = np.append(False, (a[1:] < other[1:]) & (a[:-1] >= other[:-1]))
+    found = indicators.crossed(a, b if level is None else level)
+    np.testing.assert_array_equal(found, (above, below))
+    assert above.sum() > 50
+    np.testing.assert_array_equal(indicators.crossed_above(a, other), above)
+    np.testing.assert_array_equal(indicators.crossed_below(a, other), below)
+
+
 def test_rolling_value_at_risk_is_the_quantile_of_returns() -> None:
     changes = pd.Series(WALK.close).pct_change()
     np.testing.assert_allclose(indicators.quantile(WALK, 50, 0.05), changes.rolling(50).quantile(0.05), rtol=1e-9)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from workstation.market.candles import Candles
 from workstation.strategies.contract import Signals, SignalStrategy
-from workstation.strategies.indicators import crossed_above, crossed_below, ema
+from workstation.strategies.indicators import crossed, ema
 from workstation.strategies.parameters import Int
 
 
@@ -21,5 +21,5 @@ class EmaCross(SignalStrategy):
 
     def signals(self, candles: Candles) -> Signals:
         fast, slow = ema(candles, self.fast), ema(candles, self.slow)
-        up, down = crossed_above(fast, slow), crossed_below(fast, slow)
+        up, down = crossed(fast, slow)
         return Signals(long_entry=up, long_exit=down, short_entry=down, short_exit=up)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from workstation.market.candles import Candles
 from workstation.strategies.contract import Signals, SignalStrategy
-from workstation.strategies.indicators import crossed_above, crossed_below, macd
+from workstation.strategies.indicators import crossed, macd
 from workstation.strategies.parameters import Int
 
 
@@ -23,5 +23,5 @@ class Macd(SignalStrategy):
 
     def signals(self, candles: Candles) -> Signals:
         line, average = macd(candles, self.fast, self.slow, self.signal)
-        up, down = crossed_above(line, average), crossed_below(line, average)
+        up, down = crossed(line, average)
         return Signals(long_entry=up, long_exit=down, short_entry=down, short_exit=up)

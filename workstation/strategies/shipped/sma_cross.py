@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from workstation.market.candles import Candles
 from workstation.strategies.contract import Signals, SignalStrategy
-from workstation.strategies.indicators import crossed_above, crossed_below, sma
+from workstation.strategies.indicators import crossed, sma
 from workstation.strategies.parameters import Int
 
 
@@ -22,5 +22,5 @@ class SmaCross(SignalStrategy):
 
     def signals(self, candles: Candles) -> Signals:
         fast, slow = sma(candles, self.fast), sma(candles, self.slow)
-        up, down = crossed_above(fast, slow), crossed_below(fast, slow)
+        up, down = crossed(fast, slow)
         return Signals(long_entry=up, long_exit=down, short_entry=down, short_exit=up)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from workstation.market.candles import Candles
 from workstation.strategies.contract import Signals, SignalStrategy
-from workstation.strategies.indicators import crossed_above, crossed_below, supertrend
+from workstation.strategies.indicators import crossed, supertrend
 from workstation.strategies.parameters import Float, Int
 
 
@@ -22,5 +22,5 @@ class Supertrend(SignalStrategy):
 
     def signals(self, candles: Candles) -> Signals:
         _, side = supertrend(candles, self.length, self.factor)
-        up, down = crossed_above(side, 0.0), crossed_below(side, 0.0)
+        up, down = crossed(side, 0.0)
         return Signals(long_entry=up, long_exit=down, short_entry=down, short_exit=up)
