@@ -403,6 +403,13 @@ class Engine(DeskState):
         self._keep(events)
         return self._store.append(*events, orders=orders)
 
+    def commit(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Awaitable[None]:
+        """`append` for a coroutine that awaits it at once. Raises `Refused` before the store is open."""
+        if self._store is None:
+            raise Refused("the store is not open yet")
+        self._keep(events)
+        return self._store.commit(*events, orders=orders)
+
     def note(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> None:
         """`append` for who does not wait. What one turn of the loop brings (an order sent, and the demo venue's answer)
         goes to the disk together, and the thread that writes does not take turns with what is on its way."""

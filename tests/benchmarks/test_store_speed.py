@@ -89,11 +89,15 @@ def test_durable_append_of_an_intent_with_its_order(benchmark: Any, store: Store
 
 def test_durable_commit_awaited_on_an_event_loop(benchmark: Any, store: Store) -> None:
     events = iter([intent(number) for number in range(ROUNDS + 100)])
+
+    async def stored(event: OrderInitialized) -> None:
+        await store.commit(event, orders=(event.order,))
+
     with asyncio.Runner() as runner:
 
         def once() -> None:
             event = next(events)
-            runner.run(store.commit(event, orders=(event.order,)))
+            runner.run(stored(event))
 
         measure(benchmark, once)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -33,8 +34,8 @@ class MarginTier(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal = ZERO
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """One instrument of one venue.
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One instrument of one venue. What follows from its terms is worked out once (`dict`: where that is kept).
 
     `tick` and `lot` are the smallest steps of price and quantity; `multiplier` the contract size (1 for spot);
     fees are fractions of the traded value (0.001 is 0.1 %), negative for a rebate.
@@ -60,28 +61,28 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         if self.tick <= 0 or self.lot <= 0 or self.multiplier <= 0 or self.leverage < 1:
             raise ValueError(f"{self.id}: tick, lot and multiplier must be positive and leverage at least 1")
 
-    @property
+    @cached_property
     def id(self) -> InstrumentId:
         return f"{self.venue}:{self.symbol}"
 
-    @property
+    @cached_property
     def is_spot(self) -> bool:
         return self.contract is ContractType.SPOT
 
-    @property
+    @cached_property
     def is_inverse(self) -> bool:
         return self.contract is ContractType.INVERSE
 
-    @property
+    @cached_property
     def settlement(self) -> str:
         """The currency in which profit, loss and fees are booked."""
         return self.base if self.contract is ContractType.INVERSE else self.quote
 
-    @property
+    @cached_property
     def price_places(self) -> int:
         return places(self.tick)
 
-    @property
+    @cached_property
     def quantity_places(self) -> int:
         return places(self.lot)
 

@@ -5,11 +5,12 @@ Errors never change a file: what is newer, damaged, foreign, locked or read-only
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import contextlib
 import os
 import sqlite3
 import uuid
-from asyncio import wrap_future
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from decimal import Decimal
@@ -35,6 +36,35 @@ type Report = Callable[[StoreError], None]
 
 def _ignore(error: StoreError) -> None:
     """Who wants no report still gets the error through the futures."""
+
+
+class _Waiting:
+    """Told by the writer's thread, answers on the event loop on which it was made."""
+
+    __slots__ = ("_loop", "answer")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[None] = self._loop.create_future()
+
+    def set_result(self, _: None) -> None:
+        self._tell(None)
+
+    def set_exception(self, error: BaseException) -> None:
+        self._tell(error)
+
+    def _tell(self, error: BaseException | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_answer, self.answer, error)
+
+
+def _answer(waiting: asyncio.Future[None], error: BaseException | None) -> None:
+    if waiting.done():  # who waited was cancelled
+        return
+    if error is None:
+        waiting.set_result(None)
+    else:
+        waiting.set_exception(error)
 
 
 #: Lines of the log that a store keeps; the journal keeps everything for ever.
@@ -134,9 +164,12 @@ class Store:
         """Have what was noted written now."""
         self._writer.release()
 
-    async def commit(self, *events: Event, orders: Sequence[Order] = ()) -> None:
-        """`append`, awaited. If the awaiting task is cancelled, the events are stored all the same."""
-        await wrap_future(self.append(*events, orders=orders))
+    def commit(self, *events: Event, orders: Sequence[Order] = ()) -> asyncio.Future[None]:
+        """`append` for a coroutine that awaits it, and goes on as soon as the writer's thread has said so: nothing
+        stands between the two. If the awaiting task is cancelled, the events are stored all the same."""
+        waiting = _Waiting()
+        self._writer.submit(Submission(waiting, events, tuple(orders)))
+        return waiting.answer
 
     def save_receipt(self, ts: int, receipt: object) -> Future[None]:
         """Keep what a kill found and did; `receipt` is anything that msgspec makes JSON of."""

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from workstation.domain.events import OrderFilled
 from workstation.domain.order import Order
@@ -53,12 +54,20 @@ class Statements:
     backtest: str
 
 
+class Told(Protocol):
+    """Who waits for a submission; the writer's thread calls one of the two. A `concurrent.futures.Future` is one."""
+
+    def set_result(self, result: None, /) -> None: ...
+
+    def set_exception(self, exception: BaseException, /) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What is stored together or not at all. `rows` are further rows with their statement. Without a future nobody
     waits for it; without events too it is not critical."""
 
-    future: Future[None] | None
+    future: Told | None
     events: Sequence[Event] = ()
     orders: Sequence[Order] = ()
     rows: Sequence[tuple[str, Row]] = ()
@@ -66,7 +75,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class _Encoded:
-    future: Future[None] | None
+    future: Told | None
     journal: list[Row]
     fills: list[tuple[int, Row]]  # (index of the event in `journal`, row without seq)
     orders: dict[str, Row]
@@ -216,7 +225,7 @@ class Writer:
             _settle(group, self.failure)
             return
         encoded: list[_Encoded] = []
-        refused: list[tuple[Future[None] | None, StoreError]] = []
+        refused: list[tuple[Told | None, StoreError]] = []
         for submission in group:
             try:
                 encoded.append(_encode(submission))
@@ -237,7 +246,7 @@ class Writer:
                 future.set_exception(failure)
             _report(self._on_refused, failure)
 
-    def _write(self, encoded: list[_Encoded]) -> list[tuple[Future[None] | None, StoreError]]:
+    def _write(self, encoded: list[_Encoded]) -> list[tuple[Told | None, StoreError]]:
         """One transaction for all; if the data of one is impossible, once more with each on its own savepoint."""
         try:
             self._begin()
@@ -249,8 +258,8 @@ class Writer:
         self._seq = seq
         return []
 
-    def _write_singly(self, encoded: list[_Encoded]) -> list[tuple[Future[None] | None, StoreError]]:
-        refused: list[tuple[Future[None] | None, StoreError]] = []
+    def _write_singly(self, encoded: list[_Encoded]) -> list[tuple[Told | None, StoreError]]:
+        refused: list[tuple[Told | None, StoreError]] = []
         seq = self._seq
         self._begin()
         for each in encoded:

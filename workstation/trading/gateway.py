@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from decimal import Decimal
 from functools import partial
@@ -69,6 +69,10 @@ class Journal(Protocol):
     """Where events become durable, in the order in which they are given."""
 
     def append(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Future[None]: ...
+
+    def commit(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Awaitable[None]:
+        """`append` for a coroutine that awaits it at once."""
+        ...
 
     def note(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> None:
         """`append` for who does not wait: durable with the next append or after this turn of the event loop."""
@@ -147,9 +151,8 @@ class OrderGateway:
         if refusal is not None:
             denied = OrderDenied(client_id=client_id, ts=now, reason=refusal)
             order = self._fold(denied)
-            stored = self._journal.append(initialized, denied, orders=(order,))
             with contextlib.suppress(Exception):  # a store that fails says so itself; the answer stays no
-                await asyncio.wrap_future(stored)
+                await self._journal.commit(initialized, denied, orders=(order,))
             return order
         self.sending.add(client_id)
         try:
@@ -162,7 +165,7 @@ class OrderGateway:
     async def _store_and_send(self, order: Order, initialized: OrderInitialized) -> Order:
         client_id = order.client_id
         try:
-            await asyncio.wrap_future(self._journal.append(initialized, orders=(order,)))
+            await self._journal.commit(initialized, orders=(order,))
         except Exception as error:
             return self._fold(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=str(error)))
         if client_id in self._withdrawn or (self._halted() and order.origin != KILL):
@@ -229,7 +232,7 @@ class OrderGateway:
         )
         after = self._fold(pending)
         try:
-            await asyncio.wrap_future(self._journal.append(pending, orders=(after,)))
+            await self._journal.commit(pending, orders=(after,))
         except Exception as error:
             self._fold(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
             raise Refused(f"The change was not sent: {error}") from error

@@ -75,9 +75,11 @@ class Portfolio:
     def __init__(self, instruments: Iterable[Instrument], currency: str, at_par: Iterable[str] = ()) -> None:
         """`at_par`: currencies that are reckoned one to one with the account currency (dollar stablecoins, say)."""
         self.instruments = {instrument.id: instrument for instrument in instruments}
-        self._settling: dict[tuple[str, str], list[InstrumentId]] = {}  # by venue and settlement currency
-        for name, one in self.instruments.items():
-            self._settling.setdefault((one.venue, one.settlement), []).append(name)
+        #: Spot that can be owed, by venue and settlement currency.
+        self._borrowable: dict[tuple[str, str], list[Instrument]] = {}
+        for one in self.instruments.values():
+            if one.is_spot and one.tiers:
+                self._borrowable.setdefault((one.venue, one.settlement), []).append(one)
         self.currency = currency
         self.at_par = frozenset({currency, *at_par})
         self._currencies = self.at_par.union(
@@ -175,17 +177,17 @@ class Portfolio:
         return short_spot(instrument, owed)
 
     def standing(self, venue: str, currency: str, marks: Marks) -> Standing:
-        """A settlement currency of a venue at the marks of now."""
-        settling = (self.instruments[name] for name in self._settling.get((venue, currency), ()))
-        held = [(one, self.needs_margin(one)) for one in settling if self._may_need_margin(one)]
+        """A settlement currency of a venue at the marks of now. Only what was ever held is looked at: an order's way
+        comes through here, and a venue has thousands of instruments."""
+        held = []
+        for name in (*self.positions, *(self.margin.isolated.keys() - self.positions.keys())):
+            one = self.instruments.get(name)
+            if one is not None and not one.is_spot and one.venue == venue and one.settlement == currency:
+                held.append((one, self.position(name)))
+        for one in self._borrowable.get((venue, currency), ()):
+            if self.balance(venue, one.base) < 0:
+                held.append((one, self.needs_margin(one)))
         return standing(self.margin, self.balance(venue, currency), held, marks)
-
-    def _may_need_margin(self, instrument: Instrument) -> bool:
-        """False where it is flat and nothing is set aside: what an order's way need not look at."""
-        if instrument.is_spot:
-            return bool(instrument.tiers) and self.balance(instrument.venue, instrument.base) < 0
-        name = instrument.id
-        return name in self.positions or name in self.margin.isolated
 
     def balance(self, venue: str, currency: str) -> Decimal:
         account = self.accounts.get(venue)

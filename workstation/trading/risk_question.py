@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cached_property
 
 import msgspec
 
@@ -20,7 +21,7 @@ from workstation.venues.contract import Capabilities
 KILL = "kill"
 
 
-class PositionRisk(msgspec.Struct, frozen=True):
+class PositionRisk(msgspec.Struct, frozen=True, dict=True):
     """One instrument's share of the risk: signed quantity, open buys and sells at their worst, value of one unit."""
 
     quantity: Decimal
@@ -33,7 +34,7 @@ class PositionRisk(msgspec.Struct, frozen=True):
         """The largest unsigned quantity that working orders can lead to."""
         return max(abs(add(self.quantity, self.buys)), abs(subtract(self.quantity, self.sells)), abs(self.quantity))
 
-    @property
+    @cached_property
     def exposure(self) -> Decimal:
         return multiply(self.worst, self.unit_value)
 
@@ -73,8 +74,9 @@ class OwnerRisk(msgspec.Struct, frozen=True):
     sent_today: int = 0
 
 
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a check may look at: the draft, its market and the desk's state, all at one instant.
+class Question(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Everything a check may look at: the draft, its market and the desk's state, all at one instant. What several
+    checks ask for is worked out once.
 
     `bid`, `ask`, `mid`, `sweep` (price down to which a market order of this size would take) are in quote currency;
     `price_age` in ns (None: no price at all); `available` is free money for this order in `funds_currency`.
@@ -114,7 +116,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     size_scale: Decimal = ONE  # share of the size limits that the drawdown leaves
     unproven: str = ""  # why the desk's books of the venue may be wrong now; empty once they were compared
 
-    @property
+    @cached_property
     def price(self) -> Decimal | None:
         """The worst price at which the order can trade, as far as it is known."""
         draft = self.draft
@@ -134,17 +136,17 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             return quantity > 0 and add(self.draft.quantity, self.others.sells) <= quantity
         return quantity < 0 and add(self.draft.quantity, self.others.buys) <= -quantity
 
-    @property
+    @cached_property
     def shrinks(self) -> bool:
         """Whether the order can do nothing but shrink a position: no limit may stop it."""
         return self.draft.reduce_only or self.reduces
 
-    @property
+    @cached_property
     def after(self) -> PositionRisk:
         """The instrument's risk with the draft."""
         return self.others.with_order(self.draft)
 
-    @property
+    @cached_property
     def value(self) -> Decimal | None:
         """The order's value in the account currency."""
         price = self.price

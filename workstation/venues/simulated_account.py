@@ -36,6 +36,7 @@ class SimulatedAccount:
         self.state = Account(venue=venue)
         self.positions: dict[InstrumentId, Position] = {}
         self._instruments = {instrument.id: instrument for instrument in instruments}
+        self._spot = [instrument for instrument in self._instruments.values() if instrument.is_spot]
         self.margin = MarginBook()
         self.mark = mark
         self._fees = fees
@@ -130,10 +131,10 @@ class SimulatedAccount:
         if order.side is Side.BUY and self.covers(instrument, order.leaves):
             return None
         others = self._priced(other for other in working if other.client_id != order.client_id)
-        free = self._free(currency, others)
         here = others.get(instrument.id, [])
-        with_it = self._bound(instrument, currency, [*here, (order, price)])
-        needs = subtract(with_it, self._bound(instrument, currency, here))
+        bound = self._bound(instrument, currency, here)
+        free = subtract(self._free(currency, others, but=instrument.id), bound)
+        needs = subtract(self._bound(instrument, currency, [*here, (order, price)]), bound)
         takes_margin = not instrument.is_spot or (order.side is Side.SELL and not sells_spot)
         if takes_margin and needs > 0:
             needs = add(needs, max(ZERO, self._fee(instrument, order.leaves, price)))
@@ -171,12 +172,16 @@ class SimulatedAccount:
                 orders.setdefault(order.instrument, []).append((order, price))
         return orders
 
-    def _free(self, currency: str, orders: Mapping[InstrumentId, list[tuple[Order, Decimal]]]) -> Decimal:
+    def _free(
+        self, currency: str, orders: Mapping[InstrumentId, list[tuple[Order, Decimal]]], but: InstrumentId | None = None
+    ) -> Decimal:
+        """What of a balance the instruments (`but` one) leave."""
         free = self.state.balance(currency)
-        for name, instrument in self._instruments.items():
-            here, owes = orders.get(name, []), instrument.is_spot and self.state.balance(instrument.base) < 0
-            if here or owes or name in self.positions:  # nothing else binds anything
-                free = subtract(free, self._bound(instrument, currency, here))
+        owing = (one.id for one in self._spot if self.state.balance(one.base) < 0)
+        for name in {*orders, *self.positions, *owing}:  # nothing else binds anything
+            instrument = self._instruments[name]
+            if name != but and currency in (instrument.settlement, instrument.base):
+                free = subtract(free, self._bound(instrument, currency, orders.get(name, [])))
         return free
 
     def _bound(self, instrument: Instrument, currency: str, orders: list[tuple[Order, Decimal]]) -> Decimal:
