@@ -13,7 +13,6 @@ a share ("1fr"). `width` and `height` are the least room of a page's layout, the
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from screens.layout import Node, Page, Split, Tabs, pane_of, slots_of, without
+from workstation.whole_file import in_place_of
 
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,39}(:[1-9][0-9]{0,3})?\Z")
 _SHARE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?fr\Z")
@@ -211,10 +211,9 @@ def read_file(path: Path, panes: frozenset[str]) -> SavedLayout:
 
 def write_file(path: Path, layout: SavedLayout) -> None:
     """Raises LayoutError; what stood in the file stays then."""
-    temporary = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(as_data(layout), indent=1) + "\n", "utf-8")
-        os.replace(temporary, path)
+        with in_place_of(path, durable=False) as part:
+            part.write_text(json.dumps(as_data(layout), indent=1) + "\n", "utf-8")
     except OSError as error:
         raise LayoutError(f"The layout cannot be written to {path}: {error.strerror}.") from error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
+
+from workstation.whole_file import in_place_of
 
 
 class DeskState:
@@ -38,11 +39,10 @@ class DeskState:
         if not self.dirty or self.path is None:
             return None
         self.dirty = False
-        temporary = self.path.with_suffix(".new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(self.values, indent=1), "utf-8")
-            os.replace(temporary, self.path)
+            with in_place_of(self.path, durable=False) as part:
+                part.write_text(json.dumps(self.values, indent=1), "utf-8")
         except (OSError, TypeError, ValueError) as error:
             return f"The desk's looks cannot be saved to {self.path}: {error}"
         return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from workstation.settings import Settings, SettingsError
 from workstation.settings_file import Loaded, checked, load_with_sources
 from workstation.settings_help import SettingHelp, describe, value_text, words_of
+from workstation.whole_file import in_place_of
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -198,16 +199,12 @@ class SettingsBook:
         """Write all of it or nothing."""
         assert self.file is not None
         target = self.file.resolve()  # a link to the user's own place stays a link
-        temporary = target.with_name(f".{target.name}.new")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w", encoding="utf-8") as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
-            if target.exists():
-                temporary.chmod(target.stat().st_mode & 0o777)
-            temporary.replace(target)
+            with in_place_of(target) as part:
+                part.write_text(text, "utf-8")
+                if target.exists():
+                    part.chmod(target.stat().st_mode & 0o777)
         except OSError as error:
             raise SettingsError(f"{self.file} cannot be written: {error.strerror}.") from error
 

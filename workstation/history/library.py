@@ -7,7 +7,6 @@ one, whole; what lies about unnamed is swept away by the next change of that his
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from workstation.history.names import HistoryError, HistoryName
 from workstation.market.candle_quality import Report, examine, iso
 from workstation.market.candles import BadCandles, Bools, Candles
 from workstation.market.resample import resample
+from workstation.whole_file import in_place_of
 
 _PRICES = ("open", "high", "low", "close", "volume")
 _ROW_GROUP = 1 << 20
@@ -162,7 +162,6 @@ class CandleLibrary:
         import pyarrow.parquet as pq
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{name.timeframe}-{os.getpid()}.part")
         unit = "ms" if bool((candles.time % 1_000_000 == 0).all()) else "ns"
         fields = [
             pa.field("timestamp", pa.timestamp(unit, tz="UTC")),
@@ -171,7 +170,7 @@ class CandleLibrary:
         about = {"venue": name.venue, "symbol": name.symbol, "timeframe": str(name.timeframe), "source": source}
         schema = pa.schema(fields, metadata={f"tws.{key}": value for key, value in about.items()})
         try:
-            with pq.ParquetWriter(part, schema, compression="zstd") as writer:
+            with in_place_of(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
                 for start in range(0, len(candles), _ROW_GROUP):
                     rows = slice(start, start + _ROW_GROUP)
                     times = candles.time[rows] // (1_000_000 if unit == "ms" else 1)
@@ -182,11 +181,7 @@ class CandleLibrary:
                         for field, column in zip(fields, columns, strict=True)
                     ]
                     writer.write_batch(pa.record_batch(arrays, schema=schema))
-            _flush(part)
-            part.replace(path)
-            _flush(path.parent)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise HistoryError(f"{path} cannot be written: {error.strerror or error}.") from error
 
     def _sweep(self, name: HistoryName) -> None:
@@ -271,11 +266,3 @@ def _named(candles: Candles, name: str) -> Candles:
     from dataclasses import replace
 
     return replace(candles, name=name)
-
-
-def _flush(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import os
 import re
 import warnings
 from dataclasses import asdict, fields
@@ -18,6 +17,7 @@ from workstation.research.printing import as_json, iso, to_json
 from workstation.research.result import Result
 from workstation.research.splits import kinds_of, monthly_returns, split
 from workstation.research.trades import BacktestTrade
+from workstation.whole_file import in_place_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +35,8 @@ def write_report(result: Result, path: Path) -> None:
             text = trades_csv(result)
         case other:
             raise BacktestError(f"A report is a .html, .json or .csv file, not {other or path.name!r}.")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with in_place_of(path, durable=False) as part:
         part.write_text(text, "utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def whole(result: Result) -> dict[str, Any]:

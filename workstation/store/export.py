@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,7 @@ from workstation.domain.position import Position, apply_fill
 from workstation.store import migrations, reader
 from workstation.store.codec import exact_text
 from workstation.store.errors import StoreError
+from workstation.whole_file import in_place_of
 
 
 class Format(StrEnum):
@@ -149,20 +151,12 @@ def export(store: Path, table: str, format: str, out: BinaryIO) -> int:
 
 def export_file(store: Path, table: str, format: str, path: Path) -> int:
     """`export` into a file. One that was there stays as it was unless the whole export has been written."""
-    part = path.with_name(f".{path.name}.part")
-    if path.exists() and not path.is_file():  # a pipe, a terminal
-        part = path
+    straight = path.exists() and not path.is_file()  # a pipe, a terminal
     try:
-        with part.open("wb") as out:
-            rows = export(store, table, format, out)
-        if part != path:
-            part.replace(path)
+        with nullcontext(path) if straight else in_place_of(path, durable=False) as part, part.open("wb") as out:
+            return export(store, table, format, out)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        if part != path:
-            part.unlink(missing_ok=True)
-    return rows
 
 
 def _check_store(path: Path) -> None:

@@ -30,6 +30,7 @@ from workstation.store.kept_statements import statements
 from workstation.store.lock import DeskLock
 from workstation.store.reader import EquitySnapshot, LogEntry, Receipt, StoredBacktest
 from workstation.store.writer import Statements, Submission, Writer
+from workstation.whole_file import flush
 
 type Report = Callable[[StoreError], None]
 
@@ -294,11 +295,7 @@ def _make_private(path: Path) -> None:
     if path.exists():
         return
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    flush(path.parent)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, mode: str, clock_now: Callable[[], int]) -> None:

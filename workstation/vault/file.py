@@ -5,7 +5,6 @@ All its sealed secrets open with one passphrase. An entry may say instead that i
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import msgspec
 
 from workstation.vault import keyring, sealing
 from workstation.vault.secrets import Address, ApiKey
+from workstation.whole_file import in_place_of
 
 type Secret = ApiKey | Address
 #: Asks for the passphrase of the vault, or (True) for that of a new one; until one was right, at every need of it.
@@ -196,17 +196,13 @@ class Vault:
 
     def _write(self, document: _Document) -> None:
         """The whole file or nothing, and never readable by others, not for an instant."""
-        temporary = self.path.with_name(f"{self.path.name}.new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(document), indent=1))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
+            with in_place_of(self.path) as part:
+                part.unlink(missing_ok=True)
+                handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(msgspec.json.format(msgspec.json.encode(document), indent=1))
         except OSError as error:
             raise VaultError(f"{self.path} cannot be written: {error.strerror}.") from None
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 
+from workstation.whole_file import flush
+
 #: Bytes of a request that is kept ready: room for a long reason.
 _READY_SIZE = 1024
 #: What the address of a local socket may hold on every system that the desk runs on.
@@ -138,11 +140,7 @@ class HaltRequests:
         self.path(request_id).unlink(missing_ok=True)
 
     def _flush_folder(self) -> None:
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        flush(self._folder)
 
 
 class Doors(msgspec.Struct, frozen=True):

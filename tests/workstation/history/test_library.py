@@ -138,6 +138,7 @@ def test_a_catalogue_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 _CHILDREN = """
 import os, signal, sys
 from pathlib import Path
+from workstation import whole_file
 from workstation.history import library as module
 from workstation.history.library import CandleLibrary, _read
 from workstation.history.names import HistoryName
@@ -164,7 +165,7 @@ def killed_at(step):
         seen += 1
         if seen == step:
             os.kill(os.getpid(), signal.SIGKILL)
-    module._flush, module.catalogue.put = around(module._flush), around(module.catalogue.put)
+    whole_file.flush, module.catalogue.put = around(whole_file.flush), around(module.catalogue.put)
     CandleLibrary._sweep = around(CandleLibrary._sweep)
     CandleLibrary(folder / str(step)).merge(name, walk, "new")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +22,7 @@ from workstation.venues.ccxt.instruments import NoInstrument, desk_symbol, instr
 from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.settings import VenueSettings
 from workstation.venues.contract import VenueError
+from workstation.whole_file import in_place_of
 
 #: Seconds that a start waits for a venue's listing where it has none yet.
 _PATIENCE = 15.0
@@ -46,9 +46,8 @@ class Listing(msgspec.Struct, kw_only=True):
 
     def write(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_suffix(f".{os.getpid()}.new")
-        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1))
-        fresh.replace(file)
+        with in_place_of(file, durable=False) as part:
+            part.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1))
 
     def take(self, venue: str, exchange: Any, wanted: Iterable[str]) -> list[str]:
         """The wanted markets as an exchange object has loaded them; a sentence for each that cannot be had."""
