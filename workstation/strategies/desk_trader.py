@@ -22,6 +22,7 @@ class Enter:
 
     client_id: ClientOrderId
     draft: OrderDraft
+    price: Decimal | None = None  # with which it was decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class LegTrader:
     def __init__(self, instrument: Instrument, call: _Call) -> None:
         self.instrument = instrument
         self.position = ZERO
+        self.price: Decimal | None = None  # that the strategy knew when its call began
         self._call = call
 
     @property
@@ -145,7 +147,7 @@ class LegTrader:
             note=tag,
         )
         client_id = self._call.next_id()
-        self._call.wishes.append(Enter(client_id, draft))
+        self._call.wishes.append(Enter(client_id, draft, self.price))
         return client_id
 
     def cancel(self, client_id: str) -> None:

@@ -6,15 +6,18 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from workstation.clock import SECOND, Timer
 from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import Trade
-from workstation.domain.numbers import floor_to
+from workstation.domain.numbers import floor_to, from_float
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
 from workstation.domain.strategy_run import StrategyRun
 from workstation.market.data import InstrumentMarket
@@ -22,6 +25,7 @@ from workstation.strategies.bar_window import late_after
 from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
+from workstation.strategies.payable import payable
 from workstation.strategies.run_book import RunBook, StrategyDesk
 from workstation.strategies.strategy_thread import StrategyThread
 
@@ -48,6 +52,14 @@ class Heard:
         """Bars of before now are void."""
         self.series = self.market.candles.series(self._interval)
         self.last_bar = self.series.closed[-1].ts if self.series.closed else -1
+
+    def lowest(self) -> Decimal | None:
+        """The lower one of the prices that a strategy may have reckoned with: the last close, the market now."""
+        mid, closed = self.market.mid(), self.series.closed
+        if not closed:
+            return mid
+        close = from_float(closed[-1].close, self.market.instrument.tick)
+        return close if mid is None else min(mid, close)
 
     def new_bars(self) -> list[Bar]:
         """Those that closed since the last time."""
@@ -192,6 +204,7 @@ class LiveRun:
     def _refresh(self) -> None:
         for leg in self.trader.legs:
             leg.position = self.book.position(leg.instrument.id)
+            leg.price = self.heard[leg.instrument.id].lowest()
         self.trader.begin(self._desk.clock.now(), self.book.equity, self._blind())
 
     def _blind(self) -> str:
@@ -237,10 +250,10 @@ class LiveRun:
 
     async def _carry_out(self, wish: Wish) -> None:
         match wish:
-            case Enter(client_id=client_id, draft=draft):
+            case Enter(client_id=client_id, draft=draft, price=price):
                 await self._room()
                 if self.trader.alive:
-                    await self._submit(draft, client_id)
+                    await self._submit(self._payable(draft, price), client_id)
             case Pull(client_id=None, instrument=instrument):
                 await self.book.pull(instrument=instrument)
             case Pull(client_id=str() as client_id):
@@ -256,6 +269,14 @@ class LiveRun:
                     await self._desk.hold(self.run.run_id, self.book.equity, dict(weights), band)
             case SetTimer(at=at, name=name):
                 self._timers.add(self._desk.clock.call_at(at, lambda: self._due(name)))
+
+    def _payable(self, draft: OrderDraft, price: Decimal | None) -> OrderDraft:
+        quantity = payable(self._desk.core.question(draft, self._desk.clock.now()), price)
+        if quantity == draft.quantity:
+            return draft
+        words = f"{draft.side}s {quantity:f} of {draft.quantity:f} {draft.instrument}: the market has moved"
+        self._desk.log.info("strategies", f"{self.run.run_id} {words} since it decided, the account pays for no more.")
+        return replace(draft, quantity=quantity)
 
     async def _submit(self, draft: OrderDraft, client_id: ClientOrderId) -> None:
         """Hand the order over; it is entered, in its place, before what comes after it. Its answer comes later."""

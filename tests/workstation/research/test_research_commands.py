@@ -241,6 +241,8 @@ def test_a_pair_on_the_page_takes_two_sets_as_the_command_does(capsys: pytest.Ca
     assert page.metrics["final_equity"] == both["final_equity"]
     assert len(page.instruments) == 2
     assert sorted(set(page.trades.instrument)) == [0, 1]
+    judged = Jobs().do(JudgeRequest(setup, ()), lambda part: None, lambda: False)
+    assert judged.verdicts
     with pytest.raises(BacktestError, match="mark two sets of candles"):
         Jobs().do(RunRequest(Setup("pairs", str(csv)), 60), lambda part: None, lambda: False)
 

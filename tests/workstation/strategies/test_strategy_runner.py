@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from tests.support.desk import BTC, GENEROUS, TestDesk, demo_desk
 from workstation.domain.events import TradingState
-from workstation.domain.order import OrderState, Side
+from workstation.domain.numbers import floor_to
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.domain.strategy_run import RunState
 from workstation.domain.trade_rules import TradeRules
 from workstation.engine import Engine
@@ -217,6 +218,29 @@ async def test_closing_out_ends_it_and_sells_what_it_alone_holds(tmp_path: Path,
         assert (view.run.state, view.position, view.orders) == (RunState.STOPPED, 0, [])
         assert desk.engine.position(BTC).quantity > Decimal("0.49")
         assert await desk.engine.strategies.close_out(run.run_id) == []
+
+
+async def test_an_entry_with_all_the_money_is_cut_to_what_the_account_pays_for_a_tick_later(
+    tmp_path: Path, file: str
+) -> None:
+    """It reckons its size at the price that it knows; the market asks more. What was too much then is denied."""
+    async with demo_desk(tmp_path, money="10000") as desk:
+        run = await start(desk, name(file, "Trades"))
+        live, core = desk.engine.strategies._live[run.run_id], desk.engine.core
+        ask = desk.best(BTC, Side.SELL)
+        lower = ask - 20
+        everything = floor_to(Decimal(10_000) / (lower * Decimal("1.001")), desk.engine.instrument(BTC).lot)
+        draft = OrderDraft(instrument=BTC, side=Side.BUY, quantity=everything, type=OrderType.MARKET)
+        assert not all(one.ok for one in core.judge(draft, desk.clock.now()))
+        cut = live._payable(draft, lower)
+        assert all(one.ok for one in core.judge(cut, desk.clock.now()))
+        assert 0 < draft.quantity - cut.quantity < Decimal("0.0005")
+        assert "the market has moved since it decided" in desk.engine.log.entries[-1].text
+        for same, decided in (
+            (draft, ask), (draft, None), (replace(draft, quantity=Decimal("0.1")), lower),
+            (replace(draft, side=Side.SELL), lower), (replace(draft, reduce_only=True), lower),
+        ):  # fmt: skip
+            assert live._payable(same, decided) is same
 
 
 async def test_limits_of_its_own_hold_a_strategy_back_and_survive_a_restart(tmp_path: Path, file: str) -> None:

@@ -119,7 +119,8 @@ class Jobs:
                 if info.native:
                     raise BacktestError(f"{info.name} runs by backtesting.py, which knows the pessimistic path only.")
                 make, params = maker(info, request.setup), request.setup.params
-                engine_name = "event" if not _has_signals(info) else "fast"
+                event = not _has_signals(info) or getattr(make(**params), "hedged", False)
+                engine_name = "event" if event else "fast"
                 return band(lambda: _blamed(info, lambda: make(**params)), candles, costs, engine_name, request.width)
             case SearchRequest():
                 from workstation.research.bench.exploring import search

@@ -61,12 +61,14 @@ def judge(
     verdicts = detect(lambda: make(**setup.params), candles)
     if called_off():
         return JudgeAnswer(tuple(verdicts), ())
-    result = engine("fast").run(make(**setup.params), candles, costs)
+    strategy = make(**setup.params)
+    hedged = isinstance(strategy, SignalStrategy) and strategy.hedged
+    result = engine("event" if hedged else "fast").run(strategy, candles, costs)
     levels = result.equity[period_ends(candles)]
     returns = period_returns(levels)
     verdicts.append(no_proof(verdicts) or luck(returns, [*trials, sharpe_of_period(returns)], len(result.trades)))
     fans = fans_of(result, returns, setup.seed)
-    if len(result.trades) >= 2 and not called_off():
+    if len(result.trades) >= 2 and not hedged and not called_off():
         more, said = fans_again(info, make, candles, setup, result, called_off)
         fans, verdicts = [*fans, *more], [*verdicts, *said]
     return JudgeAnswer(tuple(verdicts), tuple(fans))
