@@ -25,6 +25,7 @@ from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, counted, divide, multiply, plain, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
+from workstation.hints import Hints
 from workstation.log import DeskLog
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
@@ -92,6 +93,7 @@ class Comparisons:
         self._every = every
         self._timeout = timeout
         self.differences: deque[Difference] = deque(maxlen=1_000)
+        self._hints = Hints(self._core, _DUST)
         self._seen: dict[str, int] = {}  # the epoch of each real venue at its last whole comparison
         self._next: dict[str, float] = {}
         self._failures: dict[str, int] = {}
@@ -165,7 +167,8 @@ class Comparisons:
             return
         now = asyncio.get_running_loop().time()
         # a venue that has come back since a comparison failed is compared at once: nobody can trade there before
-        if now >= self._next.get(name, 0.0) or (fresh and self._failed.get(name) != venue.epoch):
+        hinted = self._hints.due(venue, now)
+        if hinted or now >= self._next.get(name, 0.0) or (fresh and self._failed.get(name) != venue.epoch):
             task = asyncio.create_task(self._compare(venue), name=f"comparison with {name}")
             self._running[name] = task
             task.add_done_callback(lambda _: self._running.pop(name, None))
@@ -211,8 +214,12 @@ class Comparisons:
         finally:
             self._caught_up(venue.name)
         fills_since = now - _BACK if since is None else since
+        epoch, began = venue.epoch if isinstance(venue, RealLink) else 0, asyncio.get_running_loop().time()
+        if self._hints.vouch(venue, epoch, began, self._every):
+            return
         await self._positions(venue, opened, fills_since)
         await self._money(venue, opened, fills_since)
+        self._hints.asked(venue, epoch, began)
 
     def _found(self, venue: str, kind: str, text: str) -> None:
         self.differences.append(Difference(ts=self._desk.clock.now(), venue=venue, kind=kind, text=text))

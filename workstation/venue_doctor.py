@@ -19,6 +19,7 @@ from workstation.venues.ccxt.client import close_exchange, open_exchange
 from workstation.venues.ccxt.errors import translated
 from workstation.venues.ccxt.particulars import OFFERED, Particulars, particulars
 from workstation.venues.ccxt.settings import Credentials, VenueSettings
+from workstation.venues.ccxt.told import streamed
 from workstation.venues.contract import VenueError, VenueUnreachable
 
 _PATIENCE = 15.0
@@ -65,7 +66,11 @@ def _abilities(facts: Particulars, exchange: Any) -> list[Finding]:
     return [
         Finding(True, f"{facts.title} streams {', '.join(streams) or 'nothing'}"),
         *([Finding(True, f"{', '.join(asked)}: asked for again and again, there is no stream")] if asked else []),
-        Finding(True, "balances and positions: asked for at the start, after every reconnect and every few minutes"),
+        Finding(
+            True,
+            f"balances and positions: {'streamed, and ' if streamed(exchange.id) else ''}asked for at the start, after "
+            "every reconnect and every few minutes",
+        ),
         *_derivatives(exchange),
         Finding(True, f"amending: {'in place' if facts.amend else 'not there, cancel and enter a new order'}"),
         Finding(True, "stops, take-profits, trails, OCO and brackets: kept by this desk, marked so on the screen"),

@@ -227,6 +227,32 @@ class TellsStreams(Protocol):
     def stream_ages(self) -> Sequence[StreamAge]: ...
 
 
+class ToldAccount(Protocol):
+    """What streams of the account's balances and positions told last: hints, no books."""
+
+    #: Grows with every word.
+    version: int
+    #: Cash by currency and signed contracts by instrument, of what was told at all.
+    balances: dict[str, Decimal]
+    positions: dict[InstrumentId, Decimal]
+    #: A stream was away since: what it would have told is not known.
+    missed: bool
+
+
+@runtime_checkable
+class TellsAccount(Protocol):
+    """A venue that may stream what the account holds."""
+
+    name: str
+
+    @property
+    def told(self) -> ToldAccount: ...
+
+    def account_streams(self) -> bool:
+        """Whether those streams and the ones of own orders and fills stand: what happens there is then told at once."""
+        ...
+
+
 @runtime_checkable
 class KnowsStrangers(Protocol):
     """A venue whose account others use too: it tells of orders that this desk did not make."""

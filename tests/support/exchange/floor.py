@@ -68,7 +68,7 @@ class Record:
 class Update:
     """One report of an account: the event, the record with the order as it was just after it, the order then."""
 
-    event: e.OrderEvent | e.VenueEntry
+    event: e.OrderEvent | e.VenueEntry | e.BalanceAdjusted
     record: Record | None
     order: Order | None
     trade: int = 0  # number of the trade, of a fill
@@ -161,6 +161,13 @@ class Account:
     def currencies(self) -> list[str]:
         named = {c for i in self.floor.instruments.values() for c in (i.base, i.quote)}
         return sorted(named | set(self.books.account.state.balances))
+
+    def deposit(self, currency: str, amount: Decimal) -> None:
+        """Money from outside comes, or (below zero) goes."""
+        self.books.account.deposit({currency: amount})
+        now = self.floor.clock.now()
+        event = e.BalanceAdjusted(ts=now, venue=VENUE, currency=currency, amount=amount, reason="deposit")
+        self.tell([Update(event, None, None)])
 
     def on_market(self, event: MarketEvent) -> None:
         self.tell(self.took(self.books.on_market(event)))

@@ -131,13 +131,16 @@ async def positions(venue: CcxtVenue, exchange: Any) -> dict[InstrumentId, Decim
     """Signed contracts of every open derivative position that the desk has open there."""
     found: dict[InstrumentId, Decimal] = {}
     for position in await _shown_positions(venue, exchange):
-        quantity = exact(position.get("contracts"))
-        if not quantity:
-            continue
-        instrument = venue.markets[position["symbol"]]
-        signed = -abs(quantity) if position.get("side") == "short" else quantity
-        found[instrument.id] = add(found.get(instrument.id, ZERO), signed)
+        if signed := signed_contracts(position):
+            instrument = venue.markets[position["symbol"]]
+            found[instrument.id] = add(found.get(instrument.id, ZERO), signed)
     return {name: quantity for name, quantity in found.items() if quantity}
+
+
+def signed_contracts(position: Mapping[str, Any]) -> Decimal:
+    """Of ccxt's position: below zero where it is short."""
+    quantity = exact(position.get("contracts")) or ZERO
+    return -abs(quantity) if position.get("side") == "short" else quantity
 
 
 async def entry_prices(venue: CcxtVenue, exchange: Any) -> dict[InstrumentId, Decimal]:

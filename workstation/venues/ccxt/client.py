@@ -183,6 +183,8 @@ def configured(kind: type[Any], facts: Particulars, settings: VenueSettings, cre
             config |= {"walletAddress": credentials.wallet, "privateKey": credentials.secret}
     exchange = kind(config)
     exchange.options = exchange.deep_extend(exchange.options, facts.options, settings.options)
+    for snapshot in ("fetchPositionsSnapshot", "awaitPositionsSnapshot"):  # positions are compared by a question
+        exchange.options.setdefault("watchPositions", {})[snapshot] = False
     exchange.options["maxRetriesOnFailure"] = 0  # an order is never sent twice, not by ccxt either
     for method in facts.withheld:
         setattr(exchange, method, _withheld)

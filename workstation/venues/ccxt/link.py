@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workstation.clock import MILLISECOND, SECOND
-from workstation.venues.ccxt import account, dead_man, fees
+from workstation.venues.ccxt import account, dead_man, fees, told
 from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange, rate_of
 from workstation.venues.ccxt.errors import is_passing, translated, words_of
 from workstation.venues.ccxt.gate import backoff
@@ -94,6 +94,7 @@ async def _establish(venue: CcxtVenue) -> None:
             own["watch_my_trades"] = venue.own.on_trade
     venue.dead_man.fresh()
     streams.start(own)
+    told.watch(venue, exchange, streams)
     if (watch := venue.dead_man.watching(exchange)) is not None:
         streams.keep_topic(dead_man.STREAM, watch)
     venue.state, venue.said = LinkState.CONNECTED, ""
@@ -118,6 +119,8 @@ def _went(venue: CcxtVenue, name: str) -> None:
 def _came_back(venue: CcxtVenue, name: str) -> None:
     if name.startswith("watch_"):
         venue.epoch += 1
+    elif name in (told.BALANCES, told.POSITIONS):
+        venue.told.missed = True
     venue.on_notice("info", f"{venue.name}: the stream of {name} is back.")
 
 

@@ -13,6 +13,7 @@ from workstation.venues.contract import StreamAge
 
 #: What the trader calls a stream, by the first word of its name.
 _WHAT = {"mark": "mark price", "watch_orders": "own orders", "watch_my_trades": "own fills"}
+_WHAT |= {"balances": "own money", "positions": "own positions"}
 _OF_MARKET = ("book", "trades", "mark")
 
 
@@ -25,10 +26,11 @@ class StreamState(msgspec.Struct):
     faults: int = 0
     up: bool = False
     said: str = ""  # why it was last begun anew
+    asked: bool = False  # it is no stream: the exchange is asked time and again
     line: Any = None  # ccxt's connection beneath it
 
-    def age(self, markets: Mapping[str, Instrument], has: Mapping[str, Any]) -> StreamAge:
-        """As the screen shows it; `has`: what ccxt says that the exchange can do."""
+    def age(self, markets: Mapping[str, Instrument]) -> StreamAge:
+        """As the screen shows it."""
         kind, _, symbol = self.name.partition(" ")
         instrument = markets.get(symbol)
         return StreamAge(
@@ -41,7 +43,7 @@ class StreamState(msgspec.Struct):
             beats=getattr(self.line, "beats", 0),
             alive=(getattr(self.line, "last_message_at", None) or 0) * MILLISECOND,
             faults=self.faults,
-            asked=kind == "mark" and not has.get("watchMarkPrice"),
+            asked=self.asked,
             often=kind in ("book", "mark"),
             said=self.said,
         )

@@ -8,20 +8,20 @@ once, it and every book on the same connection; the next picture of the exchange
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
-from workstation.clock import MILLISECOND, Clock
+from workstation.clock import Clock
 from workstation.domain.instrument import Instrument
-from workstation.domain.market import BookSnapshot, BookStale, MarkPrice, Trade
-from workstation.market.funding import interval_of
+from workstation.domain.market import BookSnapshot, BookStale, MarketEvent, Trade
 from workstation.venues.ccxt.books import BookReader, Tape
 from workstation.venues.ccxt.client import Hooks
 from workstation.venues.ccxt.continuity import Continuity, Gap, continuity, kraken_checksum, kraken_crc32
 from workstation.venues.ccxt.errors import words_of
 from workstation.venues.ccxt.gate import backoff
-from workstation.venues.ccxt.instruments import exact
+from workstation.venues.ccxt.marks import Marks
 from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.stream_state import StreamState, beaten
 from workstation.venues.contract import MarketSink, StreamAge
@@ -32,8 +32,6 @@ _RECOVERED = 20.0
 _STANDS = 2.0
 #: Seconds within which a book's first picture must come (or of the silence that is allowed, if that is longer).
 _PICTURE = 15.0
-#: Seconds between two questions for the mark price and funding where they are not streamed.
-_MARK_EVERY = 10.0
 
 #: The book (ccxt's symbol) that the running task watches: which connection it stands on is seen by what it asks.
 _watched: ContextVar[str] = ContextVar("watched book", default="")
@@ -41,6 +39,11 @@ _watched: ContextVar[str] = ContextVar("watched book", default="")
 _stream: ContextVar[str] = ContextVar("stream", default="")
 #: The stream of the account that the running task watches.
 _own: ContextVar[str] = ContextVar("watched stream of the account", default="")
+
+
+def _each(take: Callable[[Any], object], found: Iterable[Any]) -> None:
+    for one in found:
+        take(one)
 
 
 class NoPicture(ConnectionError):
@@ -80,6 +83,7 @@ class Streams:
         #: Called with a stream's name when it has failed.
         self.on_fault: Callable[[str], None] = lambda _name: None
         self._tasks: list[asyncio.Task[None]] = []
+        self._marks = Marks(exchange, markets, clock, self._told, self._tell)
         self._readers = {symbol: BookReader(instrument) for symbol, instrument in markets.items()}
         self._checkers: dict[int, Continuity | None] = {}
         self._connections: dict[str, Any] = {}  # of each book, by ccxt's symbol
@@ -102,16 +106,18 @@ class Streams:
             self._run(f"book {symbol}", self._watch_book, symbol)
             self._run(f"trades {symbol}", self._watch_trades, symbol)
             if not self._markets[symbol].is_spot:
-                self._run(f"mark {symbol}", self._watch_mark, symbol)
+                self._run(f"mark {symbol}", self._marks.watch, symbol)
         for method, take in own.items():
-            self._run(method, self._watch_own, getattr(self._exchange, method), take)
+            self._run(method, self._watch_own, getattr(self._exchange, method), partial(_each, take))
 
-    def keep_topic(self, name: str, watch: Callable[[], Awaitable[Any]]) -> None:
-        """One more stream of the account, of which only matters that it stands."""
-        self._run(name, self._watch_own, watch, lambda _each: None)
+    def keep_topic(
+        self, name: str, watch: Callable[[], Awaitable[Any]], take: Callable[[Any], object] = lambda _found: None
+    ) -> None:
+        """One more stream of the account; without `take` it only matters that it stands."""
+        self._run(name, self._watch_own, watch, take)
 
     def ages(self) -> list[StreamAge]:
-        return [state.age(self._markets, self._exchange.has) for state in self.states.values()]
+        return [state.age(self._markets) for state in self.states.values()]
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -224,37 +230,9 @@ class Streams:
                 buyer = trade.get("side") != "sell"
                 sink(Trade(instrument.id, now, price, size, buyer, str(trade.get("id") or "")))
 
-    async def _watch_mark(self, state: StreamState, symbol: str) -> None:
-        funding: Mapping[str, Any] = {}
-        while True:
-            if self._exchange.has.get("fetchFundingRate"):
-                funding = await self._exchange.fetch_funding_rate(symbol)
-                self._told(state)
-                self._mark(symbol, funding.get("markPrice"), funding)
-            if not self._exchange.has.get("watchMarkPrice"):
-                await asyncio.sleep(_MARK_EVERY)
-                continue
-            until = asyncio.get_running_loop().time() + 6 * _MARK_EVERY
-            while asyncio.get_running_loop().time() < until:
-                ticker = await self._exchange.watch_mark_price(symbol)
-                self._told(state)
-                self._mark(symbol, ticker.get("markPrice"), funding)
-
-    def _mark(self, symbol: str, price: Any, funding: Mapping[str, Any]) -> None:
-        exact_price = exact(price)
-        if exact_price is None or self.sink is None:
-            return
-        following = funding.get("fundingTimestamp") or funding.get("nextFundingTimestamp")
-        self.sink(
-            MarkPrice(
-                self._markets[symbol].id,
-                self._clock.now(),
-                exact_price,
-                exact(funding.get("fundingRate")),
-                int(following) * MILLISECOND if following else None,
-                interval_of(funding.get("interval")),
-            )
-        )
+    def _tell(self, event: MarketEvent) -> None:
+        if self.sink is not None:
+            self.sink(event)
 
     async def _watch_own(
         self, state: StreamState, watch: Callable[[], Awaitable[Any]], take: Callable[[Any], object]
@@ -273,8 +251,7 @@ class Streams:
             first.cancel()
         while True:
             self._told(state)
-            for each in found:
-                take(each)
+            take(found)
             found = await watch()
 
     def _answered(self, name: str) -> bool:

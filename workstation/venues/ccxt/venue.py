@@ -35,6 +35,7 @@ from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.settings import Credentials, CredentialSource, VenueSettings, no_credentials
 from workstation.venues.ccxt.stream_state import StreamState
 from workstation.venues.ccxt.streams import Streams
+from workstation.venues.ccxt.told import BALANCES, POSITIONS, Told
 from workstation.venues.contract import (
     Capabilities,
     EntrySink,
@@ -97,6 +98,7 @@ class CcxtVenue:
         #: UTC ns at which this run first reached it.
         self.first_seen = 0
         self.dead_man = DeadMan(self)
+        self.told = Told()
         self.probe_now = asyncio.Event()
         self._marks: dict[InstrumentId, Decimal] = {}
         #: Why the link is as it is, a sentence.
@@ -192,6 +194,10 @@ class CcxtVenue:
     def hears_orders(self) -> bool | None:
         own = [state.up for state in self.stream_states() if state.name.startswith("watch_")]
         return all(own) if own else None
+
+    def account_streams(self) -> bool:
+        states = [state.up for state in self.stream_states() if state.name in (BALANCES, POSITIONS)]
+        return bool(states) and all(states) and self.hears_orders() is True
 
     def dead_man_holds(self) -> bool | None:
         return self.dead_man.holds(self.clock.now())

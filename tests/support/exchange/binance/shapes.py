@@ -210,6 +210,11 @@ def execution_report(account: Account, update: Update) -> dict[str, Any] | None:
     }
 
 
+def balance_update(account: Account, moved: e.BalanceAdjusted) -> dict[str, Any]:
+    now = account.floor.now_ms()
+    return {"e": "balanceUpdate", "E": now, "a": moved.currency, "d": eight(moved.amount), "T": now}
+
+
 def account_position(account: Account, currencies: Iterable[str]) -> dict[str, Any]:
     now = account.floor.now_ms()
     return {

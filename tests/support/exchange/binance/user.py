@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.support.exchange.binance.listing import RATE_LIMITS
 from tests.support.exchange.binance.refusals import Refused
-from tests.support.exchange.binance.shapes import account_position, execution_report
+from tests.support.exchange.binance.shapes import account_position, balance_update, execution_report
 from tests.support.exchange.dialect import After, nothing
 from tests.support.exchange.faults import Kind
 from tests.support.exchange.floor import Account, Update
@@ -126,6 +126,9 @@ class UserStreams:
         messages: list[tuple[str, dict[str, Any]]] = []
         touched: set[str] = set()
         for update in updates:
+            if isinstance(update.event, e.BalanceAdjusted):
+                messages.append(("balanceUpdate", balance_update(account, update.event)))
+                touched.add(update.event.currency)
             report = execution_report(account, update)
             if report is not None:
                 messages.append(("executionReport", report))

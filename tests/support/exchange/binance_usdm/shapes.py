@@ -204,3 +204,11 @@ def account_update(account: Account, instruments: list[Instrument], reason: str)
         for row in rows
     ]
     return {"e": "ACCOUNT_UPDATE", "E": now, "T": now, "a": {"m": reason, "B": money, "P": positions}}
+
+
+def money_moved(account: Account, moved: e.BalanceAdjusted) -> dict[str, Any]:
+    """ACCOUNT_UPDATE of a transfer: the money alone."""
+    now, cash = account.floor.now_ms(), eight(account.total(moved.currency))
+    money = {"a": moved.currency, "wb": cash, "cw": cash, "bc": eight(moved.amount)}
+    reason = "DEPOSIT" if moved.amount > 0 else "WITHDRAW"
+    return {"e": "ACCOUNT_UPDATE", "E": now, "T": now, "a": {"m": reason, "B": [money], "P": []}}

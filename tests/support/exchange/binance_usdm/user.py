@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.support.exchange.binance_usdm.shapes import account_update, order_update
+from tests.support.exchange.binance_usdm.shapes import account_update, money_moved, order_update
 from tests.support.exchange.dialect import nothing
 from tests.support.exchange.floor import Account, Update
 from tests.support.exchange.socket import Socket
@@ -52,7 +52,9 @@ class UsdmUserStreams:
         messages: list[dict[str, Any]] = []
         for update in updates:
             event = update.event
-            if isinstance(event, e.FundingPaid):
+            if isinstance(event, e.BalanceAdjusted):
+                messages.append(money_moved(account, event))
+            elif isinstance(event, e.FundingPaid):
                 messages.append(account_update(account, [instruments[event.instrument]], "FUNDING_FEE"))
             elif isinstance(event, e.LeverageChanged):
                 change = {"s": instruments[event.instrument].base + "USDT", "l": int(event.leverage)}

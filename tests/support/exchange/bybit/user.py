@@ -164,6 +164,8 @@ class UserStreams:
         moved: set[str] = set()
         for update in updates:
             event, record, order = update.event, update.record, update.order
+            if isinstance(event, e.BalanceAdjusted):
+                rows["wallet"] = []
             if isinstance(event, e.FundingPaid):
                 rows["execution"].append(funding_json(account, event))
                 moved.add(event.instrument)
@@ -181,7 +183,7 @@ class UserStreams:
             instrument = account.floor.instruments[name]
             if not instrument.is_spot:
                 rows["position"].append(position_json(account, instrument))
-        if rows:
+        if rows:  # whatever it was, the wallet is told with it
             rows["wallet"].append(wallet_json(account))
         now = account.floor.now_ms()
         for topic in ("order", "execution", "position", "wallet"):

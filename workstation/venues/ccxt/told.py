@@ -1,0 +1,109 @@
+"""What the streams of the account's balances and positions tell: a hint for the desk, never its books.
+
+The desk's books are a fold over orders, fills and payments. These streams say at once what would else be seen at the
+next comparison: a deposit, funding that was paid, a position that somebody else has opened. What they tell is kept
+here as it was told last; who compares decides whether it differs, and then asks the exchange.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import add
+from workstation.venues.ccxt.account import signed_contracts
+from workstation.venues.ccxt.instruments import exact
+
+if TYPE_CHECKING:
+    from workstation.venues.ccxt.streams import Streams
+    from workstation.venues.ccxt.venue import CcxtVenue
+
+#: The streams' names.
+BALANCES, POSITIONS = "balances", "positions"
+
+
+class Told:
+    """The newest word of each currency and of each position; `version` grows with every word."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.balances: dict[str, Decimal] = {}
+        self.positions: dict[InstrumentId, Decimal] = {}
+        #: A stream was away: what it would have told is not known.
+        self.missed = False
+
+    def forget(self) -> None:
+        """Another connection: what was told over the last one may be old."""
+        self.balances.clear()
+        self.positions.clear()
+
+    def take(
+        self, balances: Mapping[str, Decimal] | None = None, positions: Mapping[InstrumentId, Decimal] | None = None
+    ) -> None:
+        self.version += 1
+        self.balances |= balances or {}
+        self.positions |= positions or {}
+
+
+def watch(venue: CcxtVenue, exchange: Any, streams: Streams) -> None:
+    """Listen to the account's balances and positions, where the exchange streams them in a way that is known here."""
+    told, read = venue.told, _CASH.get(exchange.id)
+    told.forget()
+    if read is None or venue.keys is None:
+        return
+
+    def balances(answer: Mapping[str, Any]) -> None:
+        told.take(balances=dict(read(answer.get("info"))))
+
+    def positions(rows: Sequence[Mapping[str, Any]]) -> None:
+        known = ((venue.markets.get(str(row.get("symbol"))), row) for row in rows)
+        told.take(positions={market.id: signed_contracts(row) for market, row in known if market is not None})
+
+    if exchange.has.get("watchBalance") and not venue.settings.account:
+        streams.keep_topic(BALANCES, exchange.watch_balance, balances)
+    if exchange.has.get("watchPositions") and not all(market.is_spot for market in venue.markets.values()):
+        streams.keep_topic(POSITIONS, exchange.watch_positions, positions)
+
+
+def _rows(found: Any) -> Iterator[Mapping[str, Any]]:
+    return (row for row in found or () if isinstance(row, Mapping))
+
+
+def _binance(message: Any) -> Iterator[tuple[str, Decimal]]:
+    """outboundAccountPosition: free and locked of what an event has touched. A balanceUpdate tells a difference alone
+    and is followed by one."""
+    for row in _rows(message.get("B")):
+        free, locked = exact(row.get("f")), exact(row.get("l"))
+        if free is not None and locked is not None:
+            yield str(row["a"]).upper(), add(free, locked)
+
+
+def _binance_usdm(message: Any) -> Iterator[tuple[str, Decimal]]:
+    """ACCOUNT_UPDATE: the wallet's balance of each currency that an event has touched."""
+    update = message.get("a")
+    for row in _rows(update.get("B") if isinstance(update, Mapping) else None):
+        if (cash := exact(row.get("wb"))) is not None:
+            yield str(row["a"]).upper(), cash
+
+
+def _bybit(wallets: Any) -> Iterator[tuple[str, Decimal]]:
+    """wallet: every coin of the account. ccxt's total is the equity, which moves with every price."""
+    for wallet in _rows(wallets):
+        for row in _rows(wallet.get("coin")):
+            if (cash := exact(row.get("walletBalance"))) is not None:
+                yield str(row["coin"]).upper(), cash
+
+
+#: Reads the cash of the message that ccxt hands on, of exchanges whose streams were tried.
+_CASH: dict[str, Callable[[Any], Iterator[tuple[str, Decimal]]]] = {
+    "binance": _binance,
+    "binanceusdm": _binance_usdm,
+    "bybit": _bybit,
+}
+
+
+def streamed(exchange: str) -> bool:
+    """Whether balances and positions of an exchange are listened to."""
+    return exchange in _CASH
