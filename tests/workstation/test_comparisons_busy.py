@@ -82,6 +82,8 @@ async def test_fills_that_overtake_each_other_leave_the_money_that_the_exchange_
         await until(lambda: engine.position(PERP).quantity == Decimal("0.01"))
         exchange.faults.script("ws execution", Kind.REORDER)  # it waits for the next
         exchange.faults.script("ws order", Kind.DROP, times=2)  # or the fill would be asked for
+        for told in ("wallet", "position"):  # by what they tell, too
+            exchange.faults.script(f"ws {told}", Kind.DROP, times=9)
         sell = msgspec.structs.replace(BUY, side=Side.SELL)
         await engine.submit(sell)
         exchange.faults.script("ws execution", Kind.DUPLICATE)

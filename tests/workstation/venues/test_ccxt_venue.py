@@ -225,7 +225,7 @@ async def test_each_stream_tells_its_own_age_and_counts_heartbeats_apart(
             return {f"{age.what} {age.symbol}".rstrip(): age for age in venue.stream_ages()}
 
         books = {f"{what} {symbol}" for what in ("book", "trades") for symbol in ("BTC-USDT", "ETH-USDT")}
-        assert set(ages()) == books | {"own orders", "own fills"}
+        assert set(ages()) == books | {"own orders", "own fills", "own money"}
         await until(lambda: all(age.up or age.what == "trades" for age in ages().values()))
         before = ages()
         await until(lambda: all(ages()[name].beats > before[name].beats + 1 for name in ages()), 10)
