@@ -112,6 +112,30 @@ async def test_what_happened_while_the_desk_was_gone_is_booked(
         assert "balance drift" not in kinds(engine)
 
 
+async def test_the_fee_of_a_missed_fill_waits_for_the_first_price_of_its_coin(
+    exchange: LoopbackExchange, hand: Hand, tmp_path: Path
+) -> None:
+    def fee_in_ether() -> None:
+        exchange.floor.account().books.fee_coin = "ETH", Decimal(3_000)
+
+    async with real_desk(exchange, tmp_path) as engine:
+        await engine.submit(draft(price=Decimal("63999")))
+    exchange.do(fee_in_ether)
+    hand.sold("1.5", "63999")
+    late = Fault(Kind.LATE, seconds=1.0)
+    exchange.faults.script("rest GET /api/v3/depth", late, times=9)  # prices come after the fills
+    async with real_desk(exchange, tmp_path) as engine:
+        (fill,) = engine.fills()
+        assert fill.fee_currency == "ETH"
+        assert fill.fee_value == fill.fee * 3_000
+        assert engine.position(BTC).fees == fill.fee_value > 0
+        assert sum(order.fees for order in engine.orders()) == fill.fee_value
+        assert not any("nothing here prices" in entry.text for entry in engine.log.entries)
+        assert engine._store is not None
+        engine._store.flush()
+        assert [one.fee_value for one in engine._store.fills()] == [fill.fee_value]
+
+
 async def test_an_order_of_others_is_adopted_with_its_fills(
     exchange: LoopbackExchange, hand: Hand, tmp_path: Path
 ) -> None:

@@ -207,6 +207,11 @@ class Portfolio:
                 return price
         return None
 
+    def prices(self, currency: str) -> bool:
+        """Whether a market of the desk tells, or will tell, what a currency is worth in the account currency."""
+        listed = self.instruments.values()
+        return currency in self.at_par or any(i.base == currency and i.quote in self.at_par for i in listed)
+
     def has_market(self, currency: str) -> bool:
         """Whether a market of the desk has to do with a currency, now."""
         return currency in self._currencies

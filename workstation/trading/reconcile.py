@@ -30,6 +30,7 @@ from workstation.domain.order import CLOSED_STATES, ClientOrderId, Order, OrderS
 from workstation.domain.trailing import tighter
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
+from workstation.trading.first_prices import FirstPrices
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.orders import Outcome, venue_of
 from workstation.trading.venue_entries import VenueEntries
@@ -108,6 +109,7 @@ class Reconciler:
         self._unclear_since: dict[ClientOrderId, float] = {}
         self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
+        self._first_prices = FirstPrices(core)
         #: Told (venue, kind, words) of each difference between desk and venue that was found and repaired.
         self.on_difference: Callable[[str, str, str], None] = lambda *_: None
 
@@ -237,7 +239,10 @@ class Reconciler:
     async def _fetch_fills(self, venue: Venue, since: int) -> list[Fill]:
         """Book the fills that were missed; those of orders that the desk never made, at venues that others use too."""
         strange: list[Fill] = []
-        for number, fill in enumerate(await asyncio.wait_for(venue.fills_since(since), self._timeout)):
+        fills = await asyncio.wait_for(venue.fills_since(since), self._timeout)
+        if isinstance(venue, KnowsStrangers):
+            await self._first_prices.wait(venue.name, fills)
+        for number, fill in enumerate(fills):
             if number % _BOOKED_AT_ONCE == _BOOKED_AT_ONCE - 1:
                 await asyncio.sleep(0)
             if self._core.orders.knows_trade(venue.name, fill.trade_id):
