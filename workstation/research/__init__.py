@@ -15,5 +15,6 @@ behind its adapter. What they share, the arithmetic of sizes, exits and protecti
 who does such work. `walk_forward`, `monte_carlo`, `overfitting`, `detectors`: how much of it is luck, or a mistake.
 `honesty`: what hangs on the inside of the bars; `luck`: all of it about one run. `recorded_engine`, `tape`: recorded
 markets. `shared_candles`, `shared_account`, `shared_kernel`: several instruments on one account, bar by bar and
-compiled. `command_line` and its neighbours: `tws backtest`, `sweep`, `search`.
+compiled; `joint_engine`: two instruments of one strategy. `command_line` and its neighbours: `tws backtest`, `sweep`,
+`search`.
 """

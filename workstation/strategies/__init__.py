@@ -9,6 +9,6 @@
 
 `contract`: Strategy, SignalStrategy, Signals, Trader. `parameters`: Int, Float, Choice, Bool. `indicators`: on candles,
 kept. `sizing`, `exits`, `protections`: parts that any strategy carries. `library`: finding strategies. `shipped/`: one
-file a strategy. On the desk: `runner`, what runs; `making`, loaded and changed; `live_run`, `signal_live`, one run;
-`elsewhere`, the runs of other desks.
+file a strategy. On the desk: `runner`, what runs; `making`, loaded and changed; `live_run`, `signal_live`, `pair_live`,
+one run; `elsewhere`, the runs of other desks.
 """

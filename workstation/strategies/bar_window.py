@@ -36,6 +36,11 @@ class BarWindow:
         """Opening time of the oldest bar (UTC ns); −1 of none."""
         return int(self._time[0]) if self._count else -1
 
+    @property
+    def last(self) -> int:
+        """Opening time of the newest bar (UTC ns); −1 of none."""
+        return int(self._time[self._count - 1]) if self._count else -1
+
     def widened(self, least: int, older: Sequence[Bar] = ()) -> BarWindow:
         """The same bars in a window of at least `least`, with `older` ones before them as far as it has room."""
         kept = older[-(2 * least - self._count) :][-self.before :] if self.before else ()

@@ -221,7 +221,7 @@ class LiveRun:
         """The data of one of several instruments that is not there now, as a sentence; "" for nothing."""
         if len(self.heard) < 2:
             return ""
-        if blind := self._blind():
+        if blind := self._blind() or getattr(self.strategy, "barred", ""):
             return f"Nothing is entered: {blind}."
         interval = self.run.interval
         newest = max(heard.last_bar for heard in self.heard.values())

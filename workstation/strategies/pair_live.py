@@ -26,6 +26,8 @@ from workstation.strategies.signal_live import LEAST_BARS, SignalLive
 PEER = "peer"
 #: A hedge of which less than this part has been filled is none: the first leg is closed.
 _ENOUGH = 0.9
+#: Hedges that were refused in a row after which nothing is entered any more.
+_REFUSALS = 2
 #: Bars that wait for those of the other instrument, at most.
 _WAITING = 50
 
@@ -35,7 +37,8 @@ class PairLive(SignalLive):
 
     - A pair that came whole later than `late_after` its close decides no entry, nor does one while a book is not known;
       what is held is left all the same. It says so.
-    - The first leg is entered first, and hedged as it fills. If the hedge is refused, the first leg is closed at once.
+    - The first leg is entered first, and hedged as it fills. If the hedge is refused, the first leg is closed at once;
+      after the second refusal in a row nothing is entered any more: each try costs fees.
     - Both legs are closed together. A close that is refused is tried again, until both are flat.
     - After a restart legs that do not fit each other (the desk went down between the two) are closed.
     """
@@ -61,6 +64,7 @@ class PairLive(SignalLive):
         self._hedge = self._peer_price = 0.0  # of the newest pair: units for each of the first; its close
         self._ratio = 0.0  # units for each of the first in this trade
         self._hedge_id, self._hedge_left = "", Decimal(0)  # the hedge's order under way
+        self._refusals = 0  # of hedges in a row
         self._late = 0  # ns that the newest pair came too late
         self._said: set[str] = set()  # what it has told already, until a pair is in time again
 
@@ -71,11 +75,16 @@ class PairLive(SignalLive):
     # Bars.
 
     def on_bar(self, bar: Bar) -> None:
-        self._mine.append(bar)
-        self._take_pairs()
+        self._wait(self._mine, bar)
 
     def on_further_bar(self, name: str, bar: Bar) -> None:
-        self._theirs.append(bar)
+        self._wait(self._theirs, bar)
+
+    def _wait(self, where: deque[Bar], bar: Bar) -> None:
+        if where and bar.ts <= where[-1].ts:  # the market jumped back: what waits is void
+            self._mine.clear()
+            self._theirs.clear()
+        where.append(bar)
         self._take_pairs()
 
     def _take_pairs(self) -> None:
@@ -95,8 +104,14 @@ class PairLive(SignalLive):
         self._late = over if over > late_after(self._interval) else 0
         if not self._late:
             self._said.clear()
+        if bar.ts <= self._bars.last:
+            self._void()
         self._peers.append(peer)
         super().on_bar(bar)
+
+    def _void(self) -> None:
+        super()._void()
+        self._peers = BarWindow(self._bars.least)
 
     def on_timer(self, name: str) -> None:
         what, _, ts = name.partition(" ")
@@ -143,6 +158,7 @@ class PairLive(SignalLive):
         mine, theirs = paired(history, peers)
         first = self._peers.first
         super().revise(made, mine)
+        self._refusals = 0
         if self._play is not None and self._bars.least > self._peers.least:
             self._peers = self._peers.widened(self._bars.least, [bar for bar in theirs if bar.ts < first])
 
@@ -188,12 +204,19 @@ class PairLive(SignalLive):
             return
         super()._enter(side, price)
 
+    @property
+    def barred(self) -> str:
+        """Why it enters nothing any more, until it is started or changed again; "" where it does."""
+        if self._refusals < _REFUSALS:
+            return ""
+        return f"its hedge in {self._peer.instrument.symbol} was refused {_REFUSALS} times in a row; start it again"
+
     def _why_not(self) -> str:
         if self._late:
             return f"the bars of {_clock(self._last)} were whole {self._late / SECOND:.0f} s after their close only"
         if self.inner.hedged and not (np.isfinite(self._hedge) and self._hedge):
             return "there is no ratio for its hedge"
-        return self.trader.blind
+        return self.barred or self.trader.blind
 
     def on_fill(self, fill: Fill) -> None:
         peer = self._peer
@@ -201,7 +224,7 @@ class PairLive(SignalLive):
             if fill.client_id == self._hedge_id:
                 self._hedge_left -= fill.quantity
                 if self._hedge_left <= 0:
-                    self._hedge_id = ""
+                    self._hedge_id, self._refusals = "", 0
         elif self.trader.position:
             super().on_fill(fill)
         elif self._closing is None and peer.position:  # its stop: the hedge goes after it
@@ -238,6 +261,7 @@ class PairLive(SignalLive):
             self._hedge_id = ""
             wanted = abs(float(self.trader.position) * self._ratio)
             if self._closing is None and abs(float(self._peer.position)) < _ENOUGH * wanted:
+                self._refusals += 1
                 self.trader.say(f"could not hedge in {self._peer.instrument.symbol} ({reason}) and closes both legs.")
                 self._leave(Reason.SIGNAL)
             return

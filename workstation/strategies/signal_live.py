@@ -134,6 +134,8 @@ class SignalLive(Strategy):
         return BarWindow(least, kept, place + len(history) - len(kept))
 
     def on_bar(self, bar: Bar) -> None:
+        if bar.ts <= self._bars.last:
+            self._void()
         self._bars.append(bar)
         self._last, self._price = bar.ts, bar.close
         play = self._started()
@@ -147,6 +149,10 @@ class SignalLive(Strategy):
         elif moved or renewed:  # a position that is being closed needs no other stop, which might go off before
             self._protect()
         self._count += 1
+
+    def _void(self) -> None:
+        """The market has jumped back (a replay): what is known of it is void."""
+        self._bars = BarWindow(self._bars.least)
 
     def _take_rules(self) -> bool:
         """The rules that were changed since the last bar hold from here on; whether a position's levels are others."""

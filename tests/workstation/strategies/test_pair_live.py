@@ -258,6 +258,36 @@ def test_a_hedge_that_is_refused_closes_the_first_leg_and_one_that_is_nearly_who
         assert any("could not hedge in PEER (no money)" in text for text in scene.hand.told) == closes
 
 
+def test_after_two_refusals_in_a_row_nothing_is_entered_until_it_is_changed_or_started_again() -> None:
+    scene = Scene()
+    for minute in range(2):
+        scene.bar("first", minute)
+        scene.bar("peer", minute)
+        scene.fill("entry first buy", "49")
+        scene.live.on_reject("hedge peer sell", "no money")
+        scene.fill("close first sell", "0")
+    sent = len(scene.hand.sent)
+    scene.bar("first", 2)
+    scene.bar("peer", 2)
+    assert len(scene.hand.sent) == sent
+    assert "enters nothing: its hedge in PEER was refused 2 times in a row; start it again." in scene.hand.told
+    scene.live.revise(Up())
+    scene.bar("first", 3)
+    scene.bar("peer", 3)
+    assert scene.hand.sent[sent:] == ["entry first buy"]
+
+
+def test_bars_that_wait_are_void_when_the_market_jumps_back() -> None:
+    scene = Scene()
+    scene.bar("first", 49)
+    scene.bar("peer", 49, after=55)  # too late to be entered
+    for minute in (50, 51, 3):
+        scene.bar("first", minute)
+    scene.bar("peer", 3)
+    assert scene.hand.sent == ["entry first buy"]
+    assert len(scene.live._bars) == len(scene.live._peers) == 1
+
+
 def test_a_leg_whose_close_is_refused_is_tried_again_until_both_are_flat() -> None:
     scene = Scene()
     scene.entered()

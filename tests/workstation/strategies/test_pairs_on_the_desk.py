@@ -275,6 +275,7 @@ async def test_where_the_hedge_is_denied_the_first_leg_is_closed_at_once_and_it_
         assert "sold short" in said(desk, run)
         assert leaving.updated_at - entry.updated_at < 3 * SECOND
         assert view(desk, run).run.state is RunState.RUNNING
+        await until(desk, run, lambda: "refused 2 times in a row" in view(desk, run).waits)
 
 
 async def test_while_a_book_is_not_known_nothing_is_entered_and_it_says_so(tmp_path: Path, file: str) -> None:

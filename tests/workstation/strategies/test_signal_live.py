@@ -334,3 +334,10 @@ def test_signals_over_the_newest_bars_are_those_over_all_bars(name: str, monkeyp
     whole = strategy.codes(candles)[: len(live.codes)]
     np.testing.assert_array_equal(live.codes, whole)
     assert np.count_nonzero(whole) > 0
+
+
+def test_a_market_that_jumps_back_begins_a_new_series() -> None:
+    live, trader, _ = told("", "", "long")
+    live.on_bar(Bar(0, 100.0, 101.0, 99.0, 100.0, 1.0))
+    assert len(live._bars) == 1
+    assert trader.sent == ["buy 0"]
