@@ -15,12 +15,10 @@ from screens.figures import name_text, shown
 from screens.pane import Desk
 from screens.sight import age_words
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
-from workstation.clock import MILLISECOND, SECOND
+from workstation.clock import MILLISECOND, MINUTE, SECOND
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.market.bars import INTERVALS
 from workstation.market.data import InstrumentMarket
 
-_MINUTE = INTERVALS["1m"]
 _BARS = 40  # minutes that the sparkline spans
 _ROOMY = 60  # from this width on nothing is shortened
 _STEPS = "▁▂▃▄▅▆▇█"
@@ -249,7 +247,7 @@ class WatchlistPane(TablePane[Watched]):
                 row.change, row.volume = day.change, day.volume * float(row.instrument.multiplier)
                 if not row.instrument.is_inverse:
                     row.volume *= day.last
-            row.closes = market.candles.series(_MINUTE).closes(_BARS)
+            row.closes = market.candles.series(MINUTE).closes(_BARS)
 
     # -- cells
 

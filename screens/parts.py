@@ -11,12 +11,11 @@ from rich.style import Style
 
 from screens.figures import moment, shown
 from screens.theme import Ink
-from workstation.clock import SECOND
+from workstation.clock import DAY, SECOND
 
 type Part = tuple[str, Style]
 type Line = tuple[Part, ...]
 
-_DAY = 86_400 * SECOND
 #: Bits of the dots of a braille character, by row and column.
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
@@ -81,7 +80,7 @@ def price(value: float) -> str:
 
 def when(ts: int, interval: int, *, short: bool = False) -> str:
     """The time of a bar: its UTC date where bars are days or longer, else date and time in the user's zone."""
-    if interval >= _DAY:
+    if interval >= DAY:
         import datetime
 
         day = datetime.datetime.fromtimestamp(ts // SECOND, datetime.UTC)

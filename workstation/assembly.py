@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstation.clock import MILLISECOND, SECOND, Clock, LiveClock
+from workstation.clock import HOUR, MILLISECOND, Clock, LiveClock
 from workstation.domain.instrument import Instrument
 from workstation.engine import Engine
 from workstation.market.data import MarketData
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 #: Reckoned one to one in replays, where nothing says what the one is worth in the other.
 _DOLLARS = ("USDT", "USD", "USDC")
-_HOUR = 3_600 * SECOND
 
 
 def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None, store: Path | None = None) -> Engine:
@@ -69,7 +68,7 @@ def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None, stor
             last = venue.last_mid(instrument.id) if instrument.is_spot else None
             if last is not None:
                 prices.setdefault(instrument.symbol, float(last))
-    seed = settings.demo.seed + (clock.now() // _HOUR if prices else 0)  # a market that goes on is another one
+    seed = settings.demo.seed + (clock.now() // HOUR if prices else 0)  # a market that goes on is another one
     source = DemoMarket(seed, clock.now(), prices, rate=settings.demo.rate)
     doors = Doors.of(store, paths.state)
     opener = partial(open_store, store, "demo", clock)

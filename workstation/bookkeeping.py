@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from workstation.clock import SECOND
+from workstation.clock import DAY
 from workstation.desk_records import DESK
 from workstation.desk_view import DeskView
 from workstation.domain.events import BalanceAdjusted, KillCompleted
@@ -19,7 +19,6 @@ from workstation.trading.kill_status import KillStatus
 if TYPE_CHECKING:
     from workstation.store.store import Store
 
-_DAY = 86_400 * SECOND
 _EQUITY_EVERY = 60.0  # seconds between equity snapshots
 
 
@@ -80,7 +79,7 @@ class Bookkeeper:
     def day_pnl(self) -> Decimal:
         """Equity against the first known equity of this UTC day, without what was paid in or out since."""
         now, equity = self._desk.clock.now(), self._desk.equity_detail()
-        day = now - now % _DAY
+        day = now - now % DAY
         if self._day_start is None or self._day_start[0] != day:
             if equity.unpriced:
                 return ZERO

@@ -12,10 +12,25 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-type Callback = Callable[[], None]
+from workstation.domain.spans import DAY, HOUR, MILLISECOND, MINUTE, SECOND
 
-SECOND = 1_000_000_000
-MILLISECOND = 1_000_000
+__all__ = [
+    "DAY",
+    "HOUR",
+    "MILLISECOND",
+    "MINUTE",
+    "SECOND",
+    "Callback",
+    "Clock",
+    "LiveClock",
+    "SimClock",
+    "Timer",
+    "coarse_span",
+    "next_beat",
+    "span",
+]
+
+type Callback = Callable[[], None]
 
 
 class Timer(Protocol):

@@ -11,13 +11,14 @@ from rich.style import Style
 from textual import events
 
 from plugins.account.curve import Curve, curve
-from plugins.account.rows import COLUMNS, DAY, VIEWS, Line, balance_lines, cell, day_lines, line_id
+from plugins.account.rows import COLUMNS, VIEWS, Line, balance_lines, cell, day_lines, line_id
 from screens.actions import Action
 from screens.figures import moment, money_text, shown
 from screens.pane import Desk
 from screens.parts import tabs
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND
+from workstation.domain.spans import DAY
 from workstation.store.errors import StoreError
 from workstation.trading.portfolio import Equity
 

@@ -12,12 +12,11 @@ from rich.style import Style
 from screens.figures import money_text, shown
 from screens.table import Column
 from screens.theme import Ink
-from workstation.clock import SECOND
+from workstation.clock import DAY, SECOND
 from workstation.domain.numbers import ZERO, add, divide, multiply, subtract
 from workstation.engine import Engine
 from workstation.trading.results import DayResult, OwnerResult
 
-DAY = 86_400 * SECOND
 VIEWS = ("balances", "days", "strategies")
 
 

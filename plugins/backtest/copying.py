@@ -18,7 +18,7 @@ from plugins.backtest.views import FIGURES, MONTHS, label_of, setup_words
 from screens.figures import moment, shown
 from screens.parts import when
 from screens.table_copy import CopiesTable
-from workstation.clock import SECOND
+from workstation.clock import DAY
 from workstation.domain.numbers import plain
 from workstation.trading.errors import Refused
 
@@ -26,7 +26,6 @@ type Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 TRADES = ("#", "Entered", "Left", "Side", "Size", "Entry", "Exit", "Profit", "%", "Bars", "Fees", "Why")
 _UNITS = {name: unit.strip() for name, _, _, unit, _ in FIGURES}
-_DAY = 86_400 * SECOND
 
 
 class CopyControl(CopiesTable, SearchControl):
@@ -63,7 +62,7 @@ def _value(value: Any) -> str:
 
 def _time(ts: int, interval: int) -> str:
     """As on the screen, but to the second where bars are shorter than days."""
-    return when(ts, interval) if interval >= _DAY else f"{moment(ts):%Y-%m-%d %H:%M:%S}"
+    return when(ts, interval) if interval >= DAY else f"{moment(ts):%Y-%m-%d %H:%M:%S}"
 
 
 def _title(figure: str) -> str:

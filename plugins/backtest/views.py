@@ -12,7 +12,7 @@ from plugins.backtest.session import Session, TradeList
 from screens.figures import sentence, shown
 from screens.parts import Line, Part, fit, number, price, when
 from screens.theme import Ink, mix
-from workstation.clock import SECOND
+from workstation.clock import DAY
 from workstation.domain.backtest_terms import in_words, terms_in
 from workstation.research.bench.messages import RunAnswer
 from workstation.store.reader import StoredBacktest
@@ -60,7 +60,6 @@ FIGURES: tuple[tuple[str, str, str, str, bool], ...] = (
     ("skew", "Skew", ",.2f", "", False),
     ("kurtosis", "Kurtosis", ",.2f", "", False),
 )
-_DAY = 86_400 * SECOND
 RANKS = ("sharpe", "sortino", "calmar", "return_pct", "profit_factor", "sqn", "max_drawdown_pct")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -180,7 +179,7 @@ _RIGHT = {"#", "Size", "Entry", "Exit", "Profit", "%", "Bars", "Fees"}
 
 def trade_columns(answer: RunAnswer, width: int) -> list[tuple[str, int]]:
     """Titles and widths of those that fit whole; times take what their bars need."""
-    days = answer.interval >= _DAY
+    days = answer.interval >= DAY
     names = max((len(name) for name in answer.instruments), default=0)
     wide = {title: 10 if days and title in ("Entered", "Left") else room for title, room, _ in _TRADE_COLUMNS}
     wide["Instrument"] = max(10, min(names, 18 if width >= 90 else 12))

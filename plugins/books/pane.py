@@ -25,10 +25,9 @@ from plugins.books.own import Staged, cells_of
 from plugins.books.rows import LastTrade, RowViews, average_row
 from screens.figures import money_text, quantity_text, refusal_text
 from screens.pane import Desk
-from workstation.clock import MILLISECOND, SECOND
+from workstation.clock import MILLISECOND, MINUTE, SECOND
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
-from workstation.market.bars import INTERVALS
 from workstation.market.book import OrderBook
 from workstation.trading.errors import Refused
 from workstation.trading.preview import Preview
@@ -37,7 +36,6 @@ _FLASH = 250 * MILLISECOND
 _PREVIEW_EVERY = 250 * MILLISECOND
 _TOLD = 10 * SECOND
 _PRICES_KEPT = 5_000
-_MINUTE = INTERVALS["1m"]
 
 
 class LadderPane(OrderEntry):
@@ -97,7 +95,7 @@ class LadderPane(OrderEntry):
         instrument, book = self.market_here()
         chosen = self.groups.get(instrument.id)
         if not isinstance(chosen, int) or chosen < 1:
-            bars = self.engine.recent_bars(instrument.id, _MINUTE, 20)
+            bars = self.engine.recent_bars(instrument.id, MINUTE, 20)
             usual = sum(bar.high - bar.low for bar in bars) / len(bars) / float(instrument.tick) if bars else None
             chosen = fitting_group(book, self.ladder.rows, usual)
         if chosen is not None:

@@ -12,11 +12,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workstation.clock import SECOND
+from workstation.clock import DAY
 from workstation.domain.bar import Bar
 from workstation.trading.errors import Refused
 
-_DAY = 86_400 * SECOND
 _LONGEST = 500
 _MOST = 8
 #: An EMA is taken as settled after so many times its length: 1 % of its seed is left after 2.3.
@@ -145,9 +144,9 @@ def vwap(bars: Sequence[Bar]) -> Values:
     result: Values = []
     day, whole, money, volume = -1, False, 0.0, 0.0
     for bar in bars:
-        if bar.ts // _DAY != day:
-            whole = day >= 0 or bar.ts % _DAY == 0
-            day, money, volume = bar.ts // _DAY, 0.0, 0.0
+        if bar.ts // DAY != day:
+            whole = day >= 0 or bar.ts % DAY == 0
+            day, money, volume = bar.ts // DAY, 0.0, 0.0
         money += (bar.high + bar.low + bar.close) / 3 * bar.volume
         volume += bar.volume
         result.append(money / volume if whole and volume > 0 else None)

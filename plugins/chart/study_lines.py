@@ -12,7 +12,7 @@ from plugins.chart.oscillators import macd, rsi
 from plugins.chart.plot import Plot
 from plugins.chart.studies import PROFILE, Study, Values, bollinger, ema, sma, vwap
 from screens.figures import shown
-from workstation.clock import SECOND
+from workstation.clock import DAY
 from workstation.domain.bar import Bar
 from workstation.market.bars import BarSeries
 
@@ -20,7 +20,6 @@ _PAINTS = (Paint.STUDY_1, Paint.STUDY_2, Paint.STUDY_3, Paint.STUDY_4)
 #: Both dots of a braille cell's row, the first row at the top.
 _LEVELS = (0x09, 0x12, 0x24, 0xC0)
 _EMPTY = 0x2800
-_DAY = 86_400 * SECOND
 
 
 class Scale(Protocol):
@@ -69,7 +68,7 @@ def studied(studies: Sequence[Study], series: BarSeries, plot: Plot) -> list[Dra
         warm_up = study.warm_up
         if study.kind == "vwap":  # no more than its session needs
             first = plot.slots[0].bar.ts
-            warm_up = min(warm_up, first % _DAY // series.interval + 1)
+            warm_up = min(warm_up, first % DAY // series.interval + 1)
         if study.kind == PROFILE:
             continue
         bars = series.until(last, len(plot.slots) + warm_up)

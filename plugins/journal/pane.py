@@ -20,7 +20,7 @@ from screens.figures import local_time, moment, money_text, name_text
 from screens.pane import Desk
 from screens.parts import count
 from screens.table import Column, TablePane
-from workstation.clock import SECOND
+from workstation.clock import MINUTE, SECOND
 from workstation.domain import events as e
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import counted
@@ -28,7 +28,6 @@ from workstation.past.desk import PastDesk
 from workstation.past.market import PriceFrom
 from workstation.past.timeline import Event
 
-_MINUTE = 60 * SECOND
 _BAD = (
     e.OrderDenied, e.OrderRejected, e.OrderUnknown, e.OrderCancelRejected, e.OrderAmendRejected, e.KillRequested,
     e.OrderReopened, e.BreakerTripped, e.PositionLiquidated,
@@ -291,22 +290,22 @@ class JournalPane(TablePane[Row]):
         self._step(1)
 
     def action_minute_back(self) -> None:
-        self._by(-_MINUTE)
+        self._by(-MINUTE)
 
     def action_minute_on(self) -> None:
-        self._by(_MINUTE)
+        self._by(MINUTE)
 
     def action_hour_back(self) -> None:
-        self._by(-60 * _MINUTE)
+        self._by(-60 * MINUTE)
 
     def action_hour_on(self) -> None:
-        self._by(60 * _MINUTE)
+        self._by(60 * MINUTE)
 
     def action_day_back(self) -> None:
-        self._by(-1_440 * _MINUTE)
+        self._by(-1_440 * MINUTE)
 
     def action_day_on(self) -> None:
-        self._by(1_440 * _MINUTE)
+        self._by(1_440 * MINUTE)
 
     def action_page_back(self) -> None:
         self._step(1 - self.body_height)

@@ -12,7 +12,6 @@ from plugins.strategies.rows import kind_of, source_of, where_of
 from screens.figures import local_time, moment, money_text, price_text, quantity_text, sentence, shown
 from screens.parts import Line, Part, count, fit, price
 from screens.theme import Ink
-from workstation.clock import SECOND
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import Order, OrderState, OrderType, Side, state_word
 from workstation.log import Level, LogEntry
@@ -20,7 +19,6 @@ from workstation.research.bench.messages import StrategyChoice
 from workstation.strategies.run_book import RunView
 
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
-_DAY = 86_400 * SECOND
 
 
 def _wide(name: str, wide: int, ink: Ink, text: str, style: Style) -> list[Part]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import multiply
+from workstation.domain.spans import HOUR
 from workstation.domain.strategy_run import RunState
 from workstation.engine import Engine
 from workstation.market.bars import INTERVALS
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 BARS = ("1h", "4h", "1d")
 _MOST = 1_000
-_DAY = INTERVALS["1d"]
-_HOUR = INTERVALS["1h"]
 _CASH = frozenset({"USDT", "USDC", "USD", "DAI", "FDUSD", "TUSD"})
 _MANUAL = "manual"
 
@@ -110,7 +109,7 @@ def _spot(engine: Engine, venue: str, currency: str) -> Instrument | None:
 
 def _turnover(engine: Engine, instrument: Instrument) -> float:
     """What traded of it in the last day, in the account currency; 0 where nothing is known."""
-    bars = engine.bar_series(instrument.id, _HOUR).last(24)
+    bars = engine.bar_series(instrument.id, HOUR).last(24)
     rate = engine.rate(instrument.venue, instrument.settlement)
     if rate is None:
         return 0.0

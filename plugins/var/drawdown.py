@@ -8,12 +8,10 @@ from plugins.var.lines import money
 from screens.figures import local_time, moment
 from screens.parts import Line, fit, number
 from screens.theme import Ink
-from workstation.clock import SECOND, span
+from workstation.clock import DAY, MINUTE, SECOND, span
 from workstation.engine import Engine
 from workstation.portfolio.drawdown import Drawdown, Fall, drawdown
 
-_DAY = 86_400 * SECOND
-_MINUTE = 60 * SECOND
 _FULL = "█"
 _ROWS = 5
 
@@ -21,7 +19,7 @@ _ROWS = 5
 async def drawdown_of(engine: Engine) -> Drawdown:
     """The desk's whole stored equity and what it is now, without deposits and withdrawals. Raises StoreError."""
     now = engine.clock.now()
-    curve = [(ts, float(equity)) for ts, equity in await engine.equity_curve(0, _MINUTE)]
+    curve = [(ts, float(equity)) for ts, equity in await engine.equity_curve(0, MINUTE)]
     curve = [*(point for point in curve if point[0] < now), (now, float(engine.equity()))]
     flows = []
     for transfer in engine.core.transfers:
@@ -112,14 +110,14 @@ def _row(texts: Sequence[str], styles: Sequence[object], ink: Ink, width: int) -
 
 def _rounded(nanoseconds: int) -> int:
     """To the minute from a quarter of an hour on, to the hour from two days on."""
-    step = 3_600 * SECOND if nanoseconds >= 2 * _DAY else 60 * SECOND if nanoseconds >= 900 * SECOND else SECOND
+    step = 3_600 * SECOND if nanoseconds >= 2 * DAY else 60 * SECOND if nanoseconds >= 900 * SECOND else SECOND
     return nanoseconds // step * step
 
 
 def _when(ts: int, now: int) -> str:
     """The time of day of today, with the date of other days."""
     text = local_time(ts)
-    return text if now - ts < _DAY else f"{_date(ts)} {text[:5]}"
+    return text if now - ts < DAY else f"{_date(ts)} {text[:5]}"
 
 
 def _date(ts: int) -> str:

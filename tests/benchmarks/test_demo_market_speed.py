@@ -9,7 +9,7 @@ from collections import deque
 import pytest
 
 from workstation.clock import SECOND
-from workstation.domain.bar import MINUTE
+from workstation.domain.spans import MINUTE
 from workstation.market.demo import DemoMarket
 
 pytestmark = pytest.mark.benchmark

@@ -19,7 +19,8 @@ from screens.testing import BTC
 from screens.theme import DARK, INKS
 from workstation.domain.bar import Bar
 from workstation.domain.numbers import is_multiple
-from workstation.market.bars import INTERVALS, SECOND, BarSeries
+from workstation.domain.spans import SECOND
+from workstation.market.bars import INTERVALS, BarSeries
 
 MINUTE, HOUR, DAY = INTERVALS["1m"], INTERVALS["1h"], INTERVALS["1d"]
 #: 2026-01-15 12:00:00 UTC

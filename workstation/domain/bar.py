@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-MINUTE = 60_000_000_000
-
 
 class Bar(msgspec.Struct, frozen=True):
     """Open, high, low, close and volume of `[ts, ts + interval)`; float64, because bars are for charts and research.

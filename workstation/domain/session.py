@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from workstation.domain.order import Order, TimeInForce
-
-_DAY = 86_400_000_000_000  # ns
+from workstation.domain.spans import DAY
 
 
 def session_end(ts: int, offset: int = 0) -> int:
     """The first session end after `ts`, UTC ns; `offset` is the end's time of day in ns after midnight UTC."""
-    return ts + _DAY - (ts - offset) % _DAY
+    return ts + DAY - (ts - offset) % DAY
 
 
 def expiry(order: Order) -> int | None:

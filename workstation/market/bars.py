@@ -6,9 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 from workstation.domain.bar import Bar
+from workstation.domain.spans import SECOND
 from workstation.market.bar_columns import BarColumns
 
-SECOND = 1_000_000_000
 #: Names that traders use for intervals, in ns.
 INTERVALS: dict[str, int] = {
     "5s": 5 * SECOND,

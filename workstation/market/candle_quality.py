@@ -14,8 +14,9 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from workstation.domain.spans import SECOND
 from workstation.market.candles import Bools, Floats, Ints
-from workstation.market.timeframes import SECOND, BadTimeframe, Timeframe
+from workstation.market.timeframes import BadTimeframe, Timeframe
 
 _BLOCK = 1 << 20
 _EXAMPLES = 5

@@ -16,7 +16,6 @@ type Bools = npt.NDArray[np.bool_]
 type Ints = npt.NDArray[np.int64]
 type Codes = npt.NDArray[np.uint8]
 
-DAY = 86_400_000_000_000
 #: Bytes of indicators that one series keeps: enough for a sweep over two hundred windows of 100,000 bars.
 MEMO_BYTES = 200_000_000
 

@@ -10,12 +10,10 @@ from workstation.domain.bar import Bar
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import BookDelta, BookSnapshot, BookStale, MarketEvent, MarkPrice, Quote, Trade
 from workstation.domain.numbers import divide
-from workstation.market.bars import INTERVALS, Candles
+from workstation.domain.spans import DAY, MINUTE
+from workstation.market.bars import Candles
 from workstation.market.book import OrderBook
 from workstation.market.funding import with_interval
-
-_DAY = INTERVALS["1d"]
-_MINUTE = INTERVALS["1m"]
 
 
 class InstrumentMarket:
@@ -84,7 +82,7 @@ class InstrumentMarket:
 
     def day(self) -> DayStats | None:
         """Change, range and volume of the last 24 hours (or of what is known of them)."""
-        bar = self.candles.series(_MINUTE).merged(_DAY)
+        bar = self.candles.series(MINUTE).merged(DAY)
         return None if bar is None else DayStats(bar.open, bar.high, bar.low, bar.close, bar.volume)
 
 

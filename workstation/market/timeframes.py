@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workstation.domain.spans import SECOND
+
 if TYPE_CHECKING:
     from workstation.market.candles import Ints
 
-SECOND = 1_000_000_000
 _UNITS = {"s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND, "d": 86_400 * SECOND, "w": 604_800 * SECOND}
 _WORD = re.compile(r"([1-9]\d{0,4})([smhdwM])")
 #: 1970-01-01 was a Thursday; weeks begin on Mondays (ISO 8601), as the exchanges' weekly candles do.

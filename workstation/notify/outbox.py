@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 
-from workstation.clock import SECOND
+from workstation.clock import MINUTE
 from workstation.notify.messages import URGENT, Message, Topic, in_words
 
-_MINUTE = 60 * SECOND
 _PLURAL = {
     Topic.FILL: ("fill", "fills"),
     Topic.REJECT: ("refused order", "refused orders"),
@@ -68,7 +67,7 @@ class Outbox:
         return bool(self._held)
 
     def _has_room(self, now: int) -> bool:
-        while self._sent and self._sent[0] <= now - _MINUTE:
+        while self._sent and self._sent[0] <= now - MINUTE:
             self._sent.popleft()
         return len(self._sent) < self._per_minute
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from workstation.clock import SECOND, SimClock
+from workstation.clock import DAY, SimClock
 from workstation.desk_view import DeskView, Link
 from workstation.domain.events import BreakerTripped, LimitsChanged, OrderEvent
 from workstation.domain.numbers import ZERO, subtract
@@ -30,7 +30,6 @@ from workstation.trading.risk_desk import RiskDesk
 if TYPE_CHECKING:
     from workstation.store import EquitySnapshot
 
-_DAY = 86_400 * SECOND
 REFUSAL = "The desk shows the past: nothing is sent from here. Go back to now first."
 
 
@@ -214,7 +213,7 @@ class PastDesk(DeskView):
 
     def day_pnl(self) -> Decimal:
         """Equity against the first stored one of that UTC day; 0 where none was stored by then."""
-        day = self.at - self.at % _DAY
+        day = self.at - self.at % DAY
         first = bisect_left(self._snapshot_times, day)
         if first >= len(self._snapshots) or self._snapshot_times[first] > self.at:
             return ZERO
@@ -247,6 +246,6 @@ async def open_past(engine: Engine, session: Session) -> PastDesk:
             )
 
         timeline = Timeline(until, new_core, first=session.first, start=session.start)
-        return market, timeline, engine.equity_snapshots(session.start - session.start % _DAY)
+        return market, timeline, engine.equity_snapshots(session.start - session.start % DAY)
 
     return PastDesk(engine, session, *await asyncio.to_thread(build))

@@ -12,13 +12,13 @@ from workstation.domain.events import AccountEvent, FundingPaid, InterestCharged
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import BookStale, Trade
 from workstation.domain.numbers import divide
+from workstation.domain.spans import MINUTE
 from workstation.market.bars import INTERVALS
 from workstation.market.data import MarketData
 
 #: What stands where a book would: there is none.
 NO_BOOK = "the book of this moment was not kept"
 _FINEST = INTERVALS["5s"]
-_MINUTE = INTERVALS["1m"]
 
 
 class PriceFrom(StrEnum):
@@ -86,7 +86,7 @@ class PastMarket(MarketData):
 
     def _price(self, name: InstrumentId) -> tuple[int, Decimal, PriceFrom] | None:
         named = self._named.at(name, self.at)
-        for interval in (_FINEST, _MINUTE):
+        for interval in (_FINEST, MINUTE):
             bars = self._candles(name, interval, 1)
             if bars and (named is None or bars[-1].ts + interval > named[0]):
                 instrument = self.markets[name].instrument

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from workstation.clock import LiveClock
+from workstation.clock import MINUTE, LiveClock
 from workstation.domain.events import AccountEvent, OrderDenied, OrderEvent, OrderRejected, StrategyRunChanged
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Order, OrderState
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from workstation.store.store import Store
 
 _FINEST = INTERVALS["5s"]
-_MINUTE = INTERVALS["1m"]
 #: Orders that their venue had not taken yet, or nobody knows.
 _ON_THEIR_WAY = (OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.UNKNOWN)
 _CHUNK = 5_000  # events written together
@@ -169,9 +168,9 @@ def _known(past: PastDesk, instrument: Instrument) -> Known | None:
     """The instrument's price then, and what came after; None where no price is known."""
     market, present = past.past_market, past.present.market(instrument.id)
     interval, bars = _FINEST, market.after(past.at, instrument.id, _FINEST)
-    minutes = market.after(past.at, instrument.id, _MINUTE)
-    if minutes and (not bars or bars[0].ts >= minutes[0].ts + _MINUTE):  # the fine ones are not kept so long
-        interval, bars = _MINUTE, minutes
+    minutes = market.after(past.at, instrument.id, MINUTE)
+    if minutes and (not bars or bars[0].ts >= minutes[0].ts + MINUTE):  # the fine ones are not kept so long
+        interval, bars = MINUTE, minutes
     mark = past.mark(instrument.id)
     price = float(mark) if mark is not None else bars[0].open if bars else 0.0
     if price <= 0:

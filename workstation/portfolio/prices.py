@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workstation.market.candles import DAY, Floats, Ints
+from workstation.domain.spans import DAY
+from workstation.market.candles import Floats, Ints
 from workstation.portfolio.problem import PortfolioError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from workstation.domain.spans import MINUTE
 from workstation.market.candles import BadCandles, Candles, Floats, Ints
 
-_MINUTE = 60_000_000_000
 _NAMES = ("funding_rate", "fundingrate", "rate", "open")  # freqtrade keeps the rate in a candle's open
 
 
@@ -26,7 +26,7 @@ class FundingHistory:
         """What falls due at each bar's open: the rates since the open before. Exchanges stamp a due some milliseconds
         late: it counts for the minute in which it falls."""
         due = np.zeros(len(candles))
-        place = np.searchsorted(candles.time, self.time // _MINUTE * _MINUTE, side="left")
+        place = np.searchsorted(candles.time, self.time // MINUTE * MINUTE, side="left")
         known = place < len(candles)
         np.add.at(due, place[known], self.rate[known])
         due[0] = 0.0  # what fell due before the data begin is nobody's

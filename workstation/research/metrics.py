@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from workstation.market.candles import DAY, Candles, Floats, Ints
+from workstation.domain.spans import DAY
+from workstation.market.candles import Candles, Floats, Ints
 from workstation.research.trades import Trades
 
 _YEAR = 365.25

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from workstation.market.candles import DAY, Ints
+from workstation.domain.spans import DAY
+from workstation.market.candles import Ints
 from workstation.research.metrics import trade_figures
 from workstation.research.result import Result
 

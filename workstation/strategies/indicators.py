@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from workstation.market.candles import DAY, Bools, Candles, Floats, Ints
+from workstation.domain.spans import DAY
+from workstation.market.candles import Bools, Candles, Floats, Ints
 from workstation.strategies import indicator_loops as loops
 
 

@@ -37,11 +37,10 @@ from workstation.domain.events import (
 )
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, plain, subtract
+from workstation.domain.spans import DAY, MINUTE
 from workstation.trading.errors import Refused
 from workstation.trading.limits import BreakerLimits
 
-_MINUTE = 60_000_000_000
-_DAY = 1_440 * _MINUTE
 #: A tripped breaker of losses may trip afresh once its loss is below this share of its threshold …
 CLEARED = Decimal("0.8")
 #: … or has grown by this share of its threshold since it tripped or was reset.
@@ -72,7 +71,7 @@ class _Window:
     def add(self, now: int, price: Decimal) -> Decimal:
         """Take a price in; the fraction by which it stands off the minute's far extreme (above 0 for a rise)."""
         for side in (self._lows, self._highs):
-            while side and side[0][0] <= now - _MINUTE:
+            while side and side[0][0] <= now - MINUTE:
                 side.popleft()
         while self._lows and self._lows[-1][1] >= price:
             self._lows.pop()
@@ -162,11 +161,11 @@ class Breakers:
 
     def errors_of(self, venue: str, now: int) -> int:
         """Errors of a venue within the last minute."""
-        return sum(ts > now - _MINUTE for ts in self._errors.get(venue, ()))
+        return sum(ts > now - MINUTE for ts in self._errors.get(venue, ()))
 
     def moves(self, now: int) -> dict[InstrumentId, Decimal]:
         """How far each price stands off the far extreme of its last minute, as a fraction."""
-        return {name: window.move for name, window in self._prices.items() if window.seen > now - _MINUTE}
+        return {name: window.move for name, window in self._prices.items() if window.seen > now - MINUTE}
 
     # The inputs.
 
@@ -188,7 +187,7 @@ class Breakers:
         return events
 
     def _mark(self, now: int, equity: Decimal, flow: Decimal | None, valued: tuple[str, ...]) -> list[BreakerEvent]:
-        marks, day = self.marks, now // _DAY
+        marks, day = self.marks, now // DAY
 
         def mark(peak: Decimal, day_start: Decimal, reason: str) -> list[BreakerEvent]:
             return self._take(
@@ -228,7 +227,7 @@ class Breakers:
                     ts=now,
                     name=name,
                     value=value,
-                    until=None if minutes is None else now + minutes * _MINUTE,
+                    until=None if minutes is None else now + minutes * MINUTE,
                     again_at=add(value, multiply(threshold, WORSE)),
                     reason=f"{what} is {percent(value)}, above {percent(threshold)}",
                 )
@@ -238,7 +237,7 @@ class Breakers:
     def on_error(self, now: int, venue: str) -> list[BreakerEvent]:
         """A venue refused, failed to answer or could not be reached."""
         window = self._errors.setdefault(venue, deque())
-        while window and window[0] <= now - _MINUTE:
+        while window and window[0] <= now - MINUTE:
             window.popleft()
         if self.is_active(Breaker.VENUE_ERRORS, venue, now):
             return []
@@ -253,7 +252,7 @@ class Breakers:
                 name=Breaker.VENUE_ERRORS,
                 subject=venue,
                 value=Decimal(count),
-                until=now + self.limits.venue_pause_minutes * _MINUTE,
+                until=now + self.limits.venue_pause_minutes * MINUTE,
                 reason=f"{venue} failed {count} times within a minute",
             )
         )
@@ -273,7 +272,7 @@ class Breakers:
                 name=Breaker.PRICE_MOVE,
                 subject=instrument,
                 value=move,
-                until=now + self.limits.price_move_minutes * _MINUTE,
+                until=now + self.limits.price_move_minutes * MINUTE,
                 reason=f"{instrument} moved {'+' if move > 0 else '-'}{percent(abs(move))} within a minute",
             )
         )
@@ -321,7 +320,7 @@ class Breakers:
         if self.marks is not None:  # without a valuation the next one is the first
             value = max(equity or ZERO, ZERO)
             events += self._take(
-                EquityMarked(ts=now, peak=value, day=now // _DAY, day_start=value, reason="seek", valued=())
+                EquityMarked(ts=now, peak=value, day=now // DAY, day_start=value, reason="seek", valued=())
             )
         return events
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
-from workstation.clock import span
+from workstation.clock import MINUTE, span
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.order import Order
 from workstation.domain.rule_words import GROUPS
@@ -43,7 +43,6 @@ _USAGE = (
 START_WORDS = (*GROUPS, "restart")
 #: What strategies of two instruments call the second one.
 _PEER = "peer"
-_MINUTE = 60_000_000_000
 
 
 class StrategyDesk(Protocol):
@@ -111,7 +110,7 @@ def _start(words: Sequence[Token], end: int, context: Context) -> Command:
         raise CommandError("Which strategy? strategy start sma_cross BTC-USDT 5000 fast=10", end)
     instrument = context.instrument
     capital: Decimal | None = None
-    interval, restarts, params, further = _MINUTE, False, [], {}
+    interval, restarts, params, further = MINUTE, False, [], {}
     ruled = take_rules(words[1:], end)
     for one in ruled.rest:
         if "=" in one.raw:

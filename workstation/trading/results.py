@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import msgspec
 
-from workstation.clock import SECOND
+from workstation.clock import DAY
 from workstation.domain.events import (
     LIQUIDATION,
     BalanceAdjusted,
@@ -26,7 +26,6 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add, divide, multiply, negate, subtract
 from workstation.domain.position import Position, apply_fill
 
-_DAY = 86_400 * SECOND
 #: Origins that close what others opened: their fills are booked to those.
 _CLOSERS = frozenset({"kill", LIQUIDATION})
 _HAND = "manual"
@@ -109,7 +108,7 @@ class Results:
         self.version = 0
 
     def _day(self, ts: int, venue: str, currency: str) -> Booked:
-        return self.days.setdefault(ts - ts % _DAY, {}).setdefault((venue, currency), Booked())
+        return self.days.setdefault(ts - ts % DAY, {}).setdefault((venue, currency), Booked())
 
     def on_fill(self, fill: Fill, origin: str, before: Position, after: Position) -> None:
         """Book a fill that took the desk's position from `before` to `after`."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from workstation.domain.numbers import ONE, multiply
+from workstation.domain.spans import SECOND
 from workstation.trading.risk_question import Question, money
-
-_SECOND = 1_000_000_000
 
 
 def breaker(q: Question) -> str | None:
@@ -34,7 +33,7 @@ def drawdown_size(q: Question) -> str | None:
 
 def time_left(nanoseconds: int) -> str:
     """23h 59m, 59m 30s or 12s: what is left of a breaker's time."""
-    seconds = max(0, -(-nanoseconds // _SECOND))
+    seconds = max(0, -(-nanoseconds // SECOND))
     hours, minutes, seconds = seconds // 3_600, seconds // 60 % 60, seconds % 60
     if hours:
         return f"{hours}h {minutes:02}m"

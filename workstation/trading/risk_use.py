@@ -7,10 +7,9 @@ from decimal import Decimal
 import msgspec
 
 from workstation.domain.numbers import ONE, ZERO, add, divide
+from workstation.domain.spans import SECOND
 from workstation.trading.breakers import Breaker
 from workstation.trading.core import TradingCore
-
-_SECOND = 1_000_000_000
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -49,7 +48,7 @@ def limit_uses(core: TradingCore, now: int) -> dict[str, Use]:
         "max_working_orders_per_instrument": Use(
             Decimal(working.get(busiest, 0)), Decimal(limits.max_working_orders_per_instrument), busiest
         ),
-        "max_orders_per_second": Use(Decimal(core.entered_since(now - _SECOND)), Decimal(limits.max_orders_per_second)),
+        "max_orders_per_second": Use(Decimal(core.entered_since(now - SECOND)), Decimal(limits.max_orders_per_second)),
         "max_orders_per_day": Use(Decimal(core.sent_on(now)), Decimal(limits.max_orders_per_day)),
     }
     for name, group in limits.groups.items():

@@ -19,7 +19,7 @@ from decimal import Decimal
 
 import msgspec
 
-from workstation.clock import SECOND
+from workstation.clock import HOUR
 from workstation.domain import events as e
 from workstation.domain import margin
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -31,7 +31,6 @@ from workstation.domain.position import Position
 from workstation.venues.simulated_account import SimulatedAccount
 from workstation.venues.simulated_ledger import Ledger
 
-_HOUR = 3_600 * SECOND
 _NEVER = sys.maxsize
 
 #: Closes a position: (entry with the venue's order, price) → the trade is done and reported.
@@ -109,7 +108,7 @@ class Clearing:
     def jump_to(self, ts: int) -> None:
         """The market goes on at another time: nothing is due for the time that was jumped over."""
         self.marks.clear()
-        self._hour = ts // _HOUR
+        self._hour = ts // HOUR
         self.next_due = self._next_due()
 
     def _due(self, name: InstrumentId) -> int | None:
@@ -120,7 +119,7 @@ class Clearing:
 
     def _next_due(self) -> int:
         dues = [due for name in self.marks if (due := self._due(name)) is not None]
-        hour = 0 if self._hour is None else (self._hour + 1) * _HOUR
+        hour = 0 if self._hour is None else (self._hour + 1) * HOUR
         return min([*dues, hour], default=_NEVER)
 
     # Funding and interest
@@ -147,7 +146,7 @@ class Clearing:
             )
 
     def _charge_interest(self, now: int) -> None:
-        hour = now // _HOUR
+        hour = now // HOUR
         hours = 0 if self._hour is None else hour - self._hour
         if self._hour is None or hours > 0:
             self._hour = hour
@@ -161,7 +160,7 @@ class Clearing:
             if amount:
                 self._book(
                     e.InterestCharged(
-                        ts=hour * _HOUR,
+                        ts=hour * HOUR,
                         venue=self._name,
                         entry_id=next(self._ids),
                         instrument=instrument.id,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from workstation.domain.bar import MINUTE, Bar
+from workstation.domain.bar import Bar
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import MarketEvent, Trade
+from workstation.domain.spans import MINUTE
 
 #: (instrument, interval in ns, count) → bars before the market's start, oldest first.
 type History = Callable[[InstrumentId, int, int], Sequence[Bar]]

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workstation.domain.bar import Bar
+from workstation.domain.spans import SECOND
 from workstation.market.bar_columns import BarColumns
-from workstation.market.bars import INTERVALS, SECOND, BarSeries, Candles
+from workstation.market.bars import INTERVALS, BarSeries, Candles
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 MINUTE, HOUR = INTERVALS["1m"], INTERVALS["1h"]

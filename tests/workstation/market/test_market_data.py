@@ -10,7 +10,8 @@ import pytest
 from workstation.domain.bar import Bar
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import BookDelta, BookSnapshot, BookStale, MarkPrice, Quote, Trade
-from workstation.market.bars import INTERVALS, SECOND
+from workstation.domain.spans import SECOND
+from workstation.market.bars import INTERVALS
 from workstation.market.data import MarketData
 
 BTC = Instrument(venue="NOVA", symbol="BTC-USDT", base="BTC", quote="USDT", tick=Decimal("0.5"), lot=Decimal("0.001"))

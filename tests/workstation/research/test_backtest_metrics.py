@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from tests.support.bars import candles, random_walk
-from workstation.market.candles import DAY
+from workstation.domain.spans import DAY
 from workstation.research import metrics, splits
 from workstation.research.engine import Costs, Result, Trades, engine
 from workstation.strategies.shipped.sma_cross import SmaCross

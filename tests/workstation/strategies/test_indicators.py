@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from tests.support.bars import random_walk
-from workstation.market.candles import DAY, Candles
+from workstation.domain.spans import DAY
+from workstation.market.candles import Candles
 from workstation.strategies import indicator_loops as loops
 from workstation.strategies import indicators
 

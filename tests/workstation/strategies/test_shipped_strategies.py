@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.support.bars import candles, random_walk
-from workstation.market.candles import DAY, Candles
+from workstation.domain.spans import DAY
+from workstation.market.candles import Candles
 from workstation.strategies.contract import SignalStrategy, StrategyError
 from workstation.strategies.library import StrategyInfo, list_strategies
 from workstation.strategies.parameters import ParameterError

@@ -9,8 +9,8 @@ from decimal import Decimal
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.numbers import from_float
+from workstation.domain.spans import SECOND
 from workstation.market.demo.book import DemoBook
-from workstation.market.demo.listings import SECOND
 
 FUNDING_INTERVAL = 8 * 3600 * SECOND
 _INTEREST, _CLAMP = 1e-4, 5e-4

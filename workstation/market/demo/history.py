@@ -14,14 +14,13 @@ import math
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from workstation.domain.bar import MINUTE, Bar
+from workstation.domain.bar import Bar
 from workstation.domain.instrument import Instrument
+from workstation.domain.spans import DAY, HOUR, MINUTE
 from workstation.market.demo.listings import ALL_ASSETS, ASSETS, Temper
 from workstation.market.demo.prices import LOADING, SD_5M
 
 FIVE = 5 * MINUTE
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
 
 #: Of the log volatility: (autocorrelation from one child to the next, standard deviation, that of its noise).
 _CLUSTER = {DAY: (0.75, 0.35, 0.0), HOUR: (0.85, 0.33, 0.0), FIVE: (0.0, 0.0, 0.2)}

@@ -25,7 +25,6 @@ SPOT_TIERS = tiers([(None, Decimal("0.1"), Decimal(5))])
 #: Interest an hour on borrowed coins: 3.5 % a year.
 BORROW_RATE = Decimal("0.000004")
 
-SECOND = 1_000_000_000  # as in workstation.clock, which loads asyncio: too slow for the first frame
 #: Those that are fitted to recordings. What they do is the same with and without the others.
 ASSETS = ("BTC", "ETH", "SOL")
 #: More spot assets, in quiet books of one venue, so that there is a universe to make a portfolio of.

@@ -12,7 +12,8 @@ import math
 from collections.abc import Mapping
 from random import Random
 
-from workstation.market.demo.listings import ALL_ASSETS, ASSETS, SECOND
+from workstation.domain.spans import SECOND
+from workstation.market.demo.listings import ALL_ASSETS, ASSETS
 
 #: Standard deviation of the log price over 5 minutes, and the loading on the common factor, by asset.
 SD_5M = {

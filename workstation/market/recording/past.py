@@ -8,8 +8,9 @@ from itertools import chain
 from workstation.domain.bar import Bar
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import MarketEvent, Trade
+from workstation.domain.spans import SECOND
 from workstation.market.bar_columns import BarColumns
-from workstation.market.bars import SECOND, BarSeries
+from workstation.market.bars import BarSeries
 from workstation.market.recording.errors import DamagedFrame
 from workstation.market.recording.frames import Frame, Kind
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from workstation.market.candles import DAY, Candles
+from workstation.domain.spans import DAY
+from workstation.market.candles import Candles
 from workstation.strategies.contract import Signals, SignalStrategy
 from workstation.strategies.indicators import session_vwap
 from workstation.strategies.parameters import Float, Int

@@ -13,8 +13,8 @@ from workstation.domain.bar import Bar
 from workstation.domain.execution import Step
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, from_float, multiply, subtract
+from workstation.domain.spans import DAY
 
-_DAY = 86_400_000_000_000
 #: How far a slice's size and its moment are moved at random, as shares of the slice and of its interval.
 _SIZE, _TIME = 0.25, 0.5
 
@@ -72,11 +72,11 @@ def usual_volumes(bars: Sequence[Bar], interval: int, start: int, length: int, c
         for number in range(count):
             begin = start + round(number * part)
             # The bar counts for the part in which its middle lies, and for the parts that lie within it.
-            ahead = (middle - begin) % _DAY
-            behind = _DAY - ahead
+            ahead = (middle - begin) % DAY
+            behind = DAY - ahead
             if ahead < part or (part < interval and min(ahead, behind) <= interval / 2):
                 sums[number] += bar.volume
-                days[number].add(bar.ts // _DAY)
+                days[number].add(bar.ts // DAY)
     means = [total / len(seen) if seen else None for total, seen in zip(sums, days, strict=True)]
     known = [mean for mean in means if mean is not None]
     usual = sum(known) / len(known) if known else 1.0

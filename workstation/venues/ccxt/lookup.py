@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from workstation.clock import MILLISECOND, SECOND
+from workstation.clock import DAY, MILLISECOND, SECOND
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.order import ClientOrderId
 from workstation.venues.ccxt.errors import not_found, translated
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 #: How far before an order was made the lists of closed orders are searched (clocks differ).
 _MARGIN = 60 * SECOND
-_DAY = 86_400 * SECOND
 
 
 async def find_order(
@@ -39,7 +38,7 @@ async def find_order(
         external_id(client_id) or (track.venue_id if track else "") or (stranger.venue_order_id if stranger else "")
     )
     symbol = None if instrument is None else venue.symbols.get(instrument)
-    since = (order.created_at if order is not None else venue.clock.now() - _DAY) - _MARGIN
+    since = (order.created_at if order is not None else venue.clock.now() - DAY) - _MARGIN
     if symbol is None:
         if venue.facts.lookup is Lookup.ORDER and len(venue.markets) == 1:
             symbol = next(iter(venue.markets))

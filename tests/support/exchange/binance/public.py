@@ -12,9 +12,9 @@ from tests.support.exchange.binance.orders import integer
 from tests.support.exchange.binance.refusals import Refused, missing
 from tests.support.exchange.floor import Floor, PublicBook
 from workstation.clock import MILLISECOND
-from workstation.domain.bar import MINUTE
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import Trade
+from workstation.domain.spans import MINUTE
 
 INTERVALS = {
     "1m": 1,

@@ -12,9 +12,9 @@ from tests.support.exchange.binance.public import INTERVALS, Public, best, depth
 from tests.support.exchange.floor import Floor, PublicBook
 from tests.support.exchange.socket import Socket
 from workstation.clock import MILLISECOND
-from workstation.domain.bar import MINUTE
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
+from workstation.domain.spans import MINUTE
 
 _STREAM = re.compile(
     r"^(?P<symbol>[a-z0-9]+)@(?P<kind>depth(5|10|20)?|trade|aggTrade|bookTicker|kline_\w+|ticker|miniTicker)(@\d+ms)?$"

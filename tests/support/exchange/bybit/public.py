@@ -11,10 +11,10 @@ from tests.support.exchange.bybit.listing import category, instrument_info, wire
 from tests.support.exchange.bybit.refusals import Refused, bad
 from tests.support.exchange.floor import Floor, PublicBook
 from workstation.clock import MILLISECOND
-from workstation.domain.bar import MINUTE
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import Trade
 from workstation.domain.numbers import plain
+from workstation.domain.spans import MINUTE
 
 INTERVALS = {name: int(name) for name in ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720")} | {"D": 1440}
 CATEGORIES = ("spot", "linear", "inverse", "option")

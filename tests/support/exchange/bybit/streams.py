@@ -13,9 +13,9 @@ from tests.support.exchange.bybit.public import INTERVALS, Public, levels, trade
 from tests.support.exchange.floor import Floor, PublicBook
 from tests.support.exchange.socket import Socket
 from workstation.clock import MILLISECOND
-from workstation.domain.bar import MINUTE
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
+from workstation.domain.spans import MINUTE
 
 DEPTHS = (1, 50, 200, 1000)
 

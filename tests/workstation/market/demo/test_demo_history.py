@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workstation.clock import SECOND
-from workstation.domain.bar import MINUTE, Bar
+from workstation.domain.bar import Bar
 from workstation.domain.market import BookSnapshot, Trade
+from workstation.domain.spans import MINUTE
 from workstation.market.demo import DemoMarket
 
 START = 1_760_000_000_000_000_000 + 17 * SECOND
