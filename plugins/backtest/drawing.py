@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.style import Style
 
+from screens.figures import shown
 from screens.parts import DOTS, Grid, Line, Part, number, price, when
 from screens.theme import Ink
 from workstation.research.bench.messages import Picture
@@ -72,7 +73,7 @@ def candles(picture: Picture, width: int, height: int, ink: Ink, cursor: int | N
     last = min(height - 1, half(picture.closes[known[-1]]) // 2)
     labels[last] = picture.closes[known[-1]]
     return [
-        (*row, (f" {price(labels[y]):>{AXIS - 1}}"[:AXIS], ink.strong if y == last else ink.dim))
+        (*row, (f" {_price_within(labels[y]):>{AXIS - 1}}", ink.strong if y == last else ink.dim))
         if y in labels
         else (*row, (" " * AXIS, ink.text))
         for y, row in enumerate(lines)
@@ -165,10 +166,26 @@ def curves(
     def label(value: float) -> str:
         if form == "percent":
             return number(100 * value, ".1f", " %")
-        return number(value, ",.2f") if form == "figure" else number(value, ",.0f")
+        return number(value, ",.2f") if form == "figure" else whole_within(value, AXIS - 1)
 
     labels = {0: label(high), height - 1: label(low)} if height > 1 else {0: label(low)}
     return [(*row, (f" {labels.get(y, ''):>{AXIS - 1}}"[:AXIS], ink.dim)) for y, row in enumerate(parts)]
+
+
+def _price_within(value: float) -> str:
+    text = price(value)
+    return text if len(text) < AXIS else whole_within(value, AXIS - 1)
+
+
+def whole_within(value: float, width: int) -> str:
+    """A whole number in at most so many places: in millions and more where it does not fit."""
+    text = number(value, ",.0f")
+    if len(text) <= width:
+        return text
+    for scale, unit in ((1e6, "M"), (1e9, "G"), (1e12, "T")):
+        if abs(value) < 999.95 * scale:
+            return number(value / scale, ",.1f", unit)
+    return shown(f"{value:.1e}")
 
 
 def _trace(

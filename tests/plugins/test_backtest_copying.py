@@ -16,6 +16,7 @@ import pytest
 
 from plugins.backtest import BacktestPane, explored, maps
 from plugins.backtest.copying import TRADES, full, table_of
+from plugins.backtest.drawing import whole_within
 from plugins.backtest.layout import VIEWS
 from plugins.backtest.session import Session, TradeList
 from plugins.backtest.sought import Searched, Sweep
@@ -302,3 +303,12 @@ async def test_the_key_copies_the_table_that_shows_and_the_palette_exports_it(tm
         assert desk.app.clipboard == before
         assert any("no table" in one for one in desk.toasts())
     await desk.engine.close()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1_234_567, "1,234,567"), (175_643_250, "175.6M"), (-12_345_678, "-12.3M"), (98_765_432.1, "98.8M"), (0, "0"),
+     (999_999_999, "1.0G"), (4e20, "4.0e+20")],
+)  # fmt: skip
+def test_a_sum_beside_a_chart_is_never_cut(value, text):
+    assert whole_within(value, 9) == text

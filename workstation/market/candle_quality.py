@@ -104,8 +104,10 @@ class Report:
 
     def text(self) -> str:
         """The report for the eye, with a line for each finding."""
-        lines = [f"{self.name}: {self.rows:,} rows"]
-        if self.rows:
+        lines = [f"{self.name}: {_rows(self.rows)}"]
+        if self.rows == 1:
+            lines[0] += f", {iso(self.first)}"
+        elif self.rows:
             lines[0] += f" of {self.timeframe}, {iso(self.first)} to {iso(self.last)}"
         for each in self.findings:
             lines.append(f"  {'ERROR' if each.level == 'error' else 'note '}  {each.text}")

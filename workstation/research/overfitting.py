@@ -109,7 +109,7 @@ def _verdict(probability: float) -> str:
         return f"Overfitted: in {percent} of the splits the best in sample is below the median out of sample."
     if probability >= 0.2:
         return f"Doubtful: in {percent} of the splits the best in sample is below the median out of sample."
-    return f"Holds: in {percent} of the splits only is the best in sample below the median out of sample."
+    return f"Holds: in only {percent} of the splits is the best in sample below the median out of sample."
 
 
 def plateau_score(grid: Mapping[tuple[int, ...], float], best: tuple[int, ...]) -> float:

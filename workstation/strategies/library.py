@@ -38,12 +38,19 @@ class StrategyInfo:
     error: str | None = None
 
     @property
+    def refusal(self) -> str:
+        """What is said to who asks for one that cannot be used: its file is named once."""
+        named = self.name if (self.error or "").startswith(self.source) else self.source
+        return f"{named} cannot be used: {self.error}"
+
+    @property
     def parameters(self) -> dict[str, Parameter[Any]]:
         return {} if self.cls is None or self.native else parameters_of(self.cls)
 
 
 def list_strategies(folder: Path | None = None, points: Iterable[EntryPoint] | None = None) -> list[StrategyInfo]:
-    """Every strategy of the entry points and of `folder`, usable or not, by name; of two of one name the first."""
+    """Every strategy of the entry points and of `folder`, usable or not, by name; of two of one name the first, and
+    the other as one that cannot be used."""
     found: dict[str, StrategyInfo] = {}
     for point in sorted(entry_points(group=GROUP) if points is None else points, key=lambda p: p.name):
         distribution = point.dist.name if point.dist is not None else "?"
@@ -51,7 +58,11 @@ def list_strategies(folder: Path | None = None, points: Iterable[EntryPoint] | N
         found.setdefault(info.name, info)
     for file in sorted(folder.glob("*.py")) if folder is not None and folder.is_dir() else ():
         for info in load_file(file):
-            found.setdefault(info.name, info)
+            first = found.setdefault(info.name, info)
+            if first is not info:
+                name = f"{info.name} ({file.name})"
+                reason = f"there is a strategy {info.name} already ({first.source}): give this one another NAME."
+                found[name] = StrategyInfo(name, name, str(file), error=reason)
     return sorted(found.values(), key=lambda info: info.name)
 
 
@@ -153,5 +164,5 @@ def _where(file: Path, error: Exception) -> str:
 
 def _usable(info: StrategyInfo) -> StrategyInfo:
     if info.error is not None:
-        raise StrategyError(f"{info.source} cannot be used: {info.error}")
+        raise StrategyError(info.refusal)
     return info

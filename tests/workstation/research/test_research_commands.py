@@ -310,6 +310,13 @@ def test_a_dropped_in_strategy_runs_by_its_name(capsys: pytest.CaptureFixture[st
     assert {trade["tag"] for trade in answer["trades"]} >= {"signal", "stop"}
     line = refused(capsys, "backtest", "broken", "--candles", csv)
     assert "broken.py, line 1:" in line
+    assert line.count("broken.py") == 1
+    # One that is called as another is does not go under without a word.
+    (folder / "mine.py").write_text(OWN.replace("class Dip", "class SmaCross"))
+    assert "there is a strategy sma_cross already" in refused(
+        capsys, "backtest", "sma_cross (mine.py)", "--candles", csv
+    )
+    assert tws(capsys, "backtest", folder / "mine.py", "--candles", csv, "--json")["params"]["length"] == 20
 
 
 def test_a_sweep_as_json_has_the_same_figures_as_single_runs(capsys: pytest.CaptureFixture[str], csv: Path) -> None:

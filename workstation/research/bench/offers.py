@@ -72,7 +72,7 @@ class Shelf:
         if info is None:
             raise StrategyError(f"There is no strategy {name!r} any more.")
         if info.error is not None or info.cls is None:
-            raise StrategyError(f"{info.source} cannot be used: {info.error}")
+            raise StrategyError(info.refusal)
         return info
 
     def reads_long(self, spec: str) -> bool:
