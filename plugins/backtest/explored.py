@@ -14,6 +14,7 @@ from plugins.backtest.views import figure_text, label_of, shade
 from screens.parts import Line, Part, count, fit, number, price, when
 from screens.theme import Ink
 from workstation.research.bench.messages import BandAnswer, SearchTrial, SplitAnswer, SplitGroup
+from workstation.research.verdicts import figure_words
 
 BY = {
     "instrument": "Instrument",
@@ -121,7 +122,7 @@ def _search_head(searched: Searched, running: bool, width: int, ink: Ink) -> Lin
     states = [trial.state for trial in searched.trials.values()]
     parts: list[Part] = [
         (f" {request.sampler.upper()} ", ink.strong),
-        ("for " + ", ".join(label_of(name).lower() for name in request.objectives), ink.text),
+        ("for " + ", ".join(map(figure_words, request.objectives)), ink.text),
         (f"  {count(len(states))} of {count(request.trials)} trials", ink.text),
     ]
     for state, style in (("pruned", ink.dim), ("failed", ink.warning)):
@@ -143,7 +144,7 @@ def _best_so_far(searched: Searched, width: int, height: int, ink: Ink) -> list[
             best.append(max(best[-1], trial.values[0]) if best else trial.values[0])
     if len(best) < 2 or height < 2:
         return []
-    title = f" Best {label_of(searched.request.objectives[0]).lower()} so far: {number(best[-1], ',.3f')}"
+    title = f" Best {figure_words(searched.request.objectives[0])} so far: {number(best[-1], ',.3f')}"
     chart = curves([(best, ink.accent)], width, height - 1, ink, "figure")
     return [fit([(title, ink.dim)], width, ink.text), *chart]
 

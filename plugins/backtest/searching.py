@@ -19,6 +19,7 @@ from workstation.clock import SECOND
 from workstation.domain.strategy_run import RunDraft
 from workstation.market.timeframes import BadTimeframe, Timeframe
 from workstation.research.bench.messages import RunAnswer, SearchRequest
+from workstation.research.verdicts import figure_words
 from workstation.trading.errors import Refused
 
 #: Trials of one search; asked for once more, as many again.
@@ -242,7 +243,7 @@ class SearchControl(FormControl):
             return
         rank = views.RANKS[self._rank]
         wanted = "max_drawdown" if rank == "max_drawdown_pct" else rank
-        label = views.label_of(rank).lower()
+        label = figure_words(rank)
         entries = [
             Entry(kind, title, partial(self._search, sampler, objectives, pruned), detail, words=sampler)
             for kind, title, sampler, objectives, pruned, detail in (
@@ -251,7 +252,7 @@ class SearchControl(FormControl):
                 ("CMA-ES", f"For {label}", "cmaes", (wanted,), False, "numbers only; follows the slope"),
                 ("NSGA-II", "For return and drawdown", "nsga2", ("return_pct", "max_drawdown"), False,
                  "several objectives: the front that nothing beats"),
-                ("NSGA-II", "For sharpe, profit factor and drawdown", "nsga2",
+                ("NSGA-II", "For Sharpe ratio, profit factor and drawdown", "nsga2",
                  ("sharpe", "profit_factor", "max_drawdown"), False, "several objectives"),
                 ("TPE", "For all metrics together", "tpe", ("multi_metric",), False, "gain, quality, calm, evidence"),
                 ("random", f"For {label}", "random", (wanted,), False, "to compare the others with"),

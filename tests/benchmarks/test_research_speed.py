@@ -21,6 +21,8 @@ from workstation.research.crew import Crew, cluster, processes, threads
 from workstation.research.engine import Costs, engine
 from workstation.research.fast import Scratch, measure, simulate
 from workstation.research.metrics import period_ends, periods_per_year
+from workstation.research.shared_account import run_shared
+from workstation.research.shared_candles import on_one_account
 from workstation.research.summary import summarise
 from workstation.research.sweep import grid, sweep
 from workstation.strategies.shipped.sma_cross import SmaCross
@@ -244,3 +246,33 @@ def _in_turns(once: Callable[[Crew], float], crews: dict[int, Crew], times: int)
         for workers, crew in crews.items():
             taken[workers].append(once(crew))
     return taken
+
+
+def test_a_sweep_over_three_instruments_beside_one(bars: Candles) -> None:
+    """300 combinations of three instruments on one account, of one instrument three times, and one event run."""
+    import resource
+
+    sets = {name: random_walk(100_000, seed=seed, interval=MINUTE, step=0.0008) for seed, name in enumerate("ABC", 1)}
+    combinations = grid(SmaCross, {"fast": list(range(5, 35)), "slow": list(range(40, 90, 5))})
+    series = on_one_account(sets)
+    list(sweep(SmaCross, series.slice(0, 1_000), combinations[:20], COSTS))
+    list(sweep(SmaCross, bars.slice(0, 1_000), combinations[:20], COSTS))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begun, cpu = time.perf_counter(), time.process_time()
+    rows = list(sweep(SmaCross, series, combinations, COSTS))
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    begun_alone, alone = time.perf_counter(), time.process_time()
+    for one in sets.values():
+        list(sweep(SmaCross, replace(one, memo=Memo()), combinations, COSTS))
+    apart, alone = time.perf_counter() - begun_alone, time.process_time() - alone
+    row = rows[0]
+    begun_event = time.process_time()
+    single = run_shared(lambda: SmaCross(**row.params), series, COSTS)
+    event = time.process_time() - begun_event
+    assert single.equity[-1] == row.metrics["final_equity"]
+    print(
+        f"\n{len(rows)} combinations of 3 × 100,000 bars on one account: {seconds:.2f} s, {len(rows) / seconds:,.0f} a "
+        f"second, {cpu:.2f} s CPU, {grown:,.0f} MB more; three single instruments {apart:.2f} s, {alone:.2f} s CPU "
+        f"({cpu / alone:.2f}×); the event engine {event:.2f} s CPU a run ({event / (cpu / len(rows)):,.0f}×)."
+    )

@@ -20,6 +20,7 @@ import numpy as np
 from workstation.market.candles import Candles
 from workstation.research.costs import BacktestError, Costs, refuse_hedged
 from workstation.research.result import Result
+from workstation.research.shared_candles import refuse_several
 from workstation.research.trades import Trades
 from workstation.strategies import rules
 from workstation.strategies.contract import SignalStrategy, Strategy, strategy_name
@@ -50,6 +51,7 @@ class BacktestingEngine:
         if len(candles) < 2:
             raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
         refuse_hedged(strategy)
+        refuse_several(candles)
         costs.refuse("backtesting")
         return _replay(strategy, candles, costs, name)
 

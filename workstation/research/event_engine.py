@@ -24,6 +24,7 @@ from workstation.market.candles import Candles, Floats
 from workstation.research.bar_broker import BarBroker, BarFill, BarOrder
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.result import Result
+from workstation.research.shared_candles import refuse_several
 from workstation.strategies.contract import SignalStrategy, Strategy, StrategyError, further_of, strategy_name
 from workstation.strategies.exits import Reason
 from workstation.strategies.signal_play import SignalPlay
@@ -42,6 +43,7 @@ class EventEngine:
 
     def run(self, strategy: Strategy, candles: Candles, costs: Costs) -> Result:
         """One backtest. Raises `BacktestError` for fewer than 2 bars, and what the strategy itself raises."""
+        refuse_several(candles)
         if len(candles) < 2:
             raise BacktestError("A backtest needs two bars at least: a decision fills at the next bar's open.")
         if candles.peer is not None or further_of(type(strategy)):

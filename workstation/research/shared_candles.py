@@ -53,6 +53,12 @@ class SharedCandles(Candles):
                 raise BacktestError(f"The share of {name} must be above zero and no more than the leverage.")
 
 
+def refuse_several(candles: Candles) -> None:
+    """Raises `BacktestError` for several instruments, where only one can be run: the index is nothing to trade."""
+    if isinstance(candles, SharedCandles):
+        raise BacktestError("Several instruments share one account in `run_shared` and in the engine fast only.")
+
+
 def on_one_account(sets: Mapping[str, Candles], shares: Mapping[str, float] | float | None = None) -> SharedCandles:
     """Candles by the instruments' names; `shares` are equal parts where nothing is said. What is worked out on them is
     kept within the bounds of one series. Raises `BacktestError`."""

@@ -18,6 +18,7 @@ from workstation.research.arguments import (
     recipe_of,
 )
 from workstation.research.printing import iso, table, to_json, verdict_lines
+from workstation.research.verdicts import figure_words
 
 if TYPE_CHECKING:
     import argparse
@@ -170,7 +171,7 @@ def _walk(
 
 def _walk_table(walked: WalkAnswer, rank: str) -> str:
     """A row a window, and what came of it in words."""
-    lines = ["", f"{'window traded from':20}{rank + ' in sample':>24}{'out of sample':>16}  parameters"]
+    lines = ["", f"{'window traded from':20}{figure_words(rank) + ' in sample':>24}{'out of sample':>16}  parameters"]
     for step in walked.steps:
         shown = [f"{value:.3f}" if math.isfinite(value) else "–" for value in (step.inside, step.outside)]
         words = " ".join(f"{name.removeprefix(KEY)}={value}" for name, value in (step.params or {}).items())

@@ -25,6 +25,14 @@ class Verdict:
     text: str
 
 
+_NAMES = {"sharpe": "Sharpe ratio", "sortino": "Sortino ratio", "calmar": "Calmar ratio", "sqn": "SQN"}
+
+
+def figure_words(name: str) -> str:
+    """A figure in a sentence: names of people keep their capitals."""
+    return _NAMES.get(name, name.removesuffix("_pct").replace("_", " "))
+
+
 class Found(Protocol):
     """What a detector found; see `detectors.Finding`."""
 

@@ -13,6 +13,7 @@ from workstation.research.costs import BacktestError, Costs
 from workstation.research.crew import Crew
 from workstation.research.recipe import Maker
 from workstation.research.trades import Trades
+from workstation.research.verdicts import figure_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,10 @@ class HoldOut:
     def verdict(self) -> str:
         """In words."""
         if self.step.params is None:
-            return f"No parameters have a {self.rank} in sample: nothing was traded."
-        told = f"{self.rank} {self.step.inside:.2f} in sample, {self.step.outside:.2f} on what was held out"
-        if not self.step.inside > 0:
+            return f"No parameters have a {figure_words(self.rank)} in sample: nothing was traded."
+        inside, outside = self.step.inside, self.step.outside
+        told = f"{figure_words(self.rank)} {inside:.2f} in sample, {outside:.2f} on what was held out"
+        if not inside > 0:
             return f"Worthless before it began: {told}."
         if self.kept >= 0.5:
             return f"Holds: {told}."

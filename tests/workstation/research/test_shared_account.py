@@ -166,6 +166,9 @@ def test_a_sweep_a_search_and_a_walk_are_of_the_shared_account() -> None:
     alone = run_shared(lambda: SmaCross(**step.params), series.slice(0, 500), costs)  # type: ignore[arg-type]
     assert step.inside == pytest.approx(alone.metrics["sharpe"])
     assert series.slice(0, 500).shares == {"A": 0.4, "B": 0.4}
+    for name in ("event", "backtesting"):  # these would trade the index
+        with pytest.raises(BacktestError, match="share one account in"):
+            engine(name).run(SmaCross(), series, costs)
     # Before the second instrument has bars, its money waits: the first keeps its part.
     late = on_one_account({"A": random_walk(300, seed=7), "B": flat(10, 9, first=10**6)})
     assert list(late.slice(0, 200).sets) == ["A"]

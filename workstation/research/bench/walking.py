@@ -16,7 +16,7 @@ from workstation.research.costs import BacktestError, Costs
 from workstation.research.crew import Crew
 from workstation.research.field import field_of
 from workstation.research.recipe import Maker
-from workstation.research.verdicts import Verdict
+from workstation.research.verdicts import Verdict, figure_words
 from workstation.research.walk_forward import HoldOut, hold_out, stitched, walk_forward
 from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
@@ -72,7 +72,7 @@ def walk(
     won = sum(step.equity[-1] > step.equity[0] for step in steps)
     text = f"Out of sample {gained:+.1f} %, {won} of {len(steps)} windows gained"
     if math.isfinite(kept):
-        text += f"; {100 * max(kept, 0.0):.0f} % of the {rank} in sample was kept"
+        text += f"; {100 * max(kept, 0.0):.0f} % of the {figure_words(rank)} in sample was kept"
     level = "good" if gained > 0 and kept >= 0.5 else "warning" if gained > 0 else "bad"
     heads = {"good": "Walks forward", "warning": "Weak out of sample", "bad": "Fails out of sample"}
     field = field_of(make, candles, wanted, costs, begin=train, points=POINTS, cancelled=called_off)
