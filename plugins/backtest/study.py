@@ -91,6 +91,8 @@ class Study(Session):
     def _begin(self, what: str, work: Any) -> None:
         self.call_off()
         self.busy = what
+        if what:
+            self.problem = None  # what was asked before has nothing to say of this
 
         async def guarded() -> None:
             mine = asyncio.current_task()

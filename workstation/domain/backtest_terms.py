@@ -56,7 +56,7 @@ TERMS = (
          missing="the pessimistic path only"),
 )  # fmt: skip
 #: Of several instruments on one account.
-SHARE = Term("share", "Share", "fraction", "Part of the equity for each of several instruments", 0.0, 0, 500, 0.05,
+SHARE = Term("share", "Share", "fraction", "Part of the equity for each instrument", 0.0, 0, 500, 0.05,
              example=0.25, unsaid="equal parts")  # fmt: skip
 BY_NAME = {term.name: term for term in TERMS}
 #: Those that every run has; of the others only what is unusual is worth a word.
