@@ -101,7 +101,7 @@ def search(session: Study, width: int, height: int, ink: Ink, cursor: int, top: 
     head += "".join(f"{label_of(name)[:12]:>13}" for name in figures[: max(1, (width - 60) // 14)])
     lines.append(fit([(head + "  Parameters", ink.dim)], width, ink.text))
     front = set(searched.answer.front) if searched.answer is not None and len(request.objectives) > 1 else set()
-    ranked = searched.ranked()
+    ranked = searched.listed()
     for index in range(top, min(len(ranked), top + height - len(lines))):
         trial = ranked[index]
         best = trial.number == searched.best or trial.number in front

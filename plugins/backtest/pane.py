@@ -217,7 +217,7 @@ class BacktestPane(CopyControl):
             case "splits":
                 return explored.splits(session.splits, width, height, ink, top)
             case "search":
-                rows = len(session.searched.trials) if session.searched is not None else 0
+                rows = len(session.searched.listed()) if session.searched is not None else 0
                 top = self._keep_in_sight(rows, explored.search_rows(session.searched, height))
                 return explored.search(session, width, height, ink, self.cursor, top, active)
             case "band":

@@ -83,7 +83,7 @@ class SearchControl(FormControl):
             if self._stretch is not None:
                 self._centre()
         elif self.view == "search" and session.searched is not None:
-            most = len(session.searched.trials) - 1
+            most = len(session.searched.listed()) - 1
             self._cursors["search"] = max(0, min(self.cursor + down + across, most))
         elif self.view == "runs":
             self._cursors["runs"] = max(0, min(self.cursor + down + across, len(session.stored) - 1))
@@ -114,7 +114,7 @@ class SearchControl(FormControl):
             if (setup.strategy, setup.sets) != (self.form.strategy, self.form.sets):
                 self.toast("The search is of another strategy or other candles: O begins one.", error=True)
                 return
-            ranked = session.searched.ranked()
+            ranked = session.searched.listed()
             self.form.restore(session.searched.setup(ranked[min(self.cursor, len(ranked) - 1)].number))
             self._run()
 

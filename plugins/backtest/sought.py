@@ -109,6 +109,13 @@ class Searched:
 
         return bare(self.request) == bare(request)
 
+    def listed(self) -> list[SearchTrial]:
+        """As `ranked`, each set of parameters once: where there are few, they are drawn again."""
+        found: dict[tuple[tuple[str, Any], ...], SearchTrial] = {}
+        for one in self.ranked():
+            found.setdefault(tuple(sorted(one.params.items())), one)
+        return list(found.values())
+
     def ranked(self) -> list[SearchTrial]:
         """The best first; those that failed last."""
         worst = -math.inf
