@@ -72,14 +72,19 @@ class Line:
 
 
 def made_after(one: Fill, other: Fill) -> bool:
-    """Whether the venue made `one` after `other`: by its own numbers, else by its clock. An order that takes several
-    levels in one instant takes the best first."""
+    """Whether the venue made `one` after `other`: by its own numbers, else by its clock. Of one instant, an order that
+    takes several levels takes the best first, be they ours or be the order. What nothing tells apart stays as it was
+    heard, and so as it stands in the journal."""
     if one.number and other.number and one.number != other.number:
         return one.number > other.number
     if one.ts != other.ts:
         return one.ts > other.ts
-    sweeps = one.client_id == other.client_id and one.liquidity is other.liquidity is Liquidity.TAKER
-    return sweeps and (one.price - other.price) * one.side.sign > 0
+    if one.side is not other.side or one.liquidity is not other.liquidity:
+        return False
+    beyond = (one.price - other.price) * one.side.sign
+    if one.liquidity is Liquidity.TAKER:
+        return one.client_id == other.client_id and beyond > 0
+    return beyond < 0  # of our bids the highest is taken first
 
 
 def place_of(steps: list[Step], fill: Fill) -> int:

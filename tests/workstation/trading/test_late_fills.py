@@ -128,6 +128,48 @@ def sessions(draw: st.DrawFn) -> tuple[list[Fill], dict[str, str]]:
     return fills, origins
 
 
+@st.composite
+def sweeps(draw: st.DrawFn) -> list[Fill]:
+    """Fills of an exchange that counts none and whose clock knows milliseconds: in each, an order of ours takes several
+    levels, or somebody takes several of our resting orders."""
+    fills: list[Fill] = []
+    for at in range(draw(st.integers(1, 6))):
+        side, takes = draw(st.sampled_from(list(Side))), draw(st.booleans())
+        prices = sorted(
+            draw(st.sets(st.integers(50, 150), min_size=1, max_size=4)), reverse=(side is Side.BUY) != takes
+        )
+        for price in prices:
+            number = len(fills) + 1
+            fills.append(
+                msgspec.structs.replace(
+                    fill(0, f"t{at}" if takes else f"m{number}", side, str(draw(st.integers(1, 9))), str(price)),
+                    trade_id=str(number), ts=NOON + at * SECOND,
+                    liquidity=Liquidity.TAKER if takes else Liquidity.MAKER,
+                )
+            )  # fmt: skip
+    return fills
+
+
+@given(sweeps(), st.data())
+@settings(max_examples=25)
+def test_fills_of_one_millisecond_are_in_a_sensible_order_however_heard_read_again_and_after_a_restart(
+    fills: list[Fill], data: st.DataObject
+) -> None:
+    right = books(hear(core_of(fills, {}), fills))
+    heard = data.draw(st.permutations(fills))
+    core = hear(core_of(fills, {}), heard)
+    assert books(core) == right
+    assert books(hear(core, fills)) == right, "read again, as the exchange lists them"
+    assert books(hear(core_of(fills, {}), heard)) == right, "from the journal"
+
+
+def test_fills_that_nothing_tells_apart_stay_as_they_were_heard_first() -> None:
+    alike = [msgspec.structs.replace(fill(0, "a", Side.BUY, "1", "90"), trade_id=name, ts=NOON) for name in "cab"]
+    core = hear(core_of(alike, {}), alike)
+    hear(core, sorted(alike, key=lambda one: one.trade_id))
+    assert [one.trade_id for one in core.fills] == ["c", "a", "b"]
+
+
 @given(sessions(), st.data())
 @settings(max_examples=12)
 def test_in_whatever_order_fills_are_heard_the_books_are_those_of_the_venue_s(
