@@ -1,7 +1,8 @@
 """A script for `tws run --script` on loopback exchanges: does one thing when it is told to, and says how far it is.
 
 WIRE_DOES says what: `buy` (a limit order that rests), `take` (a market order), `cancel` and `amend` (enters one,
-waits until it works, cancels it or moves it ten ticks down), `route` (a market order over all venues of its asset),
+waits until it works, cancels it or moves it ten ticks down), `queue` (as `buy`, with the venue's queue stopped: says
+`stored` when the intent is in the store and nothing has gone out), `route` (a market order over its asset's venues),
 `check` (nothing: shows what it found and ends). Lines: `found JSON` (once what an earlier desk left is clear),
 `ready`, `going`, `order CLIENT_ID STATE`, `done`. It waits for a line after `ready`, and where it enters an
 order first, before it does that.
@@ -20,6 +21,7 @@ import msgspec
 
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
+from workstation.venues.urgency import Urgency
 
 UNCLEAR = {
     OrderState.INITIALIZED,
@@ -77,13 +79,25 @@ async def main(engine: Engine) -> None:
         say("going")
         await engine.amend(order.client_id, price=price - 10 * instrument.tick)
     else:
+        watching = asyncio.create_task(stored(engine, instrument.venue)) if does == "queue" else None
         say("going")
         order = await engine.submit(taking if does == "take" else resting)
+        if watching is not None:
+            await watching
     if order is not None:
         say("order", order.client_id, order.state)
     await asyncio.sleep(0.2)
     say("done")
     await asyncio.sleep(3600)
+
+
+async def stored(engine: Engine, venue: str) -> None:
+    """Let the next request wait in the venue's queue, and say when its order's intent is in the store."""
+    gate: Any = engine.venues[venue].gate  # type: ignore[attr-defined]
+    gate.pause(60)
+    while not any(urgency == Urgency.ORDER for urgency, *_ in gate._waiting):
+        await asyncio.sleep(0.001)
+    say("stored")
 
 
 def clear(engine: Engine) -> bool:

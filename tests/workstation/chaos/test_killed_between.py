@@ -78,7 +78,12 @@ def test_killed_while_an_order_is_on_its_way_or_taken_and_not_answered(desks: Wi
     assert len(desks.check()["orders"]) == 3
 
 
-def test_killed_when_the_order_never_left_the_wire(desks: WireDesks) -> None:
+def test_killed_when_the_order_was_stored_and_not_sent_or_never_left_the_wire(desks: WireDesks) -> None:
+    process = desks.trader("queue")
+    desks.go(process)
+    desks.hear(process, "stored")
+    desks.kill(process)
+    assert not any(place == CREATE[desks.exchange.name][0] for place, _ in desks.exchange.done)
     process = desks.trader("buy")
     desks.exchange.faults.script(CREATE[desks.exchange.name][0], Fault(Kind.LOST))
     desks.go(process)
