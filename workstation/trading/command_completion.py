@@ -51,6 +51,8 @@ def _further(words: Sequence[Token], context: Context) -> Iterable[str]:
         return ()
     if not sign:
         return ("peer=",)
+    if any(name.lower() in names_of(group) for group in GROUPS):
+        return ()  # a rule's number
     return [f"{name}={word}" for one in context.instruments for word in (one.symbol, one.id)]
 
 
