@@ -10,18 +10,21 @@ from screens.own_orders import is_stop
 from screens.painted import PaintedPane
 from screens.pane import Desk
 from screens.sight import Sight
+from workstation.clock import MILLISECOND
 from workstation.domain.events import OrderAmended, OrderAmendRejected, OrderCanceled, OrderCancelRejected, OrderFilled
 from workstation.domain.numbers import ZERO, add
 from workstation.domain.order import Order, OrderDraft, OrderState
 from workstation.trading.command_run import outcome, started
 from workstation.trading.errors import Refused
 from workstation.trading.plans.words import exits_text
+from workstation.trading.preview import Preview
 
 #: States in which a command of ours is under way.
 UNANSWERED = (OrderState.INITIALIZED, OrderState.SUBMITTED, OrderState.PENDING_AMEND, OrderState.PENDING_CANCEL)
 #: Ends that a trader must be told of.
 BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 _PATIENCE = 20.0  # wall-clock seconds; the desk gives up on an answer before that
+_PREVIEW_EVERY = 250 * MILLISECOND
 _REFUSALS = (OrderAmendRejected, OrderCancelRejected)
 
 
@@ -32,6 +35,22 @@ class OrderEntryPane(PaintedPane):
         super().__init__(desk, slot)
         self.sight = Sight()
         self.outcome: tuple[str, bool] = ("", False)  # the last sentence, and whether it is bad news
+        self._preview: tuple[OrderDraft, int, Preview] | None = None
+
+    def draft(self) -> OrderDraft | None:
+        """The order that waits for Enter; None if none is staged."""
+        raise NotImplementedError
+
+    def staged_preview(self, now: int) -> Preview | None:
+        """What the engine says of the staged order, a moment old at most."""
+        draft = self.draft()
+        if draft is None or not self.engine.ready:  # before, what there is is not known: nothing can be said of it
+            self._preview = None
+            return None
+        known = self._preview
+        if known is None or known[0] != draft or now - known[1] >= _PREVIEW_EVERY:
+            known = self._preview = (draft, now, self.engine.preview(draft))
+        return known[2]
 
     def say(self, text: str, bad: bool = False) -> None:
         """Show what came of something, in the pane, and as a notice if it is bad news."""

@@ -33,7 +33,6 @@ from workstation.trading.errors import Refused
 from workstation.trading.preview import Preview
 
 _FLASH = 250 * MILLISECOND
-_PREVIEW_EVERY = 250 * MILLISECOND
 _TOLD = 10 * SECOND
 _PRICES_KEPT = 5_000
 
@@ -57,7 +56,6 @@ class LadderPane(OrderEntry):
         self._prices: dict[int, str] = {}
         self._trades_seen = 0
         self._last: LastTrade | None = None
-        self._preview: tuple[object, int, Preview] | None = None
         self._told = ("", 0)  # the outcome that shows, and since when
 
     # -- what belongs to one instrument
@@ -132,7 +130,7 @@ class LadderPane(OrderEntry):
         if self.outcome[0] != self._told[0]:
             self._told = (self.outcome[0], now)
         told = bool(self.outcome[0]) and now - self._told[1] < _TOLD
-        preview = self._staged_preview(now)
+        preview = self.staged_preview(now)
         engine = self.engine
         state = (
             instrument.id, book.version, self._trades_seen, engine.orders_version, engine.portfolio_version,
@@ -180,16 +178,6 @@ class LadderPane(OrderEntry):
                 self._last = LastTrade(trade.price, side, last.lots + trade.quantity, trade.ts)
             else:
                 self._last = LastTrade(trade.price, side, trade.quantity, trade.ts)
-
-    def _staged_preview(self, now: int) -> Preview | None:
-        draft = self.draft()
-        if draft is None or not self.engine.ready:  # before, what there is is not known: nothing can be said of it
-            self._preview = None
-            return None
-        known = self._preview
-        if known is None or known[0] != draft or now - known[1] >= _PREVIEW_EVERY:
-            known = self._preview = (draft, now, self.engine.preview(draft))
-        return known[2]
 
     def _paint_rows(self, instrument: Instrument, book: OrderBook, flash: bool) -> None:
         ladder, painter, columns = self.ladder, self._painter, self._columns

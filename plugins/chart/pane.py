@@ -23,16 +23,14 @@ from plugins.chart.study_lines import Drawn, draw_legend, draw_studies, studied
 from plugins.chart.timeline import Slot, Timeline, moment_text, slot_at
 from screens.pane import Desk
 from screens.row import Row
-from workstation.clock import MILLISECOND, SECOND
+from workstation.clock import SECOND
 from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument
-from workstation.domain.order import OrderDraft
 from workstation.market.bars import BarSeries
 from workstation.trading.preview import Preview
 
 _TOLD = 10 * SECOND
-_PREVIEW_EVERY = 250 * MILLISECOND
 #: An order this far outside the bars' range (as a share of it) still stretches the scale.
 _NEAR = 0.5
 _LEAST_HEIGHT = 6
@@ -64,7 +62,6 @@ class ChartPane(ChartMoving):
         self._axis = 0  # columns of the price axis: it only grows, so that nothing moves sideways
         self._styles: list[Style] = []
         self._fills: tuple[Hashable, list[Fill]] = (None, [])
-        self._preview: tuple[OrderDraft, int, Preview] | None = None
         self._told = ("", 0)  # the outcome that shows, and since when
         self._volume_top = 0.0
 
@@ -124,7 +121,7 @@ class ChartPane(ChartMoving):
             self._told = (self.outcome[0], now)
         told = bool(self.outcome[0]) and now - self._told[1] < _TOLD
         self.follow_move()
-        preview = self._staged_preview(now)
+        preview = self.staged_preview(now)
         old = bool(self.stale_age)
         self.sight.painted(now, instrument.id, engine.book(instrument.id))
         state = (
@@ -149,16 +146,6 @@ class ChartPane(ChartMoving):
         self.plot = None
         self.put_text(0, f" {text}", self.ink.dim)
         self.blank_from(1)
-
-    def _staged_preview(self, now: int) -> Preview | None:
-        draft = self.draft()
-        if draft is None or not self.engine.ready:  # before, what there is is not known: nothing can be said of it
-            self._preview = None
-            return None
-        known = self._preview
-        if known is None or known[0] != draft or now - known[1] >= _PREVIEW_EVERY:
-            known = self._preview = (draft, now, self.engine.preview(draft))
-        return known[2]
 
     def _ours(self, instrument: Instrument) -> _Ours:
         engine = self.engine
