@@ -19,13 +19,13 @@ import numpy as np
 
 from workstation.market.candles import Candles
 from workstation.research.costs import BacktestError, Costs, refuse_hedged
+from workstation.research.replayed_signals import Replay
 from workstation.research.result import Result
 from workstation.research.shared_candles import refuse_several
 from workstation.research.trades import Trades
 from workstation.strategies import rules
 from workstation.strategies.contract import SignalStrategy, Strategy, strategy_name
 from workstation.strategies.exits import Reason
-from workstation.strategies.sizing import SizeKind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ class BacktestingEngine:
         refuse_hedged(strategy)
         refuse_several(candles)
         costs.refuse("backtesting")
-        return _replay(strategy, candles, costs, name)
+        return _replayed(strategy, candles, costs, name)
 
 
 def run_native(cls: type, candles: Candles, costs: Costs, params: dict[str, Any] | None = None) -> Result:
@@ -100,7 +100,7 @@ def run_native(cls: type, candles: Candles, costs: Costs, params: dict[str, Any]
     shown = {ours: float(stats[theirs]) for ours, theirs in _STATS.items() if theirs in stats}
     shown["fees_paid"] = float(stats.get("Commissions [$]", 0.0))
     shown["n_trades"] = int(stats["# Trades"])
-    chosen = _parameters(cls) | params
+    chosen = native_parameters(cls) | params
     return Result(strategy_name(cls), chosen, "backtesting", candles, costs, trades, equity, shown, test)
 
 
@@ -147,7 +147,7 @@ def _quietly(test: Any, params: dict[str, Any]) -> Any:
         machinery._tqdm = bar
 
 
-def _parameters(cls: type) -> dict[str, Any]:
+def native_parameters(cls: type) -> dict[str, Any]:
     """Class attributes that the library takes as parameters: plain values that the class declares itself."""
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
@@ -160,83 +160,17 @@ def _parameters(cls: type) -> dict[str, Any]:
     return found
 
 
-class _Replay:
-    """What a signal strategy decides, and the state of its one open trade, between the strategy and the broker of
-    backtesting.py. Prices here are the market's; the library sees them times `scale`, so that its whole units are fine
-    ones. `scale` is a power of two: no price is rounded by it."""
-
-    def __init__(self, strategy: SignalStrategy, candles: Candles, costs: Costs) -> None:
-        self.costs = costs
-        self.bars = len(candles)
-        self.codes = strategy.codes(candles)
-        self.plan = strategy.sizing.plan(candles)
-        self.atr = strategy.exits.atr(candles)
-        self.exits, self.roi = strategy.exits.numbers, strategy.exits.roi_table
-        self.protections = strategy.protections.numbers
-        self.funding = costs.funding_rates(candles)
-        self.scale = 2.0 ** round(np.log2(costs.cash / float(np.median(candles.close))) - 48)
-        self.entry = 0  # the side that the next open enters
-        self.pending: Reason | None = None  # why the next open leaves
-        self.stop = self.target = self.ruin = self.best = self.paid = self.slipped = self.shortfall = 0.0
-        self.trailed = False
-        self.lock, self.peak = -1, costs.cash
-        self.rows: list[tuple[int, float, float, float]] = []  # reason, funding, slippage, shortfall of each trade
-        self.exit_bars: list[int] = []
-        self.pnls: list[float] = []
-        self.gains: list[float] = []
-
-    def size(self, equity: float, side: int, price: float, decided: int) -> float:
-        """Units of an entry at `price` whose decision fell on bar `decided`; its first stop is kept."""
-        self.stop = rules.first_stop(side, price, self.exits, _at(self.atr, decided))
-        amount, kind = _at(self.plan.amount, decided), int(self.plan.kind)
-        if kind == SizeKind.KELLY:
-            plan, gains = self.plan, np.array(self.gains, dtype=np.float64)
-            amount = rules.kelly_share(gains, len(gains), plan.fraction, plan.cap, amount, plan.least_trades)
-            kind = int(SizeKind.EQUITY)
-        fee, leverage = float(self.costs.fee), float(self.costs.leverage)
-        return float(rules.units_for(kind, amount, equity, price, fee, leverage, self.stop))
-
-    def levels(self, trade: Any) -> None:
-        """Give the library the stop (or the liquidation, where it is nearer) and the target as they stand."""
-        side = int(np.sign(trade.size))
-        stops = [level for level in (self.stop, self.ruin) if level > 0]
-        stop = (max(stops) if side > 0 else min(stops)) * self.scale if stops else None
-        target = self.target * self.scale if self.target > 0 else None
-        if trade.sl != stop:
-            trade.sl = stop
-        if trade.tp != target:
-            trade.tp = target
-
-    def find_ruin(self, broker: Any, trade: Any) -> None:
-        side, costs = int(np.sign(trade.size)), self.costs
-        if costs.leverage > 1 or costs.maintenance > 0 or side < 0:
-            entry, units = trade.entry_price / self.scale, abs(trade.size) * self.scale
-            self.ruin = rules.liquidation_price(side, entry, units, broker._cash, costs.maintenance)
-
-    def reason(self, side: int, price: float) -> Reason:
-        """Why a trade is being closed at the market's `price`."""
-        if self.pending is not None:
-            return self.pending
-        if self.stop > 0 and side * (price - self.stop) <= 0:
-            if self.ruin > 0 and side * (self.ruin - self.stop) > 0:
-                return Reason.LIQUIDATION
-            return Reason.TRAIL if self.trailed else Reason.STOP
-        if self.ruin > 0 and side * (price - self.ruin) <= 0:
-            return Reason.LIQUIDATION
-        return Reason.TARGET
-
-
 class _Broker(machinery._Broker):  # type: ignore[misc]
     """The library's order book with our fills. `replay` holds what has been decided."""
 
-    replay: _Replay
+    replay: Replay
     _cash: float
 
     def next(self) -> None:
         replay = self.replay
         bar = len(self._data) - 2  # the data have one bar more in front
         for trade in self.trades:
-            rate = _at(replay.funding, bar) if bar < replay.bars else 0.0
+            rate = replay.funding_rate(bar)
             if rate:
                 due = rate * trade.size * self._data._current_value("Open")
                 self._cash -= due
@@ -319,7 +253,7 @@ class _Broker(machinery._Broker):  # type: ignore[misc]
             replay.peak = self._cash
 
 
-def _signal_player(replay: _Replay) -> type:
+def _signal_player(replay: Replay) -> type:
     """The library's strategy that places what ours has decided on each close."""
 
     class Player(backtesting.Strategy):  # type: ignore[misc]
@@ -368,10 +302,10 @@ def _signal_player(replay: _Replay) -> type:
     return Player
 
 
-def _replay(strategy: SignalStrategy, candles: Candles, costs: Costs, name: str) -> Result:
+def _replayed(strategy: SignalStrategy, candles: Candles, costs: Costs, name: str) -> Result:
     from functools import partial
 
-    replay = _Replay(strategy, candles, costs)
+    replay = Replay(strategy, candles, costs)
     plain = _padded(candles)
     scaled = plain.copy()
     scaled[["Open", "High", "Low", "Close"]] *= replay.scale
@@ -391,7 +325,7 @@ def _replay(strategy: SignalStrategy, candles: Candles, costs: Costs, name: str)
     return Result(name, strategy.params, "backtesting", candles, costs, trades, equity, None, test)
 
 
-def _trades(book: Any, replay: _Replay, candles: Candles, costs: Costs) -> Trades:
+def _trades(book: Any, replay: Replay, candles: Candles, costs: Costs) -> Trades:
     last = len(candles) - 1
     whole, real = [], []
     for trade, (reason, paid, slipped, shortfall) in zip(book.closed_trades, replay.rows, strict=True):
@@ -427,7 +361,3 @@ def _rescale(test: Any, stats: Any, plain: pd.DataFrame, scale: float) -> None:
     table["Size"] = table["Size"] * scale
     for column in ("EntryPrice", "ExitPrice", "TP", "SL"):
         table[column] = table[column].astype(float) / scale
-
-
-def _at(column: Any, i: int) -> float:
-    return float(column[i]) if len(column) > 1 else float(column[0])

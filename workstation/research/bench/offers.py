@@ -163,9 +163,9 @@ def _described(info: StrategyInfo) -> StrategyChoice:
     cls = info.cls
     sweeps = cls is not None and not info.native and issubclass(cls, SignalStrategy)
     if info.native and cls is not None:
-        from workstation.research.backtesting_engine import _parameters
+        from workstation.research.backtesting_engine import native_parameters
 
-        specs = tuple(_plain_spec(name, value) for name, value in _parameters(cls).items())
+        specs = tuple(_plain_spec(name, value) for name, value in native_parameters(cls).items())
     else:
         specs = tuple(_spec(parameter) for parameter in info.parameters.values())
     error = info.error
