@@ -42,6 +42,7 @@ class Crew:
     workers: int
     ship: Callable[[Any], Any] = _as_it_is
     threads: bool = False  # whether tasks share the caller's memory
+    worth: float = 0.01  # seconds that a task should last, for its way to be worth it
 
 
 def received(thing: Any) -> Any:
@@ -108,9 +109,9 @@ def cluster(address: str) -> Iterator[Crew]:
             raise BacktestError(f"The cluster at {address} has no workers.")
         # A future among the arguments of a task is filled in on the worker. Not pure: else every task's arguments are
         # hashed here, and the same work twice is done once, which no other crew does.
-        yield Crew(
-            client.get_executor(pure=False), workers, lambda thing: client.scatter(thing, broadcast=True, hash=False)
-        )
+        executor = client.get_executor(pure=False)
+        # Client, scheduler and worker are busy with each task for some 10 ms of a core that workers could use.
+        yield Crew(executor, workers, lambda thing: client.scatter(thing, broadcast=True, hash=False), worth=0.05)
     finally:
         client.close()
 

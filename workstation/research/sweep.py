@@ -9,10 +9,12 @@ Indicators are worked out once for each of their own parameters and shared by al
 from __future__ import annotations
 
 import itertools
+import math
 import random
+import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,11 @@ from workstation.research.recipe import Maker
 from workstation.strategies.contract import SignalStrategy, strategy_name
 from workstation.strategies.parameters import Choice, Float, Int, Parameter, ParameterError, parameters_of
 
-#: Combinations of one task here: few enough that rows stream. One that is sent to another process has more at first,
-#: because its way costs something, and fewer towards the end, so that all workers end together.
+#: Combinations of one task here: few enough that rows stream; and at most of one that is sent elsewhere before it is
+#: known how long they take.
 CHUNK, MOST_SENT = 16, 128
+#: Seconds of a task that is sent elsewhere, at most: rows stream, and a cancel has little to wait for.
+_LONGEST = 0.5
 
 #: Figures of which less is better; of the others more is.
 _LESS_IS_BETTER = frozenset({"fees_paid"})
@@ -162,11 +166,12 @@ class Job:
 class Part:
     """What a task answers. Numbers alone: whoever asked knows the rest, and rows by the hundred are slow to pack and
     unpack. `figures`: a line for each combination, NaN where it cannot be run; by their places why not (`errors`), and
-    the account at the ends of the periods of those that were asked for (`levels`)."""
+    the account at the ends of the periods of those that were asked for (`levels`). `seconds`: a combination's time."""
 
     figures: Floats
     errors: dict[int, str]
     levels: dict[int, Floats]
+    seconds: float
 
 
 def run_part(shipped: Any, start: int, stop: int, levels: Container[int] = ()) -> Part:
@@ -175,10 +180,10 @@ def run_part(shipped: Any, start: int, stop: int, levels: Container[int] = ()) -
     from workstation.research.summary import FIGURES
 
     job: Job = received(shipped)
-    part = Part(np.full((stop - start, len(FIGURES)), np.nan), {}, {})
+    begin, part = time.perf_counter(), Part(np.full((stop - start, len(FIGURES)), np.nan), {}, {}, 0.0)
     way = _singly if isinstance(job.candles, SharedCandles) else _together
     way(job, range(start, stop), levels, part)
-    return part
+    return replace(part, seconds=(time.perf_counter() - begin) / (stop - start))
 
 
 def _together(job: Job, places: range, levels: Container[int], part: Part) -> None:
@@ -274,14 +279,13 @@ def _stream(
     shipped, ahead = crew.ship(Job(make, candles, combinations, costs)), crew.workers + 1
     if not crew.threads:
         ahead += crew.workers  # a task has a way to go: the next one waits there
-    start, total = 0, len(combinations)
+    start, total, pace = 0, len(combinations), 0.0
     under_way: dict[Future[Part], int] = {}
     done: list[tuple[Part, int]] = []
     try:
         while True:
             while start < total and len(under_way) < ahead:  # first of all: whoever reads the rows may take his time
-                size = CHUNK if crew.threads else max(CHUNK, min(MOST_SENT, (total - start) // (3 * crew.workers)))
-                stop = min(start + size, total)
+                stop = min(start + _size(crew, total - start, pace), total)
                 asked = frozenset(place for place in range(start, stop) if place in levels)
                 under_way[crew.executor.submit(run_part, shipped, start, stop, asked)] = start
                 start = stop
@@ -291,6 +295,19 @@ def _stream(
                 return
             ended = wait(under_way, return_when=FIRST_COMPLETED).done
             done = [(future.result(), under_way.pop(future)) for future in ended]
+            pace = done[-1][0].seconds
     finally:
         for future in under_way:
             future.cancel()
+
+
+def _size(crew: Crew, left: int, pace: float) -> int:
+    """Combinations of the next task, of so many that are left; `pace`: seconds that one took, 0 if that is not known
+    yet. One that is sent elsewhere has fewer towards the end, so that all workers end together, but not so few that its
+    way costs more than it."""
+    if crew.threads:
+        return CHUNK
+    share = left // (2 * crew.workers)
+    if not pace:
+        return max(CHUNK, min(MOST_SENT, share))
+    return max(1, math.ceil(crew.worth / pace), min(share, int(_LONGEST / pace)))

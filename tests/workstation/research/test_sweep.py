@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 from tests.support.bars import candles, random_walk
 from workstation.market.candles import Candles
 from workstation.research import fast
+from workstation.research.crew import Crew
 from workstation.research.engine import BacktestError, Costs, engine
 from workstation.research.metrics import period_ends
 from workstation.research.recipe import Recipe
 from workstation.research.summary import FIGURES
-from workstation.research.sweep import CHUNK, Job, best_row, grid, parse_grid, run_part, sample, sweep
+from workstation.research.sweep import CHUNK, Job, _size, best_row, grid, parse_grid, run_part, sample, sweep
 from workstation.strategies.contract import Signals
 from workstation.strategies.parameters import ParameterError
 from workstation.strategies.shipped.rsi import Rsi
@@ -53,6 +55,18 @@ def test_rows_stream_and_a_cancel_drops_the_rest() -> None:
     for _ in sweep(SmaCross, WALK, COMBINATIONS * 20, Costs(), workers=1, cancelled=enough):
         seen += 1
     assert 20 <= seen <= 20 + 3 * CHUNK
+
+
+def test_a_task_that_is_sent_away_is_worth_its_way_and_ends_with_the_others() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        away = Crew(pool, 2, worth=0.05)
+        assert _size(away, 1000, 0.0) == 128  # nothing is known yet
+        assert _size(away, 100, 0.0) == 25
+        assert _size(away, 400, 0.001) == 100  # fewer towards the end,
+        assert _size(away, 100, 0.001) == 50  # and worth their way
+        assert _size(away, 1000, 0.02) == 25  # half a second at most: rows stream
+        assert _size(away, 1000, 3.0) == 1
+        assert _size(replace(away, threads=True), 1000, 3.0) == CHUNK
 
 
 def test_a_combination_that_cannot_be_run_is_a_row_with_its_reason() -> None:
