@@ -59,7 +59,7 @@ def _given_up(s: Situation) -> list[Intent]:
     if not s.plan.has_exits or s.busy & EXIT_LEGS:
         return []
     lost = max(ZERO, subtract(s.tally.open, s.available))
-    reason = "the position was made smaller by other orders"
+    reason = "the position is smaller than what it has bought or sold: by a fee taken from it, or by other orders"
     dust = subtract(s.tally.open, lost)
     if not lost and dust and not waits_for_entries(s) and not exit_quantity(s):
         lost, reason = dust, f"{plain(dust)} are too small to be closed"

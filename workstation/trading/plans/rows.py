@@ -17,6 +17,8 @@ from workstation.trading.plans.words import execution_text, exits_text
 
 HELD = "held"  # by the desk: it acts when the market is there
 WAITS = "waits"  # for an entry to fill
+#: What an exit that the desk holds says of itself beside its state.
+_WHILE_IT_RUNS = "by this desk: it does nothing while the desk is off"
 NO_STOP = "NO STOP"  # what is open has no stop at the venue, and the plan wants one
 
 
@@ -121,6 +123,7 @@ def kept(plan: Plan, tally: Tally, rests_stops: bool = True) -> list[Kept]:
                 type_=OrderType.STOP if stops else OrderType.LIMIT,
                 stop_price=price if stops else None,
                 price=None if stops else price,
+                reason=_WHILE_IT_RUNS if note == HELD else "",
             )
         )
     return rows
