@@ -13,11 +13,18 @@ from screens.pane import Desk
 from screens.parts import count
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.clock import SECOND
-from workstation.venues.standing import Standing, StreamRow
+from workstation.venues.standing import StreamRow, StreamStanding
 
 _EVERY = SECOND // 4
 _DRIFT = SECOND  # a clock that is further off is told in colour
-_ORDER = (Standing.DOWN, Standing.BROKEN, Standing.LATE, Standing.COMING, Standing.QUIET, Standing.LIVE)
+_ORDER = (
+    StreamStanding.DOWN,
+    StreamStanding.BROKEN,
+    StreamStanding.LATE,
+    StreamStanding.COMING,
+    StreamStanding.QUIET,
+    StreamStanding.LIVE,
+)
 
 
 def _worst_first(row: StreamRow) -> int:
@@ -69,12 +76,12 @@ class ConnectionsPane(TablePane[StreamRow]):
             case "standing":
                 return str(row.standing), self._colour(row)
             case "told":
-                return self._age(stream.heard), ink.text if row.standing is Standing.LIVE else self._colour(row)
+                return self._age(stream.heard), ink.text if row.standing is StreamStanding.LIVE else self._colour(row)
             case "beat":
                 return self._age(stream.beat) if stream.beats else "", ink.dim
             case "words":
                 off = row.drift is not None and abs(row.drift) > _DRIFT
-                quiet = row.standing in (Standing.LIVE, Standing.QUIET)
+                quiet = row.standing in (StreamStanding.LIVE, StreamStanding.QUIET)
                 return sentence(row.words), ink.warning if off else ink.dim if quiet else self._colour(row)
             case "messages":
                 return (count(stream.messages) if stream.messages else ""), ink.dim
@@ -89,11 +96,11 @@ class ConnectionsPane(TablePane[StreamRow]):
     def _colour(self, row: StreamRow) -> Style:
         ink = self.ink
         match row.standing:
-            case Standing.LIVE:
+            case StreamStanding.LIVE:
                 return ink.good
-            case Standing.QUIET:
+            case StreamStanding.QUIET:
                 return ink.dim
-            case Standing.DOWN | Standing.BROKEN:
+            case StreamStanding.DOWN | StreamStanding.BROKEN:
                 return ink.error
             case _:
                 return ink.warning
@@ -106,5 +113,5 @@ class ConnectionsPane(TablePane[StreamRow]):
         super().paint(now)
 
     def status(self) -> str:
-        bad = sum(row.standing not in (Standing.LIVE, Standing.QUIET) for row in self._rows)
+        bad = sum(row.standing not in (StreamStanding.LIVE, StreamStanding.QUIET) for row in self._rows)
         return f"{bad} not live" if bad else ""

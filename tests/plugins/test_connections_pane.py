@@ -8,7 +8,7 @@ from trading_scene import Scene, scene
 from plugins.connections import ConnectionsPane
 from workstation.clock import MILLISECOND, SECOND
 from workstation.venues.contract import StreamAge
-from workstation.venues.standing import Standing, StreamRow, stream_row
+from workstation.venues.standing import StreamRow, StreamStanding, stream_row
 
 SIZES = [(160, 48), (80, 24)]
 
@@ -23,7 +23,7 @@ def rows(now: int) -> list[StreamRow]:
     link = StreamRow(
         venue="KRAKEN",
         age=StreamAge(what="link", up=True, heard=now - SECOND // 5),
-        standing=Standing.LIVE,
+        standing=StreamStanding.LIVE,
         words="clock +1400 ms, answers in 43 ms",
         drift=1_400 * MILLISECOND,
         round_trip=43 * MILLISECOND,
@@ -43,7 +43,7 @@ def rows(now: int) -> list[StreamRow]:
     found = [stream_row("KRAKEN", age, now, 15 * SECOND, 5 * SECOND) for age in ages]
     why = "it was away, and its orders and money have not been compared since"
     compared = StreamAge(what="orders and money", heard=now - 130 * SECOND, asked=True)
-    return [link, *found, StreamRow(venue="KRAKEN", age=compared, standing=Standing.COMING, words=why)]
+    return [link, *found, StreamRow(venue="KRAKEN", age=compared, standing=StreamStanding.COMING, words=why)]
 
 
 async def test_simulated_venues_have_a_link_that_needs_no_network(tmp_path):

@@ -23,7 +23,7 @@ from workstation.domain.order import Side
 from workstation.research.bench.messages import ParameterSpec
 from workstation.trading.errors import Refused
 from workstation.venues.contract import StreamAge
-from workstation.venues.standing import Standing, StreamRow
+from workstation.venues.standing import StreamRow, StreamStanding
 
 GERMAN = {"locale": "de"}
 #: 0.5 or 64,200.25, but no thousands: 64.200.
@@ -46,7 +46,7 @@ async def test_the_panes_write_their_numbers_so(tmp_path):
     async with scene(tmp_path, *panes, size=(200, 60), settings=GERMAN) as (desk, pilot):
         engine = desk.engine
         age = StreamAge(what="book", symbol="BTC-USD", up=True, heard=desk.clock.now(), messages=48_211, beats=1_204)
-        engine.streams = lambda: [StreamRow(venue="KRAKEN", age=age, standing=Standing.LIVE)]
+        engine.streams = lambda: [StreamRow(venue="KRAKEN", age=age, standing=StreamStanding.LIVE)]
         await engine.strategies.start("sma_cross", BTC.id, capital=D(5_000))
         await desk.order(BTC.id, Side.BUY, "30", "64190")
         for name in ("positions", "connections", "strategies", "opportunities", "log"):

@@ -13,7 +13,7 @@ from tests.support.exchange_hand import Hand
 from tests.support.live_desk import DUST, Truth, live_desk_on, until
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.engine import Engine
-from workstation.venues.ccxt.told import Told
+from workstation.venues.ccxt.told import AccountNews
 
 #: The question for the account's money, of each exchange.
 MONEY = {
@@ -29,7 +29,7 @@ def asked(exchange: LoopbackExchange) -> int:
     return sum(place == MONEY[exchange.name] for place, _ in list(exchange.done))
 
 
-def told(engine: Engine) -> Told:
+def told(engine: Engine) -> AccountNews:
     return engine.venues["LOOP"].told  # type: ignore[attr-defined,no-any-return]
 
 

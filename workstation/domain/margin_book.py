@@ -72,7 +72,7 @@ class MarginBook:
             self.isolated.pop(instrument, None)
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class MarginStanding(msgspec.Struct, frozen=True, kw_only=True):
     """A settlement currency of a venue: what its cross positions have behind them, and what they bind of it.
 
     `equity` = balance − what is set aside for isolated positions + unrealised profit of the cross positions. Cross
@@ -96,7 +96,9 @@ def short_spot(instrument: Instrument, balance: Decimal) -> Position:
     return Position(instrument=instrument.id, quantity=min(balance, ZERO))
 
 
-def standing(book: MarginBook, balance: Decimal, held: Iterable[tuple[Instrument, Position]], mark: Mark) -> Standing:
+def standing(
+    book: MarginBook, balance: Decimal, held: Iterable[tuple[Instrument, Position]], mark: Mark
+) -> MarginStanding:
     """Of one currency's balance and what is `held` that settles in it: derivatives, and spot that is owed."""
     isolated = unrealized = initial = maintenance = ZERO
     unpriced: list[InstrumentId] = []
@@ -115,7 +117,7 @@ def standing(book: MarginBook, balance: Decimal, held: Iterable[tuple[Instrument
             unrealized = add(unrealized, position.unrealized(instrument, price))
         initial = add(initial, margin.initial(value, book.leverage(instrument)))
         maintenance = add(maintenance, margin.maintenance(instrument, value))
-    return Standing(
+    return MarginStanding(
         balance=balance,
         isolated=isolated,
         unrealized=unrealized,
@@ -125,7 +127,9 @@ def standing(book: MarginBook, balance: Decimal, held: Iterable[tuple[Instrument
     )
 
 
-def money_behind(book: MarginBook, whole: Standing, instrument: Instrument, position: Position, mark: Mark) -> Decimal:
+def money_behind(
+    book: MarginBook, whole: MarginStanding, instrument: Instrument, position: Position, mark: Mark
+) -> Decimal:
     """What stands behind a position, as `margin.liquidation_price` takes it.
 
     Isolated: what is set aside. Cross: equity without the position's own profit, less what the others must keep.

@@ -22,7 +22,7 @@ from workstation.domain.events import (
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginSetting
-from workstation.domain.margin_book import MarginBook, Standing, short_spot, standing
+from workstation.domain.margin_book import MarginBook, MarginStanding, short_spot, standing
 from workstation.domain.numbers import ZERO, add, multiply, negate
 from workstation.domain.position import Position
 
@@ -176,7 +176,7 @@ class Portfolio:
         owed = self.balance(instrument.venue, instrument.base) if instrument.tiers else ZERO
         return short_spot(instrument, owed)
 
-    def standing(self, venue: str, currency: str, marks: Marks) -> Standing:
+    def standing(self, venue: str, currency: str, marks: Marks) -> MarginStanding:
         """A settlement currency of a venue at the marks of now. Only what was ever held is looked at: an order's way
         comes through here, and a venue has thousands of instruments."""
         held = []

@@ -23,7 +23,7 @@ from workstation.clock import HOUR
 from workstation.domain import events as e
 from workstation.domain import margin
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.margin_book import Standing, money_behind, standing
+from workstation.domain.margin_book import MarginStanding, money_behind, standing
 from workstation.domain.market import MarkPrice
 from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multiply, negate, plain, subtract
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
@@ -175,7 +175,7 @@ class Clearing:
 
     # Liquidation
 
-    def standing(self, currency: str) -> Standing:
+    def standing(self, currency: str) -> MarginStanding:
         account = self._account
         return standing(account.margin, account.state.balance(currency), account.held(currency), account.mark)
 

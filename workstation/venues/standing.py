@@ -19,7 +19,7 @@ _MISSED = 3
 _KEPT = SECOND // 4
 
 
-class Standing(StrEnum):
+class StreamStanding(StrEnum):
     LIVE = "live"
     QUIET = "quiet"  # nothing new, but the connection answers
     LATE = "late"  # no sign of life for too long
@@ -33,7 +33,7 @@ class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
 
     venue: str
     age: StreamAge
-    standing: Standing
+    standing: StreamStanding
     words: str = ""
     drift: int | None = None  # of the link: the venue's clock less ours in ns
     round_trip: int | None = None  # of the link: ns
@@ -50,17 +50,17 @@ class StreamRow(msgspec.Struct, frozen=True, kw_only=True):
 def stream_row(venue: str, age: StreamAge, now: int, silence: int, stale_after: int) -> StreamRow:
     """`silence`: ns after which a connection counts as dead; it is asked for a sign of life three times in it.
     `stale_after`: ns after which a price is old."""
-    row = StreamRow(venue=venue, age=age, standing=Standing.LIVE)
+    row = StreamRow(venue=venue, age=age, standing=StreamStanding.LIVE)
     if not age.up:
         if not age.faults:
-            return msgspec.structs.replace(row, standing=Standing.COMING, words="has not come yet")
-        return msgspec.structs.replace(row, standing=Standing.BROKEN, words=f"begun anew: {age.said}")
+            return msgspec.structs.replace(row, standing=StreamStanding.COMING, words="has not come yet")
+        return msgspec.structs.replace(row, standing=StreamStanding.BROKEN, words=f"begun anew: {age.said}")
     mute = now - row.sign()
     if row.sign() and mute > (_ASKED if age.asked else silence // 2):
         what = "answer" if age.asked else "sign of life"
-        return msgspec.structs.replace(row, standing=Standing.LATE, words=f"no {what} for {span(mute)}")
+        return msgspec.structs.replace(row, standing=StreamStanding.LATE, words=f"no {what} for {span(mute)}")
     if age.often and not age.asked and now - age.heard > stale_after:
-        return msgspec.structs.replace(row, standing=Standing.QUIET, words="nothing new; its connection answers")
+        return msgspec.structs.replace(row, standing=StreamStanding.QUIET, words="nothing new; its connection answers")
     words = "asked for, there is no stream" if age.asked else "" if age.heard else "stands; nothing to tell so far"
     return msgspec.structs.replace(row, words=words)
 
@@ -79,20 +79,20 @@ def venue_rows(
         return [*rows, _only_prices(venue)]
     compared = StreamAge(what="orders and money", up=not unproven, heard=compared_at, asked=True)
     words = unproven or "agree with this desk's books; asked for every few minutes"
-    standing = Standing.COMING if unproven else Standing.LIVE
+    standing = StreamStanding.COMING if unproven else StreamStanding.LIVE
     if not unproven and now - compared_at > _MISSED * compare_every:
-        standing, words = Standing.LATE, f"not compared for {span(now - compared_at)}"
+        standing, words = StreamStanding.LATE, f"not compared for {span(now - compared_at)}"
     return [*rows, StreamRow(venue=venue.name, age=compared, standing=standing, words=words)]
 
 
 def _only_prices(venue: Venue) -> StreamRow:
     age = StreamAge(what="orders and money", up=True, asked=True)
-    return StreamRow(venue=venue.name, age=age, standing=Standing.QUIET, words="open for its prices only")
+    return StreamRow(venue=venue.name, age=age, standing=StreamStanding.QUIET, words="open for its prices only")
 
 
 def _link_row(venue: Venue, last_data: int) -> StreamRow:
-    standing = {LinkState.CONNECTED: Standing.LIVE, LinkState.CONNECTING: Standing.COMING}.get(
-        venue.link, Standing.DOWN
+    standing = {LinkState.CONNECTED: StreamStanding.LIVE, LinkState.CONNECTING: StreamStanding.COMING}.get(
+        venue.link, StreamStanding.DOWN
     )
     real = venue if isinstance(venue, RealLink) else None
     drift = real.drift if real is not None else None
@@ -129,7 +129,7 @@ class Lateness:
 
 def late_words(rows: list[StreamRow], now: int) -> str:
     """Of the streams of one venue: those that broke or are late, and since when the first of them was not heard."""
-    late = [row for row in rows if row.standing in (Standing.LATE, Standing.BROKEN)]
+    late = [row for row in rows if row.standing in (StreamStanding.LATE, StreamStanding.BROKEN)]
     if not late:
         return ""
     signs = [row.sign() for row in late if row.sign()]

@@ -23,7 +23,7 @@ from workstation.venues.ccxt.settings import Credentials
 from workstation.venues.ccxt.stream_state import StreamState
 from workstation.venues.ccxt.venue import CcxtVenue
 from workstation.venues.contract import LinkState, NoAnswer, StreamAge, VenueError, VenueUnreachable
-from workstation.venues.standing import Standing, venue_rows
+from workstation.venues.standing import StreamStanding, venue_rows
 
 BTC = "LOOP:BTC-USDT"
 #: A price at which a bid of ours rests.
@@ -242,7 +242,7 @@ async def test_each_stream_tells_its_own_age_and_counts_heartbeats_apart(
         rows = venue_rows(venue, venue.clock.now(), 5 * SECOND, 0, "", venue.clock.now(), 120 * SECOND)
         assert rows[0].name == "link"
         assert rows[0].words.startswith("clock ")
-        assert {row.name: row.standing for row in rows}["own orders"] is Standing.LIVE
+        assert {row.name: row.standing for row in rows}["own orders"] is StreamStanding.LIVE
 
 
 async def test_the_clock_s_drift_is_measured_and_told(exchange: LoopbackExchange, hand: Hand) -> None:

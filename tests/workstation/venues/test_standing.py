@@ -9,7 +9,7 @@ import pytest
 
 from workstation.clock import SECOND
 from workstation.venues.contract import LinkState, StreamAge, Venue
-from workstation.venues.standing import Lateness, Standing, stream_row, venue_rows
+from workstation.venues.standing import Lateness, StreamStanding, stream_row, venue_rows
 
 NOW = 1_000 * SECOND
 SILENCE, OLD = 15 * SECOND, 5 * SECOND
@@ -22,22 +22,22 @@ def age(**terms: Any) -> StreamAge:
 @pytest.mark.parametrize(
     ("stream", "standing", "words"),
     [
-        (age(heard=NOW - SECOND), Standing.LIVE, ""),
-        (age(heard=NOW - 6 * SECOND, beat=NOW - SECOND), Standing.QUIET, "nothing new; its connection answers"),
-        (age(heard=NOW - 9 * SECOND, beat=NOW - 8 * SECOND, beats=3), Standing.LATE, "no sign of life for 8s"),
-        (age(heard=NOW - 9 * SECOND), Standing.LATE, "no sign of life for 9s"),
-        (age(what="own orders", symbol="", often=False, beat=NOW - SECOND, beats=1), Standing.LIVE,
+        (age(heard=NOW - SECOND), StreamStanding.LIVE, ""),
+        (age(heard=NOW - 6 * SECOND, beat=NOW - SECOND), StreamStanding.QUIET, "nothing new; its connection answers"),
+        (age(heard=NOW - 9 * SECOND, beat=NOW - 8 * SECOND, beats=3), StreamStanding.LATE, "no sign of life for 8s"),
+        (age(heard=NOW - 9 * SECOND), StreamStanding.LATE, "no sign of life for 9s"),
+        (age(what="own orders", symbol="", often=False, beat=NOW - SECOND, beats=1), StreamStanding.LIVE,
          "stands; nothing to tell so far"),
-        (age(what="own orders", symbol="", often=False, alive=NOW - SECOND), Standing.LIVE,
+        (age(what="own orders", symbol="", often=False, alive=NOW - SECOND), StreamStanding.LIVE,
          "stands; nothing to tell so far"),
-        (age(what="own orders", symbol="", often=False, heard=NOW - 60 * SECOND, beat=NOW), Standing.LIVE, ""),
-        (age(what="mark price", asked=True, heard=NOW - 12 * SECOND), Standing.LIVE, "asked for, there is no stream"),
-        (age(what="mark price", asked=True, heard=NOW - 31 * SECOND), Standing.LATE, "no answer for 31s"),
-        (age(up=False), Standing.COMING, "has not come yet"),
-        (age(up=False, faults=2, said="cut"), Standing.BROKEN, "begun anew: cut"),
+        (age(what="own orders", symbol="", often=False, heard=NOW - 60 * SECOND, beat=NOW), StreamStanding.LIVE, ""),
+        (age(what="mark price", asked=True, heard=NOW - 12 * SECOND), StreamStanding.LIVE, "asked for, there is no stream"),
+        (age(what="mark price", asked=True, heard=NOW - 31 * SECOND), StreamStanding.LATE, "no answer for 31s"),
+        (age(up=False), StreamStanding.COMING, "has not come yet"),
+        (age(up=False, faults=2, said="cut"), StreamStanding.BROKEN, "begun anew: cut"),
     ],
 )  # fmt: skip
-def test_how_a_stream_stands(stream: StreamAge, standing: Standing, words: str) -> None:
+def test_how_a_stream_stands(stream: StreamAge, standing: StreamStanding, words: str) -> None:
     row = stream_row("LOOP", stream, NOW, SILENCE, OLD)
     assert (row.standing, row.words) == (standing, words)
 
@@ -78,13 +78,13 @@ def test_words_are_looked_for_anew_when_the_clock_is_moved_back() -> None:
 @pytest.mark.parametrize(
     ("compared", "unproven", "standing", "words"),
     [
-        (NOW - 360 * SECOND, "", Standing.LIVE, "agree with this desk's books; asked for every few minutes"),
-        (NOW - 361 * SECOND, "", Standing.LATE, "not compared for 6m1s"),
-        (NOW - 361 * SECOND, "it was away", Standing.COMING, "it was away"),
+        (NOW - 360 * SECOND, "", StreamStanding.LIVE, "agree with this desk's books; asked for every few minutes"),
+        (NOW - 361 * SECOND, "", StreamStanding.LATE, "not compared for 6m1s"),
+        (NOW - 361 * SECOND, "it was away", StreamStanding.COMING, "it was away"),
     ],
 )
 def test_books_that_could_not_be_compared_three_times_are_late(
-    compared: int, unproven: str, standing: Standing, words: str
+    compared: int, unproven: str, standing: StreamStanding, words: str
 ) -> None:
     venue = SimpleNamespace(
         name="LOOP", link=LinkState.CONNECTED, silence=SILENCE, round_trip=None, stream_ages=list,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BALANCES, POSITIONS = "balances", "positions"
 
 
-class Told:
+class AccountNews:
     """The newest word of each currency and of each position; `version` grows with every word."""
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.settings import Credentials, CredentialSource, VenueSettings, no_credentials
 from workstation.venues.ccxt.stream_state import StreamState
 from workstation.venues.ccxt.streams import Streams
-from workstation.venues.ccxt.told import BALANCES, POSITIONS, Told
+from workstation.venues.ccxt.told import BALANCES, POSITIONS, AccountNews
 from workstation.venues.contract import (
     Capabilities,
     EntrySink,
@@ -98,7 +98,7 @@ class CcxtVenue:
         #: UTC ns at which this run first reached it.
         self.first_seen = 0
         self.dead_man = DeadMan(self)
-        self.told = Told()
+        self.told = AccountNews()
         self.probe_now = asyncio.Event()
         self._marks: dict[InstrumentId, Decimal] = {}
         #: Why the link is as it is, a sentence.
@@ -110,11 +110,11 @@ class CcxtVenue:
         self.leverage_of: Callable[[Instrument], Decimal] = lambda instrument: instrument.leverage
         #: Instruments whose fees are known to be this account's own, not the list's.
         self.own_fees: frozenset[InstrumentId] = frozenset()
-        #: Told of an instrument whose fees have turned out to be others.
+        #: AccountNews of an instrument whose fees have turned out to be others.
         self.on_terms: Callable[[Instrument], None] = lambda _instrument: None
-        #: Told of what this account pays, by ccxt's symbol: as maker and as taker.
+        #: AccountNews of what this account pays, by ccxt's symbol: as maker and as taker.
         self.on_fees: Callable[[Mapping[str, tuple[Decimal, Decimal]]], None] = lambda _fees: None
-        #: Told of an exchange object whose markets were just loaded.
+        #: AccountNews of an exchange object whose markets were just loaded.
         self.on_markets: Callable[[Any], None] = lambda _exchange: None
         self.on_entry: EntrySink | None = None
         self._market_sink: MarketSink | None = None
