@@ -54,6 +54,9 @@ def run(strategy: Strategy, candles: Candles, costs: Costs, instrument: Instrume
     """One backtest of a strategy that `takes` the candles and their peer. Raises what the strategy itself raises."""
     peer = candles.peer
     assert peer is not None
+    if costs.recorded is not None:
+        called = strategy_name(type(strategy))
+        raise BacktestError(f"Recorded funding is of one instrument, and {called} trades two: give a rate, or none.")
     account = _Account(costs)
     legs = [_Leg(one, costs, account) for one in (candles, peer)]
     account.cash = costs.cash

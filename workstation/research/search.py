@@ -90,7 +90,8 @@ class Plan:
 
 def space_of(cls: type, fixed: Mapping[str, Any], wanted: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     """The values that are searched: `wanted` where it names a parameter or a rule, else the whole range of every
-    parameter that is not fixed; the direction only where it is wanted. Raises `ParameterError`."""
+    parameter that is not fixed; the direction only where it is wanted, and so what has a strategy trade its peer too
+    (one run in the event engine takes the time of a whole search). Raises `ParameterError`."""
     known = parameters_of(cls)
     for name in wanted:
         if name not in known and not (name.startswith(KEY) and issubclass(cls, SignalStrategy)):
@@ -100,8 +101,18 @@ def space_of(cls: type, fixed: Mapping[str, Any], wanted: Mapping[str, Sequence[
         if name in wanted:
             found[name] = list(wanted[name])
         elif name not in fixed and name != "direction" and isinstance(parameter, Int | Float | Choice | Bool):
-            found[name] = list(parameter.space())
+            values = list(parameter.space())
+            left = [one for one in values if isinstance(parameter, Int | Float) or not _hedges(cls, name, one)]
+            if len(left) == len(values) or len(left) > 1:
+                found[name] = left
     return found
+
+
+def _hedges(cls: type, name: str, value: Any) -> bool:
+    """Whether it is this value that has the strategy trade two instruments."""
+    if not getattr(cls, "NEEDS_PEER", False):
+        return False
+    return bool(cls(**{name: value}).hedged) and not cls().hedged
 
 
 class Search:

@@ -15,6 +15,7 @@ The rules of fills are those of every engine. What is added by sharing:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -125,7 +126,7 @@ def run_shared(
     raises.
     """
     series = candles if isinstance(candles, SharedCandles) else on_one_account(candles, shares)
-    series.check(costs.leverage)
+    series.check(replace(costs, recorded=None) if funding else costs)
     account, first = _Account(costs.cash), make()
     legs = []
     for number, (name, bars) in enumerate(series.sets.items()):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from workstation.market.candles import MEMO_BYTES, Candles, Floats, Ints, Memo
-from workstation.research.costs import BacktestError
+from workstation.research.costs import BacktestError, Costs
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +46,13 @@ class SharedCandles(Candles):
         told = [f"{one.fingerprint()} {self.shares[name]!r}" for name, one in self.sets.items()]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
-    def check(self, leverage: float) -> None:
-        """Raises `BacktestError` for a share that the leverage does not carry."""
+    def check(self, costs: Costs) -> None:
+        """Raises `BacktestError` for a share that the leverage does not carry, and for the recorded funding of one
+        instrument where there are several."""
+        if costs.recorded is not None and len(self.shares) > 1:
+            raise BacktestError("Recorded funding is of one instrument: several have a rate, or none.")
         for name, share in self.shares.items():
-            if not 0 < share <= leverage:
+            if not 0 < share <= costs.leverage:
                 raise BacktestError(f"The share of {name} must be above zero and no more than the leverage.")
 
 

@@ -33,7 +33,7 @@ def simulate(
     the equity at each time. Raises `BacktestError`."""
     if strategy.NEEDS_PEER:
         raise BacktestError(f"{strategy_name(type(strategy))} has a second instrument of its own: run it alone.")
-    candles.check(costs.leverage)
+    candles.check(costs)
     if equity is None:
         equity = np.empty(len(candles))
     series, steps = list(candles.sets.values()), candles.steps

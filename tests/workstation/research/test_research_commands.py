@@ -243,6 +243,14 @@ def test_a_pair_on_the_page_takes_two_sets_as_the_command_does(capsys: pytest.Ca
     assert sorted(set(page.trades.instrument)) == [0, 1]
     judged = Jobs().do(JudgeRequest(setup, ()), lambda part: None, lambda: False)
     assert judged.verdicts
+    rates = csv.with_name("rates.csv")
+    rates.write_text("timestamp,funding_rate\n1600070400000,0.001\n")
+    owed = ("backtest", "pairs", "--candles", csv, *words, "--funding", rates)
+    assert tws(capsys, *owed, "--json")["n_trades"] > 0
+    assert "pairs trades two: give a rate" in refused(capsys, *owed, "--param", "legs=both")
+    found = tws(capsys, "search", "pairs", "--candles", csv, *words, "--trials", "8", "--json")
+    assert found["failed"] == 0
+    assert "legs" not in found["rows"][0]["params"]
     with pytest.raises(BacktestError, match="mark two sets of candles"):
         Jobs().do(RunRequest(Setup("pairs", str(csv)), 60), lambda part: None, lambda: False)
 

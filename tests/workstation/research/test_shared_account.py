@@ -15,6 +15,7 @@ from tests.workstation.research.test_engine_agreement import PARTS, assert_same
 from workstation.market.candles import Candles
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.engine import engine
+from workstation.research.funding import FundingHistory
 from workstation.research.metrics import period_ends
 from workstation.research.result import SharedResult
 from workstation.research.shared_account import run_shared
@@ -166,6 +167,10 @@ def test_a_sweep_a_search_and_a_walk_are_of_the_shared_account() -> None:
     alone = run_shared(lambda: SmaCross(**step.params), series.slice(0, 500), costs)  # type: ignore[arg-type]
     assert step.inside == pytest.approx(alone.metrics["sharpe"])
     assert series.slice(0, 500).shares == {"A": 0.4, "B": 0.4}
+    owed = Costs(recorded=FundingHistory(series.time[:1], np.array([0.01])))
+    for run in (lambda: run_shared(SmaCross, series, owed), lambda: engine("fast").run(SmaCross(), series, owed)):
+        with pytest.raises(BacktestError, match="of one instrument: several have a rate"):
+            run()
     for name in ("event", "backtesting"):  # these would trade the index
         with pytest.raises(BacktestError, match="share one account in"):
             engine(name).run(SmaCross(), series, costs)
