@@ -284,7 +284,7 @@ class DeskView:
     def unread(self) -> list[str]:
         """Real venues of which this desk has never read what the account holds: it counts as nothing so far."""
         accounts = self.core.portfolio.accounts
-        return [name for name in self.core.unproven if name not in accounts]
+        return [name for name in self.core.unproven if name not in accounts and name not in self.compared_at]
 
     def equity(self) -> Decimal:
         """Worth of everything in the account currency."""

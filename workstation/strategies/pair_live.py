@@ -21,6 +21,7 @@ from workstation.market.candles import Candles
 from workstation.strategies.bar_window import BarWindow, late_after
 from workstation.strategies.contract import SignalStrategy, Trader
 from workstation.strategies.exits import Reason
+from workstation.strategies.payable import HEDGE
 from workstation.strategies.signal_live import LEAST_BARS, SignalLive
 
 PEER = "peer"
@@ -249,7 +250,7 @@ class PairLive(SignalLive):
         lots = floor_to(abs(missing), peer.instrument.lot)
         if lots and (missing > 0) == (wanted > 0):
             self._hedge_left = lots
-            self._hedge_id = peer.order(Side.BUY if missing > 0 else Side.SELL, lots, tag="hedge")
+            self._hedge_id = peer.order(Side.BUY if missing > 0 else Side.SELL, lots, tag=HEDGE)
 
     # Out.
 

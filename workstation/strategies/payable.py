@@ -3,7 +3,7 @@
 A strategy reckons its size at the price that it knows, and the order reaches a market that asks a little more: the
 account does not pay for it, and the whole order would be denied. As in a backtest (see `research.bar_broker`) a market
 order that the account paid for at the price of the decision is cut to what it pays for now. What was too much at that
-price already stays as it is, and is denied in words.
+price already stays as it is, and is denied in words; so is a hedge, whose quantity is that of another leg.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multipl
 from workstation.domain.order import OrderType, Side
 from workstation.trading.risk_question import Question
 
+#: The tag of orders that hedge another leg.
+HEDGE = "hedge"
+
 
 def payable(question: Question, decided: Decimal | None) -> Decimal:
     """The quantity to send of a draft that was decided at the price `decided`."""
     draft, instrument, now = question.draft, question.instrument, question.price
-    opens = draft.type is OrderType.MARKET and not draft.reduce_only
+    opens = draft.type is OrderType.MARKET and not draft.reduce_only and draft.note != HEDGE
     lends = instrument.is_spot and draft.side is Side.SELL
     if not opens or lends or now is None or now <= 0 or decided is None or decided <= 0:
         return draft.quantity

@@ -435,6 +435,8 @@ class StrategyRunner:
         while True:
             if (run := self._known(run_id)).state is not state:
                 raise Refused(f"{run_id} is {run.state}, not {state}.")
+            if missing := [one for one in run.instruments if one not in self._core.instruments]:
+                raise Refused(f"{' and '.join(missing)} cannot be traded on this desk now.")
             if loaded is not None and loaded[0] is run:
                 return loaded
             loaded = run, await make(run.strategy, self.folder, run.params, run.rules)

@@ -179,8 +179,8 @@ class SimulatedAccount:
         free = self.state.balance(currency)
         owing = (one.id for one in self._spot if self.state.balance(one.base) < 0)
         for name in {*orders, *self.positions, *owing}:  # nothing else binds anything
-            instrument = self._instruments[name]
-            if name != but and currency in (instrument.settlement, instrument.base):
+            instrument = self._instruments.get(name)  # the ledger may know of one that is not listed any more
+            if instrument is not None and name != but and currency in (instrument.settlement, instrument.base):
                 free = subtract(free, self._bound(instrument, currency, orders.get(name, [])))
         return free
 

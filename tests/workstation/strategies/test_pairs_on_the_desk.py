@@ -324,6 +324,9 @@ async def test_a_strategy_on_events_hears_and_trades_each_of_its_instruments(tmp
         await until(desk, run, lambda: ("other", "BTC-USDT-PERP") in heard and ("bar", "BTC-USDT") in heard, 30)
         await desk.engine.strategies.pause(run.run_id)
         assert view(desk, run).run.state is RunState.PAUSED
+        del desk.engine.core.instruments[PERP]  # as after a start with a narrower profile
+        with pytest.raises(Refused, match=r"NOVA:BTC-USDT-PERP cannot be traded on this desk now\."):
+            await desk.engine.strategies.resume(run.run_id)
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,7 @@ async def test_an_entry_with_all_the_money_is_cut_to_what_the_account_pays_for_a
         for same, decided in (
             (draft, ask), (draft, None), (replace(draft, quantity=Decimal("0.1")), lower),
             (replace(draft, side=Side.SELL), lower), (replace(draft, reduce_only=True), lower),
+            (replace(draft, note="hedge"), lower),
         ):  # fmt: skip
             assert live._payable(same, decided) is same
 

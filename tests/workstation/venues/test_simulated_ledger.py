@@ -115,6 +115,23 @@ async def test_a_reopened_venue_is_as_it_was_left(tmp_path: Path) -> None:
     await second.venue.close()
 
 
+async def test_a_position_of_an_instrument_that_is_not_listed_any_more_stands_in_nobodys_way(tmp_path: Path) -> None:
+    path = tmp_path / "venue.sqlite"
+    first = await Sitting(path).begin()
+    await first.desk.buy(PERP, "1")
+    await first.desk.sell(PERP, "1")
+    await first.venue.close()
+
+    clock = SimClock(START + SECOND)
+    venue = SimulatedVenue("NOVA", [SPOT], clock, MONEY, ledger=path)
+    desk, market = VenueDesk(venue, clock), HandMarket(clock, venue.feed)
+    await desk.connect()
+    market.book(SPOT, {"999": "5"}, {"1001": "5"})
+    order = await desk.buy(SPOT, "1")
+    assert desk.said(order) == ["accepted", "filled"]
+    await venue.close()
+
+
 async def test_orders_that_expired_while_nobody_was_there_expire_at_once(tmp_path: Path) -> None:
     path = tmp_path / "venue.sqlite"
     first = await Sitting(path).begin()
