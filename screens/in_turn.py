@@ -34,7 +34,7 @@ class InTurn:
         self._app = app
         self._waiting: deque[events.Key | events.Paste] = deque()
         self._field: Input | None = None  # into which the last key was typed
-        self._handed = 0
+        self._handed = self._settled = 0
         self._settling: asyncio.Task[None] | None = None
 
     def waits(self, event: events.Key | events.Paste) -> bool:
@@ -63,7 +63,10 @@ class InTurn:
         self._field = field
         self._handed += 1
         if self._settling is None:
-            self._settling = asyncio.create_task(self._settle())
+            self._begin_to_settle()
+
+    def _begin_to_settle(self) -> None:
+        self._settling = asyncio.create_task(self._settle(), name="keys in turn")
 
     def _may_go(self, event: events.Key | events.Paste) -> bool:
         if self._settling is None:
@@ -82,8 +85,13 @@ class InTurn:
                         for pump in self._way():
                             await _turn(pump)
         except TimeoutError:
-            pass
-        self._app.call_later(self._go_on)
+            handed = self._handed
+        except Exception as error:
+            handed = self._handed
+            self._app.engine.log.error("keys", f"Keys could not be kept in their turn: {error!r}")
+        finally:  # whatever went wrong, no key waits for ever
+            self._settled = handed
+            self._app.call_later(self._go_on)
 
     def _way(self) -> list[MessagePump]:
         """From the focused widget, and from the field that was typed into, up to the app."""
@@ -96,6 +104,9 @@ class InTurn:
 
     async def _go_on(self) -> None:
         self._settling = None
+        if self._settled != self._handed:  # another came since
+            self._begin_to_settle()
+            return
         while self._waiting and self._may_go(self._waiting[0]):
             await self._app.act_on(self._waiting.popleft())
 
@@ -103,7 +114,17 @@ class InTurn:
 async def _turn(pump: MessagePump) -> None:
     """Until the widget has handled what was sent to it before."""
     done = asyncio.Event()
-    if pump.call_later(done.set):
-        if (task := pump._task) is not None:
-            task.add_done_callback(lambda _: done.set())  # it was taken off the screen
+    if not pump.call_later(done.set):
+        return
+    task = pump._task
+
+    def gone(_: asyncio.Task[None]) -> None:  # it was taken off the screen
+        done.set()
+
+    if task is not None:
+        task.add_done_callback(gone)
+    try:
         await done.wait()
+    finally:
+        if task is not None:
+            task.remove_done_callback(gone)

@@ -479,6 +479,24 @@ async def test_what_is_found_chosen_and_run_in_one_burst_is_what_stands_under_th
         assert ran == [wanted]
 
 
+async def test_keys_in_their_turn_leave_nothing_behind_and_a_fault_holds_none_back(open_desk, monkeypatch):
+    async with open_desk() as (desk, pilot):
+        await pilot.press(*":buy")
+        task = desk.app.screen._task
+        before = len(task._callbacks or ())
+        await pilot.press(*" 0.01 @ 64100")
+        await until(pilot, lambda: desk.app.in_turn._settling is None)
+        assert len(task._callbacks or ()) <= before
+
+        def broken() -> list[object]:
+            raise RuntimeError("no way")
+
+        monkeypatch.setattr(desk.app.in_turn, "_way", broken)
+        burst(desk, "0", "backspace", "enter")
+        await until(pilot, lambda: bool(desk.engine.open_orders()))
+        assert "no way" in [entry.text for entry in desk.engine.log.entries if entry.source == "keys"][0]
+
+
 async def test_the_kill_switch_waits_for_no_key_before_it(open_desk):
     async with open_desk() as (desk, pilot):
         hangs = asyncio.Event()

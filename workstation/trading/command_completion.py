@@ -45,14 +45,16 @@ def _candidates(before: Sequence[Token], context: Context) -> Iterable[str]:
 
 
 def _further(words: Sequence[Token], context: Context) -> Iterable[str]:
-    """Of peer= all instruments: what a strategy calls its further ones it alone knows."""
-    name, sign, _ = words[-1].raw.partition("=")
+    """Of peer= all instruments; of other names those that begin as what was typed, for what a strategy calls its
+    further instruments it alone knows."""
+    name, sign, value = words[-1].raw.partition("=")
     if [word.text.removeprefix(":") for word in words[:2]] != ["strategy", "start"] or len(words) < 4:
         return ()
     if not sign:
         return ("peer=",)
-    if any(name.lower() in names_of(group) for group in GROUPS):
-        return ()  # a rule's number
+    rule = any(name.lower() in names_of(group) for group in GROUPS)
+    if rule or not (value or name == "peer"):
+        return ()
     return [f"{name}={word}" for one in context.instruments for word in (one.symbol, one.id)]
 
 
