@@ -494,7 +494,7 @@ async def test_keys_in_their_turn_leave_nothing_behind_and_a_fault_holds_none_ba
         monkeypatch.setattr(desk.app.in_turn, "_way", broken)
         burst(desk, "0", "backspace", "enter")
         await until(pilot, lambda: bool(desk.engine.open_orders()))
-        assert "no way" in [entry.text for entry in desk.engine.log.entries if entry.source == "keys"][0]
+        assert "no way" in next(entry.text for entry in desk.engine.log.entries if entry.source == "keys")
 
 
 async def test_the_kill_switch_waits_for_no_key_before_it(open_desk):
