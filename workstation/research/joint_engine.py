@@ -64,6 +64,8 @@ def run(strategy: Strategy, candles: Candles, costs: Costs, instrument: Instrume
     played: Strategy = strategy
     if isinstance(strategy, SignalStrategy):
         played = _Foreknown(strategy, candles, costs)
+    if isinstance(played, PairLive):
+        played.ends_at_once = True
     (further,) = further_of(type(played))
     beside = replace(instrument_of(peer, costs), symbol=names[1], base=names[1])
     trader = BarTrader(legs[0], instrument, candles, played, {further: BarTrader(legs[1], beside, peer, played)})

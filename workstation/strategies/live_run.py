@@ -25,6 +25,7 @@ from workstation.strategies.bar_window import late_after
 from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
+from workstation.strategies.pair_live import PairLive
 from workstation.strategies.payable import payable
 from workstation.strategies.run_book import RunBook, StrategyDesk
 from workstation.strategies.strategy_thread import StrategyThread
@@ -130,6 +131,8 @@ class LiveRun:
     def ended_unfilled(self, client_id: ClientOrderId, reason: str) -> None:
         if not self.book.pulled(client_id):
             self._queue(partial(self.strategy.on_reject, client_id, reason))
+        elif isinstance(self.strategy, PairLive):
+            self._queue(partial(self.strategy.on_pulled, client_id))
 
     def change(self, work: Callable[[], None]) -> None:
         """Something of the runner's own between two calls: new parameters and rules."""

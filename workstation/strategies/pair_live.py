@@ -40,11 +40,15 @@ class PairLive(SignalLive):
       what is held is left all the same. It says so.
     - The first leg is entered first, and hedged as it fills. If the hedge is refused, the first leg is closed at once;
       after the second refusal in a row nothing is entered any more: each try costs fees.
-    - Both legs are closed together. A close that is refused is tried again, until both are flat.
-    - After a restart legs that do not fit each other (the desk went down between the two) are closed.
+    - Both legs are closed together. A close that is refused is tried again, until both are flat. A hedge under way
+      when the first leg is out is pulled; nothing is flat before that order has ended, and what it brings is closed.
+    - Legs that do not fit each other are closed: after a restart (the desk went down between the two), and while it
+      runs where they do not on two pairs running (a liquidation, a kill or the trader took one of them).
     """
 
     FURTHER = (PEER,)
+    #: Whether an order ends as it is cancelled, as in a backtest: nothing more is heard of it there.
+    ends_at_once = False
 
     def __init__(
         self,
@@ -67,7 +71,8 @@ class PairLive(SignalLive):
         self._hedge_id, self._hedge_left = "", Decimal(0)  # the hedge's order under way
         self._refusals = 0  # of hedges in a row
         self._late = 0  # ns that the newest pair came too late
-        self._said: set[str] = set()  # what it has told already, until a pair is in time again
+        self._said: dict[str, str] = {}  # what it has told already
+        self._unfit = -1  # time of the pair at which its legs did not fit, where the newest does not either
 
     @property
     def _peer(self) -> Trader:
@@ -104,11 +109,13 @@ class PairLive(SignalLive):
         over = self.trader.now - (bar.ts + self._interval)
         self._late = over if over > late_after(self._interval) else 0
         if not self._late:
-            self._said.clear()
+            self._said.pop("late", None)
+            self._said.pop("waits", None)
         if bar.ts <= self._bars.last:
             self._void()
         self._peers.append(peer)
         super().on_bar(bar)
+        self._look()
 
     def _void(self) -> None:
         super()._void()
@@ -118,6 +125,8 @@ class PairLive(SignalLive):
         what, _, ts = name.partition(" ")
         if what == "again":
             if self._refused and self._closing is not None:
+                if ts:
+                    self.trader.say("is not out of both legs yet and closes them again.")
                 self._leave(self._closing)
             return
         for waiting, missing in ((self._mine, self._peer), (self._theirs, self.trader)):
@@ -128,9 +137,14 @@ class PairLive(SignalLive):
                 )
 
     def _say_once(self, what: str, text: str) -> None:
-        """Until the next pair is in time."""
+        """Until it is forgotten."""
         if what not in self._said:
-            self._said.add(what)
+            self._say_new(what, text)
+
+    def _say_new(self, what: str, text: str) -> None:
+        """Where it is another sentence than the last one."""
+        if self._said.get(what) != text:
+            self._said[what] = text
             self.trader.say(text)
 
     def on_book(self, book: BookSnapshot) -> None:
@@ -160,6 +174,7 @@ class PairLive(SignalLive):
         first = self._peers.first
         super().revise(made, mine)
         self._refusals = 0
+        self._said.pop("why", None)
         if self._play is not None and self._bars.least > self._peers.least:
             self._peers = self._peers.widened(self._bars.least, [bar for bar in theirs if bar.ts < first])
 
@@ -175,11 +190,10 @@ class PairLive(SignalLive):
         super().on_start()
         if not self._holds():
             return
-        held = f"{self.trader.position:f} of its first and {self._peer.position:f} of its second instrument"
         if not self._loaded:
-            self.trader.say(f"holds {held} from before: it enters nothing until that is closed.")
+            self.trader.say(f"holds {self._held()} from before: it enters nothing until that is closed.")
         elif not self._started().side or not self._fits():
-            self.trader.say(f"holds {held} after the restart, which is no whole trade of it: both are closed.")
+            self.trader.say(f"holds {self._held()} after the restart, which is no whole trade of it: both are closed.")
             self._leave(Reason.SIGNAL)
 
     def _fits(self) -> bool:
@@ -188,21 +202,56 @@ class PairLive(SignalLive):
         spare = float(self._peer.instrument.lot) + (1 - _ENOUGH) * abs(wanted)
         return bool(self.trader.position) and abs(held - wanted) <= spare
 
+    @property
+    def _whole(self) -> bool:
+        """Whether what it holds is what it takes itself to hold, as far as no order is under way."""
+        if self._closing is not None:
+            return self._holds() or bool(self._hedge_id)
+        return not self._started().side or bool(self._entry_id) or self._fits()
+
+    def _look(self) -> None:
+        """What others do with its legs it does not hear: it sees it here, on the second pair, as its own fills may be
+        on their way. Pairs that come at once count once."""
+        now = self.trader.now
+        if self._closing is not None and self._hedge_id and not self._holds():
+            symbol = self._peer.instrument.symbol
+            self._say_once("pulled", f"waits until its hedge's order in {symbol} has ended: nothing is entered before.")
+        if self._whole:
+            self._unfit = -1
+        elif self._unfit < 0:
+            self._unfit = now
+        elif now - self._unfit >= self._interval // 2:
+            if self._holds() or self._hedge_id:
+                self.trader.say(f"holds {self._held()}, which do not fit each other: both are closed.")
+                self._leave(Reason.SIGNAL)
+            else:
+                self.trader.say("holds nothing any more: its legs were closed, and not by it.")
+                self.trader.cancel_all()
+                self._is_flat(self._price)
+
+    def _held(self) -> str:
+        return f"{self.trader.position:f} of its first and {self._peer.position:f} of its second instrument"
+
     # In.
 
     def _enter(self, side: int, price: float) -> None:
-        if self._entry_id:
+        if self._entry_id or self._closing is not None:
             return
         if why := self._why_not():
-            self._say_once("late" if self._late else "why", f"enters nothing: {why}.")
+            text = f"enters nothing: {why}."
+            if self._late:
+                self._say_once("late", text)
+            else:
+                self._say_new("why", text)
             return
         self._ratio = self._hedge
         self._beside = abs(self._ratio) * self._peer_price
         units = self._started().size(float(self.trader.equity), side, price, self._beside)
         if self._ratio and not floor_to(Decimal(repr(abs(units * self._ratio))), self._peer.instrument.lot):
             symbol = self._peer.instrument.symbol
-            self._say_once("lot", f"enters nothing: the hedge is less than one lot of {symbol}.")
+            self._say_new("why", f"enters nothing: the hedge is less than one lot of {symbol}.")
             return
+        self._said.pop("why", None)
         super()._enter(side, price)
 
     @property
@@ -220,21 +269,38 @@ class PairLive(SignalLive):
         return self.barred or self.trader.blind
 
     def on_fill(self, fill: Fill) -> None:
-        peer = self._peer
-        if fill.instrument == peer.instrument.id:
+        peer, closing = self._peer, self._closing
+        of_peer = fill.instrument == peer.instrument.id
+        if of_peer:
             if fill.client_id == self._hedge_id:
                 self._hedge_left -= fill.quantity
                 if self._hedge_left <= 0:
                     self._hedge_id, self._refusals = "", 0
         elif self.trader.position:
             super().on_fill(fill)
-        elif self._closing is None and peer.position:  # its stop: the hedge goes after it
-            self._leave(self._level(fill))
-        if not self._holds():
-            self._hedge_id = ""
+        held = peer.position if of_peer else self.trader.position
+        if self._is_out():
             self._is_flat(self._price)
-        elif self._closing is None:
+        elif closing is not None:
+            if fill.side.sign * held > 0:  # it was on its way: what closes may be too small
+                self._refused = True
+                self.trader.timer(min(self._interval, SECOND) / SECOND, "again grown")
+        elif self._closing is None and self.trader.position:
             self._balance()
+        elif self._closing is None:  # its stop: the hedge goes after it
+            if of_peer or self._hedge_id:
+                first, other = self.trader.instrument.symbol, peer.instrument.symbol
+                self.trader.say(f"is out of {first} before all of its hedge in {other} was filled, and closes that.")
+            self._leave(self._level(fill))
+
+    def _is_out(self) -> bool:
+        """Nothing is held, and no hedge under way can bring something any more."""
+        return not self._holds() and (self.ends_at_once or not self._hedge_id)
+
+    def _is_flat(self, price: float) -> None:
+        self._hedge_id, self._unfit = "", -1
+        self._said.pop("pulled", None)
+        super()._is_flat(price)
 
     def _level(self, fill: Fill) -> Reason:
         """Which of its levels took the first leg out."""
@@ -265,11 +331,20 @@ class PairLive(SignalLive):
                 self._refusals += 1
                 self.trader.say(f"could not hedge in {self._peer.instrument.symbol} ({reason}) and closes both legs.")
                 self._leave(Reason.SIGNAL)
+            elif self._closing is not None and not self._holds():
+                self._is_flat(self._price)
             return
         super().on_reject(client_id, reason)
-        if self._refused:
+        if self._refused and self._was_close(client_id):
             self.trader.say(f"could not close a leg ({reason}) and tries again.")
             self.trader.timer(min(self._interval, 10 * SECOND) / SECOND, "again")
+
+    def on_pulled(self, client_id: str) -> None:
+        """An order that it has pulled itself has ended (see `LiveRun.ended_unfilled`)."""
+        if client_id and client_id == self._hedge_id:
+            self._hedge_id = ""
+            if self._closing is not None and not self._holds():
+                self._is_flat(self._price)
 
 
 def paired(mine: Sequence[Bar], theirs: Sequence[Bar]) -> tuple[list[Bar], list[Bar]]:

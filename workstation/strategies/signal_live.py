@@ -57,6 +57,7 @@ class SignalLive(Strategy):
         self._next = 0  # the side to enter once flat
         self._closing: Reason | None = None
         self._stop_id = self._entry_id = ""  # orders under way
+        self._stopped_id = self._entered_id = ""  # the trade's last ones: the end of what is left of them is no news
         self._entry_side = 0  # of the entry under way
         self._given_up = False  # the entry under way is not wanted any more: it is left as soon as it fills
         self._refused = False  # the order that closes the position was
@@ -224,8 +225,13 @@ class SignalLive(Strategy):
         if client_id == self._stop_id and self._started().side and self._closing is None:
             self._stop_id = ""
             self._leave(Reason.STOP)  # a position whose stop is refused is not kept
-        elif self._closing is not None and self._holds():
+        elif self._closing is not None and self._holds() and self._was_close(client_id):
             self._refused = True  # it is tried again on the next close
+
+    def _was_close(self, client_id: str) -> bool:
+        """Whether an order that ended while the position is closed was to close it. The stop that was dropped and what
+        was left of the entry were not: a venue cancels a stop that has nothing to reduce any more by itself."""
+        return client_id not in (self._stopped_id, self._entered_id)
 
     def _decide(self, bar: Bar) -> None:
         amount, atr = self._numbers()
@@ -279,10 +285,11 @@ class SignalLive(Strategy):
         if units > 0:
             way = Side.BUY if side > 0 else Side.SELL
             self._entry_id, self._entry_side = self.trader.order(way, Decimal(repr(units)), tag="entry"), side
+            self._entered_id = self._entry_id
 
     def _leave(self, reason: Reason) -> None:
         self._closing, self._refused = reason, False
-        self._stop_id = ""
+        self._stopped_id, self._stop_id = self._stop_id or self._stopped_id, ""
         self.trader.close(reason.name.lower())
 
     def _protect(self) -> None:

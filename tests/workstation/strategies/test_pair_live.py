@@ -189,6 +189,9 @@ class Hand:
     def close(self, tag: str = "") -> None:
         self.sent.append(f"close {tag}")
 
+    def cancel_all(self) -> None:
+        self.sent.append("cancel all")
+
     def timer(self, _seconds: float, name: str = "") -> None:
         self.timers.append(name)
 
@@ -308,6 +311,138 @@ def test_the_stop_of_the_first_leg_takes_the_hedge_out_at_once() -> None:
     scene.entered()
     scene.fill("stop first sell", "0")
     assert scene.hand.sent[-1] == "close stop"
+
+
+def half_in() -> Scene:
+    """The entry is filled, its hedge is not."""
+    scene = Scene()
+    scene.bar("first", 0)
+    scene.bar("peer", 0)
+    scene.fill("entry first buy", "49")
+    return scene
+
+
+def test_a_hedge_that_is_under_way_when_the_stop_goes_is_pulled_and_nothing_is_entered_before_it_has_ended() -> None:
+    scene = half_in()
+    scene.fill("stop first sell", "0")
+    assert scene.hand.sent[-1] == "close stop", "which pulls the hedge's order"
+    assert "is out of FIRST before all of its hedge in PEER was filled" in scene.hand.told[-1]
+    sent = len(scene.hand.sent)
+    for minute in (1, 2, 3):
+        scene.bar("first", minute)
+        scene.bar("peer", minute)
+    assert len(scene.hand.sent) == sent
+    assert [text for text in scene.hand.told if "waits until its hedge's order in PEER" in text] == scene.hand.told[1:]
+    scene.live.on_pulled("hedge peer sell")
+    scene.bar("first", 4)
+    scene.bar("peer", 4)
+    assert scene.hand.sent[sent:] == ["entry first buy"]
+
+
+def test_a_hedge_that_fills_after_the_first_leg_is_out_is_closed() -> None:
+    """It had no answer when it was pulled: the close found nothing to close."""
+    scene = half_in()
+    scene.fill("stop first sell", "0")
+    sent = len(scene.hand.sent)
+    scene.fill("hedge peer sell", "-49")
+    scene.live.on_timer(scene.hand.timers[-1])
+    assert scene.hand.sent[sent:] == ["close stop"]
+    assert "is not out of both legs yet" in scene.hand.told[-1]
+    scene.fill("close peer buy", "0")
+    scene.bar("first", 1)
+    scene.bar("peer", 1)
+    assert scene.hand.sent[sent:] == ["close stop", "entry first buy"]
+
+
+def test_a_hedge_whose_rest_fills_after_the_close_was_sized_is_closed_whole() -> None:
+    scene = half_in()
+    scene.fill("hedge peer sell", "-20")
+    scene.live._leave(scene.live._level(cast(Fill, None)))
+    scene.fill("close first sell", "0")
+    scene.fill("hedge peer sell", "-49")
+    scene.fill("close peer buy", "-29")
+    sent = len(scene.hand.sent)
+    scene.live.on_timer(scene.hand.timers[-1])
+    assert scene.hand.sent[sent:] == ["close stop"]
+
+
+def test_a_hedge_that_is_heard_of_after_a_restart_is_closed() -> None:
+    """The desk went down while it had no answer; the first leg was out by then."""
+    scene = Scene()
+    scene.fill("hedge peer sell", "-49")
+    assert scene.hand.sent == ["close stop"]
+
+
+def test_a_hedge_that_is_refused_after_the_first_leg_is_out_ends_the_trade() -> None:
+    scene = half_in()
+    scene.fill("stop first sell", "0")
+    scene.live.on_reject("hedge peer sell", "no money")
+    scene.bar("first", 1)
+    scene.bar("peer", 1)
+    assert scene.hand.sent[-1] == "entry first buy"
+
+
+@pytest.mark.parametrize(("first", "peer"), [("49", "0"), ("0", "-49"), ("49", "-20"), ("0", "0")])
+def test_legs_that_others_took_out_are_seen_on_the_second_pair_and_what_is_left_is_closed(
+    first: str, peer: str
+) -> None:
+    """A liquidation or a kill is none of its orders: it hears of no fill."""
+    scene = Scene()
+    scene.entered()
+    scene.hand.legs["first"].position, scene.hand.legs["peer"].position = Decimal(first), Decimal(peer)
+    sent = len(scene.hand.sent)
+    for minute in (1, 2):
+        assert scene.hand.sent[sent:] == []
+        scene.bar("first", minute)
+        scene.bar("peer", minute)
+    if (first, peer) == ("0", "0"):
+        assert scene.hand.told == ["holds nothing any more: its legs were closed, and not by it."]
+        assert scene.hand.sent[sent:] == ["cancel all"]
+        scene.bar("first", 3)
+        scene.bar("peer", 3)
+        assert scene.hand.sent[sent + 1 :] == ["entry first buy"]
+    else:
+        held = f"{first} of its first and {peer} of its second instrument"
+        assert scene.hand.told == [f"holds {held}, which do not fit each other: both are closed."]
+        assert scene.hand.sent[sent:] == ["close signal"]
+
+
+def test_pairs_that_come_at_once_do_not_take_fills_on_their_way_for_legs_that_do_not_fit() -> None:
+    scene = half_in()
+    for minute in (1, 2, 3):
+        scene.bar("first", minute, after=200 - 60 * minute)
+    for minute in (1, 2, 3):
+        scene.bar("peer", minute, after=200 - 60 * minute)
+    scene.fill("hedge peer sell", "-49")
+    scene.bar("first", 4)
+    scene.bar("peer", 4)
+    assert scene.hand.sent == ["entry first buy", "hedge peer sell"]
+
+
+def test_the_end_of_a_stop_that_was_dropped_is_no_refused_close() -> None:
+    """A venue cancels a stop that has nothing left to reduce; the rest of an entry ends as well."""
+    live = Scene().live
+    for what in ("stop", "entry"):
+        scene = Scene()
+        put_on(TradeRules(stop=0.05), scene.live.inner)
+        scene.live.on_start()
+        scene.entered()
+        (order,) = {one for one in scene.hand.sent if one.startswith(what)}
+        scene.live._leave(live._level(cast(Fill, None)))
+        scene.fill("close first sell", "0")
+        scene.live.on_reject(order, "nothing to reduce")
+        assert (scene.hand.told, scene.live._refused) == ([], False)
+
+
+def test_why_nothing_is_entered_is_said_once_and_again_when_it_is_another() -> None:
+    scene = Scene()
+    for minute, blind in enumerate(("no book", "no book", "no book", "a gap", "a gap", "", "a gap")):
+        scene.hand.blind = blind
+        scene.bar("first", minute)
+        scene.bar("peer", minute)
+        if not blind:
+            scene.live.on_reject("entry first buy", "no price")
+    assert scene.hand.told == [f"enters nothing: {why}." for why in ("no book", "a gap", "a gap")]
 
 
 def test_bars_that_come_late_decide_no_entry_but_count() -> None:

@@ -278,6 +278,25 @@ async def test_where_the_hedge_is_denied_the_first_leg_is_closed_at_once_and_it_
         await until(desk, run, lambda: "refused 2 times in a row" in view(desk, run).waits)
 
 
+async def test_a_hedge_that_is_under_way_when_the_first_leg_is_out_is_pulled_and_it_goes_on_flat(
+    tmp_path: Path, file: str
+) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, f"{file}:Both")
+        peer = live(desk, run).trader.of("peer")
+        at_market = peer.order
+        far = Decimal(70_000)
+        peer.order = lambda *of, **terms: at_market(*of, limit=far, **terms)  # type: ignore[method-assign]
+        await until(desk, run, lambda: len(own(desk, run)) == 2)
+        peer.order = at_market  # type: ignore[method-assign]
+        held = view(desk, run).holds[BTC]
+        await desk.market(BTC, Side.SELL, f"{held:f}", origin=run.run_id)  # as its stop would
+        await until(desk, run, lambda: own(desk, run)[1].state is OrderState.CANCELED, 2)
+        assert "is out of BTC-USDT before all of its hedge in BTC-USDT-PERP was filled" in said(desk, run)
+        await until(desk, run, lambda: hedged(desk, run))
+        assert [order.note for order in own(desk, run)] == ["entry", "hedge", "", "entry", "hedge"]
+
+
 async def test_while_a_book_is_not_known_nothing_is_entered_and_it_says_so(tmp_path: Path, file: str) -> None:
     async with demo_desk(tmp_path) as desk:
         run = await start(desk, f"{file}:Both")
