@@ -48,7 +48,7 @@ from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk_desk import RiskDesk
 from workstation.trading.routing.desk import RouteDesk
 from workstation.trading.venue_entries import VenueEntries
-from workstation.venues.contract import KeepsMargin, Venue
+from workstation.venues.contract import KeepsMargin, RealLink, Venue
 from workstation.watch.desk import EngineDoor
 from workstation.watch.requests import Doors
 from workstation.watch.watchdog import Watchdog
@@ -322,12 +322,21 @@ class Engine(DeskState):
                 await asyncio.sleep(0)
             self.core.fold(journal[start : start + _FOLDED_AT_ONCE])
 
+    def leave_armed(self) -> None:
+        """What the venues would cancel by themselves is not kept from it when the desk closes."""
+        for venue in self.venues.values():
+            if isinstance(venue, RealLink):
+                venue.leave_armed()
+
     async def close(self) -> None:
-        """Let commands under way end, disconnect, and close the store. Working orders stay at their venues."""
+        """Let commands under way end, disconnect, and close the store. Working orders stay at their venues, unless a
+        kill is unfinished: what it has not pulled, the venues' own switches still may."""
         if self._watchdog is not None:
             await asyncio.to_thread(self._watchdog.stop)
         if self._opening is not None and not self._opening.done():
             await asyncio.gather(self._opening, return_exceptions=True)
+        if self._kill.running:
+            self.leave_armed()
         await self._kill.stop()
         for task in self._tasks:
             task.cancel()

@@ -15,7 +15,7 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,12 +28,13 @@ from workstation.settings import Settings, SettingsError
 from workstation.store import StoreError
 from workstation.store.lock import holder
 from workstation.trading.kill_status import KillPhase
-from workstation.venues.contract import VenueError
-from workstation.watch.control import progress
-from workstation.watch.requests import Doors, HaltRequest, HaltRequests, new_request
+from workstation.venues.contract import RealLink, VenueError
+from workstation.watch.control import answers, progress
+from workstation.watch.requests import Doors, HaltRequests, new_request
 
 if TYPE_CHECKING:
     from workstation.engine import Engine
+    from workstation.venues.ccxt.settings import VenueSettings
 
 #: Seconds without any answer after which a desk that has the store counts as hung.
 PATIENCE = 4.0
@@ -115,6 +116,7 @@ class OutsideKill:
         self._pid: int | None = None
         self._written = False
         self._told: object = None
+        self._apart = False  # this process works with a store that is thrown away: the desk's own has nothing of it
         self._last: Mapping[str, Any] = {}
 
     def run(self) -> Report:
@@ -163,7 +165,7 @@ class OutsideKill:
                 desk.connect(os.fspath(self._doors.socket))
                 question = {"ask": "kill", "request": self._request}
                 desk.sendall(msgspec.json.encode(question) + b"\n")
-                for answer in _answers(desk):
+                for answer in answers(desk, PATIENCE):
                     self._heard = time.monotonic()
                     if (report := self._hear(answer)) is not None:
                         return report
@@ -197,7 +199,8 @@ class OutsideKill:
     def _progress(self, answer: Mapping[str, Any]) -> None:
         self._last = answer
         done, positions = answer["orders"] - answer["orders_left"], answer["positions"] - answer["positions_left"]
-        words = f"HALTED; {done} of {counted(answer['orders'], 'working order')} gone"
+        head = "Without the desk's store" if self._apart else "HALTED"
+        words = f"{head}; {done} of {counted(answer['orders'], 'working order')} gone"
         if self._request.flatten:
             words += f", {positions} of {counted(answer['positions'], 'position')} closed"
         self._tell(f"{words}.")
@@ -215,35 +218,39 @@ class OutsideKill:
     def _late(self, goes_on: str) -> Report:
         venues: Mapping[str, str] = self._last.get("venues", {})
         shown = self._last.get("text") or "; ".join(f"{venue} {words}" for venue, words in venues.items())
+        shown = f"{shown.rstrip('. ')}." if shown else ""
         durable = self._last.get("durable", False)
-        head = "HALTED" if durable else "Halted, but HALTED is not stored yet"
-        return self._report(
-            Outcome.HALTED if self._last else Outcome.LEFT,
-            f"{head}; not everything is confirmed after {self._wait:g} s; {goes_on}. {shown}".strip(),
-        )
+        head = "HALTED; not" if durable else "Halted, but HALTED is not stored yet; not"
+        text = f"{'Not' if self._apart else head} everything is confirmed after {self._wait:g} s; {goes_on}. {shown}"
+        return self._report(Outcome.HALTED if self._last else Outcome.LEFT, text.strip())
 
     # A desk that has the store and does not answer.
 
     def _by_file(self, pid: int) -> Report | None:
         """Somebody has the store and no socket answers: the request's file may still be honoured."""
         if self._written and not self._requests.path(self._request.id).exists():
+            from workstation.outside_books import receipt_since
+
             self._heard = time.monotonic()
             self._last = {"durable": True}
             self._tell(f"The {self._mode} desk (process {pid}) has taken the request: HALTED is in its store.")
-            if (receipt := self._receipt()) is not None:
+            if (receipt := receipt_since(self._store, self._asked)) is not None:
                 return self._report(Outcome.DONE, receipt, receipt)
             return self._late(f"the desk (process {pid}) goes on by itself") if self._over() else None
         if time.monotonic() - self._heard < PATIENCE:
             return None
         what = f"The {self._mode} desk (process {pid}) has the store and does not answer{_stopped(pid)}."
-        if not self._written:
-            return self._report(Outcome.FAILED, f"{what} No request could be left: end it with `kill -9 {pid}`.")
+        report = self._beside(what) if self._mode == "live" and self._reaches() else None
+        if not self._written:  # the venues are asked all the same
+            end = f"No request could be left: if it runs again it trades on. End it with `kill -9 {pid}`."
+            pulled, receipt = (report.text, report.receipt) if report else (what, "")
+            return self._report(Outcome.FAILED, f"{pulled} {end}", receipt)
         waits = (
             "A halt request is durable beside the store: no order leaves that desk when it runs again, and the next "
             "start begins HALTED."
         )
         again = f"end the desk with `kill -9 {pid}` and repeat this command."
-        if self._mode == "live" and self._reaches() and (report := self._beside(what)) is not None:
+        if report is not None:
             return self._report(report.outcome, f"{report.text} {waits} To have it stored now, {again}", report.receipt)
         text = f"{what} {waits} Working orders stand until then: to pull them now, {again}"
         return self._report(Outcome.LEFT, text)
@@ -258,17 +265,8 @@ class OutsideKill:
         except (OSError, StoreError, VenueError, SettingsError) as error:
             self._tell(f"The venues cannot be asked from here: {error}")
             return None
-        left = " Spot that the desk bought is not sold." if self._request.flatten else ""
         done = report.outcome is Outcome.DONE
-        return self._report(Outcome.HALTED if done else report.outcome, f"{what} {report.text}{left}", report.receipt)
-
-    def _receipt(self) -> str | None:
-        from workstation.store import reader
-
-        for kept in reversed(reader.receipts(self._store)):
-            if kept.ts >= self._asked:
-                return str(kept.body["receipt"])
-        return None
+        return self._report(Outcome.HALTED if done else report.outcome, f"{what} {report.text}", report.receipt)
 
     # No desk: act from here.
 
@@ -306,12 +304,18 @@ class OutsideKill:
         if self._mode == "paper":
             return real_desks.paper_desk(self._settings, self._paths, self._profile, store=store)
         credentials = keys_of(self._paths, must=False)  # what the environment's keys reach is stopped at least
-        return real_desks.live_desk(self._settings, self._paths, self._profile, credentials=credentials, store=store)
+        settings = self._settings
+        if self._apart:  # what it took for its own it would sell, and a desk that wakes would sell it once more
+            settings = msgspec.structs.replace(settings, venues={n: _ignoring(v) for n, v in settings.venues.items()})
+        return real_desks.live_desk(
+            settings, self._paths, self._profile, credentials=credentials, store=store, traded=self._store
+        )
 
     async def _as_desk(self, engine: Engine) -> Report:
+        confirmed = False
         try:
             press = engine.flatten if self._request.flatten else engine.kill
-            if not self._written:
+            if not self._written and not self._apart:
                 press(self._request.reason)
             await engine.start()
             await engine.wait_ready()
@@ -323,46 +327,52 @@ class OutsideKill:
                     told = engine.kill_status.version
                     self._progress(progress(engine.kill_status, True))
                 await asyncio.sleep(0.02)
-            if engine.kill_status.phase is KillPhase.DONE:
+            if confirmed := engine.kill_status.phase is KillPhase.DONE:
                 return self._report(Outcome.DONE, engine.kill_status.receipt, engine.kill_status.receipt)
         finally:
+            if self._pid is not None or not confirmed:
+                engine.leave_armed()  # a hung desk's switch is not ours; and what still works is watched by nobody
             await engine.close()
-        return self._late("the next start of the desk or of this command goes on")
+        armed = [name for name, at in engine.venues.items() if isinstance(at, RealLink) and at.dead_man_holds()]
+        goes_on = "repeat this command to go on"
+        if not self._apart:
+            goes_on = "the next start of the desk or of this command goes on"
+        return self._late(goes_on + (f"; the dead man's switch stays set at {', '.join(armed)}" if armed else ""))
 
     def _without_store(self, error: StoreError) -> Report:
         """The store cannot be used: pull what the venues show, with a store that is thrown away after."""
         self._tell(f"{error} Pulling what the venues show without it.")
         report = self._thrown_away()
-        text = f"{report.text} {error} Spot bought there may be left: look at the venue."
+        text = f"{report.text} {error}"
         if self._written:
             text += " The halt request stays beside the store."
         return self._report(Outcome.HALTED, text, report.receipt)
 
     def _thrown_away(self) -> Report:
+        """What the venues show, without the desk's books: its instruments are read from its store where that can be.
+        The report and its receipt say what is not done so."""
+        from workstation.outside_books import left_out
+
+        self._apart, self._last = True, {}
         with tempfile.TemporaryDirectory(prefix="tws-kill-") as folder:
             store = Path(folder) / self._store.name
             HaltRequests(store).write(self._request)
-            return asyncio.run(self._as_desk(self._desk(store)))
+            engine = self._desk(store)
+            report = asyncio.run(self._as_desk(engine))
+        left = left_out(self._store, list(engine.venues), self._request.flatten)
+        return msgspec.structs.replace(
+            report, text=f"{report.text}{left}", receipt=f"{report.receipt}{left}" if report.receipt else ""
+        )
 
     def _store_alone(self) -> Report:
         """A desk whose real venues the settings do not name."""
-        from workstation.domain.events import KillRequested, TradingState, TradingStateChanged
-        from workstation.store.store import Store
+        from workstation.outside_books import leave_halted
 
         if not self._store.exists():
             self._requests.remove(self._request.id)
             return self._report(Outcome.FAILED, f"There is no {self._mode} desk here: no store {self._store}.")
-        ts = time.time_ns()
-        request: HaltRequest = self._request
-        store = Store.open(self._store, self._mode, clock_now=time.time_ns)
-        try:
-            store.append(
-                TradingStateChanged(ts=ts, state=TradingState.HALTED, reason=request.reason, by="kill"),
-                KillRequested(ts=ts, kill_id=request.id, flatten=request.flatten, reason=request.reason),
-            ).result()
-        finally:
-            store.close()
-        self._requests.remove(request.id)
+        leave_halted(self._store, self._mode, self._request)
+        self._requests.remove(self._request.id)
         return self._report(
             Outcome.HALTED,
             f"The {self._mode} store is HALTED and its next desk goes on with the kill. Its venues are not in the "
@@ -370,17 +380,8 @@ class OutsideKill:
         )
 
 
-def _answers(desk: socket.socket) -> Iterator[Mapping[str, Any]]:
-    """The desk's lines until it hangs up. Raises TimeoutError if it is silent for `PATIENCE` seconds."""
-    desk.settimeout(PATIENCE)
-    data = b""
-    while True:
-        more = desk.recv(65_536)
-        if not more:
-            return
-        *lines, data = (data + more).split(b"\n")
-        for line in lines:
-            yield msgspec.json.decode(line)
+def _ignoring(venue: VenueSettings) -> VenueSettings:
+    return msgspec.structs.replace(venue, external_orders="ignore")
 
 
 def _user() -> str:

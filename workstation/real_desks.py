@@ -37,8 +37,10 @@ def live_desk(
     clock: Clock | None = None,
     credentials: CredentialSource | None = None,
     store: Path | None = None,
+    traded: Path | None = None,
 ) -> Engine:
     """The desk on the profile's real venues. `store` is another file in place of its own; keys come from the vault.
+    `traded`: the store whose instruments are opened beside the profile's, if it is another one; it is only read.
 
     Opens without a network: a venue that cannot be reached is DOWN and goes on trying. Blocks only where a venue's
     instruments are not known on this machine yet. Raises `SettingsError`, `StoreError` if another desk has the store.
@@ -50,7 +52,7 @@ def live_desk(
     notices: list[str] = []
     venues: list[Venue] = []
     for name, facts, terms in opened_venues(settings):
-        instruments, problems = _instruments(name, facts, terms, paths, store)
+        instruments, problems = _instruments(name, facts, terms, paths, traded or store)
         notices += problems
         venues.append(_ccxt_venue(name, facts, terms, instruments, clock, credentials, paths))
     return _engine("live", settings, paths, profile, clock, venues, store, notices)
@@ -160,13 +162,14 @@ def _instruments(
 
 
 def _traded(store: Path, venue: str) -> dict[InstrumentId, Instrument]:
-    """Instruments that the store has fills or orders of: without them its journal cannot be folded."""
+    """Instruments that the store has fills or working orders of: without them its journal cannot be folded, and what
+    is open in them would not be seen at the venue."""
     if not store.exists():
         return {}
     from workstation.store import reader
 
     try:
-        names = {fill.instrument for fill in reader.fills(store)}
+        names = {fill.instrument for fill in reader.fills(store)} | reader.working(store)
         return {name: each for name, each in reader.instruments(store).items() if name in names and each.venue == venue}
     except Exception:  # a store that cannot be read says so itself when it is opened
         return {}

@@ -15,6 +15,7 @@ import msgspec
 
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.order import CLOSED_STATES
 from workstation.store.codec import Event, decode_event, decode_fill, decode_instrument
 from workstation.store.errors import StoreError, sentence
 
@@ -125,6 +126,13 @@ def fills(path: Path) -> list[Fill]:
 
 def fills_in(connection: sqlite3.Connection) -> list[Fill]:
     return [decode_fill(row) for row in _rows(connection, "SELECT * FROM fills ORDER BY seq")]
+
+
+def working(path: Path) -> set[InstrumentId]:
+    """Instruments of which an order is working, or its end is not known."""
+    marks = ", ".join("?" * len(CLOSED_STATES))
+    found = rows(path, f"SELECT DISTINCT instrument FROM orders WHERE state NOT IN ({marks})", tuple(CLOSED_STATES))
+    return {row["instrument"] for row in found}
 
 
 def instruments(path: Path) -> dict[InstrumentId, Instrument]:

@@ -180,6 +180,11 @@ class RealLink(Protocol):
         asked of it."""
         ...
 
+    def leave_armed(self) -> None:
+        """What would cancel the desk's orders by itself is not let go when the desk closes: nobody watches them then,
+        and they are not meant to stay."""
+        ...
+
     def hears_orders(self) -> bool | None:
         """Whether the streams of the account's own orders and fills stand: while they do not, what happens to orders is
         only seen when the desk asks. None where there are none."""

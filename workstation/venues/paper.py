@@ -103,6 +103,9 @@ class PaperVenue(SimulatedVenue):
     def dead_man_holds(self) -> bool | None:
         return None  # its orders are here
 
+    def leave_armed(self) -> None:
+        pass
+
     def hears_orders(self) -> bool | None:
         return None
 

@@ -15,9 +15,9 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -182,6 +182,19 @@ def progress(status: KillStatus, durable: bool) -> dict[str, object]:
         "positions_left": left("position"),
         "venues": dict(status.venues),
     }
+
+
+def answers(desk: socket.socket, patience: float) -> Iterator[Mapping[str, Any]]:
+    """What a desk that was asked says, until it hangs up. Raises TimeoutError if it is silent for so many seconds."""
+    desk.settimeout(patience)
+    data = b""
+    while True:
+        more = desk.recv(65_536)
+        if not more:
+            return
+        *lines, data = (data + more).split(b"\n")
+        for line in lines:
+            yield msgspec.json.decode(line)
 
 
 def make_private_folder(folder: Path) -> None:

@@ -3,8 +3,8 @@
 Most exchanges count down and want to be told again before the end (Binance's futures an instrument, OKX, Kraken and
 Hyperliquid the account). Bybit watches the private socket instead: once it has been told the time, the socket
 subscribes to a topic of its own, and when no such socket has been there for that time, the orders go. A desk that is
-closed lets the switch go first, so that working orders stay. A desk that was cut off for longer learns when it is
-back that its orders are gone, and by what.
+closed lets the switch go first, so that working orders stay; while a kill is unfinished it leaves it set. A desk that
+was cut off for longer learns when it is back that its orders are gone, and by what.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class DeadMan:
         #: The last silence in which the time ran out: its begin and when the desk was heard again, UTC ns; or zeros.
         self.silence = (0, 0)
         self._told = False  # Bybit knows the time
+        #: A desk that closes does not let it go: an unfinished kill leaves nothing working.
+        self.stays = False
 
     @property
     def wanted(self) -> bool:

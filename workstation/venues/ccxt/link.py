@@ -221,8 +221,10 @@ async def _drop(venue: CcxtVenue) -> None:
 
 
 async def part(venue: CcxtVenue) -> None:
-    """The desk closes: the dead man's switch is let go, so that working orders stay."""
+    """The desk closes: the dead man's switch is let go, so that working orders stay; or it is set a last time, so that
+    they go when its time is over."""
     if venue.exchange is not None:
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(venue.dead_man.let_go(venue.exchange), 2.0)
+        leave = venue.dead_man.hold if venue.dead_man.stays else venue.dead_man.let_go
+        with contextlib.suppress(Exception), urgent(Urgency.CANCEL):
+            await asyncio.wait_for(leave(venue.exchange), 2.0)
     await _drop(venue)

@@ -174,7 +174,7 @@ class CcxtVenue:
             self._task = asyncio.create_task(link.keep(self), name=f"link to {self.name}")
 
     async def close(self) -> None:
-        """Working orders stay at the venue; its dead man's switch, where it was set, is let go."""
+        """Working orders stay at the venue, and its dead man's switch is let go, unless `leave_armed` was called."""
         self._closed = True
         self.state = LinkState.DOWN
         task, self._task = self._task, None
@@ -201,6 +201,9 @@ class CcxtVenue:
 
     def dead_man_holds(self) -> bool | None:
         return self.dead_man.holds(self.clock.now())
+
+    def leave_armed(self) -> None:
+        self.dead_man.stays = True
 
     def last_mark(self, instrument: InstrumentId) -> Decimal | None:
         return self._marks.get(instrument)
