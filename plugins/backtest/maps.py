@@ -187,16 +187,20 @@ def walk(session: Study, width: int, height: int, ink: Ink) -> list[Line]:
         if session.walk_answer.held_out is not None:
             lines += verdict_lines(session.walk_answer.held_out, width, ink)
     interval = session.answer.interval if session.answer is not None else 0
-    lines.append(fit([("   #  Traded from        In sample  Out of sample  Parameters", ink.dim)], width, ink.text))
+    wide = width >= 70  # else what was chosen has no room
+    head = "   #  Traded from        In sample  Out of sample  Parameters" if wide else (
+        f" # {'Traded from':<16}{'In':>7}{'Out':>7}  Parameters"
+    )  # fmt: skip
+    lines.append(fit([(head, ink.dim)], width, ink.text))
     for step in steps[: max(1, height - len(lines) - 5)]:
         words = _walk_words(session.walked, step.params or {}) or "nothing to trade"
         lines.append(
             fit(
                 [
-                    (f" {step.number:>3}  ", ink.dim),
-                    (f"{when(step.split, interval):<17}", ink.text),
-                    (f"{number(step.inside):>11}", ink.signed(step.inside)),
-                    (f"{number(step.outside):>15}", ink.signed(step.outside)),
+                    (f" {step.number:>3}  " if wide else f"{step.number:>2} ", ink.dim),
+                    (f"{when(step.split, interval):<{17 if wide else 16}}", ink.text),
+                    (f"{number(step.inside):>{11 if wide else 7}}", ink.signed(step.inside)),
+                    (f"{number(step.outside):>{15 if wide else 7}}", ink.signed(step.outside)),
                     (f"  {words}", ink.text),
                 ],
                 width,
