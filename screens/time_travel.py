@@ -65,16 +65,8 @@ class TimeTravel:
         self._app.run_apart(self._open(session, then))
 
     async def _open(self, session: Session, then: Callable[[PastDesk], None] | None) -> None:
-        if self.opening is not None:
+        if self.opening is not None or (past := await self._read(session)) is None:
             return
-        self.opening = session
-        try:
-            past = await open_past(self.present, session)
-        except StoreError as error:
-            self._app.toast(str(error), error=True)
-            return
-        finally:
-            self.opening = None
         if then is not None:
             then(past)
         before, self.past = self.past, past
@@ -83,6 +75,17 @@ class TimeTravel:
             now = self._app.table.get("now")
             key = f"{display(now.keys[0])} goes" if now is not None and now.keys else "The palette goes"
             self._app.toast(f"PAST: every pane shows the desk as it was; nothing is sent. {key} back to now.")
+
+    async def _read(self, session: Session) -> PastDesk | None:
+        """The end of a session; None if it cannot be read, which is said."""
+        self.opening = session
+        try:
+            return await open_past(self.present, session)
+        except StoreError as error:
+            self._app.toast(str(error), error=True)
+            return None
+        finally:
+            self.opening = None
 
     def move(self, go: Callable[[PastDesk], None]) -> None:
         """Go elsewhere in the session that is shown; from the present, in the one that runs."""
@@ -129,15 +132,8 @@ class TimeTravel:
             raise Refused("The desk is still opening its store.")
 
     async def _branch_now(self, session: Session) -> None:
-        self.opening = session
-        try:
-            past = await open_past(self.present, session)
-        except StoreError as error:
-            self._app.toast(str(error), error=True)
-            return
-        finally:
-            self.opening = None
-        await self._branch(past)
+        if (past := await self._read(session)) is not None:
+            await self._branch(past)
 
     async def _branch(self, past: PastDesk) -> None:
         assert self._app.what_ifs is not None
