@@ -21,6 +21,8 @@ MONEY = {
     "binanceusdm": "rest GET /fapi/v3/account",
     "bybit": "rest GET /v5/account/wallet-balance",
 }
+#: The questions for a mark price.
+MARKS = ("rest GET /fapi/v1/premiumIndex", "rest GET /v5/market/tickers")
 #: Comparisons by the clock never come in these tests.
 NEVER = 600.0
 
@@ -69,6 +71,9 @@ async def test_what_comes_from_outside_is_booked_at_once_and_what_the_desk_did_a
             assert row.messages >= 2
             assert not row.faults
 
+            marks = [row.age for row in engine.streams() if row.age.what == "mark price"]
+            assert not any(mark.asked for mark in marks), "marks are streamed"
+            assert sum(place in MARKS for place, _ in list(exchange.done)) == len(marks), "and asked for once"
             for perp in (each.id for each in engine.instruments() if not each.is_spot):
                 held = engine.position(perp).quantity
                 exchange.do(lambda perp=perp: open_by_another(exchange, perp))  # type: ignore[misc]
