@@ -359,7 +359,7 @@ class OutsideKill:
             HaltRequests(store).write(self._request)
             engine = self._desk(store)
             report = asyncio.run(self._as_desk(engine))
-        left = left_out(self._store, list(engine.venues), self._request.flatten)
+        left = left_out(self._store, [each.id for each in engine.instruments()], self._request.flatten)
         return msgspec.structs.replace(
             report, text=f"{report.text}{left}", receipt=f"{report.receipt}{left}" if report.receipt else ""
         )

@@ -15,8 +15,8 @@ from workstation.store.store import Store
 from workstation.watch.requests import HaltRequest
 
 
-def left_out(store: Path, asked: Collection[str], flatten: bool) -> str:
-    """What a kill that has no books of its own did not do, as the end of a report; `asked`: the venues that it had.
+def left_out(store: Path, asked: Collection[InstrumentId], flatten: bool) -> str:
+    """What a kill that has no books of its own did not do, as the end of a report; `asked`: the instruments it opened.
 
     Spot is not sold without the desk's books: the venue shows a balance, not which part of it the desk bought; and the
     desk that hangs would sell it once more when it wakes. Never raises for a store that cannot be read: it says so.
@@ -34,14 +34,12 @@ def left_out(store: Path, asked: Collection[str], flatten: bool) -> str:
     words = ""
     if flatten:
         spot = [
-            f"{plain(position.quantity)} {name}"
-            for name, position in positions.items()
-            if instruments[name].is_spot and instruments[name].venue in asked
+            f"{plain(position.quantity)} {name}" for name, position in positions.items() if instruments[name].is_spot
         ]
         words = f" Spot is not closed past the desk: its books have {_all(spot) if spot else 'none'}."
     open_in = working | (set(positions) if flatten else set())
-    others = {name.partition(":")[0] for name in open_in} - set(asked)
-    return f"{words} Not asked, for the profile does not open them: {_all(others)}." if others else words
+    others = open_in - set(asked)
+    return f"{words} Not asked, for it could not be opened here: {_all(others)}." if others else words
 
 
 def _all(names: Collection[str]) -> str:

@@ -169,7 +169,7 @@ def _traded(store: Path, venue: str) -> dict[InstrumentId, Instrument]:
     from workstation.store import reader
 
     try:
-        names = {fill.instrument for fill in reader.fills(store)} | reader.working(store)
+        names = reader.traded(store)
         return {name: each for name, each in reader.instruments(store).items() if name in names and each.venue == venue}
     except Exception:  # a store that cannot be read says so itself when it is opened
         return {}

@@ -135,6 +135,11 @@ def working(path: Path) -> set[InstrumentId]:
     return {row["instrument"] for row in found}
 
 
+def traded(path: Path) -> set[InstrumentId]:
+    """Instruments of which there are fills or orders that work."""
+    return {row["instrument"] for row in rows(path, "SELECT DISTINCT instrument FROM fills")} | working(path)
+
+
 def instruments(path: Path) -> dict[InstrumentId, Instrument]:
     with reading(path) as connection:
         return instruments_in(connection)
