@@ -50,8 +50,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outside, "PATIENCE", 0.2)
 
 
-def futures_settings(exchange: LoopbackExchange) -> Settings:
-    venue = venue_settings(exchange, ("BTC-USDT-PERP",), exchange="binanceusdm", dead_man_seconds=2.0)
+def futures_settings(exchange: LoopbackExchange, dead_man: float = 2.0) -> Settings:
+    venue = venue_settings(exchange, ("BTC-USDT-PERP",), exchange="binanceusdm", dead_man_seconds=dead_man)
     return msgspec.structs.replace(desk_settings(exchange), venues={"loop": venue})
 
 
@@ -126,6 +126,21 @@ async def test_spot_is_not_sold_past_a_hung_desk_and_the_receipt_says_how_much_t
     assert exchange.do(lambda: exchange.floor.account().total("BTC")) == coins
     assert f"Spot is not closed past the desk: its books have {held.normalize():f} {BTC}." in report.receipt
     assert report.receipt in report.text
+
+
+@pytest.mark.slow
+async def test_a_position_in_a_derivative_is_closed_past_a_hung_desk(
+    futures: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killer, settings = Killer(futures, tmp_path, monkeypatch), futures_settings(futures, dead_man=30.0)
+    buys = OrderDraft(instrument=PERP, side=Side.BUY, quantity=Decimal("0.02"), type=OrderType.MARKET)
+    async with desk_of(settings, tmp_path, keys_of(futures), books=(PERP,)) as engine:
+        await engine.submit(buys)
+        await until(lambda: engine.position(PERP).quantity == Decimal("0.02"))
+    report = await killer.run(settings, flatten=True)
+    assert not any(futures.do(futures.floor.account().books.account.derivatives).values())
+    assert "1 position closed" in report.receipt
+    assert "its books have none" in report.receipt
 
 
 async def test_a_request_that_cannot_be_written_does_not_keep_the_kill_from_going_past_a_hung_desk(
