@@ -23,6 +23,7 @@ from screens.table import Column
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.instrument import Instrument
+from workstation.domain.order import Order
 from workstation.domain.strategy_run import RunState
 from workstation.log import LogEntry
 from workstation.market.timeframes import Timeframe
@@ -319,7 +320,8 @@ class StrategiesPane(StrategyControl):
             case "orders":
                 own = [order for order in engine.orders() if order.origin == run.run_id]
                 most = max(0, min(self.scrolled, len(own) - 1))
-                return details.orders(own[: len(own) - most], self._terms_of(view), width, height, ink)
+                terms = self._terms_of(view, own)
+                return details.orders(own[: len(own) - most], terms, width, height, ink)
             case "signals":
                 return self._scrolled(details.signals(view, width, 1_000, ink), height)
             case "result":
@@ -332,10 +334,10 @@ class StrategiesPane(StrategyControl):
             return [fit([(f" {words}", ink.dim)], width, ink.text)]
         return self._scrolled(details.about(choice, width, ink), height)
 
-    def _terms_of(self, view: RunView) -> dict[str, Instrument]:
-        """Its instruments, the first one first."""
+    def _terms_of(self, view: RunView, orders: Sequence[Order] = ()) -> dict[str, Instrument]:
+        """Its instruments, the first one first; those too that it only has `orders` in, which may never fill."""
         ids = [leg.instrument for leg in view.legs] or [view.run.instrument]
-        return {one: self.engine.instrument(one) for one in ids}
+        return {one: self.engine.instrument(one) for one in (*ids, *(order.instrument for order in orders))}
 
     def _scrolled(self, lines: list[Line], height: int) -> list[Line]:
         self.scrolled = max(0, min(self.scrolled, len(lines) - height))

@@ -19,6 +19,7 @@ from workstation.clock import SECOND
 from workstation.domain.events import StrategyRunChanged, TradingState
 from workstation.domain.formats import COMMA
 from workstation.domain.market import Trade
+from workstation.domain.order import Side
 from workstation.domain.strategy_run import RunDraft, RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
 from workstation.research.bench.messages import Offer, ParameterSpec, StrategyChoice
@@ -207,6 +208,11 @@ async def test_a_strategy_is_started_from_its_form_trades_and_shows_what_it_does
         assert "first" in text, "the orders' own words"
         assert "accepted" in text
         assert f"allocated {2_000:,.2f}" in text
+        await desk.order(ETH.id, Side.BUY, "100000", origin=RUN)  # as the rebalance of one that holds weights would
+        await desk.painted(pilot)
+        text = desk.screen_text()
+        assert "denied" in text
+        assert "ETH-USDT" in text, "which has brought no leg"
         await pilot.press("v", "v")
         await desk.painted(pilot)
         assert "unrealised" in desk.screen_text()

@@ -221,21 +221,27 @@ class LiveRun:
 
     @property
     def waits(self) -> str:
-        """The data of one of several instruments that is not there now, as a sentence; "" for nothing."""
+        """The data of one of several instruments that is not there now, and that a pair enters nothing until then or at
+        all, as a sentence; "" for nothing."""
         if len(self.heard) < 2:
             return ""
-        if blind := self._blind() or getattr(self.strategy, "barred", ""):
-            return f"Nothing is entered: {blind}."
+        if isinstance(self.strategy, PairLive):
+            why = self._blind() or self.strategy.barred or self._behind()
+            return f"Nothing is entered: {why}." if why else ""
+        why = self._blind() or self._behind()  # what a strategy on events does then is its own
+        return f"{why[0].upper()}{why[1:]}." if why else ""
+
+    def _behind(self) -> str:
         interval = self.run.interval
         newest = max(heard.last_bar for heard in self.heard.values())
         over = self._desk.clock.now() - (newest + interval)
         for heard in self.heard.values():
             symbol = heard.market.instrument.symbol
             if heard.last_bar < 0 <= newest:
-                return f"Nothing is entered: {symbol} has no bar yet."
+                return f"{symbol} has no bar yet"
             behind = (newest - heard.last_bar) // interval
             if behind > (over <= late_after(interval)):
-                return f"Nothing is entered: {symbol} is {'a bar' if behind == 1 else f'{behind:,} bars'} behind."
+                return f"{symbol} is {'a bar' if behind == 1 else f'{behind:,} bars'} behind"
         return ""
 
     def _fail(self, reason: str) -> None:
@@ -271,7 +277,7 @@ class LiveRun:
                 if self.trader.alive:
                     await self._desk.hold(self.run.run_id, self.book.equity, dict(weights), band)
             case SetTimer(at=at, name=name):
-                self._timers.add(self._desk.clock.call_at(at, lambda: self._due(name)))
+                self._set_timer(at, name)
 
     def _payable(self, draft: OrderDraft, price: Decimal | None) -> OrderDraft:
         quantity = payable(self._desk.core.question(draft, self._desk.clock.now()), price)
@@ -325,8 +331,13 @@ class LiveRun:
         if self.trader.alive:
             await self._submit(draft, self._desk.gateway.next_id())
 
-    def _due(self, name: str) -> None:
-        self._queue(partial(self.strategy.on_timer, name))
+    def _set_timer(self, at: int, name: str) -> None:
+        def due() -> None:
+            self._timers.discard(timer)
+            self._queue(partial(self.strategy.on_timer, name))
+
+        timer = self._desk.clock.call_at(at, due)
+        self._timers.add(timer)
 
     # Its end.
 

@@ -24,6 +24,8 @@ from workstation.strategies.shipped.pairs import Pairs
 from workstation.trading.errors import Refused
 
 FIVE = 5 * SECOND
+
+
 SOURCE = '''
 import numpy as np
 from workstation.domain.order import Side
@@ -301,15 +303,14 @@ async def test_while_a_book_is_not_known_nothing_is_entered_and_it_says_so(tmp_p
     async with demo_desk(tmp_path) as desk:
         run = await start(desk, f"{file}:Both")
         book = desk.engine.core.market.markets[PERP].book
-        for _ in range(45):
-            book.apply(BookStale(PERP, desk.clock.now(), "a gap"))
-            await desk.run(0.2)
-            book.apply(BookStale(PERP, desk.clock.now(), "a gap"))
-            await asyncio.sleep(0.002)
         book.apply(BookStale(PERP, desk.clock.now(), "a gap"))
-        assert "stale (a gap)" in view(desk, run).waits
-        live(desk, run)._refresh()
-        assert live(desk, run).trader.blind == "the book of BTC-USDT-PERP is stale (a gap)"
+        for _ in range(45):  # one of its entries falls due
+            await desk.run(1)
+            await quiet(desk, run)
+        assert not own(desk, run)
+        why = "the book of BTC-USDT-PERP is stale (a gap)"
+        assert view(desk, run).waits == f"Nothing is entered: {why}."
+        assert said(desk, run).count(f"enters nothing: {why}.") == 1, "though one was due"
 
 
 async def test_a_leg_that_has_no_bars_is_told_and_nothing_is_entered_on_the_other_alone(
@@ -327,6 +328,7 @@ async def test_a_leg_that_has_no_bars_is_told_and_nothing_is_entered_on_the_othe
         assert "has no bar of BTC-USDT-PERP for 12:00:" in said(desk, run)
         assert said(desk, run).count("has no bar") == 1
         assert "Nothing is entered: BTC-USDT-PERP " in view(desk, run).waits
+        assert len(one._timers) <= 1, "those that ran out are let go"
         del heard.new_bars  # they come again, all at once: what was decided on them is too old to be entered
         await until(desk, run, lambda: hedged(desk, run))
         assert own(desk, run)[0].created_at - desk.clock.now() > -6 * SECOND
@@ -341,6 +343,8 @@ async def test_a_strategy_on_events_hears_and_trades_each_of_its_instruments(tmp
         for kind in ("book", "trade"):
             assert {(kind, BTC), (kind, PERP)} <= set(heard)
         await until(desk, run, lambda: ("other", "BTC-USDT-PERP") in heard and ("bar", "BTC-USDT") in heard, 30)
+        desk.engine.core.market.markets[PERP].book.apply(BookStale(PERP, desk.clock.now(), "a gap"))
+        assert view(desk, run).waits == "The book of BTC-USDT-PERP is stale (a gap)."
         await desk.engine.strategies.pause(run.run_id)
         assert view(desk, run).run.state is RunState.PAUSED
         del desk.engine.core.instruments[PERP]  # as after a start with a narrower profile
