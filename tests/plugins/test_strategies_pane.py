@@ -332,8 +332,7 @@ async def test_pause_resume_stop_and_close(tmp_path, home):
         await started(desk, pilot, pane)
         await bars(desk, pilot, 2)
         await pilot.press("space")
-        await until(desk, pilot, lambda: view(desk).run.state is RunState.PAUSED)
-        assert not view(desk).orders
+        await until(desk, pilot, lambda: view(desk).run.state is RunState.PAUSED and not view(desk).orders)
         assert "none of its orders protects that" in desk.screen_text()
         await pilot.press("ctrl+l", "space")  # disarmed: what sends orders is not begun
         await desk.painted(pilot)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -87,6 +88,7 @@ class StrategyRunner:
             hold=self._hold,
         )
         self._live: dict[RunId, LiveRun] = {}
+        self._ending: dict[RunId, set[asyncio.Event]] = {}  # whose orders are being pulled; set once they are
         self._by_instrument: dict[InstrumentId, list[LiveRun]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._follow: asyncio.Task[None] | None = None
@@ -144,6 +146,7 @@ class StrategyRunner:
         made = await make(strategy, self.folder, params or {}, rules)
         check_further(strategy, type(made), instrument, more)
         run_id = run_id_of(strategy, instrument, more)
+        await self._ended(run_id)
         if (known := self._core.strategy_runs.get(run_id)) is not None and known.active:
             raise Refused(f"{run_id} is {known.state} already.")
         run = StrategyRun(
@@ -170,6 +173,7 @@ class StrategyRunner:
 
     async def resume(self, run_id: RunId) -> StrategyRun:
         """A paused strategy goes on. Raises `Refused`."""
+        await self._ended(run_id)
         run, made = await self._loaded(run_id, RunState.PAUSED)
         run = replace(run, state=RunState.RUNNING, since=self._clock.now(), reason="")
         return await self._run(run, made, self._get_setting(_key(run_id)) or {})
@@ -236,6 +240,7 @@ class StrategyRunner:
         run = self._known(run_id)
         if run.active:
             await self.stop(run_id)
+        await self._ended(run_id)
         drafts = []
         for instrument, held in self.view(run_id).holds.items():
             if quantity := floor_to(abs(held), self._core.instruments[instrument].lot):
@@ -356,10 +361,11 @@ class StrategyRunner:
             raise Refused(f"{run_id} is {run.state} already.")
         run = replace(run, state=state, since=self._clock.now(), reason=reason)
         live = self._drop(run_id) if run_id in self._live else None
-        await self._record(run)
-        await self._end_rebalances(run_id, f"its strategy is {state}")
-        if live is not None:
-            await live.end(say=True)
+        with self._ends(run_id):
+            await self._record(run)
+            await self._end_rebalances(run_id, f"its strategy is {state}")
+            if live is not None:
+                await live.end(say=True)
         if held := self.view(run_id).holds:
             named = len(self.view(run_id).legs) > 1
             words = " and ".join(f"{quantity} {one}" if named else f"{quantity}" for one, quantity in held.items())
@@ -375,10 +381,28 @@ class StrategyRunner:
         self._task(self._bury(run, live))
 
     async def _bury(self, run: StrategyRun, live: LiveRun) -> None:
-        await self._end_rebalances(run.run_id, "its strategy failed")
-        pulled = asyncio.ensure_future(live.end(say=False))
-        await self._record(run)
-        await pulled
+        with self._ends(run.run_id):
+            await self._end_rebalances(run.run_id, "its strategy failed")
+            pulled = asyncio.ensure_future(live.end(say=False))
+            await self._record(run)
+            await pulled
+
+    @contextmanager
+    def _ends(self, run_id: RunId) -> Iterator[None]:
+        """All of the run's orders are being pulled, whoever sends them: those that come next wait until it is over."""
+        others, over = self._ending.setdefault(run_id, set()), asyncio.Event()
+        others.add(over)
+        try:
+            yield
+        finally:
+            over.set()
+            others.discard(over)
+            if not others and self._ending.get(run_id) is others:
+                del self._ending[run_id]
+
+    async def _ended(self, run_id: RunId) -> None:
+        for over in list(self._ending.get(run_id, ())):
+            await over.wait()
 
     def _drop(self, run_id: RunId) -> LiveRun:
         live = self._live.pop(run_id)

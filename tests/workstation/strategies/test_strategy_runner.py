@@ -209,7 +209,22 @@ async def test_closing_out_ends_it_and_sells_what_it_alone_holds(tmp_path: Path,
         await desk.market(BTC, Side.BUY, "0.5")  # the trader's own
         run = await start(desk, name(file, "Trades"))
         await bars(desk, 3)
-        (order,) = await desk.engine.strategies.close_out(run.run_id)
+        book = desk.engine.strategies._live[run.run_id].book
+        pull, begun = book.pull, asyncio.Event()
+
+        async def pull_later() -> None:
+            begun.set()
+            for _ in range(100):
+                if any(order.note == "close" for order in desk.engine.orders()):
+                    break
+                await asyncio.sleep(0)
+            await pull()
+
+        book.pull = pull_later  # type: ignore[method-assign, assignment]
+        stopping = asyncio.create_task(desk.engine.strategies.stop(run.run_id))
+        await begun.wait()
+        (order,) = await desk.engine.strategies.close_out(run.run_id)  # which the stop, still at it, does not pull
+        await stopping
         assert (order.side, order.quantity, order.reduce_only, order.origin) == (
             Side.SELL, Decimal("0.01"), True, run.run_id,
         )  # fmt: skip
