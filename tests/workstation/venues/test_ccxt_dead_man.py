@@ -133,3 +133,12 @@ async def test_a_switch_of_no_seconds_is_not_asked_for() -> None:
         assert venue.dead_man_holds() is None
         assert not any("disconnected" in place for place, _ in exchange.done)
         await venue.close()
+
+
+async def test_a_desk_that_leaves_it_armed_has_its_orders_pulled_by_it() -> None:
+    with opened("bybit") as exchange:
+        venue = await venue_with_an_order(exchange, SYMBOLS["bybit"])
+        venue.leave_armed()
+        await venue.close()
+        assert working(exchange) == 1
+        await until(lambda: working(exchange) == 0, WINDOW + 4)
