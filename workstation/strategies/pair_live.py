@@ -125,8 +125,6 @@ class PairLive(SignalLive):
         what, _, ts = name.partition(" ")
         if what == "again":
             if self._refused and self._closing is not None:
-                if ts:
-                    self.trader.say("is not out of both legs yet and closes them again.")
                 self._leave(self._closing)
             return
         for waiting, missing in ((self._mine, self._peer), (self._theirs, self.trader)):
@@ -283,8 +281,10 @@ class PairLive(SignalLive):
             self._is_flat(self._price)
         elif closing is not None:
             if fill.side.sign * held > 0:  # it was on its way: what closes may be too small
+                symbol = (peer if of_peer else self.trader).instrument.symbol
+                self._say_once("grown", f"got a fill in {symbol} while it was closing both legs, and closes that too.")
                 self._refused = True
-                self.trader.timer(min(self._interval, SECOND) / SECOND, "again grown")
+                self.trader.timer(min(self._interval, SECOND) / SECOND, "again")
         elif self._closing is None and self.trader.position:
             self._balance()
         elif self._closing is None:  # its stop: the hedge goes after it
@@ -299,7 +299,8 @@ class PairLive(SignalLive):
 
     def _is_flat(self, price: float) -> None:
         self._hedge_id, self._unfit = "", -1
-        self._said.pop("pulled", None)
+        for what in ("pulled", "grown"):
+            self._said.pop(what, None)
         super()._is_flat(price)
 
     def _level(self, fill: Fill) -> Reason:

@@ -347,7 +347,7 @@ def test_a_hedge_that_fills_after_the_first_leg_is_out_is_closed() -> None:
     scene.fill("hedge peer sell", "-49")
     scene.live.on_timer(scene.hand.timers[-1])
     assert scene.hand.sent[sent:] == ["close stop"]
-    assert "is not out of both legs yet" in scene.hand.told[-1]
+    assert "got a fill in PEER while it was closing both legs" in scene.hand.told[-1]
     scene.fill("close peer buy", "0")
     scene.bar("first", 1)
     scene.bar("peer", 1)

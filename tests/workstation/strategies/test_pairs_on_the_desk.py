@@ -22,6 +22,7 @@ from workstation.strategies.live_run import LiveRun
 from workstation.strategies.run_book import RunView
 from workstation.strategies.shipped.pairs import Pairs
 from workstation.trading.errors import Refused
+from workstation.venues.contract import NoAnswer
 
 FIVE = 5 * SECOND
 
@@ -297,6 +298,38 @@ async def test_a_hedge_that_is_under_way_when_the_first_leg_is_out_is_pulled_and
         assert "is out of BTC-USDT before all of its hedge in BTC-USDT-PERP was filled" in said(desk, run)
         await until(desk, run, lambda: hedged(desk, run))
         assert [order.note for order in own(desk, run)] == ["entry", "hedge", "", "entry", "hedge"]
+
+
+async def test_a_hedge_without_an_answer_that_fills_long_after_both_were_closed_is_closed_too(
+    tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workstation.strategies.run_book._PULL_TIMEOUT", 0.05)
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, f"{file}:Both")
+        venue = desk.engine.gateway.venues["NOVA"]
+        send, lost = venue.submit, []
+
+        async def submit(order: Order) -> None:
+            if order.note != "hedge":
+                return await send(order)
+            lost.append(order)
+            raise NoAnswer("NOVA gave no answer")
+
+        async def no_answer(*_: Any) -> Any:
+            raise NoAnswer("NOVA gave no answer")
+
+        for name, instead in (("submit", submit), ("cancel", no_answer), ("order_status", no_answer)):
+            monkeypatch.setattr(venue, name, instead)
+        await until(desk, run, lambda: bool(lost))
+        await desk.market(BTC, Side.SELL, f"{view(desk, run).holds[BTC]:f}", origin=run.run_id)  # as its stop would
+        await until(desk, run, lambda: "are not confirmed gone yet" in said(desk, run), 30)
+        assert not view(desk, run).holds
+        monkeypatch.undo()
+        await send(lost[0])
+        await until(desk, run, lambda: own(desk, run)[1].filled > 0, 3)
+        assert view(desk, run).holds[PERP] < 0
+        await until(desk, run, lambda: not view(desk, run).holds, 4)
+        assert "got a fill in BTC-USDT-PERP while it was closing both legs, and closes that too" in said(desk, run)
 
 
 async def test_while_a_book_is_not_known_nothing_is_entered_and_it_says_so(tmp_path: Path, file: str) -> None:
