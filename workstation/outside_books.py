@@ -10,7 +10,7 @@ from workstation.domain.events import KillRequested, TradingState, TradingStateC
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import plain
 from workstation.domain.position import Position, apply_fill
-from workstation.store import StoreError, reader
+from workstation.store import reader
 from workstation.store.store import Store
 from workstation.watch.requests import HaltRequest
 
@@ -27,7 +27,7 @@ def left_out(store: Path, asked: Collection[InstrumentId], flatten: bool) -> str
         for fill in reader.fills(store):
             before = held.get(fill.instrument) or Position(instrument=fill.instrument)
             held[fill.instrument] = apply_fill(before, fill, instruments[fill.instrument])
-    except (OSError, StoreError, KeyError):
+    except Exception:  # what stands in it may be anything, and the venues have been asked: the report must come
         words = " Spot that the desk bought is not sold." if flatten else ""
         return f"{words} The desk's store cannot be read: only what the profile opens was asked."
     positions = {name: position for name, position in held.items() if position.quantity}

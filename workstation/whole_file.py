@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -12,8 +12,9 @@ from pathlib import Path
 def in_place_of(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """The file to write in place of `path`: it takes that place when the block ends, and is gone where that raises.
 
-    `durable`: it is on the disk when this returns, name and all, which takes a moment; where it may be lost with the
-    machine's power (what stood there before is not), it need not be. Raises OSError.
+    `durable`: it is on the disk when this returns, which takes a moment; so is its name, unless the file system cannot
+    flush folders (some over a network). Without it a power cut may take the new file and, on some file systems, the one
+    before it too: for what can be made again. Raises OSError while what stood there before still stands.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -22,7 +23,8 @@ def in_place_of(path: Path, *, durable: bool = True) -> Iterator[Path]:
             flush(part)
         part.replace(path)
         if durable:
-            flush(path.parent)
+            with suppress(OSError):  # it stands in its place: that it "cannot be written" would not be true
+                flush(path.parent)
     finally:
         part.unlink(missing_ok=True)
 

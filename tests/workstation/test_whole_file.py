@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from workstation import whole_file
 from workstation.whole_file import in_place_of
 
 
@@ -39,3 +41,20 @@ def test_one_that_nobody_wrote_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), in_place_of(tmp_path / "looks.json"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_that_cannot_flush_folders_keeps_no_file_from_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush = whole_file.flush
+
+    def no_folders(path: Path) -> None:
+        if path.is_dir():
+            raise OSError(errno.EINVAL, "Invalid argument")
+        flush(path)
+
+    monkeypatch.setattr(whole_file, "flush", no_folders)
+    path = tmp_path / "looks.json"
+    with in_place_of(path) as part:
+        part.write_text("new")
+    assert path.read_text() == "new"

@@ -341,4 +341,4 @@ def bare_question(
     unit, about = unit_name(instrument), ""
     if worth is not None:
         about = f", worth {grouped(worth.quantize(Decimal(1)))} {instrument.quote}"
-    return f"{grouped(quantity)} {unit}{about}? Enter again sends it; for money type {grouped(quantity)}$."
+    return f"{grouped(quantity)} {unit}{about}? Enter again sends it; for money type {plain(quantity)}$."

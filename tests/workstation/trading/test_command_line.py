@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workstation.clock import SECOND, span
+from workstation.domain.formats import number_style
 from workstation.domain.instrument import ContractType, Instrument
 from workstation.domain.margin import MarginMode
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side, TimeInForce
@@ -341,7 +342,7 @@ def test_replay_words_need_a_recording() -> None:
         ("buy 100 market", ETH, "100 ETH, worth 320,001 USDT? Enter again sends it; for money type 100$."),
         ("buy 20 market", ETH, ""),
         ("buy 5000 market", DOGE, ""),  # 750 USDT: sizes of thousands are normal there
-        ("buy 900000 market", DOGE, "900,000 DOGE, worth 135,009 USDT? Enter again sends it; for money type 900,000$."),
+        ("buy 900000 market", DOGE, "900,000 DOGE, worth 135,009 USDT? Enter again sends it; for money type 900000$."),
         ("buy 500 market", COIN, ""),  # contracts of one dollar
     ],
 )  # fmt: skip
@@ -350,6 +351,18 @@ def test_a_large_bare_number_is_questioned(text: str, selected: Instrument, ques
     assert isinstance(command, PlaceOrder)
     assert command.question == question
     assert hint(text, context(selected)).startswith(question)
+
+
+@pytest.mark.parametrize("locale", ["en_GB", "de_DE", "fr_FR", "de_CH"])
+@pytest.mark.parametrize(("size", "selected"), [("900000", DOGE), ("1234.56", ETH)])
+def test_what_a_question_says_to_type_for_money_can_be_typed_so(size: str, selected: Instrument, locale: str) -> None:
+    style = number_style(locale)
+    assert style is not None
+    where = context(selected, numbers=style)
+    questioned = parse(f"buy {style.localised(size)} market", where)
+    assert isinstance(questioned, PlaceOrder)
+    shown = style.sentence(questioned.question).rpartition("type ")[2].removesuffix(".")
+    assert parse(f"buy {shown} market", where) == parse(f"buy {size}$ market", context(selected))
 
 
 @pytest.mark.parametrize(
