@@ -27,6 +27,8 @@ import textual.pilot
 from textual._context import active_app
 from textual.css.stylesheet import Stylesheet
 
+from workstation.store.store import Waiting
+
 # Many tests start desks in processes of their own: where byte code is not kept, each compiles every library anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -144,6 +146,15 @@ def _chained(source: object, destination: object) -> None:
         destination.add_done_callback(_of_threads.discard)
 
 
+_wait = Waiting.__init__
+
+
+def _waited_for(waiting: Waiting) -> None:
+    _wait(waiting)
+    _of_threads.add(waiting.answer)
+    waiting.answer.add_done_callback(_of_threads.discard)
+
+
 def _awaited_threads() -> list[asyncio.Future]:
     """Those that a task waits for; nearly always there are none, and no task has to be looked at."""
     loop = asyncio.get_running_loop()
@@ -185,6 +196,7 @@ def _counted_once(function: object) -> int:
 
 
 asyncio.futures._chain_future = _chained
+Waiting.__init__ = _waited_for
 Stylesheet._parse_rules = _parsed_once
 textual._callback._count_parameters = _counted_once
 textual.pilot.wait_for_idle = settled

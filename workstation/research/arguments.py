@@ -142,7 +142,7 @@ def native_params(info: StrategyInfo, words: list[str]) -> dict[str, Any]:
 def recipe_of(info: StrategyInfo, options: argparse.Namespace) -> Recipe:
     """How the strategy of the command is made, with its parameters and its rules; tried once."""
     from workstation.research.costs import BacktestError
-    from workstation.research.recipe import Recipe
+    from workstation.research.recipe import Recipe, version_of
     from workstation.strategies.contract import SignalStrategy
     from workstation.strategies.parameters import ParameterError
 
@@ -151,7 +151,7 @@ def recipe_of(info: StrategyInfo, options: argparse.Namespace) -> Recipe:
     rules = rules_of(options)
     if rules.given and not issubclass(info.cls, SignalStrategy):
         raise BacktestError(f"{info.name} lives on events: it has exits, sizes and protections of its own.")
-    recipe = Recipe(options.strategy, Paths.of().strategies, pairs(options.param), rules)
+    recipe = Recipe(options.strategy, Paths.of().strategies, pairs(options.param), rules, version_of(info.cls))
     guarded(info, replace(recipe, rules=UNCHANGED))
     try:
         recipe()

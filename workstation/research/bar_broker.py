@@ -26,6 +26,7 @@ from workstation.market.candles import Candles, Floats
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.trades import Trades
 from workstation.strategies import rules
+from workstation.strategies.contract import HEDGE
 from workstation.strategies.exits import Reason
 
 _liquidation_price = rules.liquidation_price.py_func
@@ -100,9 +101,15 @@ class BarBroker:
     def place(self, order: BarOrder) -> BarOrder:
         later = self._matching and (self._in_range or not order.limit) and not order.stop
         order.since = self.bar + 1 if later or not self._matching else self.bar
-        if isinstance(order.size, float) and not (order.limit or order.stop or order.reduces):
-            closing = min(order.size, abs(self.units)) if self.units * order.sign < 0 else 0.0
-            most = self._most(order.sign, closing, self.price)
+        if isinstance(order.size, float) and not (order.limit or order.stop or order.reduces) and order.tag != HEDGE:
+            before = sum(
+                one.size
+                for one in self.orders
+                if one.sign == order.sign and isinstance(one.size, float) and not (one.limit or one.stop or one.reduces)
+            )
+            against = abs(self.units) if self.units * order.sign < 0 else 0.0
+            closing = min(order.size, max(0.0, against - before))
+            most = self._most(order.sign, min(against, before + order.size), self.price) - max(0.0, before - against)
             order.payable = order.size - closing <= most * (1 + 1e-9)
         self.orders.append(order)
         return order

@@ -8,7 +8,6 @@ when it is broken off and goes on from the store.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import math
 import warnings
@@ -300,14 +299,6 @@ def evaluate(
         else:
             answers.append((number, {name: float(value) for name, value in metrics.items()}, ""))
     return answers
-
-
-def source_of(cls: type) -> str:
-    """The text of a strategy's module, which is part of what decides its trials."""
-    try:
-        return inspect.getsource(inspect.getmodule(cls))  # type: ignore[arg-type]
-    except (OSError, TypeError):
-        return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _optuna() -> Any:

@@ -56,7 +56,8 @@ def search(options: argparse.Namespace, paths: Paths, write: Callable[[str], obj
     from workstation.research.costs import BacktestError
     from workstation.research.crew import crew_of
     from workstation.research.objectives import objective
-    from workstation.research.search import Plan, Search, source_of, space_of
+    from workstation.research.recipe import source_of
+    from workstation.research.search import Plan, Search, space_of
     from workstation.research.search_store import SearchStore
     from workstation.research.sweep import parse_grid
     from workstation.strategies.contract import SignalStrategy

@@ -39,7 +39,7 @@ def _ignore(error: StoreError) -> None:
     """Who wants no report still gets the error through the futures."""
 
 
-class _Waiting:
+class Waiting:
     """Told by the writer's thread, answers on the event loop on which it was made."""
 
     __slots__ = ("_loop", "answer")
@@ -168,7 +168,7 @@ class Store:
     def commit(self, *events: Event, orders: Sequence[Order] = ()) -> asyncio.Future[None]:
         """`append` for a coroutine that awaits it, and goes on as soon as the writer's thread has said so: nothing
         stands between the two. If the awaiting task is cancelled, the events are stored all the same."""
-        waiting = _Waiting()
+        waiting = Waiting()
         self._writer.submit(Submission(waiting, events, tuple(orders)))
         return waiting.answer
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from workstation.domain.market import BookSnapshot, Trade
     from workstation.domain.order import Side
 
+#: The tag of orders that hedge another leg: their quantity is that leg's, and is not cut.
+HEDGE = "hedge"
+
 
 class StrategyError(Exception):
     """A strategy cannot be used or has done what it may not; the text says what."""

@@ -19,9 +19,8 @@ from workstation.domain.numbers import floor_to
 from workstation.domain.order import Side
 from workstation.market.candles import Candles
 from workstation.strategies.bar_window import BarWindow, late_after
-from workstation.strategies.contract import SignalStrategy, Trader
+from workstation.strategies.contract import HEDGE, SignalStrategy, Trader
 from workstation.strategies.exits import Reason
-from workstation.strategies.payable import HEDGE
 from workstation.strategies.signal_live import LEAST_BARS, SignalLive
 
 PEER = "peer"
@@ -276,6 +275,8 @@ class PairLive(SignalLive):
                     self._hedge_id, self._refusals = "", 0
         elif self.trader.position:
             super().on_fill(fill)
+        else:
+            self._too_late(fill)
         held = peer.position if of_peer else self.trader.position
         if self._is_out():
             self._is_flat(self._price)

@@ -13,10 +13,8 @@ from decimal import Decimal
 from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multiply
 from workstation.domain.order import OrderType, Side
+from workstation.strategies.contract import HEDGE
 from workstation.trading.risk_question import Question
-
-#: The tag of orders that hedge another leg.
-HEDGE = "hedge"
 
 
 def payable(question: Question, decided: Decimal | None) -> Decimal:

@@ -362,10 +362,12 @@ class StrategyRunner:
         run = replace(run, state=state, since=self._clock.now(), reason=reason)
         live = self._drop(run_id) if run_id in self._live else None
         with self._ends(run_id):
-            await self._record(run)
-            await self._end_rebalances(run_id, f"its strategy is {state}")
-            if live is not None:
-                await live.end(say=True)
+            try:
+                await self._record(run)
+                await self._end_rebalances(run_id, f"its strategy is {state}")
+            finally:  # it is silent, whatever the store says of it: nothing of it stays at a venue
+                if live is not None:
+                    await live.end(say=True)
         if held := self.view(run_id).holds:
             named = len(self.view(run_id).legs) > 1
             words = " and ".join(f"{quantity} {one}" if named else f"{quantity}" for one, quantity in held.items())

@@ -188,6 +188,7 @@ class SignalLive(Strategy):
         play = self._started()
         held = self.trader.position
         if not held:
+            self._too_late(fill)
             self._is_flat(float(fill.price))
         elif not play.side:
             self._entry_id = ""
@@ -201,6 +202,11 @@ class SignalLive(Strategy):
         elif fill.side.sign == play.side:  # more of the same entry
             self._value = abs(float(held)) * (play.entry + self._beside)
             self._protect()
+
+    def _too_late(self, fill: Fill) -> None:
+        """An entry whose fill is heard when its position is gone already (a liquidation, say) is on its way no more."""
+        if fill.client_id == self._entry_id:
+            self._entry_id, self._given_up = "", False
 
     def _is_flat(self, price: float) -> None:
         """The last of the position was closed."""

@@ -12,9 +12,7 @@ from workstation.domain.instrument import ContractType, Instrument
 from workstation.domain.market import MarkPrice
 from workstation.market.data import MarketData
 from workstation.market.funding import interval_of
-from workstation.venues.ccxt.client import Hooks
-from workstation.venues.ccxt.particulars import particulars
-from workstation.venues.ccxt.streams import Streams
+from workstation.venues.ccxt.marks import Marks, _Funding
 
 HOUR = 3_600 * SECOND
 PERP = Instrument(
@@ -61,14 +59,11 @@ def test_a_desk_that_was_away_and_a_due_time_that_was_put_off_teach_nothing():
 
 @pytest.mark.parametrize(("said", "every"), [("4h", 4 * HOUR), (None, None)])
 def test_a_real_venue_hands_on_what_its_exchange_says(said, every):
-    marks = []
-    exchange = SimpleNamespace(streaming={}, deep_extend=lambda *parts: {**parts[0], **parts[1]})
-    streams = Streams(
-        venue="V", exchange=exchange, hooks=Hooks(), facts=particulars("binance"), markets={"BTC/USDT:USDT": PERP},
-        clock=SimClock(7), jitter=lambda: 0.0, notice=lambda *_: None, silence=15.0,
-    )  # fmt: skip
-    streams.sink = marks.append
-    funding = {"fundingRate": 0.0001, "fundingTimestamp": 9, "interval": said}
-    streams._mark("BTC/USDT:USDT", 64_000.0, funding)
-    (mark,) = marks
+    told = []
+    exchange = SimpleNamespace(id="binance", has={})
+    marks = Marks(exchange, {"BTC/USDT:USDT": PERP}, SimClock(7), lambda _: None, told.append)
+    funding = _Funding()
+    funding.asked({"fundingRate": 0.0001, "fundingTimestamp": 9, "interval": said})
+    marks._tell("BTC/USDT:USDT", 64_000.0, funding)
+    (mark,) = told
     assert (mark.funding_rate, mark.next_funding, mark.funding_every) == (Decimal("0.0001"), 9_000_000, every)

@@ -192,6 +192,21 @@ def test_an_entry_with_all_equity_is_cut_to_what_the_account_pays_for_at_the_nex
     assert not len(run(greedy, higher, cash=10_000, fee=0.001).trades)
     assert greedy.rejects == ["The account does not pay for it."]
 
+    def twice(trader):  # type: ignore[no-untyped-def]
+        for _ in range(2):
+            everything("0.6")(trader)
+
+    both = Book({0: twice})
+    (trade,) = run(both, higher, cash=10_000, fee=0.001).rows()
+    assert trade.size == pytest.approx(60 / 1.001, abs=1e-6), "the second was too much when it was decided"
+    assert both.rejects == ["The account does not pay for it."]
+
+    def hedge(trader):  # type: ignore[no-untyped-def]
+        trader.order(Side.BUY, trader.equity / Decimal("100.1"), tag="hedge")
+
+    leg = Book({0: hedge})
+    assert not len(run(leg, higher, cash=10_000, fee=0.001).trades), "a hedge is not cut"
+
 
 def test_the_same_rules_written_as_events_give_the_same_trades_as_signals() -> None:
     walk = random_walk(1_000, seed=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ import pytest
 
 from tests.support.bars import random_walk
 from workstation.cli import main
+from workstation.research.bench.exploring import search as bench_search
+from workstation.research.bench.messages import SearchRequest
+from workstation.research.bench.setup import Setup
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.crew import threads
 from workstation.research.engine import engine
 from workstation.research.objectives import OBJECTIVES, multi_metric, objective, profit_drawdown
-from workstation.research.recipe import Recipe
+from workstation.research.recipe import Recipe, version_of
 from workstation.research.search import SAMPLERS, Plan, Search, space_of
 from workstation.research.search_store import SearchStore, Trial
+from workstation.strategies.contract import StrategyError
+from workstation.strategies.library import find_strategy
 from workstation.strategies.parameters import ParameterError
 from workstation.strategies.shipped.grid import Grid
 from workstation.strategies.shipped.sma_cross import SmaCross
@@ -237,3 +243,33 @@ def test_without_optuna_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "optuna", None)
     with threads(1) as crew, pytest.raises(BacktestError, match="extra 'research'"):
         Search(plan(), crew)
+
+
+def test_a_worker_makes_the_version_that_was_commanded_or_nothing(tmp_path: Path) -> None:
+    """A worker of a cluster outlives the command: a file that was edited in between is another strategy."""
+    file, text = tmp_path / "mine.py", Path(sys.modules[SmaCross.__module__].__file__ or "").read_text()
+
+    def wrote(fast: int) -> Recipe:
+        file.write_text(text.replace("class SmaCross", f"EDITION = {fast}\n\n\nclass SmaCross"))
+        found = find_strategy(str(file)).cls
+        assert found is not None
+        return Recipe(str(file), version=version_of(found))
+
+    first = wrote(1)
+    assert sys.modules[type(first()).__module__].EDITION == 1
+    second = wrote(22)
+    assert sys.modules[type(second()).__module__].EDITION == 22
+    assert second.version != first.version
+    with pytest.raises(StrategyError, match="is another version where this worker runs"):
+        replace(first, version="of somewhere else")()
+
+
+def test_a_search_on_the_page_has_events_searched_by_the_engine_of_events(tmp_path: Path) -> None:
+    info = find_strategy("grid")
+    request = SearchRequest(setup=Setup(strategy="grid", candles="walk"), objectives=("sharpe",), trials=2)
+    told: list[Any] = []
+    answer = bench_search(
+        info, Recipe("grid"), WALK, Costs(), request, tmp_path / "searches.sqlite", told.append, lambda: False
+    )
+    assert answer.best is not None
+    assert [one.state for many in told for one in many.trials] == ["done", "done"]

@@ -499,3 +499,11 @@ def test_however_bars_come_the_pairs_are_those_of_the_times_that_both_have(data:
         which = data.draw(st.sampled_from([n for n in (0, 1) if left[n]]))
         scene.bar(("first", "peer")[which], left[which].pop(0))
     assert heard == sorted(set(minutes[0]) & set(minutes[1]))
+
+
+def test_an_entry_whose_fill_is_heard_when_all_is_gone_again_bars_no_later_one() -> None:
+    scene = Scene()
+    scene.bar("first", 0)
+    scene.bar("peer", 0)
+    scene.fill("entry first buy", "0")  # a liquidation was faster than the strategy's thread
+    assert not scene.live._entry_id

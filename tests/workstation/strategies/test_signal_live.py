@@ -239,7 +239,7 @@ def told(*says: str) -> tuple[SignalLive, Slow, Callable[[str, int], None]]:
 
     def fill(side: str, held: int) -> None:
         trader.position = Decimal(held)
-        live.on_fill(cast(Fill, SimpleNamespace(side=Side(side), price=Decimal(100))))
+        live.on_fill(cast(Fill, SimpleNamespace(client_id="", side=Side(side), price=Decimal(100))))
 
     for number in range(len(says)):
         live.on_bar(Bar(number * 60_000_000_000, 100.0, 101.0, 99.0, 100.0, 1.0))

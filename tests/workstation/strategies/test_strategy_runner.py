@@ -14,7 +14,7 @@ from tests.support.desk import BTC, GENEROUS, TestDesk, demo_desk
 from workstation.domain.events import TradingState
 from workstation.domain.numbers import floor_to
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
-from workstation.domain.strategy_run import RunState
+from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
 from workstation.engine import Engine
 from workstation.trading.errors import Refused
@@ -184,6 +184,23 @@ async def test_one_that_raises_is_stopped_with_its_orders_pulled_and_the_desk_go
         assert any("Traceback" in entry.detail and "mine.py" in entry.detail for entry in desk.engine.log.entries)
         assert desk.engine.trading_state is TradingState.ACTIVE
         assert (await desk.limit(BTC, Side.BUY, "0.01", away=10)).is_open
+
+
+async def test_one_whose_end_the_store_refuses_is_silent_and_leaves_no_order_all_the_same(
+    tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, name(file, "Trades"))
+        await bars(desk, 3)
+        assert [order.origin for order in desk.engine.open_orders()] == [run.run_id]
+
+        async def refused(_: StrategyRun) -> None:
+            raise Refused("The store did not take it: no room")
+
+        monkeypatch.setattr(desk.engine.strategies, "_record", refused)
+        with pytest.raises(Refused, match="no room"):
+            await desk.engine.strategies.stop(run.run_id)
+        await desk.settle(lambda: not desk.engine.open_orders())
 
 
 async def test_capital_and_restart_change_while_it_runs(tmp_path: Path, file: str) -> None:

@@ -31,6 +31,7 @@ from workstation.research.result import Result
 from workstation.research.shared_candles import SharedCandles
 from workstation.research.trades import BacktestTrade
 from workstation.research.verdicts import Verdict
+from workstation.strategies.contract import SignalStrategy
 from workstation.strategies.library import StrategyInfo
 
 #: Trades that differ between the paths, shown at most.
@@ -112,7 +113,8 @@ def search(
     """Search; what was found before is told first. Raises `BacktestError`."""
     from workstation.research.crew import threads
     from workstation.research.objectives import objective
-    from workstation.research.search import Plan, Search, source_of, space_of
+    from workstation.research.recipe import source_of
+    from workstation.research.search import Plan, Search, space_of
     from workstation.research.search_store import SearchStore
 
     if info.cls is None or info.native:
@@ -128,7 +130,7 @@ def search(
         objectives=[objective(word) for word in request.objectives],
         sampler=request.sampler,
         seed=setup.seed,
-        engine="fast" if isinstance(candles, SharedCandles) else setup.engine,
+        engine=_engine(info.cls, candles, setup),
         pruned=request.pruned,
         name=info.name,
         source=f"{source_of(info.cls)} {_rules_text(setup, space)}",
@@ -152,6 +154,13 @@ def search(
     front = tuple(each.number for each in found.front)
     seconds = time.perf_counter() - begun
     return SearchAnswer(_number(found.best), front, seconds, ratios, _verdict(found, called_off))
+
+
+def _engine(cls: type[Any], candles: Candles, setup: Setup) -> str:
+    """What lives on events is searched by the engine that has them, whatever was chosen for signals."""
+    if isinstance(candles, SharedCandles):
+        return "fast"
+    return setup.engine if issubclass(cls, SignalStrategy) else "event"
 
 
 def _rules_text(setup: Setup, space: Container[str]) -> str:
