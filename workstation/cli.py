@@ -290,7 +290,8 @@ def _record(options: argparse.Namespace) -> int:
 def _kill(options: argparse.Namespace) -> int:
     import msgspec
 
-    from workstation.outside import OutsideKill, exit_code, stores_of
+    from workstation.outside import OutsideKill, stores_of
+    from workstation.outside_report import exit_code
     from workstation.paths import Paths
     from workstation.settings import Settings, SettingsError
 

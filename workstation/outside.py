@@ -16,13 +16,13 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from workstation.domain.numbers import counted
+from workstation.outside_report import Outcome, Report, stopped
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
 from workstation.store import StoreError
@@ -40,29 +40,10 @@ if TYPE_CHECKING:
 PATIENCE = 4.0
 _CONNECT = 1.0
 _PAUSE = 0.1
-
-
-class Outcome(StrEnum):
-    DONE = "done"  # the venues themselves have confirmed it
-    HALTED = "halted"  # no order leaves the desk, but not everything is confirmed yet
-    LEFT = "left"  # a desk hangs: the durable request is all that could be done
-    FAILED = "failed"
-
-
-#: Exit codes of `tws kill`; 2 is wrong usage.
-EXIT_CODES = {Outcome.DONE: 0, Outcome.FAILED: 1, Outcome.HALTED: 3, Outcome.LEFT: 4}
-_WORST = (Outcome.FAILED, Outcome.LEFT, Outcome.HALTED, Outcome.DONE)
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one kill. `pid` is the desk's process, where one runs."""
-
-    outcome: Outcome
-    text: str
-    store: str
-    kill_id: str
-    pid: int | None = None
-    receipt: str = ""
+#: Where a store that is thrown away has room when the disk has none: a folder in memory, on systems that have it.
+MEMORY = Path("/dev/shm")
+#: What the system, the store, a venue and the settings say of what they cannot do.
+_SAID = (OSError, StoreError, VenueError, SettingsError)
 
 
 def stores_of(mode: str, paths: Paths, profile: str | None = None) -> list[Path]:
@@ -76,11 +57,6 @@ def stores_of(mode: str, paths: Paths, profile: str | None = None) -> list[Path]
     if mode != "replay":
         return [paths.store(mode, profile)]
     return [store for store in sorted((paths.data / "replays").glob("*.sqlite")) if holder(store) is not None]
-
-
-def exit_code(reports: list[Report]) -> int:
-    outcomes = {report.outcome for report in reports}
-    return next((EXIT_CODES[outcome] for outcome in _WORST if outcome in outcomes), 0)
 
 
 class OutsideKill:
@@ -120,10 +96,10 @@ class OutsideKill:
         self._last: Mapping[str, Any] = {}
 
     def run(self) -> Report:
-        """Never raises what the system or the store may say: a report comes of everything."""
+        """Never raises what the system, the store, the settings or a venue may say: a report comes of everything."""
         try:
             return self._run()
-        except (OSError, StoreError, VenueError) as error:
+        except _SAID as error:
             return self._report(Outcome.FAILED, str(error))
 
     def _run(self) -> Report:
@@ -239,7 +215,7 @@ class OutsideKill:
             return self._late(f"the desk (process {pid}) goes on by itself") if self._over() else None
         if time.monotonic() - self._heard < PATIENCE:
             return None
-        what = f"The {self._mode} desk (process {pid}) has the store and does not answer{_stopped(pid)}."
+        what = f"The {self._mode} desk (process {pid}) has the store and does not answer{stopped(pid)}."
         report = self._beside(what) if self._mode == "live" and self._reaches() else None
         if not self._written:  # the venues are asked all the same
             end = f"No request could be left: if it runs again it trades on. End it with `kill -9 {pid}`."
@@ -262,7 +238,7 @@ class OutsideKill:
         self._deadline = time.monotonic() + self._wait  # waiting for the desk has taken a part of it
         try:
             report = self._thrown_away()
-        except (OSError, StoreError, VenueError, SettingsError) as error:
+        except _SAID as error:
             self._tell(f"The venues cannot be asked from here: {error}")
             return None
         done = report.outcome is Outcome.DONE
@@ -280,11 +256,11 @@ class OutsideKill:
         try:
             desk = self._desk(self._store)
             self._tell(f"No {self._mode} desk runs: this process stops everything itself.")
-            return asyncio.run(self._as_desk(desk))
+            return self._with_left(asyncio.run(self._as_desk(desk)), desk, books=True)
         except StoreError as error:
-            if holder(self._store) is not None:
-                return None
-            return self._without_store(error)
+            return None if holder(self._store) is not None else self._without_store(error)
+        except SettingsError as error:
+            return self._store_alone(error)
         except VenueError as error:  # its ledger is another process's: a desk that just starts, say
             return self._report(Outcome.FAILED, str(error)) if self._over() else None
 
@@ -342,7 +318,10 @@ class OutsideKill:
     def _without_store(self, error: StoreError) -> Report:
         """The store cannot be used: pull what the venues show, with a store that is thrown away after."""
         self._tell(f"{error} Pulling what the venues show without it.")
-        report = self._thrown_away()
+        try:
+            report = self._thrown_away()
+        except _SAID as why:
+            return self._report(Outcome.FAILED, f"{error} The venues cannot be asked from here: {why}")
         text = f"{report.text} {error}"
         if self._written:
             text += " The halt request stays beside the store."
@@ -351,32 +330,58 @@ class OutsideKill:
     def _thrown_away(self) -> Report:
         """What the venues show, without the desk's books: its instruments are read from its store where that can be.
         The report and its receipt say what is not done so."""
-        from workstation.outside_books import left_out
+        self._apart = True
+        try:
+            return self._in_folder(None)
+        except (OSError, StoreError):
+            if not os.access(MEMORY, os.W_OK | os.X_OK):
+                raise
+            return self._in_folder(MEMORY)  # the usual one may be on the same full disk as the store
 
-        self._apart, self._last = True, {}
-        with tempfile.TemporaryDirectory(prefix="tws-kill-") as folder:
+    def _in_folder(self, parent: Path | None) -> Report:
+        self._last = {}
+        with tempfile.TemporaryDirectory(prefix="tws-kill-", dir=parent, ignore_cleanup_errors=True) as folder:
             store = Path(folder) / self._store.name
             HaltRequests(store).write(self._request)
             engine = self._desk(store)
             report = asyncio.run(self._as_desk(engine))
-        left = left_out(self._store, [each.id for each in engine.instruments()], self._request.flatten)
+        return self._with_left(report, engine, books=False)
+
+    def _with_left(self, report: Report, engine: Engine, *, books: bool) -> Report:
+        """The report with what the kill did not ask for, which is not confirmed then."""
+        from workstation.outside_books import left_out
+
+        asked = [each.id for each in engine.instruments()]
+        if not (left := left_out(self._store, asked, self._request.flatten, books=books)):
+            return report
         return msgspec.structs.replace(
-            report, text=f"{report.text}{left}", receipt=f"{report.receipt}{left}" if report.receipt else ""
+            report,
+            outcome=Outcome.HALTED if report.outcome is Outcome.DONE else report.outcome,
+            text=f"{report.text}{left}",
+            receipt=f"{report.receipt}{left}" if report.receipt else "",
         )
 
-    def _store_alone(self) -> Report:
-        """A desk whose real venues the settings do not name."""
+    def _store_alone(self, error: SettingsError | None = None) -> Report | None:
+        """A desk whose real venues the settings do not name, or for this error cannot be opened."""
         from workstation.outside_books import leave_halted
 
         if not self._store.exists():
             self._requests.remove(self._request.id)
             return self._report(Outcome.FAILED, f"There is no {self._mode} desk here: no store {self._store}.")
-        leave_halted(self._store, self._mode, self._request)
+        why = "Its venues are not in the settings of this command: name the profile (tws kill --profile NAME)"
+        if error is not None:
+            why = f"Its venues cannot be opened from here: {error} Mend that and repeat this command"
+        try:
+            leave_halted(self._store, self._mode, self._request)
+        except StoreError as damage:
+            if holder(self._store) is not None:  # a desk came first: it is asked
+                return None
+            return self._report(Outcome.FAILED, f"{damage} {why}, or pull the orders at the venues.")
         self._requests.remove(self._request.id)
         return self._report(
             Outcome.HALTED,
-            f"The {self._mode} store is HALTED and its next desk goes on with the kill. Its venues are not in the "
-            "settings of this command: name the profile (tws kill --profile NAME), or pull the orders at the venues.",
+            f"The {self._mode} store is HALTED and its next desk goes on with the kill. {why}, or pull the orders at "
+            "the venues.",
         )
 
 
@@ -389,12 +394,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"user {os.getuid()}"
-
-
-def _stopped(pid: int) -> str:
-    """Whether the process is stopped, where the system tells."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return ""
-    return ": it is stopped (`kill -CONT` lets it go on)" if state in "Tt" else ""

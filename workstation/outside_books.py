@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 from workstation.domain.events import KillRequested, TradingState, TradingStateChanged
-from workstation.domain.instrument import InstrumentId
+from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import plain
 from workstation.domain.position import Position, apply_fill
 from workstation.store import reader
@@ -15,31 +16,36 @@ from workstation.store.store import Store
 from workstation.watch.requests import HaltRequest
 
 
-def left_out(store: Path, asked: Collection[InstrumentId], flatten: bool) -> str:
-    """What a kill that has no books of its own did not do, as the end of a report; `asked`: the instruments it opened.
+def left_out(store: Path, asked: Collection[InstrumentId], flatten: bool, *, books: bool = False) -> str:
+    """What a kill did not do, as the end of a report; `asked`: the instruments it opened, `books`: it had the desk's.
 
     Spot is not sold without the desk's books: the venue shows a balance, not which part of it the desk bought; and the
     desk that hangs would sell it once more when it wakes. Never raises for a store that cannot be read: it says so.
     """
+    spot_left = flatten and not books
+    held: dict[InstrumentId, Decimal] = {}
     try:
-        instruments, working = reader.instruments(store), reader.working(store)
-        held: dict[InstrumentId, Position] = {}
-        for fill in reader.fills(store):
-            before = held.get(fill.instrument) or Position(instrument=fill.instrument)
-            held[fill.instrument] = apply_fill(before, fill, instruments[fill.instrument])
+        open_in = reader.working(store)
+        if flatten:
+            instruments = reader.instruments(store)
+            held = _held(store, instruments)
+            open_in |= set(held)
+        spot = [f"{plain(held[name])} {name}" for name in held if instruments[name].is_spot] if spot_left else []
     except Exception:  # what stands in it may be anything, and the venues have been asked: the report must come
-        words = " Spot that the desk bought is not sold." if flatten else ""
+        words = " Spot that the desk bought is not sold." if spot_left else ""
         return f"{words} The desk's store cannot be read: only what the profile opens was asked."
-    positions = {name: position for name, position in held.items() if position.quantity}
-    words = ""
-    if flatten:
-        spot = [
-            f"{plain(position.quantity)} {name}" for name, position in positions.items() if instruments[name].is_spot
-        ]
-        words = f" Spot is not closed past the desk: its books have {_all(spot) if spot else 'none'}."
-    open_in = working | (set(positions) if flatten else set())
+    words = f" Spot is not closed past the desk: its books have {_all(spot) if spot else 'none'}." if spot_left else ""
     others = open_in - set(asked)
     return f"{words} Not asked, for it could not be opened here: {_all(others)}." if others else words
+
+
+def _held(store: Path, instruments: Mapping[InstrumentId, Instrument]) -> dict[InstrumentId, Decimal]:
+    """The signed quantity of each position that is open."""
+    positions: dict[InstrumentId, Position] = {}
+    for fill in reader.fills(store):
+        before = positions.get(fill.instrument) or Position(instrument=fill.instrument)
+        positions[fill.instrument] = apply_fill(before, fill, instruments[fill.instrument])
+    return {name: position.quantity for name, position in positions.items() if position.quantity}
 
 
 def _all(names: Collection[str]) -> str:

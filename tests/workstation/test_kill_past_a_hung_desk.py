@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -16,13 +17,17 @@ from tests.support.exchange import RICH, Kind, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.real_desk import desk_of, desk_settings, keys_of, real_desk, until, venue_settings
 from workstation import outside
+from workstation.domain.events import TradingState, TradingStateChanged
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
-from workstation.outside import Outcome, OutsideKill, Report
+from workstation.outside import OutsideKill
 from workstation.outside_books import left_out
+from workstation.outside_report import Outcome, Report
 from workstation.paths import Paths
 from workstation.settings import Settings
+from workstation.store import reader
 from workstation.store.lock import DeskLock
+from workstation.store.store import Store
 from workstation.trading.kill_status import KillPhase
 from workstation.watch.requests import HaltRequest, HaltRequests
 
@@ -113,6 +118,48 @@ async def test_an_order_in_a_market_that_the_profile_no_longer_opens_is_pulled_t
     assert others == f" Not asked, for it could not be opened here: {BTC}."
 
 
+async def test_a_kill_without_a_desk_names_what_its_profile_no_longer_opens(
+    exchange: LoopbackExchange,
+    futures: LoopbackExchange,
+    killer: Killer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with real_desk(exchange, tmp_path) as engine:
+        await works(engine)
+    for name, value in futures.keys("other").items():
+        monkeypatch.setenv(name, value)
+    settings = futures_settings(futures)
+    report = await killer.run(msgspec.structs.replace(settings, venues={"other": settings.venues["loop"]}), hung=False)
+    assert working(exchange) == 1
+    assert report.outcome is Outcome.HALTED, "what still works was not asked for"
+    assert report.receipt.endswith(f" Not asked, for it could not be opened here: {BTC}.")
+    assert report.receipt in report.text
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+async def test_a_slip_in_the_settings_ends_no_kill_without_a_word_of_what_stands(
+    killer: Killer, tmp_path: Path, damaged: bool
+) -> None:
+    killer.store.parent.mkdir()
+    if damaged:
+        killer.store.write_bytes(b"this is no database" * 1000)
+    else:
+        Store.open(killer.store, "live", clock_now=time.time_ns).close()
+    report = await killer.run(Settings(mode="live", open_venues=("loop",)), hung=False)
+    assert "open_venues names loop, but there is no [venues.loop]." in report.text
+    waiting = [request.id for request in HaltRequests(killer.store).pending()]
+    if damaged:
+        assert (report.outcome, waiting) == (Outcome.FAILED, [report.kill_id])
+        assert "damaged" in report.text
+        assert "The halt request stays beside the store" in report.text
+    else:
+        assert (report.outcome, waiting) == (Outcome.HALTED, [])
+        events = list(reader.journal(killer.store))
+        assert [event.state for event in events if isinstance(event, TradingStateChanged)] == [TradingState.HALTED]
+        assert "pull the orders at the venues" in report.text
+
+
 async def test_spot_is_not_sold_past_a_hung_desk_and_the_receipt_says_how_much_there_is(
     exchange: LoopbackExchange, killer: Killer, tmp_path: Path
 ) -> None:
@@ -143,15 +190,17 @@ async def test_a_position_in_a_derivative_is_closed_past_a_hung_desk(
     assert "its books have none" in report.receipt
 
 
-async def test_a_request_that_cannot_be_written_does_not_keep_the_kill_from_going_past_a_hung_desk(
+async def test_a_disk_without_room_for_anything_does_not_keep_the_kill_from_going_past_a_hung_desk(
     exchange: LoopbackExchange, killer: Killer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with real_desk(exchange, tmp_path) as engine:
         await works(engine)
-    write = HaltRequests.write
+    write, memory = HaltRequests.write, tmp_path / "memory"
+    memory.mkdir()
+    monkeypatch.setattr(outside, "MEMORY", memory)
 
     def full(requests: HaltRequests, request: HaltRequest) -> Path:
-        if requests.path(request.id).parent == killer.store.parent:
+        if not requests.path(request.id).is_relative_to(memory):
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(requests, request)
 
@@ -161,6 +210,7 @@ async def test_a_request_that_cannot_be_written_does_not_keep_the_kill_from_goin
     assert working(exchange) == 0
     assert report.outcome is Outcome.FAILED, "nothing durable keeps that desk from trading on"
     assert "1 working order gone" in report.receipt
+    assert list(memory.iterdir()) == []
     assert "No request could be left: if it runs again it trades on" in report.text
 
 

@@ -17,7 +17,8 @@ import pytest
 from tests.support.hung_trader import __file__ as TRADER
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
 from workstation.market.data import MarketData
-from workstation.outside import Outcome, OutsideKill
+from workstation.outside import OutsideKill
+from workstation.outside_report import Outcome
 from workstation.paths import Paths
 from workstation.settings import Settings
 from workstation.store import reader

@@ -19,7 +19,8 @@ from workstation import outside, real_desks
 from workstation.domain.events import TradingState
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
-from workstation.outside import Outcome, OutsideKill, stores_of
+from workstation.outside import OutsideKill, stores_of
+from workstation.outside_report import Outcome
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
 from workstation.store.lock import DeskLock
