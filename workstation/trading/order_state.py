@@ -14,7 +14,7 @@ import msgspec
 from workstation.domain import events as e
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import add, multiply
-from workstation.domain.order import Order
+from workstation.domain.order import Order, OrderType
 from workstation.domain.order import OrderState as S
 from workstation.domain.position import fee_of
 from workstation.domain.trailing import tighter
@@ -128,3 +128,18 @@ def apply(order: Order, event: e.OrderEvent, instrument: Instrument | None = Non
     if after is not S.PENDING_AMEND and not (after is S.PENDING_CANCEL and order.pending_quantity is not None):
         changes |= {"pending_quantity": None, "pending_price": None, "pending_stop_price": None}
     return msgspec.structs.replace(order, **changes)
+
+
+def more_than_filled(before: Order, now: Order) -> bool:
+    """Whether anything has become of an order but fills, and a trailing stop's way."""
+    filled = now.state is S.PARTIALLY_FILLED and now.filled > before.filled
+    as_before = msgspec.structs.replace(
+        before,
+        state=now.state if filled else before.state,
+        filled=now.filled,
+        filled_value=now.filled_value,
+        fees=now.fees,
+        updated_at=now.updated_at,
+        stop_price=now.stop_price if before.type is OrderType.TRAILING_STOP else before.stop_price,
+    )
+    return as_before != now

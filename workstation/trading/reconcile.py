@@ -32,6 +32,7 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.first_prices import FirstPrices
 from workstation.trading.gateway import OrderGateway
+from workstation.trading.order_state import more_than_filled
 from workstation.trading.orders import Outcome, venue_of
 from workstation.trading.venue_entries import VenueEntries
 from workstation.venues.contract import (
@@ -151,8 +152,11 @@ class Reconciler:
         except (VenueError, TimeoutError, OSError) as error:
             self._log.warning("orders", f"{venue.name} could not be asked about order {client_id}: {_said(error)}")
             return True
-        if shown is None and self._core.orders.orders[client_id].is_open:
-            return self._never_had_it(venue, self._core.orders.orders[client_id])
+        now = self._core.orders.orders[client_id]
+        if now.is_open and (client_id in self._gateway.sending or more_than_filled(order, now)):
+            return True  # the answer is of before: it says nothing of a change or a cancel sent since
+        if shown is None and now.is_open:
+            return self._never_had_it(venue, now)
         return shown is not None and await self._take(venue, client_id, shown)
 
     async def _take(self, venue: Venue, client_id: ClientOrderId, shown: VenueOrder) -> bool:

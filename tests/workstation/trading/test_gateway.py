@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +92,43 @@ async def test_lost_fills_are_fetched(tmp_path: Path) -> None:
         filled = await settled(desk, order.client_id, OrderState.FILLED)
         assert desk.engine.position(BTC).quantity == filled.filled == Decimal("0.5")
         assert desk.engine.balance("NOVA", "USDT") == (await desk.venues["NOVA"].balances())["USDT"]
+
+
+@pytest.mark.parametrize("question", ["order_status", "fills_since"])
+async def test_what_a_venue_showed_before_a_change_is_no_answer_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    """The change is sent while the venue is asked about the order, and has not arrived yet."""
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues), answer_timeout=20.0) as desk:
+        nova, arrives, tasks = venues["NOVA"], asyncio.Event(), set[asyncio.Task[Order]]()
+        nova.faults.add("report", Fault.DROP, times=None, of=e.OrderFilled)
+        order = await desk.limit(PERP, Side.BUY, "50", away=-20)
+        assert order.price is not None
+        price, amend, ask = order.price - 10, nova.amend, getattr(nova, question)
+
+        async def amend_late(*terms: Any) -> None:
+            await arrives.wait()
+            await amend(*terms)
+
+        async def answer_late(*about: Any) -> Any:
+            answer = await ask(*about)
+            if not tasks:
+                tasks.add(asyncio.create_task(desk.engine.amend(order.client_id, price=price)))
+            await settled(desk, order.client_id, OrderState.PENDING_AMEND)
+            return answer
+
+        monkeypatch.setattr(nova, "amend", amend_late)
+        monkeypatch.setattr(nova, question, answer_late)
+        assert await desk.engine._reconciler.ask(order.client_id), "it is not clear yet"
+        now = await settled(desk, order.client_id, OrderState.PENDING_AMEND)
+        assert 0 < now.filled < 50
+        arrives.set()
+        await asyncio.gather(*tasks)
+        assert (await settled(desk, order.client_id, OrderState.PARTIALLY_FILLED)).price == price
+        assert not any(
+            isinstance(one, e.OrderAmendRejected) for one in desk.engine.core.orders.history(order.client_id)
+        )
 
 
 async def test_doubled_reports_change_nothing(tmp_path: Path) -> None:
