@@ -167,7 +167,8 @@ class Comparisons:
             return
         now = asyncio.get_running_loop().time()
         # a venue that has come back since a comparison failed is compared at once: nobody can trade there before
-        hinted = self._hints.due(venue, now)
+        # (and only so: one that has failed is tried again when its pause is over, whatever the streams tell)
+        hinted = name not in self._failures and self._hints.due(venue, now)
         if hinted or now >= self._next.get(name, 0.0) or (fresh and self._failed.get(name) != venue.epoch):
             task = asyncio.create_task(self._compare(venue), name=f"comparison with {name}")
             self._running[name] = task
@@ -217,9 +218,10 @@ class Comparisons:
         epoch, began = venue.epoch if isinstance(venue, RealLink) else 0, asyncio.get_running_loop().time()
         if self._hints.vouch(venue, epoch, began, self._every):
             return
+        word = self._hints.word(venue)
         await self._positions(venue, opened, fills_since)
         await self._money(venue, opened, fills_since)
-        self._hints.asked(venue, epoch, began)
+        self._hints.asked(venue, epoch, began, word)
 
     def _found(self, venue: str, kind: str, text: str) -> None:
         self.differences.append(Difference(ts=self._desk.clock.now(), venue=venue, kind=kind, text=text))

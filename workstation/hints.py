@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, subtract
 from workstation.domain.order import OrderState
 from workstation.trading.core import TradingCore
@@ -15,6 +16,8 @@ from workstation.venues.contract import TellsAccount, Venue
 
 #: Seconds without a word of the streams and without a change of the books after which both count as said.
 _QUIET = 1.0
+#: Seconds between two comparisons of a venue that hints have asked for, at least.
+_FLOOR = 10.0
 #: Where these streams stand and agree with the books, balances and positions are asked for at every second comparison.
 _SELDOM = 1.5
 
@@ -26,20 +29,23 @@ class Hints:
         """`least`: a difference up to it is none."""
         self._core = core
         self._least = least
-        self._seen: dict[str, tuple[int, int]] = {}  # versions of the streams' word and of the books
+        self._seen: dict[str, tuple[int, tuple[Decimal, ...]]] = {}  # version of the streams' word, and the books then
         self._since: dict[str, float] = {}  # when they last changed, until they have been compared
+        self._hinted: dict[str, float] = {}  # when a comparison was last asked for here
         self._asked: dict[str, tuple[int, float]] = {}  # epoch and time of the last question for balances and positions
 
     def due(self, venue: Venue, now: float) -> bool:
-        """Whether a venue has told what the desk's books do not have. Says so once for each word."""
+        """Whether a venue has told what the desk's books do not have. Says so once for each word, and not oftener than
+        every ten seconds."""
         if not isinstance(venue, TellsAccount):
             return False
         told, name = venue.told, venue.name
-        if told.missed and venue.account_streams():
+        waits = name in self._hinted and now - self._hinted[name] < _FLOOR
+        if told.missed and venue.account_streams() and not waits:
             told.missed = False
-            return self._ask_now(name)
-        versions = told.version, self._core.portfolio.version
-        before = self._seen.get(name, (0, 0))
+            return self._ask_now(name, now)
+        versions = told.version, self._books(venue)
+        before = self._seen.get(name, (0, ()))
         if versions != before:
             self._seen[name] = versions
             if versions[0] != before[0] or name in self._since:
@@ -47,21 +53,36 @@ class Hints:
             return False
         if name not in self._since or now - self._since[name] < _QUIET or not self._settled(name):
             return False
+        differs = self.differs(venue)
+        if differs and waits:
+            return False
         del self._since[name]
-        return self.differs(venue) and self._ask_now(name)
+        return differs and self._ask_now(name, now)
 
-    def _ask_now(self, venue: str) -> bool:
+    def _ask_now(self, venue: str, now: float) -> bool:
         self._asked.pop(venue, None)
+        self._hinted[venue] = now
         return True
 
-    def asked(self, venue: Venue, epoch: int, now: float) -> None:
-        """Balances and positions were asked for, and are what the books hold by now."""
-        self._asked[venue.name] = epoch, now
+    def word(self, venue: Venue) -> int:
+        """Which word of the streams is the newest: for `asked`, before the venue is asked."""
+        return venue.told.version if isinstance(venue, TellsAccount) else 0
+
+    def asked(self, venue: Venue, epoch: int, now: float, word: int) -> None:
+        """Balances and positions were asked for, and are what the books hold by now. What was told otherwise, with no
+        word since `word`, is let go: it was not the newest (of two messages that come together only one is handed on),
+        or it is told again. The next comparison asks too, lest it was the answer that was old."""
+        if isinstance(venue, TellsAccount) and venue.told.version == word and self._let_go(venue):
+            self._asked.pop(venue.name, None)
+        else:
+            self._asked[venue.name] = epoch, now
 
     def vouch(self, venue: Venue, epoch: int, now: float, every: float) -> bool:
         """Whether balances and positions need not be asked for at this comparison: they were since the venue was last
         away, and their streams stand and have told nothing else since. `every`: seconds between two comparisons."""
-        if not isinstance(venue, TellsAccount) or not venue.account_streams() or venue.told.missed:
+        if not isinstance(venue, TellsAccount) or not venue.account_streams():
+            return False
+        if venue.told.missed or not venue.told.whole:
             return False
         before, when = self._asked.get(venue.name, (None, 0.0))
         return before == epoch and now - when < every * _SELDOM and not self.differs(venue)
@@ -72,12 +93,30 @@ class Hints:
 
     def differs(self, venue: TellsAccount) -> bool:
         """Whether what was told last is not what the books hold."""
-        portfolio, told = self._core.portfolio, venue.told
-        for currency, amount in told.balances.items():
-            if abs(subtract(amount, portfolio.balance(venue.name, currency))) > self._least:
-                return True
-        for instrument, quantity in told.positions.items():
-            position = portfolio.positions.get(instrument)
-            if quantity != (position.quantity if position is not None else ZERO):
-                return True
-        return False
+        told = venue.told
+        return any(self._money_differs(venue.name, *each) for each in told.balances.items()) or any(
+            self._held(instrument) != quantity for instrument, quantity in told.positions.items()
+        )
+
+    def _let_go(self, venue: TellsAccount) -> bool:
+        """Forget what was told and is not what the books hold; whether there was any."""
+        told = venue.told
+        money = [each[0] for each in told.balances.items() if self._money_differs(venue.name, *each)]
+        held = [name for name, quantity in told.positions.items() if self._held(name) != quantity]
+        for currency in money:
+            del told.balances[currency]
+        for instrument in held:
+            del told.positions[instrument]
+        return bool(money or held)
+
+    def _books(self, venue: TellsAccount) -> tuple[Decimal, ...]:
+        """What the books hold of all that was told."""
+        money = (self._core.portfolio.balance(venue.name, currency) for currency in venue.told.balances)
+        return (*money, *map(self._held, venue.told.positions))
+
+    def _money_differs(self, venue: str, currency: str, amount: Decimal) -> bool:
+        return abs(subtract(amount, self._core.portfolio.balance(venue, currency))) > self._least
+
+    def _held(self, instrument: InstrumentId) -> Decimal:
+        position = self._core.portfolio.positions.get(instrument)
+        return position.quantity if position is not None else ZERO

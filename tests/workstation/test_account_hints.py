@@ -11,6 +11,7 @@ import pytest
 from tests.support.exchange import LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import DUST, Truth, live_desk_on, until
+from workstation import hints
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.engine import Engine
 from workstation.venues.ccxt.told import AccountNews
@@ -46,8 +47,9 @@ def open_by_another(exchange: LoopbackExchange, instrument: str) -> None:
     ["binance", pytest.param("binanceusdm", marks=pytest.mark.slow), pytest.param("bybit", marks=pytest.mark.slow)],
 )
 async def test_what_comes_from_outside_is_booked_at_once_and_what_the_desk_did_asks_for_nothing(
-    name: str, tmp_path: Path
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(hints, "_FLOOR", 0.0)  # one thing comes close upon the other here
     with LoopbackExchange(name, seed=None) as exchange:
         Hand(exchange)
         async with live_desk_on(exchange, tmp_path, compare_seconds=NEVER, external_orders="ignore") as engine:
@@ -70,6 +72,13 @@ async def test_what_comes_from_outside_is_booked_at_once_and_what_the_desk_did_a
             row = next(row.age for row in engine.streams() if row.age.what == "own money")
             assert row.messages >= 2
             assert not row.faults
+
+            await until(lambda: not engine.comparisons._running)
+            with monkeypatch.context() as patch:  # one that failed is not tried again before its pause is over
+                patch.setattr(engine.comparisons._hints, "due", lambda *_: True)
+                patch.setitem(engine.comparisons._failures, "LOOP", 1)
+                engine.comparisons._look(venue)
+                assert not engine.comparisons._running
 
             marks = [row.age for row in engine.streams() if row.age.what == "mark price"]
             assert not any(mark.asked for mark in marks), "marks are streamed"

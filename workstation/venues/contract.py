@@ -242,6 +242,8 @@ class ToldAccount(Protocol):
     positions: dict[InstrumentId, Decimal]
     #: A stream was away since: what it would have told is not known.
     missed: bool
+    #: Money and positions both are listened to: what is not told has not changed.
+    whole: bool
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.numbers import add
+from workstation.domain.numbers import ZERO, add
 from workstation.venues.ccxt.account import signed_contracts
 from workstation.venues.ccxt.instruments import exact
 
@@ -33,6 +33,8 @@ class AccountNews:
         self.positions: dict[InstrumentId, Decimal] = {}
         #: A stream was away: what it would have told is not known.
         self.missed = False
+        #: Money and positions both are listened to, as far as there are any.
+        self.whole = False
 
     def forget(self) -> None:
         """Another connection: what was told over the last one may be old."""
@@ -51,6 +53,7 @@ def watch(venue: CcxtVenue, exchange: Any, streams: Streams) -> None:
     """Listen to the account's balances and positions, where the exchange streams them in a way that is known here."""
     told, read = venue.told, _CASH.get(exchange.id)
     told.forget()
+    told.whole = False
     if read is None or venue.keys is None:
         return
 
@@ -59,11 +62,19 @@ def watch(venue: CcxtVenue, exchange: Any, streams: Streams) -> None:
 
     def positions(rows: Sequence[Mapping[str, Any]]) -> None:
         known = ((venue.markets.get(str(row.get("symbol"))), row) for row in rows)
-        told.take(positions={market.id: signed_contracts(row) for market, row in known if market is not None})
+        found: dict[InstrumentId, Decimal] = {}
+        for market, row in known:
+            if market is not None:  # a long and a short of one instrument count together, as where they are asked for
+                found[market.id] = add(found.get(market.id, ZERO), signed_contracts(row))
+        told.take(positions=found)
 
-    if exchange.has.get("watchBalance") and not venue.settings.account:
+    money = exchange.has.get("watchBalance") and not venue.settings.account
+    derivatives = not all(market.is_spot for market in venue.markets.values())
+    held = derivatives and exchange.has.get("watchPositions")
+    told.whole = bool(money and (held or not derivatives))
+    if money:
         streams.keep_topic(BALANCES, exchange.watch_balance, balances)
-    if exchange.has.get("watchPositions") and not all(market.is_spot for market in venue.markets.values()):
+    if held:
         streams.keep_topic(POSITIONS, exchange.watch_positions, positions)
 
 

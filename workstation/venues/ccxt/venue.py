@@ -110,11 +110,11 @@ class CcxtVenue:
         self.leverage_of: Callable[[Instrument], Decimal] = lambda instrument: instrument.leverage
         #: Instruments whose fees are known to be this account's own, not the list's.
         self.own_fees: frozenset[InstrumentId] = frozenset()
-        #: AccountNews of an instrument whose fees have turned out to be others.
+        #: Told of an instrument whose fees have turned out to be others.
         self.on_terms: Callable[[Instrument], None] = lambda _instrument: None
-        #: AccountNews of what this account pays, by ccxt's symbol: as maker and as taker.
+        #: Told of what this account pays, by ccxt's symbol: as maker and as taker.
         self.on_fees: Callable[[Mapping[str, tuple[Decimal, Decimal]]], None] = lambda _fees: None
-        #: AccountNews of an exchange object whose markets were just loaded.
+        #: Told of an exchange object whose markets were just loaded.
         self.on_markets: Callable[[Any], None] = lambda _exchange: None
         self.on_entry: EntrySink | None = None
         self._market_sink: MarketSink | None = None
