@@ -191,12 +191,19 @@ def _ccxt_venue(
     known = Listing.read(file).fees
     venue.own_fees = frozenset(each.id for symbol, each in instruments.items() if symbol in known)
 
+    def write(listing: Listing) -> None:
+        """Without room on the disk the venue is opened all the same."""
+        try:
+            listing.write(file)
+        except OSError as error:
+            venue.on_notice("warning", f"What {name} lists cannot be kept for the next start: {error}.")
+
     def keep(fees: Mapping[str, tuple[Decimal, Decimal]]) -> None:
         """The next start, and paper trading, reckon with what the account pays from their first moment on."""
         listing = Listing.read(file)
         if listing.fees != (after := {**listing.fees, **fees}):
             listing.fees = after
-            listing.write(file)
+            write(listing)
 
     def refresh(exchange: Any) -> None:
         """The file has the terms that the exchange shows now: for the next start."""
@@ -204,7 +211,7 @@ def _ccxt_venue(
         before = dict(listing.markets)
         listing.take(name, exchange, [*wanted, *instruments])
         if listing.markets != before:
-            listing.write(file)
+            write(listing)
         late = [each.symbol for each in listing.chosen(wanted).values() if each.symbol not in opened]
         if late:
             venue.on_notice(

@@ -29,6 +29,7 @@ from workstation.store import reader
 from workstation.store.lock import DeskLock
 from workstation.store.store import Store
 from workstation.trading.kill_status import KillPhase
+from workstation.venues.ccxt.listing import Listing
 from workstation.watch.requests import HaltRequest, HaltRequests
 
 BTC = "LOOP:BTC-USDT"
@@ -204,6 +205,14 @@ async def test_a_disk_without_room_for_anything_does_not_keep_the_kill_from_goin
             raise OSError(errno.ENOSPC, "No space left on device")
         return write(requests, request)
 
+    def no_room(_listing: Listing, _file: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    [file] = killer.paths.markets.iterdir()
+    listing = Listing.read(file)
+    del listing.markets["ETH/USDT"]  # the exchange shows another list now than the one that was kept
+    listing.write(file)
+    monkeypatch.setattr(Listing, "write", no_room)
     monkeypatch.setattr(HaltRequests, "write", full)
     exchange.faults.script("rest DELETE */openOrders", Kind.STATUS, times=10_000)  # so it cancels one by one
     report = await killer.run(desk_settings(exchange))
