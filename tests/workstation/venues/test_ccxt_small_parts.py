@@ -130,7 +130,7 @@ async def test_an_order_beyond_the_first_page_is_found() -> None:
 def test_a_silence_is_noticed_though_the_connection_was_renewed_within_it() -> None:
     clock, said = SimClock(0), []
     venue = SimpleNamespace(
-        clock=clock, name="LOOP", epoch=0, on_notice=lambda level, text: said.append(text),
+        clock=clock, name="LOOP", epoch=0, gate=None, on_notice=lambda level, text: said.append(text),
         facts=SimpleNamespace(dead_man_of=float), settings=SimpleNamespace(dead_man_seconds=Decimal(60)),
     )  # fmt: skip
     switch = DeadMan(cast(CcxtVenue, venue))

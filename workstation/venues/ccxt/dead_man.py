@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workstation.clock import MILLISECOND, SECOND
 from workstation.venues.ccxt.errors import is_passing, words_of
+from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 STREAM = "dead man's switch"
 #: Why an order is gone that was cancelled while the desk could not be heard.
 BY_SWITCH = "the venue's dead man's switch: this desk was not heard there"
+#: Share of the rate limit that is spent on telling it, at most: where it is told instrument by instrument, the time it
+#: is set to grows with their number.
+_SHARE = 0.6
+#: It is told again by the first probe after a third of its time, or so many seconds before: probes are not to the tick.
+_EARLIER = 1.0
 
 
 class DeadMan:
@@ -49,8 +55,15 @@ class DeadMan:
 
     @property
     def seconds(self) -> float:
-        """After which silence the orders go."""
-        return self._venue.facts.dead_man_of(self._venue.settings.dead_man_seconds)
+        """After which silence the orders go: as set up, or longer where telling it so often would cost too much."""
+        facts, gate = self._venue.facts, self._venue.gate
+        wanted = facts.dead_man_of(self._venue.settings.dead_man_seconds)
+        return wanted if gate is None else max(wanted, min(3 * self._cost / (_SHARE * gate.rate), facts.dead_man))
+
+    @property
+    def _cost(self) -> float:
+        """Of telling it once."""
+        return self._venue.facts.dead_man_cost * len(self._venue.markets)
 
     def holds(self, now: int) -> bool | None:
         """Whether the exchange would cancel by itself now; None where that is not asked of it."""
@@ -89,13 +102,35 @@ class DeadMan:
         self._notice_silence()
         self.held = self._heard = self._venue.clock.now()
 
+    def _told_lately(self) -> bool:
+        """Whether telling it again can wait, where that is dear."""
+        if not self._cost or self.stays or not self.held:
+            return False
+        return self._venue.clock.now() - self.held < (self.seconds / 3 - _EARLIER) * SECOND
+
+    def _check_cost(self) -> None:
+        """Raises `VenueError` where all instruments together cannot be told at once, and says so where the time had to
+        be made longer."""
+        venue, count = self._venue, len(self._venue.markets)
+        if venue.gate is not None and self._cost > venue.gate.burst:
+            most = int(venue.gate.burst / venue.facts.dead_man_cost)
+            raise VenueError(f"it is told instrument by instrument, of {count} that are open {most} at most")
+        wanted = venue.facts.dead_man_of(venue.settings.dead_man_seconds)
+        if not self.held and self.seconds > wanted:
+            venue.on_notice(
+                "warning",
+                f"{venue.name}'s dead man's switch is set to {self.seconds:.0f} s instead of {wanted:g} s: it is told "
+                f"instrument by instrument, and with {count} of them the requests that orders need would not be left.",
+            )
+
     async def hold(self, exchange: Any) -> None:
         """Arm it, or say that the desk still lives. Raises ccxt's exceptions where the exchange does not answer; an
         exchange that refuses it is asked no more over this connection, and the trader is told."""
-        if not self.wanted or self.refused:
+        if not self.wanted or self.refused or self._told_lately():
             return
         venue = self._venue
         try:
+            self._check_cost()
             if not venue.facts.dead_man_topics:
                 await _count_down(venue, exchange, self.seconds)
                 self._hold()

@@ -54,6 +54,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     dead_man_least: float = 1.0
     #: Whether it hangs on topics of the private socket, and counts from when that is gone.
     dead_man_topics: bool = False
+    #: What telling it once costs for each instrument, in ccxt's units, where it is told instrument by instrument.
+    dead_man_cost: float = 0.0
     #: Parameters of the dead man's switch.
     dead_man_params: dict[str, Any] = {}
     #: Whether an order's price and quantity can be changed in place, keeping its id.
@@ -141,6 +143,7 @@ OFFERED: dict[str, Particulars] = {
             title="Binance USD-M futures",
             symbols=_PERPS,
             dead_man=120.0,
+            dead_man_cost=10.0,
             amend=True,
             own_streams_silent=True,
             options={
