@@ -8,7 +8,6 @@ import sys
 
 #: Seconds for which the collector is kept away, and as many in which it is not.
 _AWAY = 0.05
-_free_from = 0.0  # by the loop's clock: when it may be kept away again
 
 
 def tune_interpreter(young: int = 10_000) -> None:
@@ -25,17 +24,25 @@ def tune_interpreter(young: int = 10_000) -> None:
     gc.set_threshold(young, 20, 100)
 
 
-def keep_collector_away() -> None:
-    """No garbage is collected in the next moment: an order is on its way, and a collection takes longer than it does.
+class Collector:
+    """Python's garbage collector, seen from an order's way."""
 
-    Half of the time belongs to the collector, however many orders come, and nothing else than time gives it back: no
-    order that waits, and no disk that stands still, keeps it away for longer.
-    """
-    global _free_from
-    loop = asyncio.get_running_loop()
-    now = loop.time()
-    # another loop's clock, or none yet, counts as long ago
-    if gc.isenabled() and not now < _free_from < now + 2 * _AWAY:
-        gc.disable()
-        _free_from = now + 2 * _AWAY
-        loop.call_later(_AWAY, gc.enable)
+    def __init__(self) -> None:
+        self.free_from = 0.0  # by the event loop's clock: when it may be kept away again
+
+    def keep_away(self) -> None:
+        """No garbage is collected in the next moment: an order is on its way, and a collection takes longer than it.
+
+        Half of the time belongs to the collector, however many orders come, and nothing else than time gives it back:
+        no order that waits, and no disk that stands still, keeps it away for longer.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        # what another loop's clock has said counts as long ago
+        if gc.isenabled() and not now < self.free_from < now + 2 * _AWAY:
+            gc.disable()
+            self.free_from = now + 2 * _AWAY
+            loop.call_later(_AWAY, gc.enable)
+
+
+collector = Collector()

@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.desk import PERP, demo_desk
-from workstation import interpreter
 from workstation.domain.order import OrderState, Side
-from workstation.interpreter import keep_collector_away
+from workstation.interpreter import collector
 
 
 @pytest.fixture(autouse=True)
-def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def collecting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     enabled = gc.isenabled()
-    monkeypatch.setattr(interpreter, "_free_from", 0.0)
+    monkeypatch.setattr(collector, "free_from", 0.0)
     gc.enable()
     yield
     (gc.enable if enabled else gc.disable)()
@@ -26,7 +25,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 async def test_no_garbage_is_collected_while_an_order_is_on_its_way(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
-        interpreter._free_from = 0.0
+        collector.free_from = 0.0
         order = await desk.limit(PERP, Side.BUY, "0.01", away=100)
         assert order.state is OrderState.ACCEPTED
         assert not gc.isenabled()
@@ -38,7 +37,7 @@ async def test_half_of_the_time_belongs_to_the_collector_however_many_orders_com
     loop = asyncio.get_running_loop()
     end, away = loop.time() + 0.4, 0
     for _ in range(100):
-        keep_collector_away()
+        collector.keep_away()
         away += not gc.isenabled()
         await asyncio.sleep(0.004)
         if loop.time() > end:
@@ -50,6 +49,6 @@ async def test_half_of_the_time_belongs_to_the_collector_however_many_orders_com
 
 async def test_who_has_switched_it_off_keeps_it_off() -> None:
     gc.disable()
-    keep_collector_away()
+    collector.keep_away()
     await asyncio.sleep(0.06)
     assert not gc.isenabled()

@@ -40,7 +40,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, plain
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side, TimeInForce, state_word
 from workstation.domain.session import session_end
-from workstation.interpreter import keep_collector_away
+from workstation.interpreter import collector
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -135,7 +135,7 @@ class OrderGateway:
 
         The work goes on even if the caller is cancelled: a stored intent is always followed to its end.
         """
-        keep_collector_away()
+        collector.keep_away()
         # at once: what else waits for its turn of the loop does not come before a hotkey's way to the disk
         return await self._whole(self._submit(draft, client_id or self._next_id()), at_once=True)
 
