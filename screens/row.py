@@ -110,14 +110,15 @@ def _change(before: str, after: str) -> str:
     if not after:
         return "\x1b[0m"  # nothing is said in less
     (marks, ink, ground), (new_marks, new_ink, new_ground) = _parts(before), _parts(after)
+    anew = f"\x1b[0;{after}m"
     if marks - new_marks:  # few terminals agree on how a single mark is taken away
-        return f"\x1b[0;{after}m"
+        return anew
     codes = sorted(new_marks - marks)
     if new_ink != ink:
         codes.append(new_ink or "39")
     if new_ground != ground:
         codes.append(new_ground or "49")
-    return f"\x1b[{';'.join(codes)}m" if codes else ""
+    return min(f"\x1b[{';'.join(codes)}m", anew, key=len) if codes else ""
 
 
 def _parts(codes: str) -> tuple[frozenset[str], str, str]:

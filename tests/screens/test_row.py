@@ -63,6 +63,7 @@ def test_a_row_is_textuals_strip(segments, base, width):
 
 @given(SEGMENTS, STYLES)
 @example([Segment("a", Style(bgcolor="red")), Segment("b")], Style())
+@example([Segment("a", Style(color="red", bgcolor="red")), Segment("b", Style(underline=True))], Style())
 def test_a_terminal_shows_the_same_with_less_said(segments, base):
     parts = list(Segment.apply_style(segments, base))
     ours = Row(parts, sum(part.cell_length for part in parts)).render(CONSOLE)
