@@ -344,6 +344,7 @@ async def test_several_venues_at_once_spot_and_a_perpetual(tmp_path: Path) -> No
             await until(lambda: now_of(engine, order).state is OrderState.FILLED)
 
 
+@pytest.mark.slow
 async def test_a_position_that_the_desk_knows_nothing_of_is_booked_at_the_venue_s_price(tmp_path: Path) -> None:
     perp = "BYBIT:BTC-USDT-PERP"
     with LoopbackExchange("bybit", seed=None) as exchange:

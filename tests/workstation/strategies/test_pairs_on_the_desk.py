@@ -346,6 +346,7 @@ async def test_while_a_book_is_not_known_nothing_is_entered_and_it_says_so(tmp_p
         assert said(desk, run).count(f"enters nothing: {why}.") == 1, "though one was due"
 
 
+@pytest.mark.slow
 async def test_a_leg_that_has_no_bars_is_told_and_nothing_is_entered_on_the_other_alone(
     tmp_path: Path, file: str
 ) -> None:
