@@ -93,6 +93,7 @@ async def test_the_numbers_of_a_reason_have_the_signs_of_the_locale_and_a_copy_t
         refused = desk.engine.preview(draft).verdicts
         figures.use(NumberStyle(",", "."), None)
         try:
+            pane.invalidate()  # the signs are chosen before a desk is painted: what shows was painted in others
             await go_to(desk, pilot, denied)
             assert "192.570,00" in pane.row_text(pane.height - 1)
             assert "192.570" in next(row for row in rows(desk) if "denied" in row)
