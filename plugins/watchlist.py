@@ -132,7 +132,8 @@ class WatchlistPane(TablePane[Watched]):
             widest = max((len(one.id) for one in known), default=0) + 1
             symbol, last = replace(symbol, width=max(symbol.width, min(widest, 26))), replace(last, width=11)
         elif any(len(name_text(one, symbol.width - 1)) >= symbol.width for one in known):
-            symbol, others[-1] = replace(symbol, width=symbol.width + 1), replace(others[-1], width=3)
+            symbol = replace(symbol, width=symbol.width + 1)
+            others[-1] = replace(others[-1], width=others[-1].width - 1)
         self._symbol_width, self._last_width = symbol.width, last.width
         self.COLUMNS = (symbol, last, *others)  # type: ignore[misc]
         super().resized()

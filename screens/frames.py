@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _COVERED = 4
 #: After so many frames in which nothing has happened the desk is quiet. What a pane of a larger `PACE` has not shown by
 #: then it shows with all others, once a second.
-_SLOWEST = 4
+_QUIET_AFTER = 4
 #: After so many seconds in which nothing has happened the timer looks so often a second, for each look wakes the
 #: process: as often as the watchdog does, and in the same turn of the loop.
 _DOZES_AFTER, _LOOKS = 5, 5
@@ -42,7 +42,8 @@ class Frames:
     A whole frame takes some 10 ms of a busy desk at 160×48, a pane 1 to 4: a key that comes in the middle of a frame
     is not made to wait for its end. On a quiet desk the timer only looks, at the same rate, whether anything stirs:
     that is all that an idle desk costs, and what happens then is painted no later for it. After some seconds of quiet
-    it looks half as often, and what ends them is painted a frame later at most; what a key does is painted at once.
+    it looks five times a second; what the market and orders bring then is looked at a frame later at most, and what a
+    key does is painted at once.
     """
 
     def __init__(self, app: TwsApp) -> None:
@@ -72,7 +73,11 @@ class Frames:
         if ahead <= stride:
             self._count += ahead - 1
             return True
-        if self._quiet <= _SLOWEST or app.screen is not app.desk_screen or self._activity() != self._painted_activity:
+        if (
+            self._quiet <= _QUIET_AFTER
+            or app.screen is not app.desk_screen
+            or self._activity() != self._painted_activity
+        ):
             return True
         app.keyboard.tick()
         self._count += stride
@@ -83,7 +88,7 @@ class Frames:
         return max(1, self._app.desk_settings.market.frame_rate // _LOOKS) if self._dozes() else 1
 
     def _dozes(self) -> bool:
-        return self._quiet > _SLOWEST + _DOZES_AFTER  # which on a quiet desk grows by one a second
+        return self._quiet > _QUIET_AFTER + _DOZES_AFTER  # which on a quiet desk grows by one a second
 
     def _activity(self) -> object:
         app = self._app
@@ -93,7 +98,7 @@ class Frames:
         """One frame, with a turn of the event loop after each pane; a key that is near comes before the next one. On a
         desk where nothing happens nobody waits for a turn."""
         for _ in self.steps():
-            if self._quiet <= _SLOWEST:
+            if self._quiet <= _QUIET_AFTER:
                 await asyncio.sleep(0)
             while self._app.arrivals.near():  # noqa: ASYNC110  # a turn at a time until it has been acted on
                 await asyncio.sleep(0)
@@ -117,7 +122,7 @@ class Frames:
         activity = self._activity()
         self._quiet = self._quiet + 1 if activity == self._painted_activity else 0
         self._painted_activity = activity
-        if not covered and self._quiet > _SLOWEST and count % rate:
+        if not covered and self._quiet > _QUIET_AFTER and count % rate:
             return  # nothing has happened
         now = app.travel.engine.clock.now()
         still = not covered and self._dozes() and now == self._painted_at and self._from_engine()
@@ -128,7 +133,7 @@ class Frames:
             self._painted_at = now
             turn = count // _COVERED if covered else count
             for number, pane in enumerate(app.workspace.shown()):
-                if self._quiet > _SLOWEST or (turn + number) % pane.PACE == 0 or pane.has_focus_within:
+                if self._quiet > _QUIET_AFTER or (turn + number) % pane.PACE == 0 or pane.has_focus_within:
                     # still there, and to be seen, after what came in between
                     if app.workspace.panes.get(pane.slot) is pane and pane.display:
                         app.workspace.guard(pane, partial(_paint, pane, now))

@@ -34,7 +34,7 @@ class InTurn:
         self._app = app
         self._waiting: deque[events.Key | events.Paste] = deque()
         self._field: Input | None = None  # into which the last key was typed
-        self._handed = self._settled = 0
+        self._handed = self._settled = 0  # keys that were handed on, and those of them that are done with
         self._settling: asyncio.Task[None] | None = None
 
     def waits(self, event: events.Key | events.Paste) -> bool:
@@ -76,21 +76,19 @@ class InTurn:
     async def _settle(self) -> None:
         """Until all keys that were handed on have been acted on; but not for ever, if something hangs: a key that
         trades is too old by then, and is dropped."""
-        handed = 0
         try:
             async with asyncio.timeout(self._app.keyboard.stale_seconds):
-                while handed != self._handed:
-                    handed = self._handed
+                while self._settled != self._handed:
+                    self._settled = self._handed
                     for _ in range(_ROUNDS):
                         for pump in self._way():
                             await _turn(pump)
         except TimeoutError:
-            handed = self._handed
+            pass  # what hangs is waited for no longer
         except Exception as error:
-            handed = self._handed
             self._app.engine.log.error("keys", f"Keys could not be kept in their turn: {error!r}")
         finally:  # whatever went wrong, no key waits for ever
-            self._settled = handed
+            self._settled = self._handed
             self._app.call_later(self._go_on)
 
     def _way(self) -> list[MessagePump]:

@@ -123,9 +123,10 @@ class KillDialog(Dialog[None]):
         lines.append(Line(()))
         left = self.flatten_left()
         if not status.flatten:
+            longest = f" To close all positions too: {self.kill_key} twice, or :flatten"
             how = (f" {self.kill_key} again within {left:.0f} s closes all positions too.", ink.warning)
             if left <= 0:
-                how = (f" To close all positions too: {self.kill_key} twice, or :flatten", ink.dim)
+                how = (longest, ink.dim)
             button = _BUTTON
             if (asks := self._button_asks()) > 0:
                 how = (" Click once more to close all positions too.", ink.warning)
@@ -133,7 +134,7 @@ class KillDialog(Dialog[None]):
             elif self._early:
                 how = (" Clicked too early: two clicks close all positions.", ink.warning)
             pressed = ((button, ink.badges["live"]),)
-            if cell_len(f" To close all positions too: {self.kill_key} twice, or :flatten") + len(_BUTTON) < width:
+            if cell_len(longest) + len(_BUTTON) < width:
                 lines.append(Line((how,), right=pressed))
             else:  # a narrow terminal; the button keeps its place whatever the words are
                 lines += [Line((how,)), Line((), right=pressed)]

@@ -187,7 +187,7 @@ class LiveSettings:
     def change(self, path: str, text: str) -> str:
         """Change a setting; the sentence that says what came of it. Raises SettingsError."""
         text = self.check(path, text)
-        also = self.with_it(path, text) if self.is_limit(path) else ""
+        also = self.with_it(path, text)
         return self._changed(path, self.book.change(path, text), also)
 
     def check_reset(self, path: str) -> str:
@@ -201,7 +201,7 @@ class LiveSettings:
     def reset(self, path: str) -> str:
         """Back to what the setting is without its line in the file. Raises SettingsError."""
         value = self.check_reset(path)
-        also = self.with_it(path, value) if self.is_limit(path) else ""
+        also = self.with_it(path, value)
         return self._changed(path, self.book.reset(path), also)
 
     def _unambiguous(self, path: str, text: str) -> str:
@@ -226,9 +226,9 @@ class LiveSettings:
                 raise SettingsError(f"Not taken: {misorder_text(limits, pair, lambda one: f'risk.{one}')}")
 
     def with_it(self, path: str, value: str) -> str:
-        """What else a change of a limit lowers, as the end of a sentence."""
+        """What else a change of a limit lowers, as the end of a sentence; "" for other settings."""
         field = path.removeprefix("risk.")
-        if self._limit_kinds[field] is tuple:
+        if not self.is_limit(path) or self._limit_kinds[field] is tuple:
             return ""
         return self._app.engine.core.limits_book.with_it(field, limit_from_text(field, value))
 

@@ -17,17 +17,16 @@ from screens.figures import moment, money_text, shown
 from screens.pane import Desk
 from screens.parts import tabs
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
-from workstation.clock import SECOND
-from workstation.domain.spans import DAY
+from workstation.clock import DAY, HOUR, SECOND
 from workstation.store.errors import StoreError
 from workstation.trading.portfolio import Equity
 
 #: Lengths of the curve: name, ns (None: all that is stored), ns of one point.
 _SPANS: tuple[tuple[str, int | None, int], ...] = (
-    ("1h", 3_600 * SECOND, 10 * SECOND),
+    ("1h", HOUR, 10 * SECOND),
     ("1d", DAY, 120 * SECOND),
     ("1w", 7 * DAY, 900 * SECOND),
-    ("1m", 30 * DAY, 3_600 * SECOND),
+    ("1m", 30 * DAY, HOUR),
     ("1y", 365 * DAY, 43_200 * SECOND),
     ("all", None, DAY // 4),
 )

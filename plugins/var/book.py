@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workstation.clock import HOUR
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import multiply
-from workstation.domain.spans import HOUR
 from workstation.domain.strategy_run import RunState
 from workstation.engine import Engine
 from workstation.market.bars import INTERVALS

@@ -8,7 +8,7 @@ from plugins.var.lines import money
 from screens.figures import local_time, moment
 from screens.parts import Line, fit, number
 from screens.theme import Ink
-from workstation.clock import DAY, MINUTE, SECOND, span
+from workstation.clock import DAY, HOUR, MINUTE, SECOND, span
 from workstation.engine import Engine
 from workstation.portfolio.drawdown import Drawdown, Fall, drawdown
 
@@ -110,7 +110,7 @@ def _row(texts: Sequence[str], styles: Sequence[object], ink: Ink, width: int) -
 
 def _rounded(nanoseconds: int) -> int:
     """To the minute from a quarter of an hour on, to the hour from two days on."""
-    step = 3_600 * SECOND if nanoseconds >= 2 * DAY else 60 * SECOND if nanoseconds >= 900 * SECOND else SECOND
+    step = HOUR if nanoseconds >= 2 * DAY else MINUTE if nanoseconds >= 15 * MINUTE else SECOND
     return nanoseconds // step * step
 
 
