@@ -360,3 +360,33 @@ class BarBroker:
 def _rises_to(sign: int, stop: float, high: float, low: float) -> bool:
     """Whether a bar's range reaches a stop: one that buys from below, one that sells from above."""
     return high >= stop if sign > 0 else low <= stop
+
+
+class Account:
+    """Money that several brokers pay from."""
+
+    def __init__(self, cash: float) -> None:
+        self.cash = cash
+
+
+class SharingBroker(BarBroker):
+    """One instrument's position on the money of several. Its own liquidation is off: the account's is looked at."""
+
+    def __init__(self, candles: Candles, costs: Costs, account: Account) -> None:
+        self._account = account
+        super().__init__(candles, costs)
+
+    @property
+    def cash(self) -> float:
+        return self._account.cash
+
+    @cash.setter
+    def cash(self, amount: float) -> None:
+        self._account.cash = amount
+
+    def _find_ruin(self) -> None:
+        self.ruin = 0.0
+
+    def ruined(self, price: float) -> None:
+        """The account is liquidated; what is held here is closed at `price`."""
+        self._liquidate(price)

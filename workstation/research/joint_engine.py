@@ -28,7 +28,7 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
 from workstation.market.candles import Candles, Floats
-from workstation.research.bar_broker import BarBroker, BarOrder
+from workstation.research.bar_broker import Account, BarOrder, SharingBroker
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.event_engine import BarTrader, each_bar, instrument_of
 from workstation.research.result import Result
@@ -59,7 +59,6 @@ def run(strategy: Strategy, candles: Candles, costs: Costs, instrument: Instrume
         raise BacktestError(f"Recorded funding is of one instrument, and {called} trades two: give a rate, or none.")
     account = _Account(costs)
     legs = [_Leg(one, costs, account) for one in (candles, peer)]
-    account.cash = costs.cash
     names = _names(candles, peer)
     played: Strategy = strategy
     if isinstance(strategy, SignalStrategy):
@@ -75,11 +74,12 @@ def run(strategy: Strategy, candles: Candles, costs: Costs, instrument: Instrume
     return Result(name, strategy.params, "event", candles, costs, trades, equity, instruments=whose, names=names)
 
 
-class _Account:
+class _Account(Account):
     """The money of both legs."""
 
     def __init__(self, costs: Costs) -> None:
-        self.costs, self.cash = costs, costs.cash
+        super().__init__(costs.cash)
+        self.costs = costs
         self.legs: list[_Leg] = []
         self.opening = False  # the opens of a time are being matched
 
@@ -106,21 +106,13 @@ class _Account:
         return self.cash + sum(leg.worth(at) - self.costs.maintenance * abs(leg.units) * at for leg, at in legs)
 
 
-class _Leg(BarBroker):
+class _Leg(SharingBroker):
     """One instrument's position on the money of both."""
 
     def __init__(self, candles: Candles, costs: Costs, account: _Account) -> None:
+        super().__init__(candles, costs, account)
         self.account = account
         account.legs.append(self)
-        super().__init__(candles, costs)
-
-    @property
-    def cash(self) -> float:
-        return self.account.cash
-
-    @cash.setter
-    def cash(self, amount: float) -> None:
-        self.account.cash = amount
 
     def worth(self, price: float) -> float:
         return self.units * (price - self.entry) if self.units else 0.0
@@ -132,9 +124,6 @@ class _Leg(BarBroker):
     def _most(self, sign: int, closing: float, at: float) -> float:
         others = sum(abs(leg.units) * leg.price for leg in self.account.legs if leg is not self)
         return super()._most(sign, closing, at) - others / (at * (1 + self.costs.fee))
-
-    def _find_ruin(self) -> None:
-        self.ruin = 0.0  # the account's is looked at
 
     def place(self, order: BarOrder) -> BarOrder:
         super().place(order)
@@ -148,9 +137,6 @@ class _Leg(BarBroker):
         if found:
             self._match_open(self.open[self.bar])
         return bool(found)
-
-    def ruined(self, price: float) -> None:
-        self._liquidate(price)
 
     @property
     def adverse(self) -> float:

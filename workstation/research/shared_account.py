@@ -15,13 +15,12 @@ The rules of fills are those of every engine. What is added by sharing:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from workstation.market.candles import Candles, Floats
-from workstation.research.bar_broker import BarBroker, BarOrder
+from workstation.research.bar_broker import Account, BarOrder, SharingBroker
 from workstation.research.costs import BacktestError, Costs
 from workstation.research.event_engine import SignalHands, each_bar
 from workstation.research.result import SharedResult
@@ -32,29 +31,7 @@ from workstation.strategies.exits import Reason
 from workstation.strategies.signal_play import SignalPlay
 
 
-class _Account:
-    def __init__(self, cash: float) -> None:
-        self.cash = cash
-
-
-class _Broker(BarBroker):
-    """One instrument's positions on the shared money. Its own liquidation is off: the account's is looked at."""
-
-    def __init__(self, candles: Candles, costs: Costs, account: _Account) -> None:
-        self.account = account
-        super().__init__(candles, costs)
-
-    @property
-    def cash(self) -> float:
-        return self.account.cash
-
-    @cash.setter
-    def cash(self, amount: float) -> None:
-        self.account.cash = amount
-
-    def _find_ruin(self) -> None:
-        self.ruin = 0.0
-
+class _Broker(SharingBroker):
     def enter(self, order: BarOrder) -> None:
         """An entry at this bar's open, after the exits of all; then what the open has passed already."""
         now = self.open[self.bar]
@@ -62,9 +39,6 @@ class _Broker(BarBroker):
         self.orders.append(order)
         self._execute(order, now, slips=True)
         self._match_open(now)
-
-    def ruined(self, price: float) -> None:
-        self._liquidate(price)
 
 
 class _Hands(SignalHands):
@@ -80,7 +54,7 @@ class _Hands(SignalHands):
 class _Leg:
     """One instrument of a run."""
 
-    def __init__(self, name: str, strategy: SignalStrategy, candles: Candles, costs: Costs, account: _Account) -> None:
+    def __init__(self, name: str, strategy: SignalStrategy, candles: Candles, costs: Costs, account: Account) -> None:
         if strategy.NEEDS_PEER:
             raise BacktestError(f"{strategy_name(type(strategy))} has a second instrument of its own: run it alone.")
         if len(candles) < 2:
@@ -115,26 +89,22 @@ def run_shared(
     costs: Costs,
     *,
     shares: Mapping[str, float] | None = None,
-    funding: Mapping[str, Costs] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> SharedResult:
     """One backtest of a strategy on several instruments; `make` gives a fresh strategy for each.
 
     `shares`: the part of the equity that an instrument's sizes are reckoned with (equal parts otherwise; of
-    `SharedCandles` their own). `funding`:
-    the costs of single instruments that differ in their funding alone. Raises `BacktestError`, and what the strategy
-    raises.
+    `SharedCandles` their own). Raises `BacktestError`, and what the strategy raises.
     """
     series = candles if isinstance(candles, SharedCandles) else on_one_account(candles, shares)
-    series.check(replace(costs, recorded=None) if funding else costs)
-    account, first = _Account(costs.cash), make()
+    series.check(costs)
+    account, first = Account(costs.cash), make()
     legs = []
     for number, (name, bars) in enumerate(series.sets.items()):
         strategy = first if number == 0 else make()
         if not isinstance(strategy, SignalStrategy):
             raise BacktestError("Only strategies with signals share an account; one on events has one instrument.")
-        legs.append(_Leg(name, strategy, bars, (funding or {}).get(name, costs), account))
-    account.cash = costs.cash
+        legs.append(_Leg(name, strategy, bars, costs, account))
     at: list[list[_Leg]] = [[] for _ in range(len(series))]
     for leg in legs:
         for step in series.steps[leg.name].tolist():
@@ -149,7 +119,7 @@ def run_shared(
 
 
 class _Run:
-    def __init__(self, legs: Sequence[_Leg], account: _Account, costs: Costs, shares: Mapping[str, float]) -> None:
+    def __init__(self, legs: Sequence[_Leg], account: Account, costs: Costs, shares: Mapping[str, float]) -> None:
         self.legs, self.account, self.costs, self.shares = legs, account, costs, shares
 
     def equity(self) -> float:

@@ -14,7 +14,6 @@ from workstation.market.candles import BadCandles, Candles, Floats
 from workstation.research.bench.messages import (
     LONG,
     BandRequest,
-    JudgeAnswer,
     JudgeRequest,
     ListRequest,
     PictureRequest,
@@ -90,11 +89,12 @@ class Jobs:
                 return self.sweep(request, tell, called_off)
             case JudgeRequest():
                 from workstation.research.bench.judging import judge
+                from workstation.research.bench.sharing import judge_shared
 
-                if _on_one_account(self.shelf.strategy(request.setup.strategy), request.setup):
-                    return self._judge_shared(request, called_off)
                 info, candles, costs = self.parts(request.setup)
                 make = maker(info, request.setup)
+                if isinstance(candles, SharedCandles):
+                    return judge_shared(info, make, candles, request.setup, costs, request.trials, called_off)
                 return judge(info, make, candles, request.setup, costs, request.trials, called_off)
             case WalkRequest():
                 from workstation.research.bench.walking import walk
@@ -119,7 +119,7 @@ class Jobs:
                 if info.native:
                     raise BacktestError(f"{info.name} runs by backtesting.py, which knows the pessimistic path only.")
                 make, params = maker(info, request.setup), request.setup.params
-                event = not _has_signals(info) or getattr(make(**params), "hedged", False)
+                event = not _has_signals(info) or make(**params).hedged
                 engine_name = "event" if event else "fast"
                 return band(lambda: _blamed(info, lambda: make(**params)), candles, costs, engine_name, request.width)
             case SearchRequest():
@@ -139,14 +139,6 @@ class Jobs:
         if self._shown is None:
             raise BacktestError("Nothing has been run yet.")
         return self._shown
-
-    def _judge_shared(self, request: JudgeRequest, called_off: CalledOff) -> JudgeAnswer:
-        from workstation.research.bench.sharing import judge_shared
-
-        info, candles, costs = self.parts(request.setup)
-        assert isinstance(candles, SharedCandles)
-        make = maker(info, request.setup)
-        return judge_shared(info, make, candles, request.setup, costs, request.trials, called_off)
 
     def parts(self, setup: Setup) -> tuple[StrategyInfo, Candles, Costs]:
         """What all work on a setup needs; several instruments on one account are `SharedCandles`. Raises

@@ -62,7 +62,7 @@ def judge(
     if called_off():
         return JudgeAnswer(tuple(verdicts), ())
     strategy = make(**setup.params)
-    hedged = isinstance(strategy, SignalStrategy) and strategy.hedged
+    hedged = strategy.hedged
     result = engine("event" if hedged else "fast").run(strategy, candles, costs)
     levels = result.equity[period_ends(candles)]
     returns = period_returns(levels)
