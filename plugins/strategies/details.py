@@ -104,7 +104,7 @@ def _tight_orders(
             (f"{names[order.instrument][: room - 1]:<{room}}", ink.text),
             (f"{sign + quantity_text(order.quantity, instrument):>9}", ink.bid if side is Side.BUY else ink.ask),
             (f"{'market' if at is None else price_text(at, instrument):>10} ", ink.text),
-            (str(order.state).replace("_", " "), ink.error if bad else ink.own if order.is_open else ink.text),
+            (state_word(order.state), ink.error if bad else ink.own if order.is_open else ink.text),
         ]
         lines.append(fit(parts, width, ink.text))
     return lines

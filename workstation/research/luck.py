@@ -70,10 +70,9 @@ class Luck:
             }
             for name, fan in self.fans.items()
         }
-        said = [{"level": one.level, "head": one.head, "says": one.text} for one in self.verdicts]
         return {
             "verdict": self.verdict,
-            "verdicts": said,
+            "verdicts": [one.as_json() for one in self.verdicts],
             "skill_probability": self.skill,
             "detectors": found,
             "fans": fans,

@@ -98,7 +98,7 @@ def sweep(options: argparse.Namespace, strategies: Path, write: Callable[[str], 
         "rank": options.rank,
         "best": None if best is None else {"params": best.params, "metrics": best.metrics},
         "luck": {"probability": chance, "verdict": said},
-        "verdicts": [{"level": one.level, "head": one.head, "says": one.text} for one in verdicts],
+        "verdicts": [one.as_json() for one in verdicts],
         **({} if walked is None else {"walk": _walk_json(walked)}),
         "rows": [{"params": row.params, "metrics": row.metrics} | _error(row) for row in rows],
     }
@@ -187,10 +187,11 @@ def _walk_json(walked: WalkAnswer) -> dict[str, Any]:
          "outside": step.outside}
         for step in walked.steps
     ]  # fmt: skip
-    told = {"verdict": walked.verdict, "held_out": walked.held_out}
-    return {"windows": windows} | {
-        name: None if one is None else {"level": one.level, "head": one.head, "says": one.text}
-        for name, one in told.items()
+    held = walked.held_out
+    return {
+        "windows": windows,
+        "verdict": walked.verdict.as_json(),
+        "held_out": None if held is None else held.as_json(),
     }
 
 

@@ -24,6 +24,10 @@ class Verdict:
     head: str
     text: str
 
+    def as_json(self) -> dict[str, str]:
+        """As `--json` prints it."""
+        return {"level": self.level, "head": self.head, "says": self.text}
+
 
 _NAMES = {"sharpe": "Sharpe ratio", "sortino": "Sortino ratio", "calmar": "Calmar ratio", "sqn": "SQN"}
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The tag of orders that hedge another leg: their quantity is that leg's, and is not cut.
 HEDGE = "hedge"
+#: What a signal strategy calls the second instrument that it needs.
+PEER = "peer"
 
 
 class StrategyError(Exception):
@@ -189,7 +191,7 @@ class SignalStrategy(Strategy):
     sizing: Sizing = Sizing()
     exits: Exits = Exits()
     protections: Protections = Protections()
-    NEEDS_PEER = False  # whether it reads candles.peer, a second instrument: it is called "peer" then
+    NEEDS_PEER = False  # whether it reads candles.peer, a second instrument: it is called `PEER` then
 
     @property
     def hedged(self) -> bool:
@@ -250,7 +252,7 @@ def strategy_name(cls: type) -> str:
 def further_of(cls: type) -> tuple[str, ...]:
     """What a strategy calls the instruments that it needs beside its first."""
     names: tuple[str, ...] = getattr(cls, "FURTHER", ())
-    return names or (("peer",) if getattr(cls, "NEEDS_PEER", False) else ())
+    return names or ((PEER,) if getattr(cls, "NEEDS_PEER", False) else ())
 
 
 def strategy_title(cls: type) -> str:

@@ -19,11 +19,10 @@ from workstation.domain.numbers import floor_to
 from workstation.domain.order import Side
 from workstation.market.candles import Candles
 from workstation.strategies.bar_window import BarWindow, late_after
-from workstation.strategies.contract import HEDGE, SignalStrategy, Trader
+from workstation.strategies.contract import HEDGE, PEER, SignalStrategy, Trader
 from workstation.strategies.exits import Reason
 from workstation.strategies.signal_live import LEAST_BARS, SignalLive
 
-PEER = "peer"
 #: A hedge of which less than this part has been filled is none: the first leg is closed.
 _ENOUGH = 0.9
 #: Hedges that were refused in a row after which nothing is entered any more.
