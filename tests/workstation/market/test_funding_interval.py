@@ -13,6 +13,7 @@ from workstation.domain.market import MarkPrice
 from workstation.market.data import MarketData
 from workstation.market.funding import interval_of
 from workstation.venues.ccxt.marks import Marks, _Funding
+from workstation.venues.ccxt.stream_state import StreamState
 
 HOUR = 3_600 * SECOND
 PERP = Instrument(
@@ -67,3 +68,31 @@ def test_a_real_venue_hands_on_what_its_exchange_says(said, every):
     marks._tell("BTC/USDT:USDT", 64_000.0, funding)
     (mark,) = told
     assert (mark.funding_rate, mark.next_funding, mark.funding_every) == (Decimal("0.0001"), 9_000_000, every)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "due"),
+    [("binance", "r", "T"), ("binanceusdm", "r", "T"), ("bybit", "fundingRate", "nextFundingTime")],
+)
+async def test_funding_that_is_streamed_takes_the_place_of_what_was_asked_for(name, rate, due):
+    symbol, told = "BTC/USDT:USDT", []
+    messages = iter([{rate: "0.0002", due: "12"}, {rate: "", due: ""}, None])
+
+    async def asked(_symbol):
+        return {"markPrice": 64_000.0, "fundingRate": 0.0001, "fundingTimestamp": 9, "interval": "4h"}
+
+    async def streamed(_symbol):
+        if (info := next(messages)) is None:
+            raise ConnectionError("cut")
+        return {"markPrice": 64_001.0, "info": info}
+
+    exchange = SimpleNamespace(
+        id=name, has={"fetchFundingRate": True, "watchMarkPrice": True}, fetch_funding_rate=asked,
+        watch_mark_price=streamed, watch_ticker=None,
+    )  # fmt: skip
+    marks = Marks(exchange, {symbol: PERP}, SimClock(7), lambda _: None, told.append)
+    with pytest.raises(ConnectionError):
+        await marks.watch(StreamState(f"mark {symbol}"), symbol)
+    first, *later = [(mark.funding_rate, mark.next_funding, mark.funding_every) for mark in told]
+    assert first == (Decimal("0.0001"), 9_000_000, 4 * HOUR)
+    assert later == [(Decimal("0.0002"), 12_000_000, 4 * HOUR)] * 2, "what a message leaves out stays as it was"

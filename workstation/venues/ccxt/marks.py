@@ -7,7 +7,7 @@ then beside a stream for what that leaves out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from workstation.clock import MILLISECOND, Clock
@@ -54,8 +54,8 @@ class Marks:
             if stream is None:
                 await asyncio.sleep(_ASKED)
                 continue
-            read = _FUNDING_IN.get(self._exchange.id)
-            until = loop.time() + (_INTERVAL if read is not None else _FUNDING)
+            names = _FUNDING_IN.get(self._exchange.id)
+            until = loop.time() + (_INTERVAL if names is not None else _FUNDING)
             while loop.time() < until:
                 ticker = await self._told_by(stream, state, symbol)
                 price = ticker.get("markPrice")
@@ -63,8 +63,8 @@ class Marks:
                     self._silent.add(symbol)
                     break
                 self._told(state)
-                if read is not None:
-                    funding.streamed(dict(read(ticker.get("info") or {})))
+                if names is not None:
+                    funding.streamed(*map((ticker.get("info") or {}).get, names))
                 self._tell(symbol, price, funding)
 
     def _stream(self, symbol: str) -> Callable[[str], Any] | None:
@@ -106,7 +106,8 @@ class _Funding:
     def asked(self, answer: Mapping[str, Any]) -> None:
         self._answer = dict(answer)
 
-    def streamed(self, news: Mapping[str, Any]) -> None:
+    def streamed(self, rate: Any, following: Any) -> None:
+        news = {"fundingRate": rate, "fundingTimestamp": following}
         self._answer |= {name: value for name, value in news.items() if value not in (None, "")}
 
     def terms(self) -> tuple[Any, int | None, int | None]:
@@ -116,19 +117,10 @@ class _Funding:
         return exact(answer.get("fundingRate")), due, interval_of(answer.get("interval"))
 
 
-def _binance(info: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """markPriceUpdate."""
-    yield from (("fundingRate", info.get("r")), ("fundingTimestamp", info.get("T")))
-
-
-def _bybit(info: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """A ticker, its changes put on top of it."""
-    yield from (("fundingRate", info.get("fundingRate")), ("fundingTimestamp", info.get("nextFundingTime")))
-
-
-#: Reads ccxt's fields of funding from the message of an exchange whose stream tells them.
-_FUNDING_IN: dict[str, Callable[[Mapping[str, Any]], Iterator[tuple[str, Any]]]] = {
-    "binance": _binance,
-    "binanceusdm": _binance,
-    "bybit": _bybit,
+#: What the message of an exchange whose stream tells of funding calls the rate, and when it is paid next. Bybit's is a
+#: ticker with its changes put on top of it.
+_FUNDING_IN = {
+    "binance": ("r", "T"),
+    "binanceusdm": ("r", "T"),
+    "bybit": ("fundingRate", "nextFundingTime"),
 }
