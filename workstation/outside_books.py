@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
-from decimal import Decimal
+from collections.abc import Collection
 from pathlib import Path
 
 from workstation.domain.events import KillRequested, TradingState, TradingStateChanged
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import plain
-from workstation.domain.position import Position, apply_fill
+from workstation.domain.position import Position
 from workstation.store import reader
 from workstation.store.store import Store
 from workstation.watch.requests import HaltRequest
@@ -23,29 +22,19 @@ def left_out(store: Path, asked: Collection[InstrumentId], flatten: bool, *, boo
     desk that hangs would sell it once more when it wakes. Never raises for a store that cannot be read: it says so.
     """
     spot_left = flatten and not books
-    held: dict[InstrumentId, Decimal] = {}
+    held: dict[InstrumentId, tuple[Instrument, Position]] = {}
     try:
         open_in = reader.working(store)
         if flatten:
-            instruments = reader.instruments(store)
-            held = _held(store, instruments)
+            held = {name: each for name, each in reader.positions(store).items() if not each[1].is_flat}
             open_in |= set(held)
-        spot = [f"{plain(held[name])} {name}" for name in held if instruments[name].is_spot] if spot_left else []
+        spot = [f"{plain(each.quantity)} {name}" for name, (terms, each) in held.items() if terms.is_spot]
     except Exception:  # what stands in it may be anything, and the venues have been asked: the report must come
         words = " Spot that the desk bought is not sold." if spot_left else ""
         return f"{words} The desk's store cannot be read: only what the profile opens was asked."
     words = f" Spot is not closed past the desk: its books have {_all(spot) if spot else 'none'}." if spot_left else ""
     others = open_in - set(asked)
     return f"{words} Not asked, for it could not be opened here: {_all(others)}." if others else words
-
-
-def _held(store: Path, instruments: Mapping[InstrumentId, Instrument]) -> dict[InstrumentId, Decimal]:
-    """The signed quantity of each position that is open."""
-    positions: dict[InstrumentId, Position] = {}
-    for fill in reader.fills(store):
-        before = positions.get(fill.instrument) or Position(instrument=fill.instrument)
-        positions[fill.instrument] = apply_fill(before, fill, instruments[fill.instrument])
-    return {name: position.quantity for name, position in positions.items() if position.quantity}
 
 
 def _all(names: Collection[str]) -> str:

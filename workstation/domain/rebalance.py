@@ -14,6 +14,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO
 from workstation.domain.order import Side
 from workstation.domain.plan import PlanState
+from workstation.domain.spans import MINUTE
 
 type RebalanceId = str
 
@@ -51,7 +52,7 @@ class Rebalance(msgspec.Struct, frozen=True, kw_only=True):
     cost: Decimal = ZERO
     drift: Decimal = Decimal("0.01")
     patience: int = 0
-    length: int = 1_800_000_000_000
+    length: int = 30 * MINUTE
     origin: str = "manual"
     created_at: int = 0
     updated_at: int = 0

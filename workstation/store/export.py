@@ -19,8 +19,6 @@ from typing import Any, BinaryIO, TextIO
 import msgspec
 
 from workstation.clock import SECOND
-from workstation.domain.instrument import InstrumentId
-from workstation.domain.position import Position, apply_fill
 from workstation.store import migrations, reader
 from workstation.store.codec import exact_text
 from workstation.store.errors import StoreError
@@ -62,20 +60,8 @@ _POSITIONS = _columns(
 
 
 def _positions(path: Path) -> Iterable[tuple[Any, ...]]:
-    """The fold over all fills. Raises StoreError for a fill whose instrument is not in the store."""
-    with reader.reading(path) as connection:
-        connection.execute("BEGIN")  # instruments and fills of one moment
-        instruments = reader.instruments_in(connection)
-        fills = reader.fills_in(connection)
-    positions: dict[InstrumentId, Position] = {}
-    for fill in fills:
-        instrument = instruments.get(fill.instrument)
-        if instrument is None:
-            raise StoreError(f"The store {path} does not know the terms of {fill.instrument}, which was traded.")
-        position = positions.get(fill.instrument, Position(instrument=fill.instrument))
-        positions[fill.instrument] = apply_fill(position, fill, instrument)
-    for name, position in sorted(positions.items()):
-        instrument = instruments[name]
+    """As `reader.positions` folds them, which says what it raises."""
+    for name, (instrument, position) in sorted(reader.positions(path).items()):
         average = position.average_price(instrument)
         yield (
             name,

@@ -16,6 +16,7 @@ import msgspec
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import CLOSED_STATES
+from workstation.domain.position import Position, apply_fill
 from workstation.store.codec import Event, decode_event, decode_fill, decode_instrument
 from workstation.store.errors import StoreError, sentence
 
@@ -138,6 +139,22 @@ def working(path: Path) -> set[InstrumentId]:
 def traded(path: Path) -> set[InstrumentId]:
     """Instruments of which there are fills or orders that work."""
     return {row["instrument"] for row in rows(path, "SELECT DISTINCT instrument FROM fills")} | working(path)
+
+
+def positions(path: Path) -> dict[InstrumentId, tuple[Instrument, Position]]:
+    """The fold over all fills, with each instrument's terms, of one moment. Raises StoreError for a fill whose
+    instrument is not in the store."""
+    with reading(path) as connection:
+        connection.execute("BEGIN")
+        terms, fills = instruments_in(connection), fills_in(connection)
+    found: dict[InstrumentId, tuple[Instrument, Position]] = {}
+    for fill in fills:
+        name = fill.instrument
+        if (instrument := terms.get(name)) is None:
+            raise StoreError(f"The store {path} does not know the terms of {name}, which was traded.")
+        before = found[name][1] if name in found else Position(instrument=name)
+        found[name] = instrument, apply_fill(before, fill, instrument)
+    return found
 
 
 def instruments(path: Path) -> dict[InstrumentId, Instrument]:

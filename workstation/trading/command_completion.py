@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from workstation.domain.rule_words import GROUPS, names_of
 from workstation.trading.command_line import WORDS
 from workstation.trading.command_rules import group_of
-from workstation.trading.command_strategies import START_WORDS, STRATEGY_WORDS
+from workstation.trading.command_strategies import PEER, START_WORDS, STRATEGY_WORDS
 from workstation.trading.command_words import Token, tokens
 from workstation.trading.commands import Context
 
@@ -51,9 +51,9 @@ def _further(words: Sequence[Token], context: Context) -> Iterable[str]:
     if [word.text.removeprefix(":") for word in words[:2]] != ["strategy", "start"] or len(words) < 4:
         return ()
     if not sign:
-        return ("peer=",)
+        return (f"{PEER}=",)
     rule = any(name.lower() in names_of(group) for group in GROUPS)
-    if rule or not (value or name == "peer"):
+    if rule or not (value or name == PEER):
         return ()
     return [f"{name}={word}" for one in context.instruments for word in (one.symbol, one.id)]
 

@@ -42,7 +42,7 @@ _USAGE = (
 )
 START_WORDS = (*GROUPS, "restart")
 #: What strategies of two instruments call the second one.
-_PEER = "peer"
+PEER = "peer"
 
 
 class StrategyDesk(Protocol):
@@ -119,7 +119,7 @@ def _start(words: Sequence[Token], end: int, context: Context) -> Command:
                 further[name] = named.id
             elif several := venues_of(value, context):
                 raise CommandError(f"{one.raw} is listed at more than one venue: {' or '.join(several)}.", one.at)
-            elif name == _PEER:
+            elif name == PEER:
                 near = suggestion(value, [each.symbol.lower() for each in context.instruments])
                 raise CommandError(f"{value.upper()} is no instrument of this desk.{near}", one.at)
             else:

@@ -48,6 +48,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.spans import DAY, MILLISECOND, SECOND
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trailing import expected_stop
 from workstation.market.data import MarketData
@@ -65,8 +66,6 @@ from workstation.trading.routing.book import RouteBook
 from workstation.trading.trades import TradeBook
 from workstation.venues.contract import Capabilities
 
-_SECOND = 1_000_000_000
-_DAY = 86_400 * _SECOND
 #: What the trading state may be before a journal says otherwise.
 _FIRST = TradingStateChanged(ts=0, state=TradingState.ACTIVE, reason="first start", by="start")
 
@@ -161,7 +160,7 @@ class TradingCore:
         self._held_by[key] = add(self._held_by.get(key, ZERO), signed)
 
     def _count(self, order: Order, by: int) -> None:
-        day = order.created_at // _DAY
+        day = order.created_at // DAY
         if day > self._sent_day:
             self._sent_day = day
             self._sent.clear()
@@ -170,7 +169,7 @@ class TradingCore:
 
     def sent_on(self, now: int, origin: str | None = None) -> int:
         """Orders of the UTC day of `now` that were not denied: of one origin or of all."""
-        if now // _DAY != self._sent_day:
+        if now // DAY != self._sent_day:
             return 0
         return self._sent.total() if origin is None else self._sent[origin]
 
@@ -431,7 +430,7 @@ class TradingCore:
         market = self.market.markets[draft.instrument]
         book = market.book
         opposite = book.best_ask if draft.side is Side.BUY else book.best_bid
-        window = max(_SECOND, self.limits.duplicate_window_ms * 1_000_000)
+        window = max(SECOND, self.limits.duplicate_window_ms * MILLISECOND)
         working = [order for order in self.orders.open_orders() if order.client_id != but]
         here = [order for order in working if order.instrument == draft.instrument]
         others = self.position_risk(instrument, but)

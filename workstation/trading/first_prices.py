@@ -48,4 +48,4 @@ class FirstPrices:
     def _comes(self, venue: str, *currencies: str) -> bool:
         """Whether a market of the desk will price one of the currencies that none has priced yet."""
         portfolio, mark = self._core.portfolio, self._core.market.mark
-        return any(portfolio.rate(venue, one, mark) is None and portfolio.prices(one) for one in currencies)
+        return any(portfolio.rate(venue, one, mark) is None and portfolio.can_price(one) for one in currencies)

@@ -228,9 +228,9 @@ class KillSwitch:
                 await work(venue)
                 return
             except Exception as error:
-                words = str(error) or type(error).__name__
-                self.status.venues[venue.name] = f"cannot be asked: {words.rstrip('.')}; trying again"
-                self._log.error(KILL, f"{venue.name}: {words.rstrip('.')}; the kill switch tries again.")
+                words = (str(error) or type(error).__name__).rstrip(".")
+                self.status.venues[venue.name] = f"cannot be asked: {words}; trying again"
+                self._log.error(KILL, f"{venue.name}: {words}; the kill switch tries again.")
                 self._changed()
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -197,20 +197,20 @@ class Portfolio:
         """Value of one unit of `currency` in the account currency, by a spot market (of the same venue first)."""
         if currency in self.at_par:
             return Decimal(1)
-        candidates = sorted(
-            (i for i in self.instruments.values() if i.base == currency and i.quote in self.at_par),
-            key=lambda i: (not i.is_spot, i.venue != venue),
-        )
+        candidates = sorted(self._pricing(currency), key=lambda i: (not i.is_spot, i.venue != venue))
         for instrument in candidates:
             price = marks(instrument.id)
             if price is not None:
                 return price
         return None
 
-    def prices(self, currency: str) -> bool:
+    def can_price(self, currency: str) -> bool:
         """Whether a market of the desk tells, or will tell, what a currency is worth in the account currency."""
-        listed = self.instruments.values()
-        return currency in self.at_par or any(i.base == currency and i.quote in self.at_par for i in listed)
+        return currency in self.at_par or any(True for _ in self._pricing(currency))
+
+    def _pricing(self, currency: str) -> Iterator[Instrument]:
+        """Instruments whose price is a currency's worth in the account currency."""
+        return (i for i in self.instruments.values() if i.base == currency and i.quote in self.at_par)
 
     def has_market(self, currency: str) -> bool:
         """Whether a market of the desk has to do with a currency, now."""

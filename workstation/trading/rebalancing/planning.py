@@ -18,6 +18,7 @@ from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, from_float, multiply, negate, plain, subtract
 from workstation.domain.order import Side
 from workstation.domain.rebalance import RebalanceTrade
+from workstation.domain.spans import MINUTE
 from workstation.trading.errors import Refused
 from workstation.trading.execution.schedule import smallest_slice
 
@@ -82,7 +83,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     reserve: Decimal = Decimal("0.001")
     drift: Decimal = Decimal("0.01")
     patience: int = 0
-    length: int = 1_800_000_000_000
+    length: int = 30 * MINUTE
     name: str = "rebalance"
     origin: str = "manual"
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workstation.clock import MILLISECOND, Clock
+from workstation.clock import MILLISECOND, MINUTE, Clock
 from workstation.domain.bar import Bar
 from workstation.domain.instrument import InstrumentId
 from workstation.market.data import MarketData
@@ -77,7 +77,7 @@ class VenueHistory:
         self._put(instrument, interval, rows)
 
     async def _rows(self, venue: CcxtVenue, instrument: InstrumentId, timeframe: str, interval: int) -> list[list[Any]]:
-        symbol, wanted = venue.symbols[instrument], MOST if interval == 60_000_000_000 else PAGE
+        symbol, wanted = venue.symbols[instrument], MOST if interval == MINUTE else PAGE
         since = (self._clock.now() - wanted * interval) // MILLISECOND
         rows: dict[int, list[Any]] = {}
         while len(rows) < wanted:
