@@ -179,6 +179,10 @@ class BarTrader:
         return from_float(self._broker.units, self.instrument.lot)
 
     @property
+    def entry(self) -> Decimal | None:
+        return from_float(self._broker.entry, _STEP) if self._broker.units else None
+
+    @property
     def equity(self) -> Decimal:
         return from_float(self._broker.equity(self._broker.price), _STEP)
 

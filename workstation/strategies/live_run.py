@@ -25,7 +25,6 @@ from workstation.strategies.bar_window import late_after
 from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
-from workstation.strategies.pair_live import PairLive
 from workstation.strategies.payable import payable
 from workstation.strategies.run_book import RunBook, StrategyDesk
 from workstation.strategies.strategy_thread import StrategyThread
@@ -131,7 +130,7 @@ class LiveRun:
     def ended_unfilled(self, client_id: ClientOrderId, reason: str) -> None:
         if not self.book.pulled(client_id):
             self._queue(partial(self.strategy.on_reject, client_id, reason))
-        elif isinstance(self.strategy, PairLive):
+        elif type(self.strategy).on_pulled is not Strategy.on_pulled:
             self._queue(partial(self.strategy.on_pulled, client_id))
 
     def change(self, work: Callable[[], None]) -> None:
@@ -206,7 +205,7 @@ class LiveRun:
 
     def _refresh(self) -> None:
         for leg in self.trader.legs:
-            leg.position = self.book.position(leg.instrument.id)
+            leg.position, leg.entry = self.book.position(leg.instrument.id), self.book.entry(leg.instrument.id)
             leg.price = self.heard[leg.instrument.id].lowest()
         self.trader.begin(self._desk.clock.now(), self.book.equity, self._blind())
 
@@ -221,15 +220,14 @@ class LiveRun:
 
     @property
     def waits(self) -> str:
-        """The data of one of several instruments that is not there now, and that a pair enters nothing until then or at
-        all, as a sentence; "" for nothing."""
-        if len(self.heard) < 2:
-            return ""
-        if isinstance(self.strategy, PairLive):
-            why = self._blind() or self.strategy.barred or self._behind()
-            return f"Nothing is entered: {why}." if why else ""
-        why = self._blind() or self._behind()  # what a strategy on events does then is its own
-        return f"{why[0].upper()}{why[1:]}." if why else ""
+        """Why it enters nothing; of a strategy on events with several instruments the data that is not there now, as
+        what it does then is its own. A sentence; "" for nothing."""
+        several = len(self.heard) > 1
+        missing = (self._blind() or self._behind()) if several else ""
+        barred = self.strategy.barred
+        if barred or (missing and self.strategy.WAITS_FOR_ALL):
+            return f"Nothing is entered: {barred or missing}."
+        return f"{missing[0].upper()}{missing[1:]}." if missing else ""
 
     def _behind(self) -> str:
         interval = self.run.interval

@@ -135,6 +135,11 @@ class RunBook:
         self.run, self._desk = run, desk
         self._pulled: set[ClientOrderId] = set()
 
+    def entry(self, instrument: InstrumentId) -> Decimal | None:
+        """Average price of what it holds of an instrument; None where it holds nothing."""
+        position = _position_of(self.run, self._desk.core, instrument)
+        return None if position is None else position.average_price(self._desk.core.instruments[instrument])
+
     def position(self, instrument: InstrumentId) -> Decimal:
         """Signed quantity that the strategy holds of an instrument."""
         position = _position_of(self.run, self._desk.core, instrument)
