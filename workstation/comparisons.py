@@ -37,6 +37,7 @@ from workstation.venues.contract import (
     Venue,
     VenueError,
     WantsLeverage,
+    WatchesOrders,
     prices_only,
 )
 
@@ -112,6 +113,8 @@ class Comparisons:
             venue.on_notice = partial(self._notice, venue.name)
             if not prices_only(venue):
                 self._core.unproven[venue.name] = _NEVER
+        if isinstance(venue, WatchesOrders):
+            venue.working = partial(self._core.orders.open_at, venue.name)
         if isinstance(venue, KnowsStrangers):
             venue.known_order = self._core.orders.orders.get
 

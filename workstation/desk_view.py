@@ -47,8 +47,9 @@ class Link(msgspec.Struct, frozen=True):
 
     `said`: why a real venue's link is as it is; `drift`: its clock less ours in ns; `unproven`: why its orders and
     money may differ from the desk's books; `dead_man`: whether the venue would cancel by itself should this desk die,
-    None where that is not asked of it; `hears_orders`: whether the streams of own orders stand, None without any;
-    `late`: which of its streams are late or broken, in a few words.
+    None where that is not asked of it; `dead_man_count`: for how many instruments of those with working orders, where
+    it is held for each; `hears_orders`: whether the streams of own orders stand, None without any; `late`:
+    which of its streams are late or broken, in a few words.
     """
 
     venue: str
@@ -58,6 +59,7 @@ class Link(msgspec.Struct, frozen=True):
     drift: int = 0
     unproven: str = ""
     dead_man: bool | None = None
+    dead_man_count: tuple[int, int] | None = None
     hears_orders: bool | None = None
     late: str = ""
 
@@ -360,7 +362,8 @@ class DeskView:
         if isinstance(venue, RealLink):
             held, hears = venue.dead_man_holds(), venue.hears_orders()
             late = self._lateness.of(venue, self.clock.now(), self._stale_after)
-            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven, held, hears, late)
+            count = venue.dead_man_count()
+            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven, held, count, hears, late)
         return Link(name, venue.link, newest, unproven=unproven)
 
     def take_terms(self, instrument: Instrument) -> None:

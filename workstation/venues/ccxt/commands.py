@@ -44,6 +44,7 @@ async def submit(venue: CcxtVenue, order: Order) -> None:
     leverage = venue.leverage_of(instrument)
     request = request_of(order, venue.facts, instrument, limit, venue.settings.margin_mode, leverage)
     venue.own.sent(order)
+    venue.dead_man.order_sent(symbol)
     try:
         with urgent(_urgency(order, Urgency.ORDER)):
             answer = await exchange.create_order(

@@ -24,6 +24,7 @@ from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
 from workstation.venues.ccxt import account, cancels, commands, link, money
+from workstation.venues.ccxt.countdowns import Countdowns
 from workstation.venues.ccxt.dead_man import BY_SWITCH, DeadMan
 from workstation.venues.ccxt.errors import is_limit, translated
 from workstation.venues.ccxt.gate import RequestGate
@@ -97,7 +98,7 @@ class CcxtVenue:
         self.round_trip: int | None = None
         #: UTC ns at which this run first reached it.
         self.first_seen = 0
-        self.dead_man = DeadMan(self)
+        self.dead_man = Countdowns(self) if facts.dead_man_cost else DeadMan(self)
         self.told = AccountNews()
         self.probe_now = asyncio.Event()
         self._marks: dict[InstrumentId, Decimal] = {}
@@ -106,6 +107,8 @@ class CcxtVenue:
         self.on_notice: Callable[[str, str], None] = lambda _level, _sentence: None
         #: The desk's order of a client id, for those of its earlier runs.
         self.known_order: Callable[[ClientOrderId], Order | None] = lambda _client_id: None
+        #: The desk's orders that may be working here.
+        self.working: Callable[[], Iterable[Order]] = lambda: ()
         #: The leverage that the desk has set for an instrument.
         self.leverage_of: Callable[[Instrument], Decimal] = lambda instrument: instrument.leverage
         #: Instruments whose fees are known to be this account's own, not the list's.
@@ -201,6 +204,9 @@ class CcxtVenue:
 
     def dead_man_holds(self) -> bool | None:
         return self.dead_man.holds(self.clock.now())
+
+    def dead_man_count(self) -> tuple[int, int] | None:
+        return self.dead_man.count()
 
     def leave_armed(self) -> None:
         self.dead_man.stays = True
