@@ -253,7 +253,11 @@ class LiveRun:
             await self._send.wait()
             self._send.clear()
             while self._outbox:
-                await self._carry_out(self._outbox.popleft())
+                wish = self._outbox.popleft()
+                try:
+                    await self._carry_out(wish)
+                except Exception as error:  # what comes after it is sent all the same
+                    self._not_sent(wish.client_id if isinstance(wish, Enter) else self._desk.gateway.next_id(), error)
 
     async def _carry_out(self, wish: Wish) -> None:
         match wish:
@@ -289,16 +293,23 @@ class LiveRun:
         """Hand the order over; it is entered, in its place, before what comes after it. Its answer comes later."""
         task = asyncio.create_task(self._desk.gateway.submit(draft, client_id), name=f"an order of {self.run.run_id}")
         self._submits.add(task)
-        task.add_done_callback(self._submitted)
+        task.add_done_callback(partial(self._submitted, client_id))
         for _ in range(_STEPS_TO_ENTER):
             if client_id in self._desk.core.orders.orders:
                 return
             await asyncio.sleep(0)
 
-    def _submitted(self, task: asyncio.Task[Order]) -> None:
+    def _submitted(self, client_id: ClientOrderId, task: asyncio.Task[Order]) -> None:
         self._submits.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._desk.log.error("strategies", f"An order of {self.run.run_id} could not be handed over: {error!r}")
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._not_sent(client_id, error)
+
+    def _not_sent(self, client_id: ClientOrderId, error: Exception) -> None:
+        """An order could not be handed over. The strategy hears of one that the desk does not know; of another that
+        it ends."""
+        self._desk.log.error("strategies", f"An order of {self.run.run_id} could not be handed over: {error!r}")
+        if self.trader.alive and client_id not in self._desk.core.orders.orders:
+            self.ended_unfilled(client_id, f"it could not be handed over: {error}")
 
     async def _room(self) -> None:
         """Wait until the desk's limit of orders in a second leaves room: a ladder of orders goes out one by one."""
