@@ -16,14 +16,14 @@ from typing import Any
 
 import msgspec
 
-from workstation.clock import MILLISECOND, SECOND, Clock
+from workstation.clock import MILLISECOND, Clock
 from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
-from workstation.venues.ccxt import account, cancels, commands, link, money
+from workstation.venues.ccxt import account, cancels, commands, link, money, trades
 from workstation.venues.ccxt.countdowns import Countdowns
 from workstation.venues.ccxt.dead_man import BY_SWITCH, DeadMan
 from workstation.venues.ccxt.errors import is_limit, translated
@@ -345,7 +345,8 @@ class CcxtVenue:
 
     async def fills_since(self, ts: int) -> Sequence[Fill]:
         exchange = self.up()
-        structures = await self.ask("the fills", account.my_trades(self, exchange, max(0, ts // MILLISECOND - 1)))
+        ts = max(0, ts - trades.margin(self))
+        structures = await self.ask("the fills", trades.my_trades(self, exchange, max(0, ts // MILLISECOND - 1)))
         fills = [fill for each in structures if (fill := self._fill(each)) is not None and fill.ts >= ts]
         heard = self.own.heard  # fills of one millisecond stand as the stream told them
         unique = {fill.trade_id: fill for fill in fills}.values()
@@ -361,22 +362,7 @@ class CcxtVenue:
 
     def _fills_missing(self, instrument: InstrumentId) -> None:
         """The streams may still bring them: a moment later they are asked for."""
-        self.later(partial(self._fetch_fills, instrument), 0.3)
-
-    async def _fetch_fills(self, instrument: InstrumentId) -> None:
-        behind = [
-            track
-            for track in self.own.tracks.values()
-            if track.instrument == instrument and track.shown is not None and track.shown.filled > track.filled
-        ]
-        if not behind or self.state is not LinkState.CONNECTED:
-            return
-        orders = [self.known_order(track.client_id) for track in behind]
-        since = min((order.created_at for order in orders if order is not None), default=self.clock.now() - 60 * SECOND)
-        symbol = self.symbols[instrument]
-        question = account.trades_of(self, self.exchange, symbol, max(0, (since - SECOND) // MILLISECOND))
-        for structure in await self.ask("the fills", question):
-            self.own.on_trade(structure)
+        self.later(partial(trades.fetch_missing, self, instrument), trades.FIRST_PAUSE)
 
     async def balances(self) -> dict[str, Decimal]:
         return await self.ask("the balances", money.balances(self, self.up()))
