@@ -17,8 +17,8 @@ from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import Trade
-from workstation.domain.numbers import floor_to, from_float
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
+from workstation.domain.numbers import from_float
+from workstation.domain.order import ClientOrderId, Order, OrderDraft
 from workstation.domain.strategy_run import StrategyRun
 from workstation.market.data import InstrumentMarket
 from workstation.strategies.bar_window import late_after
@@ -26,7 +26,7 @@ from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
 from workstation.strategies.payable import payable
-from workstation.strategies.run_book import RunBook, StrategyDesk
+from workstation.strategies.run_book import RunBook, StrategyDesk, closing
 from workstation.strategies.strategy_thread import StrategyThread
 
 #: Seconds of one call of a strategy's own code above which it is warned about; and how long the first calls and the
@@ -271,7 +271,7 @@ class LiveRun:
                 await self.book.pull([client_id])
             case Flatten(tag=tag, instrument=instrument):
                 await self.book.pull(instrument=instrument)
-                for held in list(self.book.holds()) if instrument is None else [instrument]:
+                for held in self.book.holds if instrument is None else [instrument]:
                     await self._close(held, tag)
             case Say(text=text):
                 self._desk.log.warning("strategies", f"{self.run.run_id} {text}")
@@ -323,19 +323,10 @@ class LiveRun:
                 timer.cancel()
 
     async def _close(self, instrument: InstrumentId, tag: str) -> None:
-        held = self.book.position(instrument)
-        quantity = floor_to(abs(held), self._desk.core.instruments[instrument].lot)
-        if not quantity or not self.trader.alive:
+        terms = self._desk.core.instruments[instrument]
+        draft = closing(self.run.run_id, terms, self.book.position(instrument), tag)
+        if draft is None or not self.trader.alive:
             return
-        draft = OrderDraft(
-            instrument=instrument,
-            side=Side.SELL if held > 0 else Side.BUY,
-            quantity=quantity,
-            type=OrderType.MARKET,
-            reduce_only=True,
-            origin=self.run.run_id,
-            note=tag or "close",
-        )
         await self._room()
         if self.trader.alive:
             await self._submit(draft, self._desk.gateway.next_id())

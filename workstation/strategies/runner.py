@@ -35,13 +35,12 @@ from workstation.domain.events import (
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
-from workstation.domain.numbers import floor_to
-from workstation.domain.order import Order, OrderDraft, OrderType, Side
+from workstation.domain.order import Order, Side
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trade_rules import UNCHANGED, RulesChange, TradeRules
 from workstation.log import DeskLog
 from workstation.strategies.making import check_further, make, make_changed, run_id_of, take_over
-from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, view_of
+from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, closing, view_of
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import Journal, OrderGateway
@@ -244,19 +243,9 @@ class StrategyRunner:
         if run.active:
             await self.stop(run_id)
         await self._ended(run_id)
-        drafts = []
-        for instrument, held in self.view(run_id).holds.items():
-            if quantity := floor_to(abs(held), self._core.instruments[instrument].lot):
-                draft = OrderDraft(
-                    instrument=instrument,
-                    side=Side.SELL if held > 0 else Side.BUY,
-                    quantity=quantity,
-                    type=OrderType.MARKET,
-                    reduce_only=True,
-                    origin=run_id,
-                    note="close",
-                )
-                drafts.append(draft)
+        of, holds = self._core.instruments, self.view(run_id).holds
+        found = [closing(run_id, of[instrument], held) for instrument, held in holds.items()]
+        drafts = [draft for draft in found if draft is not None]
         return list(await asyncio.gather(*map(self._gateway.submit, drafts)))
 
     # The desk's hooks.
