@@ -124,16 +124,23 @@ class OwnOrders:
         found = self._by_venue_id.get(self._place(instrument.id if instrument else None, venue_id))
         return found or to_desk(wire_id_of(structure), venue_id, self._rule)
 
+    def name_of(self, structure: Mapping[str, Any]) -> ClientOrderId:
+        """The client id of an order. One that names none, or one that nobody here gave (some exchanges give an order a
+        new one when they change it), is the desk's where the desk knows the exchange's own number of it."""
+        venue_id = str(structure.get("id") or "")
+        client_id = to_desk(wire_id_of(structure), venue_id, self._rule)
+        if self.track(client_id) is not None:
+            return client_id
+        instrument = self._instrument_of(str(structure.get("symbol")))
+        return self._by_venue_id.get(self._place(instrument.id if instrument else None, venue_id), client_id)
+
     # What ccxt gives.
 
     def on_order(self, structure: Mapping[str, Any]) -> VenueOrder | None:
         """An order by answer, stream or question; as the desk shows it, if it has a state."""
         instrument = self._instrument_of(str(structure.get("symbol")))
         venue_id = str(structure.get("id") or "")
-        client_id = to_desk(wire_id_of(structure), venue_id, self._rule)
-        if client_id.startswith(EXTERNAL):  # an answer that names no client id
-            place = self._place(instrument.id if instrument else None, venue_id)
-            client_id = self._by_venue_id.get(place, client_id)
+        client_id = self.name_of(structure)
         track = self.track(client_id)
         if track is not None and venue_id:
             self._bind(track, venue_id)

@@ -331,6 +331,8 @@ class CcxtVenue:
             self.own.bind(client_id, str(structure.get("id") or ""))
             structure = {**structure, "clientOrderId": to_wire(client_id, self.facts.ids)}
         shown = order_of(structure, instrument, self.facts.ids)
+        if shown is not None and client_id is None:
+            shown = msgspec.structs.replace(shown, client_id=self.own.name_of(structure))
         if shown is None or shown.state is not OrderState.CANCELED:
             return shown
         if not self.dead_man.explains(structure.get("lastUpdateTimestamp")):
