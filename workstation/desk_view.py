@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -74,9 +74,10 @@ class DeskView:
         self.clock = clock
         self.venues = venues
         self._market = market
-        #: Before this (UTC ns) the candles are not of the market in which the desk traded: a demo makes up its past at
-        #: every start.
+        #: Before this (UTC ns) the candles are not of the market in which the desk traded, but where `kept_at` says so:
+        #: a demo makes up what went before, and what happened while it was closed.
         self.candles_since = 0
+        self.kept_at: Callable[[int], bool] = lambda ts: False
         #: Times at which the event loop stood still for more than a second, oldest first.
         self.stalls: deque[Stall] = deque(maxlen=1_000)
         #: When (UTC ns) each venue's orders, positions and money were last compared with the desk's books.
@@ -102,6 +103,10 @@ class DeskView:
     def bar_series(self, instrument: InstrumentId, interval: int) -> BarSeries:
         """Live bars of `interval` ns."""
         return self._market.markets[instrument].candles.series(interval)
+
+    def traded_at(self, ts: int) -> bool:
+        """Whether the candles of that time (UTC ns) are of the market in which the desk traded."""
+        return ts >= self.candles_since or self.kept_at(ts)
 
     def recent_bars(self, instrument: InstrumentId, interval: int, count: int) -> list[Bar]:
         """The last `count` bars of `interval` ns, oldest first. Cheaper than `bar_series` for whom a few are enough."""

@@ -54,6 +54,7 @@ from workstation.watch.requests import Doors
 from workstation.watch.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from workstation.minute_keeper import MinuteKeeper
     from workstation.notify.notifier import Notifier
     from workstation.portfolio.desk import PortfolioDesk
     from workstation.research.bench.client import Bench
@@ -223,6 +224,8 @@ class Engine(DeskState):
         #: Hears every event that the journal takes (notes to the trader); any thread may call it.
         self.on_journal: Callable[[OrderEvent | AccountEvent], None] = lambda event: None
         self.notifier: Notifier | None = None
+        #: Keeps what a demo market trades, if the desk is on one that is to be remembered.
+        self.keeper: MinuteKeeper | None = None
         #: Called when a kill begins, whoever asked for it, and when another process asks (a screen shows it).
         self.on_kill: Callable[[], None] = lambda: None
         self._kill.on_begin = self._kill_began
@@ -285,6 +288,9 @@ class Engine(DeskState):
         self.journal = journal
         self.opened_at = self.clock.now()
         self.candles_since = self.opened_at if self.mode == "demo" else 0
+        if self.keeper is not None:
+            self.kept_at = self.keeper.kept.covers
+            self._tasks.append(asyncio.create_task(self.keeper.run(), name="minutes of the demo market"))
         sessions.begin(store, len(journal), self.opened_at)
         store.save_instruments(self.core.instruments.values())
         self.log.on_entry = self._logged
@@ -358,6 +364,8 @@ class Engine(DeskState):
             await self.pump.stop()
         for venue in self.venues.values():
             await venue.close()
+        if self.keeper is not None:
+            await self.keeper.close()
         self.log.settle()
         if self.notifier is not None:
             await self.notifier.close()

@@ -152,8 +152,7 @@ class ChartPane(ChartMoving):
         orders = engine.working(instrument.id)
         version = (instrument.id, engine.portfolio_version)
         if self._fills[0] != version:
-            since = engine.candles_since
-            self._fills = (version, [fill for fill in engine.fills(instrument.id) if fill.ts >= since])
+            self._fills = (version, [fill for fill in engine.fills(instrument.id) if engine.traded_at(fill.ts)])
         average = position_level(engine.position(instrument.id), instrument)
         return _Ours(order_levels(orders), [] if average is None else [average], self._fills[1])
 
