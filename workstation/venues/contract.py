@@ -121,6 +121,16 @@ def prices_only(venue: Venue) -> bool:
 
 
 @runtime_checkable
+class Prepares(Protocol):
+    """A venue that can do a part of its work on an order before the order is sent."""
+
+    def expect(self, order: Order) -> None:
+        """The order's intent is being stored, and it will probably be submitted. Nothing is sent, nothing waited for,
+        nothing raised; `submit` does the same with and without it."""
+        ...
+
+
+@runtime_checkable
 class PullsFromThread(Protocol):
     """A venue that can be told to cancel everything while the event loop does not answer.
 

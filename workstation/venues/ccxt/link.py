@@ -212,6 +212,7 @@ async def _down(venue: CcxtVenue, error: BaseException, attempt: int) -> None:
 
 
 async def _drop(venue: CcxtVenue) -> None:
+    venue.prepared.clear()
     streams, venue.streams = venue.streams, None
     exchange, venue.exchange = venue.exchange, None
     if streams is not None:

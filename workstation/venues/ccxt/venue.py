@@ -33,6 +33,7 @@ from workstation.venues.ccxt.lookup import find_order
 from workstation.venues.ccxt.orders import adopted, fill_of, order_of, trade_id_of
 from workstation.venues.ccxt.own import OwnOrders
 from workstation.venues.ccxt.particulars import Particulars
+from workstation.venues.ccxt.prepared import PreparedOrders
 from workstation.venues.ccxt.settings import Credentials, CredentialSource, VenueSettings, no_credentials
 from workstation.venues.ccxt.stream_state import StreamState
 from workstation.venues.ccxt.streams import Streams
@@ -99,6 +100,7 @@ class CcxtVenue:
         #: UTC ns at which this run first reached it.
         self.first_seen = 0
         self.dead_man = Countdowns(self) if facts.dead_man_cost else DeadMan(self)
+        self.prepared = PreparedOrders()
         self.told = AccountNews()
         self.probe_now = asyncio.Event()
         self._marks: dict[InstrumentId, Decimal] = {}
@@ -299,6 +301,9 @@ class CcxtVenue:
         structure = await find_order(self, client_id)
         if structure is not None:
             self.own.on_order(structure)
+
+    def expect(self, order: Order) -> None:
+        commands.expect(self, order)
 
     async def submit(self, order: Order) -> None:
         await commands.submit(self, order)
