@@ -175,6 +175,7 @@ class Engine(DeskState):
             log=self.log,
             currency=currency,
             store=lambda: self._store,
+            fees=self.gateway.fees,
         )
         self.comparisons = Comparisons(
             desk=self,
@@ -311,6 +312,7 @@ class Engine(DeskState):
             asyncio.create_task(self._rebalance_runner.run(), name="rebalances"),
             asyncio.create_task(self._routes.run(), name="routes"),
             asyncio.create_task(self._books.keep_equity(), name="equity snapshots"),
+            asyncio.create_task(self._books.keep_fees(), name="fees without a value"),
             asyncio.create_task(self.strategies.restore(), name="strategies of the last run"),
             asyncio.create_task(self._tell_notices(), name="notices of the source"),
         ]
