@@ -101,10 +101,12 @@ class PlanRunner(OrderKeeper):
 
     def _unsure(self, plan: Plan) -> bool:
         """Whether what the plan holds may be gone: sold by hand while the desk was closed. Of spot an exit would then
-        sell the trader's own coins (of contracts it is reduce-only), so it waits until the venue was compared."""
+        sell the trader's own coins (of contracts it is reduce-only), so it waits until the venue was compared; and so
+        does whatever is worked in slices."""
         instrument, now = self._core.instruments[plan.instrument], self._clock.now()
         name = instrument.venue
-        if not instrument.is_spot or self._core.unproven.get(name) != NEVER_COMPARED:
+        at_once = not instrument.is_spot and plan.execution is None
+        if at_once or self._core.unproven.get(name) != NEVER_COMPARED:
             return False
         if self._venues[name].link is not LinkState.CONNECTED:
             self._waiting.pop(name, None)
