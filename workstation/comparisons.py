@@ -29,7 +29,6 @@ from workstation.hints import Hints
 from workstation.log import DeskLog
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
-from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.venues.contract import (
     KnowsStrangers,
     LinkState,
@@ -38,7 +37,6 @@ from workstation.venues.contract import (
     Venue,
     VenueError,
     WantsLeverage,
-    WatchesOrders,
     prices_only,
 )
 
@@ -51,6 +49,7 @@ _GRACE = 1.0
 _TRIES = 5
 #: What real venues round away when they book: a difference of money up to it is none.
 _DUST = Decimal("1e-8")
+_NEVER = "its orders and money have not been compared with this desk's books yet"
 _AWAY = "it was away, and its orders and money have not been compared since"
 
 
@@ -112,9 +111,7 @@ class Comparisons:
         if isinstance(venue, RealLink):
             venue.on_notice = partial(self._notice, venue.name)
             if not prices_only(venue):
-                self._core.unproven[venue.name] = NEVER_COMPARED
-        if isinstance(venue, WatchesOrders):
-            venue.working = partial(self._core.orders.open_at, venue.name)
+                self._core.unproven[venue.name] = _NEVER
         if isinstance(venue, KnowsStrangers):
             venue.known_order = self._core.orders.orders.get
 

@@ -23,7 +23,6 @@ class PreviewDialog(Dialog[bool]):
     DEFAULT_CSS = """
     PreviewDialog > Vertical { width: 110; }
     """
-    SENDS = frozenset({"enter"})
 
     def __init__(self, name: str, found: RebalancePreview, currency: str, before_after: str) -> None:
         super().__init__()

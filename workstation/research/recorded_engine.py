@@ -221,8 +221,7 @@ class _Run:
 
     def _call(self, work: Callable[[], None]) -> None:
         trader = self.trader
-        held = self.core.portfolio.position(self.instrument.id)
-        trader.position, trader.entry = held.quantity, held.average_price(self.instrument)
+        trader.position = self._position()
         trader.begin(self.now, self._equity(), "")
         work()
         for wish in trader.take():

@@ -1,4 +1,4 @@
-"""The store of one desk: one SQLite file (WAL, every commit flushed to the disk), one writer thread, many readers.
+"""The store of one desk: one SQLite file (WAL, flushed for whoever waits), one writer thread, many readers.
 
 Errors never change a file: what is newer, damaged, foreign, locked or read-only is refused with one sentence.
 """
@@ -39,33 +39,50 @@ def _ignore(error: StoreError) -> None:
     """Who wants no report still gets the error through the futures."""
 
 
+#: Seconds after which work that could be done while the disk writes is done, whatever the writer is doing.
+_MEANWHILE_WITHIN = 0.005
+
+
 class Waiting:
     """Told by the writer's thread, answers on the event loop on which it was made."""
 
-    __slots__ = ("_loop", "answer")
+    __slots__ = ("_loop", "_meanwhile", "answer")
 
-    def __init__(self) -> None:
+    def __init__(self, meanwhile: Callable[[], None] | None = None) -> None:
+        """`meanwhile`: see `Store.commit`."""
         self._loop = asyncio.get_running_loop()
+        self._meanwhile = meanwhile
         self.answer: asyncio.Future[None] = self._loop.create_future()
+        if meanwhile is not None:
+            self._loop.call_later(_MEANWHILE_WITHIN, self._work)
 
     def set_result(self, _: None) -> None:
-        self._tell(None)
+        self._tell(self._answer, None)
 
     def set_exception(self, error: BaseException) -> None:
-        self._tell(error)
+        self._tell(self._answer, error)
 
-    def _tell(self, error: BaseException | None) -> None:
+    def on_flush(self) -> None:
+        self._tell(self._work)
+
+    def _tell(self, how: Callable[..., None], *what: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_answer, self.answer, error)
+            self._loop.call_soon_threadsafe(how, *what)
 
+    def _work(self) -> None:
+        work, self._meanwhile = self._meanwhile, None
+        if work is not None:
+            work()
 
-def _answer(waiting: asyncio.Future[None], error: BaseException | None) -> None:
-    if waiting.done():  # who waited was cancelled
-        return
-    if error is None:
-        waiting.set_result(None)
-    else:
-        waiting.set_exception(error)
+    def _answer(self, error: BaseException | None) -> None:
+        try:
+            self._work()
+        finally:
+            if not self.answer.done():  # else who waited was cancelled
+                if error is None:
+                    self.answer.set_result(None)
+                else:
+                    self.answer.set_exception(error)
 
 
 #: Lines of the log that a store keeps; the journal keeps everything for ever.
@@ -165,11 +182,19 @@ class Store:
         """Have what was noted written now."""
         self._writer.release()
 
-    def commit(self, *events: Event, orders: Sequence[Order] = ()) -> asyncio.Future[None]:
+    def commit(
+        self, *events: Event, orders: Sequence[Order] = (), meanwhile: Callable[[], None] | None = None
+    ) -> asyncio.Future[None]:
         """`append` for a coroutine that awaits it, and goes on as soon as the writer's thread has said so: nothing
-        stands between the two. If the awaiting task is cancelled, the events are stored all the same."""
-        waiting = Waiting()
-        self._writer.submit(Submission(waiting, events, tuple(orders)))
+        stands between the two. If the awaiting task is cancelled, the events are stored all the same.
+
+        `meanwhile` is called once, on the event loop, before the future is done, whatever becomes of the events: mostly
+        while the disk writes and this process would have nothing to do, and within some milliseconds though the disk
+        stands still. It must not raise.
+        """
+        waiting = Waiting(meanwhile)
+        on_flush = None if meanwhile is None else waiting.on_flush
+        self._writer.submit(Submission(waiting, events, tuple(orders), on_flush=on_flush))
         return waiting.answer
 
     def save_receipt(self, ts: int, receipt: object) -> Future[None]:

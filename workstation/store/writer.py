@@ -1,8 +1,12 @@
 """The one thread that writes a store: a queue in, transactions in the same order out.
 
 Whatever waits when the thread comes round goes into one transaction (group commit), so many appends share one disk
-flush. What is not critical (`later`) rides along with the next transaction, or goes after a moment of quiet. What
-nobody waits for (`hold`) is handed over with what comes next, or by `release`: one flush for both.
+flush. What nobody waits for (`hold`) is handed over with what comes next, or by `release`; what is not critical
+(`later`) goes after a moment of quiet, or before what waits for all.
+
+A transaction is flushed to the disk if somebody waits for it, and everything before it with it. One for which nobody
+waits is written all the same, so that it survives the death of the desk; a power cut may take what is younger than
+`FLUSHED_AFTER`, always the newest first. So no order waits for the flush of a line of the log.
 
 A failed write (disk full, input/output error) ends the writing for good: the append and every later one fail. So the
 journal is at any time a gapless beginning of what was submitted; to go on after a hole, or to flush again after a
@@ -13,10 +17,10 @@ that failed in the commit itself may turn out to be stored, so state is always t
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -27,6 +31,7 @@ from workstation.domain.events import OrderFilled
 from workstation.domain.order import Order
 from workstation.store.codec import Event, Row, event_row, fill_row, order_row
 from workstation.store.errors import DuplicateFill, StoreError, sentence
+from workstation.store.write_ahead import WriteAheadLog
 
 #: How many submissions at most share a transaction, and how many uncritical rows wait for company.
 GROUP = 4096
@@ -34,9 +39,8 @@ LATER = 512
 QUIET_SECONDS = 0.1
 #: After so many commits the next quiet moment moves the write-ahead log into the file, so that no append waits for it.
 CHECKPOINT_AFTER = 64
-#: Bytes of the write-ahead log that are on the disk before they are needed: flushing a write into room that is there
-#: takes half the time of flushing one that makes the file longer, and does not wait for others' flushes.
-ROOM = 4 << 20
+#: Seconds after which also that is on the disk for which nobody waits.
+FLUSHED_AFTER = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,14 @@ class Told(Protocol):
 @dataclass(frozen=True, slots=True)
 class Submission:
     """What is stored together or not at all. `rows` are further rows with their statement. Without a future nobody
-    waits for it; without events too it is not critical."""
+    waits for it; without events too it is not critical. `on_flush` is called by the writer's thread when nothing but
+    the disk stands between the submission and its end; it must not raise."""
 
     future: Told | None
     events: Sequence[Event] = ()
     orders: Sequence[Order] = ()
     rows: Sequence[tuple[str, Row]] = ()
+    on_flush: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class _Encoded:
     fills: list[tuple[int, Row]]  # (index of the event in `journal`, row without seq)
     orders: dict[str, Row]
     rows: Sequence[tuple[str, Row]]
+    on_flush: Callable[[], None] | None
 
 
 class Writer:
@@ -91,9 +98,12 @@ class Writer:
         on_failure: Callable[[StoreError], None],
         on_refused: Callable[[StoreError], None],
     ) -> None:
-        """Takes over `connection` (autocommit mode). The callbacks are called on the writer's thread."""
+        """Takes over `connection` (autocommit mode). The callbacks are called on the writer's thread. Raises OSError if
+        the store has no write-ahead log."""
         self._path = path
         self._connection = connection
+        self._log = WriteAheadLog(path)
+        connection.execute("PRAGMA synchronous = NORMAL")  # the writer flushes what is waited for: see write_ahead.py
         self._statements = statements
         self._on_failure = on_failure
         self._on_refused = on_refused
@@ -105,6 +115,7 @@ class Writer:
         self._roomy = False
         self._mover: Future[None] | None = None
         self._commits = 0  # since the last checkpoint
+        self._unflushed: float | None = None  # since when something is written that is not on the disk (monotonic)
         self._seq: int = connection.execute("SELECT coalesce(max(seq), 0) FROM journal").fetchone()[0]
         self.failure: StoreError | None = None
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -149,13 +160,16 @@ class Writer:
 
     def _run(self) -> None:
         while True:
-            waits = self._later or self._mover or self._commits >= CHECKPOINT_AFTER or not self._roomy
             try:
-                item = self._queue.get(timeout=QUIET_SECONDS if waits else None)
+                item = self._queue.get(timeout=self._patience())
             except queue.Empty:
                 self._commit([])
+                self._flush_old()
                 self._checkpoint()
-                self._make_room()
+                if not self._roomy:
+                    self._roomy = True
+                    if self.failure is None:
+                        self._log.make_room()
                 continue
             group: list[Submission] = []
             while item is not None:
@@ -166,7 +180,7 @@ class Writer:
             if item is not None and not group:  # the mover's word that it has ended
                 if self._mover is not None:
                     self._checkpoint()
-            elif item is not None and all(each.future is None and not each.events for each in group):
+            elif item is not None and all(map(_uncritical, group)):
                 self._later += group
                 if len(self._later) >= LATER:
                     self._commit([])
@@ -174,9 +188,30 @@ class Writer:
                 self._commit(group)
             if item is None:
                 break
+            self._flush_old()
+        self._commit([])
+        self._flush_old(0.0)
         if self._mover is not None:
             self._mover.exception()
         self._connection.close()
+        self._log.close()
+
+    def _patience(self) -> float | None:
+        """Seconds for which to wait for a submission before there is something else to do; None: for ever."""
+        if self._later or self._mover or self._commits >= CHECKPOINT_AFTER or not self._roomy:
+            return QUIET_SECONDS
+        if self._unflushed is None:
+            return None
+        return max(0.0, self._unflushed + FLUSHED_AFTER - time.monotonic())
+
+    def _flush_old(self, after: float = FLUSHED_AFTER) -> None:
+        """Put on the disk what nobody waited for, once it is so many seconds old."""
+        if self._unflushed is None or self.failure is not None or time.monotonic() - self._unflushed < after:
+            return
+        try:
+            self._flush()
+        except OSError as error:
+            self._fail([], error)
 
     def _checkpoint(self) -> None:
         """Have the log moved into the file, by another thread and connection: an order that comes meanwhile does not
@@ -195,30 +230,19 @@ class Writer:
             elif self._commits >= CHECKPOINT_AFTER and self.failure is None:
                 self._commits = 0
                 with contextlib.suppress(RuntimeError):  # the system has no thread to give: a later moment may have
-                    self._mover = _moving(self._path)
+                    self._mover = self._log.move()
                     self._mover.add_done_callback(lambda _: self._queue.put([]))
         except sqlite3.Error as error:
             self._fail([], error)
 
-    def _make_room(self) -> None:
-        """Lengthen the log's file with zeros, which SQLite takes for what they are: no frame of this log. Once a run;
-        where it is impossible (a full disk) the log grows with what is written, as it would have."""
-        if self._roomy:
-            return
-        self._roomy = True
-        if self.failure is not None:
-            return
-        with contextlib.suppress(OSError):
-            file = os.open(self._path.with_name(self._path.name + "-wal"), os.O_WRONLY)
-            try:
-                size = os.fstat(file).st_size
-                if size < ROOM:
-                    _lengthen(file, size)
-            finally:
-                os.close(file)
-
     def _commit(self, group: list[Submission]) -> None:
-        group, self._later = self._later + group, []
+        """Write the group, and before it what waited for a quiet moment: unless somebody waits for an event of the
+        group, and nobody for all that there is."""
+        if any(each.future and each.events for each in group) and not any(map(_waits_for_all, group)):
+            self._later += filter(_uncritical, group)
+            group = [each for each in group if not _uncritical(each)]
+        else:
+            group, self._later = self._later + group, []
         if not group:
             return
         if self.failure is not None:
@@ -251,7 +275,7 @@ class Writer:
         try:
             self._begin()
             seq = self._insert(encoded, self._seq)
-            self._flush()
+            self._end(encoded)
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError, OverflowError, ValueError):
             self._rollback()
             return self._write_singly(encoded)
@@ -270,7 +294,7 @@ class Writer:
                 self._connection.execute("ROLLBACK TO one")
                 refused.append((each.future, self._refusal(each, error)))
             self._connection.execute("RELEASE one")
-        self._flush()
+        self._end(encoded)
         self._seq = seq
         return refused
 
@@ -288,9 +312,23 @@ class Writer:
     def _begin(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
 
-    def _flush(self) -> None:
-        """End the transaction: what it wrote is on the disk."""
+    def _end(self, encoded: Sequence[_Encoded]) -> None:
+        """End the transaction; if somebody waits for it, what it wrote is on the disk."""
         self._connection.execute("COMMIT")
+        if self._unflushed is None:
+            self._unflushed = time.monotonic()
+        awaited = False
+        for each in encoded:
+            awaited = awaited or each.future is not None
+            if each.on_flush is not None:  # the last that this thread does before it leaves the interpreter to others
+                each.on_flush()
+        if awaited:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Put on the disk what was written."""
+        self._log.flush()
+        self._unflushed = None
 
     def _rollback(self) -> None:
         if self._connection.in_transaction:
@@ -334,31 +372,12 @@ class Writer:
         _report(self._on_failure, failure)
 
 
-def _lengthen(file: int, size: int) -> None:
-    try:
-        if os.pwrite(file, bytes(ROOM - size), size) < ROOM - size:
-            os.ftruncate(file, size)
-        os.fsync(file)
-    except OSError:
-        os.ftruncate(file, size)
+def _uncritical(submission: Submission) -> bool:
+    return submission.future is None and not submission.events
 
 
-def _moving(path: Path) -> Future[None]:
-    """Move the write-ahead log into the file, on a thread of its own."""
-    moved: Future[None] = Future()
-    moved.set_running_or_notify_cancel()
-
-    def move() -> None:
-        try:
-            with contextlib.closing(sqlite3.connect(path)) as connection:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except BaseException as error:
-            moved.set_exception(error)
-        else:
-            moved.set_result(None)
-
-    threading.Thread(target=move, name="store-mover", daemon=True).start()
-    return moved
+def _waits_for_all(submission: Submission) -> bool:
+    return submission.future is not None and not submission.events and not submission.rows
 
 
 def _settle(group: Sequence[Submission], failure: StoreError) -> None:
@@ -383,4 +402,5 @@ def _encode(submission: Submission) -> _Encoded:
         fills=[(index, fill_row(event)) for index, event in enumerate(events) if isinstance(event, OrderFilled)],
         orders={order.client_id: order_row(order) for order in submission.orders},
         rows=submission.rows,
+        on_flush=submission.on_flush,
     )

@@ -7,7 +7,6 @@ A send without an answer makes the order UNKNOWN; the reconciler asks, and nothi
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from decimal import Decimal
@@ -25,19 +24,17 @@ from workstation.domain.events import (
     OrderCancelRejected,
     OrderDenied,
     OrderEvent,
-    OrderFilled,
     OrderInitialized,
     OrderPendingAmend,
     OrderPendingCancel,
     OrderRejected,
-    OrderReopened,
     OrderSubmitted,
     OrderTrailed,
     OrderUnknown,
     TradingState,
 )
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.numbers import ZERO, plain
+from workstation.domain.numbers import ZERO
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side, TimeInForce, state_word
 from workstation.domain.session import session_end
 from workstation.interpreter import collector
@@ -45,25 +42,10 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.fee_values import FeeValues
+from workstation.trading.order_lines import BAD_NEWS, in_words
 from workstation.trading.orders import Applied, Outcome, venue_of
 from workstation.trading.risk import KILL
-from workstation.venues.contract import LinkState, NoAnswer, Venue, VenueError, VenueUnreachable, prices_only
-
-_BAD_NEWS = (OrderDenied, OrderRejected, OrderCancelRejected, OrderAmendRejected, OrderUnknown, OrderReopened)
-
-
-def in_words(event: OrderEvent, order: Order) -> str:
-    """One event of an order as a line of the log: "buy 0.5 NOVA:BTC-USDT @ 64200: accepted"."""
-    price = order.price if order.price is not None else order.stop_price
-    at = f" @ {plain(price)}" if price is not None else f" at {order.type}"
-    what = f"{order.side} {plain(order.quantity)} {order.instrument}{at}"
-    if isinstance(event, OrderFilled):
-        fill = event.fill
-        fee = f"fee {plain(fill.fee)} {fill.fee_currency}"
-        return f"{what}: filled {plain(fill.quantity)} at {plain(fill.price)}, {fee}"
-    happened = state_word(str(type(event).__struct_config__.tag))
-    reason = getattr(event, "reason", "")
-    return f"{what}: {happened}{f', {reason}' if reason else ''}"
+from workstation.venues.contract import LinkState, NoAnswer, Prepares, Venue, VenueError, VenueUnreachable, prices_only
 
 
 class Journal(Protocol):
@@ -71,13 +53,35 @@ class Journal(Protocol):
 
     def append(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Future[None]: ...
 
-    def commit(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Awaitable[None]:
-        """`append` for a coroutine that awaits it at once."""
+    def commit(
+        self,
+        *events: OrderEvent | AccountEvent,
+        orders: Sequence[Order] = (),
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Awaitable[None]:
+        """`append` for a coroutine that awaits it at once. `meanwhile` is called once, on the event loop, before what
+        is returned is done: while the disk writes, if there is such a time. It must not raise. Raises `Refused` if
+        nothing can be stored; then `meanwhile` is not called."""
         ...
 
     def note(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> None:
         """`append` for who does not wait: durable with the next append or after this turn of the event loop."""
         ...
+
+
+class _Entry:
+    """One order on its way to the journal."""
+
+    __slots__ = ("denied", "draft", "entered", "failure", "initialized", "order", "venue")
+
+    def __init__(self, draft: OrderDraft, order: Order, venue: Venue) -> None:
+        self.draft = draft
+        self.order = order
+        self.venue = venue
+        self.initialized = OrderInitialized(client_id=order.client_id, ts=order.created_at, order=order)
+        self.entered = False  # it has been judged, and everybody sees it
+        self.denied: OrderDenied | None = None
+        self.failure: Exception | None = None  # why it could not be judged
 
 
 class OrderGateway:
@@ -106,12 +110,13 @@ class OrderGateway:
         self._bus = bus
         self._log = log
         self._next_id = next_id
-        self.fees = FeeValues(core, log)
+        self._fees = FeeValues(core, log)
         self._answer_timeout = answer_timeout
         self._session_ends = session_ends
         self._tasks: set[asyncio.Task[object]] = set()
         #: Orders whose intent is being stored or whose request is on its way: nothing may be concluded about them.
         self.sending: set[ClientOrderId] = set()
+        self._next_entry: asyncio.Future[None] | None = None  # of somebody who waits for it
         self._withdrawn: set[ClientOrderId] = set()  # cancelled while their intent was being stored
         #: Told of a venue that could not be reached, gave no answer or failed.
         self.on_venue_error: Callable[[str], None] = lambda _: None
@@ -135,47 +140,82 @@ class OrderGateway:
 
         The work goes on even if the caller is cancelled: a stored intent is always followed to its end.
         """
-        collector.keep_away()
         # at once: what else waits for its turn of the loop does not come before a hotkey's way to the disk
         return await self._whole(self._submit(draft, client_id or self._next_id()), at_once=True)
 
     async def _submit(self, draft: OrderDraft, client_id: ClientOrderId) -> Order:
+        if client_id in self.core.orders.orders or client_id in self.sending:
+            raise RuntimeError(f"The order {client_id} exists already.")
         now = self._clock.now()
         if draft.tif is TimeInForce.DAY and draft.expire_at is None:
             draft = msgspec.structs.replace(draft, expire_at=session_end(now, self._session_ends))
-        verdicts = self.core.judge(draft, now, self.link_up(draft.instrument))
-        order = Order.from_draft(draft, client_id, now)
-        initialized = OrderInitialized(client_id=client_id, ts=now, order=order)
-        self._fold(initialized)
-        refusal = next((verdict.sentence for verdict in verdicts if not verdict.ok), None)
-        if refusal is None and draft.origin != KILL and (bar := self.barred()) is not None:
-            refusal = f"The desk is being halted: {bar}."
-        if refusal is not None:
-            denied = OrderDenied(client_id=client_id, ts=now, reason=refusal)
-            order = self._fold(denied)
-            with contextlib.suppress(Exception):  # a store that fails says so itself; the answer stays no
-                await self._journal.commit(initialized, denied, orders=(order,))
-            return order
+        entry = _Entry(draft, Order.from_draft(draft, client_id, now), self.venues[venue_of(draft.instrument)])
         self.sending.add(client_id)
         try:
-            return await self._store_and_send(order, initialized)
+            return await self._store_and_send(entry)
         finally:
             self.sending.discard(client_id)
-            if self.core.orders.orders[client_id].state is OrderState.UNKNOWN:
+            self._entered()
+            order = self.core.orders.orders.get(client_id)
+            if order is not None and order.state is OrderState.UNKNOWN:
                 self.on_unanswered(client_id)
 
-    async def _store_and_send(self, order: Order, initialized: OrderInitialized) -> Order:
-        client_id = order.client_id
+    def _enter(self, entry: _Entry) -> None:
+        """Judge an order and take it in: while the disk writes its intent, when nothing else can be done for it."""
+        collector.keep_away()
+        draft, order = entry.draft, entry.order
         try:
-            await self._journal.commit(initialized, orders=(order,))
+            verdicts = self.core.judge(draft, order.created_at, entry.venue.link is LinkState.CONNECTED)
+            refusal = next((verdict.sentence for verdict in verdicts if not verdict.ok), None)
+            if refusal is None and draft.origin != KILL and (bar := self.barred()) is not None:
+                refusal = f"The desk is being halted: {bar}."
         except Exception as error:
-            return self._fold(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=str(error)))
+            entry.failure, refusal = error, f"It could not be judged: {error!r}"
+        self._fold(entry.initialized)
+        entry.entered = True
+        self._entered()
+        if refusal is not None:
+            self._deny(entry, refusal)
+        elif isinstance(entry.venue, Prepares):
+            entry.venue.expect(order)
+
+    def _entered(self) -> None:
+        if self._next_entry is not None:
+            self._next_entry.set_result(None)
+            self._next_entry = None
+
+    async def all_entered(self) -> None:
+        """Wait until every order that was handed over is among the desk's orders: some milliseconds, though the disk
+        stands still."""
+        waited_for = {each for each in self.sending if each not in self.core.orders.orders}
+        while waited_for := {each for each in waited_for & self.sending if each not in self.core.orders.orders}:
+            if self._next_entry is None:
+                self._next_entry = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._next_entry)
+
+    def _deny(self, entry: _Entry, reason: str) -> Order:
+        entry.denied = OrderDenied(client_id=entry.order.client_id, ts=self._clock.now(), reason=reason)
+        return self._fold(entry.denied)
+
+    async def _store_and_send(self, entry: _Entry) -> Order:
+        client_id, venue = entry.order.client_id, entry.venue
+        try:
+            await self._journal.commit(entry.initialized, orders=(entry.order,), meanwhile=partial(self._enter, entry))
+        except Exception as error:  # the store says so itself; the journal knows nothing of this order
+            if not entry.entered:
+                self._enter(entry)
+            return self.core.orders.orders[client_id] if entry.denied is not None else self._deny(entry, str(error))
+        order = self.core.orders.orders[client_id]
+        if entry.denied is not None:
+            self._journal.note(entry.denied, orders=(order,))
+            if entry.failure is not None:
+                raise entry.failure
+            return order
         if client_id in self._withdrawn or (self._halted() and order.origin != KILL):
             self._withdrawn.discard(client_id)
             reason = "Withdrawn before it was sent."
             return self._record(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=reason))
         order = self._record(OrderSubmitted(client_id=client_id, ts=self._clock.now()))
-        venue = self.venues[venue_of(order.instrument)]
         try:
             await asyncio.wait_for(venue.submit(order), self._answer_timeout)
         except VenueUnreachable as error:
@@ -314,6 +354,7 @@ class OrderGateway:
 
     async def cancel_all(self, instrument: InstrumentId | None = None, side: Side | None = None) -> list[Order]:
         """Pull every open order (of an instrument, of a side) that can be; returns them as they stand after."""
+        await self.all_entered()  # what was handed over before is meant too
         orders = [order for order in self.core.orders.open_orders(instrument) if side is None or order.side is side]
         orders = [order for order in orders if self.reaches(order)]
         return list(await asyncio.gather(*(self.cancel(order.client_id) for order in orders if order.is_open)))
@@ -346,7 +387,7 @@ class OrderGateway:
         if known is not None and venue_of(known.instrument) != venue:
             self._log.error("orders", f"{venue} reports on order {event.client_id} of {venue_of(known.instrument)}.")
             return Applied(Outcome.STRANGER, known)
-        event = self.fees.valued(event)
+        event = self._fees.valued(event)
         applied = self.core.apply_order(event)
         if applied.outcome is Outcome.APPLIED and applied.order is not None:
             self._journal.note(event, orders=(applied.order,))
@@ -379,7 +420,7 @@ class OrderGateway:
         self._bus.publish(event)
         if isinstance(event, OrderTrailed):
             return  # many, and the order's own stop price says it
-        if isinstance(event, _BAD_NEWS):
+        if isinstance(event, BAD_NEWS):
             self._log.warning("order", in_words(event, order))
         else:
             self._log.in_passing("order", partial(in_words, event, order))

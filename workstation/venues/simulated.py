@@ -7,6 +7,7 @@ Market events are given to `feed` in the order of time; orders meet them in the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -86,6 +87,7 @@ class SimulatedVenue:
         )
         self._agenda = Agenda(clock)
         self._in_flight: set[ClientOrderId] = set()
+        self._new: ClientOrderId | None = None  # the order that is expected next: the ledger does not know it
         self._last_arrival = self._last_report = 0
         self._outbox: deque[Report] = deque()
         self._delivering = False
@@ -164,10 +166,17 @@ class SimulatedVenue:
     def instruments(self) -> Sequence[Instrument]:
         return list(self._exchange.instruments.values())
 
+    def expect(self, order: Order) -> None:
+        """Look into the ledger before the order comes: an id that is not in it is in it only once it was submitted."""
+        with contextlib.suppress(LedgerError):  # `submit` meets it again
+            self._new = None if self._failure or self._exchange.knows(order.client_id) else order.client_id
+
     async def submit(self, order: Order) -> None:
         self._check_link()
         client_id = order.client_id
-        if client_id in self._in_flight or self._exchange.knows(client_id):
+        known = client_id != self._new and self._exchange.knows(client_id)
+        self._new = None
+        if known or client_id in self._in_flight:
             raise VenueError(f"{self.name} has had order {client_id} before; it is not executed again.")
         self._in_flight.add(client_id)
         self._send(partial(self._take, order))

@@ -35,8 +35,9 @@ from workstation.domain.events import (
     TradingState,
     TradingStateChanged,
 )
-from workstation.store import DuplicateFill, Store, StoreError, writer
+from workstation.store import DuplicateFill, Store, StoreError, write_ahead, writer
 from workstation.store.codec import Event
+from workstation.store.write_ahead import WriteAheadLog
 
 EVENT_CLASSES = (*get_args(OrderEvent.__value__), *get_args(AccountEvent.__value__))
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
@@ -305,7 +306,7 @@ def test_the_log_begins_anew_as_soon_as_it_was_moved_so_that_no_append_pays_for_
     moving.set_running_or_notify_cancel()
     monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
     monkeypatch.setattr(writer, "CHECKPOINT_AFTER", 2)
-    monkeypatch.setattr(writer, "_moving", lambda path: moving)
+    monkeypatch.setattr(WriteAheadLog, "move", lambda log: moving)
     log = store.path.with_name(store.path.name + "-wal")
     for number in range(2):
         store.append(intent(str(number))).result()
@@ -331,7 +332,7 @@ def test_an_append_does_not_wait_while_the_log_is_moved(store: Store, monkeypatc
     moving.set_running_or_notify_cancel()
     monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
     monkeypatch.setattr(writer, "CHECKPOINT_AFTER", 2)
-    monkeypatch.setattr(writer, "_moving", lambda path: moving)
+    monkeypatch.setattr(WriteAheadLog, "move", lambda log: moving)
     for number in range(2):
         store.append(intent(str(number))).result()
     wait_until(lambda: store._writer._mover is moving)
@@ -343,17 +344,17 @@ def test_an_append_does_not_wait_while_the_log_is_moved(store: Store, monkeypatc
 def test_a_log_that_could_not_be_moved_stays_as_it_is_and_the_journal_goes_on(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried: list[Path] = []
+    tried: list[WriteAheadLog] = []
 
-    def failing(path: Path) -> Future[None]:
-        tried.append(path)
+    def failing(log: WriteAheadLog) -> Future[None]:
+        tried.append(log)
         moving: Future[None] = Future()
         moving.set_exception(sqlite3.OperationalError("unable to open database file"))
         return moving
 
     monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
     monkeypatch.setattr(writer, "CHECKPOINT_AFTER", 2)
-    monkeypatch.setattr(writer, "_moving", failing)
+    monkeypatch.setattr(WriteAheadLog, "move", failing)
     for times in (1, 2):
         for number in range(2):
             store.append(intent(f"{times}/{number}")).result(timeout=10)
@@ -426,18 +427,18 @@ def test_the_log_has_room_before_it_is_needed_and_the_room_is_no_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "QUIET_SECONDS", 0.01)
-    monkeypatch.setattr(writer, "ROOM", 512 << 10)
+    monkeypatch.setattr(write_ahead, "ROOM", 512 << 10)
     monkeypatch.setattr(writer, "CHECKPOINT_AFTER", 1_000)
     store = open_store(tmp_path / "demo.sqlite")
     store.append(intent("before")).result()
     log = tmp_path / "demo.sqlite-wal"
     deadline = time.monotonic() + 10
-    while log.stat().st_size < writer.ROOM:
+    while log.stat().st_size < write_ahead.ROOM:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     for number in range(10):
         store.append(intent(f"within {number}")).result()
-    assert log.stat().st_size == writer.ROOM
+    assert log.stat().st_size == write_ahead.ROOM
     # what a desk would find that was killed at this instant
     for file in tmp_path.glob("demo.sqlite*"):
         (tmp_path / file.name.replace("demo", "killed")).write_bytes(file.read_bytes())
@@ -447,6 +448,6 @@ def test_the_log_has_room_before_it_is_needed_and_the_room_is_no_event(
     killed.close()
     for number in range(100):
         store.append(intent(f"beyond {number}")).result()
-    assert log.stat().st_size > writer.ROOM
+    assert log.stat().st_size > write_ahead.ROOM
     assert len(list(store.journal())) == 111
     store.close()

@@ -95,9 +95,10 @@ def test_the_newest_log_entries_come_back_oldest_first(store: Store) -> None:
     ]
 
 
-def test_log_entries_ride_along_with_the_next_append(store: Store) -> None:
+def test_log_entries_are_there_when_all_that_was_submitted_is(store: Store) -> None:
     store.save_log(1, "info", "desk", "before")
-    store.append(intent("a")).result()
+    store.append(intent("a"))
+    store.flush()
     assert [entry.message for entry in store.log()] == ["before"]
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.support.desk import BTC, PERP, START, TestDesk, demo_desk
+from tests.support.desk import BTC, GENEROUS, PERP, START, TestDesk, demo_desk
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain import events as e
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from workstation.store.write_ahead import WriteAheadLog
 from workstation.store.writer import Submission, Writer
+from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.venues.contract import MarketSink, OrderSink
 from workstation.venues.faulty import Fault, FaultyVenue
@@ -222,16 +226,102 @@ async def test_the_caller_may_go_away_and_the_order_is_followed_all_the_same(tmp
         await desk.settle(lambda: [o.state for o in desk.engine.orders()] == [OrderState.ACCEPTED])
 
 
-async def test_an_order_cancelled_while_its_intent_is_stored_is_never_sent(tmp_path: Path) -> None:
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A disk whose flushes end when it is told to go on."""
+    going = threading.Event()
+    flush = WriteAheadLog.flush
+
+    def slowly(log: WriteAheadLog) -> None:
+        going.wait(10)
+        flush(log)
+
+    going.set()
+    monkeypatch.setattr(WriteAheadLog, "flush", slowly)
+    yield going
+    going.set()
+
+
+async def test_an_order_cancelled_while_its_intent_is_stored_is_never_sent(
+    tmp_path: Path, slow_disk: threading.Event
+) -> None:
     venues: dict[str, FaultyVenue] = {}
     async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        slow_disk.clear()
         task = asyncio.create_task(desk.limit(PERP, Side.BUY, "0.1", away=300))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await desk.settle(lambda: bool(desk.engine.open_orders()))
         [order] = desk.engine.open_orders()
         assert order.state is OrderState.INITIALIZED
         await desk.engine.cancel(order.client_id)
+        slow_disk.set()
         assert (await task).state is OrderState.DENIED
+        assert sends(venues["NOVA"]) == []
+
+
+async def test_an_order_is_judged_and_shown_though_the_disk_stands_still(
+    tmp_path: Path, slow_disk: threading.Event
+) -> None:
+    """Not the flush of its own intent, but that of what came before it: an order is not invisible meanwhile, and the
+    second press of a key is judged with the first one counted."""
+    limits = msgspec.structs.replace(GENEROUS, duplicate_window_ms=250)
+    async with demo_desk(tmp_path, limits=limits) as desk:
+        slow_disk.clear()
+        before = desk.engine._store.append()  # type: ignore[union-attr]
+        tasks = [asyncio.create_task(desk.limit(PERP, Side.BUY, "0.1", away=300)) for _ in range(2)]
+        await desk.settle(lambda: len(desk.engine.orders()) == 2)
+        first, second = desk.engine.orders()
+        assert (first.state, second.state) == (OrderState.INITIALIZED, OrderState.DENIED)
+        assert "bounced" in second.reason
+        assert not before.done()
+        assert not any(task.done() for task in tasks)
+        slow_disk.set()
+        assert [(await task).state for task in tasks] == [OrderState.ACCEPTED, OrderState.DENIED]
+        desk.engine._store.flush()  # type: ignore[union-attr]
+        kinds = [type(event) for event in desk.engine._store.events_of(second.client_id)]  # type: ignore[union-attr]
+        assert kinds == [e.OrderInitialized, e.OrderDenied]
+
+
+async def test_cancel_all_means_the_order_of_the_key_before_too(tmp_path: Path, slow_disk: threading.Event) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        slow_disk.clear()
+        task = asyncio.create_task(desk.limit(PERP, Side.BUY, "0.1", away=300))
+        await asyncio.sleep(0)
+        assert not desk.engine.orders()  # handed over, and not yet taken in
+        [pulled] = await desk.engine.cancel_all()
+        slow_disk.set()
+        assert (await task).state is OrderState.DENIED
+        assert pulled.client_id == task.result().client_id
+        assert sends(venues["NOVA"]) == []
+
+
+async def test_a_halt_while_an_intent_waits_for_the_disk_denies_the_order(
+    tmp_path: Path, slow_disk: threading.Event
+) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        slow_disk.clear()
+        task = asyncio.create_task(desk.limit(PERP, Side.BUY, "0.1", away=300))
+        await asyncio.sleep(0)
+        desk.engine.kill("the test")
+        slow_disk.set()
+        assert (await task).state is OrderState.DENIED
+        assert sends(venues["NOVA"]) == []
+        await desk.settle(lambda: desk.engine.kill_status.finished is not None)
+
+
+async def test_an_order_that_cannot_be_judged_is_denied_and_the_caller_hears_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        with monkeypatch.context() as broken:
+            broken.setattr(TradingCore, "judge", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        [order] = desk.engine.orders()
+        assert order.state is OrderState.DENIED
+        assert "could not be judged" in order.reason
         assert sends(venues["NOVA"]) == []
 
 
@@ -339,7 +429,9 @@ async def test_a_draft_that_risk_refuses_is_denied_with_a_sentence_and_kept(tmp_
         assert [order.reason for order in desk.engine.orders()] == [denied.reason]
 
 
-async def test_reconciliation_leaves_an_order_alone_while_it_is_being_sent(tmp_path: Path) -> None:
+async def test_reconciliation_leaves_an_order_alone_while_it_is_being_sent(
+    tmp_path: Path, slow_disk: threading.Event
+) -> None:
     """Neither while its intent is being stored nor while the request is on its way may anything be concluded."""
     gate = asyncio.Event()
 
@@ -350,12 +442,13 @@ async def test_reconciliation_leaves_an_order_alone_while_it_is_being_sent(tmp_p
 
     async with demo_desk(tmp_path, wrap=lambda venue: Slow(venue, venue._clock), answer_timeout=5.0) as desk:
         reconciler, nova = desk.engine._reconciler, desk.engine.venues["NOVA"]
+        slow_disk.clear()
         task = asyncio.create_task(desk.limit(PERP, Side.BUY, "0.1", away=300))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await desk.settle(lambda: bool(desk.engine.open_orders()))
         [order] = desk.engine.open_orders()
         assert order.state is OrderState.INITIALIZED
         await reconciler.venue(nova)
+        slow_disk.set()
         await desk.settle(lambda: desk.engine.open_orders()[0].state is OrderState.SUBMITTED)
         for _ in range(5):
             await reconciler.venue(nova)

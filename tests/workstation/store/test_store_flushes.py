@@ -1,0 +1,192 @@
+"""What a power cut leaves: all that somebody waited for, and always a beginning of what was written."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from store_samples import an_order, intent, open_store
+
+from workstation.domain.events import OrderInitialized, OrderSubmitted
+from workstation.store import Store, StoreError, write_ahead, writer
+from workstation.store.write_ahead import WriteAheadLog
+
+
+class Disk:
+    """Keeps what is on it: the store's files as they were at the last flush."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.flushes = 0
+
+    def flush(self, log: WriteAheadLog) -> None:
+        for kind in ("", "-wal"):
+            shutil.copyfile(f"{log._path}{kind}", self.folder / f"kept.sqlite{kind}")
+        self.flushes += 1
+
+    def client_ids(self) -> list[str]:
+        """Of the intents that a desk finds after the power has been cut."""
+        copy = self.folder / "found"
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir()
+        for kind in ("", "-wal"):
+            shutil.copyfile(self.folder / f"kept.sqlite{kind}", copy / f"kept.sqlite{kind}")
+        store = open_store(copy / "kept.sqlite")
+        found = [event.client_id for event in store.journal() if isinstance(event, OrderInitialized)]
+        store.close()
+        return found
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    kept = Disk(tmp_path)
+    monkeypatch.setattr(WriteAheadLog, "flush", lambda log: kept.flush(log))  # noqa: PLW0108 (a method must be bound)
+    return kept
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(tmp_path / "demo.sqlite")
+    yield opened
+    opened.close()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_what_somebody_waits_for_is_flushed_and_all_before_it(disk: Disk, store: Store) -> None:
+    store.note(intent("noted"))
+    store.release()
+    wait_until(lambda: len(list(store.journal())) == 1)
+    assert disk.flushes == 0  # written, which the death of the desk cannot undo; nobody waits for more
+    store.append(intent("awaited")).result()
+    assert disk.flushes == 1
+    assert disk.client_ids() == ["noted", "awaited"]
+
+
+def test_what_nobody_waits_for_is_on_the_disk_a_moment_later(
+    disk: Disk, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "FLUSHED_AFTER", 0.05)
+    store.note(intent("noted"))
+    store.release()
+    wait_until(lambda: disk.flushes == 1)
+    assert disk.client_ids() == ["noted"]
+    time.sleep(0.3)
+    assert disk.flushes == 1  # once: there is nothing new
+
+
+def test_without_a_quiet_moment_too(disk: Disk, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "FLUSHED_AFTER", 0.05)
+    number = 0
+
+    def more() -> bool:
+        nonlocal number
+        number += 1
+        store.note(intent(str(number)))
+        store.release()
+        return disk.flushes >= 2
+
+    wait_until(more)
+
+
+def test_closing_flushes_what_nobody_waited_for(disk: Disk, tmp_path: Path) -> None:
+    store = open_store(tmp_path / "closed.sqlite")
+    store.note(intent("noted"))
+    store.close()
+    assert disk.client_ids() == ["noted"]
+
+
+def test_an_order_waits_for_no_line_of_the_log(disk: Disk, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    store._writer._connection.set_trace_callback(written.append)
+    store.save_log(1, "info", "desk", "a line")
+    store.append(intent("a")).result()
+    assert not any("log" in statement for statement in written)
+    store.flush()
+    assert [entry.message for entry in store.log()] == ["a line"]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(["awaited", "noted", "released", "said"]), max_size=12))
+def test_a_power_cut_leaves_a_beginning_that_holds_all_that_was_waited_for(
+    disk: Disk, tmp_path: Path, steps: list[str]
+) -> None:
+    path = tmp_path / "any.sqlite"
+    for kind in ("", "-wal", "-shm"):
+        Path(f"{path}{kind}").unlink(missing_ok=True)
+    store = open_store(path)
+    given_in_order, waited_for = [], 0
+    store.flush()
+    for number, step in enumerate(steps):
+        name = str(number)
+        if step == "said":
+            store.save_log(number, "info", "desk", name)
+            continue
+        given_in_order.append(name)
+        if step == "awaited":
+            store.append(intent(name), OrderSubmitted(client_id=name, ts=1), orders=(an_order(name),)).result()
+            waited_for = len(given_in_order)
+        else:
+            store.note(intent(name), orders=(an_order(name),))
+            if step == "released":
+                store.release()
+    found = disk.client_ids()
+    store.close()
+    assert found == given_in_order[: len(found)]
+    assert len(found) >= waited_for
+
+
+def test_a_flush_that_fails_ends_the_writing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was written since the flush before may be on the disk or not: nothing more is built on it."""
+
+    def broken(file: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    store.append(intent("before")).result()
+    monkeypatch.setattr(write_ahead, "_flush", broken)
+    with pytest.raises(StoreError, match=r"demo\.sqlite"):
+        store.append(intent("a")).result()
+    with pytest.raises(StoreError, match="start the desk again"):
+        store.append(intent("b")).result()
+
+
+def test_a_flush_that_nobody_waits_for_tells_of_its_failure_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(file: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    told: list[StoreError] = []
+    store.on_failure = told.append
+    monkeypatch.setattr(writer, "FLUSHED_AFTER", 0.02)
+    monkeypatch.setattr(write_ahead, "_flush", broken)
+    store.note(intent("noted"))
+    store.release()
+    wait_until(lambda: bool(told))
+    assert store.failure is told[0]
+
+
+def test_the_start_of_the_flush_is_told(store: Store) -> None:
+    """By then the transaction is open and whole: nothing else comes between."""
+    told: list[bool] = []
+    done = store._submit(events=(intent("a"),))
+    done.result()
+    hold = sqlite3.connect(store.path, isolation_level=None)
+    hold.execute("BEGIN IMMEDIATE")
+    store._writer.submit(writer.Submission(None, (intent("b"),), on_flush=lambda: told.append(True)))
+    time.sleep(0.05)
+    assert not told
+    hold.execute("COMMIT")
+    hold.close()
+    store.flush()
+    assert told == [True]
