@@ -133,9 +133,17 @@ def measure(
 
 
 def _walk(candles: Candles, codes: Codes, told: tuple[Any, ...], equity: Floats, *rest: Any) -> tuple[Ints, Floats]:
-    columns = candles.open, candles.high, candles.low, candles.close
+    columns = map(_read, (candles.open, candles.high, candles.low, candles.close))
     whole, real = kernel.walk(*columns, codes, *told, equity, *rest)
     return whole, real
+
+
+def _read(column: Floats) -> Floats:
+    """The column as one that cannot be written: what is shared with other processes cannot, what was read from a file
+    can, and the two would be two kernels to numba, each with its seconds of compiling."""
+    view = column.view()
+    view.flags.writeable = False
+    return view
 
 
 _kept = threading.local()

@@ -91,8 +91,9 @@ def walk(
     Several in one call, because a call more is a wait more for the interpreter's lock, where several threads work; and
     in one `equity`, because new memory for each would cost more than the walk.
 
-    `many_codes`: see `SignalStrategy.codes`. `sizes`, `atr`, `funding`: one number a bar, or a single one for all;
-    funding is the rate that a long pays at the bar's open, 0 where none is due. `kelly`: fraction, cap, least trades.
+    The prices are arrays that cannot be written, so that there is one kernel. `many_codes`: see `SignalStrategy.codes`.
+    `sizes`, `atr`, `funding`: one number a bar, or a single one for all; funding is the rate that a long pays at the
+    bar's open, 0 where none is due. `kelly`: fraction, cap, least trades.
     """
     n = len(close)
     moving = exits[2] > 0 or exits[4] > 0

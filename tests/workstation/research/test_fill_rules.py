@@ -285,3 +285,15 @@ def test_what_cannot_be_run_is_refused_in_a_sentence() -> None:
     for wrong in ({"cash": 0.0}, {"fee": 0.2}, {"slippage": -0.1}, {"leverage": 0.5}, {"maintenance": 1.0}):
         with pytest.raises(BacktestError):
             Costs(**wrong)
+
+
+def test_candles_that_cannot_be_written_need_no_kernel_of_their_own() -> None:
+    from workstation.research import kernel
+
+    shared, strategy = candles([FLAT, QUIET, QUIET]), Scripted(long_entry=[0])
+    engine("fast").run(strategy, shared, Costs())
+    compiled = list(kernel.walk.signatures)
+    for column in (shared.open, shared.high, shared.low, shared.close):
+        column.flags.writeable = False
+    engine("fast").run(strategy, shared, Costs())
+    assert kernel.walk.signatures == compiled
