@@ -276,6 +276,12 @@ class TwsApp(App[None]):
         await super().on_event(event)
         self.in_turn.handed_on(field)
 
+    def action_help_quit(self) -> None:
+        """ctrl+c, which copies in a field: whoever expects it to end the desk hears what does."""
+        quits = self.table.get("quit")
+        if quits is not None and quits.keys:
+            self.toast(f"{display(quits.keys[0])} leaves the desk.")
+
     def run_named(self, name: str) -> None:
         """Run an action of the table by its name, wherever it belongs."""
         action = self.table.get(name)

@@ -327,6 +327,8 @@ async def test_leaving_with_working_orders_asks_first(open_desk):
     async with open_desk() as (desk, pilot):
         await pilot.press(":", *"buy 0.01 @ 64100", "enter")
         await until(pilot, lambda: bool(desk.engine.open_orders()))
+        await pilot.press("ctrl+c")
+        assert [item.text for item in desk.app.desk_screen.notices.items][-1] == "^q leaves the desk."
         await pilot.press("ctrl+q")
         await desk.painted(pilot)
         assert "1 working order stays as it is" in desk.screen_text()
