@@ -44,8 +44,8 @@ class OrderEntry(LadderCursor):
     def tell_fills(self) -> None:
         """Say what was filled since the last look: orders that rested, those of other panes, protective stops."""
         instrument = self.instrument
-        if instrument is None or self.engine.orders_version == self._orders_version:
-            return
+        if instrument is None or not self.engine.ready or self.engine.orders_version == self._orders_version:
+            return  # what the store brings at the start is no news
         self._orders_version = self.engine.orders_version
         fills = self.engine.fills(instrument.id)
         told, self._fills_told = self._fills_told, len(fills)

@@ -14,6 +14,7 @@ from plugins.orders.pane import OrdersPane
 from plugins.positions import PositionsPane
 from plugins.ticket.pane import TicketPane
 from screens.testing import FrozenDesk
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 
 #: What would be an amount of money where none is known.
 FALSE = re.compile(r"(?<![\d.,])[+-]?0\.00(?![\d])")
@@ -76,3 +77,19 @@ async def test_a_desk_that_is_left_before_its_first_focus_ends_without_a_word(tm
         desk.app.screen.set_focus(None)
         await desk.app.workspace.remove()  # what Textual does when the desk is left
         desk.app.desk_screen._first_focus()
+
+
+async def test_fills_that_the_store_brings_are_not_told_as_news(tmp_path):
+    desk = FrozenDesk(tmp_path, [LadderPane])
+    await desk.start()
+    await desk.engine.wait_ready()
+    draft = OrderDraft(instrument="NOVA:BTC-USDT", side=Side.BUY, quantity=Decimal("0.02"), type=OrderType.MARKET)
+    assert (await desk.engine.submit(draft)).state is OrderState.FILLED
+    await desk.engine.close()
+    async with opening(tmp_path, (160, 48)) as (desk, pilot, go_on):
+        await desk.painted(pilot)
+        go_on.set()
+        await desk.ready(pilot)
+        await desk.painted(pilot)
+        assert desk.engine.fills("NOVA:BTC-USDT")
+        assert "Bought" not in desk.screen_text()
