@@ -17,6 +17,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.filter import Monochrome, NoColor
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import WorkerFailed
@@ -246,8 +247,16 @@ class TwsApp(App[None]):
 
     # -- keys and actions
 
+    def post_message(self, message: Message) -> bool:
+        posted = super().post_message(message)
+        if posted and isinstance(message, events.Key) and not message.is_forwarded:
+            self.arrivals.queued.append(message)
+        return posted
+
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            if isinstance(event, events.Key):
+                self.arrivals.heard(event)
             if not self.in_turn.waits(event):
                 await self.act_on(event)
             return
@@ -313,7 +322,7 @@ class TwsApp(App[None]):
             key = display(arm.keys[0]) if arm is not None and arm.keys else "the palette"
             self.toast(f"DISARMED: nothing was sent. {key} arms the desk.", error=True)
             return
-        if action.trades and not action.pulls and self.keyboard.input_late:
+        if action.trades and not action.pulls and self.keyboard.barred:
             self.keyboard.drop(action.title)
             return
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -25,11 +26,18 @@ class Arrivals:
     def __init__(self) -> None:
         self._newest: events.Key | None = None
         self._at = 0.0
+        #: Keys in the app's queue, oldest first: what came in one go with the one that is acted on.
+        self.queued: deque[events.Key] = deque()
 
     def came(self, key: events.Key) -> None:
         """A key was read. Called by the terminal's thread."""
         self._at = get_time()
         self._newest = key
+
+    def heard(self, key: events.Key) -> None:
+        """The app takes it from its queue."""
+        if key in self.queued:
+            self.queued.remove(key)
 
     def taken(self, key: events.Key) -> None:
         """The desk acts on it now."""

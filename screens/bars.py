@@ -297,13 +297,17 @@ class StatusBar(_Bar):
 
     def _dead_man(self, link: Link, words: bool) -> list[Part]:
         """Of the venue's own switch, where the desk has asked for it; that it is not held is always said."""
-        if link.dead_man is None:
-            return []
+        held, of = link.dead_man_count or (0, 0)
         if str(link.state) != "connected":
             return [(" dead man's switch runs out", self.ink.warning)] if link.dead_man else []
+        if link.dead_man is None:
+            waits = words and link.dead_man_count is not None
+            return [(" dead man's switch waits for orders", self.ink.dim)] if waits else []
         if not link.dead_man:
-            return [(" no dead man's switch", self.ink.warning)]
-        return [(" dead man's switch held", self.ink.dim)] if words else []
+            some = f" dead man's switch for {held} of {of}" if held else " no dead man's switch"
+            return [(some, self.ink.warning)]
+        where = f" for {of} instrument{'s' if of > 1 else ''}" if of else ""
+        return [(f" dead man's switch held{where}", self.ink.dim)] if words else []
 
     def _replay(self, day: bool = True, speed: bool = True) -> list[Part]:
         replay = self.engine.replay

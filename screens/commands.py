@@ -88,7 +88,12 @@ class DeskCommands:
         key = display(self._keys("kill")[0])
         left, failure = lambda: math.ceil(self.flatten_left()), lambda: self._kill_failure
         dialog = KillDialog(self.app.engine, key, left, failure, self.flatten, self.app.seconds)
-        self.app.push_screen(dialog)
+        self.app.push_screen(dialog, self._kill_closed)
+
+    def _kill_closed(self, _: None) -> None:
+        """A press in the middle of typing has closed the line: the pane from which it was typed has the keys again."""
+        if self.app.desk_screen.focused is None:
+            self.app.give_focus_back()
 
     def _keys(self, name: str) -> tuple[str, ...]:
         action = self.app.table.get(name)

@@ -40,6 +40,8 @@ class Dialog[Result](PromptScreen[Result], ModalScreen[Result]):
     Dialog Input:focus { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "close", "Close")]
+    #: Keys by which it sends orders: they must have been pressed while it stood there.
+    SENDS: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self) -> None:
         super().__init__()
@@ -271,6 +273,7 @@ class Question(Dialog[bool]):
     """A sentence to be answered with y or n."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("y", "answer(True)", "Yes"), ("n", "answer(False)", "No")]
+    SENDS = frozenset({"y"})
 
     def __init__(self, text: str, yes: str, no: str) -> None:
         super().__init__()

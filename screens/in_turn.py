@@ -47,6 +47,10 @@ class InTurn:
         self._waiting.append(event)
         return True
 
+    def ahead(self) -> list[events.Key]:
+        """Keys that came in one go with the one that is acted on now, after it."""
+        return [*(event for event in self._waiting if isinstance(event, events.Key)), *self._app.arrivals.queued]
+
     def field_of(self, event: events.Key | events.Paste) -> Input | None:
         """The field into which it is typed, if it is text for one."""
         focused = self._app.focused

@@ -29,6 +29,7 @@ class NumberField(KeptLines, Input, inherit_bindings=False):
     DEFAULT_CSS = """
     NumberField, NumberField:focus { border: none; height: 1; padding: 0; width: 1fr; background: $surface; }
     NumberField:focus { background: $cursor-row; }
+    NumberField > .input--selection { background: $block-cursor-background; color: $block-cursor-foreground; }
     NumberField:disabled { background: $background; opacity: 100%; }
     """
 

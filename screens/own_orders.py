@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import divide
+from workstation.domain.numbers import ZERO, add, divide
 from workstation.domain.order import Order
 
 
@@ -23,3 +24,11 @@ def order_ticks(order: Order, instrument: Instrument) -> int | None:
     """`order_price` in ticks."""
     price = order_price(order)
     return None if price is None else int(divide(price, instrument.tick, Decimal(1)))
+
+
+def sum_of(quantities: Iterable[Decimal]) -> Decimal:
+    """Exactly."""
+    total = ZERO
+    for quantity in quantities:
+        total = add(total, quantity)
+    return total

@@ -28,6 +28,7 @@ import textual.pilot
 from textual._context import active_app
 from textual.css.stylesheet import Stylesheet
 
+from tests.support.in_shares import constants_in_shares, rewrite_in_shares
 from workstation.store.store import Waiting
 
 # Many tests start desks in processes of their own: where byte code is not kept, each compiles every library anew.
@@ -59,8 +60,14 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection(session: pytest.Session) -> None:
+    rewrite_in_shares(session.config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Pictures at the smaller sizes of terminal are slow tests: what breaks a picture mostly shows at the largest."""
+    constants_in_shares(config)
     for item in items:
         size = getattr(item, "callspec", None) and item.callspec.params.get("size")
         if size not in (None, (160, 48)) and "snap_compare" in getattr(item, "fixturenames", ()):

@@ -34,7 +34,8 @@ _DOLLARS = ("USDT", "USD", "USDC")
 
 
 def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None, store: Path | None = None) -> Engine:
-    """The desk on the demo market. Its venues remember orders, money and last prices in files of their own.
+    """The desk on the demo market. Its venues remember orders, money and last prices in files of their own; what the
+    market trades is kept beside them.
 
     `store` is another file in place of the demo desk's own.
 
@@ -42,6 +43,8 @@ def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None, stor
     """
     from workstation.market.demo import DemoMarket
     from workstation.market.demo.listings import LISTINGS
+    from workstation.market.demo.minutes_file import MinutesFile
+    from workstation.minute_keeper import MinuteKeeper
     from workstation.store.lock import DeskLock
 
     clock = clock or LiveClock()
@@ -69,10 +72,24 @@ def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None, stor
             if last is not None:
                 prices.setdefault(instrument.symbol, float(last))
     seed = settings.demo.seed + (clock.now() // HOUR if prices else 0)  # a market that goes on is another one
-    source = DemoMarket(seed, clock.now(), prices, rate=settings.demo.rate)
+    start = clock.now()
+    minutes = MinutesFile(paths.data / "demo.minutes.sqlite", [one.instrument.id for one in LISTINGS], start)
+    source = DemoMarket(seed, start, prices, rate=settings.demo.rate, kept=minutes.kept)
     doors = Doors.of(store, paths.state)
     opener = partial(open_store, store, "demo", clock)
-    return _engine("demo", settings, clock, venues, source, opener, doors, strategies=paths.strategies)
+    engine = _engine(
+        "demo",
+        settings,
+        clock,
+        venues,
+        source,
+        opener,
+        doors,
+        notices=lambda: minutes.notices,
+        strategies=paths.strategies,
+    )
+    engine.keeper = MinuteKeeper(minutes, source.session, engine.core.market, clock, engine.log)
+    return engine
 
 
 def replay_desk(

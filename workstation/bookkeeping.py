@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from workstation.clock import DAY
 from workstation.desk_records import DESK
 from workstation.desk_view import DeskView
 from workstation.domain.events import BalanceAdjusted, KillCompleted
-from workstation.domain.numbers import ZERO, add, multiply, subtract
+from workstation.domain.numbers import ZERO, add, multiply, plain, subtract
 from workstation.log import DeskLog, LogEntry
+from workstation.trading.fee_values import FeeValues
 from workstation.trading.gateway import Journal
 from workstation.trading.kill_status import KillStatus
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from workstation.store.store import Store
 
 _EQUITY_EVERY = 60.0  # seconds between equity snapshots
+_FEES_EVERY = 1.0  # seconds between two looks at fees that have no value yet
 
 
 class Bookkeeper:
@@ -33,6 +36,7 @@ class Bookkeeper:
         log: DeskLog,
         currency: str,
         store: Callable[[], Store | None],
+        fees: FeeValues,
     ) -> None:
         """`store` gives the open store, None before it is open."""
         self._desk = desk
@@ -41,6 +45,7 @@ class Bookkeeper:
         self._log = log
         self._currency = currency
         self._opened = store
+        self._fees = fees
         self._day_start: tuple[int, int, Decimal] | None = None  # the day, since when, and the equity then
 
     @property
@@ -98,6 +103,30 @@ class Bookkeeper:
             rate = self._core.portfolio.rate(event.venue, event.currency, self._core.market.mark)
             total = add(total, ZERO if rate is None else multiply(event.amount, rate))
         return total
+
+    # Fees.
+
+    async def keep_fees(self) -> None:
+        """Value fees whose coin had no price when their fill was booked, as soon as it has one."""
+        self._fees.recall(self._desk.clock.now())
+        while True:
+            self.value_fees()
+            await asyncio.sleep(_FEES_EVERY)
+
+    def value_fees(self) -> None:
+        for event in self._fees.due(self._desk.clock.now()):
+            self._core.apply_account(event)
+            names = dict.fromkeys(fee.order for fee in event.fees)
+            self._journal.note(event, orders=[self._core.orders.orders[name] for name in names])
+            total = plain(reduce(add, (fee.value for fee in event.fees)))
+            currency = self._core.instruments[event.instrument].settlement
+            one = len(event.fees) == 1
+            fees = "The fee of a fill" if one else f"The fees of {len(event.fees)} fills"
+            self._log.info(
+                "orders",
+                f"{fees} of {event.instrument} {'counts' if one else 'count'} at {total} {currency}: the coin has a "
+                "price now.",
+            )
 
     def forget_day(self) -> None:
         """The market jumped to another time: the day begins anew."""

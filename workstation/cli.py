@@ -258,7 +258,12 @@ def _profile(options: argparse.Namespace) -> str | None:
 def _desk(options: argparse.Namespace) -> int:
     import gc
     import importlib
+    import os
 
+    from workstation.settings import SettingsError
+
+    if not (os.isatty(0) and os.isatty(2)):  # where keys come from, and where it is painted
+        raise SettingsError("The desk needs a terminal; tws run is the engine without a screen.")
     gc.disable()  # nothing is thrown away before the first frame; the shell switches it on again
     from workstation.settings_book import SettingsBook
 

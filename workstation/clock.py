@@ -47,14 +47,19 @@ class Clock(Protocol):
         ...
 
 
+#: A counter that goes on while the machine sleeps, so that what was heard before counts as old when it wakes.
+_COUNTER = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS's goes on by its usual name
+
+
 class LiveClock:
-    """UTC time that never runs backwards, whatever is done to the system's clock. Timers need a running loop."""
+    """UTC time that never runs backwards, whatever is done to the system's clock, and goes on while the machine sleeps
+    (its timers do not: one that fell due meanwhile is late). Timers need a running loop."""
 
     def __init__(self) -> None:
-        self._offset = time.time_ns() - time.monotonic_ns()
+        self._offset = time.time_ns() - time.clock_gettime_ns(_COUNTER)
 
     def now(self) -> int:
-        return time.monotonic_ns() + self._offset
+        return time.clock_gettime_ns(_COUNTER) + self._offset
 
     def call_at(self, when: int, callback: Callback) -> Timer:
         return asyncio.get_running_loop().call_later(max(0.0, (when - self.now()) / SECOND), callback)

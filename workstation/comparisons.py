@@ -29,6 +29,7 @@ from workstation.hints import Hints
 from workstation.log import DeskLog
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
+from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.venues.contract import (
     KnowsStrangers,
     LinkState,
@@ -37,6 +38,7 @@ from workstation.venues.contract import (
     Venue,
     VenueError,
     WantsLeverage,
+    WatchesOrders,
     prices_only,
 )
 
@@ -49,7 +51,6 @@ _GRACE = 1.0
 _TRIES = 5
 #: What real venues round away when they book: a difference of money up to it is none.
 _DUST = Decimal("1e-8")
-_NEVER = "its orders and money have not been compared with this desk's books yet"
 _AWAY = "it was away, and its orders and money have not been compared since"
 
 
@@ -111,7 +112,9 @@ class Comparisons:
         if isinstance(venue, RealLink):
             venue.on_notice = partial(self._notice, venue.name)
             if not prices_only(venue):
-                self._core.unproven[venue.name] = _NEVER
+                self._core.unproven[venue.name] = NEVER_COMPARED
+        if isinstance(venue, WatchesOrders):
+            venue.working = partial(self._core.orders.open_at, venue.name)
         if isinstance(venue, KnowsStrangers):
             venue.known_order = self._core.orders.orders.get
 

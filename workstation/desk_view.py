@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -47,8 +47,9 @@ class Link(msgspec.Struct, frozen=True):
 
     `said`: why a real venue's link is as it is; `drift`: its clock less ours in ns; `unproven`: why its orders and
     money may differ from the desk's books; `dead_man`: whether the venue would cancel by itself should this desk die,
-    None where that is not asked of it; `hears_orders`: whether the streams of own orders stand, None without any;
-    `late`: which of its streams are late or broken, in a few words.
+    None where that is not asked of it; `dead_man_count`: for how many instruments of those with working orders, where
+    it is held for each; `hears_orders`: whether the streams of own orders stand, None without any; `late`:
+    which of its streams are late or broken, in a few words.
     """
 
     venue: str
@@ -58,6 +59,7 @@ class Link(msgspec.Struct, frozen=True):
     drift: int = 0
     unproven: str = ""
     dead_man: bool | None = None
+    dead_man_count: tuple[int, int] | None = None
     hears_orders: bool | None = None
     late: str = ""
 
@@ -72,9 +74,10 @@ class DeskView:
         self.clock = clock
         self.venues = venues
         self._market = market
-        #: Before this (UTC ns) the candles are not of the market in which the desk traded: a demo makes up its past at
-        #: every start.
+        #: Before this (UTC ns) the candles are not of the market in which the desk traded, but where `kept_at` says so:
+        #: a demo makes up what went before, and what happened while it was closed.
         self.candles_since = 0
+        self.kept_at: Callable[[int], bool] = lambda ts: False
         #: Times at which the event loop stood still for more than a second, oldest first.
         self.stalls: deque[Stall] = deque(maxlen=1_000)
         #: When (UTC ns) each venue's orders, positions and money were last compared with the desk's books.
@@ -100,6 +103,10 @@ class DeskView:
     def bar_series(self, instrument: InstrumentId, interval: int) -> BarSeries:
         """Live bars of `interval` ns."""
         return self._market.markets[instrument].candles.series(interval)
+
+    def traded_at(self, ts: int) -> bool:
+        """Whether the candles of that time (UTC ns) are of the market in which the desk traded."""
+        return ts >= self.candles_since or self.kept_at(ts)
 
     def recent_bars(self, instrument: InstrumentId, interval: int, count: int) -> list[Bar]:
         """The last `count` bars of `interval` ns, oldest first. Cheaper than `bar_series` for whom a few are enough."""
@@ -360,7 +367,8 @@ class DeskView:
         if isinstance(venue, RealLink):
             held, hears = venue.dead_man_holds(), venue.hears_orders()
             late = self._lateness.of(venue, self.clock.now(), self._stale_after)
-            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven, held, hears, late)
+            count = venue.dead_man_count()
+            return Link(name, venue.link, newest, venue.said, venue.drift or 0, unproven, held, count, hears, late)
         return Link(name, venue.link, newest, unproven=unproven)
 
     def take_terms(self, instrument: Instrument) -> None:

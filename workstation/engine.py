@@ -54,6 +54,7 @@ from workstation.watch.requests import Doors
 from workstation.watch.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from workstation.minute_keeper import MinuteKeeper
     from workstation.notify.notifier import Notifier
     from workstation.portfolio.desk import PortfolioDesk
     from workstation.research.bench.client import Bench
@@ -174,6 +175,7 @@ class Engine(DeskState):
             log=self.log,
             currency=currency,
             store=lambda: self._store,
+            fees=self.gateway.fees,
         )
         self.comparisons = Comparisons(
             desk=self,
@@ -223,6 +225,8 @@ class Engine(DeskState):
         #: Hears every event that the journal takes (notes to the trader); any thread may call it.
         self.on_journal: Callable[[OrderEvent | AccountEvent], None] = lambda event: None
         self.notifier: Notifier | None = None
+        #: Keeps what a demo market trades, if the desk is on one that is to be remembered.
+        self.keeper: MinuteKeeper | None = None
         #: Called when a kill begins, whoever asked for it, and when another process asks (a screen shows it).
         self.on_kill: Callable[[], None] = lambda: None
         self._kill.on_begin = self._kill_began
@@ -285,6 +289,9 @@ class Engine(DeskState):
         self.journal = journal
         self.opened_at = self.clock.now()
         self.candles_since = self.opened_at if self.mode == "demo" else 0
+        if self.keeper is not None:
+            self.kept_at = self.keeper.kept.covers
+            self._tasks.append(asyncio.create_task(self.keeper.run(), name="minutes of the demo market"))
         sessions.begin(store, len(journal), self.opened_at)
         store.save_instruments(self.core.instruments.values())
         self.log.on_entry = self._logged
@@ -305,6 +312,7 @@ class Engine(DeskState):
             asyncio.create_task(self._rebalance_runner.run(), name="rebalances"),
             asyncio.create_task(self._routes.run(), name="routes"),
             asyncio.create_task(self._books.keep_equity(), name="equity snapshots"),
+            asyncio.create_task(self._books.keep_fees(), name="fees without a value"),
             asyncio.create_task(self.strategies.restore(), name="strategies of the last run"),
             asyncio.create_task(self._tell_notices(), name="notices of the source"),
         ]
@@ -358,6 +366,8 @@ class Engine(DeskState):
             await self.pump.stop()
         for venue in self.venues.values():
             await venue.close()
+        if self.keeper is not None:
+            await self.keeper.close()
         self.log.settle()
         if self.notifier is not None:
             await self.notifier.close()

@@ -35,19 +35,33 @@ async def run_script(engine: Engine, script: Path) -> int:
 
 
 async def run_recorder(engine: Engine, out: Path, seconds: float | None) -> int:
-    """Record into `out` (a new file in it, if it is a folder) until interrupted or for `seconds`."""
+    """Record into `out` (a new file in it, if it is a folder) until interrupted or for `seconds`; a replay from its
+    first event to its last. 1 if the disk ended it before."""
     out = _recording_file(out, engine.clock.now())
+    ended = asyncio.Event()
+    if engine.replay is not None:
+        engine.replay.on_end.append(ended.set)
+        engine.replay.on_seek.append(lambda _: ended.set())  # it begins again, which ends a recording
+        engine.start_recording(out)  # at once: until the desk is ready, seconds of it go by at 100×
+    whole = False
 
     async def work(engine: Engine) -> None:
-        engine.start_recording(out)
-        try:
-            await asyncio.wait_for(_until_interrupted(engine), seconds)
-        except TimeoutError:
-            pass
+        nonlocal whole
+        if engine.replay is None:
+            engine.start_recording(out)
+        loop = asyncio.get_running_loop()
+        last = float("inf") if seconds is None else loop.time() + seconds
+        ends = [asyncio.create_task(_until_interrupted(engine)), asyncio.create_task(ended.wait())]
+        while engine.recording is not None and (left := last - loop.time()) > 0:
+            if (await asyncio.wait(ends, timeout=min(left, 0.2), return_when=asyncio.FIRST_COMPLETED))[0]:
+                break
+        for end in ends:
+            end.cancel()
+        whole = engine.recording is not None or ended.is_set()
 
-    code = await _around(engine, work)
+    await _around(engine, work)
     print(out)
-    return code
+    return 0 if whole else 1
 
 
 def _recording_file(out: Path, now: int) -> Path:

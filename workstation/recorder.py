@@ -46,16 +46,21 @@ class Recorder:
         self._log.info("market", f"Recording to {path}.")
 
     def stop(self) -> None:
-        """End the recording, if one runs."""
+        """End the recording, if one runs. What its file cannot take any more is said, and stops nothing else."""
         if self._writer is not None:
+            from workstation.market.recording import RecordingError
+
             writer, self._writer, self.write = self._writer, None, None
-            writer.close()
+            try:
+                writer.close()
+            except RecordingError as error:
+                self._log.error("market", str(error))
+                return
             lost = f"; {writer.dropped} events were lost because the disk was too slow" if writer.dropped else ""
             self._log.info("market", f"Recorded {writer.events} events to {writer.path}{lost}.")
 
     def _books(self) -> list[BookSnapshot]:
         return [market.book.snapshot() for market in self._market.markets.values() if market.book.stale is None]
 
-    def _failed(self, sentence: str) -> None:
-        self._log.error("market", f"The recording ends: {sentence}")
+    def _failed(self, _: str) -> None:
         self.stop()

@@ -15,7 +15,8 @@ from workstation.real_keys import keys_of
 from workstation.settings import Settings, SettingsError
 from workstation.vault.file import VaultError
 from workstation.venues.ccxt import account
-from workstation.venues.ccxt.client import close_exchange, open_exchange
+from workstation.venues.ccxt.client import close_exchange, open_exchange, rate_of
+from workstation.venues.ccxt.countdowns import most, time_for
 from workstation.venues.ccxt.errors import translated
 from workstation.venues.ccxt.particulars import OFFERED, Particulars, particulars
 from workstation.venues.ccxt.settings import Credentials, VenueSettings
@@ -55,7 +56,7 @@ def examine_venue(name: str, settings: Settings, paths: Paths) -> list[Finding]:
         exchange = open_exchange(facts, terms, None)
     except VenueError as error:
         return [Finding(False, str(error))]
-    findings = [*_abilities(facts, exchange), *_rules(facts, terms)]
+    findings = [*_abilities(facts, exchange), *_rules(facts, terms, exchange)]
     return [*findings, *asyncio.run(_asked(name, facts, terms, exchange, paths))]
 
 
@@ -88,23 +89,29 @@ def _derivatives(exchange: Any) -> list[Finding]:
     return [Finding(True, f"of perpetuals it tells or takes {', '.join(there)}{without}")]
 
 
-def _rules(facts: Particulars, terms: VenueSettings) -> list[Finding]:
+def _rules(facts: Particulars, terms: VenueSettings, exchange: Any) -> list[Finding]:
     cancel = {"symbol": "one call an instrument", "account": "one call"}.get(facts.cancel_all, "order by order")
-    dead_man = terms.dead_man_seconds > 0 and facts.dead_man > 0
     found = [
         Finding(True, f"cancelling everything: {cancel}"),
         Finding(True, f"an order without an answer is found again by: {facts.lookup}, id {facts.ids}"),
-        Finding(
-            True,
-            f"dead man's switch: kept alive, {facts.dead_man_of(terms.dead_man_seconds):g} s"
-            if dead_man
-            else "dead man's switch: none, working orders stay there if this desk dies",
-        ),
+        Finding(True, _dead_man(facts, terms, exchange)),
         Finding(
             True, "the key's rights are asked for" if facts.rights else "the exchange does not tell a key's rights"
         ),
     ]
     return [*found, Finding(True, "this is its test network")] if terms.sandbox else found
+
+
+def _dead_man(facts: Particulars, terms: VenueSettings, exchange: Any) -> str:
+    if not (terms.dead_man_seconds > 0 and facts.dead_man > 0):
+        return "dead man's switch: none, working orders stay there if this desk dies"
+    held = f"dead man's switch: kept alive, {facts.dead_man_of(terms.dead_man_seconds):g} s"
+    if not facts.dead_man_cost:
+        return held
+    gate = rate_of(exchange, facts, terms.rate_share)
+    count = most(facts, gate)
+    longest = time_for(count, terms.dead_man_seconds, facts, gate)
+    return f"{held}, in instruments where orders work: {count} at most at a time, then up to {longest:g} s"
 
 
 async def _asked(name: str, facts: Particulars, terms: VenueSettings, exchange: Any, paths: Paths) -> list[Finding]:

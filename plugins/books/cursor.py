@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from plugins.books.model import Ladder, row_of, step_group
 from plugins.books.own import Moved, Staged
 from screens.figures import plain_text
@@ -136,7 +138,7 @@ class LadderCursor(OrderEntryPane):
             self.staged = Staged(staged.side, price, staged.quantity)
         elif isinstance(staged, Moved):
             price = max(1, staged.price + ticks)
-            self.staged = Moved(staged.side, staged.orders, staged.start, price - staged.start, staged.quantity)
+            self.staged = replace(staged, ticks=price - staged.start)
         else:
             return
         self.ladder.side = staged.side

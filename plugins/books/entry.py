@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -11,7 +12,7 @@ from plugins.books.keys import LADDER_ACTIONS
 from plugins.books.model import row_of
 from plugins.books.own import Moved, Staged
 from screens.figures import plain_text, quantity_text
-from screens.own_orders import order_ticks
+from screens.own_orders import order_ticks, sum_of
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, add, counted, divide, multiply
@@ -144,12 +145,14 @@ class OrderEntry(LadderCursor):
         self.staged = None
         if staged.ticks == 0:
             raise Refused("The order stands where it stood: there is nothing to amend.")
-        for client_id in staged.orders:
+        for client_id, stood in zip(staged.orders, staged.stood, strict=True):
             order = self.engine.order(client_id)
             if order is None or order.is_closed:
                 self.say("The order was done before it could be amended.", bad=True)
-                continue
-            self.spawn(self.amend_by(order, instrument.price(staged.ticks)))
+            elif order_ticks(order, instrument) != stood:
+                self.say("Nothing was amended: the order has moved since it was picked up.", bad=True)
+            else:
+                self.spawn(self.amend_by(order, instrument.price(staged.ticks)))
 
     def send(self, draft: OrderDraft) -> None:
         """Send an order and tell what came of it. It says how old the book is that the trader saw."""
@@ -204,18 +207,34 @@ class OrderEntry(LadderCursor):
 
     def _move_order(self, ticks: int) -> None:
         if self.staged is None:
-            instrument, _ = self.market_here()
-            orders = self._orders_here()
-            first = orders[0]
-            moved = [order for order in orders if order.side is first.side]
-            start = order_ticks(first, instrument)
-            assert start is not None
-            quantity = ZERO
-            for order in moved:
-                quantity = add(quantity, order.leaves)
-            ids = tuple(order.client_id for order in moved)
-            self.staged = Moved(first.side, ids, start, 0, quantity)
+            self.pick_up(self._orders_here())
         self._drag(ticks)
+
+    def pick_up(self, orders: Sequence[Order]) -> None:
+        """Let the orders of the first one's side wait for Enter where they stand, to be moved."""
+        instrument, _ = self.market_here()
+        first = orders[0]
+        moved = [
+            (order, ticks)
+            for order in orders
+            if order.side is first.side and (ticks := order_ticks(order, instrument)) is not None
+        ]
+        quantity = sum_of(order.leaves for order, _ in moved)
+        ids, stood = tuple(order.client_id for order, _ in moved), tuple(ticks for _, ticks in moved)
+        self.staged = Moved(first.side, ids, stood[0], 0, quantity, stood)
+
+    def follow_move(self) -> None:
+        """What is picked up fills and ends like any other order: keep its quantity, drop it when it is done."""
+        moved = self.staged
+        if not isinstance(moved, Moved):
+            return
+        orders = [order for name in moved.orders if (order := self.engine.order(name)) is not None]
+        quantity = sum_of(order.leaves for order in orders if not order.is_closed)
+        if not quantity:
+            self.staged = None
+            self.say("The order that was picked up is done.")
+        elif quantity != moved.quantity:
+            self.staged = dataclasses.replace(moved, quantity=quantity)
 
     # -- cancelling and the position
 

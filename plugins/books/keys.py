@@ -35,7 +35,8 @@ _TRADE = (
     Action("larger", "Larger size", "The next larger size preset.", ("+", "="), footer=60, short="Size",
            group="Trade"),
     Action("move_down", "Move the order a tick down", "Moves the order at the cursor (or what is staged) a tick down; "
-           "Enter sends the amendment.", ("J",), trades=True, footer=71, short="Tick down", group="Trade"),
+           "Enter sends the amendment. The mouse drags it, too.", ("J",), trades=True, footer=71, short="Tick down",
+           group="Trade"),
     Action("move_up", "Move the order a tick up", "Moves the order at the cursor (or what is staged) a tick up; Enter "
            "sends the amendment.", ("K",), trades=True, footer=70, short="Tick up", group="Trade"),
     Action("cancel", "Cancel at the cursor", "Cancels your orders in the cursor's row.", ("x",), trades=True,

@@ -97,6 +97,7 @@ class Moved:
     start: int  # price of the first of them before the move, in ticks
     ticks: int
     quantity: Decimal
+    stood: tuple[int, ...] = ()  # the price of each of them before the move, in ticks
 
     @property
     def price(self) -> int:

@@ -1,15 +1,13 @@
-"""The price ladder on the screen: painting and the mouse."""
+"""The price ladder on the screen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from itertools import islice
 
 from rich.segment import Segment
-from textual import events
 
-from plugins.books.columns import Columns, RowPainter, columns_for
-from plugins.books.entry import OrderEntry
+from plugins.books.columns import RowPainter, columns_for
 from plugins.books.figures import price_text
 from plugins.books.footing import (
     Parts,
@@ -21,15 +19,15 @@ from plugins.books.footing import (
     staged_lines,
 )
 from plugins.books.model import Ladder, fitting_group
-from plugins.books.own import Staged, cells_of
+from plugins.books.mouse import LadderMouse
+from plugins.books.own import cells_of
 from plugins.books.rows import LastTrade, RowViews, average_row
-from screens.figures import money_text, quantity_text, refusal_text
+from screens.figures import money_text, quantity_text
 from screens.pane import Desk
 from workstation.clock import MILLISECOND, MINUTE, SECOND
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
 from workstation.market.book import OrderBook
-from workstation.trading.errors import Refused
 from workstation.trading.preview import Preview
 
 _FLASH = 250 * MILLISECOND
@@ -37,7 +35,7 @@ _TOLD = 10 * SECOND
 _PRICES_KEPT = 5_000
 
 
-class LadderPane(OrderEntry):
+class LadderPane(LadderMouse):
     """The order book by price, with our orders in it, traded by keyboard and mouse."""
 
     PANE = "books"
@@ -48,7 +46,6 @@ class LadderPane(OrderEntry):
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
-        self._columns: Columns | None = None
         self._painter: RowPainter | None = None
         self._painted: Hashable = None
         self._fitted = False
@@ -66,7 +63,7 @@ class LadderPane(OrderEntry):
             self.toast("The staged order was discarded: the ladder shows another instrument now.")
         self.ladder = Ladder()
         self.outcome = ("", False)
-        self._columns, self._painter = None, None
+        self.columns, self._painter = None, None
         self._fitted, self._scale, self._prices = False, 0, {}
         self._trades_seen, self._last = 0, None
         self.sight.lost()
@@ -80,7 +77,7 @@ class LadderPane(OrderEntry):
         self._painted = None
 
     def resized(self) -> None:
-        self._columns, self._painter, self._painted = None, None, None
+        self.columns, self._painter, self._painted = None, None, None
         self._fitted = False
 
     def on_focus(self) -> None:
@@ -103,7 +100,7 @@ class LadderPane(OrderEntry):
     # -- painting
 
     @property
-    def _header(self) -> int:
+    def header(self) -> int:
         return 1 if self.height >= 12 else 0
 
     @property
@@ -126,6 +123,7 @@ class LadderPane(OrderEntry):
         self.ladder.follow(book, now, hold=self.staged is not None)
         self._see_trades(instrument)
         self.tell_fills()
+        self.follow_move()
         flash = self._last is not None and now - self._last.ts < _FLASH
         if self.outcome[0] != self._told[0]:
             self._told = (self.outcome[0], now)
@@ -147,18 +145,18 @@ class LadderPane(OrderEntry):
 
     def _set_up(self, instrument: Instrument, book: OrderBook) -> None:
         """Lay out columns and window where something of them has changed."""
-        rows = max(1, self.height - self._header - self._footer)
+        rows = max(1, self.height - self.header - self._footer)
         if rows != self.ladder.rows:
             self.ladder.resize(rows, book)
         if not self._fitted:
             self.fit()
         top = max(self.ladder.top or 0, 1)
         price = len(price_text(instrument, self.ladder.price(top)))
-        if self._columns is None or price > self._columns.price:
-            self._columns = columns_for(self.width, price)
+        if self.columns is None or price > self.columns.price:
+            self.columns = columns_for(self.width, price)
             self._painter = None
         if self._painter is None:
-            self._painter = RowPainter(self.ink, self._columns)
+            self._painter = RowPainter(self.ink, self.columns)
             super().invalidate()
 
     def _see_trades(self, instrument: Instrument) -> None:
@@ -180,7 +178,7 @@ class LadderPane(OrderEntry):
                 self._last = LastTrade(trade.price, side, trade.quantity, trade.ts)
 
     def _paint_rows(self, instrument: Instrument, book: OrderBook, flash: bool) -> None:
-        ladder, painter, columns = self.ladder, self._painter, self._columns
+        ladder, painter, columns = self.ladder, self._painter, self.columns
         assert painter is not None
         assert columns is not None
         orders = self.engine.working(instrument.id)
@@ -193,11 +191,11 @@ class LadderPane(OrderEntry):
         average = average_row(self.engine.position(instrument.id), instrument, ladder.group)
         at = ladder.cursor_row(book) if self.has_focus else None
         cursor = None if at is None else (at, ladder.side)
-        if self._header:
+        if self.header:
             self._paint_header(painter, book)
         for y in range(ladder.rows):
             view = rows.view(ladder.row(y), own, self.staged, self._last, flash, average, cursor)
-            self.put(self._header + y, view, lambda view=view: painter.draw(view))  # type: ignore[misc]
+            self.put(self.header + y, view, lambda view=view: painter.draw(view))  # type: ignore[misc]
 
     def _paint_header(self, painter: RowPainter, book: OrderBook) -> None:
         away = self.ladder.out_of_sight(book)
@@ -244,56 +242,6 @@ class LadderPane(OrderEntry):
 
     def status(self) -> str:
         return f"×{self.ladder.group}{' 1-click' if self.one_click else ''}"
-
-    # -- the mouse
-
-    def on_click(self, event: events.Click) -> None:
-        columns, book, instrument = self._columns, self.book, self.instrument
-        y = event.y - self._header
-        if columns is None or book is None or instrument is None or not 0 <= y < self.ladder.rows:
-            return
-        event.stop()
-        row, now = self.ladder.row(y), self.engine.clock.now()
-        side, ours = columns.side_at(event.x)
-        if ours and (orders := self.orders_at(row, side)):
-            if event.button == 3:
-                self._if_armed(lambda: self.cancel([order.client_id for order in orders]))
-            self.ladder.side = orders[0].side
-            self.ladder.put(self.ladder.price(row), now)
-        elif side is None or ours or row < 1:
-            self.ladder.put(self.ladder.price(row), now)
-        elif event.button == 1:
-            self._if_armed(lambda: self._click(side, self.ladder.price(row)))
-        self.repaint()
-
-    def _if_armed(self, act: Callable[[], None]) -> None:
-        if not self.armed:
-            self.toast("DISARMED: nothing was sent. ctrl+l arms the desk.", error=True)
-            return
-        try:
-            act()
-        except Refused as refusal:
-            self.toast(refusal_text(refusal), error=True)
-
-    def _click(self, side: Side, ticks: int) -> None:
-        """Stage an order; send it on a second click in the same place, or at once in one-click mode."""
-        self.trusted()
-        again = isinstance(self.staged, Staged) and (self.staged.side, self.staged.ticks) == (side, ticks)
-        if not again:
-            self.stage(side, ticks)
-        if again or self.one_click:
-            self.action_send()
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._scroll(2, event)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._scroll(-2, event)
-
-    def _scroll(self, rows: int, event: events.MouseEvent) -> None:
-        self.ladder.scroll(rows, self.engine.clock.now())
-        self.repaint()
-        event.stop()
 
 
 def _inked(parts: Parts, pane: LadderPane) -> list[Segment]:

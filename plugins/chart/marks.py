@@ -11,10 +11,9 @@ from plugins.chart.plot import Plot
 from plugins.chart.scale import PriceScale
 from plugins.chart.timeline import slot_at
 from screens.figures import plain_text, shown
-from screens.own_orders import is_stop, order_price, order_ticks
+from screens.own_orders import is_stop, order_price, order_ticks, sum_of
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import ZERO, add
 from workstation.domain.order import Order, Side
 from workstation.domain.position import Position
 from workstation.trading.plans.rows import is_kept
@@ -39,14 +38,6 @@ class Moved:
     ticks: int  # and where they shall stand
     quantity: Decimal
     stop: bool  # they wait for their trigger, and it is what moves
-
-
-def sum_of(quantities: Iterable[Decimal]) -> Decimal:
-    """Exactly."""
-    total = ZERO
-    for quantity in quantities:
-        total = add(total, quantity)
-    return total
 
 
 def movable(orders: Iterable[Order], instrument: Instrument) -> list[Moved]:

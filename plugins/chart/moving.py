@@ -1,18 +1,25 @@
-"""Working orders and kept exits, dragged on the chart by keys."""
+"""Working orders and kept exits, dragged on the chart by keys and by the mouse."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from plugins.chart.entry import ChartControl
-from plugins.chart.marks import Moved, movable, sum_of
-from screens.own_orders import is_stop, order_ticks
+from plugins.chart.marks import Moved, movable
+from screens.own_orders import is_stop, order_ticks, sum_of
+from screens.pane import Desk
 from workstation.domain.instrument import Instrument
 from workstation.trading.errors import Refused
 
 
 class ChartMoving(ChartControl):
     """Picks up an order, moves it, and amends it at Enter."""
+
+    def __init__(self, desk: Desk, slot: str) -> None:
+        super().__init__(desk, slot)
+        self._held: list[Moved] = []  # under the button that is down
+        self._held_row = 0  # where the button has it now
+        self.dragged = False  # whether the click that ends the press is only that
 
     def _movable(self, instrument: Instrument) -> list[Moved]:
         return movable(self.engine.working(instrument.id), instrument)
@@ -69,6 +76,36 @@ class ChartMoving(ChartControl):
         instrument, _ = self.trusted()
         self.sight.must_be_new(self.engine, instrument)
         self._send_move(instrument, self.staged)
+
+    def grab(self, row: int) -> None:
+        """The button goes down at a row of the plot."""
+        self._held, self._held_row, self.dragged = [], row, False
+        if self.instrument is not None and self.plot is not None:
+            tick = float(self.instrument.tick)
+            self._held = [one for one in self._movable(self.instrument) if self.scale.row(one.start * tick) == row]
+
+    def drag(self, row: int) -> bool:
+        """The button moves to a row of the plot; False where it holds nothing."""
+        if not self._held or self.plot is None or self.instrument is None:
+            return False
+        if row == self._held_row or not 0 <= row < self.plot.rows:
+            return True
+        self._held_row = row
+        if not self.dragged:
+            self.dragged = True
+            if not self.armed:
+                self._held = []
+                self.toast("DISARMED: nothing was sent. ctrl+l arms the desk.", error=True)
+                return True
+            self._pick(self._held[0])
+        if isinstance(self.staged, Moved):
+            ticks = max(1, round(self.scale.price(row) / float(self.instrument.tick)))
+            self.staged, self.crosshair = replace(self.staged, ticks=ticks), ticks
+            self.repaint()
+        return True
+
+    def let_go(self) -> None:
+        self._held = []
 
     def _nudge(self, direction: int) -> None:
         instrument, _ = self.here()

@@ -152,8 +152,7 @@ class ChartPane(ChartMoving):
         orders = engine.working(instrument.id)
         version = (instrument.id, engine.portfolio_version)
         if self._fills[0] != version:
-            since = engine.candles_since
-            self._fills = (version, [fill for fill in engine.fills(instrument.id) if fill.ts >= since])
+            self._fills = (version, [fill for fill in engine.fills(instrument.id) if engine.traded_at(fill.ts)])
         average = position_level(engine.position(instrument.id), instrument)
         return _Ours(order_levels(orders), [] if average is None else [average], self._fills[1])
 
@@ -300,7 +299,18 @@ class ChartPane(ChartMoving):
         self.crosshair = max(1, round(self.scale.price(y - plot.top) / float(instrument.tick)))
         return True
 
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        if event.button == 1 and self.plot is not None:
+            self.grab(event.y - self.plot.top)
+
+    def on_mouse_up(self) -> None:
+        self.let_go()
+
     def on_mouse_move(self, event: events.MouseMove) -> None:
+        if event.button != 1:
+            self.let_go()
+        elif self.plot is not None and self.drag(event.y - self.plot.top):
+            return
         if self.crosshair is None or self.hovering:  # one that a key or a click has set stays
             self._hover(event.x, event.y)
 
@@ -317,7 +327,9 @@ class ChartPane(ChartMoving):
             self.repaint()
 
     def on_click(self, event: events.Click) -> None:
-        if self._point(event.x, event.y):
+        if self.dragged:
+            self.dragged = False
+        elif self._point(event.x, event.y):
             self.hovering = False
             self.repaint()
 

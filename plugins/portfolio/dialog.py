@@ -23,6 +23,7 @@ class PreviewDialog(Dialog[bool]):
     DEFAULT_CSS = """
     PreviewDialog > Vertical { width: 110; }
     """
+    SENDS = frozenset({"enter"})
 
     def __init__(self, name: str, found: RebalancePreview, currency: str, before_after: str) -> None:
         super().__init__()

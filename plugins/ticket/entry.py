@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from decimal import Decimal
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,7 +13,7 @@ from textual.widgets import Input
 from plugins.ticket.fields import Choice, Label, SendButton, SideChoice, Switch, TicketLines
 from plugins.ticket.form import Form
 from screens.figures import field_text, number_in
-from screens.number_field import NumberField
+from screens.number_field import NUMBER, NumberField
 from screens.pane import Desk, Pane
 from screens.sight import Sight
 from workstation.domain.instrument import Instrument
@@ -37,6 +38,7 @@ class TicketEntry(Pane):
 
     def __init__(self, desk: Desk, slot: str) -> None:
         super().__init__(desk, slot)
+        self._size_before: Decimal | None = None  # that ladder and chart had before one was typed here
         self.form = Form(unit=SizeUnit(self.settings.get("unit", SizeUnit.UNITS)))
         self.sent: ClientOrderId | None = None  # the order whose fate stands at the foot
         self.said: tuple[str, bool] | None = None  # a sentence that stands there instead; whether it is an error
@@ -54,7 +56,7 @@ class TicketEntry(Pane):
             yield Choice(("", "best of"), id="venue")
         with Horizontal():
             yield Label("Size")
-            yield NumberField(id="amount", placeholder="quantity")
+            yield NumberField(id="amount", restrict=NUMBER + "[%$]?", placeholder="quantity")
             yield Choice(("units", "value", "% eq", "% risk"), compact=True, id="unit")
         with Horizontal():
             yield Label("Price")
@@ -71,8 +73,8 @@ class TicketEntry(Pane):
             yield Switch("reduce", id="reduce")
         with Horizontal():
             yield Label("Exits")
-            yield NumberField(id="exit_stop", placeholder="stop")
-            yield NumberField(id="exit_target", placeholder="target")
+            yield NumberField(id="exit_stop", restrict=NUMBER + "%?", placeholder="stop")
+            yield NumberField(id="exit_target", restrict=NUMBER + "%?", placeholder="target")
             yield NumberField(id="exit_trail", restrict=r"[\d.,]*%?", placeholder="trail")
         yield TicketLines(id="report")
         yield TicketLines(id="outcome")
@@ -203,15 +205,36 @@ class TicketEntry(Pane):
         setattr(self.form, name, event.value)
         if name == "price":
             self._price_typed = True
+        elif name == "amount" and event.value.endswith(("%", "$")):
+            self._unit_typed(event.value)
         elif name == "amount" and self.form.unit is SizeUnit.UNITS:
             self._share_size(event.value)
         self.said = None
         self.repaint()
 
+    @on(Input.Blurred)
+    def _left(self) -> None:
+        self._size_before = None
+
+    def _unit_typed(self, text: str) -> None:
+        """2% is a part of the equity (or at risk, where that is the unit), 100$ a value: as on the command line."""
+        form = self.form
+        if self._size_before is not None and self.instrument_id is not None:
+            self.desk.set_size(self.instrument_id, self._size_before)  # the 2 was no size
+        if text.endswith("$"):
+            form.unit = SizeUnit.VALUE
+        elif form.unit is not SizeUnit.RISK:
+            form.unit = SizeUnit.EQUITY
+        form.amount = text[:-1]
+        self._field("amount").put(form.amount)
+        self._choice("unit").choose(UNITS.index(form.unit), tell=False)
+        self._enable()
+
     def _share_size(self, text: str) -> None:
         """A size typed here is the size of ladder and chart too."""
         quantity, instrument = number_in(text), self.instrument
         if instrument is not None and quantity and is_multiple(quantity, instrument.lot):
+            self._size_before = self._size_before or self.desk.size(instrument.id)
             self.desk.set_size(instrument.id, quantity)
 
     @on(Choice.Changed)

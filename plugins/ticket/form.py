@@ -15,6 +15,7 @@ from workstation.trading.command_plans import distance_of
 from workstation.trading.command_words import Token, duration
 from workstation.trading.commands import Prices
 from workstation.trading.errors import Refused
+from workstation.trading.order_defaults import price_away
 from workstation.trading.plans import terms
 from workstation.trading.sizing import Basis, Size, SizeUnit, quantity_for
 
@@ -84,10 +85,19 @@ class Form:
 
     def plan(self, draft: OrderDraft, instrument: Instrument, prices: Prices) -> Plan | None:
         """The order with its exits; None if it has none. Raises `Refused` for exits that cannot stand."""
-        stop = _price("stop of the exits", self.exit_stop) if self.exit_stop else None
+        entry = draft.price or draft.stop_price or prices.to_take(draft.side)
+
+        def exit_at(what: str, text: str, sign: int) -> Decimal | None:
+            if not text.endswith("%"):
+                return _price(what, text) if text else None
+            if entry is None:
+                raise Refused(f"There is no price yet to measure {text} from: type the {what} as a price.")
+            return price_away(distance_of(Token(plain_word(text), text, 0)), sign, instrument, entry)
+
+        stop = exit_at("stop of the exits", self.exit_stop, -draft.side.sign)
         if stop is None and self.unit is SizeUnit.RISK:
             stop = _price("stop price", self.stop)
-        target = _price("target", self.exit_target) if self.exit_target else None
+        target = exit_at("target", self.exit_target, draft.side.sign)
         trail = Trail(distance_of(Token(plain_word(self.exit_trail), self.exit_trail, 0))) if self.exit_trail else None
         if stop is None and target is None and trail is None:
             return None
@@ -96,7 +106,6 @@ class Form:
         if draft.reduce_only:
             raise Refused("A reduce-only order closes a position: it takes no exits.")
         plan = terms.bracket(draft, stop=stop, target=target, trail=trail)
-        entry = draft.price or draft.stop_price or prices.to_take(draft.side)
         if sentence := terms.problem(plan, instrument, entry, None):
             raise Refused(sentence)
         return plan

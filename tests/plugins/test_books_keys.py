@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import msgspec
-from textual.events import MouseScrollDown, MouseScrollUp
+from textual.events import Click, MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 from trading_scene import BTC, PERP, scene
 
 from plugins.books import LadderPane
@@ -53,6 +53,12 @@ class Hands:
 
     async def click(self, x, y, **options):
         await self.pilot.click(self.pane, offset=(x, y), **options)
+        await self.paint()
+
+    async def drag(self, x, *rows):
+        """The left button goes down in the first of the rows and up in the last."""
+        for y, kinds in [(rows[0], [MouseDown]), *((y, [MouseMove]) for y in rows[1:]), (rows[-1], [MouseUp, Click])]:
+            await self.pilot._post_mouse_events(kinds, self.pane, offset=(x, y), button=1)
         await self.paint()
 
     async def wheel(self, up):
@@ -411,7 +417,7 @@ async def test_the_ladder_can_be_pinned(tmp_path):
 
 async def test_a_click_stages_and_a_second_click_sends(tmp_path):
     async with ladder(tmp_path) as (desk, pane, hands):
-        columns, y = pane._columns, y_of(pane, "64199.8")
+        columns, y = pane.columns, y_of(pane, "64199.8")
         await hands.click(columns.own + 2, y)
         assert (pane.staged.side, pane.staged.ticks) == (Side.BUY, 641_998)
         assert not working(desk)
@@ -422,8 +428,47 @@ async def test_a_click_stages_and_a_second_click_sends(tmp_path):
 async def test_one_click_mode_sends_at_once(tmp_path):
     async with ladder(tmp_path) as (desk, pane, hands):
         await hands("M")
-        await hands.click(pane._columns.own + 2, y_of(pane, "64199.8"))
+        await hands.click(pane.columns.own + 2, y_of(pane, "64199.8"))
         assert working(desk)[0].price == Decimal("64199.8")
+
+
+async def test_an_own_order_is_dragged_to_its_price_and_waits_for_enter(tmp_path):
+    async with ladder(tmp_path) as (desk, pane, hands):
+        await rest(desk, Side.BUY, "0.05", "64199.8")
+        pane.repaint()
+        from_y, to_y = y_of(pane, "64199.8"), y_of(pane, "64199.5")
+        await hands.drag(1, from_y, to_y)
+        assert pane.staged.price == 641_995
+        assert "Move buy 0.05 to 64199.5" in "\n".join(shown(pane))
+        assert working(desk)[0].price == Decimal("64199.8"), "only Enter sends"
+        await hands("enter")
+        assert working(desk)[0].price == Decimal("64199.5")
+        await hands.drag(1, to_y, from_y, to_y)
+        assert pane.staged is None, "back where it stood"
+        await hands("M")
+        await hands.drag(1, to_y, from_y)
+        assert working(desk)[0].price == Decimal("64199.8"), "with one click the release sends"
+        desk.app.armed = False
+        await hands.drag(1, from_y, to_y)
+        assert pane.staged is None
+        assert "DISARMED" in desk.screen_text()
+
+
+async def test_what_is_picked_up_and_moves_or_ends_elsewhere_is_not_amended(tmp_path):
+    async with ladder(tmp_path) as (desk, pane, hands):
+        order = await rest(desk, Side.BUY, "0.05", "64199.8")
+        await hands("down", "down", "J")
+        assert pane.staged.orders == (order.client_id,)
+        await desk.engine.amend(order.client_id, price=Decimal("64199.0"))
+        await hands("enter")
+        assert pane.outcome == ("Nothing was amended: the order has moved since it was picked up.", True)
+        assert working(desk)[0].price == Decimal("64199.0")
+        pane.ladder.put(641_990, desk.engine.clock.now())
+        await hands("J")
+        await desk.engine.cancel(order.client_id)
+        await hands.paint()
+        assert pane.staged is None
+        assert pane.outcome[0] == "The order that was picked up is done."
 
 
 async def test_a_click_on_an_own_order_selects_it_and_the_right_button_cancels_it(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from decimal import Decimal
 
+from textual.events import Click, MouseDown, MouseMove, MouseUp
 from trading_scene import BTC, ETH, PERP, scene
 
 from plugins.chart import ChartPane
@@ -73,6 +74,32 @@ async def test_an_order_is_picked_up_moved_by_ticks_and_amended_by_enter_alone(t
         assert hands.legend == "Buy 0.05 moved to 64119.8."
         assert events(desk, order).count("OrderPendingAmend") == 1
         assert len(desk.engine.orders()) == 1
+
+
+async def test_an_order_is_dragged_by_the_mouse_and_waits_for_enter(tmp_path):
+    async with chart(tmp_path) as (desk, pane, hands):
+        order = await desk.order(BTC.id, Side.BUY, "0.05", "64120")
+        await desk.painted(hands.pilot)
+        tick = float(BTC.tick)
+        y = pane.plot.top + pane.scale.row(64120.0)
+
+        async def drag(*rows):
+            for row, kind in zip(rows, [MouseDown, *[MouseMove] * (len(rows) - 2), MouseUp], strict=True):
+                await hands.pilot._post_mouse_events([kind], pane, offset=(20, row), button=1)
+            await hands.pilot._post_mouse_events([Click], pane, offset=(20, rows[-1]), button=1)
+            await desk.painted(hands.pilot)
+
+        desk.app.armed = False
+        await drag(y, y + 1, y + 3, y + 3)
+        assert pane.staged is None
+        assert "DISARMED" in desk.screen_text()
+        desk.app.armed = True
+        await drag(y, y + 1, y + 3, y + 3)
+        assert pane.scale.row(pane.staged.ticks * tick) == y + 3 - pane.plot.top
+        assert desk.engine.order(order.client_id).price == D(64120), "only Enter sends"
+        wanted = BTC.price(pane.staged.ticks)
+        await hands("enter")
+        await hands.until(lambda: desk.engine.order(order.client_id).price == wanted)
 
 
 async def test_esc_leaves_the_order_where_it_stands(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
@@ -97,6 +98,8 @@ async def test_levels_have_their_colours(tmp_path):
 async def test_what_the_engine_does_is_in_it(tmp_path):
     async with log_pane(tmp_path) as (desk, _pane, eyes):
         await desk.order(BTC.id, Side.BUY, "0.25")
+        while not any("filled" in entry.text for entry in eyes.log.entries):  # put into words a moment later
+            await asyncio.sleep(0.005)
         await eyes.paint()
         assert any("order    buy 0.25" in row and "filled" in row for row in eyes.rows)
 

@@ -219,6 +219,24 @@ async def test_exits_make_a_bracket_of_the_order(tmp_path):
         assert plan.trail == Trail(Distance(D(1), percent=True))
 
 
+async def test_a_percent_or_dollar_sign_is_a_unit_and_never_lost(tmp_path):
+    async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
+        before = desk.app.desk.size(BTC.id)
+        await type_into(pilot, desk, "amount", "2%")
+        await desk.painted(pilot)
+        assert "⏎ BUY 0.0623 @ 64,200.0" in text_of(desk), "2 % of the equity, not 2 BTC"
+        assert desk.app.desk.size(BTC.id) == before, "nor the size of the ladder"
+        await type_into(pilot, desk, "amount", "1000$")
+        await desk.painted(pilot)
+        assert "⏎ BUY 0.0155 @ 64,200.0" in text_of(desk)
+        await type_into(pilot, desk, "exit_stop", "1%")
+        await type_into(pilot, desk, "exit_target", "2%")
+        await pilot.press("enter")
+        await desk.painted(pilot)
+        (plan,) = desk.engine.plans()
+        assert (plan.stop, plan.target) == (D(63558), D(65484))
+
+
 @pytest.mark.parametrize(
     ("unit", "amount", "stop", "quantity"),
     [

@@ -152,6 +152,7 @@ async def test_it_works_while_a_command_is_typed_and_the_desk_is_rearmed_by_name
         assert desk.engine.orders() == []
         await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
         await pilot.press("escape")
+        await until(pilot, lambda: desk.app.workspace.focused_pane is not None)  # the keys go where they went before
         await typed(pilot, "rearm")
         await typed(pilot, "rearm somebody")
         assert desk.engine.trading_state is TradingState.HALTED

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from screens.actions import DESK_ACTIONS, REPLAY_ACTIONS
 from screens.command_line import CommandLine
-from screens.dialog import Lines
+from screens.dialog import Dialog, Lines
 from screens.finder import Finder, Help
 from screens.keyboard import STALE_SECONDS
 from workstation.domain.events import TradingState
@@ -497,6 +497,64 @@ async def test_keys_in_their_turn_leave_nothing_behind_and_a_fault_holds_none_ba
         burst(desk, "0", "backspace", "enter")
         await until(pilot, lambda: bool(desk.engine.open_orders()))
         assert "no way" in next(entry.text for entry in desk.engine.log.entries if entry.source == "keys")
+
+
+async def test_text_that_comes_as_keys_into_a_pane_sends_nothing(open_desk):
+    """A paste over a line that does not mark it as one: B of BTC would buy."""
+    async with open_desk() as (desk, pilot):
+        done = desk.app.workspace.panes["books"].done
+        burst(desk, *"b%b")
+        told, words = desk.engine.log.entries, "means nothing here. Nothing was sent"
+        await until(pilot, lambda: sum(entry.count for entry in told if words in entry.text) == 2)
+        assert done == []
+        burst(desk, *"bb")  # keys alone are keys
+        await until(pilot, lambda: done == ["buy", "buy"])
+        burst(desk, "b", *":buy 0.01 @ 64000", "enter")  # and so are those before a line
+        await until(pilot, lambda: len(desk.engine.open_orders()) == 1)
+        assert done == ["buy"] * 3
+
+
+async def test_a_key_that_was_dropped_keeps_what_came_with_it_from_sending_but_not_from_stopping(open_desk):
+    async with open_desk() as (desk, pilot):
+        keyboard, done = desk.app.keyboard, desk.app.workspace.panes["books"].done
+        late, first = keyboard.is_late, []
+
+        def once(event):
+            if isinstance(event, events.Key) and not first:
+                first.append(event)
+            return event in first or late(event)
+
+        keyboard.is_late = once
+        burst(desk, *"bb:buy 0.01 @ 64000", "enter", "escape", *":cancel all", "enter")
+        await until(pilot, lambda: any("cancel" in text.lower() for text in desk.toasts()))
+        assert (done, desk.engine.orders()) == ([], [])
+        dropped = [text for text in desk.toasts() if "was dropped" in text]
+        assert len(dropped) == 3
+        assert "stood still" in dropped[0]
+        await pilot.press("b")
+        assert done == ["buy"]
+
+
+class Asks(Dialog[bool]):
+    SENDS = frozenset({"enter"})
+    BINDINGS = (("enter", "answer", "Yes"),)
+
+    def action_answer(self) -> None:
+        self.dismiss(True)
+
+
+async def test_a_question_is_answered_and_a_pane_traded_by_keys_that_were_pressed_for_them_alone(open_desk):
+    async with open_desk() as (desk, pilot):
+        done, answers = desk.app.workspace.panes["books"].done, []
+        desk.app.workspace.panes["books"].action_recentre = lambda: desk.app.push_screen(Asks(), answers.append)
+        burst(desk, "space", "enter")
+        await until(pilot, lambda: any("before the question stood there" in text for text in desk.toasts()))
+        assert answers == []
+        burst(desk, "enter", "b", "b")  # typed while it stands there: it goes, and then the ladder would buy
+        await until(pilot, lambda: any("pressed for has gone" in text for text in desk.toasts()))
+        assert (answers, done) == ([True], [])
+        await pilot.press("b")
+        assert done == ["buy"]
 
 
 async def test_the_kill_switch_waits_for_no_key_before_it(open_desk):

@@ -45,6 +45,25 @@ async def test_it_is_said_when_it_is_held_when_it_is_not_and_when_it_runs_out(tm
         assert "dead man" not in bar(desk)
 
 
+async def test_where_it_is_held_instrument_by_instrument_it_is_said_for_how_many(tmp_path):
+    desk = FrozenDesk(tmp_path, ALL)
+    async with desk.app.run_test(size=(200, 48)) as pilot:
+        await desk.ready(pilot)
+        real = type(desk.app.engine).links
+        for held, count, said in (
+            (None, (0, 0), "NOVA 0.0s dead man's switch waits for orders "),
+            (True, (1, 1), "dead man's switch held for 1 instrument "),
+            (True, (3, 3), "dead man's switch held for 3 instruments"),
+            (False, (86, 100), "dead man's switch for 86 of 100"),
+            (False, (0, 1), "no dead man's switch"),
+        ):
+            nova, orbit = real(desk.app.engine)
+            links = [msgspec.structs.replace(nova, dead_man=held, dead_man_count=count), orbit]
+            desk.app.engine.links = lambda links=links: links
+            assert said in bar(desk) + " "
+            assert bar(desk).count("dead man") == 1
+
+
 async def test_an_account_that_was_never_read_is_not_worth_nothing(tmp_path):
     desk = FrozenDesk(tmp_path, ALL)
     async with desk.app.run_test(size=(200, 48)) as pilot:

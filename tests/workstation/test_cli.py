@@ -104,6 +104,7 @@ def test_bad_arguments_are_one_sentence(tmp_path: Path, here: Here) -> None:
     assert "nobody" in error_of(here(tmp_path, "--profile", "nobody", "run")), "as it is typed in a hurry"
     (tmp_path / "half.tws").write_bytes(b"\x00\x01\x02")
     assert "half.tws" in error_of(here(tmp_path, "run", "--replay", str(tmp_path / "half.tws")))
+    assert "needs a terminal" in error_of(tws(tmp_path)), "and it would wait there for keys that never come"
 
 
 def test_a_store_that_cannot_be_used_is_one_sentence(tmp_path: Path, here: Here) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workstation.clock import MILLISECOND, LiveClock, SimClock, next_beat
+from workstation.clock import HOUR, MILLISECOND, MINUTE, LiveClock, SimClock, next_beat
 
 
 @given(st.lists(st.integers(0, 1000), max_size=30), st.integers(0, 1000))
@@ -31,6 +32,15 @@ def test_a_timer_may_set_another_and_be_cancelled() -> None:
     clock.advance_to(20)
     assert ran == [15]
     assert clock.next_timer() is None
+
+
+def test_the_live_clock_goes_on_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's counter of waking time stands still then: a book of before would count as fresh afterwards."""
+    clock, read = LiveClock(), time.clock_gettime_ns
+    before = clock.now()
+    waking = {time.CLOCK_MONOTONIC} if hasattr(time, "CLOCK_BOOTTIME") else set()
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda which: read(which) + (0 if which in waking else HOUR))
+    assert HOUR <= clock.now() - before < HOUR + MINUTE
 
 
 async def test_the_live_clock_runs_forwards_and_wakes() -> None:

@@ -23,32 +23,52 @@ def collecting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (gc.enable if enabled else gc.disable)()
 
 
-async def test_no_garbage_is_collected_while_an_order_is_on_its_way(tmp_path: Path) -> None:
+class _Time:
+    """The event loop's clock, held still until the test moves it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        self.now = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: self.now)
+
+    async def on(self, seconds: float) -> None:
+        self.now += seconds
+        for _ in range(3):  # what is due is called
+            await asyncio.sleep(0)
+
+
+async def test_no_garbage_is_collected_while_an_order_is_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with demo_desk(tmp_path) as desk:
         collector.free_from = 0.0
-        order = await desk.limit(PERP, Side.BUY, "0.01", away=100)
-        assert order.state is OrderState.ACCEPTED
-        assert not gc.isenabled()
-        await asyncio.sleep(0.1)
+        with monkeypatch.context() as patch:
+            time = _Time(patch)
+            order = await desk.limit(PERP, Side.BUY, "0.01", away=100)
+            assert order.state is OrderState.ACCEPTED
+            assert not gc.isenabled()
+            await time.on(0.051)
+            assert gc.isenabled()
+
+
+async def test_half_of_the_time_belongs_to_the_collector_however_many_orders_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        time, away = _Time(patch), 0
+        for _ in range(100):
+            collector.keep_away()
+            away += not gc.isenabled()
+            await time.on(0.004)
+        assert 40 < away < 60
+        await time.on(0.051)
         assert gc.isenabled()
 
 
-async def test_half_of_the_time_belongs_to_the_collector_however_many_orders_come() -> None:
-    loop = asyncio.get_running_loop()
-    end, away = loop.time() + 0.4, 0
-    for _ in range(100):
+async def test_who_has_switched_it_off_keeps_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        time = _Time(patch)
+        gc.disable()
         collector.keep_away()
-        away += not gc.isenabled()
-        await asyncio.sleep(0.004)
-        if loop.time() > end:
-            break
-    assert away < 75
-    await asyncio.sleep(0.06)
-    assert gc.isenabled()
-
-
-async def test_who_has_switched_it_off_keeps_it_off() -> None:
-    gc.disable()
-    collector.keep_away()
-    await asyncio.sleep(0.06)
-    assert not gc.isenabled()
+        await time.on(0.051)
+        assert not gc.isenabled()

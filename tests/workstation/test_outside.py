@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -355,6 +356,18 @@ def test_a_request_that_cannot_be_read_still_says_stop(tmp_path: Path) -> None:
     requests.remove(request.id)
     requests.remove(request.id)
     assert [each.id for each in requests.pending()] == ["kill-half"]
+
+
+def test_a_request_that_a_full_disk_cuts_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    requests = HaltRequests(tmp_path / "demo.sqlite")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # the first ten bytes find room
+    try:
+        with pytest.raises(OSError):
+            requests.write(new_request(True, "test"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
 
 
 def completed(home: Path) -> bool:

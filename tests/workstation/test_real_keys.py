@@ -18,6 +18,7 @@ from workstation.real_keys import keys_of
 from workstation.settings import Settings, SettingsError
 from workstation.vault import ApiKey, Entry, Kind, Vault, VaultError, sealing
 from workstation.venue_doctor import examine_venue
+from workstation.venues.ccxt.settings import VenueSettings
 from workstation.venues.contract import LinkState
 
 WORDS = "correct horse"
@@ -102,6 +103,20 @@ def test_without_a_network_the_doctor_says_so_plainly(tmp_path):
     assert findings[-1].text.startswith("Binance spot cannot be asked from here: ")
     assert findings[-1].text.endswith("The demo desk needs no network")
     assert not findings[-1].ok
+
+
+def test_the_doctor_says_where_a_dead_man_s_switch_is_held(tmp_path):
+    def said(exchange: str, seconds: float) -> str:
+        host = {"host": "http://127.0.0.1:1"}  # nothing listens there
+        venue = VenueSettings(exchange=exchange, urls=host, dead_man_seconds=seconds)
+        settings = Settings(mode="live", venues={"there": venue})
+        texts = [finding.text for finding in examine_venue("there", settings, paths_in(tmp_path))]
+        return next(text for text in texts if text.startswith("dead man's switch: "))[19:]
+
+    futures = "in instruments where orders work: 86 at most at a time, then up to 120 s"
+    assert said("binanceusdm", 30) == f"kept alive, 30 s, {futures}"
+    assert said("okx", 5) == "kept alive, 10 s"
+    assert said("binanceusdm", 0) == "none, working orders stay there if this desk dies"
 
 
 def test_a_venue_that_there_is_not_is_one_sentence(tmp_path):

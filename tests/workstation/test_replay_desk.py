@@ -15,9 +15,11 @@ from tests.support.recordings import recorded
 from workstation.assembly import replay_desk
 from workstation.clock import SECOND
 from workstation.domain.fill import Liquidity
-from workstation.domain.market import Trade
+from workstation.domain.market import MarketEvent, Trade
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
+from workstation.headless import run_recorder
+from workstation.market.recording import open_recording
 from workstation.market.recording.frames import FrameFile, Kind
 from workstation.paths import Paths
 from workstation.settings import Settings
@@ -49,6 +51,14 @@ def play(engine: Engine, seconds: float) -> None:
 def recording(tmp_path: Path) -> Path:
     """A minute of the demo market."""
     return recorded(tmp_path / "minute.tws", 60)
+
+
+def events_of(recording: Path) -> list[MarketEvent]:
+    source = open_recording([recording])
+    assert source.end is not None
+    events = list(source.until(source.end))
+    source.close()
+    return events
 
 
 def damage(recording: Path) -> None:
@@ -143,6 +153,36 @@ async def test_what_is_found_damaged_while_it_plays_is_told(
         await asyncio.sleep(0.05)
         assert len(told(engine)) == 1
         assert told(engine)[0].endswith("that part is left out.")
+
+
+@pytest.mark.parametrize("loop", [False, True])
+async def test_a_replay_is_recorded_from_its_first_event_to_its_last(
+    tmp_path: Path, loop: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording, out = recorded(tmp_path / "short.tws", 5), tmp_path / "again.tws"
+    engine = replay_desk(Settings(), Paths(tmp_path, tmp_path / "data", tmp_path / "state"), [recording], 100.0, loop)
+    assert await asyncio.wait_for(run_recorder(engine, out, None), 30) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    assert events_of(out) == events_of(recording)
+
+
+async def test_a_full_disk_ends_a_recording_and_not_the_market(tmp_path: Path) -> None:
+    async with replaying(tmp_path, recorded(tmp_path / "short.tws", 10)) as engine:
+        engine.start_recording(tmp_path / "full.tws")
+        writer = engine._recorder._writer
+        assert writer is not None
+        writer._file.close()
+        writer._file = Path("/dev/full").open("wb", buffering=0)  # noqa: ASYNC230, SIM115
+        play(engine, 3)
+        writer._wake.set()
+        async with asyncio.timeout(10):
+            while writer.failure is None:
+                await asyncio.sleep(0.01)
+        before = engine.clock.now()
+        play(engine, 3)
+        assert engine.clock.now() == before + 3 * SECOND
+        assert engine.recording is None
+        assert [entry.text for entry in engine.log.entries if entry.level == "error"] == [writer.failure]
 
 
 async def test_a_seek_keeps_orders_and_money_and_rebuilds_the_book(tmp_path: Path, recording: Path) -> None:

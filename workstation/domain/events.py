@@ -336,6 +336,23 @@ class TradeNoted(msgspec.Struct, frozen=True, kw_only=True, tag="trade_noted"):
     pictures: tuple[str, ...] = ()
 
 
+class LateFee(msgspec.Struct, frozen=True, kw_only=True):
+    """What the fee of a fill was worth, in the settlement currency of its instrument; `order` is the fill's."""
+
+    order: ClientOrderId
+    trade_id: str
+    value: Decimal
+
+
+class FeesValued(msgspec.Struct, frozen=True, kw_only=True, tag="fees_valued"):
+    """Fees in a third coin that nothing priced when their fills of one instrument were booked, at the coin's first
+    price after that. They count as `Fill.fee_value` from then on, in the places where the fills stand."""
+
+    ts: int
+    instrument: InstrumentId
+    fees: tuple[LateFee, ...]
+
+
 class StrategyRunChanged(msgspec.Struct, frozen=True, kw_only=True, tag="strategy_run"):
     """A strategy was started, changed, paused, resumed or stopped: the run as it is from now on, and what is new of it
     in words (`what`, "fast 10 → 12, stop off → 2 %"). HALTED stops all."""
@@ -445,5 +462,6 @@ type AccountEvent = (
     | BreakerRearmed
     | LimitsChanged
     | TradeNoted
+    | FeesValued
     | StrategyRunChanged
 )

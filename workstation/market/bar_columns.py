@@ -31,6 +31,13 @@ class BarColumns(Sequence[Bar]):
         for bar in bars:
             self.append(bar.ts, bar.open, bar.high, bar.low, bar.close, bar.volume)
 
+    @classmethod
+    def of(cls, *columns: array[Any]) -> BarColumns:
+        """Columns that are there already, in the order of a bar's fields: they become the bars'."""
+        bars = cls()
+        bars.ts, bars.open, bars.high, bars.low, bars.close, bars.volume = columns
+        return bars
+
     def append(self, ts: int, opened: float, high: float, low: float, close: float, volume: float) -> None:
         self.version += 1
         self.ts.append(ts)

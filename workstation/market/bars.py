@@ -222,6 +222,11 @@ class Candles:
             series.merge(bar)
         return series
 
+    @property
+    def live_minutes(self) -> BarSeries:
+        """The minutes that were traded here, without the history: the newest 20,000."""
+        return self._ladder[1]
+
     def older(self, interval: int) -> bool:
         """Fetch more of the history of a series; False if there is no more."""
         series = self.series(interval)

@@ -30,6 +30,7 @@ from workstation.strategies.contract import HEDGE
 from workstation.strategies.exits import Reason
 
 _liquidation_price = rules.liquidation_price.py_func
+way_to_ruin = rules.way_to_ruin.py_func
 #: Fills of one bar above which a strategy is taken to chase its own orders without end.
 _MOST_FILLS = 10_000
 

@@ -28,9 +28,9 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
 from workstation.market.candles import Candles, Floats
-from workstation.research.bar_broker import Account, BarOrder, SharingBroker
+from workstation.research.bar_broker import Account, BarOrder, SharingBroker, way_to_ruin
+from workstation.research.bar_trader import BarTrader, each_bar, instrument_of
 from workstation.research.costs import BacktestError, Costs
-from workstation.research.event_engine import BarTrader, each_bar, instrument_of
 from workstation.research.result import Result
 from workstation.research.trades import Trades
 from workstation.strategies.contract import SignalStrategy, Strategy, further_of, strategy_name
@@ -95,7 +95,7 @@ class _Account(Account):
         before, after = self._left(start), self._left(end)
         if after > 1e-9 * costs.cash:
             return
-        way = 0.0 if before <= 0 or before == after else before / (before - after)
+        way = way_to_ruin(before, after)
         for leg, first, last in zip(self.legs, start, end, strict=True):
             if leg.units:
                 leg.ruined(first + way * (last - first))

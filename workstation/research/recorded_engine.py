@@ -221,7 +221,8 @@ class _Run:
 
     def _call(self, work: Callable[[], None]) -> None:
         trader = self.trader
-        trader.position = self._position()
+        held = self.core.portfolio.position(self.instrument.id)
+        trader.position, trader.entry = held.quantity, held.average_price(self.instrument)
         trader.begin(self.now, self._equity(), "")
         work()
         for wish in trader.take():

@@ -20,9 +20,10 @@ from functools import partial
 import numpy as np
 
 from workstation.market.candles import Candles, Floats
-from workstation.research.bar_broker import Account, BarOrder, SharingBroker
+from workstation.research.bar_broker import Account, BarOrder, SharingBroker, way_to_ruin
+from workstation.research.bar_trader import each_bar
 from workstation.research.costs import BacktestError, Costs
-from workstation.research.event_engine import SignalHands, each_bar
+from workstation.research.event_engine import SignalHands
 from workstation.research.result import SharedResult
 from workstation.research.shared_candles import SharedCandles, on_one_account
 from workstation.research.trades import Trades
@@ -187,7 +188,7 @@ class _Run:
         before, after = self._margin_left(held, start), self._margin_left(held, end)
         if after > 1e-9 * self.costs.cash:
             return
-        way = 0.0 if before <= 0 else 1.0 if before == after else before / (before - after)
+        way = way_to_ruin(before, after)
         for leg in held:
             leg.price = start[leg.name] + way * (end[leg.name] - start[leg.name])
         for leg in held:

@@ -19,6 +19,7 @@ from workstation.strategies.rules import (
     moved_stop,
     target_price,
     units_for,
+    way_to_ruin,
 )
 
 #: What is known of an instrument: whole numbers, then floats.
@@ -377,7 +378,7 @@ def _liquidate(
             after += units * (worst - entry) - maintenance * abs(units) * worst
     if not exposed or after > 1e-9 * begun_with:
         return 0
-    way = 0.0 if before <= 0 else 1.0 if before == after else before / (before - after)
+    way = way_to_ruin(before, after)
     closed = 0
     for leg in range(many):
         if value[leg, UNITS] != 0:

@@ -54,6 +54,23 @@ def _selected(table: str, columns: tuple[_Column, ...], order: str) -> _Table:
     return columns, rows
 
 
+_FILLS = _columns(
+    "ts:time venue trade_id client_id instrument side quantity price fee fee_currency fee_value liquidity seq:integer"
+)
+_VALUE = [column.name for column in _FILLS].index("fee_value")
+
+
+def _fills(path: Path) -> Iterable[tuple[Any, ...]]:
+    """With the fees that were valued after their fill was stored."""
+    with reader.reading(path) as connection:
+        connection.execute("BEGIN")
+        sql = f"SELECT {', '.join(column.name for column in _FILLS)} FROM fills ORDER BY seq"
+        rows, valued = connection.execute(sql).fetchall(), reader.fills_in(connection)
+    for row, fill in zip(rows, valued, strict=True):
+        value = None if fill.fee_value is None else exact_text(fill.fee_value)
+        yield (*row[:_VALUE], value, *row[_VALUE + 1 :])
+
+
 _POSITIONS = _columns(
     "instrument quantity average_price cost realized fees currency opened_at:time updated_at:time is_flat:boolean"
 )
@@ -87,14 +104,7 @@ TABLES: dict[str, _Table] = {
         ),
         "created_at, client_id",
     ),
-    "fills": _selected(
-        "fills",
-        _columns(
-            "ts:time venue trade_id client_id instrument side quantity price fee fee_currency fee_value liquidity "
-            "seq:integer"
-        ),
-        "seq",
-    ),
+    "fills": (_FILLS, _fills),
     "positions": (_POSITIONS, _positions),
     "equity": _selected("equity", _columns("ts:time account currency equity realized unrealized fees"), "ts, id"),
     "backtests": _selected(

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
 
+from workstation.domain.events import FeesValued
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import CLOSED_STATES
@@ -126,7 +127,25 @@ def fills(path: Path) -> list[Fill]:
 
 
 def fills_in(connection: sqlite3.Connection) -> list[Fill]:
-    return [decode_fill(row) for row in _rows(connection, "SELECT * FROM fills ORDER BY seq")]
+    """Fees that were valued after their fill was stored are in them."""
+    found = [decode_fill(row) for row in _rows(connection, "SELECT * FROM fills ORDER BY seq")]
+    if not any(fill.fee_value is None and _in_third_coin(fill) for fill in found):
+        return found
+    later: dict[tuple[InstrumentId, str], Decimal] = {}
+    for (payload,) in connection.execute("SELECT payload FROM journal WHERE kind = 'fees_valued' ORDER BY seq"):
+        event = cast(FeesValued, decode_event("fees_valued", payload))
+        for fee in event.fees:
+            later.setdefault((event.instrument, fee.trade_id), fee.value)
+    return [
+        fill if fill.fee_value is not None or value is None else msgspec.structs.replace(fill, fee_value=value)
+        for fill in found
+        for value in (later.get((fill.instrument, fill.trade_id)),)
+    ]
+
+
+def _in_third_coin(fill: Fill) -> bool:
+    """Whether the instrument's name does not name the fee's coin."""
+    return bool(fill.fee) and fill.fee_currency not in fill.instrument.partition(":")[2].split("-")
 
 
 def working(path: Path) -> set[InstrumentId]:

@@ -52,6 +52,10 @@ class Trader(Protocol):
         """Signed quantity that this strategy holds."""
 
     @property
+    def entry(self) -> Decimal | None:
+        """Average price of what it holds; None while it holds nothing."""
+
+    @property
     def equity(self) -> Decimal:
         """The capital allocated to this strategy with its profit and loss, in the account currency."""
 
@@ -104,6 +108,8 @@ class Strategy:
     TITLE = ""
     #: What it calls the instruments that it trades or reads beside the one that it is started on. A backtest has one.
     FURTHER: ClassVar[tuple[str, ...]] = ()
+    #: Whether it enters nothing while the data of one of its instruments is not there.
+    WAITS_FOR_ALL: ClassVar[bool] = False
     trader: Trader
 
     def __init__(self, **params: Any) -> None:
@@ -137,17 +143,27 @@ class Strategy:
         """A public trade of one of its instruments."""
 
     def on_fill(self, fill: Fill) -> None:
-        """An order of this strategy was executed."""
+        """An order of this strategy was executed; or the venue (a liquidation) or the kill switch closed of what it
+        holds: `client_id` is that of none of its orders then, `quantity` what it lost."""
 
     def on_reject(self, client_id: str, reason: str) -> None:
         """An order of this strategy ended with something unfilled, and not by the strategy itself: refused by risk or
-        the venue, cancelled by the trader or the venue, expired."""
+        the venue, cancelled by the trader or the venue, expired, or not handed over at all."""
+
+    def on_pulled(self, client_id: str) -> None:
+        """An order that this strategy cancelled itself has ended with something unfilled."""
 
     def on_timer(self, name: str) -> None:
         """A timer that `self.trader.timer` set has run out."""
 
     def on_stop(self) -> None:
         """The strategy is being stopped; its orders are pulled after this."""
+
+    @property
+    def barred(self) -> str:
+        """Why it enters nothing until the trader does something about it, as the end of a sentence; "" where it does.
+        The desk shows it with the run."""
+        return ""
 
     def on_save(self) -> dict[str, Any]:
         """What it must know after a restart of the desk, as JSON has it; asked for after each event that it handled."""

@@ -79,13 +79,14 @@ class _Call:
 
 
 class LegTrader:
-    """Trades one instrument of a strategy. `now`, `position`, `equity` and `blind` are as they were when the strategy's
-    call began. Quantities are floored to the lot, prices rounded to the tick. `order` raises `Refused` for what makes
-    no sense or once the strategy is stopped; what risk or the venue refuses comes later as `on_reject`."""
+    """Trades one instrument of a strategy. `now`, `position`, `entry`, `equity` and `blind` are as they were when the
+    strategy's call began. Quantities are floored to the lot, prices rounded to the tick. `order` raises `Refused` for
+    what makes no sense or once the strategy is stopped; what risk or the venue refuses comes later as `on_reject`."""
 
     def __init__(self, instrument: Instrument, call: _Call) -> None:
         self.instrument = instrument
         self.position = ZERO
+        self.entry: Decimal | None = None  # average price of it
         self.price: Decimal | None = None  # that the strategy knew when its call began
         self._call = call
 

@@ -17,17 +17,16 @@ from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import Trade
-from workstation.domain.numbers import floor_to, from_float
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
+from workstation.domain.numbers import from_float
+from workstation.domain.order import ClientOrderId, Order, OrderDraft
 from workstation.domain.strategy_run import StrategyRun
 from workstation.market.data import InstrumentMarket
 from workstation.strategies.bar_window import late_after
 from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
-from workstation.strategies.pair_live import PairLive
 from workstation.strategies.payable import payable
-from workstation.strategies.run_book import RunBook, StrategyDesk
+from workstation.strategies.run_book import RunBook, StrategyDesk, closing
 from workstation.strategies.strategy_thread import StrategyThread
 
 #: Seconds of one call of a strategy's own code above which it is warned about; and how long the first calls and the
@@ -127,7 +126,7 @@ class LiveRun:
     def ended_unfilled(self, client_id: ClientOrderId, reason: str) -> None:
         if not self.book.pulled(client_id):
             self._queue(partial(self.strategy.on_reject, client_id, reason))
-        elif isinstance(self.strategy, PairLive):
+        elif type(self.strategy).on_pulled is not Strategy.on_pulled:
             self._queue(partial(self.strategy.on_pulled, client_id))
 
     def change(self, work: Callable[[], None]) -> None:
@@ -202,7 +201,7 @@ class LiveRun:
 
     def _refresh(self) -> None:
         for leg in self.trader.legs:
-            leg.position = self.book.position(leg.instrument.id)
+            leg.position, leg.entry = self.book.position(leg.instrument.id), self.book.entry(leg.instrument.id)
             leg.price = self.heard[leg.instrument.id].lowest()
         self.trader.begin(self._desk.clock.now(), self.book.equity, self._blind())
 
@@ -217,15 +216,14 @@ class LiveRun:
 
     @property
     def waits(self) -> str:
-        """The data of one of several instruments that is not there now, and that a pair enters nothing until then or at
-        all, as a sentence; "" for nothing."""
-        if len(self.heard) < 2:
-            return ""
-        if isinstance(self.strategy, PairLive):
-            why = self._blind() or self.strategy.barred or self._behind()
-            return f"Nothing is entered: {why}." if why else ""
-        why = self._blind() or self._behind()  # what a strategy on events does then is its own
-        return f"{why[0].upper()}{why[1:]}." if why else ""
+        """Why it enters nothing; of a strategy on events with several instruments the data that is not there now, as
+        what it does then is its own. A sentence; "" for nothing."""
+        several = len(self.heard) > 1
+        missing = (self._blind() or self._behind()) if several else ""
+        barred = self.strategy.barred
+        if barred or (missing and self.strategy.WAITS_FOR_ALL):
+            return f"Nothing is entered: {barred or missing}."
+        return f"{missing[0].upper()}{missing[1:]}." if missing else ""
 
     def _behind(self) -> str:
         interval = self.run.interval
@@ -251,7 +249,11 @@ class LiveRun:
             await self._send.wait()
             self._send.clear()
             while self._outbox:
-                await self._carry_out(self._outbox.popleft())
+                wish = self._outbox.popleft()
+                try:
+                    await self._carry_out(wish)
+                except Exception as error:  # what comes after it is sent all the same
+                    self._not_sent(wish.client_id if isinstance(wish, Enter) else self._desk.gateway.next_id(), error)
 
     async def _carry_out(self, wish: Wish) -> None:
         match wish:
@@ -265,7 +267,7 @@ class LiveRun:
                 await self.book.pull([client_id])
             case Flatten(tag=tag, instrument=instrument):
                 await self.book.pull(instrument=instrument)
-                for held in list(self.book.holds()) if instrument is None else [instrument]:
+                for held in self.book.holds if instrument is None else [instrument]:
                     await self._close(held, tag)
             case Say(text=text):
                 self._desk.log.warning("strategies", f"{self.run.run_id} {text}")
@@ -287,14 +289,21 @@ class LiveRun:
         """Hand the order over; it is entered, in its place, before what comes after it. Its answer comes later."""
         task = asyncio.create_task(self._desk.gateway.submit(draft, client_id), name=f"an order of {self.run.run_id}")
         self._submits.add(task)
-        task.add_done_callback(self._submitted)
+        task.add_done_callback(partial(self._submitted, client_id))
         await asyncio.sleep(0)  # so that it is handed over
         await self._desk.gateway.all_entered()
 
-    def _submitted(self, task: asyncio.Task[Order]) -> None:
+    def _submitted(self, client_id: ClientOrderId, task: asyncio.Task[Order]) -> None:
         self._submits.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._desk.log.error("strategies", f"An order of {self.run.run_id} could not be handed over: {error!r}")
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._not_sent(client_id, error)
+
+    def _not_sent(self, client_id: ClientOrderId, error: Exception) -> None:
+        """An order could not be handed over. The strategy hears of one that the desk does not know; of another that
+        it ends."""
+        self._desk.log.error("strategies", f"An order of {self.run.run_id} could not be handed over: {error!r}")
+        if self.trader.alive and client_id not in self._desk.core.orders.orders:
+            self.ended_unfilled(client_id, f"it could not be handed over: {error}")
 
     async def _room(self) -> None:
         """Wait until the desk's limit of orders in a second leaves room: a ladder of orders goes out one by one."""
@@ -308,19 +317,10 @@ class LiveRun:
                 timer.cancel()
 
     async def _close(self, instrument: InstrumentId, tag: str) -> None:
-        held = self.book.position(instrument)
-        quantity = floor_to(abs(held), self._desk.core.instruments[instrument].lot)
-        if not quantity or not self.trader.alive:
+        terms = self._desk.core.instruments[instrument]
+        draft = closing(self.run.run_id, terms, self.book.position(instrument), tag)
+        if draft is None or not self.trader.alive:
             return
-        draft = OrderDraft(
-            instrument=instrument,
-            side=Side.SELL if held > 0 else Side.BUY,
-            quantity=quantity,
-            type=OrderType.MARKET,
-            reduce_only=True,
-            origin=self.run.run_id,
-            note=tag or "close",
-        )
         await self._room()
         if self.trader.alive:
             await self._submit(draft, self._desk.gateway.next_id())

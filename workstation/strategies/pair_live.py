@@ -41,10 +41,12 @@ class PairLive(SignalLive):
     - Both legs are closed together. A close that is refused is tried again, until both are flat. A hedge under way
       when the first leg is out is pulled; nothing is flat before that order has ended, and what it brings is closed.
     - Legs that do not fit each other are closed: after a restart (the desk went down between the two), and while it
-      runs where they do not on two pairs running (a liquidation, a kill or the trader took one of them).
+      runs as soon as a liquidation has taken one of them, or where they do not fit on two pairs running.
+    - Legs that an earlier run left are not taken over: their ratio is not known. It says so, and enters nothing.
     """
 
     FURTHER = (PEER,)
+    WAITS_FOR_ALL = True
     #: Whether an order ends as it is cancelled, as in a backtest: nothing more is heard of it there.
     ends_at_once = False
 
@@ -68,6 +70,7 @@ class PairLive(SignalLive):
         self._ratio = 0.0  # units for each of the first in this trade
         self._hedge_id, self._hedge_left = "", Decimal(0)  # the hedge's order under way
         self._refusals = 0  # of hedges in a row
+        self._from_before = False  # it holds what an earlier run left
         self._late = 0  # ns that the newest pair came too late
         self._said: dict[str, str] = {}  # what it has told already
         self._unfit = -1  # time of the pair at which its legs did not fit, where the newest does not either
@@ -187,6 +190,7 @@ class PairLive(SignalLive):
         if not self._holds():
             return
         if not self._loaded:
+            self._from_before = True
             self.trader.say(f"holds {self._held()} from before: it enters nothing until that is closed.")
         elif not self._started().side or not self._fits():
             self.trader.say(f"holds {self._held()} after the restart, which is no whole trade of it: both are closed.")
@@ -253,6 +257,8 @@ class PairLive(SignalLive):
     @property
     def barred(self) -> str:
         """Why it enters nothing any more, until it is started or changed again; "" where it does."""
+        if self._from_before:
+            return f"it holds {self._held()} from before: close them (X), then start it again"
         if self._refusals < _REFUSALS:
             return ""
         return f"its hedge in {self._peer.instrument.symbol} was refused {_REFUSALS} times in a row; start it again"
@@ -286,7 +292,11 @@ class PairLive(SignalLive):
                 self._refused = True
                 self.trader.timer(min(self._interval, SECOND) / SECOND, "again")
         elif self._closing is None and self.trader.position:
-            self._balance()
+            if of_peer and fill.side.sign * float(self.trader.position) * self._ratio < 0:
+                self.trader.say(f"has lost of its hedge in {peer.instrument.symbol}, and closes both legs.")
+                self._leave(Reason.SIGNAL)
+            else:
+                self._balance()
         elif self._closing is None:  # its stop: the hedge goes after it
             if of_peer or self._hedge_id:
                 first, other = self.trader.instrument.symbol, peer.instrument.symbol
@@ -341,7 +351,7 @@ class PairLive(SignalLive):
             self.trader.timer(min(self._interval, 10 * SECOND) / SECOND, "again")
 
     def on_pulled(self, client_id: str) -> None:
-        """An order that it has pulled itself has ended (see `LiveRun.ended_unfilled`)."""
+        """Its hedge's order, which was still under way as the first leg went out, has ended."""
         if client_id and client_id == self._hedge_id:
             self._hedge_id = ""
             if self._closing is not None and not self._holds():

@@ -72,6 +72,16 @@ def liquidation_price(side: int, entry: float, units: float, cash: float, mainte
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def way_to_ruin(before: float, after: float) -> float:
+    """Where on the way of all prices an account of several positions is liquidated, 0 at its begin to 1 at its end.
+
+    `before`, `after`: the equity beyond the maintenance margin there and there; at the end nothing is left of it. An
+    account of which nothing was left at the begin is liquidated there.
+    """
+    return before / (before - after) if before > 0 and before > after else 0.0
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def kelly_share(returns: Floats, count: int, fraction: float, cap: float, base: float, least: int) -> float:
     """The share of equity by Kelly from the first `count` returns; `base` while they are fewer than `least`."""
     if count < max(least, 1):

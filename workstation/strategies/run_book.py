@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from workstation.clock import Clock
-from workstation.domain.instrument import InstrumentId
-from workstation.domain.numbers import ZERO, add
-from workstation.domain.order import ClientOrderId, Order
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, add, floor_to
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
 from workstation.domain.position import Position
-from workstation.domain.strategy_run import Signal, StrategyRun
+from workstation.domain.strategy_run import RunId, Signal, StrategyRun
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -128,6 +128,22 @@ def _orders_of(run: StrategyRun, core: TradingCore) -> list[Order]:
     return [order for order in core.orders.open_orders() if order.origin == run.run_id]
 
 
+def closing(run_id: RunId, instrument: Instrument, held: Decimal, tag: str = "") -> OrderDraft | None:
+    """The order that closes what a run holds, at the market and reduce-only; None for less than a lot."""
+    quantity = floor_to(abs(held), instrument.lot)
+    if not quantity:
+        return None
+    return OrderDraft(
+        instrument=instrument.id,
+        side=Side.SELL if held > 0 else Side.BUY,
+        quantity=quantity,
+        type=OrderType.MARKET,
+        reduce_only=True,
+        origin=run_id,
+        note=tag or "close",
+    )
+
+
 class RunBook:
     """By the origin of the orders, which is the run's id. `run` as it is configured now."""
 
@@ -135,13 +151,19 @@ class RunBook:
         self.run, self._desk = run, desk
         self._pulled: set[ClientOrderId] = set()
 
+    def entry(self, instrument: InstrumentId) -> Decimal | None:
+        """Average price of what it holds of an instrument; None where it holds nothing."""
+        position = _position_of(self.run, self._desk.core, instrument)
+        return None if position is None else position.average_price(self._desk.core.instruments[instrument])
+
     def position(self, instrument: InstrumentId) -> Decimal:
         """Signed quantity that the strategy holds of an instrument."""
         position = _position_of(self.run, self._desk.core, instrument)
         return ZERO if position is None else position.quantity
 
+    @property
     def holds(self) -> dict[InstrumentId, Decimal]:
-        """What it holds, signed, by instrument."""
+        """What it holds, signed, by instrument: as `RunView.holds`."""
         found = {one: self.position(one) for one in instruments_of(self.run, self._desk.core)}
         return {instrument: quantity for instrument, quantity in found.items() if quantity}
 

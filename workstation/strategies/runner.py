@@ -21,6 +21,7 @@ from workstation.bus import Bus
 from workstation.clock import Clock
 from workstation.domain.bar import Bar
 from workstation.domain.events import (
+    LIQUIDATION,
     ORDER_EVENTS,
     OrderCanceled,
     OrderDenied,
@@ -31,20 +32,21 @@ from workstation.domain.events import (
     StrategyRunChanged,
     TradingState,
 )
+from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
-from workstation.domain.numbers import floor_to
-from workstation.domain.order import Order, OrderDraft, OrderType, Side
+from workstation.domain.order import Order, Side
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trade_rules import UNCHANGED, RulesChange, TradeRules
 from workstation.log import DeskLog
 from workstation.strategies.making import check_further, make, make_changed, run_id_of, take_over
-from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, view_of
+from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, closing, view_of
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import Journal, OrderGateway
 from workstation.trading.rebalancing.desk import RebalanceDesk
 from workstation.trading.rebalancing.planning import holding
+from workstation.trading.results import CLOSERS
 
 if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, not with the desk
     from workstation.strategies.contract import Strategy
@@ -241,19 +243,9 @@ class StrategyRunner:
         if run.active:
             await self.stop(run_id)
         await self._ended(run_id)
-        drafts = []
-        for instrument, held in self.view(run_id).holds.items():
-            if quantity := floor_to(abs(held), self._core.instruments[instrument].lot):
-                draft = OrderDraft(
-                    instrument=instrument,
-                    side=Side.SELL if held > 0 else Side.BUY,
-                    quantity=quantity,
-                    type=OrderType.MARKET,
-                    reduce_only=True,
-                    origin=run_id,
-                    note="close",
-                )
-                drafts.append(draft)
+        of, holds = self._core.instruments, self.view(run_id).holds
+        found = [closing(run_id, of[instrument], held) for instrument, held in holds.items()]
+        drafts = [draft for draft in found if draft is not None]
         return list(await asyncio.gather(*map(self._gateway.submit, drafts)))
 
     # The desk's hooks.
@@ -432,18 +424,32 @@ class StrategyRunner:
 
     def _concerns(self, event: OrderEvent) -> bool:
         order = self._core.orders.orders.get(event.client_id)
-        return order is not None and order.origin in self._live
+        return order is not None and bool(self._live) and (order.origin in self._live or order.origin in CLOSERS)
 
     async def _follow_orders(self) -> None:
         async for event in self._orders:
             order = self._core.orders.orders.get(event.client_id)
-            live = None if order is None else self._live.get(order.origin)
-            if live is None:
+            if order is None:
                 continue
-            if isinstance(event, OrderFilled):
+            if order.origin in CLOSERS and isinstance(event, OrderFilled):
+                self._closed_by_others(order.origin, event.fill)
+            elif (live := self._live.get(order.origin)) is None:
+                continue
+            elif isinstance(event, OrderFilled):
                 live.filled(event.fill)
             elif isinstance(event, OrderDenied | OrderRejected | OrderCanceled | OrderExpired):
                 live.ended_unfilled(event.client_id, event.reason)
+
+    def _closed_by_others(self, origin: str, fill: Fill) -> None:
+        """A liquidation or the kill switch closed of what strategies hold."""
+        whose = "The venue's liquidation" if origin == LIQUIDATION else "The kill switch"
+        for run_id, part in self._core.results.shares(fill):
+            if (live := self._live.get(run_id)) is not None:
+                did = "bought" if part.side is Side.BUY else "sold"
+                words = f"{whose} {did} {part.quantity:f} {part.instrument} of {run_id} at {part.price:f}"
+                left = live.book.position(part.instrument)
+                self._log.warning("strategies", f"{words}: it holds {f'{left:f}' if left else 'nothing'} now.")
+                live.filled(part)
 
     def _known(self, run_id: RunId) -> StrategyRun:
         if (run := self._core.strategy_runs.get(run_id)) is None:

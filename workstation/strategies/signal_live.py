@@ -30,6 +30,11 @@ class SignalLive(Strategy):
     """Entries and exits are market orders. The stop rests at the venue; the target is watched on the book, because on
     a spot venue the stop alone binds what is held, and closes at the market once the best price has reached it.
 
+    What it holds as it starts and does not know of (an earlier run left it; the entry was filled while the desk was
+    down) is its trade from there on, entered at its average price: its stop is set at once, its exits hold. What the
+    venue (a liquidation) or the kill switch closes of its position has left it, and what stays keeps a stop of its
+    size.
+
     `history`: closed bars from before the start, oldest first; they only warm the indicators up. `interval`: that of
     the bars, in ns.
     """
@@ -57,6 +62,7 @@ class SignalLive(Strategy):
         self._next = 0  # the side to enter once flat
         self._closing: Reason | None = None
         self._stop_id = self._entry_id = ""  # orders under way
+        self._stops: set[str] = set()  # every stop of this trade: one that is replaced may still have filled
         self._stopped_id = self._entered_id = ""  # the trade's last ones: the end of what is left of them is no news
         self._entry_side = 0  # of the entry under way
         self._given_up = False  # the entry under way is not wanted any more: it is left as soon as it fills
@@ -99,9 +105,10 @@ class SignalLive(Strategy):
         if self._loaded:
             play.restore(self._loaded, -len(missed))
         held = self.trader.position
-        if not held:
+        known = play.side * held > 0
+        if not known:
             play.side, play.stop, play.target, play.stale = 0, 0.0, 0.0, False
-        elif play.side:
+        else:
             for number, bar in enumerate(missed, -len(missed)):
                 play.closed_bar(number, bar.high, bar.low)
             self._protect()
@@ -109,6 +116,27 @@ class SignalLive(Strategy):
         self._bars = self._window()
         if len(self._bars):
             self._read(self._candles())
+        if held and not known:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """What it holds is its trade from here on."""
+        play, held = self._started(), self.trader.position
+        entry, candles = self.trader.entry, self._candles()
+        price = float(candles.close[-1]) if len(candles) else 0.0
+        at = float(entry) if entry is not None else price
+        side = 1 if held > 0 else -1
+        play.took_over(side, at, self._count, float(self.inner.exits.atr(candles)[-1]) if len(candles) else None)
+        self._value = abs(float(held)) * at
+        symbol, way = self.trader.instrument.symbol, "long" if side > 0 else "short"
+        words = f"holds {abs(held):f} {symbol} {way} from before, entered at {at:,.10g}, and takes it over"
+        if price and side * (price - play.stop) <= 0 < play.stop:
+            self.trader.say(f"{words}: the market has passed its stop of {play.stop:,.10g}, so it is closed.")
+            self._leave(Reason.STOP)
+            return
+        stop = f"with its stop at {play.stop:,.10g}" if play.stop else "without a stop, as it has none"
+        self.trader.say(f"{words} {'with the stop of its next bar' if play.stale else stop}.")
+        self._protect()
 
     def _missed(self) -> list[Bar]:
         """Bars that closed since the last one that was heard before a restart, as far as the desk has them."""
@@ -187,7 +215,10 @@ class SignalLive(Strategy):
     def on_fill(self, fill: Fill) -> None:
         play = self._started()
         held = self.trader.position
+        taken = self._closing is None and fill.side.sign == -play.side and fill.client_id not in self._stops
         if not held:
+            if taken:
+                self._closing = Reason.LIQUIDATION
             self._too_late(fill)
             self._is_flat(float(fill.price))
         elif not play.side:
@@ -201,6 +232,8 @@ class SignalLive(Strategy):
                 self._protect()
         elif fill.side.sign == play.side:  # more of the same entry
             self._value = abs(float(held)) * (play.entry + self._beside)
+            self._protect()
+        elif taken:
             self._protect()
 
     def _too_late(self, fill: Fill) -> None:
@@ -216,6 +249,9 @@ class SignalLive(Strategy):
         pnl = equity - self._paid
         if play.side:
             play.left(self._count, reason, pnl, pnl / self._value if self._value else 0.0, equity)
+        if self._stop_id:  # it has filled, but where others closed the position
+            self.trader.cancel(self._stop_id)
+        self._stops.clear()
         self._closing, self._stop_id, self._paid = None, "", equity
         if self._next:
             self._enter_next(price)
@@ -311,6 +347,7 @@ class SignalLive(Strategy):
             tag = "trail" if play.trailed else "stop"
             stop = Decimal(repr(play.stop))
             self._stop_id = self.trader.order(way, abs(held), stop=stop, reduce_only=True, tag=tag)
+            self._stops.add(self._stop_id)
 
     def _started(self) -> SignalPlay:
         if self._play is None:

@@ -132,6 +132,13 @@ class SignalPlay:
         self.stop = _first_stop(side, price, self._exits, self._atr)
         self.target = float(_target_price(side, price, 0, self._exits, self._roi)) if self.targets else 0.0
 
+    def took_over(self, side: int, price: float, bar: int, atr: float | None) -> None:
+        """A position that was there already, entered at `price`, is its trade from `bar` on, as if it had been entered
+        then. `atr`: the average true range now; None where no bar is known: the levels are `stale` until `renew`."""
+        self._atr = 0.0 if atr is None else atr
+        self.entered(side, price, bar)
+        self.stale = atr is None
+
     def closed_bar(self, bar: int, high: float, low: float) -> bool:
         """A bar has closed in the trade: levels move, for the next one. True if one did."""
         stop, target = self.stop, self.target

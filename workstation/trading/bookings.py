@@ -7,18 +7,19 @@ not it: streams overtake each other, and a fill that no stream told is found by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 import msgspec
 
 from workstation.domain import position as positions
-from workstation.domain.events import VenueEntry
+from workstation.domain.events import FeesValued, VenueEntry
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import subtract
 from workstation.domain.order import Side
 from workstation.domain.position import Position
+from workstation.trading.orders import OrderManager
 from workstation.trading.portfolio import Portfolio, PortfolioMark
 from workstation.trading.results import OwnersMark, Results
 from workstation.trading.trades import TradeBook, TradesMark
@@ -166,20 +167,42 @@ class Bookings:
         return before, after
 
     def _again(self, line: Line, at: int, late: FillStep) -> None:
-        """Go back to before step `at`, put the late fill there, and do again what came after it."""
+        """Put a late fill before step `at`, and do again what came after it."""
         name, realized = line.instrument, self.portfolio.position(line.instrument).realized
+        self._redo(line, at, lambda: line.steps.insert(at, late))
+        self.portfolio.pay(late.fill, subtract(self.portfolio.position(name).realized, realized))
+
+    def valued(self, instrument: InstrumentId, fills: Mapping[str, Fill]) -> None:
+        """Fills that are booked come again, by their trade ids, with the value of their fees; their money has been
+        booked, and stays."""
+        line, known = self._line(instrument), dict[int, FillStep]()
+        for at, step in enumerate(line.steps):
+            if isinstance(step, FillStep) and (fill := fills.get(step.fill.trade_id)) is not None:
+                known[at] = msgspec.structs.replace(step, fill=fill)
+
+        def change() -> None:
+            for at, step in known.items():
+                line.steps[at] = step
+
+        if known:
+            trades = [trade.trade_id for trade in self.trades.trades]
+            self._redo(line, min(known), change)
+            self.trades.in_order(trades)  # they are the same ones
+
+    def _redo(self, line: Line, at: int, change: Callable[[], None]) -> None:
+        """Go back to before step `at`, change the steps from there on, and take them again."""
+        name = line.instrument
         noted = self.trades.noted(name)
         while line.marks[-1].at > at:
             line.marks.pop()
         mark = line.marks[-1]
         self._undo(line, mark)
-        line.steps.insert(at, late)
+        change()
         for number in range(mark.at, len(line.steps)):
             if number % _EVERY == 0 and number > mark.at:
                 line.marks.append(self._mark(name, number))
             self._replay(line.steps[number])
         self.trades.keep_notes(name, noted)
-        self.portfolio.pay(late.fill, subtract(self.portfolio.position(name).realized, realized))
 
     def _undo(self, line: Line, mark: Mark) -> None:
         name, tail = line.instrument, line.steps[mark.at :]
@@ -204,3 +227,19 @@ class Bookings:
                 self.portfolio.remargin(entry)
                 self.trades.apply_entry(entry)
                 self.results.carry(entry)
+
+
+def value_fees(event: FeesValued, fills: list[Fill], orders: OrderManager, bookings: Bookings) -> None:
+    """Fees count at their worth from now on: in their fills, in the orders, and in all that is folded from them. Of a
+    fill that has a value, or that the desk does not know, nothing changes."""
+    values, known = {fee.trade_id: fee for fee in event.fees}, dict[str, Fill]()
+    for at in range(len(fills) - 1, -1, -1):
+        if not values:
+            break
+        fill = fills[at]
+        if fill.instrument != event.instrument or (fee := values.pop(fill.trade_id, None)) is None:
+            continue
+        if fill.fee_value is None and fee.order in orders.orders:
+            fills[at] = known[fill.trade_id] = msgspec.structs.replace(fill, fee_value=fee.value)
+            orders.add_fee(fee.order, fee.value)
+    bookings.valued(event.instrument, known)

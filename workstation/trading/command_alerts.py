@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from workstation.domain.numbers import is_multiple
 from workstation.trading.alerts import ORDER_STATES, Alert, AlertKind, Way
-from workstation.trading.command_orders import instrument_named, venues_of
+from workstation.trading.command_orders import instrument_named, instrument_near, venues_of
 from workstation.trading.command_words import CommandError, Token, duration, number, suggestion
 from workstation.trading.commands import Command, Context, SetAlert, SnoozeAlerts
 
@@ -93,7 +93,7 @@ def _instrument(words: list[Token], kind: AlertKind, end: int, context: Context)
             return found.id
         if several := venues_of(token.text, context):
             raise CommandError(f"{token.raw} is listed at more than one venue: {' or '.join(several)}.", token.at)
-        near = suggestion(token.text, [*(one.symbol for one in context.instruments), *AlertKind])
+        near = instrument_near(token.text, context, AlertKind)
         raise CommandError(f"There is no instrument {token.raw}.{near}", token.at)
     if kind in (AlertKind.FILL, AlertKind.ORDER, AlertKind.PNL):
         return ""

@@ -16,8 +16,8 @@ from workstation.domain.numbers import ZERO, is_multiple, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan, PlanKind
 from workstation.market.bars import INTERVALS, BarSeries
-from workstation.trading.command_orders import bare_question, instrument_named, venues_of
-from workstation.trading.command_words import CommandError, Token, amount, duration, number, price, suggestion
+from workstation.trading.command_orders import bare_question, instrument_named, instrument_near, venues_of
+from workstation.trading.command_words import CommandError, Token, amount, duration, number, price
 from workstation.trading.commands import Context, Execute, ExecutionProgress, PauseExecution
 from workstation.trading.errors import Refused
 from workstation.trading.execution import terms
@@ -90,7 +90,7 @@ class _Execution:
         size = self._needed("size", "How much?")
         wanted = amount(size.text, instrument)
         if wanted is None:
-            known = suggestion(size.text, (*_WORDS, *(one.symbol for one in self.context.instruments)))
+            known = instrument_near(size.text, self.context, _WORDS)
             raise CommandError(f"{size.raw} is not understood.{known}", size.at)
         quantity = self._quantity(wanted, size, side, instrument, limit)
         # The limit of one order does not bind a whole that is worked in slices.
@@ -157,7 +157,7 @@ class _Execution:
 
     def _once(self, name: str, token: Token) -> None:
         if name in self.given:
-            known = suggestion(token.text, (*_WORDS, *(one.symbol for one in self.context.instruments)))
+            known = instrument_near(token.text, self.context, _WORDS)
             raise CommandError(f"{token.raw} is one word too many.{known}", token.at)
         self.given[name] = token
 

@@ -29,7 +29,7 @@ from workstation.domain.order import Side
 from workstation.trading.command_alerts import parse_alert, parse_snooze
 from workstation.trading.command_execution import parse_execution, parse_pause, parse_progress
 from workstation.trading.command_margin import parse_leverage, parse_margin
-from workstation.trading.command_orders import instrument_named, parse_order, venues_of
+from workstation.trading.command_orders import instrument_named, instrument_near, parse_order, venues_of
 from workstation.trading.command_plans import parse_chase, parse_exits, parse_scale
 from workstation.trading.command_rebalance import parse_manage, parse_rebalance
 from workstation.trading.command_risk import parse_breaker, parse_limit, parse_reducing
@@ -122,7 +122,7 @@ def _target(word: Token, rest: Sequence[Token], end: int, context: Context) -> I
     if instrument is None:
         if several := venues_of(rest[0].text, context):
             raise CommandError(f"{rest[0].raw} is listed at more than one venue: {' or '.join(several)}.", rest[0].at)
-        near = suggestion(rest[0].text, [one.symbol for one in context.instruments])
+        near = instrument_near(rest[0].text, context)
         raise CommandError(f"There is no instrument {rest[0].raw}.{near}", rest[0].at)
     return instrument
 

@@ -9,7 +9,7 @@ from workstation.domain import margin
 from workstation.domain.instrument import Instrument
 from workstation.domain.margin import MarginMode
 from workstation.domain.numbers import plain
-from workstation.trading.command_orders import instrument_named, venues_of
+from workstation.trading.command_orders import instrument_named, instrument_near, venues_of
 from workstation.trading.command_words import CommandError, Token, number, suggestion
 from workstation.trading.commands import Context, SetLeverage, SetMarginMode
 
@@ -57,6 +57,6 @@ def _named(word: Token, rest: Sequence[Token], end: int, context: Context, usage
     if instrument is None:
         if several := venues_of(name.text, context):
             raise CommandError(f"{name.raw} is listed at more than one venue: {' or '.join(several)}.", name.at)
-        near = suggestion(name.text, [one.symbol for one in context.instruments])
+        near = instrument_near(name.text, context)
         raise CommandError(f"There is no instrument {name.raw}.{near}", name.at)
     return instrument, value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -15,10 +15,11 @@ from workstation.trading.command_words import (
     CommandError,
     Token,
     amount,
+    did_you_mean,
     distance,
     duration,
+    nearest,
     price,
-    suggestion,
 )
 from workstation.trading.commands import Context, PlaceOrder, StartPlan
 from workstation.trading.errors import Refused
@@ -56,6 +57,15 @@ def instrument_named(text: str, context: Context) -> Instrument | None:
 def venues_of(text: str, context: Context) -> list[InstrumentId]:
     """All instruments of that symbol."""
     return [instrument.id for instrument in context.instruments if instrument.symbol.upper() == text.upper()]
+
+
+def instrument_near(word: str, context: Context, others: Iterable[str] = (), before: str = "") -> str:
+    """' Did you mean ETH-USDT?' for what is nearest to a word in lower case among the instruments and `others`, or ''.
+    It can be typed as it stands: an instrument with its venue where its symbol alone names none, each after `before`
+    (peer=)."""
+    found = nearest(word, (*others, *(one for each in context.instruments for one in (each.symbol, each.id))))
+    several = venues_of(found, context) if found and instrument_named(found, context) is None else []
+    return did_you_mean(" or ".join(f"{before}{one}" for one in several or [found] if one))
 
 
 def parse_order(side: Side, words: Sequence[Token], end: int, context: Context) -> PlaceOrder | StartPlan:
@@ -162,8 +172,7 @@ class _Order:
                 raise CommandError(f"{word.raw} is a second size: put @ before a price.", word.at)
             self.size = (size, word)
         else:
-            known = (*_WORDS, *(instrument.symbol for instrument in self.context.instruments))
-            raise CommandError(f"{word.raw} is not understood.{suggestion(text, known)}", word.at)
+            raise CommandError(f"{word.raw} is not understood.{instrument_near(text, self.context, _WORDS)}", word.at)
 
     def _once(self, free: bool, word: Token) -> None:
         if not free:

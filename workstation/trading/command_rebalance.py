@@ -12,9 +12,9 @@ from workstation.clock import SECOND
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ONE, counted, divide, plain
 from workstation.domain.rebalance import Rebalance
-from workstation.trading.command_orders import instrument_named, venues_of
+from workstation.trading.command_orders import instrument_named, instrument_near, venues_of
 from workstation.trading.command_text import grouped
-from workstation.trading.command_words import CommandError, Token, duration, number, suggestion
+from workstation.trading.command_words import CommandError, Token, duration, number
 from workstation.trading.commands import Context, ManageRebalance, StartRebalance
 from workstation.trading.errors import Refused
 from workstation.trading.rebalancing.desk import Progress
@@ -102,8 +102,7 @@ def _weights(words: Sequence[Token], end: int, context: Context) -> dict[Instrum
     targets: dict[InstrumentId, Decimal] = {}
     pairs = list(words)
     if len(pairs) == 1 and instrument_named(pairs[0].text, context) is None:
-        known = [*context.portfolios, "equal", *(one.symbol for one in context.instruments)]
-        near = suggestion(pairs[0].text, known)
+        near = instrument_near(pairs[0].text, context, (*context.portfolios, "equal"))
         raise CommandError(f"There is no kept portfolio {pairs[0].raw}: {_USAGE}.{near}", pairs[0].at)
     while pairs:
         token = pairs.pop(0)
@@ -126,7 +125,7 @@ def _instrument(token: Token, context: Context) -> InstrumentId:
         return instrument.id
     if several := venues_of(token.text, context):
         raise CommandError(f"{token.raw} is listed at more than one venue: {' or '.join(several)}.", token.at)
-    near = suggestion(token.text, [one.symbol for one in context.instruments])
+    near = instrument_near(token.text, context)
     raise CommandError(f"There is no instrument {token.raw}.{near}", token.at)
 
 

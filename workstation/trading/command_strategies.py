@@ -21,7 +21,7 @@ from workstation.domain.order import Order
 from workstation.domain.rule_words import GROUPS
 from workstation.domain.strategy_run import RunId, StrategyRun
 from workstation.domain.trade_rules import RulesChange, TradeRules
-from workstation.trading.command_orders import instrument_named, venues_of
+from workstation.trading.command_orders import instrument_named, instrument_near, venues_of
 from workstation.trading.command_rules import take_rules
 from workstation.trading.command_words import CommandError, Token, duration, glued, number, suggestion
 from workstation.trading.commands import Command, Context
@@ -120,7 +120,7 @@ def _start(words: Sequence[Token], end: int, context: Context) -> Command:
             elif several := venues_of(value, context):
                 raise CommandError(f"{one.raw} is listed at more than one venue: {' or '.join(several)}.", one.at)
             elif name == PEER:
-                near = suggestion(value, [each.symbol.lower() for each in context.instruments])
+                near = instrument_near(value, context, before=f"{PEER}=")
                 raise CommandError(f"{value.upper()} is no instrument of this desk.{near}", one.at)
             else:
                 params.append(one)

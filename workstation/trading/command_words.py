@@ -165,8 +165,17 @@ def duration(text: str) -> int | None:
     return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * SECOND or None
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """' Did you mean cancel?' for the known word nearest to one in lower case, or ''."""
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word nearest to one in lower case, or ''."""
     written = {one.lower(): one for one in known}
     near = difflib.get_close_matches(word, written, n=1, cutoff=0.6)
-    return f" Did you mean {written[near[0]]}?" if near else ""
+    return written[near[0]] if near else ""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """' Did you mean cancel?' for the known word nearest to one in lower case, or ''."""
+    return did_you_mean(nearest(word, known))
+
+
+def did_you_mean(what: str) -> str:
+    return f" Did you mean {what}?" if what else ""

@@ -18,6 +18,7 @@ from workstation.domain.events import (
     BreakerReset,
     BreakerTripped,
     EquityMarked,
+    FeesValued,
     KillCompleted,
     KillRequested,
     LimitsChanged,
@@ -52,7 +53,7 @@ from workstation.domain.spans import DAY, MILLISECOND, SECOND
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trailing import expected_stop
 from workstation.market.data import MarketData
-from workstation.trading.bookings import Bookings, FillStep
+from workstation.trading.bookings import Bookings, FillStep, value_fees
 from workstation.trading.breakers import Breakers
 from workstation.trading.limits import RiskGroup, RiskLimits, sign_in
 from workstation.trading.limits_book import LimitsBook
@@ -225,6 +226,8 @@ class TradingCore:
                 self.routes.apply(event)
             case TradeNoted():
                 self.trades.note(event)
+            case FeesValued():
+                value_fees(event, self.fills, self.orders, self.bookings)
             case KillRequested():
                 before = self.unfinished_kill
                 flatten = event.flatten or (before is not None and before.flatten)
@@ -292,6 +295,7 @@ class TradingCore:
                     | BreakerRearmed()
                     | LimitsChanged()
                     | TradeNoted()
+                    | FeesValued()
                 ):
                     self.apply_account(event)
                 case StrategyRunChanged():

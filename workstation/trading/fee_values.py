@@ -1,17 +1,24 @@
 """What a fee in a third coin was worth when the desk heard of it: put into the fill before it is journaled, so that
-every fold of the journal reckons with the same amount whatever the coin does later."""
+every fold of the journal reckons with the same amount whatever the coin does later. Where the coin has no price yet,
+its first one values the fee by an event of its own, in this run of the desk or in the next."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
-from workstation.domain.events import OrderEvent, OrderFilled
+from workstation.domain.events import FeesValued, LateFee, OrderEvent, OrderFilled
 from workstation.domain.fill import Fill
-from workstation.domain.instrument import Instrument
+from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import divide, multiply
 from workstation.domain.position import is_third_coin
+from workstation.domain.spans import DAY
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
+
+#: Fills that are older are not valued any more: the price of a coin now says little of what it was then.
+_OLD = 7 * DAY
 
 
 class FeeValues:
@@ -21,6 +28,7 @@ class FeeValues:
         self._core = core
         self._log = log
         self._told: set[tuple[str, str]] = set()
+        self._owed: dict[tuple[str, str], Fill] = {}  # by venue and trade id: fills whose fee has no value yet
 
     def valued(self, event: OrderEvent) -> OrderEvent:
         """The report with `Fill.fee_value` in it; the same one where it needs none or will not be booked."""
@@ -32,20 +40,61 @@ class FeeValues:
             return event
         if event.client_id not in core.orders.orders or core.orders.knows_trade(instrument.venue, fill.trade_id):
             return event
-        return msgspec.structs.replace(event, fill=self._with_value(fill, instrument))
+        value = self._value(fill, instrument)
+        if value is None:
+            self._owe(fill, instrument)
+        return msgspec.structs.replace(event, fill=msgspec.structs.replace(fill, fee_value=value))
 
-    def _with_value(self, fill: Fill, instrument: Instrument) -> Fill:
-        venue, coin, mark = instrument.venue, fill.fee_currency, self._core.market.mark
-        rate = self._core.portfolio.rate(venue, coin, mark)
-        settlement = self._core.portfolio.rate(venue, instrument.settlement, mark)
+    def _value(
+        self, fill: Fill, instrument: Instrument, rates: dict[tuple[str, str], Decimal | None] | None = None
+    ) -> Decimal | None:
+        """`rates`: those of this very moment that have been looked up."""
+        rates = {} if rates is None else rates
+        for currency in (fill.fee_currency, instrument.settlement):
+            if (instrument.venue, currency) not in rates:
+                rate = self._core.portfolio.rate(instrument.venue, currency, self._core.market.mark)
+                rates[instrument.venue, currency] = rate
+        rate, settlement = (rates[instrument.venue, one] for one in (fill.fee_currency, instrument.settlement))
         if rate is None or not settlement:
-            if (venue, coin) not in self._told:
-                self._told.add((venue, coin))
-                self._log.warning(
-                    "orders",
-                    f"Fees at {venue} are taken in {coin}, which nothing here prices: they stand in the balances, "
-                    "not in the fees.",
-                )
-            return msgspec.structs.replace(fill, fee_value=None)
+            return None
         value = multiply(fill.fee, rate)
-        return msgspec.structs.replace(fill, fee_value=value if settlement == 1 else divide(value, settlement))
+        return value if settlement == 1 else divide(value, settlement)
+
+    def _owe(self, fill: Fill, instrument: Instrument) -> None:
+        venue, coin, portfolio = instrument.venue, fill.fee_currency, self._core.portfolio
+        self._owed[venue, fill.trade_id] = fill
+        if (venue, coin) in self._told:
+            return
+        self._told.add((venue, coin))
+        if portfolio.can_price(coin) and portfolio.can_price(instrument.settlement):
+            text = f"Fees at {venue} are taken in {coin}, which has no price yet: its first one values them."
+            self._log.info("orders", text)
+            return
+        self._log.warning(
+            "orders",
+            f"Fees at {venue} are taken in {coin}, which nothing here prices: they stand in the balances, "
+            "not in the fees.",
+        )
+
+    def recall(self, now: int) -> None:
+        """After the journal was folded: what an earlier run of the desk could not value any more."""
+        for fill in reversed(self._core.fills):
+            if fill.ts < now - _OLD:
+                return
+            instrument = self._core.instruments.get(fill.instrument)
+            if instrument is not None and fill.fee_value is None and is_third_coin(fill, instrument):
+                self._owed[instrument.venue, fill.trade_id] = fill
+
+    def due(self, now: int) -> list[FeesValued]:
+        """Fees that can be valued now, by instruments; each is given once."""
+        found: dict[InstrumentId, list[LateFee]] = {}
+        rates: dict[tuple[str, str], Decimal | None] = {}
+        for key, fill in list(self._owed.items()):
+            instrument = self._core.instruments[fill.instrument]
+            if (value := self._value(fill, instrument, rates)) is None:
+                continue
+            del self._owed[key]
+            if self._core.orders.knows_trade(*key):  # else it was not booked
+                fee = LateFee(order=fill.client_id, trade_id=fill.trade_id, value=value)
+                found.setdefault(fill.instrument, []).append(fee)
+        return [FeesValued(ts=now, instrument=name, fees=tuple(fees)) for name, fees in found.items()]

@@ -110,7 +110,7 @@ class OrderGateway:
         self._bus = bus
         self._log = log
         self._next_id = next_id
-        self._fees = FeeValues(core, log)
+        self.fees = FeeValues(core, log)
         self._answer_timeout = answer_timeout
         self._session_ends = session_ends
         self._tasks: set[asyncio.Task[object]] = set()
@@ -387,7 +387,7 @@ class OrderGateway:
         if known is not None and venue_of(known.instrument) != venue:
             self._log.error("orders", f"{venue} reports on order {event.client_id} of {venue_of(known.instrument)}.")
             return Applied(Outcome.STRANGER, known)
-        event = self._fees.valued(event)
+        event = self.fees.valued(event)
         applied = self.core.apply_order(event)
         if applied.outcome is Outcome.APPLIED and applied.order is not None:
             self._journal.note(event, orders=(applied.order,))

@@ -347,7 +347,7 @@ class KillSwitch:
         if status.flatten:
             parts.append(f"{counted(len(closed), 'position')} closed")
         parts += [f"{venue} {words}" for venue, words in status.venues.items()]
-        parts += [f"{item.instrument} {item.label}: {item.detail}" for item in left]
+        parts += [f"{item.instrument} {item.label}: {item.detail or 'no answer'}" for item in left]
         parts += self._notes
         when = datetime.fromtimestamp((status.finished or 0) // SECOND, UTC)
         return f"{'; '.join(parts)}. Seen {when:%Y-%m-%d %H:%M:%S} UTC, {took:.1f} s after the press."

@@ -14,10 +14,13 @@ from workstation.trading.gateway import OrderGateway
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
+from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.venues.contract import Venue
 
 #: Share of the visible depth (within the price collar) that one closing order may take.
 SLICE = Decimal("0.5")
+#: Seconds for which spot waits for the venue's first comparison in this run of the desk.
+_PATIENCE = 10.0
 
 
 class Flattener:
@@ -50,12 +53,19 @@ class Flattener:
         """Close until the venue, asked twice, shows no position (but what is too small for it to close)."""
         self._status.phase = KillPhase.FLATTENING
         empty, pause = 0, 0.02
+        patient_until = asyncio.get_running_loop().time() + _PATIENCE
         while empty < 2:
-            open_positions = await self._open_positions(venue)
+            unsure = asyncio.get_running_loop().time() < patient_until and self._unsure(venue)
+            open_positions = await self._open_positions(venue, spot=not unsure)
             closable = {i: quantity for i, quantity in open_positions.items() if self._list_position(i, quantity)}
             for instrument, item in self._items.items():
                 if instrument.startswith(f"{venue.name}:") and instrument not in open_positions:
                     item.state, item.detail = KillOutcome.DONE, "flat"
+            if not closable and unsure:
+                self._status.venues[venue.name] = "is being compared: what it holds of spot is closed then"
+                self._changed()
+                await asyncio.sleep(0.05)
+                continue
             if not closable:
                 empty += 1
                 self.proof[venue.name] = f" and no position ({empty}× asked)"
@@ -73,18 +83,26 @@ class Flattener:
     async def _ask[T](self, question: Awaitable[T]) -> T:
         return await asyncio.wait_for(question, self._timeout)
 
-    async def _open_positions(self, venue: Venue) -> dict[InstrumentId, Decimal]:
+    def _unsure(self, venue: Venue) -> bool:
+        """Whether spot that this desk's books hold there may be gone: closed by hand since the desk last ran. Selling
+        it would then sell the trader's own coins."""
+        if self._core.unproven.get(venue.name) != NEVER_COMPARED:
+            return False
+        held = [position.instrument for position in self._core.portfolio.open_positions()]
+        return any(self._core.instruments[each].is_spot for each in held if each.startswith(f"{venue.name}:"))
+
+    async def _open_positions(self, venue: Venue, spot: bool) -> dict[InstrumentId, Decimal]:
         """Derivatives as the venue shows them; spot as bought or sold short on this desk, as far as the venue's balance
         holds or owes it."""
         found = {i: q for i, q in (await self._ask(venue.positions())).items() if q and i in self._core.instruments}
-        spot = [
+        bought = [
             (self._core.instruments[position.instrument], position.quantity)
             for position in self._core.portfolio.open_positions()
             if position.instrument.startswith(f"{venue.name}:")
         ]
-        if any(instrument.is_spot for instrument, _ in spot):
+        if spot and any(instrument.is_spot for instrument, _ in bought):
             balances = await self._ask(venue.balances())
-            for instrument, quantity in spot:
+            for instrument, quantity in bought:
                 balance = balances.get(instrument.base, ZERO)
                 held = min(quantity, balance) if quantity > 0 else max(quantity, balance)
                 if instrument.is_spot and held and (held > 0) == (quantity > 0):

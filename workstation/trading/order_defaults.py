@@ -74,17 +74,19 @@ def defaults_of(table: Mapping[str, OrderDefaults], instrument: str) -> OrderDef
     return next((one for pattern, one in table.items() if fnmatchcase(instrument, pattern)), NONE)
 
 
+def price_away(far: Distance, sign: int, instrument: Instrument, entry: Decimal) -> Decimal:
+    """The price so far above (1) or below (-1) the entry, rounded to the tick."""
+    price = add(entry, far.of(entry)) if sign > 0 else subtract(entry, far.of(entry))
+    return multiply(divide(price, instrument.tick, ONE), instrument.tick)
+
+
 def with_exits(draft: OrderDraft, defaults: OrderDefaults, instrument: Instrument, entry: Decimal) -> Plan | None:
     """The entry with its default exits, measured from the price `entry` and rounded to the tick; None without any."""
     if not defaults.has_exits or draft.reduce_only:
         return None
 
     def away(text: str, sign: int) -> Decimal | None:
-        if not text:
-            return None
-        far = distance(text).of(entry)
-        price = add(entry, far) if sign > 0 else subtract(entry, far)
-        return multiply(divide(price, instrument.tick, ONE), instrument.tick)
+        return price_away(distance(text), sign, instrument, entry) if text else None
 
     trail = Trail(distance(defaults.trail)) if defaults.trail else None
     way = draft.side.sign

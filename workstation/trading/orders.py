@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
@@ -19,6 +20,7 @@ from workstation.domain.events import (
     OrderRejected,
 )
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import add
 from workstation.domain.order import ClientOrderId, Order, OrderState
 from workstation.trading.order_state import IllegalTransition, apply
 
@@ -89,6 +91,14 @@ class OrderManager:
             self._history.setdefault(order.client_id, []).append(event)
         self.version += 1
         return Applied(Outcome.APPLIED, order)
+
+    def add_fee(self, client_id: ClientOrderId, value: Decimal) -> None:
+        """A fee of an order has turned out to be worth so much, in its settlement currency."""
+        known = self.orders[client_id]
+        order = self.orders[client_id] = msgspec.structs.replace(known, fees=add(known.fees, value))
+        if client_id in self._open:
+            self._open[client_id] = order
+        self.version += 1
 
     def open_orders(self, instrument: InstrumentId | None = None) -> list[Order]:
         """Orders that can still trade or whose fate is unknown, oldest first."""

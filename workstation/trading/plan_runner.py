@@ -23,12 +23,15 @@ from workstation.trading.plans.intents import Amend, Change, End, Pull, Send, Si
 from workstation.trading.plans.rows import is_unprotected
 from workstation.trading.plans.tally import Tally
 from workstation.trading.plans.words import in_words
-from workstation.venues.contract import Venue
+from workstation.trading.risk_question import NEVER_COMPARED
+from workstation.venues.contract import LinkState, Venue
 
 #: How often a plan is looked at without pause before the runner lets others have a turn.
 _LOOKS = 20
 #: Pause after a change or cancel was refused by the desk before it is tried again.
 _QUIET = SECOND
+#: For how long a connected venue's first comparison is waited for, and how often it is looked whether it is there.
+_PATIENCE, _LOOK = 30 * SECOND, SECOND // 5
 
 
 class PlanRunner(OrderKeeper):
@@ -42,6 +45,7 @@ class PlanRunner(OrderKeeper):
         self._venues = venues
         self._told: dict[ClientOrderId, str] = {}
         self._since: dict[PlanId, tuple[int, Decimal]] = {}
+        self._waiting: dict[str, int] = {}  # venue → since when its first comparison is waited for
 
     def _concerns(self, event: OrderEvent) -> bool:
         return self._core.plans.stirs
@@ -55,6 +59,9 @@ class PlanRunner(OrderKeeper):
         self._since = {plan_id: since for plan_id, since in self._since.items() if plan_id in alive}
         wakes: list[int] = []
         for plan in plans:
+            if self._unsure(plan):
+                wakes.append(self._clock.now() + _LOOK)
+                continue
             try:
                 self._keep(plan.plan_id, wakes)
             except Exception as error:
@@ -91,6 +98,26 @@ class PlanRunner(OrderKeeper):
                 self._alarm(plan)
                 return
         self._wake.set()
+
+    def _unsure(self, plan: Plan) -> bool:
+        """Whether what the plan holds may be gone: sold by hand while the desk was closed. Of spot an exit would then
+        sell the trader's own coins (of contracts it is reduce-only), so it waits until the venue was compared; and so
+        does whatever is worked in slices."""
+        instrument, now = self._core.instruments[plan.instrument], self._clock.now()
+        name = instrument.venue
+        at_once = not instrument.is_spot and plan.execution is None
+        if at_once or self._core.unproven.get(name) != NEVER_COMPARED:
+            return False
+        if self._venues[name].link is not LinkState.CONNECTED:
+            self._waiting.pop(name, None)
+            return True
+        waited = now - self._waiting.setdefault(name, now)
+        if waited <= _PATIENCE:
+            return True
+        if self._told.get(name) != NEVER_COMPARED:
+            self._told[name] = NEVER_COMPARED
+            self._log.error("plans", f"{name} cannot be compared: exits there go by this desk's own books from now on.")
+        return False
 
     def _alarm(self, plan: Plan) -> None:
         """A position whose stop was refused is an error that the trader must see, once for each refusal."""

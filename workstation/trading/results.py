@@ -27,7 +27,7 @@ from workstation.domain.numbers import ZERO, add, divide, multiply, negate, subt
 from workstation.domain.position import Position, apply_fill
 
 #: Origins that close what others opened: their fills are booked to those.
-_CLOSERS = frozenset({"kill", LIQUIDATION})
+CLOSERS = frozenset({"kill", LIQUIDATION})
 _HAND = "manual"
 
 #: Value of one unit of a venue's currency in the account currency; None where no market can tell.
@@ -105,6 +105,7 @@ class Results:
         self._instruments = instruments
         self.days: dict[int, dict[tuple[str, str], Booked]] = {}
         self.owners: dict[tuple[str, InstrumentId], Owned] = {}
+        self._shares: dict[tuple[InstrumentId, str], tuple[tuple[str, Fill], ...]] = {}  # of fills of closers
         self.version = 0
 
     def _day(self, ts: int, venue: str, currency: str) -> Booked:
@@ -117,11 +118,18 @@ class Results:
         day.realized = add(day.realized, subtract(after.realized, before.realized))
         day.fees = add(day.fees, subtract(after.fees, before.fees))
         day.fills += 1
-        for owner, part in self._parts(fill, origin):
+        parts = tuple(self._parts(fill, origin))
+        if origin in CLOSERS:
+            self._shares[fill.instrument, fill.trade_id] = parts
+        for owner, part in parts:
             own = self._own(owner, fill.instrument)
             own.position = apply_fill(own.position, part, instrument)
             own.fills += 1
         self.version += 1
+
+    def shares(self, fill: Fill) -> tuple[tuple[str, Fill], ...]:
+        """Whose position a fill of the kill switch or of a liquidation closed, with each one's part of it."""
+        return self._shares.get((fill.instrument, fill.trade_id), ())
 
     def undo(self, fill: Fill, before: Position, after: Position) -> None:
         """Take a fill off its day again; the owners go back by `rewind`."""
@@ -187,7 +195,7 @@ class Results:
     def _parts(self, fill: Fill, origin: str) -> Iterator[tuple[str, Fill]]:
         """The fill by owners: one of the kill switch or of a liquidation closes what others hold, the largest first."""
         left, fee, value = fill.quantity, fill.fee, fill.fee_value
-        if origin in _CLOSERS:
+        if origin in CLOSERS:
             against = sorted(
                 (abs(own.position.quantity), name)
                 for (name, instrument), own in self.owners.items()

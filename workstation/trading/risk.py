@@ -84,10 +84,12 @@ def _venue(q: Question) -> str | None:
 
 
 def _compared(q: Question) -> str | None:
-    """The desk's books were compared with the venue since it was last away: until then it is REDUCING there."""
-    if not q.unproven:
+    """The desk's books were compared with the venue since it was last away. Until then it is REDUCING there, and of
+    contracts only what is flagged reduce-only goes: the position may be another one by now."""
+    if not q.unproven or (q.shrinks and (q.instrument.is_spot or q.draft.reduce_only)):
         return None
-    return f"{q.instrument.venue} is REDUCING, only orders that shrink a position go there: {q.unproven}."
+    flagged = "reduce-only orders go" if q.shrinks else "orders that shrink a position go"
+    return f"{q.instrument.venue} is REDUCING, only {flagged} there: {q.unproven}."
 
 
 def _link(q: Question) -> str | None:
@@ -323,6 +325,7 @@ IMPOSSIBLE = frozenset(
         "terms",
         "state",
         "link",
+        "compared",
         "venue",
         "tick",
         "lot",

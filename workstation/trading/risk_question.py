@@ -74,6 +74,10 @@ class OwnerRisk(msgspec.Struct, frozen=True):
     sent_today: int = 0
 
 
+#: Why a real venue is REDUCING until this run of the desk has been compared with it for the first time.
+NEVER_COMPARED = "its orders and money have not been compared with this desk's books yet"
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything a check may look at: the draft, its market and the desk's state, all at one instant. What several
     checks ask for is worked out once.

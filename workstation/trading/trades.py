@@ -247,6 +247,15 @@ class TradeBook:
         else:
             self.stray[name] = mark.stray
 
+    def in_order(self, ids: Sequence[TradeId]) -> None:
+        """The trades in this order again; what counts on their numbers is counted anew."""
+        place = {trade_id: number for number, trade_id in enumerate(ids)}
+        before = sorted(range(len(self.trades)), key=lambda number: place[self.trades[number].trade_id])
+        now = {number: after for after, number in enumerate(before)}
+        self.trades[:] = [self.trades[number] for number in before]
+        self._open = {name: now[number] for name, number in self._open.items()}
+        self._last = {name: sorted(now[number] for number in numbers) for name, numbers in self._last.items()}
+
     def noted(self, name: InstrumentId) -> list[Trade]:
         """The trades of an instrument of which something is noted."""
         found = [self.trades[number] for number in self._last.get(name, ())] if self.notes else []

@@ -190,6 +190,10 @@ class RealLink(Protocol):
         asked of it."""
         ...
 
+    def dead_man_count(self) -> tuple[int, int] | None:
+        """Where that is held instrument by instrument: for how many of those with working orders. None elsewhere."""
+        ...
+
     def leave_armed(self) -> None:
         """What would cancel the desk's orders by itself is not let go when the desk closes: nobody watches them then,
         and they are not meant to stay."""
@@ -293,6 +297,14 @@ class KnowsStrangers(Protocol):
     async def entry_prices(self) -> dict[InstrumentId, Decimal]:
         """Average entry prices of the open derivative positions, as the venue shows them."""
         ...
+
+
+@runtime_checkable
+class WatchesOrders(Protocol):
+    """A venue that guards the instruments in which orders work."""
+
+    #: The desk's orders that may be working there.
+    working: Callable[[], Iterable[Order]]
 
 
 @runtime_checkable

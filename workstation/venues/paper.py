@@ -103,6 +103,9 @@ class PaperVenue(SimulatedVenue):
     def dead_man_holds(self) -> bool | None:
         return None  # its orders are here
 
+    def dead_man_count(self) -> tuple[int, int] | None:
+        return None
+
     def leave_armed(self) -> None:
         pass
 

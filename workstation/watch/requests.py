@@ -60,17 +60,22 @@ class HaltRequests:
         return self._folder / f"{self._prefix}{request_id}"
 
     def write(self, request: HaltRequest) -> Path:
-        """Durable when this returns: the file's content and its name. Raises OSError."""
+        """Durable when this returns: the file's content and its name. Raises OSError, and leaves no half of it."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self.path(request.id)
         unready = self._folder / f".{path.name}"
-        fd = os.open(unready, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, msgspec.json.encode(request))
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        unready.rename(path)
+            fd = os.open(unready, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                _write_whole(fd, msgspec.json.encode(request))
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            unready.rename(path)
+        except OSError:
+            with contextlib.suppress(OSError):  # it would take room that what comes next may need
+                unready.unlink()
+            raise
         self._flush_folder()
         return path
 
@@ -83,7 +88,7 @@ class HaltRequests:
         empty = HaltRequest(id="", flatten=False, reason="the store could not keep a halt")
         fd = os.open(self._ready, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, msgspec.json.encode(empty).ljust(_READY_SIZE))
+            _write_whole(fd, msgspec.json.encode(empty).ljust(_READY_SIZE))
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -105,7 +110,7 @@ class HaltRequests:
             with contextlib.suppress(OSError):
                 fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
                 try:
-                    os.write(fd, msgspec.json.encode(request).ljust(_READY_SIZE))
+                    _write_whole(fd, msgspec.json.encode(request).ljust(_READY_SIZE))
                     os.fsync(fd)
                 finally:
                     os.close(fd)
@@ -141,6 +146,12 @@ class HaltRequests:
 
     def _flush_folder(self) -> None:
         flush(self._folder)
+
+
+def _write_whole(fd: int, data: bytes) -> None:
+    """All of it: a disk that is nearly full takes a part, and says so with the next one."""
+    while data:
+        data = data[os.write(fd, data) :]
 
 
 class Doors(msgspec.Struct, frozen=True):

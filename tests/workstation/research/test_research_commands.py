@@ -16,6 +16,7 @@ import pytest
 from tests.support.bars import random_walk
 from workstation.cli import main
 from workstation.domain.trade_rules import TradeRules
+from workstation.paths import Paths
 from workstation.research.bench.jobs import Jobs
 from workstation.research.bench.messages import (
     BandRequest,
@@ -30,6 +31,7 @@ from workstation.research.bench.messages import (
 )
 from workstation.research.bench.setup import Setup
 from workstation.research.engine import BacktestError, Costs, engine
+from workstation.strategies.contract import StrategyError
 from workstation.strategies.shipped.sma_cross import SmaCross
 
 NATIVE = """
@@ -217,6 +219,37 @@ def test_several_candles_share_one_account(capsys: pytest.CaptureFixture[str], c
         ask(BandRequest(setup))
     with pytest.raises(BacktestError, match="trades one instrument, not several"):
         ask(RunRequest(Setup("grid", str(csv), beside=("GOOG",)), 60))
+
+
+FALLING = """
+from workstation.strategies.contract import Signals, SignalStrategy
+from workstation.strategies.parameters import Int
+
+class Falling(SignalStrategy):
+    fast = Int(5, low=1, high=20)
+    slow = Int(9, low=1, high=20)
+
+    def signals(self, candles):
+        raise ValueError("the sky fell")
+"""
+
+
+def test_whatever_is_asked_of_a_strategy_that_raises_says_its_name_and_line(
+    csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWS_HOME", str(tmp_path))
+    file = Paths.of().strategies / "falling.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(FALLING)
+    jobs, setup = Jobs(), Setup("falling", str(csv))
+    sweep = SweepRequest(setup, "fast", (8, 10), "slow", (5,))
+    asked = (RunRequest(setup, 60), BandRequest(setup), JudgeRequest(setup), sweep, WalkRequest(sweep, folds=2),
+             SearchRequest(setup, trials=2))  # fmt: skip
+    for request in asked:
+        with pytest.raises(StrategyError) as caught:
+            jobs.do(request, lambda part: None, lambda: False)
+        words = f'falling raised ValueError: the sky fell ({file}, line 10: raise ValueError("the sky fell"))'
+        assert str(caught.value) == words, request
 
 
 def test_a_pair_on_the_page_takes_two_sets_as_the_command_does(capsys: pytest.CaptureFixture[str], csv: Path) -> None:

@@ -25,6 +25,7 @@ from workstation.research.trades import Trades
 from workstation.research.walk_forward import walk_forward
 from workstation.strategies.exits import Exits, Reason
 from workstation.strategies.protections import Protections
+from workstation.strategies.rules import way_to_ruin
 from workstation.strategies.shipped.pairs import Pairs
 from workstation.strategies.shipped.sma_cross import SmaCross
 from workstation.strategies.sizing import Sizing
@@ -235,6 +236,17 @@ def test_the_account_is_liquidated_as_a_whole() -> None:
     calm = {"A": falls(100.0), "B": flat(10, 4)}
     small = run_shared(scripts(both, both, sizing=Sizing.equity(4)), calm, costs)
     assert {trade.tag for trade in small.rows()} == {"end"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "way"),
+    [(9.0, -1.0, 0.9), (9.0, 0.0, 1.0), (0.0, -1.0, 0.0), (-1.0, -1.0, 0.0), (1.0, 1.0, 0)],
+)
+def test_an_account_of_which_nothing_was_left_at_the_opens_is_liquidated_there(
+    before: float, after: float, way: float
+) -> None:
+    """In every engine of several instruments."""
+    assert (way_to_ruin(before, after), way_to_ruin.py_func(before, after)) == (way, way)
 
 
 def test_a_gap_beyond_the_account_loses_the_account_and_no_more() -> None:

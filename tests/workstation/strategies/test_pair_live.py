@@ -407,6 +407,15 @@ def test_legs_that_others_took_out_are_seen_on_the_second_pair_and_what_is_left_
         assert scene.hand.sent[sent:] == ["close signal"]
 
 
+def test_a_hedge_that_a_liquidation_took_has_both_legs_closed_at_once() -> None:
+    scene = Scene()
+    scene.entered()
+    sent = len(scene.hand.sent)
+    scene.fill("liquidation peer buy", "0")
+    assert scene.hand.sent[sent:] == ["close signal"]
+    assert scene.hand.told == ["has lost of its hedge in PEER, and closes both legs."]
+
+
 def test_pairs_that_come_at_once_do_not_take_fills_on_their_way_for_legs_that_do_not_fit() -> None:
     scene = half_in()
     for minute in (1, 2, 3):

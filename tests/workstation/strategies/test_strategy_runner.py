@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tests.support.desk import BTC, GENEROUS, TestDesk, demo_desk
 from workstation.domain.events import TradingState
 from workstation.domain.numbers import floor_to
-from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
 from workstation.engine import Engine
@@ -349,6 +349,21 @@ async def test_a_ladder_of_orders_goes_out_within_the_limit_of_a_second(tmp_path
             await desk.run(0.1)
             await idle(desk.engine)
         assert len(desk.engine.strategies.view(run.run_id).orders) == 15
+
+
+async def test_orders_that_cannot_be_handed_over_are_told_as_refused(
+    tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await start(desk, name(file, "Ladder"))
+        strategy = desk.engine.strategies._live[run.run_id].strategy
+
+        async def broken(*_: object) -> Order:
+            raise RuntimeError("the sky fell")
+
+        monkeypatch.setattr(desk.engine.strategies._gateway, "submit", broken)
+        await desk.settle(lambda: getattr(strategy, "rejected", 0) == 15)
+        assert any("could not be handed over" in entry.text for entry in desk.engine.log.entries)
 
 
 async def test_a_signal_strategy_runs_as_it_is(tmp_path: Path) -> None:

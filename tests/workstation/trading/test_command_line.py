@@ -319,6 +319,8 @@ def test_a_symbol_of_two_venues_is_the_selected_venues_and_else_is_asked_about()
     assert draft("buy 0.5 btc-usdt @ 64200", ORCA_SOL).instrument == ORCA_BTC.id
     sentence = refusal("buy 0.5 btc-usdt @ 64200", context(None))
     assert sentence == "btc-usdt is listed at more than one venue: NOVA:BTC-USDT or ORCA:BTC-USDT."
+    sentence = refusal("close btc-udst", context(None))  # what it offers can be typed as it stands
+    assert sentence == "There is no instrument btc-udst. Did you mean NOVA:BTC-USDT or ORCA:BTC-USDT?"
 
 
 def test_without_a_selected_instrument_one_is_asked_for() -> None:

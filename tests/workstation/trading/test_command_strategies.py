@@ -122,6 +122,10 @@ def test_numbers_are_read_as_the_trader_writes_them() -> None:
         ("strategy start", "Which strategy"),
         ("strategy start sma_cross BTC-USDT", "With how much"),
         ("strategy start sma_cross 5000 nonsense", "no instrument, capital"),
+        (
+            "strategy start pairs BTC-USDT 5000 peer=ETH-UDST",
+            "^ETH-UDST is no instrument of this desk. Did you mean peer=ETH-USDT[?]$",
+        ),
         ("strategy stop", "There is sma_cross@NOVA:BTC-USDT"),
         ("strategy stop grid", "runs more than once"),
         ("strategy stop sma_cros", "Did you mean sma_cross"),

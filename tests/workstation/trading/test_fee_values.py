@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.desk import BTC, ETH, GENEROUS, TestDesk, demo_desk
@@ -134,6 +134,7 @@ def test_fees_in_the_currencies_of_the_trade_need_no_value() -> None:
 
 def test_a_coin_that_nothing_prices_counts_nothing_and_is_told_of_once() -> None:
     book = Book(ETH_USDT="2000")
+    del book.core.portfolio.instruments[COIN.id]
     for _ in range(3):
         assert book.trade(SPOT, "1", "2000", "0.002").fee_value is None
     assert book.core.portfolio.position(SPOT.id).fees == 0
@@ -216,6 +217,83 @@ def test_days_trades_owners_and_the_journal_say_the_same_fees_as_the_positions(h
     assert again.trades.trades == core.trades.trades
 
 
+def priced_late(history: list, prices: dict[str, str], late: int) -> tuple[Book, Book]:  # type: ignore[type-arg]
+    """Two desks with the same history: one whose coin has its price from the beginning, and one that has it only after
+    so many trades, and whose books look then for fees without a value."""
+    always, later = Book(**prices, BNB_USDT="600"), Book(**prices)
+    for number, (instrument, lots, fee, coin, origin) in enumerate(history):
+        for book in (always, later):
+            book.trade(instrument, str(D(lots) / 10), "2000", str(D(fee) / 1000), coin, origin)
+        if number == late:
+            later.core.market.prices[COIN.id] = "600"  # type: ignore[attr-defined]
+    later.core.market.prices[COIN.id] = "600"  # type: ignore[attr-defined]
+    for event in later.fees.due(NOON):
+        later.take(event)
+    assert later.fees.due(NOON) == []
+    return always, later
+
+
+HISTORY = st.lists(
+    st.tuples(
+        st.sampled_from([SPOT, PERP, CROSS]),
+        st.integers(-30, 30).filter(bool),
+        st.integers(-20, 90),
+        st.sampled_from(["BNB", "USDT", "XYZ"]),
+        st.sampled_from(["manual", "sma", "kill"]),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(HISTORY, st.integers(0, 30))
+def test_fees_that_are_valued_later_leave_the_books_of_a_desk_that_had_the_price_from_the_beginning(
+    history: list,  # type: ignore[type-arg]
+    late: int,
+) -> None:
+    always, later = priced_late(history, {"BTC_USDT": "60000", "ETH_USDT": "2000"}, late)
+    again = TradingCore(ALL, Priced({}), GENEROUS)
+    again.fold(later.events)
+    for core in (later.core, again):
+        assert core.fills == always.core.fills
+        assert core.orders.orders == always.core.orders.orders
+        assert core.portfolio.positions == always.core.portfolio.positions
+        assert core.portfolio.accounts == always.core.portfolio.accounts
+        assert core.portfolio.margin.isolated == always.core.portfolio.margin.isolated
+        assert core.results.days == always.core.results.days
+        assert {key: (own.position, own.fills) for key, own in core.results.owners.items()} == {
+            key: (own.position, own.fills) for key, own in always.core.results.owners.items()
+        }
+        assert core.trades.trades == always.core.trades.trades
+
+
+def test_a_fee_that_was_valued_stays_so_and_one_of_nobody_s_fill_changes_nothing() -> None:
+    book = Book(BNB_USDT="600", ETH_USDT="2000", BTC_USDT="60000")
+    fill = book.trade(SPOT, "1", "2000", "0.002")
+    before = book.core.portfolio.positions[SPOT.id]
+    for trade_id in (fill.trade_id, "nobody's"):
+        fee = e.LateFee(order=fill.client_id, trade_id=trade_id, value=D(9))
+        book.take(e.FeesValued(ts=NOON, instrument=SPOT.id, fees=(fee,)))
+    assert book.core.portfolio.positions[SPOT.id] == before
+    assert book.core.fills == [fill]
+
+
+def test_a_price_that_is_to_come_is_waited_for_and_one_of_long_ago_is_not_guessed() -> None:
+    book = Book(ETH_USDT="2000")
+    book.trade(SPOT, "1", "2000", "0.002")
+    assert book.warnings == []
+    [said] = [entry.text for entry in book.log.entries]
+    assert said == "Fees at V are taken in BNB, which has no price yet: its first one values them."
+    week = 7 * 24 * 3600 * SECOND
+    for now, found in ((NOON + week, 1), (NOON + 2 * week, 0)):
+        fees = FeeValues(book.core, book.log)
+        assert fees.due(now) == []
+        fees.recall(now)
+        book.core.market.prices[COIN.id] = "600"  # type: ignore[attr-defined]
+        assert sum(len(event.fees) for event in fees.due(now)) == found
+
+
 class TakesCoin(FaultyVenue):
     """A venue that takes its fees in a third coin, a hundredth of the amount, in reports and look-ups alike."""
 
@@ -291,14 +369,63 @@ async def test_the_desk_says_once_that_it_cannot_value_a_fee(tmp_path: Path) -> 
         ]
 
 
-@pytest.mark.parametrize("value", [None, "0.0120000000000000001"])
-def test_the_store_keeps_the_value_digit_for_digit(tmp_path: Path, value: str | None) -> None:
+async def test_a_fee_whose_coin_has_no_price_is_valued_by_the_first_one_after_a_restart_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store, its exports and a fold of its journal all say so."""
+    mark = MarketData.mark
+    unpriced = ["ETH"]
+    monkeypatch.setattr(
+        MarketData,
+        "mark",
+        lambda self, name: None if name.partition(":")[2].split("-")[0] in unpriced else mark(self, name),
+    )
+    async with demo_desk(tmp_path, wrap=taking("ETH", {})) as desk:
+        await desk.market(BTC, Side.BUY, "0.02")
+        await desk.settle(lambda: desk.engine.core.portfolio.position(BTC).quantity == D("0.02"))
+        assert set(values(desk)) == {None}
+        assert desk.engine.position(BTC).fees == 0
+        assert any("ETH, which has no price yet" in entry.text for entry in desk.engine.log.entries)
+    unpriced.clear()
+    async with demo_desk(tmp_path, wrap=taking("ETH", {})) as desk:
+        engine = desk.engine
+        await desk.settle(lambda: None not in values(desk))
+        [event] = [event for event in engine.journal if isinstance(event, e.FeesValued)]
+        fees = sum((fee.value for fee in event.fees), ZERO)
+        assert engine.position(BTC).fees == fees > 0
+        assert sum((order.fees for order in engine.orders()), ZERO) == fees
+        assert any("at" in entry.text and "the coin has a price now" in entry.text for entry in engine.log.entries)
+        store, live = engine._store, engine.core
+        assert store is not None
+        store.flush()
+        assert store.fills() == live.fills
+        again = TradingCore(engine.instruments(), MarketData(engine.instruments()), GENEROUS)
+        again.fold(store.journal())
+        assert again.portfolio.positions == live.portfolio.positions
+        assert again.orders.orders == live.orders.orders
+        assert again.results.days == live.results.days
+        assert [D(row["fee_value"]) for row in exported(store.path, "fills")] == values(desk)
+        assert sum(D(row["fees"]) for row in exported(store.path, "orders")) == fees
+        assert [D(row["fees"]) for row in exported(store.path, "positions")] == [fees]
+        assert [row["kind"] for row in exported(store.path, "events")].count("fees_valued") == 1
+
+
+def exported(store: Path, table: str) -> list[dict[str, str]]:
     import csv
     import io
+
+    from workstation.store.export import export
+
+    out = io.BytesIO()
+    export(store, table, "csv", out)
+    return list(csv.DictReader(io.StringIO(out.getvalue().decode())))
+
+
+@pytest.mark.parametrize("value", [None, "0.0120000000000000001"])
+def test_the_store_keeps_the_value_digit_for_digit(tmp_path: Path, value: str | None) -> None:
     import itertools
 
     from workstation.store import Store
-    from workstation.store.export import export
 
     book = Book(BNB_USDT="600")
     fill = msgspec.structs.replace(
@@ -313,13 +440,8 @@ def test_the_store_keeps_the_value_digit_for_digit(tmp_path: Path, value: str | 
     assert isinstance(event, e.OrderFilled)
     assert event.fill == fill
 
-    def exported(table: str) -> dict[str, str]:
-        out = io.BytesIO()
-        export(store.path, table, "csv", out)
-        [row] = csv.DictReader(io.StringIO(out.getvalue().decode()))
-        return row
-
-    assert (exported("fills")["fee"], exported("fills")["fee_currency"]) == ("0.002", "BNB")
-    assert exported("fills")["fee_value"] == (value or "")
-    assert D(exported("positions")["fees"]) == D(value or 0)
+    [row] = exported(store.path, "fills")
+    assert (row["fee"], row["fee_currency"], row["fee_value"]) == ("0.002", "BNB", value or "")
+    [position] = exported(store.path, "positions")
+    assert D(position["fees"]) == D(value or 0)
     store.close()

@@ -39,6 +39,18 @@ def closed(core: TradingCore, number: int, at: int, origin: str = "manual") -> N
     core.apply_order(e.OrderRejected(client_id=made.client_id, ts=at, reason="test"))
 
 
+def test_before_the_books_were_compared_a_contract_is_sold_reduce_only_and_nothing_grows() -> None:
+    """The position may have been closed by hand: an order that seems to shrink it would open one the other way."""
+    core = desk()
+    position(core, "2")
+    core.unproven["V"] = "it was away"
+    assert "REDUCING" in objections(core, order(Side.BUY))["compared"]
+    assert "only reduce-only orders go there" in objections(core, order(Side.SELL, "1"))["compared"]
+    assert objections(core, order(Side.SELL, "1", reduce_only=True)) == {}
+    core.unproven.clear()
+    assert objections(core, order(Side.SELL, "1")) == {}
+
+
 def test_working_orders_of_an_instrument_and_in_all() -> None:
     core = desk(max_working_orders_per_instrument=2, max_working_orders=3)
     working(core, order(price="9990"), "a")

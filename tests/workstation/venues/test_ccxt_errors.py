@@ -32,6 +32,15 @@ UNKNOWN = [
     caused(c.ExchangeNotAvailable("cut"), ConnectionResetError("reset by peer")),
     TimeoutError(),
     RuntimeError("something unforeseen"),
+    # what ccxt calls a refusal, and the exchange does not
+    c.ExchangeError('bybit {"retCode":10016,"retMsg":"System error. Please try again later.","result":{}}'),
+    c.ExchangeError('bybit {"retCode":5004,"retMsg":"Server Timeout","result":null}'),
+    c.InvalidOrder('bybit {"retCode":170146,"retMsg":"Order creation timeout."}'),
+    c.InvalidOrder('bybit {"retCode":170147,"retMsg":""}'),
+    c.ExchangeError('okx {"code":"1","data":[{"sCode":"51149","sMsg":"Order timed out. Please try again later."}]}'),
+    c.BadRequest('kucoin {"code":"408000","msg":"Network timeout, please try again later"}'),
+    c.ExchangeError('bitget {"code":"500","msg":"system exception"}'),
+    c.ExchangeError('coinbase {"error":"internal_server_error","message":"Something went wrong"}'),
 ]
 REFUSED = [
     c.InsufficientFunds("binance Account has insufficient balance for requested action."),
@@ -45,6 +54,9 @@ REFUSED = [
     c.BadSymbol("binance does not have market symbol XYZ"),
     c.NotSupported("kraken fetchX() is not supported yet"),
     c.ArgumentsRequired("requires a symbol"),
+    c.RateLimitExceeded('bybit {"retCode":10006,"retMsg":"Too many visits, please try again later."}'),
+    c.InvalidNonce("bitget req_time is too much difference from server time"),
+    c.ExchangeError('bybit {"retCode":170213,"retMsg":"Order does not exist at 10016."}'),
 ]
 NEVER_SENT = [
     caused(c.ExchangeNotAvailable("GET …"), socket.gaierror(-2, "Name or service not known")),

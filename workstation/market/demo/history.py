@@ -23,18 +23,19 @@ from workstation.market.demo.prices import LOADING, SD_5M
 FIVE = 5 * MINUTE
 
 #: Of the log volatility: (autocorrelation from one child to the next, standard deviation, that of its noise).
-_CLUSTER = {DAY: (0.75, 0.35, 0.0), HOUR: (0.85, 0.33, 0.0), FIVE: (0.0, 0.0, 0.2)}
-_DAILY_AUTOCORRELATION, _DAILY_SD = 0.7, 0.35
-_PARENT = {HOUR: DAY, FIVE: HOUR, MINUTE: FIVE}
+CLUSTER = {DAY: (0.75, 0.35, 0.0), HOUR: (0.85, 0.33, 0.0), FIVE: (0.0, 0.0, 0.2)}
+DAILY_CLUSTER = (0.7, 0.35, 0.0)  # … from one day to the next
+_DAILY_AUTOCORRELATION, _DAILY_SD, _ = DAILY_CLUSTER
+PARENT = {HOUR: DAY, FIVE: HOUR, MINUTE: FIVE}
 #: Of each asset: variance over 5 minutes, loading on the common factor, loading on what it has of its own.
 _TERMS = [(SD_5M[asset] ** 2, LOADING[asset], math.sqrt(1 - LOADING[asset] ** 2)) for asset in ALL_ASSETS]
 _MAJORS = len(ASSETS)  # what they do takes no draw that depends on the others
 #: Traded volume / (median order × calm rate of events), as the books of NOVA come to.
 _VOLUME = 11.0
-#: A path that the parent's high and low would squeeze below `_TIGHT` of its excursions is drawn again, `_TRIES` times
+#: A path that the parent's high and low would squeeze below `TIGHT` of its excursions is drawn again, `TRIES` times
 #: at most: squeezed to nothing it would stand still for minutes at the parent's high or low.
-_TIGHT, _TRIES = 0.25, 4
-_KEPT = 1000  # nodes whose children are remembered
+TIGHT, TRIES = 0.25, 4
+KEPT = 1000  # nodes whose children are remembered
 
 #: (open, high, low, close) in logs, by asset.
 type _Paths = tuple[tuple[float, float, float, float], ...]
@@ -73,23 +74,26 @@ class History:
         unit = next((u for u in (DAY, HOUR, FIVE, MINUTE) if interval >= u and interval % u == 0), None)
         if unit is None or count <= 0:
             return ()
+        end = self._end - self._end % interval
+        return [
+            self._bar(instrument, temper, ts, [self._node(unit, at) for at in range(ts, ts + interval, unit)])
+            for ts in range(end - count * interval, end, interval)
+        ]
+
+    def bar(self, instrument: Instrument, temper: Temper, begin: int, end: int) -> Bar:
+        """The whole minutes from `begin` to `end`, which is not after the history's own end, as one bar."""
+        nodes, at = [], begin
+        while at < end:
+            unit = next(u for u in (DAY, HOUR, FIVE, MINUTE) if at % u == 0 and at + u <= end)
+            nodes.append(self._node(unit, at))
+            at += unit
+        return self._bar(instrument, temper, begin, nodes)
+
+    def _bar(self, instrument: Instrument, temper: Temper, ts: int, nodes: Sequence[_Node]) -> Bar:
         asset = ALL_ASSETS.index(instrument.base)
         shift = self._shifts()[asset] + temper.basis * 1e-4
-        tick = float(instrument.tick)
-        volume = temper.order_median * temper.rate * 60 * _VOLUME * self._rate
-        places, volume_places = instrument.price_places, instrument.quantity_places
-        end = self._end - self._end % interval
-        bars = []
-        for ts in range(end - count * interval, end, interval):
-            nodes = [self._node(unit, at) for at in range(ts, ts + interval, unit)]
-            paths = [node.paths[asset] for node in nodes]
-            opened, high, low, close = (
-                round(round(math.exp(x + shift) / tick) * tick, places)
-                for x in (paths[0][0], max(p[1] for p in paths), min(p[2] for p in paths), paths[-1][3])
-            )
-            traded = round(sum(node.volume for node in nodes) * volume, volume_places)
-            bars.append(Bar(ts, opened, high, low, close, traded))
-        return bars
+        paths = [node.paths[asset] for node in nodes]
+        return bar_of(instrument, temper, ts, paths, sum(node.volume for node in nodes), self._rate, shift)
 
     def _shifts(self) -> list[float]:
         if self._shift is None:
@@ -100,7 +104,7 @@ class History:
     def _node(self, unit: int, ts: int) -> _Node:
         if unit == DAY:
             return self._day(ts)
-        parent = _PARENT[unit]
+        parent = PARENT[unit]
         opened = ts - ts % parent
         key = (parent, opened)
         children = self._children.get(key)
@@ -112,7 +116,7 @@ class History:
                 Random(f"{self._seed}/{parent}/{opened // parent}"),
                 Random(f"{self._seed}/minors/{parent}/{opened // parent}"),
             )
-            if len(self._children) >= _KEPT:
+            if len(self._children) >= KEPT:
                 del self._children[next(iter(self._children))]
             self._children[key] = children
         return children[(ts - opened) // unit]
@@ -126,29 +130,50 @@ class History:
             variance = math.exp(2 * self._day_volatility - 2 * _DAILY_SD**2)
             closes = [path[0] for path in self._days[-1].paths] if self._days else [0.0] * len(ALL_ASSETS)
             common = random.gauss(0.0, 1.0)
-            logs = _logs(random)
+            logs = draws_of_extremes(random)
             paths = []
             for index, (close, (v5, c, o)) in enumerate(zip(closes, _TERMS, strict=True)):
                 v = v5 * variance * (DAY / FIVE)
                 own = random if index < _MAJORS else self._minor_day_random
                 opened = close - math.sqrt(v) * (c * common + o * own.gauss(0.0, 1.0))
-                paths.append((opened, *_extremes(opened, close, v, logs), close))
-            volume = 1440 * _volume(random, variance, 0.25)
+                paths.append((opened, *extremes(opened, close, v, logs), close))
+            volume = 1440 * volume_factor(random, variance, 0.25)
             self._days.append(_Node(tuple(paths), variance, volume))
         return self._days[back]
 
 
-def _volume(random: Random, variance: float, noise: float) -> float:
+def bar_of(
+    instrument: Instrument,
+    temper: Temper,
+    ts: int,
+    paths: Sequence[tuple[float, float, float, float]],
+    volume: float,
+    rate: float,
+    shift: float = 0.0,
+) -> Bar:
+    """Successive paths (logs), moved by `shift`, as a bar in ticks and lots; `volume` is in mean minutes, which `rate`
+    multiplies."""
+    tick, places = float(instrument.tick), instrument.price_places
+    opened, high, low, close = (
+        round(round(math.exp(x + shift) / tick) * tick, places)
+        for x in (paths[0][0], max(p[1] for p in paths), min(p[2] for p in paths), paths[-1][3])
+    )
+    mean = temper.order_median * temper.rate * 60 * _VOLUME * rate
+    traded = round(volume * mean, instrument.quantity_places)
+    return Bar(ts, opened, high, low, close, traded)
+
+
+def volume_factor(random: Random, variance: float, noise: float) -> float:
     """Volume grows with volatility; a factor about 1."""
     return float(variance**0.45 * math.exp(random.gauss(0.0, noise)))
 
 
-def _logs(random: Random) -> tuple[float, float]:
-    """Two draws for `_extremes`. All assets take the same ones: what moves one up on its way moves the others too."""
+def draws_of_extremes(random: Random) -> tuple[float, float]:
+    """Two draws for `extremes`. All assets take the same ones: what moves one up on its way moves the others too."""
     return math.log(1.0 - random.random()), math.log(1.0 - random.random())
 
 
-def _extremes(a: float, b: float, variance: float, logs: tuple[float, float]) -> tuple[float, float]:
+def extremes(a: float, b: float, variance: float, logs: tuple[float, float]) -> tuple[float, float]:
     """High and low of a Brownian bridge from a to b."""
     square = (a - b) ** 2
     high = 0.5 * (a + b + math.sqrt(square - 2 * variance * logs[0]))
@@ -159,7 +184,7 @@ def _extremes(a: float, b: float, variance: float, logs: tuple[float, float]) ->
 def _split(node: _Node, length: int, unit: int, random: Random, minors: Random) -> list[_Node]:
     """The children of a node of `length`, each of length `unit`; `minors` draws for all but the first assets."""
     count = length // unit
-    persistence, sd, noise = _CLUSTER[length]
+    persistence, sd, noise = CLUSTER[length]
     kick = sd * math.sqrt(1 - persistence**2)
     state = random.gauss(0.0, sd)
     variances = []
@@ -171,15 +196,15 @@ def _split(node: _Node, length: int, unit: int, random: Random, minors: Random) 
     best = -1.0
     columns: list[list[tuple[float, float, float, float]]] = []
     shared: _Shared = ([], [])
-    for _ in range(_TRIES):
-        drawn: _Shared = ([random.gauss(0.0, 1.0) for _ in variances], [_logs(random) for _ in variances])
+    for _ in range(TRIES):
+        drawn: _Shared = ([random.gauss(0.0, 1.0) for _ in variances], [draws_of_extremes(random) for _ in variances])
         tightest, walked = _walk(node, slice(0, _MAJORS), variances, unit, random, drawn)
         if tightest > best:
             best, columns, shared = tightest, walked, drawn
-        if best >= _TIGHT:
+        if best >= TIGHT:
             break
     columns += _walk(node, slice(_MAJORS, None), variances, unit, minors, shared)[1]
-    volumes = [_volume(random, v, 0.35) for v in variances]
+    volumes = [volume_factor(random, v, 0.35) for v in variances]
     share = node.volume / sum(volumes)
     return [
         _Node(tuple(paths), v, volume * share)
@@ -203,13 +228,13 @@ def _walk(
             math.sqrt(v * per_unit) * (c * z + o * random.gauss(0.0, 1.0))
             for v, z in zip(variances, commons, strict=True)
         ]
-        squeeze, column = _bridge(path, steps, [v * per_unit for v in variances], logs)
+        squeeze, column = bridged(path, steps, [v * per_unit for v in variances], logs)
         tightest = min(tightest, squeeze)
         columns.append(column)
     return tightest, columns
 
 
-def _bridge(
+def bridged(
     path: tuple[float, float, float, float],
     steps: list[float],
     variances: list[float],
@@ -223,7 +248,7 @@ def _bridge(
     at = opened
     for step, v, draws in zip(steps, variances, logs, strict=True):
         to = at + step + excess * v
-        children.append((at, *_extremes(at, to, v, draws), to))
+        children.append((at, *extremes(at, to, v, draws), to))
         at = to
     top, bottom = max(opened, close), min(opened, close)
     highest, lowest = max(child[1] for child in children), min(child[2] for child in children)

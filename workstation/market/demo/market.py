@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 
 from workstation.domain.bar import Bar
@@ -13,8 +13,9 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import BookSnapshot, MarketEvent
 from workstation.market.demo.book import DemoBook
 from workstation.market.demo.funding import Funding
-from workstation.market.demo.history import History
+from workstation.market.demo.kept import Kept, Session
 from workstation.market.demo.listings import LEAST_PRICES, LISTINGS, START_PRICES
+from workstation.market.demo.past import Past
 from workstation.market.demo.prices import EfficientPrices
 from workstation.market.demo.side import Sizes
 from workstation.market.source import SeekError
@@ -24,12 +25,19 @@ class DemoMarket:
     """A market that runs for ever from `start` (UTC ns).
 
     `start_prices` maps assets or spot symbols ("BTC", "BTC-USDT") to prices in USDT; others start at
-    `listings.START_PRICES`. `rate` multiplies the rate of book events and trades, not the volatility. Raises ValueError
-    for an unknown symbol, a price below `listings.LEAST_PRICES` or a rate that is not positive.
+    `listings.START_PRICES`. `rate` multiplies the rate of book events and trades, not the volatility. `kept` gives what
+    earlier runs of the market traded, which its past then shows; it is asked with the first question for that past.
+    Raises ValueError for an unknown symbol, a price below `listings.LEAST_PRICES` or a rate that is not positive.
     """
 
     def __init__(
-        self, seed: int, start: int, start_prices: Mapping[str, float] | None = None, *, rate: float = 1.0
+        self,
+        seed: int,
+        start: int,
+        start_prices: Mapping[str, float] | None = None,
+        *,
+        rate: float = 1.0,
+        kept: Callable[[], Kept] = Kept,
     ) -> None:
         if not rate > 0:
             raise ValueError(f"The rate of the demo market must be positive, not {rate}.")
@@ -38,7 +46,6 @@ class DemoMarket:
         self._queue: deque[MarketEvent] = deque()
         minors = Random(f"{seed}/minor prices")
         self._efficient = EfficientPrices(Random(f"{seed}/prices"), start, prices, minors=minors)
-        self._history = History(seed, start, prices, rate)
         self._listings = {listing.instrument.id: listing for listing in LISTINGS}
         emit = self._queue.append
         sizes = Sizes(Random(f"{seed}/sizes"))
@@ -48,6 +55,11 @@ class DemoMarket:
         ]
         self._queue.extend(book.snapshot(start) for book in books)
         self._books = books
+        opening = {book.id: book.mid for book in books}
+        #: What this run of the market is drawn from, for those after it.
+        self.session = Session(start=start, seed=seed, rate=rate, prices=prices, opening=opening)
+        self._kept = kept
+        self._past: Past | None = None
         by_id = {book.id: book for book in books}
         funding = [
             Funding(listing.instrument, by_id[name], by_id[name.removesuffix("-PERP")], emit)
@@ -101,7 +113,9 @@ class DemoMarket:
     def history(self, instrument: InstrumentId, interval: int, count: int) -> Sequence[Bar]:
         """As the contract says, for intervals of whole minutes; raises KeyError for an unlisted instrument."""
         listing = self._listings[instrument]
-        return self._history.bars(listing.instrument, listing.temper, interval, count)
+        if self._past is None:
+            self._past = Past(self._kept(), self.session)
+        return self._past.bars(listing, interval, count)
 
 
 def _prices(given: Mapping[str, float]) -> dict[str, float]:

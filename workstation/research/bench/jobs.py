@@ -36,7 +36,7 @@ from workstation.research.recipe import Maker
 from workstation.research.result import Result
 from workstation.research.shared_candles import SharedCandles
 from workstation.sideline.worker import sentence_of
-from workstation.strategies.blame import raised
+from workstation.strategies.blame import line_in, raised
 from workstation.strategies.contract import StrategyError
 from workstation.strategies.library import StrategyInfo
 from workstation.strategies.parameters import ParameterError
@@ -77,7 +77,20 @@ class Jobs:
         return sentence_of(error, trace, _OURS)
 
     def do(self, request: Request, tell: Tell, called_off: CalledOff) -> Any:
-        """The answer to one question. Raises the project's own errors, and whatever a strategy raises."""
+        """The answer to one question. Raises the project's own errors; what a strategy itself raises becomes a
+        `StrategyError` that names it and its line, whatever was asked."""
+        try:
+            return self._do(request, tell, called_off)
+        except _OURS:
+            raise
+        except Exception as error:
+            setup = _setup_of(request)
+            info = None if setup is None else self.shelf.strategy(setup.strategy)
+            if info is None or line_in(error, info.source) is None:  # it was not in the strategy
+                raise
+            raise StrategyError(f"{info.name} raised {raised(error, info.source)}") from error
+
+    def _do(self, request: Request, tell: Tell, called_off: CalledOff) -> Any:
         match request:
             case ListRequest():
                 return self.shelf.offer()
@@ -121,7 +134,7 @@ class Jobs:
                 make, params = maker(info, request.setup), request.setup.params
                 event = not _has_signals(info) or make(**params).hedged
                 engine_name = "event" if event else "fast"
-                return band(lambda: _blamed(info, lambda: make(**params)), candles, costs, engine_name, request.width)
+                return band(lambda: make(**params), candles, costs, engine_name, request.width)
             case SearchRequest():
                 from workstation.research.bench.exploring import search
 
@@ -171,9 +184,7 @@ class Jobs:
             series, make = candles, maker(info, setup)
             sets = dict(zip(series.sets, self.shelf.several(setup.sets), strict=True))
             begun = time.perf_counter()
-            result: Result = _blamed(
-                info, lambda: run_shared(lambda: make(**setup.params), series, costs, cancelled=called_off)
-            )
+            result: Result = run_shared(lambda: make(**setup.params), series, costs, cancelled=called_off)
         else:
             sets = {setup.candles: candles}
             begun = time.perf_counter()
@@ -287,13 +298,13 @@ def _one(info: StrategyInfo, candles: Candles, setup: Setup, costs: Costs, tell:
     if info.native:
         from workstation.research.backtesting_engine import run_native
 
-        return _blamed(info, lambda: run_native(info.cls, candles, costs, setup.params))  # type: ignore[arg-type]
+        return run_native(info.cls, candles, costs, setup.params)  # type: ignore[arg-type]
     name = setup.engine if _has_signals(info) else "event"
     if name == "fast":
         _announce(candles, tell)
     chosen = engine(name)
     make = maker(info, setup)
-    return _blamed(info, lambda: chosen.run(make(**setup.params), candles, costs))
+    return chosen.run(make(**setup.params), candles, costs)
 
 
 def _announce(candles: Candles, tell: Tell) -> None:
@@ -303,11 +314,8 @@ def _announce(candles: Candles, tell: Tell) -> None:
         tell("Compiling: only the first run after an installation takes these seconds.")
 
 
-def _blamed[T](info: StrategyInfo, work: Callable[[], T]) -> T:
-    """What a strategy itself raises becomes a sentence that names it and its line."""
-    try:
-        return work()
-    except Exception as error:
-        if isinstance(error, _OURS):
-            raise
-        raise StrategyError(f"{info.name} raised {raised(error, info.source)}") from error
+def _setup_of(request: Request) -> Setup | None:
+    """What a question is asked about; None for one about nothing that is to be run."""
+    asked = getattr(request, "sweep", request)
+    setup = getattr(asked, "setup", None)
+    return setup if isinstance(setup, Setup) else None

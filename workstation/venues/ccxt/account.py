@@ -1,4 +1,4 @@
-"""Money, positions, open orders and trades of an account at an exchange, by ccxt's questions."""
+"""Positions, open orders, funding and rights of an account at an exchange, by ccxt's questions."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
-
-#: The most pages of trades that one question reads.
-_PAGES = 50
 
 
 async def open_orders(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]]:
@@ -90,27 +87,6 @@ async def cancel_account(venue: CcxtVenue, exchange: Any) -> None:
                 raise
 
     await asyncio.gather(*(cancel(kind) for kind in kinds(venue)))
-
-
-async def my_trades(venue: CcxtVenue, exchange: Any, since: int) -> list[Mapping[str, Any]]:
-    """The account's trades since a time (UTC ms)."""
-    pages = await asyncio.gather(*(trades_of(venue, exchange, symbol, since) for symbol in venue.markets))
-    return [trade for page in pages for trade in page]
-
-
-async def trades_of(venue: CcxtVenue, exchange: Any, symbol: str, since: int) -> list[Mapping[str, Any]]:
-    """The account's trades of one market since a time (UTC ms), page by page: what a page leaves out comes next."""
-    found: dict[str, Mapping[str, Any]] = {}
-    start = since
-    for _ in range(_PAGES):
-        page = await exchange.fetch_my_trades(symbol, start)
-        fresh = [trade for trade in page if str(trade["id"]) not in found]
-        found.update({str(trade["id"]): trade for trade in fresh})
-        newest = max((int(trade["timestamp"] or 0) for trade in page), default=0)
-        if not fresh or len(page) < 50 or newest < start:
-            break
-        start = newest
-    return list(found.values())
 
 
 async def _shown_positions(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]]:

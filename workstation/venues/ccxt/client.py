@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from workstation.history.ccxt_class import UnknownExchange, pro_class
@@ -18,6 +18,7 @@ from workstation.venues.ccxt.books import Tape, patched
 from workstation.venues.ccxt.errors import words_of
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.particulars import Particulars
+from workstation.venues.ccxt.prepared import preparing
 from workstation.venues.ccxt.settings import Credentials, VenueSettings
 from workstation.venues.contract import VenueError
 
@@ -56,7 +57,11 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
     """A subclass of a ccxt class that calls the hooks."""
 
     async def throttle(self: Any, cost: Any = None) -> None:
-        if hooks.gate is not None:
+        if (early := preparing.get()) is not None:
+            early.owe(cost)
+            if not early.signs:
+                await early.wait(hooks.gate)
+        elif hooks.gate is not None:
             await hooks.gate.pass_through(cost)
 
     def calculate_rate_limiter_cost(
@@ -165,13 +170,21 @@ def open_exchange(
     if hooks is not None:
         hooks.costs = facts.costs
     exchange = configured(kind if hooks is None else hooked(kind, hooks), facts, settings, credentials)
-    fetch = exchange.fetch
+    guard(exchange, exchange.fetch, hooks)
+    return exchange
+
+
+def guard(exchange: Any, fetch: Callable[..., Awaitable[Any]], hooks: Hooks | None) -> None:
+    """Have an exchange object ask by this, and take no answer that cannot be read; with hooks, the requests of orders
+    that are being prepared are held there at the latest."""
 
     async def read(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        if hooks is not None and (early := preparing.get()) is not None:
+            await early.wait(hooks.gate)
         return must_be_readable(await fetch(url, method, headers, body))
 
     exchange.fetch = read
-    return exchange
+    exchange.holds_requests = hooks is not None
 
 
 def configured(kind: type[Any], facts: Particulars, settings: VenueSettings, credentials: Credentials | None) -> Any:

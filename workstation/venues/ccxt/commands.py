@@ -16,7 +16,8 @@ from workstation.domain.order import Order, OrderType, Side
 from workstation.venues.ccxt.errors import translated
 from workstation.venues.ccxt.ids import external_id, to_wire
 from workstation.venues.ccxt.lookup import find_order
-from workstation.venues.ccxt.orders import reaching, request_of
+from workstation.venues.ccxt.orders import OrderRequest, reaching, request_of
+from workstation.venues.ccxt.prepared import Prepared, create
 from workstation.venues.contract import NoAnswer, VenueError, VenueUnreachable
 from workstation.venues.matching.rules import malformed
 from workstation.venues.urgency import Urgency, urgent
@@ -27,28 +28,55 @@ if TYPE_CHECKING:
 _KILL = "kill"
 
 
+def expect(venue: CcxtVenue, order: Order) -> None:
+    """The order will probably be submitted in a moment: its request is made now. Sends nothing, raises nothing; what
+    is wrong with the order is told when it is submitted."""
+    exchange = venue.exchange
+    if exchange is None or not getattr(exchange, "holds_requests", False) or not venue.facts.ahead:
+        return
+    if order.client_id in venue.own.tracks:
+        return
+    try:
+        symbol = venue.symbol_of(order.instrument)
+        if malformed(order, venue.markets[symbol], venue.clock.now()) is None:
+            request = _request(venue, order, symbol)
+            venue.prepared.keep(Prepared(order, exchange, symbol, request, venue.facts.ahead))
+    except VenueError:
+        return
+
+
+def _request(venue: CcxtVenue, order: Order, symbol: str) -> OrderRequest:
+    """What ccxt is asked for. Raises `VenueError`."""
+    instrument, limit = venue.markets[symbol], None
+    by_cost = order.side is Side.BUY and instrument.is_spot and _buys_by_cost(venue)
+    if order.type is OrderType.MARKET and (by_cost or venue.facts.market_by_limit):
+        limit = _market_limit(venue, instrument, order.side)
+    leverage = venue.leverage_of(instrument)
+    return request_of(order, venue.facts, instrument, limit, venue.settings.margin_mode, leverage)
+
+
 async def submit(venue: CcxtVenue, order: Order) -> None:
     """Send it once. Raises `NoAnswer` where it may have arrived, `VenueUnreachable` where it has not."""
     exchange = venue.up()
     if venue.own.tracks.get(order.client_id) is not None:
         raise VenueError(f"{venue.name} has had order {order.client_id} before; it is not sent again.")
-    symbol, instrument = venue.symbol_of(order.instrument), venue.markets[venue.symbol_of(order.instrument)]
-    if (problem := malformed(order, instrument, venue.clock.now())) is not None:  # ccxt would round it in silence
-        venue.own.sent(order)
-        venue.own.reject(order.client_id, problem)
-        return
-    limit = None
-    by_cost = order.side is Side.BUY and instrument.is_spot and _buys_by_cost(venue)
-    if order.type is OrderType.MARKET and (by_cost or venue.facts.market_by_limit):
-        limit = _market_limit(venue, instrument, order.side)
-    leverage = venue.leverage_of(instrument)
-    request = request_of(order, venue.facts, instrument, limit, venue.settings.margin_mode, leverage)
+    prepared = venue.prepared.take(order, exchange)
+    symbol = venue.symbol_of(order.instrument) if prepared is None else prepared.symbol
+    if prepared is None:
+        problem = malformed(order, venue.markets[symbol], venue.clock.now())
+        if problem is not None:  # ccxt would round it in silence
+            venue.own.sent(order)
+            venue.own.reject(order.client_id, problem)
+            return
+        request = _request(venue, order, symbol)
     venue.own.sent(order)
+    venue.dead_man.order_sent(symbol)
     try:
         with urgent(_urgency(order, Urgency.ORDER)):
-            answer = await exchange.create_order(
-                symbol, request.type, request.side, request.amount, request.price, request.params
-            )
+            if prepared is not None:
+                answer = await prepared.send()
+            else:
+                answer = await create(exchange, symbol, request)
     except Exception as error:
         venue.note_limit(error)
         wrong = translated(error, venue.name, "the order")

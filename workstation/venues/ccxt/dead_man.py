@@ -1,10 +1,10 @@
 """The exchange's own dead man's switch: should this desk fall silent, the exchange cancels its orders by itself.
 
-Most exchanges count down and want to be told again before the end (Binance's futures an instrument, OKX, Kraken and
-Hyperliquid the account). Bybit watches the private socket instead: once it has been told the time, the socket
-subscribes to a topic of its own, and when no such socket has been there for that time, the orders go. A desk that is
-closed lets the switch go first, so that working orders stay; while a kill is unfinished it leaves it set. A desk that
-was cut off for longer learns when it is back that its orders are gone, and by what.
+Most exchanges count down and want to be told again before the end: OKX, Kraken and Hyperliquid for the account,
+Binance's futures for each instrument (`countdowns`). Bybit watches the private socket instead: once it has been told
+the time, the socket subscribes to a topic of its own, and when no such socket has been there for that time, the orders
+go. A desk that is closed lets the switch go first, so that working orders stay; while a kill is unfinished it leaves it
+set. A desk that was cut off for longer learns when it is back that its orders are gone, and by what.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from workstation.clock import MILLISECOND, SECOND
 from workstation.venues.ccxt.errors import is_passing, words_of
-from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 STREAM = "dead man's switch"
 #: Why an order is gone that was cancelled while the desk could not be heard.
 BY_SWITCH = "the venue's dead man's switch: this desk was not heard there"
-#: Share of the rate limit that is spent on telling it, at most: where it is told instrument by instrument, the time it
-#: is set to grows with their number.
-_SHARE = 0.6
-#: It is told again by the first probe after a third of its time, or so many seconds before: probes are not to the tick.
-_EARLIER = 1.0
 
 
 class DeadMan:
@@ -44,6 +38,7 @@ class DeadMan:
         #: The last silence in which the time ran out: its begin and when the desk was heard again, UTC ns; or zeros.
         self.silence = (0, 0)
         self._told = False  # Bybit knows the time
+        self._asked = False  # the exchange was asked for it, over whichever connection
         #: A desk that closes does not let it go: an unfinished kill leaves nothing working.
         self.stays = False
 
@@ -55,21 +50,21 @@ class DeadMan:
 
     @property
     def seconds(self) -> float:
-        """After which silence the orders go: as set up, or longer where telling it so often would cost too much."""
-        facts, gate = self._venue.facts, self._venue.gate
-        wanted = facts.dead_man_of(self._venue.settings.dead_man_seconds)
-        return wanted if gate is None else max(wanted, min(3 * self._cost / (_SHARE * gate.rate), facts.dead_man))
-
-    @property
-    def _cost(self) -> float:
-        """Of telling it once."""
-        return self._venue.facts.dead_man_cost * len(self._venue.markets)
+        """After which silence the orders go."""
+        return self._venue.facts.dead_man_of(self._venue.settings.dead_man_seconds)
 
     def holds(self, now: int) -> bool | None:
         """Whether the exchange would cancel by itself now; None where that is not asked of it."""
         if not self.wanted:
             return None
         return bool(self.held) and now - self.held <= self.seconds * SECOND
+
+    def count(self) -> tuple[int, int] | None:
+        """Instruments for which it is held, of those with working orders; None where it is held for all of them."""
+        return None
+
+    def order_sent(self, symbol: str) -> None:
+        """An order of a symbol is on its way."""
 
     def fresh(self) -> None:
         """Another connection: what was told before may be gone."""
@@ -86,51 +81,32 @@ class DeadMan:
     def _notice_silence(self) -> None:
         """The exchange hears of the desk again. If that took longer than it was told to wait, the orders are gone: the
         trader is told, and the desk compares."""
-        venue, now = self._venue, self._venue.clock.now()
+        now = self._venue.clock.now()
         if not self._heard or now - self._heard <= self.seconds * SECOND:
             return
         began, self._heard = self._heard, 0  # it is told once
-        self.silence = (began, now)
+        self._tell_silence(began, now, self.seconds)
+
+    def _tell_silence(self, began: int, now: int, seconds: float) -> None:
+        venue, self.silence = self._venue, (began, now)
         venue.epoch += 1
         venue.on_notice(
             "warning",
             f"{venue.name} heard nothing of this desk for {(now - began) / SECOND:.0f} s, longer than its dead "
-            f"man's switch of {self.seconds:g} s: it has cancelled what worked there. Orders are compared now.",
+            f"man's switch of {seconds:g} s: it has cancelled what worked there. Orders are compared now.",
         )
 
     def _hold(self) -> None:
         self._notice_silence()
         self.held = self._heard = self._venue.clock.now()
 
-    def _told_lately(self) -> bool:
-        """Whether telling it again can wait, where that is dear."""
-        if not self._cost or self.stays or not self.held:
-            return False
-        return self._venue.clock.now() - self.held < (self.seconds / 3 - _EARLIER) * SECOND
-
-    def _check_cost(self) -> None:
-        """Raises `VenueError` where all instruments together cannot be told at once, and says so where the time had to
-        be made longer."""
-        venue, count = self._venue, len(self._venue.markets)
-        if venue.gate is not None and self._cost > venue.gate.burst:
-            most = int(venue.gate.burst / venue.facts.dead_man_cost)
-            raise VenueError(f"it is told instrument by instrument, of {count} that are open {most} at most")
-        wanted = venue.facts.dead_man_of(venue.settings.dead_man_seconds)
-        if not self.held and self.seconds > wanted:
-            venue.on_notice(
-                "warning",
-                f"{venue.name}'s dead man's switch is set to {self.seconds:.0f} s instead of {wanted:g} s: it is told "
-                f"instrument by instrument, and with {count} of them the requests that orders need would not be left.",
-            )
-
     async def hold(self, exchange: Any) -> None:
         """Arm it, or say that the desk still lives. Raises ccxt's exceptions where the exchange does not answer; an
         exchange that refuses it is asked no more over this connection, and the trader is told."""
-        if not self.wanted or self.refused or self._told_lately():
+        if not self.wanted or self.refused:
             return
-        venue = self._venue
+        venue, self._asked = self._venue, True
         try:
-            self._check_cost()
             if not venue.facts.dead_man_topics:
                 await _count_down(venue, exchange, self.seconds)
                 self._hold()
@@ -143,16 +119,20 @@ class DeadMan:
         except Exception as error:
             if is_passing(error):
                 raise
-            self.held, self._heard, self.refused = 0, 0, words_of(error) or type(error).__name__
-            venue.on_notice(
-                "warning",
-                f"{venue.name} does not hold the dead man's switch ({self.refused}): should this desk die, working "
-                "orders stay there.",
-            )
+            self._refuse(error)
             return
         states = {state.name: state for state in venue.stream_states()}
         if self._told and STREAM in states and states[STREAM].up:
             self._hold()
+
+    def _refuse(self, error: BaseException) -> None:
+        venue, self._asked = self._venue, False
+        self.held, self._heard, self.refused = 0, 0, words_of(error) or type(error).__name__
+        venue.on_notice(
+            "warning",
+            f"{venue.name} does not hold the dead man's switch ({self.refused}): should this desk die, working "
+            "orders stay there.",
+        )
 
     def watching(self, exchange: Any) -> Callable[[], Awaitable[Any]] | None:
         """The watch that keeps the topic of the private socket, where the switch hangs on one. Nothing ever comes."""
@@ -167,12 +147,16 @@ class DeadMan:
 
         return watch
 
+    async def leave(self, exchange: Any) -> None:
+        """The desk closes, and its orders are not meant to stay: it is told a last time."""
+        await self.hold(exchange)
+
     async def let_go(self, exchange: Any) -> None:
         """The desk closes: its orders are meant to stay."""
-        if not self.held:
-            return
         venue = self._venue
-        self.held = self._heard = 0
+        if not (self.held if venue.facts.dead_man_topics else self._asked):  # whether or not a countdown was answered
+            return
+        self.held, self._heard, self._asked = 0, 0, False
         if not venue.facts.dead_man_topics:
             await _count_down(venue, exchange, 0)
             return
@@ -182,15 +166,7 @@ class DeadMan:
 
 
 async def _count_down(venue: CcxtVenue, exchange: Any, seconds: float) -> None:
-    milliseconds = int(seconds * 1_000)
-    if exchange.has.get("cancelAllOrdersAfter"):
-        await exchange.cancel_all_orders_after(milliseconds, venue.facts.dead_man_params)
-        return
-    ids = [exchange.market_id(symbol) for symbol in venue.markets]
-    asked = (
-        exchange.fapiPrivatePostCountdownCancelAll({"symbol": each, "countdownTime": milliseconds}) for each in ids
-    )
-    await asyncio.gather(*asked)
+    await exchange.cancel_all_orders_after(int(seconds * 1_000), venue.facts.dead_man_params)
 
 
 def _products(venue: CcxtVenue) -> set[str]:

@@ -1,7 +1,8 @@
 """ccxt's exceptions as the venue contract's. The one question: may the exchange have done what it was asked?
 
 What certainly never left, or was certainly refused, may be said so. Everything else is `NoAnswer`: a cut connection, a
-time-out, a 5xx after the request was sent, an answer that cannot be read. Nothing is ever guessed to be a refusal.
+time-out, a 5xx after the request was sent, an answer that cannot be read, an exchange that speaks of a fault of its own
+(ccxt calls several of those, and every error that it does not know, a refusal). Nothing is ever guessed to be one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,16 @@ from workstation.venues.contract import NoAnswer, VenueError, VenueUnreachable
 
 #: Classes of ccxt that are operations that failed, but whose request the exchange has certainly refused.
 _REFUSED = ("RateLimitExceeded", "DDoSProtection", "InvalidNonce")
+#: Classes of refusals that are certain whatever their words are.
+_CERTAIN = frozenset(
+    {"InsufficientFunds", "AuthenticationError", "BadSymbol", "NotSupported", "OrderNotFound", *_REFUSED}
+)
+#: An exchange that says so, or answers with such a number, has failed itself: it may have done what it was asked.
+_OWN_FAULT = re.compile(
+    r"(?i)timed?[ _-]?out|(internal|system|server)[ _](server[ _]|system[ _])?(error|exception|busy|abnormal)"
+    r"|gateway|unknown (error|status)|status unknown|try again later"
+    r"|\"(?:retCode|code|sCode)\":\s*\"?(?:5004|10000|10016|131201|170001|17014[67]|170234|51054|51149|408000)\b"
+)
 _SENTENCES = {
     "InsufficientFunds": "there is not enough money for it",
     "AuthenticationError": "it does not accept the API key",
@@ -55,7 +66,8 @@ def translated(error: BaseException, venue: str, doing: str) -> VenueError:
     why = next((_SENTENCES[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _SENTENCES), "")
     if "DuplicateOrderId" in names:
         return NoAnswer(f"{venue} says that it has had this client order id before ({said}).")
-    if "ExchangeError" in names or names & set(_REFUSED):
+    unsure = not names & _CERTAIN and _OWN_FAULT.search(str(error))
+    if ("ExchangeError" in names and not unsure) or names & set(_REFUSED):
         detail = f"{why} ({said})" if why and said else why or said
         return VenueError(f"{venue} refused {doing}: {detail}.")
     return NoAnswer(f"{venue} gave no answer on {doing}{f' ({why})' if why else ''}: {said or type(error).__name__}.")

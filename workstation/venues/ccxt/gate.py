@@ -45,6 +45,10 @@ class RequestGate:
         """The exchange said that it was asked too often: nothing passes for so long."""
         self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
 
+    def lend(self, cost: float) -> None:
+        """Let so much more be spent at once: for the last errands of a connection, of which nothing else has need."""
+        self.burst += cost
+
     async def pass_through(self, cost: float | None = None) -> None:
         """Wait for one's turn. What is cancelled while it waits was never sent."""
         loop = asyncio.get_running_loop()

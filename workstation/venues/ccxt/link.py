@@ -212,6 +212,7 @@ async def _down(venue: CcxtVenue, error: BaseException, attempt: int) -> None:
 
 
 async def _drop(venue: CcxtVenue) -> None:
+    venue.prepared.clear()
     streams, venue.streams = venue.streams, None
     exchange, venue.exchange = venue.exchange, None
     if streams is not None:
@@ -224,7 +225,7 @@ async def part(venue: CcxtVenue) -> None:
     """The desk closes: the dead man's switch is let go, so that working orders stay; or it is set a last time, so that
     they go when its time is over."""
     if venue.exchange is not None:
-        leave = venue.dead_man.hold if venue.dead_man.stays else venue.dead_man.let_go
+        leave = venue.dead_man.leave if venue.dead_man.stays else venue.dead_man.let_go
         with contextlib.suppress(Exception), urgent(Urgency.CANCEL):
             await asyncio.wait_for(leave(venue.exchange), 2.0)
     await _drop(venue)

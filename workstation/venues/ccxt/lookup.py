@@ -38,7 +38,7 @@ async def find_order(
         external_id(client_id) or (track.venue_id if track else "") or (stranger.venue_order_id if stranger else "")
     )
     symbol = None if instrument is None else venue.symbols.get(instrument)
-    since = (order.created_at if order is not None else venue.clock.now() - DAY) - _MARGIN
+    since = (order.created_at if order is not None else venue.clock.now() - DAY) - _MARGIN - abs(venue.drift or 0)
     if symbol is None:
         if venue.facts.lookup is Lookup.ORDER and len(venue.markets) == 1:
             symbol = next(iter(venue.markets))

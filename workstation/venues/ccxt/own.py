@@ -2,7 +2,8 @@
 
 An order's acceptance, end and fills may each arrive by the answer to the request, by the stream of orders, by the
 stream of trades and by asking; in any order, twice, or not at all. Each becomes one report. What the streams leave out
-(an order that shows more filled than its fills make up) is asked for.
+(an order that shows more filled than its fills make up) is asked for, and an order's end is told after its fills only:
+whoever acts on the end (the kill switch, the next slice, an exit) would take what has filled for still open.
 """
 
 from __future__ import annotations
@@ -30,7 +31,18 @@ _ENDED = (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED, OrderSta
 class Track:
     """One order of ours as far as this run has heard of it."""
 
-    __slots__ = ("accepted", "client_id", "ended", "filled", "instrument", "quantity", "shown", "trades", "venue_id")
+    __slots__ = (
+        "accepted",
+        "client_id",
+        "earlier",
+        "ended",
+        "filled",
+        "instrument",
+        "quantity",
+        "shown",
+        "trades",
+        "venue_id",
+    )
 
     def __init__(self, client_id: ClientOrderId, instrument: InstrumentId, quantity: Decimal) -> None:
         self.client_id = client_id
@@ -40,6 +52,7 @@ class Track:
         self.accepted = False
         self.ended = False
         self.filled = ZERO
+        self.earlier = False  # it had fills before this run: which trades those were is known to the desk alone
         self.trades: set[str] = set()
         self.shown: VenueOrder | None = None
 
@@ -90,6 +103,7 @@ class OwnOrders:
             found = self.tracks[client_id] = Track(client_id, order.instrument, order.quantity)
             found.accepted = order.venue_order_id is not None
             found.filled = order.filled
+            found.earlier = bool(order.filled)
             found.ended = order.is_closed
             if order.venue_order_id:
                 found.venue_id = order.venue_order_id
@@ -110,16 +124,23 @@ class OwnOrders:
         found = self._by_venue_id.get(self._place(instrument.id if instrument else None, venue_id))
         return found or to_desk(wire_id_of(structure), venue_id, self._rule)
 
+    def name_of(self, structure: Mapping[str, Any]) -> ClientOrderId:
+        """The client id of an order. One that names none, or one that nobody here gave (some exchanges give an order a
+        new one when they change it), is the desk's where the desk knows the exchange's own number of it."""
+        venue_id = str(structure.get("id") or "")
+        client_id = to_desk(wire_id_of(structure), venue_id, self._rule)
+        if self.track(client_id) is not None:
+            return client_id
+        instrument = self._instrument_of(str(structure.get("symbol")))
+        return self._by_venue_id.get(self._place(instrument.id if instrument else None, venue_id), client_id)
+
     # What ccxt gives.
 
     def on_order(self, structure: Mapping[str, Any]) -> VenueOrder | None:
         """An order by answer, stream or question; as the desk shows it, if it has a state."""
         instrument = self._instrument_of(str(structure.get("symbol")))
         venue_id = str(structure.get("id") or "")
-        client_id = to_desk(wire_id_of(structure), venue_id, self._rule)
-        if client_id.startswith(EXTERNAL):  # an answer that names no client id
-            place = self._place(instrument.id if instrument else None, venue_id)
-            client_id = self._by_venue_id.get(place, client_id)
+        client_id = self.name_of(structure)
         track = self.track(client_id)
         if track is not None and venue_id:
             self._bind(track, venue_id)
@@ -161,9 +182,24 @@ class OwnOrders:
             track.trades.add(trade_id)
             self.heard.setdefault(trade_id, len(self.heard))
             self._accept(track)
-            track.filled = add(track.filled, fill.quantity)
+            if not track.earlier:
+                track.filled = add(track.filled, fill.quantity)
             self.report(e.OrderFilled(client_id=client_id, ts=self._clock.now(), fill=fill))
+            self.settle(track)
         return fill
+
+    def behind(self, track: Track) -> bool:
+        """Whether the venue shows more of it filled than its fills make up that were heard."""
+        if track.shown is None:
+            return False
+        order = self._known(track.client_id)
+        heard = track.filled if order is None else max(track.filled, order.filled)
+        return track.shown.filled > heard
+
+    def settle(self, track: Track) -> None:
+        """Tell its end, if the venue has shown one that waited for the last fill."""
+        if track.shown is not None and track.shown.state in _ENDED and not track.ended and not self.behind(track):
+            self._tell(track, track.shown)
 
     def bind(self, client_id: ClientOrderId, venue_id: str) -> None:
         """The venue calls this order so."""
@@ -203,8 +239,9 @@ class OwnOrders:
                 self.report(e.OrderRejected(client_id=client_id, ts=ts, reason=f"{reason.rstrip('.')}."))
             return
         self._accept(track)
-        if shown.filled > track.filled:
+        if self.behind(track):
             self._fills_missing(track.instrument)
+            return
         if shown.state in _ENDED and not track.ended:
             track.ended = True
             order = self._known(client_id)

@@ -1,4 +1,5 @@
-"""The list of an account's open orders to its end: several exchanges give no more than a page of it at a time.
+"""The list of an account's open orders, or of its trades, to its end: several exchanges give no more than a page of it
+at a time, and of trades that page is the newest.
 
 How a list goes on is each exchange's own: after an order's number, by the number of the page, or by a cursor that ccxt
 leaves on one of the orders. An order that ends while the pages are read may push another one over the edge of a page:
@@ -16,14 +17,14 @@ from workstation.venues.contract import VenueError
 
 type Orders = Sequence[Mapping[str, Any]]
 
-#: The most pages of open orders that are read: far more than any exchange lets work at a time.
+#: The most pages that are read: far more than any exchange lets work at a time, or than trades are made in a week.
 _MOST = 100
 
 
 class Paging(msgspec.Struct, frozen=True, kw_only=True):
-    """How an exchange's list of open orders goes on."""
+    """How an exchange's list goes on."""
 
-    #: Orders of a full page: after a shorter one there is no other.
+    #: Orders (or trades) of a full page: after a shorter one there is no other.
     size: int
     #: What is asked for with every page.
     always: Mapping[str, Any] = {}
@@ -32,9 +33,9 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True):
     following: Callable[[Orders, int], Mapping[str, Any] | None]
 
 
-def _older_than(param: str) -> Callable[[Orders, int], Mapping[str, Any] | None]:
-    """Numbers of orders grow, and a page begins with the newest."""
-    return lambda page, _read: {param: str(min(int(order["id"]) for order in page))}
+def _older_than(param: str, number: str = "") -> Callable[[Orders, int], Mapping[str, Any] | None]:
+    """Numbers of orders grow, and a page begins with the newest. `number`: its word where that is not the id."""
+    return lambda page, _read: {param: str(min(int(one["info"][number] if number else one["id"]) for one in page))}
 
 
 def _cursor(received: str, param: str) -> Callable[[Orders, int], Mapping[str, Any] | None]:
@@ -63,11 +64,32 @@ PAGING: dict[str, Paging] = {
 }
 
 
+def _until(page: Orders, _read: int) -> Mapping[str, Any] | None:
+    """By time: what was there already comes once more."""
+    return {"until": min(int(one["timestamp"]) for one in page)}
+
+
+#: Of trades, where a page is one of the newest. Those of Binance and Hyperliquid begin with the oldest (see `trades`).
+TRADES: dict[str, Paging] = {
+    "bybit": Paging(size=100, always={"limit": 100}, following=_cursor("nextPageCursor", "cursor")),
+    "okx": Paging(size=100, following=_older_than("after", "billId")),
+    "kraken": Paging(size=50, following=lambda _page, read: {"ofs": read * 50}),
+    "coinbase": Paging(size=1, following=_cursor("cursor", "cursor")),
+    "kucoin": Paging(size=100, always={"limit": 100, "pageSize": 200}, following=_until),
+    "bitget": Paging(size=100, following=_older_than("idLessThan")),
+    "gate": Paging(size=100, following=_gate),
+}
+
+
 async def to_the_end(
-    exchange: str, ask: Callable[[dict[str, Any]], Awaitable[Orders]], params: Mapping[str, Any]
+    exchange: str,
+    ask: Callable[[dict[str, Any]], Awaitable[Orders]],
+    params: Mapping[str, Any],
+    pagings: Mapping[str, Paging] = PAGING,
+    what: str = "open orders",
 ) -> list[Mapping[str, Any]]:
-    """Every open order that `ask` (parameters → one page) gives. Raises `VenueError` for a list without an end."""
-    paging = PAGING.get(exchange)
+    """All that `ask` (parameters → one page) gives. Raises `VenueError` for a list without an end."""
+    paging = pagings.get(exchange)
     if paging is None:
         return list(await ask(dict(params)))
     found: dict[str, Mapping[str, Any]] = {}
@@ -82,4 +104,4 @@ async def to_the_end(
         if after is None:
             return list(found.values())
         following = after
-    raise VenueError(f"{exchange} lists open orders without an end: {len(found)} so far.")
+    raise VenueError(f"{exchange} lists {what} without an end: {len(found)} so far.")

@@ -29,6 +29,14 @@ class Lookup(StrEnum):
     SCAN = "scan"  # the lists of open and of recent orders are searched
 
 
+class Ahead(StrEnum):
+    """How far an order's request can be made a moment before it is sent, others being sent in between."""
+
+    SIGNED = "signed"  # ready to go: the signature bears a time, and holds for seconds
+    WRITTEN = "written"  # not signed: each request has to bear a greater number than the one before
+    NOT = ""  # the words themselves bear such a number, or it is not known
+
+
 class Counted(StrEnum):
     """What grows with every fill that an exchange makes in a market, and so says in which order it made them."""
 
@@ -71,6 +79,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     order_margin_mode: bool = False
     #: Whether an order of a contract names its leverage: ccxt makes it 1 where it is not told.
     order_leverage: bool = False
+    #: How far an order's request is made before it is sent.
+    ahead: Ahead = Ahead.SIGNED
     #: Whether ccxt's class wants numbers of contracts as numbers.
     counts_contracts: bool = False
     #: Methods of ccxt's class that are kept from doing anything: they sign what the trader has not asked for.
@@ -192,6 +202,7 @@ OFFERED: dict[str, Particulars] = {
         Particulars(
             ccxt="kraken",
             title="Kraken",
+            ahead=Ahead.WRITTEN,
             ids=IdRule.UUID,
             lookup=Lookup.SCAN,
             cancel_all="account",
@@ -257,6 +268,7 @@ OFFERED: dict[str, Particulars] = {
         Particulars(
             ccxt="hyperliquid",
             title="Hyperliquid",
+            ahead=Ahead.NOT,
             ids=IdRule.HEX,
             lookup=Lookup.ORDER,
             dead_man=60.0,
@@ -278,4 +290,4 @@ OFFERED: dict[str, Particulars] = {
 
 def particulars(name: str) -> Particulars:
     """What is known of an exchange; of one that is not offered, the narrowest."""
-    return OFFERED.get(name) or Particulars(ccxt=name, title=name)
+    return OFFERED.get(name) or Particulars(ccxt=name, title=name, ahead=Ahead.NOT)

@@ -16,14 +16,15 @@ from typing import Any
 
 import msgspec
 
-from workstation.clock import MILLISECOND, SECOND, Clock
+from workstation.clock import MILLISECOND, Clock
 from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
-from workstation.venues.ccxt import account, cancels, commands, link, money
+from workstation.venues.ccxt import account, cancels, commands, link, money, trades
+from workstation.venues.ccxt.countdowns import Countdowns
 from workstation.venues.ccxt.dead_man import BY_SWITCH, DeadMan
 from workstation.venues.ccxt.errors import is_limit, translated
 from workstation.venues.ccxt.gate import RequestGate
@@ -32,6 +33,7 @@ from workstation.venues.ccxt.lookup import find_order
 from workstation.venues.ccxt.orders import adopted, fill_of, order_of, trade_id_of
 from workstation.venues.ccxt.own import OwnOrders
 from workstation.venues.ccxt.particulars import Particulars
+from workstation.venues.ccxt.prepared import PreparedOrders
 from workstation.venues.ccxt.settings import Credentials, CredentialSource, VenueSettings, no_credentials
 from workstation.venues.ccxt.stream_state import StreamState
 from workstation.venues.ccxt.streams import Streams
@@ -97,7 +99,8 @@ class CcxtVenue:
         self.round_trip: int | None = None
         #: UTC ns at which this run first reached it.
         self.first_seen = 0
-        self.dead_man = DeadMan(self)
+        self.dead_man = Countdowns(self) if facts.dead_man_cost else DeadMan(self)
+        self.prepared = PreparedOrders()
         self.told = AccountNews()
         self.probe_now = asyncio.Event()
         self._marks: dict[InstrumentId, Decimal] = {}
@@ -106,6 +109,8 @@ class CcxtVenue:
         self.on_notice: Callable[[str, str], None] = lambda _level, _sentence: None
         #: The desk's order of a client id, for those of its earlier runs.
         self.known_order: Callable[[ClientOrderId], Order | None] = lambda _client_id: None
+        #: The desk's orders that may be working here.
+        self.working: Callable[[], Iterable[Order]] = lambda: ()
         #: The leverage that the desk has set for an instrument.
         self.leverage_of: Callable[[Instrument], Decimal] = lambda instrument: instrument.leverage
         #: Instruments whose fees are known to be this account's own, not the list's.
@@ -202,6 +207,9 @@ class CcxtVenue:
     def dead_man_holds(self) -> bool | None:
         return self.dead_man.holds(self.clock.now())
 
+    def dead_man_count(self) -> tuple[int, int] | None:
+        return self.dead_man.count()
+
     def leave_armed(self) -> None:
         self.dead_man.stays = True
 
@@ -294,6 +302,9 @@ class CcxtVenue:
         if structure is not None:
             self.own.on_order(structure)
 
+    def expect(self, order: Order) -> None:
+        commands.expect(self, order)
+
     async def submit(self, order: Order) -> None:
         await commands.submit(self, order)
 
@@ -325,6 +336,8 @@ class CcxtVenue:
             self.own.bind(client_id, str(structure.get("id") or ""))
             structure = {**structure, "clientOrderId": to_wire(client_id, self.facts.ids)}
         shown = order_of(structure, instrument, self.facts.ids)
+        if shown is not None and client_id is None:
+            shown = msgspec.structs.replace(shown, client_id=self.own.name_of(structure))
         if shown is None or shown.state is not OrderState.CANCELED:
             return shown
         if not self.dead_man.explains(structure.get("lastUpdateTimestamp")):
@@ -339,7 +352,8 @@ class CcxtVenue:
 
     async def fills_since(self, ts: int) -> Sequence[Fill]:
         exchange = self.up()
-        structures = await self.ask("the fills", account.my_trades(self, exchange, max(0, ts // MILLISECOND - 1)))
+        ts = max(0, ts - trades.margin(self))
+        structures = await self.ask("the fills", trades.my_trades(self, exchange, max(0, ts // MILLISECOND - 1)))
         fills = [fill for each in structures if (fill := self._fill(each)) is not None and fill.ts >= ts]
         heard = self.own.heard  # fills of one millisecond stand as the stream told them
         unique = {fill.trade_id: fill for fill in fills}.values()
@@ -355,22 +369,7 @@ class CcxtVenue:
 
     def _fills_missing(self, instrument: InstrumentId) -> None:
         """The streams may still bring them: a moment later they are asked for."""
-        self.later(partial(self._fetch_fills, instrument), 0.3)
-
-    async def _fetch_fills(self, instrument: InstrumentId) -> None:
-        behind = [
-            track
-            for track in self.own.tracks.values()
-            if track.instrument == instrument and track.shown is not None and track.shown.filled > track.filled
-        ]
-        if not behind or self.state is not LinkState.CONNECTED:
-            return
-        orders = [self.known_order(track.client_id) for track in behind]
-        since = min((order.created_at for order in orders if order is not None), default=self.clock.now() - 60 * SECOND)
-        symbol = self.symbols[instrument]
-        question = account.trades_of(self, self.exchange, symbol, max(0, (since - SECOND) // MILLISECOND))
-        for structure in await self.ask("the fills", question):
-            self.own.on_trade(structure)
+        self.later(partial(trades.fetch_missing, self, instrument), trades.FIRST_PAUSE)
 
     async def balances(self) -> dict[str, Decimal]:
         return await self.ask("the balances", money.balances(self, self.up()))

@@ -12,7 +12,7 @@ from workstation.clock import SimClock
 from workstation.domain import events as e
 from workstation.domain.order import Order, OrderType, Side, TimeInForce
 from workstation.history.ccxt_class import pro_class
-from workstation.venues.ccxt.client import configured, must_be_readable
+from workstation.venues.ccxt.client import Hooks, configured, guard, hooked
 from workstation.venues.ccxt.instruments import instrument_of
 from workstation.venues.ccxt.particulars import particulars
 from workstation.venues.ccxt.settings import Credentials, VenueSettings
@@ -57,7 +57,7 @@ class Answers:
         text = answer.decode() if isinstance(answer, bytes) else json.dumps(answer)
         read = exchange.parse_json(text) if exchange.is_json_encoded_object(text) else None
         exchange.handle_errors(200, "OK", url, method, {}, text, read, headers, body)
-        return must_be_readable(text if read is None else read)  # ccxt hands on what it cannot read
+        return text if read is None else read  # ccxt hands on what it cannot read
 
 
 class Desk:
@@ -98,15 +98,15 @@ async def desk_on(
 ) -> Desk:
     """A desk on an exchange that gives these answers. `markets`: ccxt's structures of them, else they are asked for."""
     facts, settings = particulars(name), VenueSettings(exchange=name, options=options)
-    exchange = configured(pro_class(name), facts, settings, _WALLET if facts.wallet else _KEYS)
+    hooks = Hooks()
+    exchange = configured(hooked(pro_class(name), hooks), facts, settings, _WALLET if facts.wallet else _KEYS)
     exchange.timeout_on_exit = 0
-    exchange.enableRateLimit = False
     box = Answers(dict(answers))
 
     async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         return await box.fetch(exchange, url, method, headers, body)
 
-    exchange.fetch = fetch
+    guard(exchange, fetch, hooks)
     exchange.has["fetchCurrencies"] = False
     if markets is None:
         await exchange.load_markets()

@@ -10,10 +10,8 @@ from answering import Desk, desk_on
 from payload_markets import MARKETS
 
 from workstation.clock import SECOND
-from workstation.venues.ccxt.gate import RequestGate
 
 GOOD: dict[str, dict[str, Any]] = {
-    "binanceusdm": {"countdownCancelAll": {"symbol": "BTCUSDT", "countdownTime": "30000"}},
     "okx": {"cancel-all-after": {"code": "0", "data": [{"triggerTime": "1", "ts": "1"}]}},
     "kraken": {"CancelAllOrdersAfter": {"error": [], "result": {"currentTime": "x", "triggerTime": "y"}}},
     "hyperliquid": {
@@ -23,7 +21,6 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 #: The words of a time of 30 seconds, and of letting it go.
 WORDS = {
-    "binanceusdm": ("countdownTime=30000", "countdownTime=0"),
     "okx": ('"timeOut":30', '"timeOut":0'),
     "kraken": ("timeout=30", "timeout=0"),
     "hyperliquid": ('"type":"scheduleCancel"', '"type":"scheduleCancel"'),
@@ -74,48 +71,4 @@ async def test_an_exchange_without_one_is_asked_nothing() -> None:
     await at.venue.dead_man.hold(at.venue.exchange)
     assert at.venue.dead_man_holds() is None
     assert not at.answers.sent
-    await at.venue.exchange.close()
-
-
-async def many(count: int) -> tuple[Desk, list[str]]:
-    """Binance's futures with so many instruments, at 18 a second as by default; the switch costs 10 for each."""
-    at = await desk("binanceusdm", GOOD["binanceusdm"])
-    ((symbol, instrument),) = list(at.venue.markets.items())[:1]
-    at.venue.markets = {f"{number}": instrument for number in range(count)}
-    at.venue.exchange.market_id = lambda _: at.venue.exchange.markets[symbol]["id"]
-    at.venue.gate = RequestGate(18.0, 180.0)
-    notices: list[str] = []
-    at.venue.on_notice = lambda _level, sentence: notices.append(sentence)
-    return at, notices
-
-
-@pytest.mark.parametrize(("count", "seconds"), [(2, 30), (10, 30), (16, 44), (18, 50)])
-async def test_telling_it_instrument_by_instrument_leaves_the_others_their_requests(count: int, seconds: int) -> None:
-    at, notices = await many(count)
-    switch, clock, ran = at.venue.dead_man, at.venue.clock, 600
-    assert int(switch.seconds) == seconds
-    for _ in range(ran // 10):
-        await switch.hold(at.venue.exchange)
-        assert switch.holds(clock.now() + 20 * SECOND), "a probe may fail"
-        clock.advance(10 * SECOND)  # type: ignore[attr-defined]
-        assert at.venue.dead_man_holds() is True
-    assert 10 * len(at.answers.sent) / ran <= 0.6 * 18
-    assert f"countdownTime={int(switch.seconds * 1_000)}" in at.answers.sent[-1].text
-    assert [f"set to {seconds} s instead of 30 s" in notice for notice in notices] == [True] * (seconds > 30)
-    at.answers.sent.clear()
-    switch.stays = True
-    await switch.hold(at.venue.exchange)
-    assert len(at.answers.sent) == count, "a desk that leaves it set tells it a last time"
-    await at.venue.exchange.close()
-
-
-async def test_more_instruments_than_can_be_told_leave_the_orders_their_requests() -> None:
-    at, notices = await many(19)
-    for _ in range(3):
-        await at.venue.dead_man.hold(at.venue.exchange)
-    assert not at.answers.sent
-    assert at.venue.dead_man_holds() is False
-    (notice,) = notices
-    assert "of 19 that are open 18 at most" in notice
-    assert "should this desk die, working orders stay there" in notice
     await at.venue.exchange.close()

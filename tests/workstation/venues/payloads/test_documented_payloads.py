@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -279,6 +280,46 @@ async def test_a_market_order_to_buy_is_one_of_a_quantity_of_coins(name: str) ->
             assert abs(Decimal(str(words[price])) - Decimal(by_limit[name])) < 1
         assert words.get("tgtCcy", "base_ccy") == "base_ccy"  # OKX
         assert words.get("marketUnit", "baseCoin") == "baseCoin"  # Bybit
+
+
+#: What bears the moment at which it was written, or signs it.
+MOMENTS = {"timestamp", "signature", "nonce", "r", "s", "v"}
+
+
+@pytest.mark.parametrize("price", ["60000", None], ids=["limit", "market"])
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_order_that_was_expected_leaves_as_it_does_without(name: str, price: str | None) -> None:
+    async with desk(name, **TAKEN[name]) as at:
+        plain = await send(at, Side.BUY, "0.01", price, main_market(at))
+        address = at.answers.sent[-1].url.partition("?")[0]
+        at.venue.own.forget(CLIENT_ID)
+        at.answers.sent.clear()
+        order = at.order(CLIENT_ID, main_market(at), Side.BUY, "0.01", price)
+        at.venue.expect(order)
+        assert not at.answers.sent, "nothing leaves before it is submitted"
+        assert len(at.venue.prepared) == (name != "hyperliquid"), "its words bear a number of their own"
+        assert all(one.begun is not None for one in at.venue.prepared.orders())
+        await at.venue.submit(order)
+        assert not len(at.venue.prepared)
+        assert sent_words(at).keys() == plain.keys()
+        moments = MOMENTS if name != "hyperliquid" else MOMENTS - {"s"}
+        differ = {word for word, value in sent_words(at).items() if value != plain[word]}
+        assert differ <= moments
+        assert at.answers.sent[-1].url.partition("?")[0] == address
+        assert sum(WIRE.get(name, CLIENT_ID) in sent.text for sent in at.answers.sent) == 1
+
+
+async def test_what_has_to_be_asked_before_an_order_is_asked_when_it_is_submitted() -> None:
+    """Bybit's class wants to know the kind of the account before the first order."""
+    async with desk("bybit", **TAKEN["bybit"]) as at:
+        order = at.order(CLIENT_ID, main_market(at), Side.BUY, "0.01", "60000")
+        at.venue.expect(order)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not at.answers.sent
+        await at.venue.submit(order)
+        assert [sent.url.rpartition("/v5/")[2] for sent in at.answers.sent][-1] == "order/create"
+        assert len(at.answers.sent) > 1
 
 
 @pytest.mark.parametrize("name", ["binanceusdm", "bybit", "okx", "kucoin", "bitget", "gate", "hyperliquid"])

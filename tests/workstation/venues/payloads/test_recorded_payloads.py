@@ -95,7 +95,7 @@ async def test_binance_s_orders_are_read_and_an_empty_account_is_empty() -> None
 async def test_binance_s_answer_to_a_cancel_ends_the_order_and_not_the_cancel() -> None:
     """It names the cancel "cancelMyOrder1", and beside it the order, "myOrder1", of which 8 of 10 were filled."""
     desk = await binance_spot()
-    order = desk.order("myOrder1", "LTC-BTC", Side.SELL, "10", "1")
+    order = desk.order("myOrder1", "LTC-BTC", Side.SELL, "10", "1", filled=Decimal(8))
     await desk.venue.cancel(order)
     kinds = [(type(report), report.client_id) for report in desk.reports]
     assert kinds == [(e.OrderAccepted, "myOrder1"), (e.OrderCanceled, "myOrder1")]

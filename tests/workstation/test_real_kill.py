@@ -1,0 +1,41 @@
+"""The kill switch of a live desk whose exchange tells it less than it should."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+from tests.support.exchange import Kind, LoopbackExchange
+from tests.support.exchange_hand import Hand
+from tests.support.real_desk import real_desk, until
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
+
+BTC = "LOOP:BTC-USDT"
+
+
+async def test_flattening_sells_what_the_desk_bought_and_no_coin_more_though_no_stream_tells_of_its_fills(
+    tmp_path: Path,
+) -> None:
+    """The trader owns two bitcoin beside what the desk bought. The book has grown thin unseen, so the closing orders
+    fill in part and end; what they have sold is heard of later than that they ended."""
+    with LoopbackExchange("binance", seed=None) as exchange:
+        hand = Hand(exchange)
+        async with real_desk(exchange, tmp_path, silence_ms=60_000) as engine:
+            draft = OrderDraft(instrument=BTC, side=Side.BUY, quantity=Decimal("0.5"), type=OrderType.MARKET)
+            bought = await engine.submit(draft)
+            await until(lambda: engine.core.orders.orders[bought.client_id].state is OrderState.FILLED)
+            for message in ("depthUpdate", "executionReport", "outboundAccountPosition"):
+                exchange.faults.script(f"ws {message}", Kind.DROP, times=10_000)
+            await asyncio.sleep(0.3)  # what was on its way has come
+            for below in range(2, 11):
+                hand.level(f"{64_000 - below}", "0")
+            hand.level("63999", "0.2")
+            engine.flatten("test")
+            while not engine.kill_status.receipt:  # somebody goes on to bid a little
+                await asyncio.to_thread(hand.level, "63999", "0.2")
+                await asyncio.sleep(0.02)
+            assert "1 position closed" in engine.kill_status.receipt
+            assert engine.position(BTC).quantity == 0
+            left = exchange.do(lambda: exchange.floor.account().total("BTC"))
+            assert Decimal(2) <= left < Decimal("2.001")

@@ -1,0 +1,112 @@
+"""The account's trades at an exchange since a moment: all of them, however many were made and however long ago.
+
+An exchange gives a page at a time. Where that is a page of the oldest, the question goes on from its end; where it is
+one of the newest, from its begin back (`pages.TRADES`). Some answer for a week from the given moment at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from workstation.clock import DAY, MILLISECOND, MINUTE, SECOND
+from workstation.domain.instrument import InstrumentId
+from workstation.venues.ccxt.pages import TRADES, to_the_end
+from workstation.venues.contract import LinkState
+
+if TYPE_CHECKING:
+    from workstation.venues.ccxt.own import Track
+    from workstation.venues.ccxt.venue import CcxtVenue
+
+type Trades = list[Mapping[str, Any]]
+
+#: The most pages of the oldest that one question reads, and what none of them has fewer of.
+_PAGES, _LEAST = 50, 50
+#: How much time one question is answered for, in ms, where that is bounded; further back than `_LONGEST` none is kept.
+_SPANS = dict.fromkeys(("bybit", "binanceusdm", "kucoin"), 7 * DAY // MILLISECOND)
+_LONGEST = 90 * DAY // MILLISECOND
+#: Seconds before fills that are missing are asked for, and the longest pause before they are asked for again.
+FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 20.0
+
+
+async def my_trades(venue: CcxtVenue, exchange: Any, since: int) -> Trades:
+    """The account's trades since a time (UTC ms)."""
+    if exchange.id == "kraken":  # its pages are of all markets together
+        return await _trades(venue, exchange, None, since)
+    pages = await asyncio.gather(*(trades_of(venue, exchange, symbol, since) for symbol in venue.markets))
+    return [trade for page in pages for trade in page]
+
+
+async def trades_of(venue: CcxtVenue, exchange: Any, symbol: str, since: int) -> Trades:
+    """The account's trades of one market since a time (UTC ms)."""
+    if exchange.id != "kraken":
+        return await _trades(venue, exchange, symbol, since)
+    return [trade for trade in await _trades(venue, exchange, None, since) if trade.get("symbol") == symbol]
+
+
+async def _trades(venue: CcxtVenue, exchange: Any, symbol: str | None, since: int) -> Trades:
+    now = (venue.clock.now() + (venue.drift or 0)) // MILLISECOND
+    span = _SPANS.get(exchange.id)
+    if span is None or now - since > _LONGEST:
+        return await _from(exchange, symbol, since)
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for start in range(since, now + 1, span) or (since,):
+        found |= {(str(each.get("symbol")), str(each["id"])): each for each in await _from(exchange, symbol, start)}
+    return list(found.values())
+
+
+async def _from(exchange: Any, symbol: str | None, since: int) -> Trades:
+    if exchange.id in TRADES:
+
+        def page(params: dict[str, Any]) -> Any:
+            return exchange.fetch_my_trades(symbol, since, None, params)
+
+        return await to_the_end(exchange.id, page, {}, TRADES, "trades")
+    return await _forwards(partial(exchange.fetch_my_trades, symbol), since)
+
+
+async def _forwards(ask: Any, since: int) -> Trades:
+    """What a page leaves out comes next."""
+    found: dict[str, Mapping[str, Any]] = {}
+    start = since
+    for _ in range(_PAGES):
+        page = await ask(start)
+        fresh = [trade for trade in page if str(trade["id"]) not in found]
+        found.update({str(trade["id"]): trade for trade in fresh})
+        newest = max((int(trade["timestamp"] or 0) for trade in page), default=0)
+        if not fresh or len(page) < _LEAST or newest < start:
+            break
+        start = newest
+    return list(found.values())
+
+
+def margin(venue: CcxtVenue) -> int:
+    """How far (ns) the exchange's times may lie before ours: what is wanted since a moment of this machine's clock is
+    asked for since so much before it."""
+    return abs(venue.drift or 0) + SECOND
+
+
+async def fetch_missing(venue: CcxtVenue, instrument: InstrumentId, paused: float = FIRST_PAUSE) -> None:
+    """Ask for the fills of orders that show more than was heard; again after growing pauses while that does not bring
+    them all, until a comparison of the whole venue is due anyway."""
+    own = venue.own
+
+    def behind() -> list[Track]:
+        return [track for track in own.tracks.values() if track.instrument == instrument and own.behind(track)]
+
+    if not (waiting := behind()) or venue.state is not LinkState.CONNECTED:
+        return
+    orders = [venue.known_order(track.client_id) for track in waiting]
+    since = min((order.created_at for order in orders if order is not None), default=venue.clock.now() - MINUTE)
+    since = max(0, since - margin(venue)) // MILLISECOND
+    try:
+        question = trades_of(venue, venue.exchange, venue.symbols[instrument], since)
+        for structure in await venue.ask("the fills", question):
+            own.on_trade(structure)
+    finally:
+        for track in waiting:
+            own.settle(track)
+        if behind() and paused < _LONGEST_PAUSE:
+            venue.later(partial(fetch_missing, venue, instrument, paused * 2), paused * 2)
