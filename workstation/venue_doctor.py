@@ -69,8 +69,8 @@ def _abilities(facts: Particulars, exchange: Any) -> list[Finding]:
         *([Finding(True, f"{', '.join(asked)}: asked for again and again, there is no stream")] if asked else []),
         Finding(
             True,
-            f"balances and positions: {'streamed, and ' if streamed(exchange.id) else ''}asked for at the start, after "
-            "every reconnect and every few minutes",
+            f"balances and positions: {streamed(exchange.id)}asked for at the start, after every reconnect and every "
+            "few minutes",
         ),
         *_derivatives(exchange),
         Finding(True, f"amending: {'in place' if facts.amend else 'not there, cancel and enter a new order'}"),

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 type _Cash = Iterator[tuple[str, Decimal]]
 
 #: Exchanges that keep a wallet for each kind of market.
-_WALLETS = ("kucoin", "bitget", "gate")
+WALLETS = ("kucoin", "bitget", "gate")
 
 
 async def balances(venue: CcxtVenue, exchange: Any) -> dict[str, Decimal]:
     """By currency, zeros left out; raises ccxt's exceptions."""
     if venue.settings.account:
         kinds: list[dict[str, Any]] = [{"type": venue.settings.account}]
-    elif exchange.id in _WALLETS:
+    elif exchange.id in WALLETS:
         kinds = account.kinds(venue)
         if exchange.id == "kucoin":  # a wallet of contracts for each currency that they settle in
             kinds = [kind | {"code": kind["settleCoin"]} if "settleCoin" in kind else kind for kind in kinds]
@@ -77,7 +77,8 @@ def _binance_usdm(info: Any) -> _Cash:
             yield str(row["asset"]).upper(), cash
 
 
-def _okx(info: Any) -> _Cash:
+def okx_cash(info: Any) -> _Cash:
+    """Of an answer, and of a message of its stream alike."""
     for wallet in _rows(info, "data"):
         for row in _rows(wallet, "details"):
             if (cash := exact(row.get("cashBal"))) is not None:
@@ -108,7 +109,7 @@ def _hyperliquid(info: Any) -> _Cash:
 #: Reads the cash of an exchange's own answer, where ccxt's total is something else.
 _OWN: dict[str, Callable[[Any], _Cash]] = {
     "binanceusdm": _binance_usdm,
-    "okx": _okx,
+    "okx": okx_cash,
     "kucoin": _kucoin,
     "bitget": _bitget,
     "hyperliquid": _hyperliquid,

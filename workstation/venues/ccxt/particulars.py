@@ -235,6 +235,7 @@ OFFERED: dict[str, Particulars] = {
         Particulars(
             ccxt="kucoin",
             title="KuCoin",
+            options={"watchBalance": {"fetchBalanceSnapshot": False, "awaitBalanceSnapshot": False}},
             lookup=Lookup.ORDER,
             cancel_all="symbol",
             password=True,

@@ -15,6 +15,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, add
 from workstation.venues.ccxt.account import signed_contracts
 from workstation.venues.ccxt.instruments import exact
+from workstation.venues.ccxt.money import WALLETS, okx_cash
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.streams import Streams
@@ -70,6 +71,8 @@ def watch(venue: CcxtVenue, exchange: Any, streams: Streams) -> None:
 
     money = exchange.has.get("watchBalance") and not venue.settings.account
     derivatives = not all(market.is_spot for market in venue.markets.values())
+    if derivatives and exchange.id in WALLETS:
+        return  # each wallet's stream tells of itself, the desk's books of all together
     held = derivatives and exchange.has.get("watchPositions")
     told.whole = bool(money and (held or not derivatives))
     if money:
@@ -107,14 +110,54 @@ def _bybit(wallets: Any) -> Iterator[tuple[str, Decimal]]:
                 yield str(row["coin"]).upper(), cash
 
 
-#: Reads the cash of the message that ccxt hands on, of exchanges whose streams were tried.
+def _kraken(message: Any) -> Iterator[tuple[str, Decimal]]:
+    """balances: at first every asset with its wallets, then each change with the wallet that it was in. What is lent or
+    staked is in others and not traded."""
+    for row in _rows(message.get("data") if isinstance(message, Mapping) else None):
+        wallets = list(_rows(row.get("wallets"))) or [{**row, "type": row.get("wallet_type")}]
+        for wallet in wallets:
+            if wallet.get("type") == "spot" and (cash := exact(wallet.get("balance"))) is not None:
+                yield str(row["asset"]).upper(), cash
+
+
+def _kucoin(row: Any) -> Iterator[tuple[str, Decimal]]:
+    """/account/balance: one currency of one account, of which only that of trades is told to who listens."""
+    if str(row.get("relationEvent", "")).startswith("trade.") and (cash := exact(row.get("total"))) is not None:
+        yield str(row["currency"]).upper(), cash
+
+
+def _bitget(message: Any) -> Iterator[tuple[str, Decimal]]:
+    """account: what is free, what orders bind, and what is locked otherwise."""
+    for row in _rows(message.get("data")):
+        if "coin" in row and (free := exact(row.get("available"))) is not None:
+            bound = add(exact(row.get("frozen")) or ZERO, exact(row.get("locked")) or ZERO)
+            yield str(row["coin"]).upper(), add(free, bound)
+
+
+def _gate(rows: Any) -> Iterator[tuple[str, Decimal]]:
+    """spot.balances: each currency that an event has touched."""
+    for row in _rows(rows):
+        if "currency" in row and (cash := exact(row.get("total"))) is not None:
+            yield str(row["currency"]).upper(), cash
+
+
+#: Reads the cash of the message that ccxt hands on, of exchanges whose streams were tried: Binance's and Bybit's on a
+#: connection, the others' messages as their documents and ccxt show them. Coinbase streams none, and what Hyperliquid
+#: tells is the worth of the account.
 _CASH: dict[str, Callable[[Any], Iterator[tuple[str, Decimal]]]] = {
     "binance": _binance,
     "binanceusdm": _binance_usdm,
     "bybit": _bybit,
+    "okx": okx_cash,
+    "kraken": _kraken,
+    "kucoin": _kucoin,
+    "bitget": _bitget,
+    "gate": _gate,
 }
 
 
-def streamed(exchange: str) -> bool:
-    """Whether balances and positions of an exchange are listened to."""
-    return exchange in _CASH
+def streamed(exchange: str) -> str:
+    """Whether balances and positions of an exchange are listened to, in words for the doctor: none for no."""
+    if exchange not in _CASH:
+        return ""
+    return "streamed to a desk of spot alone, and " if exchange in WALLETS else "streamed, and "
