@@ -21,6 +21,9 @@ def parse_leverage(word: Token, rest: Sequence[Token], end: int, context: Contex
     instrument, value = _named(word, rest, end, context, "leverage 5 or leverage BTC-USDT-PERP 5")
     highest = margin.max_leverage(instrument)
     leverage = number(value.text.rstrip("x×"))
+    if highest <= 1 and instrument.is_spot and leverage != 1:
+        where = f"{instrument.symbol} is spot without margin at {instrument.venue}"
+        raise CommandError(f"{where}: no leverage can be set, and no more sold than is held.", value.at)
     if leverage is None or not 1 <= leverage <= highest or leverage != leverage.to_integral_value():
         raise CommandError(
             f"The leverage of {instrument.symbol} is a whole number from 1 to {plain(highest)}, not {value.raw}.",

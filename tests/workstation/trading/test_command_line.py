@@ -512,7 +512,7 @@ def test_the_outcome_of_an_order_is_a_sentence() -> None:
         ("leverage btc-usdt-perp 21", "a whole number from 1 to 20, not 21"),
         ("leverage btc-usdt-perp 2.5", "a whole number from 1 to 20"),
         ("leverage nothing 5", "There is no instrument nothing"),
-        ("leverage 5", "from 1 to 1, not 5"),
+        ("leverage 5", "is spot without margin at NOVA: no leverage can be set, and no more sold than is held"),
         ("margin isolatd", "Did you mean isolated?"),
         ("margin isolated", "its margin is always cross"),
         ("margin btc-usdt-perp isolated now", "one word too many"),

@@ -65,9 +65,9 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     external_orders: Literal["adopt", "ignore"] = "adopt"
     #: Margin mode that the account's derivatives are in; the desk sets it when it is asked to, not by itself.
     margin_mode: Literal["cross", "isolated"] = "cross"
-    #: Account that orders go to, where the exchange has several: spot, margin, swap, future or unified; empty for that
-    #: of the instrument.
-    account: Literal["", "spot", "margin", "swap", "future", "unified"] = ""
+    #: Account whose money is read, where the exchange has several: spot, swap, future or unified; empty for those of
+    #: the instruments. Orders go where the instrument is traded. Spot on margin is not traded at real exchanges yet.
+    account: Literal["", "spot", "swap", "future", "unified"] = ""
     #: Seconds after which the venue cancels everything if this desk has fallen silent, where it can; 0 switches it off.
     dead_man_seconds: Annotated[float, Meta(ge=0)] = 30.0
     #: Milliseconds without a message after which a stream counts as dead and is begun anew.

@@ -269,7 +269,7 @@ async def test_what_no_stream_tells_is_asked_for(name: str) -> None:
 
 async def test_an_account_that_the_set_up_names_is_asked_for() -> None:
     wire = await wire_on("okx", spot=True)
-    wire.desk.venue.settings = msgspec.structs.replace(wire.desk.venue.settings, account="margin")
+    wire.desk.venue.settings = msgspec.structs.replace(wire.desk.venue.settings, account="unified")
     wire.listen()
     assert BALANCES not in wire.watches
     assert POSITIONS not in wire.watches
