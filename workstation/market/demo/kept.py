@@ -1,24 +1,27 @@
 """What the demo market really traded in earlier runs of the desk: its minutes, and when the desk was there to see them.
 
-Minutes stand in rows: the minute (in minutes since 1970), then open, high, low, close (quote currency) and volume (base
-units) of each instrument, 0 where it did not trade. Rows are what the file of `minutes_file` holds.
+Minutes stand in rows, by hours: the minute (in minutes since 1970), then open, high, low, close (quote currency) and
+volume (base units) of each instrument, 0 where it did not trade. An hour is read when something of it is wanted: a
+first frame wants one of them, a week takes some ten milliseconds.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from itertools import compress
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from workstation.domain.bar import Bar
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.spans import MINUTE
-from workstation.market.bar_columns import BarColumns
+from workstation.domain.spans import HOUR, MINUTE
 
 type Row = Sequence[float]
+#: The rows of some hours (by the time at which they begin) out of a file; what cannot be read is not among them.
+type Read = Callable[[Sequence[int]], Mapping[int, array[float]]]
+#: Hours back in which the last price of an instrument is looked for.
+_LOOK_BACK = 6
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,11 +35,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """What is kept of a session: from when and until when (UTC ns)."""
+    """What is kept of a session, or a part of it: from when and until when (UTC ns)."""
 
     session: Session
     start: int
     until: int
+
+
+def _nothing(_hours: Sequence[int]) -> Mapping[int, array[float]]:
+    return {}
 
 
 class Kept:
@@ -46,22 +53,30 @@ class Kept:
         self,
         names: Sequence[InstrumentId] = (),
         sessions: Iterable[tuple[Session, int]] = (),
-        rows: array[float] | None = None,
+        hours: Sequence[int] = (),
+        read: Read = _nothing,
     ) -> None:
-        """`sessions`: each with the time up to which its minutes are in `rows`, which are one after the other."""
+        """`sessions`: each with the time up to which its minutes are kept; `hours`: those that there are of them, when
+        they begin, oldest first."""
         self.names = tuple(names)
         self.sessions = tuple(sessions)
-        self.rows = array("d") if rows is None else rows
-        self.width = 1 + 5 * len(self.names)
-        self.minutes = array("q", (int(minute) * MINUTE for minute in self.rows[:: self.width]))
-        first = self.minutes[0] if self.minutes else 0
-        self.spans = tuple(
-            Span(session, max(session.start, first), until)
-            for session, until in self.sessions
-            if self.minutes and until > max(session.start, first)
-        )
+        self.hours = tuple(hours)
+        self._read = read
+        self._rows: dict[int, array[float]] = {}
+        self._width = 1 + 5 * len(self.names)
+        self.spans = tuple(self._spans())
         self._starts = [span.start for span in self.spans]
-        self._bars: dict[InstrumentId, BarColumns] = {}
+
+    def _spans(self) -> Iterator[Span]:
+        """Sessions without the hours that are gone."""
+        for session, until in self.sessions:
+            begin = session.start
+            for hour in self.hours[bisect_right(self.hours, begin - HOUR) : bisect_left(self.hours, until)]:
+                begin = max(begin, hour)
+                end = min(hour + HOUR, until)
+                if end > begin:
+                    yield Span(session, begin, end)
+                begin = end
 
     @property
     def origin(self) -> Session | None:
@@ -73,27 +88,47 @@ class Kept:
         number = bisect_right(self._starts, ts)
         return number > 0 and ts <= self.spans[number - 1].until
 
-    def row(self, ts: int) -> list[float] | None:
+    def rows(self, hour: int) -> list[Row]:
+        """The minutes of the hour that begins then, oldest first."""
+        self._want(hour, hour + HOUR)
+        rows = self._rows.get(hour, array("d"))
+        return [rows[at : at + self._width] for at in range(0, len(rows), self._width)]
+
+    def row(self, ts: int) -> Row | None:
         """The row of the minute that begins at `ts`."""
-        at = bisect_left(self.minutes, ts)
-        if at == len(self.minutes) or self.minutes[at] != ts:
-            return None
-        return list(self.rows[at * self.width : (at + 1) * self.width])
+        return next((row for row in self.rows(ts - ts % HOUR) if row[0] * MINUTE == ts), None)
 
-    def bars(self, name: InstrumentId) -> BarColumns:
-        """The minutes in which an instrument traded, oldest first."""
-        bars = self._bars.get(name)
-        if bars is None:
-            at = 1 + 5 * self.names.index(name) if name in self.names else None
-            bars = self._bars[name] = BarColumns() if at is None else self._columns(at)
-        return bars
+    def bars(self, name: InstrumentId, since: int, until: int) -> list[Bar]:
+        """The minutes from `since` to `until` in which an instrument traded, oldest first."""
+        if name not in self.names:
+            return []
+        found: list[Bar] = []
+        at, width = 1 + 5 * self.names.index(name), self._width
+        for hour in self._want(since, until):
+            rows = self._rows.get(hour)
+            if rows is not None:
+                columns = [rows[place::width] for place in range(at, at + 5)]
+                times = [int(minute) * MINUTE for minute in rows[::width]]
+                bars = map(Bar, times, *columns)
+                whole = since <= hour and hour + HOUR <= until and 0.0 not in columns[-1]
+                found += bars if whole else (bar for bar in bars if bar.volume and since <= bar.ts < until)
+        return found
 
-    def _columns(self, at: int) -> BarColumns:
-        columns: list[array[Any]] = [self.minutes, *(self.rows[place :: self.width] for place in range(at, at + 5))]
-        volume = columns[-1]
-        if 0.0 in volume:
-            columns = [array(column.typecode, compress(column, volume)) for column in columns]
-        return BarColumns.of(*columns)
+    def before(self, name: InstrumentId, ts: int) -> Bar | None:
+        """The last minute in which an instrument traded in the hours before `ts`."""
+        number = bisect_left(self.hours, ts)
+        for hour in reversed(self.hours[max(0, number - _LOOK_BACK) : number]):
+            if bars := self.bars(name, hour, min(ts, hour + HOUR)):
+                return bars[-1]
+        return None
+
+    def _want(self, since: int, until: int) -> Sequence[int]:
+        """Have the hours read that lie between; which ones they are."""
+        hours = self.hours[bisect_right(self.hours, since - HOUR) : bisect_left(self.hours, until)]
+        if missing := [hour for hour in hours if hour not in self._rows]:
+            read = self._read(missing)
+            self._rows.update((hour, read.get(hour, array("d"))) for hour in missing)
+        return hours
 
 
 def joined(earlier: Row, later: Row) -> list[float]:

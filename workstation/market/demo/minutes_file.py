@@ -46,8 +46,8 @@ class _Damaged(Exception):
 
 
 class MinutesFile:
-    """`kept` reads, on a thread that the constructor starts if there is a file; `begin` and `write` are for a thread of
-    the caller's. Nothing is written before `begin`.
+    """`kept` reads, for the first time on a thread that the constructor starts if there is a file; `begin` and `write`
+    are for a thread of the caller's. Nothing is written before `begin`.
 
     A file that is none of ours, or damaged, is put aside under another name, and nothing is kept of the past; one of a
     newer tws is left alone, and nothing is kept of this run either. `notices` says so, a sentence each.
@@ -58,12 +58,15 @@ class MinutesFile:
         self._path = path
         self._names = tuple(names)
         self._now = now
-        self._width = 1 + 5 * len(self._names)
+        self._begun = now - now % MINUTE
         self.notices: list[str] = []
-        self._db: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
+        self._reader: sqlite3.Connection | None = None  # its own: reading waits for no write
+        self._writer: sqlite3.Connection | None = None
+        self._lock, self._reads = threading.Lock(), threading.Lock()  # of the writer, and of the reader
         self._usable = True
-        self._anew = False  # what was read is not what is to stand there
+        self._stored = self._names  # the instruments of a row in the file
+        self._future = self._old = False  # the file holds what the clock has not come to; all of it is of long ago
+        self._bad: set[int] = set()  # hours
         self._hour: tuple[int, dict[int, bytes]] = (0, {})  # the newest one: its rows by minute
         self._kept = Kept()
         self._reading: threading.Thread | None = None
@@ -82,7 +85,7 @@ class MinutesFile:
 
     def _read(self) -> None:
         try:
-            self._kept = self._checked(*self._load())
+            self._kept = self._load()
         except _Damaged as error:
             self._put_aside(str(error))
         except sqlite3.Error as error:
@@ -91,73 +94,72 @@ class MinutesFile:
             else:
                 self._give_up(f"cannot be read ({error})")
 
-    def _load(self) -> tuple[list[tuple[Session, int]], list[InstrumentId], list[tuple[int, bytes, int]]]:
-        db = self._open()
+    def _load(self) -> Kept:
+        self._reader = db = self._connect()
         application = db.execute("PRAGMA application_id").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if application == 0 and version == 0 and not db.execute("SELECT 1 FROM sqlite_schema").fetchone():
-            return [], [], []  # made, and killed before anything was in it
+            return Kept()  # made, and killed before anything was in it
         if application != _APPLICATION:
             raise _Damaged("it is none of tws's")
         if version > _VERSION:
             self._give_up("was written by a newer tws")
-            return [], [], []
+            return Kept()
         try:
-            names = msgspec.json.decode(self._about(db, "instruments"), type=list[InstrumentId])
+            (names,) = db.execute("SELECT value FROM about WHERE key = 'instruments'").fetchone() or ("",)
+            self._stored = msgspec.json.decode(names, type=tuple[InstrumentId, ...])
             sessions = [
                 (msgspec.json.decode(body, type=Session), until)
                 for until, body in db.execute("SELECT until, body FROM sessions ORDER BY start")
             ]
         except msgspec.DecodeError as error:
             raise _Damaged("it is damaged") from error
-        return sessions, names, db.execute("SELECT ts, rows, checksum FROM hours ORDER BY ts").fetchall()
+        hours = [hour for (hour,) in db.execute("SELECT ts FROM hours ORDER BY ts")]
+        last = max((until for _, until in sessions), default=0)
+        if last and last < self._now - _TOO_OLD:
+            self._old = True
+            return Kept()
+        if last > self._now:
+            self._future = True
+            self.notices.append(
+                "The clock has gone back since the demo market last ran: what it traded after now is no longer shown."
+            )
+            hours = [hour for hour in hours if hour < self._begun]
+            sessions = [(one, min(until, self._begun)) for one, until in sessions if one.start < self._begun]
+        return Kept(self._names, sessions, hours, self._rows_of)
 
-    def _about(self, db: sqlite3.Connection, key: str) -> str:
-        row = db.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            raise _Damaged("it is damaged")
-        return str(row[0])
+    def _rows_of(self, hours: Sequence[int]) -> dict[int, array[float]]:
+        """The rows of some hours, as the instruments are listed now and without what is yet to come."""
+        with self._reads:
+            return self._read_hours(hours)
 
-    def _checked(
-        self, sessions: list[tuple[Session, int]], names: list[InstrumentId], hours: list[tuple[int, bytes, int]]
-    ) -> Kept:
-        width = 1 + 5 * len(names)
-        if any(len(rows) % (8 * width) or zlib.crc32(rows) != checksum for _, rows, checksum in hours):
-            raise _Damaged("it is damaged")
-        rows = array("d")
-        for _, some, _ in hours:
-            rows.frombytes(some)
-        if sessions and sessions[-1][1] < self._now - _TOO_OLD:
-            sessions, rows, self._anew = [], array("d"), True
-        kept = self._before_now(Kept(names, sessions, rows))
-        if kept.names != self._names:
-            kept, self._anew = _arranged(kept, self._names), True
-        if kept.minutes:
-            hour = kept.minutes[-1] - kept.minutes[-1] % HOUR
-            self._hour = (hour, {ts: self._bytes(kept.row(ts) or ()) for ts in kept.minutes if ts >= hour})
-        return kept
-
-    def _before_now(self, kept: Kept) -> Kept:
-        """Without what, by the clock, has yet to come."""
-        if not kept.sessions or max(until for _, until in kept.sessions) <= self._now:
-            return kept
-        begun = self._now - self._now % MINUTE
-        rows = array("d")
-        for ts in kept.minutes:
-            if ts < begun:
-                rows.extend(kept.row(ts) or ())
-        self._anew = True
-        lost = sum(ts >= begun for ts in kept.minutes)
-        self.notices.append(
-            f"The clock has gone back since the demo market last ran: {lost:,} traded minutes lie after now "
-            "and are no longer shown."
-        )
-        sessions = [(session, min(until, begun)) for session, until in kept.sessions if session.start < begun]
-        return Kept(kept.names, sessions, rows)
+    def _read_hours(self, hours: Sequence[int]) -> dict[int, array[float]]:
+        found: dict[int, array[float]] = {}
+        if (db := self._reader) is None:
+            return found
+        try:
+            for hour in hours:
+                stored = db.execute("SELECT rows, checksum FROM hours WHERE ts = ?", (hour,)).fetchone()
+                if stored is not None:
+                    rows = _checked(*stored, width=1 + 5 * len(self._stored))
+                    if self._stored != self._names:
+                        rows = _arranged(rows, self._stored, self._names)
+                    if self._future and hour + HOUR > self._begun:
+                        width = 1 + 5 * len(self._names)
+                        rows = rows[: width * sum(minute * MINUTE < self._begun for minute in rows[::width])]
+                    found[hour] = rows
+        except (sqlite3.Error, _Damaged):
+            if not self._bad:
+                self.notices.append(
+                    f"Some of the demo market's traded minutes in {self._path.name} are damaged: the charts leave them "
+                    "out, and make up what they showed from the next start on."
+                )
+            self._bad.add(hour)
+            found |= self._read_hours([each for each in hours if each not in found and each != hour])
+        return found
 
     def _put_aside(self, why: str) -> None:
         self._close()
-        self._kept, self._anew = Kept(), False
         aside = self._path.with_name(f"{self._path.name}.{time.time_ns() // 1_000_000}.aside")
         try:
             self._path.rename(aside)
@@ -184,6 +186,8 @@ class MinutesFile:
     def begin(self, session: Session) -> None:
         """This run has begun. Raises `MinutesError`."""
         kept = self.kept()
+        newest = kept.hours[-1] if kept.hours else 0
+        hour = (newest, {int(row[0]) * MINUTE: self._bytes(row) for row in kept.rows(newest)}) if newest else (0, {})
 
         def do(db: sqlite3.Connection) -> None:
             if db.execute("PRAGMA user_version").fetchone()[0] == 0:
@@ -193,12 +197,16 @@ class MinutesFile:
                 db.execute(f"PRAGMA user_version={_VERSION}")
             names = msgspec.json.encode(self._names).decode()
             db.execute("INSERT OR REPLACE INTO about VALUES ('instruments', ?)", (names,))
-            if self._anew:
+            if self._old:
                 db.execute("DELETE FROM hours")
                 db.execute("DELETE FROM sessions")
-                known = [(one.start, until, msgspec.json.encode(one)) for one, until in kept.sessions]
-                db.executemany("INSERT INTO sessions VALUES (?, ?, ?)", known)
-                self._put(db, [kept.row(ts) or () for ts in kept.minutes])
+            if self._future:
+                db.execute("DELETE FROM hours WHERE ts >= ?", (self._begun,))
+                db.execute("DELETE FROM sessions WHERE start >= ?", (self._begun,))
+                db.execute("UPDATE sessions SET until = ? WHERE until > ?", (self._begun, self._begun))
+            if self._future or self._stored != self._names:
+                for each in kept.hours if self._stored != self._names else kept.hours[-1:]:
+                    self._put_hour(db, each, [self._bytes(row) for row in kept.rows(each)])
             body = msgspec.json.encode(session)
             db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)", (session.start, session.start, body))
             db.execute(
@@ -207,9 +215,10 @@ class MinutesFile:
                 " OR start NOT IN (SELECT start FROM sessions ORDER BY start DESC LIMIT ?))",
                 (_SESSIONS_KEPT,),
             )
+            self._hour = hour
 
         self._do(do)
-        self._anew = False
+        self._stored = self._names
 
     def write(self, session: Session, until: int, rows: Sequence[Row]) -> None:
         """Keep rows, oldest first, in place of what stands there of their minutes: with them all that was traded in
@@ -234,9 +243,12 @@ class MinutesFile:
                 return
             before = self._hour
             try:
-                db = self._open()
-                db.execute("PRAGMA journal_mode=WAL")  # harmless again and again
-                db.execute("PRAGMA synchronous=NORMAL")
+                db = self._writer
+                if db is None:
+                    self._path.parent.mkdir(parents=True, exist_ok=True)
+                    self._writer = db = self._connect()
+                    db.execute("PRAGMA journal_mode=WAL")
+                    db.execute("PRAGMA synchronous=NORMAL")
                 db.execute("BEGIN IMMEDIATE")
                 try:
                     change(db)
@@ -247,11 +259,11 @@ class MinutesFile:
                         db.execute("ROLLBACK")
                     raise
             except (sqlite3.Error, OSError) as error:
-                raise MinutesError(
-                    f"The demo market's minutes cannot be kept in {self._path.name}: {error}."
-                ) from error
+                said = f"The demo market's minutes cannot be kept in {self._path.name}: {error}."
+                raise MinutesError(said) from error
 
     def _put(self, db: sqlite3.Connection, rows: Sequence[Row]) -> None:
+        db.executemany("DELETE FROM hours WHERE ts = ?", [(each,) for each in self._bad])
         hour, known = self._hour[0], dict(self._hour[1])
         changed: dict[int, dict[int, bytes]] = {}
         for row in rows:
@@ -260,36 +272,48 @@ class MinutesFile:
                 hour, known = ts - ts % HOUR, {}
             known[ts] = self._bytes(row)
             changed[hour] = known
-        for ts, minutes in changed.items():
-            blob = b"".join(minutes[minute] for minute in sorted(minutes))
-            db.execute("INSERT OR REPLACE INTO hours VALUES (?, ?, ?)", (ts, blob, zlib.crc32(blob)))
+        for each, minutes in changed.items():
+            self._put_hour(db, each, [minutes[minute] for minute in sorted(minutes)])
         db.execute("DELETE FROM hours WHERE ts NOT IN (SELECT ts FROM hours ORDER BY ts DESC LIMIT ?)", (HOURS_KEPT,))
         self._hour = (hour, known)
+
+    @staticmethod
+    def _put_hour(db: sqlite3.Connection, hour: int, rows: Sequence[bytes]) -> None:
+        blob = b"".join(rows)
+        db.execute("INSERT OR REPLACE INTO hours VALUES (?, ?, ?)", (hour, blob, zlib.crc32(blob)))
 
     @staticmethod
     def _bytes(row: Row) -> bytes:
         return array("d", row).tobytes()
 
-    def _open(self) -> sqlite3.Connection:
-        if self._db is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._path, isolation_level=None, timeout=0.5, check_same_thread=False)
-        return self._db
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, isolation_level=None, timeout=0.5, check_same_thread=False)
 
     def _close(self) -> None:
-        if self._db is not None:
-            db, self._db = self._db, None
-            with suppress(sqlite3.Error):
-                db.close()
+        """Both connections; the writer last, which then moves its log into the file."""
+        reader, writer, self._reader, self._writer = self._reader, self._writer, None, None
+        for db in (reader, writer):
+            if db is not None:
+                with suppress(sqlite3.Error):
+                    db.close()
 
 
-def _arranged(kept: Kept, names: Sequence[InstrumentId]) -> Kept:
-    """The rows of another tws, which listed other instruments, as this one has them."""
-    places = [1 + 5 * kept.names.index(name) if name in kept.names else 0 for name in names]
+def _checked(stored: bytes, checksum: int, *, width: int) -> array[float]:
+    if len(stored) % (8 * width) or zlib.crc32(stored) != checksum:
+        raise _Damaged
     rows = array("d")
-    for ts in kept.minutes:
-        row = kept.row(ts) or []
-        rows.append(row[0])
+    rows.frombytes(stored)
+    return rows
+
+
+def _arranged(rows: array[float], stored: Sequence[InstrumentId], names: Sequence[InstrumentId]) -> array[float]:
+    """The rows of another tws, which listed other instruments, as this one has them."""
+    width = 1 + 5 * len(stored)
+    places = [1 + 5 * stored.index(name) if name in stored else 0 for name in names]
+    found = array("d")
+    for start in range(0, len(rows), width):
+        row = rows[start : start + width]
+        found.append(row[0])
         for at in places:
-            rows.extend(row[at : at + 5] if at else (0.0,) * 5)
-    return Kept(names, kept.sessions, rows)
+            found.extend(row[at : at + 5] if at else (0.0,) * 5)
+    return found

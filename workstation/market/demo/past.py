@@ -8,18 +8,31 @@ other.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from operator import attrgetter
 
 from workstation.domain.bar import Bar
-from workstation.domain.spans import MINUTE
+from workstation.domain.spans import HOUR, MINUTE
 from workstation.market.demo.bridge import Bridge
 from workstation.market.demo.history import History, bar_of
-from workstation.market.demo.kept import Kept, Session
+from workstation.market.demo.kept import Kept, Session, Span
 from workstation.market.demo.listings import LISTINGS, START_PRICES, Listing
 
 _NAMES = [listing.instrument.id for listing in LISTINGS]
 _BASES = [listing.instrument.base for listing in LISTINGS]
+
+
+class _Gap:
+    """A stretch of whole minutes of which nothing is kept; what opens and closes it is looked up when it is drawn."""
+
+    def __init__(self, begin: int, end: int, draw: Callable[[int, int], Bridge]) -> None:
+        self.begin, self.end = begin, end
+        self._draw = draw
+
+    @cached_property
+    def bridge(self) -> Bridge:
+        return self._draw(self.begin, self.end)
 
 
 class Past:
@@ -27,41 +40,38 @@ class Past:
 
     def __init__(self, kept: Kept, now: Session) -> None:
         self._kept = kept
+        self._now = now
         self._origin = origin = kept.origin or now
         self._history = History(origin.seed, origin.start, {**START_PRICES, **origin.prices}, origin.rate)
         self._begin = origin.start - origin.start % MINUTE  # here the history ends
         self._end = now.start - now.start % MINUTE
-        self._gaps = tuple(self._bridges(now))
+        self._gaps = tuple(self._between())
 
-    def _bridges(self, now: Session) -> Iterator[Bridge]:
+    def _between(self) -> Iterator[_Gap]:
         begin, before = self._begin, self._origin
-        for session, start, until in (
-            *((span.session, span.start, span.until) for span in self._kept.spans),
-            (now, now.start, now.start),
-        ):
-            end = start - start % MINUTE
+        for span in (*self._kept.spans, Span(self._now, self._now.start, self._now.start)):
+            end = span.start - span.start % MINUTE
             if end > begin:
-                opens = [self._price(name, begin, -1, before, now) for name in _NAMES]
-                cut_off = start != session.start  # the file has let go of its first minutes
-                closes = [self._price(name, end, 0 if cut_off else None, session, now) for name in _NAMES]
-                yield Bridge(self._origin.seed, begin, end, _BASES, opens, closes)
-            begin, before = max(begin, until + -until % MINUTE), session
+                yield _Gap(begin, end, partial(self._bridge, before, span))
+            begin, before = max(begin, span.until + -span.until % MINUTE), span.session
 
-    def _price(self, name: str, ts: int, place: int | None, session: Session, now: Session) -> float:
-        """What an instrument cost at `ts`: the close of its last minute before (`place` -1), the open of its first
-        minute then (0), or what it opened at in the session, which stands for both where there is no minute."""
-        bars = self._kept.bars(name)
-        at = bisect_left(bars.ts, ts)
-        if place == -1 and at:
-            return bars.close[at - 1]
-        if place == 0 and at < len(bars):
-            return bars.open[at]
-        return session.opening.get(name) or now.opening[name]
+    def _bridge(self, before: Session, after: Span, begin: int, end: int) -> Bridge:
+        """From the last price that is known before the gap to the first one after it."""
+        opens, closes = [], []
+        for name in _NAMES:
+            last = self._kept.before(name, begin)
+            opens.append(self._opening(before, name) if last is None else last.close)
+            first = self._kept.bars(name, end, end + HOUR) if after.start != after.session.start else []
+            closes.append(first[0].open if first else self._opening(after.session, name))
+        return Bridge(self._origin.seed, begin, end, _BASES, opens, closes)
+
+    def _opening(self, session: Session, name: str) -> float:
+        return session.opening.get(name) or self._now.opening[name]
 
     def bars(self, listing: Listing, interval: int, count: int) -> Sequence[Bar]:
         """As `MarketSource.history`, for intervals that `History.bars` has."""
         instrument, temper = listing.instrument, listing.temper
-        if self._begin == self._end and not self._kept.minutes:
+        if self._begin == self._end and not self._kept.hours:
             return self._history.bars(instrument, temper, interval, count)
         if not self._history.bars(instrument, temper, interval, 1):  # an interval that cannot be had
             return ()
@@ -70,10 +80,12 @@ class Past:
         whole = self._begin - self._begin % interval  # up to here all is the history's
         bars = list(self._history.bars(instrument, temper, interval, max(0, (min(whole, end) - since) // interval)))
         if whole < end:
-            pieces = sorted(self._pieces(listing, max(since, whole), end, interval), key=lambda bar: bar.ts)
-            bars += _merged(pieces, interval)
-        if interval == MINUTE and (row := self._kept_bars(instrument.id, end, end + MINUTE)):
-            bars += [Bar(*_fields(row[0]), closed=False)]  # the minute in which the last run ended and this one began
+            pieces = sorted(self._pieces(listing, max(since, whole), end, interval), key=attrgetter("ts"))
+            bars += pieces if interval == MINUTE else _merged(pieces, interval)
+        if interval == MINUTE and (begun := self._kept.bars(instrument.id, end, end + MINUTE)):
+            bars.append(
+                Bar(*_fields(begun[0]), closed=False)
+            )  # the minute in which the last run ended and this one began
         return bars[-count:] if count > 0 else ()
 
     def _pieces(self, listing: Listing, since: int, end: int, interval: int) -> Iterator[Bar]:
@@ -86,14 +98,10 @@ class Past:
             at = max(since, gap.begin)
             while at < min(end, gap.end):
                 until = min(at - at % interval + interval, gap.end)
-                paths, volume = gap.path(at, until, column)
+                paths, volume = gap.bridge.path(at, until, column)
                 yield bar_of(instrument, temper, at, paths, volume, self._origin.rate)
                 at = until
-        yield from self._kept_bars(instrument.id, since, end)
-
-    def _kept_bars(self, name: str, since: int, end: int) -> list[Bar]:
-        bars = self._kept.bars(name)
-        return bars[bisect_left(bars.ts, since) : bisect_left(bars.ts, end)]
+        yield from self._kept.bars(instrument.id, since, end)
 
 
 def _fields(bar: Bar) -> tuple[int, float, float, float, float, float]:
