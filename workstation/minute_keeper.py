@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from workstation.clock import MINUTE, SECOND, Clock
 from workstation.log import DeskLog
@@ -27,6 +29,7 @@ class MinuteKeeper:
         self._log = log
         self._done = session.start - session.start % MINUTE  # up to here all minutes are in the file
         self._began = self._failed = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="demo-minutes")  # one thing after the other
 
     @property
     def kept(self) -> Kept:
@@ -53,17 +56,18 @@ class MinuteKeeper:
         """Keep what has been traded, the minute that runs included, and let the file go."""
         now = self._clock.now()
         await self._keep(now - now % MINUTE + MINUTE, now)
-        await asyncio.to_thread(self._file.close)
+        await self._in_thread(self._file.close)
+        self._thread.shutdown()
 
     async def _keep(self, end: int, until: int) -> None:
         """All minutes that begin before `end`, which are whole up to `until`."""
         rows = self._rows(self._done, end)
         try:
             if not self._began:
-                await asyncio.to_thread(self._file.begin, self._session)
+                await self._in_thread(self._file.begin, self._session)
                 self._began = True
             if until > max(self._done, self._session.start):
-                await asyncio.to_thread(self._file.write, self._session, until, rows)
+                await self._in_thread(self._file.write, self._session, until, rows)
                 self._done = end
         except MinutesError as error:
             if not self._failed:
@@ -71,6 +75,9 @@ class MinuteKeeper:
             self._failed = True
         else:
             self._failed = False
+
+    async def _in_thread[*T](self, do: Callable[[*T], None], *args: *T) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, do, *args)
 
     def _rows(self, begin: int, end: int) -> list[list[float]]:
         rows: dict[int, list[float]] = {}

@@ -184,7 +184,7 @@ class MinutesFile:
     # Writing
 
     def begin(self, session: Session) -> None:
-        """This run has begun. Raises `MinutesError`."""
+        """This run has begun; said again it changes nothing. Raises `MinutesError`."""
         kept = self.kept()
         newest = kept.hours[-1] if kept.hours else 0
         hour = (newest, {int(row[0]) * MINUTE: self._bytes(row) for row in kept.rows(newest)}) if newest else (0, {})
@@ -208,7 +208,7 @@ class MinutesFile:
                 for each in kept.hours if self._stored != self._names else kept.hours[-1:]:
                     self._put_hour(db, each, [self._bytes(row) for row in kept.rows(each)])
             body = msgspec.json.encode(session)
-            db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?, ?)", (session.start, session.start, body))
+            db.execute("INSERT OR IGNORE INTO sessions VALUES (?, ?, ?)", (session.start, session.start, body))
             db.execute(
                 "DELETE FROM sessions WHERE start != (SELECT min(start) FROM sessions)"
                 " AND (until <= (SELECT coalesce(min(ts), 0) FROM hours)"
