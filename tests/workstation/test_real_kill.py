@@ -8,8 +8,10 @@ from pathlib import Path
 
 from tests.support.exchange import Kind, LoopbackExchange
 from tests.support.exchange_hand import Hand
-from tests.support.real_desk import real_desk, until
+from tests.support.real_desk import desk_settings, keys_of, real_desk, until
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
+from workstation.venues.ccxt.client import open_exchange
+from workstation.venues.ccxt.particulars import particulars
 
 BTC = "LOOP:BTC-USDT"
 
@@ -39,3 +41,23 @@ async def test_flattening_sells_what_the_desk_bought_and_no_coin_more_though_no_
             assert engine.position(BTC).quantity == 0
             left = exchange.do(lambda: exchange.floor.account().total("BTC"))
             assert Decimal(2) <= left < Decimal("2.001")
+
+
+async def test_the_receipt_names_orders_of_the_account_in_markets_that_are_not_open_here(tmp_path: Path) -> None:
+    with LoopbackExchange("binance", seed=None) as exchange:
+        Hand(exchange)
+        by_hand = open_exchange(
+            particulars("binance"), desk_settings(exchange).venues["loop"], keys_of(exchange)("LOOP")
+        )
+        await by_hand.load_markets()
+        await by_hand.create_order("SOL/USDT", "limit", "buy", 1, 10)
+        await by_hand.close()
+        async with real_desk(exchange, tmp_path) as engine:
+            await engine.submit(
+                OrderDraft(instrument=BTC, side=Side.BUY, quantity=Decimal("0.1"), price=Decimal(63_900))
+            )
+            engine.kill("test")
+            await until(lambda: engine.kill_status.receipt)
+            said = "LOOP shows no working order (2× asked), but 1 order in SOL/USDT, not open here and not touched"
+            assert said in engine.kill_status.receipt
+            assert engine.kill_status.receipt.startswith("Halted after test: 1 working order gone")

@@ -27,7 +27,7 @@ from workstation.trading.kill_flatten import Flattener
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
-from workstation.venues.contract import Venue, VenueOrder, prices_only
+from workstation.venues.contract import KnowsUnopened, Venue, VenueOrder, prices_only
 from workstation.venues.urgency import Urgency, urgent
 
 
@@ -253,8 +253,8 @@ class KillSwitch:
             self._list_orders(shown, ours)
             if not shown and not ours:
                 empty += 1
-                position = self._flattener.proof.get(venue.name, "")
-                self.status.venues[venue.name] = f"shows no working order ({empty}× asked){position}"
+                shown_so = f"({empty}× asked){self._flattener.proof.get(venue.name, '')}"
+                self.status.venues[venue.name] = f"shows no working order {shown_so}{self._untouched(venue)}"
                 self._changed()
                 await asyncio.sleep(0.02)
                 continue
@@ -274,6 +274,11 @@ class KillSwitch:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
         self._list_orders({}, {})
+
+    def _untouched(self, venue: Venue) -> str:
+        """What the account has in markets that this desk cannot trade in: the kill is of the others."""
+        words = venue.unopened(self.status.flatten) if isinstance(venue, KnowsUnopened) else ""
+        return f", but {words}, not open here and not touched" if words else ""
 
     def _not_asked(self, venue: str) -> str:
         """Of a venue that only prices are taken from: what the books of an earlier time say may stand there still."""

@@ -275,6 +275,15 @@ class TellsAccount(Protocol):
 
 
 @runtime_checkable
+class KnowsUnopened(Protocol):
+    """A venue whose account may be used in markets, too, that this desk has not open."""
+
+    def unopened(self, positions: bool) -> str:
+        """Orders (and positions) that it showed there when it was asked last, in words; empty for none."""
+        ...
+
+
+@runtime_checkable
 class KnowsStrangers(Protocol):
     """A venue whose account others use too: it tells of orders that this desk did not make."""
 

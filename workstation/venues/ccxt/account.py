@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workstation.clock import MILLISECOND
 from workstation.domain import events as e
 from workstation.domain.instrument import ContractType, InstrumentId
-from workstation.domain.numbers import ZERO, add
+from workstation.domain.numbers import ZERO, add, counted
 from workstation.venues.ccxt.errors import not_found
 from workstation.venues.ccxt.instruments import exact
 from workstation.venues.ccxt.pages import to_the_end
@@ -98,9 +98,31 @@ async def _shown_positions(venue: CcxtVenue, exchange: Any) -> list[Mapping[str,
         wanted = [kind for kind in kinds(venue) if kind["type"] != "spot"]
         pages = await asyncio.gather(*(exchange.fetch_positions(None, kind) for kind in wanted))
         shown = [position for page in pages for position in page]
-    else:
-        shown = await exchange.fetch_positions(symbols)
+    else:  # Binance's is for all, whatever is asked
+        shown = await exchange.fetch_positions(None if exchange.id == "binanceusdm" else symbols)
+    venue.others.positions = [str(each["symbol"]) for each in shown if each.get("contracts") and _other(venue, each)]
     return [position for position in shown if position.get("symbol") in venue.markets]
+
+
+def _other(venue: CcxtVenue, structure: Mapping[str, Any]) -> bool:
+    return bool(structure.get("symbol")) and structure["symbol"] not in venue.markets
+
+
+class Others:
+    """What the account has in markets that the desk has not open: ccxt's symbols, as often as there are orders."""
+
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+        self.positions: list[str] = []
+
+    def see(self, venue: CcxtVenue, orders: Sequence[Mapping[str, Any]]) -> None:
+        self.orders = [str(each["symbol"]) for each in orders if _other(venue, each)]
+
+    def words(self, positions: bool) -> str:
+        parts = [counted(len(self.orders), "order")] if self.orders else []
+        parts += [counted(len(self.positions), "position")] if positions and self.positions else []
+        names = sorted({*self.orders, *(self.positions if positions else ())})
+        return f"{' and '.join(parts)} in {', '.join(names)}" if parts else ""
 
 
 async def positions(venue: CcxtVenue, exchange: Any) -> dict[InstrumentId, Decimal]:

@@ -102,6 +102,7 @@ class CcxtVenue:
         self.dead_man = Countdowns(self) if facts.dead_man_cost else DeadMan(self)
         self.prepared = PreparedOrders()
         self.told = AccountNews()
+        self.others = account.Others()
         self.probe_now = asyncio.Event()
         self._marks: dict[InstrumentId, Decimal] = {}
         #: Why the link is as it is, a sentence.
@@ -347,8 +348,12 @@ class CcxtVenue:
     async def open_orders(self) -> Sequence[VenueOrder]:
         exchange = self.up()
         structures = await self.ask("the open orders", account.open_orders(self, exchange))
+        self.others.see(self, structures)
         found = [shown for each in structures if (shown := self.shown(each)) is not None]
         return [order for order in found if order.state.value not in ("canceled", "filled", "expired", "rejected")]
+
+    def unopened(self, positions: bool) -> str:
+        return self.others.words(positions)
 
     async def fills_since(self, ts: int) -> Sequence[Fill]:
         exchange = self.up()
