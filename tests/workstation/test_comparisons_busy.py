@@ -98,3 +98,14 @@ async def test_fills_that_overtake_each_other_leave_the_money_that_the_exchange_
         compared.clear()
         await until(lambda: bool(compared))
         assert [one.kind for one in engine.comparisons.differences if "drift" in one.kind] == []
+
+
+async def test_a_long_list_of_fills_has_more_time_than_one_look_up(exchange: LoopbackExchange, tmp_path: Path) -> None:
+    """Pages of it wait for their turn at the exchange's limit. A list that is given up is begun anew every time, and
+    the desk would stay REDUCING for ever."""
+    async with live_desk_on(exchange, tmp_path, silence_ms=60_000) as engine:
+        engine._reconciler._timeout = 0.3
+        exchange.faults.script("rest GET /v5/execution/list", Fault(Kind.SLOW, seconds=0.8))
+        exchange.faults.script("rest GET /v5/order/realtime", Fault(Kind.SLOW, seconds=0.8))
+        await engine._reconciler.venue(engine.venues[NAME])
+        assert len(exchange.faults.struck) == 2

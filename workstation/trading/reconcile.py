@@ -60,6 +60,8 @@ _SETTLED = SECOND
 _ASKED_AT_ONCE = 64
 #: So many fills are looked at before the others on the event loop have their turn.
 _BOOKED_AT_ONCE = 500
+#: How much longer than one look-up a list may take that comes page by page, through a queue.
+_PAGES = 12
 #: Orders of one venue that are asked about at the same time.
 _AT_ONCE = 4
 #: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it: the
@@ -93,8 +95,8 @@ class Reconciler:
         timeout: float = 5.0,
         denial_span: float = 3.0,
     ) -> None:
-        """In wall-clock seconds: `patience` with an answer before the venue is asked, `timeout` of one look-up,
-        `denial_span` between the first and the last denial that are needed to believe one.
+        """In wall-clock seconds: `patience` with an answer before the venue is asked, `timeout` of one look-up (a
+        list of many has more), `denial_span` between the first and the last denial that are needed to believe one.
         """
         self._core = core
         self._gateway = gateway
@@ -243,7 +245,7 @@ class Reconciler:
     async def _fetch_fills(self, venue: Venue, since: int) -> list[Fill]:
         """Book the fills that were missed; those of orders that the desk never made, at venues that others use too."""
         strange: list[Fill] = []
-        fills = await asyncio.wait_for(venue.fills_since(since), self._timeout)
+        fills = await asyncio.wait_for(venue.fills_since(since), self._timeout * _PAGES)
         if isinstance(venue, KnowsStrangers):
             await self._first_prices.wait(venue.name, fills)
         for number, fill in enumerate(fills):
@@ -265,7 +267,7 @@ class Reconciler:
             return
         newest = self._core.newest_entry(venue.name)
         since = max(0, self._entries_seen.get(venue.name, newest) - _ENTRIES_BACK)
-        for entry in await asyncio.wait_for(venue.entries_since(since), self._timeout):
+        for entry in await asyncio.wait_for(venue.entries_since(since), self._timeout * _PAGES):
             self._entries.report(venue.name, entry)
         self._entries_seen[venue.name] = newest
 
@@ -282,7 +284,8 @@ class Reconciler:
         oldest = min((order.created_at for order in open_orders), default=self._clock.now()) - SECOND
         strangers = Strangers()
         strangers.fills = await self._fetch_fills(venue, oldest if since is None else since)
-        listed = {shown.client_id: shown for shown in await asyncio.wait_for(venue.open_orders(), self._timeout)}
+        open_there = await asyncio.wait_for(venue.open_orders(), self._timeout * _PAGES)
+        listed = {shown.client_id: shown for shown in open_there}
         for number, before in enumerate(open_orders):
             if number % _ASKED_AT_ONCE == _ASKED_AT_ONCE - 1:
                 await asyncio.sleep(0)  # a simulated venue answers at once: the loop shall breathe

@@ -110,3 +110,17 @@ async def test_bybit_s_cancel_of_everything_costs_what_bybit_counts_for_it_not_w
     calls_a_second = rate_of(exchange, facts, 1.0).rate / everything
     assert calls_a_second == 10  # Bybit's limit of derivatives; of spot it is 20
     assert one == 2.5  # as ccxt counts
+
+
+async def test_a_kraken_account_is_read_within_what_may_be_spent_at_once() -> None:
+    """Else each question would wait longer for its turn than for its answer, and no comparison would ever end."""
+    facts = particulars("kraken")
+    exchange = open_exchange(facts, VenueSettings(exchange="kraken"), None, Hooks())
+    try:
+        gate = rate_of(exchange, facts, VenueSettings().rate_share)
+        costs = exchange.api["private"]["post"]
+        start = ["GetWebSocketsToken", "TradesHistory", "OpenOrders", "BalanceEx", "TradeVolume"]
+        assert sum(costs[name]["cost"] for name in [*start, "CancelAllOrdersAfter"]) <= gate.burst * 0.8
+        assert gate.burst <= 15 * 3, "its counter holds fifteen calls, of three units each here"
+    finally:
+        await exchange.close()

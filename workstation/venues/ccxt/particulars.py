@@ -209,6 +209,8 @@ OFFERED: dict[str, Particulars] = {
             dead_man=60.0,
             amend=True,
             symbols=("BTC/USD", "ETH/USD"),
+            # its counter takes 15 calls at once and forgets one in three seconds; a page of trades counts as two
+            burst_seconds=40.0,
             options={"watchOrderBook": {"checksum": True}},
             depth=100,
             continuity="kraken",
@@ -278,6 +280,7 @@ OFFERED: dict[str, Particulars] = {
             market_by_limit=True,
             # ccxt would have the account pay its authors a part of each trade, and name them as who referred it
             withheld=("handle_builder_fee_approval", "set_ref"),
+            burst_seconds=20.0,  # it counts by the minute
             symbols=("BTC/USDC:USDC", "ETH/USDC:USDC"),
             notes=(
                 "Its books come as whole pictures about twice a second and are not numbered.",

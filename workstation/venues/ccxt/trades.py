@@ -24,6 +24,8 @@ type Trades = list[Mapping[str, Any]]
 
 #: The most pages of the oldest that one question reads, and what none of them has fewer of.
 _PAGES, _LEAST = 50, 50
+#: Exchanges that give the trades of all markets together, whichever is asked for.
+_TOGETHER = ("kraken", "hyperliquid")
 #: How much time one question is answered for, in ms, where that is bounded; further back than `_LONGEST` none is kept.
 _SPANS = dict.fromkeys(("bybit", "binanceusdm", "kucoin"), 7 * DAY // MILLISECOND)
 _LONGEST = 90 * DAY // MILLISECOND
@@ -33,7 +35,7 @@ FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 20.0
 
 async def my_trades(venue: CcxtVenue, exchange: Any, since: int) -> Trades:
     """The account's trades since a time (UTC ms)."""
-    if exchange.id == "kraken":  # its pages are of all markets together
+    if exchange.id in _TOGETHER:
         return await _trades(venue, exchange, None, since)
     pages = await asyncio.gather(*(trades_of(venue, exchange, symbol, since) for symbol in venue.markets))
     return [trade for page in pages for trade in page]
@@ -41,7 +43,7 @@ async def my_trades(venue: CcxtVenue, exchange: Any, since: int) -> Trades:
 
 async def trades_of(venue: CcxtVenue, exchange: Any, symbol: str, since: int) -> Trades:
     """The account's trades of one market since a time (UTC ms)."""
-    if exchange.id != "kraken":
+    if exchange.id not in _TOGETHER:
         return await _trades(venue, exchange, symbol, since)
     return [trade for trade in await _trades(venue, exchange, None, since) if trade.get("symbol") == symbol]
 
