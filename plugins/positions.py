@@ -10,7 +10,17 @@ import msgspec
 from rich.style import Style
 
 from screens.actions import Action
-from screens.figures import money_text, name_text, price_text, price_within, sentence, settlement_places, shown
+from screens.figures import (
+    figure_within,
+    money_text,
+    name_text,
+    places_of,
+    price_text,
+    price_within,
+    sentence,
+    settlement_places,
+    shown,
+)
 from screens.pane import Desk
 from screens.sight import age_words
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
@@ -83,6 +93,7 @@ _BALANCES = (
     Column("worth", "Worth", 12, right=True, keep=8, sort=lambda row: row.worth or ZERO),
 )
 #: What is worked out at the mark, and grey where that is stale.
+_FIGURES = ("quantity", "value", "unrealized", "realized", "fees", "funding")
 _AT_MARK = ("mark", "value", "unrealized", "share", "distance")
 _REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
@@ -244,6 +255,10 @@ class PositionsPane(TablePane[Row]):
             case _:
                 return row.currency, ink.dim
 
+    def shown(self, row: Row, column: str, width: int) -> tuple[str, Style]:
+        text, style = self.cell(row, column)
+        return (figure_within(text, width) if column in _FIGURES else text), style
+
     def empty(self) -> str:
         if unread := self.engine.unread():
             return f"What is open at {unread[0]} has not been read yet."
@@ -256,16 +271,16 @@ class PositionsPane(TablePane[Row]):
         if unread := self.engine.unread():
             return [(f" What the account of {unread[0]} holds has not been read yet.", ink.warning)]
         old = self._equity_old
-        about = "~" if old else ""
+        about, places = "~" if old else "", places_of(self.engine.currency)
         figures = [
-            ("Equity", about + money_text(equity.total), ink.warning if old else ink.strong),
+            ("Equity", about + money_text(equity.total, decimals=places), ink.warning if old else ink.strong),
             (
                 "unreal.",
-                about + money_text(equity.unrealized, sign=True),
+                about + money_text(equity.unrealized, True, places),
                 ink.warning if old else ink.signed(equity.unrealized),
             ),
-            ("realised", money_text(equity.realized, sign=True), ink.signed(equity.realized)),
-            ("fees", money_text(equity.fees), ink.text),
+            ("realised", money_text(equity.realized, True, places), ink.signed(equity.realized)),
+            ("fees", money_text(equity.fees, decimals=places), ink.text),
         ]
         parts: list[tuple[str, Style]] = []
         used = 0

@@ -12,7 +12,7 @@ from rich.style import Style
 from textual import events
 
 from screens.actions import Action
-from screens.figures import moment, shown
+from screens.figures import moment, places_of, shown
 from screens.painted import Painted
 from screens.sight import age_words
 from workstation.clock import SECOND
@@ -246,7 +246,7 @@ class StatusBar(_Bar):
             return [("Equity ", self.ink.dim), ("opening …", self.ink.warning)]
         if unread := self.engine.unread():
             return [("Equity ", self.ink.dim), (f"– {unread[0]} not read yet", self.ink.warning)]
-        worth, old = money(equity.total), self.reads().equity_stale_for()
+        worth, old = money(equity.total, places_of(currency)), self.reads().equity_stale_for()
         if old is not None:
             warning = self.ink.warning
             return [("Equity ", self.ink.dim), (f"~{worth}", warning), (f" {currency} {age_words(old)} old", warning)]
@@ -260,11 +260,12 @@ class StatusBar(_Bar):
         if equity is None:
             return []
         profit = self.reads().day_pnl()
+        made = money(profit, places_of(self.engine.currency), sign=True)
         if equity.unpriced or self.engine.unread():
             return [("Day ", self.ink.dim), ("–", self.ink.warning)]
         if self.reads().equity_stale_for() is not None:
-            return [("Day ", self.ink.dim), (f"~{money(profit, sign=True)}", self.ink.warning)]
-        return [("Day ", self.ink.dim), (money(profit, sign=True), self.ink.signed(profit))]
+            return [("Day ", self.ink.dim), (f"~{made}", self.ink.warning)]
+        return [("Day ", self.ink.dim), (made, self.ink.signed(profit))]
 
     def _links(self, ages: bool, names: bool = True) -> list[Part]:
         """The venues; without `names` those of which all is well are a dot."""

@@ -69,6 +69,17 @@ def quantity_text(quantity: Decimal | None, instrument: Instrument) -> str:
     return "–" if quantity is None else shown(f"{quantity:,.{places(instrument.lot)}f}")
 
 
+def figure_within(text: str, width: int) -> str:
+    """A number's text as it was made, with fewer of its decimals where they do not fit: first the zeros at its end."""
+    if len(text) <= width or (point := text.rfind(_style.decimal)) < 0:
+        return text
+    whole = text.rstrip("0").rstrip(_style.decimal)
+    if len(whole) <= width or (decimals := width - point - 1) < 2:
+        return whole
+    value = Decimal(text.replace(_style.group, "").replace(_style.decimal, "."))
+    return shown(f"{value:{'+' if text[0] == '+' else ''},.{decimals}f}")
+
+
 def money_text(value: Decimal | None, sign: bool = False, decimals: int = 2) -> str:
     """Money with fixed decimals, with a sign if asked (none for what rounds to zero); – for none."""
     if value is None:
@@ -84,9 +95,38 @@ def small_money_text(value: Decimal | None) -> str:
     return money_text(value, decimals=min(8, max(2, 2 - value.adjusted())))
 
 
+#: Currencies of states; of coins, those that stand for a dollar have it in their names (DAI apart).
+_MONEY = frozenset(
+    (
+        "EUR",
+        "GBP",
+        "CHF",
+        "JPY",
+        "AUD",
+        "CAD",
+        "NZD",
+        "SGD",
+        "HKD",
+        "KRW",
+        "BRL",
+        "TRY",
+        "INR",
+        "MXN",
+        "ZAR",
+        "PLN",
+        "DAI",
+    )
+)
+
+
+def places_of(currency: str) -> int:
+    """Decimals of money in a currency: two, or eight in a coin, of which a hundredth is much money."""
+    return 2 if "USD" in currency or currency in _MONEY else 8
+
+
 def settlement_places(instrument: Instrument) -> int:
-    """Decimals of money in the instrument's settlement currency: two, or eight where it settles in the coin."""
-    return 8 if instrument.is_inverse else 2
+    """Decimals of money in the instrument's settlement currency."""
+    return places_of(instrument.settlement)
 
 
 #: A venue's name of so many letters is not shortened further.

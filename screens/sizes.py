@@ -9,6 +9,9 @@ from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, floor_to
 from workstation.trading.order_defaults import NONE, OrderDefaults
 
+#: What a unit of a coin in which others are quoted is taken to be worth, for round presets alone: 1,000 means money.
+_WORTH = {"BTC": Decimal(50_000), "XBT": Decimal(50_000), "ETH": Decimal(2_500), "BNB": Decimal(500)}
+
 #: The preset that an instrument starts with is the one worth about this much.
 _FIRST = Decimal(1_000)
 
@@ -19,7 +22,8 @@ def presets(instrument: Instrument, price: Decimal | None, values: Sequence[Deci
     if price is None or price <= 0:
         return [least * factor for factor in (1, 2, 5, 10, 20, 50, 100)]
     result: list[Decimal] = []
-    for value in values:
+    unit = _WORTH.get(instrument.quote, Decimal(1))
+    for value in (value / unit for value in values):
         if instrument.is_inverse:
             wanted = value / instrument.multiplier
         else:
@@ -30,6 +34,12 @@ def presets(instrument: Instrument, price: Decimal | None, values: Sequence[Deci
         if quantity not in result:
             result.append(quantity)
     return result or [least]
+
+
+def _worth(quantity: Decimal, instrument: Instrument, price: Decimal) -> Decimal:
+    """About, as the presets' values have it."""
+    value = quantity * instrument.multiplier * (1 if instrument.is_inverse else price)
+    return value * _WORTH.get(instrument.quote, Decimal(1))
 
 
 def _rounded(quantity: Decimal) -> Decimal:
@@ -64,7 +74,7 @@ class Sizes:
             steps = self._steps(instrument, price, self._values)
             if price is None:
                 return steps[0]
-            self._chosen[instrument.id] = min(steps, key=lambda size: abs(instrument.notional(size, price) - _FIRST))
+            self._chosen[instrument.id] = min(steps, key=lambda size: abs(_worth(size, instrument, price) - _FIRST))
         return self._chosen[instrument.id]
 
     def _steps(self, instrument: Instrument, price: Decimal | None, values: Sequence[Decimal]) -> list[Decimal]:

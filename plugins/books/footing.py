@@ -9,7 +9,7 @@ from rich.segment import Segment
 
 from plugins.books.figures import price_text
 from plugins.books.own import Moved, Staged
-from screens.figures import money_text, plain_text, sentence, shown
+from screens.figures import money_text, plain_text, sentence, settlement_places, shown
 from screens.painted import cells
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument
@@ -64,7 +64,8 @@ def position_parts(position: Position, instrument: Instrument, mark: Decimal | N
     if mark is None:
         return parts
     profit = position.unrealized(instrument, mark)
-    return (*parts, (f"  {money_text(profit, sign=True)}", "bid" if profit > 0 else "ask" if profit < 0 else "dim"))
+    made = money_text(profit, True, settlement_places(instrument))
+    return (*parts, (f"  {made}", "bid" if profit > 0 else "ask" if profit < 0 else "dim"))
 
 
 def staged_lines(

@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from plugins.orders.amend import AmendBar
 from plugins.orders.history import History
 from screens.actions import Action
-from screens.figures import local_time, name_text, price_text, quantity_text, sentence
+from screens.figures import figure_within, local_time, name_text, price_text, quantity_text, sentence
 from screens.order_words import STATES, TYPES, kind, terms
 from screens.pane import Desk
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
@@ -186,6 +186,8 @@ class OrdersPane(TablePane[Order]):
 
     def shown(self, row: Order, column: str, width: int) -> tuple[str, Style]:
         text, style = self.cell(row, column)
+        if column in ("quantity", "filled"):
+            return figure_within(text, width), style
         return (sentence(text) if column == "reason" else text), style  # a copy keeps the point
 
     def _rebalance_cell(self, row: Order, column: str) -> tuple[str, Style]:

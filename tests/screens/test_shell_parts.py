@@ -6,13 +6,16 @@ from decimal import Decimal
 
 import pytest
 from demo_panes import Orders, Watchlist
+from msgspec.structs import replace
 
 from screens.bars import age, money
+from screens.figures import figure_within, places_of
 from screens.fuzzy import score
 from screens.sizes import Sizes, presets
 from screens.state import DeskState
 from screens.testing import BTC, ETH, PERP
 from screens.theme import COLOURS, Ink, contrast
+from workstation.domain.instrument import ContractType
 from workstation.settings import Settings
 
 VALUES = Settings().size_presets
@@ -62,6 +65,32 @@ def test_sizes_step_between_presets_and_remember_a_size_of_ones_own():
     assert sizes.step(BTC, price, -100) == presets(BTC, price, VALUES)[0]
     with pytest.raises(ValueError, match="above zero"):
         sizes.set(BTC, Decimal(0))
+
+
+def test_the_first_size_of_a_coin_margined_and_of_a_coin_quoted_instrument_is_worth_as_much_as_any():
+    inverse = replace(
+        PERP,
+        quote="USD",
+        contract=ContractType.INVERSE,
+        multiplier=Decimal(100),
+        lot=Decimal(1),
+        min_notional=Decimal(0),
+    )
+    assert Sizes(VALUES).get(inverse, Decimal(64_200)) == 10, "contracts of 100 USD"
+    quoted = replace(ETH, base="ADA", quote="BTC", min_notional=Decimal(0), lot=Decimal(1))
+    assert Sizes(VALUES).get(quoted, Decimal("0.00002")) == 1_000, "0.02 BTC, not 1,000"
+
+
+def test_money_in_a_coin_has_eight_decimals():
+    assert [places_of(currency) for currency in ("USDT", "FDUSD", "EUR", "BTC", "ETH")] == [2, 2, 2, 8, 8]
+
+
+def test_a_figure_that_does_not_fit_loses_zeros_then_decimals_and_never_digits():
+    assert figure_within("1,000.00000000", 14) == "1,000.00000000"
+    assert figure_within("1,000.00000000", 8) == "1,000"
+    assert figure_within("-0.00001250", 10) == "-0.0000125"
+    assert figure_within("+0.12345678", 8) == "+0.12346"
+    assert figure_within("1,234,567.89", 6) == "1,234,567.89", "nothing helps: the table marks it as cut"
 
 
 def test_looks_are_kept_and_a_damaged_file_is_left_alone(tmp_path):
