@@ -219,7 +219,7 @@ class Engine(DeskState):
             set_setting=self.set_setting,
             folder=strategies,
         )
-        self.strategies.rebalances = self._rebalances
+        self.strategies.rebalances.desk = self._rebalances
         self._kill.on_halt.append(self.strategies.halt)
         self._exits = Exits(self.core, self.gateway, self._plans)
         #: Hears every event that the journal takes (notes to the trader); any thread may call it.

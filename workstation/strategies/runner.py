@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
@@ -19,34 +19,19 @@ from msgspec.structs import replace
 
 from workstation.bus import Bus
 from workstation.clock import Clock
-from workstation.domain.bar import Bar
-from workstation.domain.events import (
-    LIQUIDATION,
-    ORDER_EVENTS,
-    OrderCanceled,
-    OrderDenied,
-    OrderEvent,
-    OrderExpired,
-    OrderFilled,
-    OrderRejected,
-    StrategyRunChanged,
-    TradingState,
-)
-from workstation.domain.fill import Fill
+from workstation.domain.events import StrategyRunChanged, TradingState
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.market import MarketEvent, Trade
-from workstation.domain.order import Order, Side
+from workstation.domain.order import Order
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trade_rules import UNCHANGED, RulesChange, TradeRules
 from workstation.log import DeskLog
+from workstation.strategies.live_runs import LiveRuns
 from workstation.strategies.making import check_further, make, make_changed, run_id_of, take_over
 from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, closing, view_of
+from workstation.strategies.run_rebalances import RunRebalances
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import Journal, OrderGateway
-from workstation.trading.rebalancing.desk import RebalanceDesk
-from workstation.trading.rebalancing.planning import holding
-from workstation.trading.results import CLOSERS
 
 if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, not with the desk
     from workstation.strategies.contract import Strategy
@@ -78,7 +63,7 @@ class StrategyRunner:
         #: Seconds of one call of a strategy's own code above which it is stopped.
         self.stop_after = 2.0
         #: The desk's rebalances, for strategies that hold weights; they end with their strategy.
-        self.rebalances: RebalanceDesk | None = None
+        self.rebalances = RunRebalances(core, log)
         self._desk = StrategyDesk(
             core=core,
             gateway=gateway,
@@ -87,14 +72,14 @@ class StrategyRunner:
             failed=self._failed,
             save=lambda run, state: set_setting(_key(run), state),
             stop_after=lambda: self.stop_after,
-            hold=self._hold,
+            hold=self.rebalances.hold,
         )
-        self._live: dict[RunId, LiveRun] = {}
+        self._at_work = LiveRuns(self._desk, bus)
+        self._live = self._at_work.runs
+        #: Called with every event of the market, and when it has jumped to another time.
+        self.market_moved, self.market_jumped = self._at_work.market_moved, self._at_work.market_jumped
         self._ending: dict[RunId, set[asyncio.Event]] = {}  # whose orders are being pulled; set once they are
-        self._by_instrument: dict[InstrumentId, list[LiveRun]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._follow: asyncio.Task[None] | None = None
-        self._orders = bus.subscribe(*ORDER_EVENTS, only=self._concerns)
         #: Grows with every change of a run.
         self.version = 0
 
@@ -184,11 +169,11 @@ class StrategyRunner:
         self._may_run()
         if run.run_id in self._live:
             raise Refused(f"{run.run_id} is running already.")
-        live = self._live_run(run, made, state)
+        live = self._at_work.add(run, made, state)
         try:
             await self._record(run)
         except Refused:
-            self._drop(run.run_id).silence()
+            self._at_work.drop(run.run_id).silence()
             raise
         if self._live.get(run.run_id) is not live:  # a halt while this was being stored
             raise Refused("The desk was halted meanwhile: the strategy was not started.")
@@ -232,7 +217,7 @@ class StrategyRunner:
         if live is not None and self._live.get(run_id) is live:
             live.run = live.book.run = run
             if made is not None:
-                closed = [list(self._closed(one, run.interval)) for one in run.instruments]
+                closed = [list(self._at_work.closed_bars(one, run.interval)) for one in run.instruments]
                 live.change(partial(take_over, live.strategy, made.strategy, *closed))
         return run
 
@@ -252,7 +237,7 @@ class StrategyRunner:
 
     async def restore(self) -> None:
         """After the journal was folded: those that restart begin again, the others are stopped."""
-        self._follow = asyncio.create_task(self._follow_orders(), name="strategies: order events")
+        self._at_work.follow_orders()
         for run_id in [one.run_id for one in self._core.strategy_runs.values() if one.state is RunState.RUNNING]:
             why = "the desk was closed"
             if self._known(run_id).restarts and self._core.state is TradingState.ACTIVE:
@@ -263,7 +248,7 @@ class StrategyRunner:
                 else:
                     if run_id in self._live:  # the trader was faster
                         continue
-                    live = self._live_run(run, made, self._get_setting(_key(run_id)) or {})
+                    live = self._at_work.add(run, made, self._get_setting(_key(run_id)) or {})
                     await live.book.pull()  # it places its orders afresh
                     if self._live.get(run_id) is live:
                         live.begin()
@@ -274,89 +259,36 @@ class StrategyRunner:
                 continue
             if run.state is RunState.RUNNING:
                 await self._record(replace(run, state=RunState.STOPPED, since=self._clock.now(), reason=why))
-            await self._end_rebalances(run_id, "its strategy was stopped: " + why)
+            await self.rebalances.end(run_id, "its strategy was stopped: " + why)
             await RunBook(run, self._desk).pull()
-
-    def market_moved(self, event: MarketEvent) -> None:
-        """One event of the market. Cheap where no strategy runs on the instrument."""
-        if (runs := self._by_instrument.get(event.instrument)) is not None:
-            trade = event if isinstance(event, Trade) else None
-            for live in runs:
-                live.market_moved(event.instrument, trade)
-
-    def market_jumped(self) -> None:
-        """A seek of a replay: bars of before it are void."""
-        for live in self._live.values():
-            live.rejoin()
 
     def halt(self, reason: str) -> None:
         """The desk halts: every strategy is silent at once. The kill switch pulls the orders; the journal's HALTED
         stops the runs."""
         for run_id in list(self._live):
-            self._drop(run_id).silence()
+            self._at_work.drop(run_id).silence()
             self._log.warning("strategies", f"{run_id} is stopped: {reason}.")
         self.version += 1
 
     async def close(self) -> None:
         """The desk closes: what runs stays as it is in the journal. Working orders stay at their venues."""
-        if self._follow is not None:
-            self._follow.cancel()
         for run_id in list(self._live):
-            self._drop(run_id).silence()
+            self._at_work.drop(run_id).silence()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._orders.close()
+        self._at_work.close()
 
     # Inside.
-
-    async def _hold(self, run_id: RunId, equity: Decimal, weights: Mapping[str, float], band: float) -> None:
-        """Begin the rebalance that a strategy asks for; while its last one is under way nothing follows."""
-        desk = self.rebalances
-        if desk is None or any(one.origin == run_id for one in self._core.rebalances.active()):
-            return
-        wish = holding(run_id, equity, weights, band)
-        try:
-            found = desk.preview(wish)
-            if found.proposal.trades:
-                await desk.start(wish)
-        except Refused as refused:
-            self._log.warning("strategies", f"{run_id} could not rebalance: {refused}")
-
-    async def _end_rebalances(self, run_id: RunId, reason: str) -> None:
-        for rebalance in self._core.rebalances.active():
-            if rebalance.origin == run_id and self.rebalances is not None:
-                await self.rebalances.cancel(rebalance.rebalance_id, reason)
-
-    def _live_run(self, run: StrategyRun, made: Strategy, state: dict[str, Any] | None) -> LiveRun:
-        from workstation.strategies.contract import SignalStrategy
-        from workstation.strategies.live_run import LiveRun
-
-        strategy = made
-        if isinstance(made, SignalStrategy):
-            from workstation.strategies.pair_live import PairLive
-            from workstation.strategies.signal_live import SignalLive
-
-            closed = [self._closed(one, run.interval) for one in run.instruments]
-            fee = float(max(self._core.instruments[one].taker_fee for one in run.instruments))
-            kind = PairLive if run.further else SignalLive
-            strategy = kind(made, *closed, fee=fee, interval=run.interval)
-        live = self._live[run.run_id] = LiveRun(run, strategy, self._desk, state)
-        for one in run.instruments:
-            self._by_instrument.setdefault(one, []).append(live)
-        return live
-
-    def _closed(self, instrument: InstrumentId, interval: int) -> Sequence[Bar]:
-        return self._core.market.markets[instrument].candles.series(interval).closed
 
     async def _end(self, run_id: RunId, state: RunState, reason: str) -> StrategyRun:
         run = self._known(run_id)
         if not run.active or run.state is state:
             raise Refused(f"{run_id} is {run.state} already.")
         run = replace(run, state=state, since=self._clock.now(), reason=reason)
-        live = self._drop(run_id) if run_id in self._live else None
+        live = self._at_work.drop(run_id) if run_id in self._live else None
         with self._ends(run_id):
             try:
                 await self._record(run)
-                await self._end_rebalances(run_id, f"its strategy is {state}")
+                await self.rebalances.end(run_id, f"its strategy is {state}")
             finally:  # it is silent, whatever the store says of it: nothing of it stays at a venue
                 if live is not None:
                     await live.end(say=True)
@@ -369,14 +301,14 @@ class StrategyRunner:
     def _failed(self, run_id: RunId, reason: str) -> None:
         if run_id not in self._live:
             return
-        live = self._drop(run_id)
+        live = self._at_work.drop(run_id)
         run = replace(live.run, state=RunState.FAILED, since=self._clock.now(), reason=reason)
         self._log.error("strategies", f"{run_id} is stopped, its orders are pulled: {reason}.")
         self._task(self._bury(run, live))
 
     async def _bury(self, run: StrategyRun, live: LiveRun) -> None:
         with self._ends(run.run_id):
-            await self._end_rebalances(run.run_id, "its strategy failed")
+            await self.rebalances.end(run.run_id, "its strategy failed")
             pulled = asyncio.ensure_future(live.end(say=False))
             await self._record(run)
             await pulled
@@ -398,14 +330,6 @@ class StrategyRunner:
         for over in list(self._ending.get(run_id, ())):
             await over.wait()
 
-    def _drop(self, run_id: RunId) -> LiveRun:
-        live = self._live.pop(run_id)
-        for one in live.run.instruments:
-            self._by_instrument[one].remove(live)
-            if not self._by_instrument[one]:
-                del self._by_instrument[one]
-        return live
-
     async def _record(self, run: StrategyRun) -> None:
         before = self._core.strategy_runs.get(run.run_id)
         goes_on = before is not None and before.state is run.state
@@ -421,35 +345,6 @@ class StrategyRunner:
             await asyncio.wrap_future(stored)
         except Exception as error:
             raise Refused(f"The store did not take it: {error}") from error
-
-    def _concerns(self, event: OrderEvent) -> bool:
-        order = self._core.orders.orders.get(event.client_id)
-        return order is not None and bool(self._live) and (order.origin in self._live or order.origin in CLOSERS)
-
-    async def _follow_orders(self) -> None:
-        async for event in self._orders:
-            order = self._core.orders.orders.get(event.client_id)
-            if order is None:
-                continue
-            if order.origin in CLOSERS and isinstance(event, OrderFilled):
-                self._closed_by_others(order.origin, event.fill)
-            elif (live := self._live.get(order.origin)) is None:
-                continue
-            elif isinstance(event, OrderFilled):
-                live.filled(event.fill)
-            elif isinstance(event, OrderDenied | OrderRejected | OrderCanceled | OrderExpired):
-                live.ended_unfilled(event.client_id, event.reason)
-
-    def _closed_by_others(self, origin: str, fill: Fill) -> None:
-        """A liquidation or the kill switch closed of what strategies hold."""
-        whose = "The venue's liquidation" if origin == LIQUIDATION else "The kill switch"
-        for run_id, part in self._core.results.shares(fill):
-            if (live := self._live.get(run_id)) is not None:
-                did = "bought" if part.side is Side.BUY else "sold"
-                words = f"{whose} {did} {part.quantity:f} {part.instrument} of {run_id} at {part.price:f}"
-                left = live.book.position(part.instrument)
-                self._log.warning("strategies", f"{words}: it holds {f'{left:f}' if left else 'nothing'} now.")
-                live.filled(part)
 
     def _known(self, run_id: RunId) -> StrategyRun:
         if (run := self._core.strategy_runs.get(run_id)) is None:
