@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
+from tests.support.taped_market import TapedMarket
 from workstation.assembly import open_store
 from workstation.clock import SECOND, SimClock
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.engine import Engine
 from workstation.market.data import MarketData
-from workstation.market.demo import DemoMarket
 from workstation.settings import Settings
 from workstation.trading.limits import RiskLimits
 from workstation.trading.order_ids import counting_order_ids
@@ -138,7 +138,7 @@ async def demo_desk(
     a `watched` desk hears halt requests.
     """
     clock = SimClock(start)
-    source = DemoMarket(seed, start)
+    source = TapedMarket(seed, start)
     by_venue: dict[str, list[object]] = {}
     for instrument in source.instruments:
         by_venue.setdefault(instrument.venue, []).append(instrument)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.taped_market import TapedMarket
 from workstation.clock import SECOND
 from workstation.domain.market import BookDelta, BookSnapshot, MarketEvent, MarkPrice, Trade
 from workstation.market.book import OrderBook
@@ -163,6 +164,14 @@ def test_the_same_seed_gives_the_same_market_however_it_is_asked():
     collected = [e for e in collected if e.ts <= START + 8 * SECOND]
     assert collected == whole[: len(collected)]
     assert len(collected) == len(whole)
+
+
+def test_the_tape_that_the_tests_of_desks_read_gives_the_same() -> None:
+    whole = run(DemoMarket(11, START), 33)
+    for tape in (TapedMarket(11, START), TapedMarket(11, START)):
+        pieces = [event for end in (2, 2.5, 29, 31, 33) for event in tape.until(START + round(end * SECOND))]
+        assert tape.next_time() > START + 33 * SECOND
+        assert pieces == whole
 
 
 def test_other_seeds_give_other_markets():
