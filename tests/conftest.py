@@ -17,13 +17,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from types import ModuleType
-from weakref import WeakKeyDictionary
+from types import CodeType, FunctionType, ModuleType
 
 import hypothesis
 import pytest
 import textual._callback
 import textual.app
+import textual.message_pump
 import textual.pilot
 from textual._context import active_app
 from textual.css.stylesheet import Stylesheet
@@ -190,22 +190,36 @@ def _parsed_once(sheet: Stylesheet, *arguments, **named) -> list:
     return rules
 
 
-#: How many arguments a method takes besides its object, which Textual asks `inspect` for at each call of a partial.
-_taken: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+#: How many arguments a function takes, which Textual asks `inspect` for at each call of a partial and of what was made
+#: anew for a desk; by its code, which all that were made at one place have together.
+_taken: dict[CodeType, int] = {}
 _count_parameters = textual._callback._count_parameters
 
 
 def _counted_once(function: object) -> int:
-    if (plain := getattr(function, "__func__", None)) is None:
+    plain = getattr(function, "__func__", function)
+    if type(plain) is not FunctionType or hasattr(plain, "__wrapped__") or hasattr(plain, "__signature__"):
         return _count_parameters(function)
-    if plain not in _taken:
-        _taken[plain] = _count_parameters(function)
-    return _taken[plain]
+    key = plain.__code__
+    if (taken := _taken.get(key)) is None:
+        taken = _taken[key] = _count_parameters(plain)
+    return taken - (plain is not function)
+
+
+class _NobodyLooks:
+    """Textual's log for its console, which asks for each message of each widget whether somebody looks."""
+
+    def __getattr__(self, name: str) -> _NobodyLooks:
+        return self
+
+    def __call__(self, *what: object, **how: object) -> _NobodyLooks:
+        return self
 
 
 asyncio.futures._chain_future = _chained
 Waiting.__init__ = _waited_for
 Stylesheet._parse_rules = _parsed_once
 textual._callback._count_parameters = _counted_once
+textual.message_pump.log = _NobodyLooks()
 textual.pilot.wait_for_idle = settled
 textual.app.wait_for_idle = settled

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from tests.support.bars import candles, random_walk
 from workstation.domain.spans import DAY
@@ -27,7 +26,8 @@ def returns(daily: Result) -> np.ndarray:
 
 
 def test_figures_of_returns_are_those_of_empyrical(daily: Result, returns: np.ndarray) -> None:
-    import empyrical  # two seconds, which every worker would pay
+    import empyrical  # two seconds, which every worker would pay, and two more
+    from scipy import stats
 
     m = daily.metrics
     market = np.diff(daily.candles.close) / daily.candles.close[:-1]
