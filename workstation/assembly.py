@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workstation.clock import HOUR, MILLISECOND, Clock, LiveClock
+from workstation.clock import MILLISECOND, SECOND, Clock, LiveClock
 from workstation.domain.instrument import Instrument
 from workstation.engine import Engine
 from workstation.market.data import MarketData
@@ -71,7 +71,7 @@ def demo_desk(settings: Settings, paths: Paths, clock: Clock | None = None, stor
             last = venue.last_mid(instrument.id) if instrument.is_spot else None
             if last is not None:
                 prices.setdefault(instrument.symbol, float(last))
-    seed = settings.demo.seed + (clock.now() // HOUR if prices else 0)  # a market that goes on is another one
+    seed = settings.demo.seed + (clock.now() // SECOND if prices else 0)  # a market that goes on is another one
     start = clock.now()
     minutes = MinutesFile(paths.data / "demo.minutes.sqlite", [one.instrument.id for one in LISTINGS], start)
     source = DemoMarket(seed, start, prices, rate=settings.demo.rate, kept=minutes.kept)

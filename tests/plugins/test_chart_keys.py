@@ -154,10 +154,15 @@ async def test_orders_fills_and_position_are_drawn_in(tmp_path):
         await hands.paint()
         assert "64120" not in hands.text
         assert "▼" in hands.text
-        desk.engine.candles_since = desk.clock.now() + 1  # as after a demo's next start, which makes up another past
+        desk.engine.candles_since = desk.clock.now() + 1  # as after a demo's next start, which kept nothing
         await desk.order(BTC.id, Side.BUY, "0.01")
         await hands.paint()
         assert "▼" not in hands.text
+        assert "◆" not in hands.text
+        desk.engine.kept_at = lambda ts: True  # … or has kept those minutes
+        await desk.order(BTC.id, Side.BUY, "0.01")
+        await hands.paint()
+        assert "◆" in hands.text, "bought and sold at that price"
 
 
 async def test_an_order_near_the_market_stretches_the_scale_and_one_far_away_is_counted(tmp_path):

@@ -20,6 +20,8 @@ from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 from workstation.market.bars import INTERVALS
 from workstation.market.demo import DemoMarket
+from workstation.past.desk import open_past
+from workstation.past.market import PriceFrom
 from workstation.paths import Paths
 from workstation.settings import Settings
 
@@ -136,6 +138,13 @@ async def test_what_was_traded_is_shown_after_a_restart_and_fills_lie_on_it(tmp_
         assert not second.engine.traded_at(START - 1), "what went before is made up"
         assert second.engine.traded_at(begun)
         assert second.engine.log.errors == 0
+        past = await open_past(second.engine, second.engine.sessions()[0])
+        past.go_to(fill.ts + 70 * SECOND)  # the desk as it stood then shows the minutes of then
+        assert past.past_market.price_from[BTC] is PriceFrom.CANDLE
+        assert past.recent_bars(BTC, MINUTE, 1)[0].ts <= fill.ts + 10 * SECOND
+        assert past.traded_at(fill.ts)
+        came = past.past_market.after(START + 20 * SECOND, BTC, MINUTE)
+        assert [bar.ts for bar in came] == [bar.ts for bar in shown[BTC]["1m"] if bar.ts >= START + 20 * SECOND]
         second.run(70)
         third = second.bars(BTC)
     async with desk(tmp_path, begun + 5 * MINUTE) as again:

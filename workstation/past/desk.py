@@ -113,6 +113,7 @@ class PastDesk(DeskView):
         self.present = engine
         self.session = session
         self.stalls = engine.stalls
+        self.candles_since, self.kept_at = engine.candles_since, engine.kept_at
         self.risk = PastRisk(self)
         self.strategies = PastStrategies(self)
         self.version = -2
@@ -229,10 +230,13 @@ async def open_past(engine: Engine, session: Session) -> PastDesk:
     if the store cannot be read."""
     until = engine.journal[: session.first + session.count]
     instruments, core = engine.instruments(), engine.core
-    generated = engine.mode in ("demo", "replay")  # candles of before this run are another market's
+
+    def traded(ts: int) -> bool:
+        """Candles of before this run are another market's, but for those that a demo has kept."""
+        return engine.mode not in ("demo", "replay") or ts >= engine.opened_at or engine.kept_at(ts)
 
     def build() -> tuple[PastMarket, Timeline, list[EquitySnapshot]]:
-        market = PastMarket(instruments, core.market, engine.opened_at if generated else 0, Prices(until))
+        market = PastMarket(instruments, core.market, traded, Prices(until))
 
         def new_core() -> TradingCore:
             return TradingCore(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from itertools import takewhile
 
 from workstation.domain.bar import Bar
 from workstation.domain.events import AccountEvent, FundingPaid, InterestCharged, OrderEvent, OrderFilled
@@ -13,7 +14,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import BookStale, Trade
 from workstation.domain.numbers import divide
 from workstation.domain.spans import MINUTE
-from workstation.market.bars import INTERVALS
+from workstation.market.bars import INTERVALS, BarSeries
 from workstation.market.data import MarketData
 
 #: What stands where a book would: there is none.
@@ -58,10 +59,13 @@ class Prices:
 class PastMarket(MarketData):
     """What `MarketData` says, at a moment: `move_to` goes there. Candles are the desk's own up to then."""
 
-    def __init__(self, instruments: Sequence[Instrument], present: MarketData, since: int, prices: Prices) -> None:
-        """`present`: the running market, whose candles from `since` (UTC ns) on are of the market that was traded."""
+    def __init__(
+        self, instruments: Sequence[Instrument], present: MarketData, traded: Callable[[int], bool], prices: Prices
+    ) -> None:
+        """`present`: the running market; `traded`: whether its candles of a time (UTC ns) are of the market in which
+        the desk traded."""
         self._present = present
-        self._since = since
+        self._traded = traded
         self._named = prices
         self.at = 0
         self.price_from: dict[InstrumentId, PriceFrom] = {}
@@ -100,14 +104,23 @@ class PastMarket(MarketData):
 
     def before(self, ts: int, name: InstrumentId, interval: int, count: int) -> Sequence[Bar]:
         """Up to `count` closed bars of the desk that ended by `ts`, if they are of the market that was traded."""
-        if ts < self._since:
+        if not self._traded(ts):
             return ()
-        bars = self._present.markets[name].candles.series(interval).until(ts - interval, count)
+        bars = self._series(name, interval, ts - interval).until(ts - interval, count)
         return [bar for bar in bars if bar.ts + interval <= ts]
 
     def after(self, ts: int, name: InstrumentId, interval: int) -> Sequence[Bar]:
-        """The closed bars of the desk that began at `ts` or later, if they are of the market that was traded."""
-        if ts < self._since:
+        """The closed bars of the desk that began at `ts` or later, as long as the market that was traded is kept."""
+        if not self._traded(ts):
             return ()
-        series = self._present.markets[name].candles.series(interval)
-        return [bar for bar in series.since(ts, series.limit + series.limit // 4) if bar.closed]
+        series = self._series(name, interval, ts)
+        bars = series.since(ts, series.limit + series.limit // 4)
+        return [bar for bar in takewhile(lambda bar: self._traded(bar.ts), bars) if bar.closed]
+
+    def _series(self, name: InstrumentId, interval: int, ts: int) -> BarSeries:
+        """The desk's bars, back to `ts` where there are any."""
+        candles = self._present.markets[name].candles
+        series = candles.series(interval)
+        while (first := series.first) is not None and first.ts > ts and candles.older(interval):
+            pass
+        return series
