@@ -201,6 +201,8 @@ class Comparisons:
         self._desk.compared_at[venue.name] = self._desk.clock.now()
         if isinstance(venue, RealLink):
             self._set_setting(f"compared:{venue.name}", began)
+            if isinstance(venue, KnowsStrangers) and self._get_setting(f"place:{venue.name}", "") != venue.place:
+                self._set_setting(f"place:{venue.name}", venue.place)
             self._seen[venue.name] = epoch
             if venue.epoch == epoch and self._core.unproven.pop(venue.name, None) is not None:
                 self._log.info("orders", f"{venue.name} and this desk's books agree: orders can be sent there.")

@@ -52,6 +52,7 @@ def live_desk(
     notices: list[str] = []
     venues: list[Venue] = []
     for name, facts, terms in opened_venues(settings):
+        _must_be_there(store, name, facts, terms)
         instruments, problems = _instruments(name, facts, terms, paths, traded or store)
         notices += problems
         venues.append(_ccxt_venue(name, facts, terms, instruments, clock, credentials, paths))
@@ -159,6 +160,26 @@ def _instruments(
     if Listing.read(file).missing(wanted_symbols(facts, terms)):
         sys.stderr.write(f"Asking {facts.title} for its markets …\n")
     return instruments_for(name, facts, terms, file, _traded(store, name))
+
+
+def _must_be_there(store: Path, name: str, facts: Particulars, terms: VenueSettings) -> None:
+    """The store's books are of one account at one exchange. Elsewhere (another exchange under the venue's name, or the
+    test network until yesterday) none of their positions is there, and closing one would sell what the desk never
+    bought. Raises `SettingsError`."""
+    if terms.data_only or not store.exists():
+        return
+    from workstation.store import reader
+
+    try:
+        before = reader.setting(store, f"place:{name}")
+    except Exception:  # a store that cannot be read says so itself when it is opened
+        return
+    now = terms.place(facts.ccxt)
+    if before and before != now:
+        raise SettingsError(
+            f"{store.name} has what this desk traded on {name} when that was {before}, and now it is {now}: give the "
+            "profile another name, and it gets a store of its own."
+        )
 
 
 def _traded(store: Path, venue: str) -> dict[InstrumentId, Instrument]:

@@ -17,6 +17,7 @@ from tests.support.exchange_hand import Hand
 from tests.support.real_desk import desk_settings, keys_of, real_desk, until
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.engine import Engine
+from workstation.settings import SettingsError
 from workstation.trading.plans import terms
 from workstation.venues.ccxt.client import open_exchange
 from workstation.venues.ccxt.particulars import particulars
@@ -101,6 +102,17 @@ async def test_a_kill_that_goes_on_closes_nothing_that_is_gone(exchange: Loopbac
         await until(lambda: finished(engine))
         assert coins(exchange) == 2
         assert engine.position(BTC).quantity == 0
+
+
+async def test_what_was_traded_on_the_test_network_is_not_there_for_the_real_account_to_lose(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    Hand(exchange)
+    async with real_desk(exchange, tmp_path, sandbox=True):
+        pass
+    with pytest.raises(SettingsError, match="was binance's test network, and now it is binance: give the profile"):
+        async with real_desk(exchange, tmp_path):
+            pass
 
 
 def finished(engine: Engine) -> bool:

@@ -160,6 +160,12 @@ def traded(path: Path) -> set[InstrumentId]:
     return {row["instrument"] for row in rows(path, "SELECT DISTINCT instrument FROM fills")} | working(path)
 
 
+def setting(path: Path, key: str) -> Any:
+    """A remembered JSON value; None where there is none."""
+    found = rows(path, "SELECT value FROM settings WHERE key = ?", (key,))
+    return msgspec.json.decode(found[0]["value"]) if found else None
+
+
 def positions(path: Path) -> dict[InstrumentId, tuple[Instrument, Position]]:
     """The fold over all fills, with each instrument's terms, of one moment. Raises StoreError for a fill whose
     instrument is not in the store."""

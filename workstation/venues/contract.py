@@ -290,6 +290,11 @@ class KnowsStrangers(Protocol):
     #: The desk's order of a client id, for those of its earlier runs.
     known_order: Callable[[ClientOrderId], Order | None]
 
+    @property
+    def place(self) -> str:
+        """The exchange, and whether its test network: elsewhere nothing of the desk's books is true."""
+        ...
+
     def remember(self, orders: Iterable[Order]) -> None:
         """Orders of the desk's earlier runs."""
         ...

@@ -79,3 +79,7 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     urls: dict[str, str] = field(default_factory=dict)
     #: ccxt's options of the exchange, on top of the desk's.
     options: dict[str, Any] = field(default_factory=dict)
+
+    def place(self, ccxt_class: str) -> str:
+        """Where the account is, in words; `ccxt_class` is the exchange's."""
+        return f"{ccxt_class}'s test network" if self.sandbox else ccxt_class

@@ -152,6 +152,10 @@ class CcxtVenue:
         return self.state
 
     @property
+    def place(self) -> str:
+        return self.settings.place(self.facts.ccxt)
+
+    @property
     def trades(self) -> bool:
         """Whether orders go there."""
         return not self.settings.data_only
