@@ -196,8 +196,7 @@ class WatchlistPane(TablePane[Watched]):
         self.select_instrument(row.instrument.id)
 
     def on_click(self, event: events.Click) -> None:
-        """A click selects, as in every watchlist."""
-        super().on_click(event)
+        """A click selects, as in every watchlist; Textual itself has the table's own handler run after this."""
         if (row := self.row_at(event.y)) is not None:
             self.select_instrument(row.instrument.id)
 

@@ -342,10 +342,12 @@ class JournalPane(TablePane[Row]):
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         self._step(3)
         event.stop()
+        event.prevent_default()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._step(-3)
         event.stop()
+        event.prevent_default()
 
     # -- searching
 

@@ -367,8 +367,8 @@ class StrategiesPane(StrategyControl):
         if event.y < self.height - self.space.below:
             self.in_form = False
             self.touch()
-            super().on_click(event)
-            return
+            return  # the table's own handler runs after this
+        event.prevent_default()
         if event.x < self.space.form:
             at = event.y - first
             if 0 <= at < len(self._form_rows) and (index := self._form_rows[at]) is not None:
@@ -381,10 +381,10 @@ class StrategiesPane(StrategyControl):
                     self._show_view(view)
         self.repaint()
 
-    def _wheel(self, event: events.MouseScrollDown | events.MouseScrollUp, by: int) -> bool:
-        """Over the lower part the wheel moves form or table."""
+    def _wheel(self, event: events.MouseScrollDown | events.MouseScrollUp, by: int) -> None:
+        """Over the lower part the wheel moves form or table, over the runs it is the table's own handler's."""
         if event.y < self.height - self.space.below:
-            return False
+            return
         if event.x < self.space.form and self.form is not None:
             self.form_cursor = max(0, min(self.form_cursor + by, len(self.form.fields()) - 1))
         else:
@@ -392,12 +392,10 @@ class StrategiesPane(StrategyControl):
         self.touch()
         self.repaint()
         event.stop()
-        return True
+        event.prevent_default()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        if not self._wheel(event, 1):
-            super().on_mouse_scroll_down(event)
+        self._wheel(event, 1)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        if not self._wheel(event, -1):
-            super().on_mouse_scroll_up(event)
+        self._wheel(event, -1)

@@ -123,6 +123,16 @@ async def test_a_click_selects(tmp_path):
         assert desk.app.desk.selected == SOL.id
 
 
+async def test_a_click_on_a_title_sorts_and_another_turns_round(tmp_path):
+    async with scene(tmp_path, WatchlistPane, size=(100, 20), traded=False) as (desk, pilot):
+        pane = desk.app.workspace.panes["watchlist"]
+        seen = []
+        for _ in range(3):
+            await pilot.click(pane, offset=(pane._layout[1][1] + 1, pane.head))
+            seen.append((pane.sort_key, pane.sort_down))
+        assert seen == [("last", False), ("last", True), ("last", False)]
+
+
 async def test_rows_sort_by_a_column_and_turn_round(tmp_path):
     async with watchlist(tmp_path) as (_, pane, press):
         assert symbols(pane) == [BTC.id, ETH.id, SOL.id, PERP.id, BTC_ORBIT.id]
