@@ -22,7 +22,8 @@ from tests.support.desk import PERP, demo_desk
 from workstation.domain.events import OrderInitialized
 from workstation.domain.order import OrderState, Side
 from workstation.interpreter import tune_interpreter
-from workstation.store.writer import Submission, Writer
+from workstation.store.submission import Submission
+from workstation.store.writer import Writer
 
 pytestmark = pytest.mark.benchmark
 

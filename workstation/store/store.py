@@ -29,7 +29,8 @@ from workstation.store.errors import StoreError, sentence
 from workstation.store.kept_statements import statements
 from workstation.store.lock import DeskLock
 from workstation.store.reader import EquitySnapshot, LogEntry, Receipt, StoredBacktest
-from workstation.store.writer import Statements, Submission, Writer
+from workstation.store.submission import Submission
+from workstation.store.writer import Statements, Writer
 from workstation.whole_file import flush
 
 type Report = Callable[[StoreError], None]

@@ -4,9 +4,10 @@ Whatever waits when the thread comes round goes into one transaction (group comm
 flush. What nobody waits for (`hold`) is handed over with what comes next, or by `release`; what is not critical
 (`later`) goes after a moment of quiet, or before what waits for all.
 
-A transaction is flushed to the disk if somebody waits for it, and everything before it with it. One for which nobody
-waits is written all the same, so that it survives the death of the desk; a power cut may take what is younger than
-`FLUSHED_AFTER`, always the newest first. So no order waits for the flush of a line of the log.
+A transaction is flushed to the disk if somebody waits for it, or if it holds an intent, a fill or an event of the
+account; everything before it is flushed with it. The others (how an order fares at its venue, which the venue can be
+asked, and lines of the log) are written all the same, so that they survive the death of the desk; a power cut may take
+what is younger than `FLUSHED_AFTER`, always the newest first. So no order waits for the flush of a line of the log.
 
 A failed write (disk full, input/output error) ends the writing for good: the append and every later one fail. So the
 journal is at any time a gapless beginning of what was submitted; to go on after a hole, or to flush again after a
@@ -25,12 +26,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from workstation.domain.events import OrderFilled
-from workstation.domain.order import Order
-from workstation.store.codec import Event, Row, event_row, fill_row, order_row
+from workstation.store.codec import Row
 from workstation.store.errors import DuplicateFill, StoreError, sentence
+from workstation.store.submission import Encoded, Submission, Told, encode
 from workstation.store.write_ahead import WriteAheadLog
 
 #: How many submissions at most share a transaction, and how many uncritical rows wait for company.
@@ -56,37 +55,6 @@ class Statements:
     setting: str
     instrument: str
     backtest: str
-
-
-class Told(Protocol):
-    """Who waits for a submission; the writer's thread calls one of the two. A `concurrent.futures.Future` is one."""
-
-    def set_result(self, result: None, /) -> None: ...
-
-    def set_exception(self, exception: BaseException, /) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """What is stored together or not at all. `rows` are further rows with their statement. Without a future nobody
-    waits for it; without events too it is not critical. `on_flush` is called by the writer's thread when nothing but
-    the disk stands between the submission and its end; it must not raise."""
-
-    future: Told | None
-    events: Sequence[Event] = ()
-    orders: Sequence[Order] = ()
-    rows: Sequence[tuple[str, Row]] = ()
-    on_flush: Callable[[], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Encoded:
-    future: Told | None
-    journal: list[Row]
-    fills: list[tuple[int, Row]]  # (index of the event in `journal`, row without seq)
-    orders: dict[str, Row]
-    rows: Sequence[tuple[str, Row]]
-    on_flush: Callable[[], None] | None
 
 
 class Writer:
@@ -180,7 +148,7 @@ class Writer:
             if item is not None and not group:  # the mover's word that it has ended
                 if self._mover is not None:
                     self._checkpoint()
-            elif item is not None and all(map(_uncritical, group)):
+            elif item is not None and all(each.uncritical for each in group):
                 self._later += group
                 if len(self._later) >= LATER:
                     self._commit([])
@@ -238,9 +206,9 @@ class Writer:
     def _commit(self, group: list[Submission]) -> None:
         """Write the group, and before it what waited for a quiet moment: unless somebody waits for an event of the
         group, and nobody for all that there is."""
-        if any(each.future and each.events for each in group) and not any(map(_waits_for_all, group)):
-            self._later += filter(_uncritical, group)
-            group = [each for each in group if not _uncritical(each)]
+        if any(each.future and each.events for each in group) and not any(each.waits_for_all for each in group):
+            self._later += (each for each in group if each.uncritical)
+            group = [each for each in group if not each.uncritical]
         else:
             group, self._later = self._later + group, []
         if not group:
@@ -248,11 +216,11 @@ class Writer:
         if self.failure is not None:
             _settle(group, self.failure)
             return
-        encoded: list[_Encoded] = []
+        encoded: list[Encoded] = []
         refused: list[tuple[Told | None, StoreError]] = []
         for submission in group:
             try:
-                encoded.append(_encode(submission))
+                encoded.append(encode(submission))
             except Exception as error:
                 refused.append((submission.future, StoreError(f"The store {self._path} cannot keep this: {error}")))
         try:
@@ -270,7 +238,7 @@ class Writer:
                 future.set_exception(failure)
             _report(self._on_refused, failure)
 
-    def _write(self, encoded: list[_Encoded]) -> list[tuple[Told | None, StoreError]]:
+    def _write(self, encoded: list[Encoded]) -> list[tuple[Told | None, StoreError]]:
         """One transaction for all; if the data of one is impossible, once more with each on its own savepoint."""
         try:
             self._begin()
@@ -282,7 +250,7 @@ class Writer:
         self._seq = seq
         return []
 
-    def _write_singly(self, encoded: list[_Encoded]) -> list[tuple[Told | None, StoreError]]:
+    def _write_singly(self, encoded: list[Encoded]) -> list[tuple[Told | None, StoreError]]:
         refused: list[tuple[Told | None, StoreError]] = []
         seq = self._seq
         self._begin()
@@ -298,7 +266,7 @@ class Writer:
         self._seq = seq
         return refused
 
-    def _refusal(self, each: _Encoded, error: Exception) -> StoreError:
+    def _refusal(self, each: Encoded, error: Exception) -> StoreError:
         if "fills.venue, fills.trade_id" not in str(error):
             return StoreError(f"The store {self._path} cannot keep this: {error}")
         known = "SELECT 1 FROM fills WHERE venue = ? AND trade_id = ?"
@@ -312,17 +280,15 @@ class Writer:
     def _begin(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
 
-    def _end(self, encoded: Sequence[_Encoded]) -> None:
-        """End the transaction; if somebody waits for it, what it wrote is on the disk."""
+    def _end(self, encoded: Sequence[Encoded]) -> None:
+        """End the transaction; if it must be, what it wrote is on the disk."""
         self._connection.execute("COMMIT")
         if self._unflushed is None:
             self._unflushed = time.monotonic()
-        awaited = False
         for each in encoded:
-            awaited = awaited or each.future is not None
             if each.on_flush is not None:  # the last that this thread does before it leaves the interpreter to others
                 each.on_flush()
-        if awaited:
+        if any(each.flushed for each in encoded):
             self._flush()
 
     def _flush(self) -> None:
@@ -334,7 +300,7 @@ class Writer:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def _insert(self, encoded: Sequence[_Encoded], seq: int) -> int:
+    def _insert(self, encoded: Sequence[Encoded], seq: int) -> int:
         """Insert all rows; returns the journal's last seq. This thread alone writes, so it counts seq itself."""
         journal: list[Row] = []
         fills: list[Row] = []
@@ -372,14 +338,6 @@ class Writer:
         _report(self._on_failure, failure)
 
 
-def _uncritical(submission: Submission) -> bool:
-    return submission.future is None and not submission.events
-
-
-def _waits_for_all(submission: Submission) -> bool:
-    return submission.future is not None and not submission.events and not submission.rows
-
-
 def _settle(group: Sequence[Submission], failure: StoreError) -> None:
     for submission in group:
         if submission.future is not None:
@@ -392,15 +350,3 @@ def _report(callback: Callable[[StoreError], None], failure: StoreError) -> None
     except Exception as error:  # a broken listener must not stop the writing; it is told as any thread's error is
         told = (type(error), error, error.__traceback__, threading.current_thread())
         threading.excepthook(threading.ExceptHookArgs(told))
-
-
-def _encode(submission: Submission) -> _Encoded:
-    events = submission.events
-    return _Encoded(
-        future=submission.future,
-        journal=[event_row(event) for event in events],
-        fills=[(index, fill_row(event)) for index, event in enumerate(events) if isinstance(event, OrderFilled)],
-        orders={order.client_id: order_row(order) for order in submission.orders},
-        rows=submission.rows,
-        on_flush=submission.on_flush,
-    )

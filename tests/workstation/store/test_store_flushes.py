@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_samples import an_order, intent, open_store
+from store_samples import an_order, filled, intent, open_store
 
-from workstation.domain.events import OrderInitialized, OrderSubmitted
+from workstation.domain.events import OrderAccepted, TradingState, TradingStateChanged
 from workstation.store import Store, StoreError, write_ahead, writer
+from workstation.store.codec import Event
+from workstation.store.submission import Submission
 from workstation.store.write_ahead import WriteAheadLog
+
+HALTED = TradingStateChanged(ts=1, state=TradingState.HALTED, reason="the test", by="test")
 
 
 class Disk:
@@ -31,15 +35,15 @@ class Disk:
             shutil.copyfile(f"{log._path}{kind}", self.folder / f"kept.sqlite{kind}")
         self.flushes += 1
 
-    def client_ids(self) -> list[str]:
-        """Of the intents that a desk finds after the power has been cut."""
+    def events(self) -> list[Event]:
+        """What a desk finds after the power has been cut."""
         copy = self.folder / "found"
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir()
         for kind in ("", "-wal"):
             shutil.copyfile(self.folder / f"kept.sqlite{kind}", copy / f"kept.sqlite{kind}")
         store = open_store(copy / "kept.sqlite")
-        found = [event.client_id for event in store.journal() if isinstance(event, OrderInitialized)]
+        found = list(store.journal())
         store.close()
         return found
 
@@ -65,24 +69,40 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
+def accepted(name: str) -> OrderAccepted:
+    return OrderAccepted(client_id=name, ts=2, venue_order_id="v")
+
+
 def test_what_somebody_waits_for_is_flushed_and_all_before_it(disk: Disk, store: Store) -> None:
-    store.note(intent("noted"))
+    store.append(intent("a")).result()
+    store.note(accepted("a"))
     store.release()
-    wait_until(lambda: len(list(store.journal())) == 1)
-    assert disk.flushes == 0  # written, which the death of the desk cannot undo; nobody waits for more
-    store.append(intent("awaited")).result()
-    assert disk.flushes == 1
-    assert disk.client_ids() == ["noted", "awaited"]
+    wait_until(lambda: len(list(store.journal())) == 2)
+    assert disk.flushes == 1  # written, which the death of the desk cannot undo; nobody waits for more
+    store.append(intent("b")).result()
+    assert disk.flushes == 2
+    assert disk.events() == [intent("a"), accepted("a"), intent("b")]
+
+
+@pytest.mark.parametrize("event", [intent("a"), filled("a", "t1"), HALTED], ids=["intent", "fill", "account"])
+def test_intents_fills_and_events_of_the_account_are_flushed_though_nobody_waits(
+    disk: Disk, store: Store, event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "FLUSHED_AFTER", 60.0)
+    store.note(event)
+    store.release()
+    wait_until(lambda: disk.flushes == 1)
+    assert disk.events() == [event]
 
 
 def test_what_nobody_waits_for_is_on_the_disk_a_moment_later(
     disk: Disk, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "FLUSHED_AFTER", 0.05)
-    store.note(intent("noted"))
+    store.note(accepted("a"))
     store.release()
     wait_until(lambda: disk.flushes == 1)
-    assert disk.client_ids() == ["noted"]
+    assert disk.events() == [accepted("a")]
     time.sleep(0.3)
     assert disk.flushes == 1  # once: there is nothing new
 
@@ -94,7 +114,7 @@ def test_without_a_quiet_moment_too(disk: Disk, store: Store, monkeypatch: pytes
     def more() -> bool:
         nonlocal number
         number += 1
-        store.note(intent(str(number)))
+        store.note(accepted(str(number)))
         store.release()
         return disk.flushes >= 2
 
@@ -103,9 +123,9 @@ def test_without_a_quiet_moment_too(disk: Disk, store: Store, monkeypatch: pytes
 
 def test_closing_flushes_what_nobody_waited_for(disk: Disk, tmp_path: Path) -> None:
     store = open_store(tmp_path / "closed.sqlite")
-    store.note(intent("noted"))
+    store.note(accepted("a"))
     store.close()
-    assert disk.client_ids() == ["noted"]
+    assert disk.events() == [accepted("a")]
 
 
 def test_an_order_waits_for_no_line_of_the_log(disk: Disk, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,22 +147,24 @@ def test_a_power_cut_leaves_a_beginning_that_holds_all_that_was_waited_for(
     for kind in ("", "-wal", "-shm"):
         Path(f"{path}{kind}").unlink(missing_ok=True)
     store = open_store(path)
-    given_in_order, waited_for = [], 0
+    given_in_order: list[Event] = []
+    waited_for = 0
     store.flush()
     for number, step in enumerate(steps):
         name = str(number)
         if step == "said":
             store.save_log(number, "info", "desk", name)
             continue
-        given_in_order.append(name)
+        event = intent(name) if step == "awaited" else accepted(name)
+        given_in_order.append(event)
         if step == "awaited":
-            store.append(intent(name), OrderSubmitted(client_id=name, ts=1), orders=(an_order(name),)).result()
+            store.append(event, orders=(an_order(name),)).result()
             waited_for = len(given_in_order)
         else:
-            store.note(intent(name), orders=(an_order(name),))
+            store.note(event, orders=(an_order(name),))
             if step == "released":
                 store.release()
-    found = disk.client_ids()
+    found = disk.events()
     store.close()
     assert found == given_in_order[: len(found)]
     assert len(found) >= waited_for
@@ -170,7 +192,7 @@ def test_a_flush_that_nobody_waits_for_tells_of_its_failure_too(store: Store, mo
     store.on_failure = told.append
     monkeypatch.setattr(writer, "FLUSHED_AFTER", 0.02)
     monkeypatch.setattr(write_ahead, "_flush", broken)
-    store.note(intent("noted"))
+    store.note(accepted("a"))
     store.release()
     wait_until(lambda: bool(told))
     assert store.failure is told[0]
@@ -183,7 +205,7 @@ def test_the_start_of_the_flush_is_told(store: Store) -> None:
     done.result()
     hold = sqlite3.connect(store.path, isolation_level=None)
     hold.execute("BEGIN IMMEDIATE")
-    store._writer.submit(writer.Submission(None, (intent("b"),), on_flush=lambda: told.append(True)))
+    store._writer.submit(Submission(None, (intent("b"),), on_flush=lambda: told.append(True)))
     time.sleep(0.05)
     assert not told
     hold.execute("COMMIT")

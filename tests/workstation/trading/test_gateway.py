@@ -16,8 +16,9 @@ from tests.support.desk import BTC, GENEROUS, PERP, START, TestDesk, demo_desk
 from workstation.clock import MILLISECOND, SECOND
 from workstation.domain import events as e
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from workstation.store.submission import Submission
 from workstation.store.write_ahead import WriteAheadLog
-from workstation.store.writer import Submission, Writer
+from workstation.store.writer import Writer
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.venues.contract import MarketSink, OrderSink
