@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from workstation.clock import Clock
 from workstation.desk_commands import DeskCommands
-from workstation.domain.events import AccountEvent, OrderEvent, TradeNoted, TradingState, TradingStateChanged
-from workstation.domain.order import Order
+from workstation.desk_journal import DeskJournal
+from workstation.domain.events import AccountEvent, TradeNoted, TradingState, TradingStateChanged
 from workstation.log import DeskLog
 from workstation.market.data import MarketData
 from workstation.trading.core import TradingCore
@@ -28,6 +28,7 @@ class DeskState(DeskCommands):
 
     account_name: str
     log: DeskLog
+    _journal: DeskJournal
     _kill: KillSwitch
     _store: Store | None
 
@@ -36,10 +37,6 @@ class DeskState(DeskCommands):
         self._early_kill: tuple[str, bool, str] | None = None  # pressed before the store was open
         self._early_halt: TradingStateChanged | None = None
         self._early_stored: Future[None] = Future()
-
-    def append(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Future[None]:
-        """Make events durable, in order."""
-        raise NotImplementedError
 
     @property
     def kill_status(self) -> KillStatus:
@@ -121,7 +118,7 @@ class DeskState(DeskCommands):
 
     async def _durable(self, event: AccountEvent) -> None:
         try:
-            await asyncio.wrap_future(self.append(event))
+            await asyncio.wrap_future(self._journal.append(event))
         except Exception as error:
             raise Refused(f"The store did not take it: {error}") from error
 

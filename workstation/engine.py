@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +12,17 @@ from workstation.bookkeeping import Bookkeeper
 from workstation.bus import Bus, Subscription
 from workstation.clock import Clock
 from workstation.comparisons import Comparisons
+from workstation.desk_journal import DeskJournal
 from workstation.desk_state import DeskState
 from workstation.domain.events import (
     ORDER_EVENTS,
     AccountEvent,
     OrderEvent,
     TradingState,
-    VenueBooked,
-    VenueEntry,
 )
 from workstation.domain.market import MarketEvent
 from workstation.domain.numbers import ZERO
-from workstation.domain.order import ClientOrderId, Order
+from workstation.domain.order import ClientOrderId
 from workstation.log import DeskLog, LogEntry
 from workstation.market.data import MarketData
 from workstation.recorder import Recorder
@@ -33,7 +30,6 @@ from workstation.store import sessions
 from workstation.strategies.runner import StrategyRunner
 from workstation.trading.alert_desk import AlertDesk
 from workstation.trading.core import TradingCore
-from workstation.trading.errors import Refused
 from workstation.trading.exits import Exits
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.keeper import KeeperParts
@@ -48,6 +44,7 @@ from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk_desk import RiskDesk
 from workstation.trading.routing.desk import RouteDesk
 from workstation.trading.venue_entries import VenueEntries
+from workstation.venue_reports import VenueReports
 from workstation.venues.contract import KeepsMargin, RealLink, Venue
 from workstation.watch.desk import EngineDoor
 from workstation.watch.requests import Doors
@@ -120,15 +117,12 @@ class Engine(DeskState):
         self.pump = pump
         self.replay = replay
         self.ready = False
-        #: Every event of the store's journal, oldest first; it grows by what is appended.
-        self.journal: list[OrderEvent | AccountEvent] = []
         self.opened_at = 0  # UTC ns at which this run of the desk opened its store
         self._open_store = open_store
         self._store: Store | None = None
-        self._noted = False  # the store has what is to be released after this turn of the loop
-        # Reports wait until the store is open and what the desk has missed of their venue is booked: average cost, and
-        # so what a sale realises, depends on the order of fills.
-        self._early: dict[str, deque[OrderEvent | VenueEntry]] = {name: deque() for name in self.venues}
+        self._journal = DeskJournal()
+        #: Every event of the store's journal, oldest first; it grows by what is appended.
+        self.journal = self._journal.events
         self._opening: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._recorder = Recorder(self.instruments(), market, clock, self.log)
@@ -137,7 +131,7 @@ class Engine(DeskState):
         self.gateway = OrderGateway(
             core=self.core,
             venues=self.venues,
-            journal=self,
+            journal=self._journal,
             clock=clock,
             bus=self.bus,
             log=self.log,
@@ -145,7 +139,8 @@ class Engine(DeskState):
             answer_timeout=answer_timeout,
             session_ends=0 if settings is None else settings.session_ends_ns,
         )
-        self._entries = VenueEntries(self.core, self, self.bus, self.log)
+        self._entries = VenueEntries(self.core, self._journal, self.bus, self.log)
+        self._reports = VenueReports(self.venues, self.gateway, self._entries)
         self._answer_timeout = answer_timeout
         self._reconciler = Reconciler(
             core=self.core,
@@ -164,14 +159,14 @@ class Engine(DeskState):
             gateway=self.gateway,
             reconciler=self._reconciler,
             venues=self.venues,
-            journal=self,
+            journal=self._journal,
             clock=clock,
             log=self.log,
             timeout=min(3.0, answer_timeout),
         )
         self._books = Bookkeeper(
             desk=self,
-            journal=self,
+            journal=self._journal,
             log=self.log,
             currency=currency,
             store=lambda: self._store,
@@ -183,14 +178,14 @@ class Engine(DeskState):
             gateway=self.gateway,
             books=self._books,
             log=self.log,
-            caught_up=self._caught_up,
+            caught_up=self._reports.caught_up,
             get_setting=self.get_setting,
             set_setting=self.set_setting,
             every=120.0 if settings is None else settings.live.compare_seconds,
             timeout=answer_timeout,
         )
         self._kill.on_receipt = self._books.keep_receipt
-        keeping = KeeperParts(self.core, self.gateway, self, clock, self.bus, self.log)
+        keeping = KeeperParts(self.core, self.gateway, self._journal, clock, self.bus, self.log)
         self._plan_runner = PlanRunner(keeping, self.venues)
         self._plans = PlanDesk(self.core, self.gateway, self._plan_runner, clock, next_id)
         self._rebalance_runner = RebalanceRunner(keeping)
@@ -200,7 +195,7 @@ class Engine(DeskState):
         self.risk = RiskDesk(
             core=self.core,
             gateway=self.gateway,
-            journal=self,
+            journal=self._journal,
             clock=clock,
             log=self.log,
             flatten=lambda reason: self._press(reason, flatten=True),
@@ -211,7 +206,7 @@ class Engine(DeskState):
         self.strategies = StrategyRunner(
             core=self.core,
             gateway=self.gateway,
-            journal=self,
+            journal=self._journal,
             clock=clock,
             bus=self.bus,
             log=self.log,
@@ -222,8 +217,6 @@ class Engine(DeskState):
         self.strategies.rebalances.desk = self._rebalances
         self._kill.on_halt.append(self.strategies.halt)
         self._exits = Exits(self.core, self.gateway, self._plans)
-        #: Hears every event that the journal takes (notes to the trader); any thread may call it.
-        self.on_journal: Callable[[OrderEvent | AccountEvent], None] = lambda event: None
         self.notifier: Notifier | None = None
         #: Keeps what a demo market trades, if the desk is on one that is to be remembered.
         self.keeper: MinuteKeeper | None = None
@@ -238,7 +231,7 @@ class Engine(DeskState):
                 core=self.core,
                 kill=self._kill,
                 press=self._press,
-                journal=self,
+                journal=self._journal,
                 venues=self.venues,
                 clock=clock,
                 log=self.log,
@@ -263,8 +256,8 @@ class Engine(DeskState):
         for name, venue in self.venues.items():
             self.comparisons.introduce(venue)
             if isinstance(venue, KeepsMargin):
-                venue.on_entry = self._reporter(name)
-            await venue.connect(self._on_market, self._reporter(name))
+                venue.on_entry = self._reports.of(name)
+            await venue.connect(self._on_market, self._reports.of(name))
         if self.pump is not None:
             self.pump.on_failure = self._market_failed
             self.pump.start()
@@ -284,9 +277,9 @@ class Engine(DeskState):
         store.on_refused = _elsewhere(loop, lambda sentence: self.log.error("store", sentence))
         journal = await asyncio.to_thread(lambda: list(store.journal()))
         await self._fold(journal)
-        self._store = store
+        self.journal += journal
+        self._store = self._journal.store = store
         self._rebalance_runner.folded()
-        self.journal = journal
         self.opened_at = self.clock.now()
         self.candles_since = self.opened_at if self.mode == "demo" else 0
         if self.keeper is not None:
@@ -297,7 +290,7 @@ class Engine(DeskState):
         self.log.on_entry = self._logged
         if self.notifier is not None:
             self.notifier.start()
-            self.on_journal = self.notifier.hear
+            self._journal.on_event = self.notifier.hear  # notes to the trader
         self.alerts.start(self.get_setting(_ALERTS))
         waited_for = self.bus.subscribe(*ORDER_EVENTS, only=self.alerts.hears)
         self._tasks.append(asyncio.create_task(self._alert_of(waited_for), name="alerts of orders"))
@@ -392,68 +385,6 @@ class Engine(DeskState):
         self.bus.publish(event)
         if self._recorder.write is not None:
             self._recorder.write(event)
-
-    def _reporter(self, venue: str) -> Callable[[OrderEvent | VenueEntry], None]:
-        def report(event: OrderEvent | VenueEntry) -> None:
-            if venue in self._early:
-                self._early[venue].append(event)
-            else:
-                self._report(venue, event)
-
-        return report
-
-    def _caught_up(self, venue: str) -> None:
-        """All that the desk missed of a venue is booked: what it has reported since comes next."""
-        for event in self._early.pop(venue, ()):
-            self._report(venue, event)
-
-    def _report(self, venue: str, event: OrderEvent | VenueEntry) -> None:
-        if isinstance(event, VenueBooked):
-            self._entries.report(venue, event)
-        else:
-            self.gateway.report(venue, event)
-
-    def append(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Future[None]:
-        """Make events durable, in order: the journal of the gateway and the kill switch."""
-        if self._store is None:
-            failed: Future[None] = Future()
-            failed.set_exception(Refused("the store is not open yet"))
-            return failed
-        self._keep(events)
-        return self._store.append(*events, orders=orders)
-
-    def commit(
-        self,
-        *events: OrderEvent | AccountEvent,
-        orders: Sequence[Order] = (),
-        meanwhile: Callable[[], None] | None = None,
-    ) -> Awaitable[None]:
-        """`append` for a coroutine that awaits it at once; `meanwhile` is called on the event loop while the disk
-        writes. Raises `Refused` before the store is open."""
-        if self._store is None:
-            raise Refused("the store is not open yet")
-        self._keep(events)
-        return self._store.commit(*events, orders=orders, meanwhile=meanwhile)
-
-    def note(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> None:
-        """`append` for who does not wait. What one turn of the loop brings (an order sent, and the demo venue's answer)
-        goes to the disk together, and the thread that writes does not take turns with what is on its way."""
-        if (store := self._store) is None:
-            return
-        self._keep(events)
-        store.note(*events, orders=orders)
-        if not self._noted:
-            self._noted = True
-            asyncio.get_running_loop().call_soon(self._release, store)
-
-    def _release(self, store: Store) -> None:
-        self._noted = False
-        store.release()
-
-    def _keep(self, events: Sequence[OrderEvent | AccountEvent]) -> None:
-        self.journal.extend(events)
-        for event in events:
-            self.on_journal(event)
 
     def _logged(self, entry: LogEntry) -> None:
         self._books.keep_log(entry)

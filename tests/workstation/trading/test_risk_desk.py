@@ -113,7 +113,7 @@ async def test_a_drawdown_above_twenty_percent_flattens_and_halts(tmp_path: Path
 async def test_a_desk_that_died_between_the_breaker_and_the_kill_switch_kills_at_the_next_start(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         trip = BreakerTripped(ts=desk.clock.now(), name="drawdown_kill", value=D("0.21"), until=None, reason="a test")
-        desk.engine.append(trip)
+        desk.engine._journal.append(trip)
     async with demo_desk(tmp_path, start=START + 60 * SECOND) as desk:
         assert desk.engine.trading_state is TradingState.HALTED
         assert desk.engine.kill_status.flatten
