@@ -197,6 +197,8 @@ class StatusBar(_Bar):
         elif unproven := [link.venue for link in engine.links() if link.unproven]:
             # what the venue shows has not been compared with the books: only what shrinks a position goes there
             parts.append((f" REDUCING {' '.join(unproven)} ", ink.badges["paper"]))
+        elif not engine.ready:  # the store is being opened: the state that it kept is not known yet
+            parts.append(("OPENING", ink.warning))
         else:
             parts.append((state.upper(), ink.dim))
         return [*parts, *self._breakers()]

@@ -53,8 +53,10 @@ async def test_no_false_number_is_shown_before_the_store_is_open(tmp_path, size)
             assert "No orders to show" not in text
             assert "are free" not in text
         assert "Equity opening …" in desk.screen_text().splitlines()[0] or size[0] < 100
+        assert "ACTIVE" not in desk.screen_text(), "it may have been left HALTED"
         go_on.set()
         await desk.ready(pilot)
+        assert "ACTIVE" in desk.screen_text()
         assert "opening" not in desk.screen_text()
         assert desk.engine.equity() == 200_000
 
