@@ -24,7 +24,7 @@ from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Order
-from workstation.domain.strategy_run import RunState
+from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.log import LogEntry
 from workstation.market.timeframes import Timeframe
 from workstation.strategies.run_book import RunView
@@ -218,7 +218,7 @@ class StrategiesPane(StrategyControl):
             if row.view.holds and run.state is not RunState.RUNNING:
                 halted = self.engine.trading_state is TradingState.HALTED
                 closes = f"X closes {'it' if len(row.view.holds) == 1 else 'all of it'}"
-                way = f"re-arm the desk, then {closes}" if halted else closes
+                way = f"{'re-arm the desk, then ' if halted else ''}{self._takes_over(run)}{closes}"
                 held = self._holdings(row.view)
                 why.append((f"It still holds {held}, and none of its orders protects that: {way}.", ink.warning))
             if run.state is RunState.RUNNING and row.view.waits:
@@ -239,6 +239,14 @@ class StrategiesPane(StrategyControl):
             for line in textwrap.wrap(text[:1].upper() + text[1:], max(20, width - 2))[:3]:
                 lines.append(fit([(f" {line}", style)], width, ink.text))
         return lines
+
+    def _takes_over(self, run: StrategyRun) -> str:
+        """How it goes on with what it holds, where it would (see `SignalLive`)."""
+        choice = self.choice_of(run.strategy)
+        if choice is None or not choice.sweeps or run.further:
+            return ""
+        key, does = ("Space", "it goes on") if run.state is RunState.PAUSED else ("S", "it is started again")
+        return f"with {key} {does} and takes that over with its exits, "
 
     # -- the form
 

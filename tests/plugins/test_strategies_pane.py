@@ -20,7 +20,7 @@ from workstation.clock import SECOND
 from workstation.domain.events import StrategyRunChanged, TradingState
 from workstation.domain.formats import COMMA
 from workstation.domain.market import Trade
-from workstation.domain.order import Side
+from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.domain.strategy_run import RunDraft, RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
 from workstation.research.bench.messages import Offer, ParameterSpec, StrategyChoice
@@ -296,6 +296,14 @@ async def test_exits_sizes_and_protections_change_while_it_runs_only_when_they_a
         assert any("needs a stop" in toast for toast in desk.toasts())
         assert view(desk, run_id).run.rules == TradeRules(stop=0.03, cooldown=9), "all of it or nothing"
         assert "changes are not sent" in desk.screen_text()
+
+        draft = OrderDraft(
+            instrument=BTC.id, side=Side.BUY, quantity=Decimal("0.01"), type=OrderType.MARKET, origin=run_id
+        )
+        await desk.engine.submit(draft)
+        await pilot.press("escape", "x")
+        await until(desk, pilot, lambda: view(desk, run_id).run.state is RunState.STOPPED)
+        assert "with S it is started again and takes that over with its exits, X closes it." in desk.screen_text()
 
 
 async def test_its_own_limits_are_changed_by_the_audited_way(tmp_path, home, monkeypatch):
