@@ -110,7 +110,10 @@ def with_books(cls: type[Pane]) -> list[type[Pane]]:
 
 
 async def expect_card(desk, pilot, words: str) -> None:
-    await asyncio.sleep(0.3)  # the pilot would wait for the widget that has failed
+    for _ in range(1_000):  # the pilot would wait for the widget that has failed
+        if isinstance(desk.app.workspace.panes["books"], ErrorCard):
+            break
+        await asyncio.sleep(0.01)
     await desk.painted(pilot)
     card = desk.app.workspace.panes["books"]
     assert isinstance(card, ErrorCard)

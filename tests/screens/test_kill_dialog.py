@@ -8,12 +8,20 @@ from textual import events
 from screens.finder import Finder
 from screens.kill_dialog import KillDialog
 from workstation.domain.events import TradingState
+from workstation.domain.order import OrderState
 from workstation.trading.kill_status import KillPhase
 
 
 async def typed(pilot, line: str) -> None:
+    """Typed and done; of an order its venue has answered."""
+    orders = pilot.app.engine.orders
+    before = len(orders())
     await pilot.press(":", *line, "enter")
-    await pilot.pause(0.15)
+    if line.startswith("buy"):
+        await until(pilot, lambda: len(orders()) > before)
+        await until(pilot, lambda: all(one.is_closed or one.state is OrderState.ACCEPTED for one in orders()))
+    else:
+        await pilot.pause(0.15)
 
 
 async def until(pilot, condition) -> None:

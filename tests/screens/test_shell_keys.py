@@ -252,8 +252,7 @@ async def test_command_line_shows_the_meaning_sends_and_gives_the_focus_back(ope
         await desk.painted(pilot)
         assert "Buy 0.01 BTC-USDT at 64,100 limit on NOVA" in desk.screen_text()
         await pilot.press("enter")
-        await pilot.pause(0.2)
-        assert [order.price for order in desk.engine.open_orders()] == [64100]
+        await until(pilot, lambda: [order.price for order in desk.engine.open_orders()] == [64100])
         assert not desk.app.desk_screen.query_one(CommandLine).is_open
         assert desk.app.focused is desk.app.workspace.panes["books"]
         await pilot.press(":", "up")
@@ -282,15 +281,15 @@ async def test_tab_completes_the_word_that_is_being_typed(open_desk):
 async def test_typed_orders_need_an_armed_desk_and_a_refusal_is_a_sentence(open_desk):
     async with open_desk() as (desk, pilot):
         await pilot.press("ctrl+l", ":", *"buy 0.01 @ 64100", "enter")
-        await pilot.pause(0.1)
+        await until(pilot, lambda: any("DISARMED" in text for text in desk.toasts()))
         assert desk.engine.orders() == []
-        assert any("DISARMED" in text for text in desk.toasts())
         await pilot.press(":", *"twap buy 0.5 over 1m", "enter")
         await pilot.pause(0.1)
         assert desk.engine.plans() == []
         await pilot.press(":", *"bogus", "enter")
-        await pilot.pause(0.1)
-        assert any("bogus is not a command" in text for text in desk.toasts())
+        await until(pilot, lambda: any("bogus is not a command" in text for text in desk.toasts()))
+        assert desk.engine.orders() == []
+        assert desk.engine.plans() == []
 
 
 async def test_a_typed_order_that_looks_wrong_is_sent_only_by_a_second_enter(open_desk):
@@ -303,8 +302,7 @@ async def test_a_typed_order_that_looks_wrong_is_sent_only_by_a_second_enter(ope
         await desk.painted(pilot)
         assert "Enter again" in desk.screen_text()
         await pilot.press("enter")
-        await pilot.pause(0.2)
-        assert len(desk.engine.orders()) == 1
+        await until(pilot, lambda: len(desk.engine.orders()) == 1)
 
 
 async def test_footer_and_titles_take_the_mouse(open_desk):
