@@ -100,7 +100,10 @@ async def test_the_status_bar_is_dimmed_and_goes_on(open_desk, monkeypatch):
         assert list(desk.app.screen._compositor.render_strips()[0]) != list(plain), "dimmed"
         monkeypatch.setattr(desk.app.frames, "steps", lambda: iter(()))
         put(desk.app.desk_screen.status, 0, "ANOTHER STATE")
-        await pilot.pause(0.2)
+        for _ in range(500):
+            if desk.screen_text().startswith("ANOTHER STATE"):
+                break
+            await pilot.pause(0.01)
         assert desk.screen_text().startswith("ANOTHER STATE")
 
 
