@@ -338,6 +338,7 @@ class JournalPane(TablePane[Row]):
     def on_click(self, event: events.Click) -> None:
         if (row := self.row_at(event.y)) is not None:
             self.chosen(row)
+            event.prevent_default()  # the rows stand round the moment that was chosen
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         self._step(3)

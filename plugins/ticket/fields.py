@@ -129,6 +129,7 @@ class Switch(Choice):
 
     def on_click(self, event: events.Click) -> None:
         self.action_step(1)
+        event.prevent_default()  # the choice's own would take what is clicked on, which is what it was
 
 
 class TicketLines(Painted):

@@ -356,6 +356,19 @@ async def test_it_follows_the_desks_instrument(tmp_path):
         assert f"⏎ BUY {size} @ 3,210.00" in text_of(desk)
 
 
+async def test_the_mouse_sets_every_choice_and_switch(tmp_path):
+    async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
+        form = pane_of(desk).form
+        for name in ("post", "reduce"):
+            for on in (True, False, True):
+                await pilot.click(f"#{name}", offset=(1, 0))
+                assert getattr(form, f"{name}_only") is on
+        await pilot.click("#tif", offset=(1, 0))
+        assert form.tif is TimeInForce.IOC
+        await pilot.click("#side", offset=(7, 0))
+        assert form.side is Side.SELL
+
+
 async def test_a_click_on_the_button_sends(tmp_path):
     async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
         await pilot.click("#button")
