@@ -196,6 +196,9 @@ class PairLive(SignalLive):
             self.trader.say(f"holds {self._held()} after the restart, which is no whole trade of it: both are closed.")
             self._leave(Reason.SIGNAL)
 
+    def _take_over(self) -> None:
+        """Legs that it does not know of are no trade of it: `on_start` says what becomes of them."""
+
     def _fits(self) -> bool:
         wanted = float(self.trader.position) * self._ratio
         held = float(self._peer.position)

@@ -407,6 +407,18 @@ def test_legs_that_others_took_out_are_seen_on_the_second_pair_and_what_is_left_
         assert scene.hand.sent[sent:] == ["close signal"]
 
 
+def test_legs_of_an_earlier_run_are_not_taken_over_and_it_says_why_it_enters_nothing() -> None:
+    scene = Scene()
+    scene.hand.legs["first"].position, scene.hand.legs["peer"].position = Decimal(49), Decimal(-49)
+    scene.live.on_start()
+    scene.bar("first", 0)
+    scene.bar("peer", 0)
+    assert scene.hand.sent == []
+    words = "holds 49 of its first and -49 of its second instrument from before"
+    assert scene.hand.told == [f"{words}: it enters nothing until that is closed."]
+    assert scene.live.barred == f"it {words}: close them (X), then start it again"
+
+
 def test_a_hedge_that_a_liquidation_took_has_both_legs_closed_at_once() -> None:
     scene = Scene()
     scene.entered()
