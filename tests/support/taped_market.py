@@ -1,4 +1,4 @@
-"""The demo market for hundreds of desks: what it gives in its first half minute is worked out once for all of them."""
+"""The demo market for hundreds of desks: what it gives in its first minute is worked out once for all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import BookSnapshot, MarketEvent
 from workstation.market.demo.market import DemoMarket
 
-_KEPT = 30 * SECOND
+_KEPT = 60 * SECOND
 
 
 class _Tape:

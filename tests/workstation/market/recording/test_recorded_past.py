@@ -87,6 +87,7 @@ def test_candles_after_a_seek(
         assert_same(shown, expected[key])
 
 
+@pytest.mark.slow
 def test_what_is_too_much_at_once_is_left_out_and_no_bar_is_a_part_of_itself(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,7 +104,7 @@ def test_what_is_too_much_at_once_is_left_out_and_no_bar_is_a_part_of_itself(
     source.close()
 
 
-def test_the_beginning_has_no_past(recording: Path) -> None:
-    source = open_recording([recording])
+def test_the_beginning_has_no_past(tmp_path: Path) -> None:
+    source = open_recording([recorded(tmp_path / "seconds.tws", 5, only=SHOWN)])
     assert list(source.history(BTC, 60 * SECOND, 500)) == []
     source.close()
