@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.support.exchange import RICH, Fault, Kind, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
@@ -100,6 +101,7 @@ async def test_fills_that_overtake_each_other_leave_the_money_that_the_exchange_
         assert [one.kind for one in engine.comparisons.differences if "drift" in one.kind] == []
 
 
+@pytest.mark.slow
 async def test_a_long_list_of_fills_has_more_time_than_one_look_up(exchange: LoopbackExchange, tmp_path: Path) -> None:
     """Pages of it wait for their turn at the exchange's limit. A list that is given up is begun anew every time, and
     the desk would stay REDUCING for ever."""
@@ -109,3 +111,23 @@ async def test_a_long_list_of_fills_has_more_time_than_one_look_up(exchange: Loo
         exchange.faults.script("rest GET /v5/order/realtime", Fault(Kind.SLOW, seconds=0.8))
         await engine._reconciler.venue(engine.venues[NAME])
         assert len(exchange.faults.struck) == 2
+
+
+@pytest.mark.slow
+async def test_an_order_that_comes_after_the_exchange_has_denied_it_is_found_and_pulled_at_once(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    truth = Truth(exchange)
+    async with live_desk_on(exchange, tmp_path, silence_ms=60_000, compare_seconds=600) as engine:
+        engine.gateway._answer_timeout, engine._reconciler._denial_span = 0.3, 0.3
+        late = exchange.faults.hold("rest POST /v5/order/create", "arrived")
+        order = await engine.submit(replace(BUY, type=OrderType.LIMIT, price=Decimal(63_900)))
+
+        def state() -> OrderState:
+            return engine.core.orders.orders[order.client_id].state
+
+        await until(lambda: state() is OrderState.REJECTED)
+        late.release()
+        await until(lambda: state() is OrderState.CANCELED, 20)
+        assert [found.kind for found in engine.comparisons.differences] == ["missed acceptance"]
+        assert truth.differences(engine) == []

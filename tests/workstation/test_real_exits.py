@@ -74,6 +74,7 @@ async def test_a_stop_that_the_market_has_passed_meanwhile_sells_nothing_that_is
         assert coins(exchange) == 2
 
 
+@pytest.mark.slow
 async def test_a_stop_that_is_still_needed_sells_once_the_desk_was_compared(
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
 from loopback_venue import loopback_venue
 
 from tests.support.exchange import Fault, Kind, LoopbackExchange
@@ -50,14 +49,3 @@ async def test_an_order_ends_after_its_fills_whichever_is_heard_first() -> None:
             kinds = [type(event) for event in desk.reports]
             assert kinds == [e.OrderAccepted, e.OrderFilled, e.OrderFilled, e.OrderCanceled]
             assert desk.orders[client_id].filled == Decimal("0.3")
-
-
-@pytest.mark.parametrize("end", ["canceled", "filled"])
-async def test_an_end_without_missing_fills_is_told_at_once(end: str) -> None:
-    with LoopbackExchange("binance", seed=None) as exchange:
-        Hand(exchange)
-        async with loopback_venue(exchange) as (_, desk):
-            client_id = await desk.buy(BTC, "0.02", "63900" if end == "canceled" else None)
-            if end == "canceled":
-                await desk.cancel(client_id)
-            await until(lambda: str(desk.orders[client_id].state) == end)

@@ -73,9 +73,11 @@ class OwnOrders:
         report: OrderSink,
         fills_missing: Callable[[InstrumentId], None],
         stranger: Callable[[VenueOrder], None],
+        revived: Callable[[], None],
     ) -> None:
         """`instrument_of` and `market_id` by ccxt's symbol; `known`: the desk's order of an id; `fills_missing`: called
-        when an order shows more filled than has been heard; `stranger`: an order that the desk never made."""
+        when an order shows more filled than has been heard; `stranger`: an order that the desk never made; `revived`:
+        one of the desk's that was taken for rejected works."""
         self._clock = clock
         self._rule = rule
         self._per_symbol = per_symbol
@@ -86,6 +88,7 @@ class OwnOrders:
         self.report = report
         self._fills_missing = fills_missing
         self._stranger = stranger
+        self._revived = revived
         self.tracks: dict[ClientOrderId, Track] = {}
         #: Trade ids in the order in which they were heard.
         self.heard: dict[str, int] = {}
@@ -227,6 +230,9 @@ class OwnOrders:
             order = self._known(track.client_id)
             if order is not None and order.venue_order_id is not None:
                 return  # by a question of the desk's
+            if order is not None and order.state is OrderState.REJECTED:  # it came after the venue had denied it
+                self._revived()
+                return
             event = e.OrderAccepted(client_id=track.client_id, ts=self._clock.now(), venue_order_id=track.venue_id)
             self.report(event)
 

@@ -140,6 +140,7 @@ class CcxtVenue:
             report=self.report,
             fills_missing=self._fills_missing,
             stranger=self._stranger,
+            revived=partial(self.later, self._compare_anew, _LOOK_AGAIN),
         )
 
     def _known(self, client_id: ClientOrderId) -> Order | None:
@@ -238,6 +239,9 @@ class CcxtVenue:
             self.epoch += 1
         else:
             self.strangers[shown.client_id] = shown
+
+    async def _compare_anew(self) -> None:
+        self.epoch += 1
 
     def later(self, work: Callable[[], Awaitable[None]], after: float = 0.0) -> None:
         """Do something beside, after a pause; what goes wrong there is logged."""
