@@ -75,10 +75,12 @@ class History:
         if unit is None or count <= 0:
             return ()
         end = self._end - self._end % interval
-        return [
-            self._bar(instrument, temper, ts, [self._node(unit, at) for at in range(ts, ts + interval, unit)])
-            for ts in range(end - count * interval, end, interval)
-        ]
+        scale, asset = self._scale(instrument, temper)
+        bars = []
+        for ts in range(end - count * interval, end, interval):
+            nodes = [self._node(unit, at) for at in range(ts, ts + interval, unit)]
+            bars.append(scale.bar(ts, [node.paths[asset] for node in nodes], sum(node.volume for node in nodes)))
+        return bars
 
     def bar(self, instrument: Instrument, temper: Temper, begin: int, end: int) -> Bar:
         """The whole minutes from `begin` to `end`, which is not after the history's own end, as one bar."""
@@ -87,13 +89,12 @@ class History:
             unit = next(u for u in (DAY, HOUR, FIVE, MINUTE) if at % u == 0 and at + u <= end)
             nodes.append(self._node(unit, at))
             at += unit
-        return self._bar(instrument, temper, begin, nodes)
+        scale, asset = self._scale(instrument, temper)
+        return scale.bar(begin, [node.paths[asset] for node in nodes], sum(node.volume for node in nodes))
 
-    def _bar(self, instrument: Instrument, temper: Temper, ts: int, nodes: Sequence[_Node]) -> Bar:
+    def _scale(self, instrument: Instrument, temper: Temper) -> tuple[Scale, int]:
         asset = ALL_ASSETS.index(instrument.base)
-        shift = self._shifts()[asset] + temper.basis * 1e-4
-        paths = [node.paths[asset] for node in nodes]
-        return bar_of(instrument, temper, ts, paths, sum(node.volume for node in nodes), self._rate, shift)
+        return Scale(instrument, temper, self._rate, self._shifts()[asset] + temper.basis * 1e-4), asset
 
     def _shifts(self) -> list[float]:
         if self._shift is None:
@@ -142,25 +143,31 @@ class History:
         return self._days[back]
 
 
-def bar_of(
-    instrument: Instrument,
-    temper: Temper,
-    ts: int,
-    paths: Sequence[tuple[float, float, float, float]],
-    volume: float,
-    rate: float,
-    shift: float = 0.0,
-) -> Bar:
-    """Successive paths (logs), moved by `shift`, as a bar in ticks and lots; `volume` is in mean minutes, which `rate`
-    multiplies."""
-    tick, places = float(instrument.tick), instrument.price_places
-    opened, high, low, close = (
-        round(round(math.exp(x + shift) / tick) * tick, places)
-        for x in (paths[0][0], max(p[1] for p in paths), min(p[2] for p in paths), paths[-1][3])
-    )
-    mean = temper.order_median * temper.rate * 60 * _VOLUME * rate
-    traded = round(volume * mean, instrument.quantity_places)
-    return Bar(ts, opened, high, low, close, traded)
+class Scale:
+    """Paths in logs, moved by `shift`, as bars in an instrument's ticks and lots; `rate` multiplies the volume."""
+
+    def __init__(self, instrument: Instrument, temper: Temper, rate: float, shift: float = 0.0) -> None:
+        self._tick, self._places = float(instrument.tick), instrument.price_places
+        self._volume = temper.order_median * temper.rate * 60 * _VOLUME * rate
+        self._volume_places = instrument.quantity_places
+        self._shift = shift
+        self._last = (math.nan, 0.0)  # a close, which is the next open
+
+    def bar(self, ts: int, paths: Sequence[tuple[float, float, float, float]], volume: float) -> Bar:
+        """The bar at `ts` of successive paths (open, high, low, close); `volume` is in mean minutes."""
+        if len(paths) == 1:
+            opened, high, low, close = paths[0]
+        else:
+            opened, high = paths[0][0], max(path[1] for path in paths)
+            low, close = min(path[2] for path in paths), paths[-1][3]
+        first = self._last[1] if opened == self._last[0] else self._price(opened)
+        last = self._price(close)
+        self._last = (close, last)
+        traded = round(volume * self._volume, self._volume_places)
+        return Bar(ts, first, self._price(high), self._price(low), last, traded)
+
+    def _price(self, log: float) -> float:
+        return round(round(math.exp(log + self._shift) / self._tick) * self._tick, self._places)
 
 
 def volume_factor(random: Random, variance: float, noise: float) -> float:

@@ -15,7 +15,7 @@ from operator import attrgetter
 from workstation.domain.bar import Bar
 from workstation.domain.spans import HOUR, MINUTE
 from workstation.market.demo.bridge import Bridge
-from workstation.market.demo.history import History, bar_of
+from workstation.market.demo.history import History, Scale
 from workstation.market.demo.kept import Kept, Session, Span
 from workstation.market.demo.listings import LISTINGS, START_PRICES, Listing
 
@@ -93,13 +93,13 @@ class Past:
         instrument, temper = listing.instrument, listing.temper
         if since < self._begin:
             yield self._history.bar(instrument, temper, since, self._begin)
-        column = _NAMES.index(instrument.id)
+        column, scale = _NAMES.index(instrument.id), Scale(instrument, temper, self._origin.rate)
         for gap in self._gaps:
             at = max(since, gap.begin)
             while at < min(end, gap.end):
                 until = min(at - at % interval + interval, gap.end)
                 paths, volume = gap.bridge.path(at, until, column)
-                yield bar_of(instrument, temper, at, paths, volume, self._origin.rate)
+                yield scale.bar(at, paths, volume)
                 at = until
         yield from self._kept.bars(instrument.id, since, end)
 
