@@ -252,11 +252,11 @@ async def test_a_torn_file_is_told_and_a_fresh_past_is_made(tmp_path: Path) -> N
     path.write_bytes(path.read_bytes()[:5_000])
     async with desk(tmp_path, START + HOUR) as second:
         assert_whole(second.bars(BTC), MINUTE)
-        await _until(lambda: any("cannot be used" in text for text in second.said))
+        await _until(lambda: any("made up anew" in text for text in second.said))
         assert not second.engine.traded_at(fill.ts)
         assert second.engine.fills(BTC) == [fill]
         second.run(30)
         shown = second.bars(BTC)[-1]
     async with desk(tmp_path, START + 2 * HOUR) as third:
         assert traded(third.bars(BTC), shown.ts, shown.ts + 1) == traded([shown], 0, START + DAY)
-        assert not any("cannot be used" in text for text in third.said)
+        assert not any("made up anew" in text for text in third.said)

@@ -90,7 +90,7 @@ class MinutesFile:
             self._put_aside(str(error))
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                self._put_aside("it is damaged")
+                self._put_aside("is damaged")
             else:
                 self._give_up(f"cannot be read ({error})")
 
@@ -101,7 +101,7 @@ class MinutesFile:
         if application == 0 and version == 0 and not db.execute("SELECT 1 FROM sqlite_schema").fetchone():
             return Kept()  # made, and killed before anything was in it
         if application != _APPLICATION:
-            raise _Damaged("it is none of tws's")
+            raise _Damaged("is no file of tws")
         if version > _VERSION:
             self._give_up("was written by a newer tws")
             return Kept()
@@ -113,7 +113,7 @@ class MinutesFile:
                 for until, body in db.execute("SELECT until, body FROM sessions ORDER BY start")
             ]
         except msgspec.DecodeError as error:
-            raise _Damaged("it is damaged") from error
+            raise _Damaged("is damaged") from error
         hours = [hour for (hour,) in db.execute("SELECT ts FROM hours ORDER BY ts")]
         last = max((until for _, until in sessions), default=0)
         if last and last < self._now - _TOO_OLD:
@@ -166,19 +166,17 @@ class MinutesFile:
             for end in ("-wal", "-shm"):
                 self._path.with_name(self._path.name + end).unlink(missing_ok=True)
         except OSError as error:
-            self._give_up(f"cannot be used ({why}) nor put aside ({error.strerror or error})")
+            self._give_up(f"{why} and cannot be put aside ({error.strerror or error})")
             return
         self.notices.append(
-            f"The demo market's traded minutes {self._path} cannot be used: {why}. The file is now {aside.name}, "
-            "and the past on the charts is made up anew."
+            f"The past on the charts is made up anew: {self._path.name} {why}, and was put aside as {aside.name}."
         )
 
     def _give_up(self, why: str) -> None:
         self._close()
         self._usable = False
         self.notices.append(
-            f"The demo market's traded minutes {self._path.name} {why}: the past on the charts is made up anew, and "
-            "what trades now is not kept."
+            f"The past on the charts is made up anew, and what trades now is not kept: {self._path.name} {why}."
         )
 
     # Writing

@@ -119,9 +119,7 @@ def test_a_torn_or_foreign_file_is_put_aside_and_told_in_one_sentence(tmp_path: 
     kept, (said,) = read(tmp_path)
     assert not kept.sessions
     assert not kept.hours
-    assert "cannot be used" in said
-    assert said.count(".\n") == 0
-    assert "made up anew" in said
+    assert said.startswith("The past on the charts is made up anew: minutes.sqlite is ")
     (aside,) = tmp_path.glob("*.aside")
     assert aside.read_bytes() == spoilt, "nothing of it is lost"
     assert aside.name in said
