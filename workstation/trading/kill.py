@@ -276,9 +276,9 @@ class KillSwitch:
         self._list_orders({}, {})
 
     def _untouched(self, venue: Venue) -> str:
-        """What the account has in markets that this desk cannot trade in: the kill is of the others."""
+        """What the account has that this desk cannot close."""
         words = venue.unopened(self.status.flatten) if isinstance(venue, KnowsUnopened) else ""
-        return f", but {words}, not open here and not touched" if words else ""
+        return f", but {words}" if words else ""
 
     def _not_asked(self, venue: str) -> str:
         """Of a venue that only prices are taken from: what the books of an earlier time say may stand there still."""

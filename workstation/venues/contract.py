@@ -276,10 +276,10 @@ class TellsAccount(Protocol):
 
 @runtime_checkable
 class KnowsUnopened(Protocol):
-    """A venue whose account may be used in markets, too, that this desk has not open."""
+    """A venue whose account may hold what this desk cannot close, in markets that it has not open above all."""
 
     def unopened(self, positions: bool) -> str:
-        """Orders (and positions) that it showed there when it was asked last, in words; empty for none."""
+        """Orders (and positions) of that kind that it showed when it was asked last, in words; empty for none."""
         ...
 
 

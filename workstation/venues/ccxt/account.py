@@ -109,11 +109,13 @@ def _other(venue: CcxtVenue, structure: Mapping[str, Any]) -> bool:
 
 
 class Others:
-    """What the account has in markets that the desk has not open: ccxt's symbols, as often as there are orders."""
+    """What the account has that this desk cannot close, by ccxt's symbols: orders (as often as there are any) and
+    positions in markets that are not open here, and what is long and short at once (hedge mode; the desk nets)."""
 
     def __init__(self) -> None:
         self.orders: list[str] = []
         self.positions: list[str] = []
+        self.both: list[str] = []
 
     def see(self, venue: CcxtVenue, orders: Sequence[Mapping[str, Any]]) -> None:
         self.orders = [str(each["symbol"]) for each in orders if _other(venue, each)]
@@ -122,13 +124,30 @@ class Others:
         parts = [counted(len(self.orders), "order")] if self.orders else []
         parts += [counted(len(self.positions), "position")] if positions and self.positions else []
         names = sorted({*self.orders, *(self.positions if positions else ())})
-        return f"{' and '.join(parts)} in {', '.join(names)}" if parts else ""
+        untouched = [f"{' and '.join(parts)} in {', '.join(names)}, not open here and not touched"] if parts else []
+        both = [f"{', '.join(self.both)} long and short at once, not touched"] if positions and self.both else []
+        return " and ".join([*untouched, *both])
+
+
+def _see_both(venue: CcxtVenue, shown: Sequence[Mapping[str, Any]]) -> None:
+    """Tell once of what is long and short at once."""
+    sides = {(str(each["symbol"]), signed > 0) for each in shown if (signed := signed_contracts(each))}
+    both = sorted({symbol for symbol, long in sides if long and (symbol, False) in sides})
+    if both and both != venue.others.both:
+        venue.notice(
+            "error",
+            f"{venue.name} holds {', '.join(both)} long and short at once (hedge mode): this desk knows the difference "
+            "alone, and cannot close it. Put the account into one-way mode.",
+        )
+    venue.others.both = both
 
 
 async def positions(venue: CcxtVenue, exchange: Any) -> dict[InstrumentId, Decimal]:
     """Signed contracts of every open derivative position that the desk has open there."""
     found: dict[InstrumentId, Decimal] = {}
-    for position in await _shown_positions(venue, exchange):
+    shown = await _shown_positions(venue, exchange)
+    _see_both(venue, shown)
+    for position in shown:
         if signed := signed_contracts(position):
             instrument = venue.markets[position["symbol"]]
             found[instrument.id] = add(found.get(instrument.id, ZERO), signed)

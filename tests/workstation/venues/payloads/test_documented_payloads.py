@@ -361,3 +361,20 @@ async def test_an_order_of_kucoin_s_contracts_names_the_leverage_that_the_desk_h
         assert symbol is not None
         at.venue.leverage_of = lambda _instrument: Decimal(7)
         assert (await send(at, Side.SELL, "3", "61000", symbol))["leverage"] == 7
+
+
+async def test_what_is_long_and_short_at_once_is_told_and_not_called_flat() -> None:
+    """An account in hedge mode: the desk knows the difference of the two, which is nothing here."""
+    part = "position/list & =linear"
+    answer = json.loads(json.dumps(ANSWERS["bybit"][part]))
+    (short,) = answer["result"]["list"]
+    answer["result"]["list"] = [short | {"positionIdx": 2}, short | {"side": "Buy", "positionIdx": 1}]
+    async with desk("bybit", **{part: answer}) as at:
+        told: list[str] = []
+        at.venue.on_notice = lambda _level, sentence: told.append(sentence)
+        assert await at.venue.positions() == {}
+        assert await at.venue.positions() == {}
+        (sentence,) = told
+        assert "holds BTC/USDT:USDT long and short at once (hedge mode)" in sentence
+        assert at.venue.unopened(True) == "BTC/USDT:USDT long and short at once, not touched"
+        assert at.venue.unopened(False) == ""
