@@ -176,8 +176,8 @@ async def test_a_restart_within_the_minute_goes_on_with_its_bar(tmp_path: Path) 
         assert_whole(fourth.bars(BTC), MINUTE)
 
 
-@pytest.mark.parametrize("days", [3, 40])
-async def test_a_gap_of_days_is_bridged_at_every_interval(tmp_path: Path, days: int) -> None:
+async def test_a_gap_of_days_is_bridged_at_every_interval(tmp_path: Path) -> None:
+    days = 20
     async with desk(tmp_path, START) as first:
         first.run(50)
         fill = await first.buy(BTC, "0.01")
