@@ -32,21 +32,23 @@ class LayoutMouse:
         self._dragged = False
         if event.button != 1 or workspace.zoomed is not None or not workspace.pages:
             return
-        self._tab = workspace.titles.tab_at(event.x, event.y)
+        x, y = workspace.point(event)
+        self._tab = workspace.titles.tab_at(x, y)
         if self._tab is None:
-            self._gap = next((gap for gap in workspace.gaps() if gap.region.contains(event.x, event.y)), None)
+            self._gap = next((gap for gap in workspace.gaps() if gap.region.contains(x, y)), None)
         if self._tab is not None or self._gap is not None:
-            self._from = (event.x, event.y)
+            self._from = (x, y)
             self._node = self._layouts.node()
             workspace.capture_mouse()
 
     def move(self, event: events.MouseMove) -> None:
-        if self._node is None or ((event.x, event.y) == self._from and not self._dragged):
+        x, y = self._workspace.point(event)
+        if self._node is None or ((x, y) == self._from and not self._dragged):
             return
         first = not self._dragged
         self._dragged = True
         if self._gap is not None:
-            by = event.x - self._from[0] if self._gap.across else event.y - self._from[1]
+            by = x - self._from[0] if self._gap.across else y - self._from[1]
             if first:
                 self._layouts.remember()
             self._layouts.show(resized(self._node, self._gap, by))
@@ -58,7 +60,7 @@ class LayoutMouse:
         if self._dragged and self._gap is not None:
             self._layouts.save()
         elif self._dragged and self._tab is not None:
-            self._drop(self._tab, event.x, event.y)
+            self._drop(self._tab, *self._workspace.point(event))
         self._gap = self._tab = self._node = None
 
     def _drop(self, slot: str, x: int, y: int) -> None:

@@ -401,17 +401,22 @@ class Workspace(Painted):
     def resized(self) -> None:
         self.call_next(self.sync)
 
+    def point(self, event: events.MouseEvent) -> tuple[int, int]:
+        """Where the mouse is in the workspace. What a pane has left to it has the coordinates of that pane's widget."""
+        return event.screen_offset.x - self.region.x, event.screen_offset.y - self.region.y
+
     def on_click(self, event: events.Click) -> None:
         if self.mouse is not None and self.mouse.swallow_click():
             return
-        slot = self.titles.tab_at(event.x, event.y)
+        x, y = self.point(event)
+        slot = self.titles.tab_at(x, y)
         if slot is not None:
             self.focus_slot(slot)
             if event.chain == 2:
                 self.zoom()
             return
         for spot in self.places_in(self.size):
-            if spot.title.contains(event.x, event.y):
+            if spot.title.contains(x, y):
                 self.focus_slot(self.front_of(spot.tabs))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:

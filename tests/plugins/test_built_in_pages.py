@@ -39,6 +39,21 @@ def test_page(snap_compare, desk, size, page):
     assert pictured(snap_compare, desk, size, page)
 
 
+async def test_a_click_in_a_pane_is_the_panes_and_never_that_of_a_title_or_border_elsewhere(desk):
+    """What a widget leaves to the workspace comes with the widget's own coordinates: row 0 is no title bar."""
+    async with desk.app.run_test(size=(160, 48)) as pilot:
+        await desk.ready(pilot)
+        await desk.painted(pilot)
+        workspace, ticket = desk.app.workspace, desk.app.workspace.panes["ticket"]
+        for name in ("post", "reduce"):
+            await pilot.click(f"#{name}", offset=(1, 0), button=1)
+            assert getattr(ticket.form, f"{name}_only"), name
+        assert desk.app.mouse_captured is None
+        assert workspace.current == "ticket"
+        await pilot.click(workspace.panes["positions"], offset=(3, 0), button=1)
+        assert workspace.current == "positions"
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_jump_letters_on_panes_pages_and_controls(snap_compare, desk, size):
     assert pictured(snap_compare, desk, size, "o", "ctrl+o")
