@@ -207,7 +207,8 @@ class OrderGateway:
             return self.core.orders.orders[client_id] if entry.denied is not None else self._deny(entry, str(error))
         order = self.core.orders.orders[client_id]
         if entry.denied is not None:
-            self._journal.note(entry.denied, orders=(order,))
+            with contextlib.suppress(Exception):  # a store that fails says so itself; the answer stays no
+                await self._journal.commit(entry.denied, orders=(order,))
             if entry.failure is not None:
                 raise entry.failure
             return order
