@@ -7,6 +7,7 @@ A send without an answer makes the order UNKNOWN; the reconciler asks, and nothi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from decimal import Decimal
@@ -177,7 +178,10 @@ class OrderGateway:
         if refusal is not None:
             self._deny(entry, refusal)
         elif isinstance(entry.venue, Prepares):
-            entry.venue.expect(order)
+            try:
+                entry.venue.expect(order)
+            except Exception as error:  # the order goes out as it would have without
+                self._log.error("orders", f"{entry.venue.name} could not prepare order {order.client_id}: {error!r}")
 
     def _entered(self) -> None:
         if self._next_entry is not None:

@@ -64,7 +64,7 @@ class Flattener:
             if not closable and unsure:
                 self._status.venues[venue.name] = "is being compared: what it holds of spot is closed then"
                 self._changed()
-                await asyncio.sleep(0.05)
+                await self._compared(venue)
                 continue
             if not closable:
                 empty += 1
@@ -90,6 +90,14 @@ class Flattener:
             return False
         held = [position.instrument for position in self._core.portfolio.open_positions()]
         return any(self._core.instruments[each].is_spot for each in held if each.startswith(f"{venue.name}:"))
+
+    async def _compared(self, venue: Venue) -> None:
+        """Wait until it is, for a second at most: a kill goes first in the queue of requests, and what it asks again
+        and again would keep the comparison out that it waits for."""
+        for _ in range(20):
+            await asyncio.sleep(0.05)
+            if not self._unsure(venue):
+                return
 
     async def _open_positions(self, venue: Venue, spot: bool) -> dict[InstrumentId, Decimal]:
         """Derivatives as the venue shows them; spot as bought or sold short on this desk, as far as the venue's balance

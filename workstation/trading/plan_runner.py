@@ -59,11 +59,11 @@ class PlanRunner(OrderKeeper):
         self._since = {plan_id: since for plan_id, since in self._since.items() if plan_id in alive}
         wakes: list[int] = []
         for plan in plans:
-            if self._unsure(plan):
-                wakes.append(self._clock.now() + _LOOK)
-                continue
             try:
-                self._keep(plan.plan_id, wakes)
+                if self._unsure(plan):
+                    wakes.append(self._clock.now() + _LOOK)
+                else:
+                    self._keep(plan.plan_id, wakes)
             except Exception as error:
                 self._log.error("plans", f"The plan {plan.kind} of {plan.instrument} could not be kept: {error!r}")
                 wakes.append(self._clock.now() + SECOND)

@@ -311,6 +311,17 @@ async def test_a_halt_while_an_intent_waits_for_the_disk_denies_the_order(
         await desk.settle(lambda: desk.engine.kill_status.finished is not None)
 
 
+async def test_an_order_that_its_venue_cannot_prepare_goes_out_all_the_same(tmp_path: Path) -> None:
+    class Broken(FaultyVenue):
+        def expect(self, order: Order) -> None:
+            raise ZeroDivisionError
+
+    async with demo_desk(tmp_path, wrap=lambda venue: Broken(venue, venue._clock)) as desk:
+        order = await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        assert order.state is OrderState.ACCEPTED
+        assert any("could not prepare" in entry.text for entry in desk.engine.log.entries)
+
+
 async def test_an_order_that_cannot_be_judged_is_denied_and_the_caller_hears_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from workstation.trading.command_text import describe
 from workstation.trading.command_words import CommandError
 from workstation.trading.commands import Context
 from workstation.trading.errors import Refused
+from workstation.trading.plan_runner import PlanRunner
 from workstation.trading.plans import terms
 
 
@@ -93,6 +94,25 @@ async def test_spot_rests_the_stop_alone_and_swaps_it_for_the_target_when_the_ma
         await desk.settle(lambda: state(desk, plan) is PlanState.DONE)
         assert not desk.engine.open_orders(BTC)
         assert {o.tif for o in legs(desk, plan, TARGET_LEG)} == {TimeInForce.IOC}
+
+
+async def test_a_plan_of_which_nothing_can_be_said_takes_the_others_no_exit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of a market that is not open any more, say."""
+    sure = PlanRunner._unsure
+
+    def unknown(runner: PlanRunner, plan: Plan) -> bool:
+        return sure(runner, plan) if plan.instrument == PERP else {}[plan.instrument]
+
+    async with demo_desk(tmp_path) as desk:
+        monkeypatch.setattr(PlanRunner, "_unsure", unknown)
+        for instrument in (BTC, PERP):
+            plan = await desk.engine.start_plan(
+                terms.bracket(entry(desk, instrument, Side.BUY, "0.5"), stop=around(desk, instrument, -300))
+            )
+        await protected(desk, plan)
+        assert any("could not be kept" in line.text for line in desk.engine.log.entries)
 
 
 async def test_a_plan_goes_on_after_a_restart_and_sends_nothing_twice(tmp_path: Path) -> None:
