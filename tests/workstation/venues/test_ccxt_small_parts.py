@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from decimal import Decimal
@@ -12,9 +13,11 @@ import pytest
 from ccxt.base.errors import BadResponse, ExchangeNotAvailable
 
 from workstation.clock import SECOND, SimClock
+from workstation.venues.ccxt import streams
 from workstation.venues.ccxt.client import must_be_readable
 from workstation.venues.ccxt.dead_man import DeadMan
 from workstation.venues.ccxt.from_thread import _cancel
+from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import IdRule, to_wire
 from workstation.venues.ccxt.lookup import _search
 from workstation.venues.ccxt.particulars import OFFERED
@@ -146,3 +149,40 @@ def test_a_silence_is_noticed_though_the_connection_was_renewed_within_it() -> N
     switch._hold()
     assert len(said) == 1
     assert "heard nothing of this desk for 89 s" in said[0]
+
+
+def test_books_are_asked_less_deep_where_many_are_open() -> None:
+    futures, spot, kraken = (OFFERED[name] for name in ("binanceusdm", "binance", "kraken"))
+    assert [futures.depth_of(books) for books in (1, 10, 11, 20, 21, 40, 41, 100, 500)] == [
+        1000, 1000, 500, 500, 100, 100, 50, 50, 50,
+    ]  # fmt: skip
+    assert [spot.depth_of(books) for books in (2, 20, 40, 100)] == [1000, 1000, 500, 100]
+    assert kraken.depth_of(100) == kraken.depth
+
+
+async def test_a_picture_that_waits_in_the_desk_s_own_queue_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_PICTURE", 0.05)
+    gate = RequestGate(10.0, 10.0, headroom=0.0)
+    found = asyncio.get_running_loop().create_future()
+
+    async def watch(_symbol: str, _depth: int | None) -> object:
+        return await found
+
+    at = SimpleNamespace(
+        _exchange=SimpleNamespace(watch_order_book=watch), _depth=100, _silence=0.0, _hooks=SimpleNamespace(gate=gate)
+    )
+    await gate.pass_through(10)
+    others = [asyncio.ensure_future(gate.pass_through(5)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert gate.backlog == 1.0
+    picture = asyncio.ensure_future(streams.Streams._first_picture(cast(streams.Streams, at), "BTC/USDT"))
+    await asyncio.sleep(0.2)
+    assert not picture.done()
+    found.set_result({})
+    await picture
+    for other in others:
+        other.cancel()
+    found = asyncio.get_running_loop().create_future()
+    assert gate.backlog == 0.0
+    with pytest.raises(streams.NoPicture, match="no picture of it came within 0 s"):
+        await streams.Streams._first_picture(cast(streams.Streams, at), "BTC/USDT")

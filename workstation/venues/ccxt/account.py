@@ -183,11 +183,12 @@ async def entries(venue: CcxtVenue, exchange: Any, since: int) -> Sequence[e.Ven
         return ()
     begin = max(since, venue.first_seen)
     found: list[e.VenueEntry] = []
-    for symbol in symbols:
-        instrument = venue.markets[symbol]
-        for payment in await exchange.fetch_funding_history(symbol, begin // MILLISECOND):
+    limit = venue.facts.funding_whole
+    for asked in [None] if limit and len(symbols) > 1 else symbols:
+        for payment in await exchange.fetch_funding_history(asked, begin // MILLISECOND, limit or None):
             amount, ts = exact(payment.get("amount")), int(payment["timestamp"]) * MILLISECOND
-            if not amount or ts < begin:
+            instrument = venue.markets.get(asked or str(payment.get("symbol")))
+            if not amount or ts < begin or instrument is None:
                 continue
             mark = venue.last_mark(instrument.id)
             found.append(

@@ -37,6 +37,11 @@ class RequestGate:
         return sum(not future.done() for _, _, _, future in self._waiting)
 
     @property
+    def backlog(self) -> float:
+        """Seconds that what waits now will take at the exchange's rate."""
+        return sum(cost for _, _, cost, future in self._waiting if not future.done()) / self.rate
+
+    @property
     def paused_for(self) -> float:
         """Seconds for which the exchange has asked for silence."""
         return max(0.0, self._paused_until - asyncio.get_running_loop().time())

@@ -45,6 +45,10 @@ class Counted(StrEnum):
     SEQUENCE = "sequence"  # a number beside it
 
 
+#: What the pictures of all books may cost together in ccxt's units: some ten seconds' worth of the rate limit.
+_PICTURES = 200.0
+
+
 class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange. `ccxt` is the name of its class; `title` what it calls itself."""
 
@@ -104,6 +108,11 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     #: Depth in levels that is asked of the book stream; None for the exchange's own.
     depth: int | None = None
+    #: Lesser depths, and what the picture of a book of each depth costs in ccxt's units, the deepest first: taken where
+    #: many books are open, so that all pictures come soon.
+    depths: tuple[tuple[int, float], ...] = ()
+    #: Payments in one answer where the funding of all instruments is asked for at once; 0 where each is asked for.
+    funding_whole: int = 0
     #: Name of the checker of sequence or checksum (`continuity`); "" where the exchange numbers nothing.
     continuity: str = ""
     #: Whether its streams of the account are asked for by their address alone and nothing is said to that: that the
@@ -111,6 +120,12 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     own_streams_silent: bool = False
     #: What the trader should know, one sentence each.
     notes: tuple[str, ...] = ()
+
+    def depth_of(self, books: int) -> int | None:
+        """The depth to ask for with so many books open."""
+        return next((depth for depth, cost in self.depths if cost * books <= _PICTURES), None) or (
+            self.depths[-1][0] if self.depths else self.depth
+        )
 
     def dead_man_of(self, seconds: float) -> float:
         """The time that the exchange's dead man's switch can be set to, nearest to the one that is wanted."""
@@ -138,6 +153,7 @@ OFFERED: dict[str, Particulars] = {
         Particulars(
             ccxt="binance",
             title="Binance spot",
+            depths=((1000, 10.0), (500, 5.0), (100, 1.0)),
             options={
                 "defaultType": "spot",
                 "fetchMarkets": {"types": ["spot"]},
@@ -156,6 +172,8 @@ OFFERED: dict[str, Particulars] = {
             dead_man_cost=10.0,
             amend=True,
             own_streams_silent=True,
+            depths=((1000, 20.0), (500, 10.0), (100, 5.0), (50, 2.0)),
+            funding_whole=1000,
             options={
                 "fetchMarkets": {"types": ["linear"]},
                 "fetchCurrencies": False,

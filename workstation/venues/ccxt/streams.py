@@ -32,6 +32,8 @@ _RECOVERED = 20.0
 _STANDS = 2.0
 #: Seconds within which a book's first picture must come (or of the silence that is allowed, if that is longer).
 _PICTURE = 15.0
+#: Seconds that are waited for it at most while the queue in front of the exchange is long.
+_QUEUED = 120.0
 
 #: The book (ccxt's symbol) that the running task watches: which connection it stands on is seen by what it asks.
 _watched: ContextVar[str] = ContextVar("watched book", default="")
@@ -72,6 +74,7 @@ class Streams:
         self._exchange = exchange
         self._hooks = hooks
         self._facts = facts
+        self._depth = facts.depth_of(len(markets))
         self._markets = markets
         self._clock = clock
         self._jitter = jitter
@@ -190,19 +193,24 @@ class Streams:
                 raise NoPicture("what came of it was no picture")
             if connection is not None and connection.error is not None:  # it ended while nobody waited for it
                 raise ConnectionError(f"its connection was closed: {words_of(connection.error)}")
-            await self._exchange.watch_order_book(symbol, self._facts.depth)
+            await self._exchange.watch_order_book(symbol, self._depth)
             if self._connections.get(symbol) is not connection:
                 raise ConnectionError("its connection was closed")
 
     async def _first_picture(self, symbol: str) -> None:
         """Wait for a book to come. Raises `NoPicture` if it does not: what was to bring it may be lost."""
-        first = asyncio.ensure_future(self._exchange.watch_order_book(symbol, self._facts.depth))
-        longest = max(_PICTURE, self._silence)
+        first = asyncio.ensure_future(self._exchange.watch_order_book(symbol, self._depth))
+        longest, gate = max(_PICTURE, self._silence), self._hooks.gate
+        patience, waited = longest, 0.0
         try:
-            while not (await asyncio.wait({first}, timeout=longest))[0]:
-                gate = self._hooks.gate
-                if gate is None or not gate.paused_for:  # else the exchange wants silence: the question waits
-                    raise NoPicture(f"no picture of it came within {longest:.0f} s")
+            while not (await asyncio.wait({first}, timeout=patience))[0]:
+                waited += patience
+                # the question may wait in our own queue, or as long as the exchange wants silence
+                patience = 0.0 if gate is None else min(gate.backlog, _QUEUED - waited)
+                if gate is not None and gate.paused_for:
+                    patience = longest
+                if patience <= 0:
+                    raise NoPicture(f"no picture of it came within {waited:.0f} s")
             await first
         finally:
             first.cancel()

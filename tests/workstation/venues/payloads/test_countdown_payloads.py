@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,7 +19,7 @@ from workstation.clock import SECOND, SimClock
 from workstation.domain.order import Order, OrderState, Side
 from workstation.venues.ccxt.countdowns import Countdowns, most, time_for
 from workstation.venues.ccxt.gate import RequestGate
-from workstation.venues.urgency import Urgency, urgent
+from workstation.venues.urgency import Urgency
 
 #: What the desk asks at most of Binance's futures, by default: a second, and at once.
 RATE, BURST = 18.0, 180.0
@@ -40,7 +41,9 @@ class Futures:
         self.venue.markets, self.venue.symbols = markets, {each.id: name for name, each in markets.items()}
         like = self.venue.exchange.markets[symbol]
         for coin in coins:
-            self.venue.exchange.markets[f"{coin}/USDT:USDT"] = {**like, "id": f"{coin}USDT"}
+            name = f"{coin}/USDT:USDT"
+            self.venue.exchange.markets[name] = {**like, "id": f"{coin}USDT", "symbol": name}
+            self.venue.exchange.markets_by_id[f"{coin}USDT"] = [self.venue.exchange.markets[name]]
         self.venue.gate = RequestGate(RATE, BURST)
         self.notices: list[str] = []
         self.venue.on_notice = lambda _level, sentence: self.notices.append(sentence)
@@ -189,16 +192,8 @@ async def test_it_waits_behind_orders_and_cancels_one_at_a_time() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
     assert gate.waiting == 1
-    order = []
-
-    async def waits(name: str, urgency: Urgency) -> None:
-        with urgent(urgency):
-            await gate.pass_through(1)
-        order.append(name)
-
+    assert [urgency for urgency, *_ in gate._waiting] == [Urgency.ORDER], "a cancel goes before it"
     gate.rate = 10_000.0
-    await asyncio.gather(waits("order", Urgency.ORDER), waits("cancel", Urgency.CANCEL))
-    assert order == ["cancel", "order"]
     await desk.close()
 
 
@@ -293,3 +288,26 @@ def test_the_time_grows_with_the_instruments_in_which_orders_work() -> None:
     assert times == sorted(times)
     assert (times[0], times[-1]) == (30, 120)
     assert time_for(40, 30, facts, None) == 30
+
+
+async def test_the_funding_of_all_instruments_is_asked_for_at_once() -> None:
+    """Each question for it costs 30 there: forty of them would take more than a minute, and no comparison would end."""
+    desk = await futures(40)
+    payments = [
+        {
+            "symbol": f"C{number}USDT", "incomeType": "FUNDING_FEE", "income": income, "asset": "USDT",
+            "time": 1_795_651_200_000 + number, "tranId": str(number), "tradeId": "", "info": "FUNDING_FEE",
+        }
+        for number, income in ((7, "-0.5"), (3, "0.25"))
+    ]  # fmt: skip
+    desk.at.answers.by_part["income"] = payments
+    found = await desk.venue.entries_since(desk.clock.now())
+    (sent,) = desk.at.answers.sent
+    assert "incomeType=FUNDING_FEE" in sent.url
+    assert "limit=1000" in sent.url
+    assert "&symbol=" not in sent.url
+    assert [(entry.instrument, entry.amount, entry.entry_id) for entry in found] == [  # type: ignore[union-attr]
+        ("X:C3-USDT-PERP", Decimal("0.25"), "funding-C3-USDT-PERP-3"),
+        ("X:C7-USDT-PERP", Decimal("-0.5"), "funding-C7-USDT-PERP-7"),
+    ]
+    await desk.close()
