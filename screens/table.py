@@ -335,6 +335,8 @@ class TablePane[R](CopiesTable, PaintedPane):
         return self._shown[index] if 1 <= y <= self.body_height and index < len(self._shown) else None
 
     def on_click(self, event: events.Click) -> None:
+        if event.widget not in (None, self):
+            return  # in a field that stands in the pane, with that field's coordinates
         row = self.row_at(event.y)
         if row is not None:
             self.move_to(self.top + event.y - self.head - 1)

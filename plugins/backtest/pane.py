@@ -266,6 +266,8 @@ class BacktestPane(CopyControl):
         self.form.cursor = min(index, len(self.form.fields()) - 1)
 
     def on_click(self, event: events.Click) -> None:
+        if event.widget not in (None, self):
+            return  # in a field that stands in the pane, with that field's coordinates
         space = self.space
         if event.x < space.form:
             index = self._form_top + event.y

@@ -336,6 +336,8 @@ class JournalPane(TablePane[Row]):
         self.desk.travel.move(lambda past: past.go(row.number))
 
     def on_click(self, event: events.Click) -> None:
+        if event.widget not in (None, self):
+            return  # in a field that stands in the pane, with that field's coordinates
         if (row := self.row_at(event.y)) is not None:
             self.chosen(row)
             event.prevent_default()  # the rows stand round the moment that was chosen

@@ -139,6 +139,8 @@ class PortfolioPane(TableCopying):
         return found
 
     def on_click(self, event: events.Click) -> None:
+        if event.widget not in (None, self):
+            return  # in a field that stands in the pane, with that field's coordinates
         space = self.space
         if event.y == 2 + space.above:
             for first, last, view in self._tab_places:

@@ -371,6 +371,8 @@ class StrategiesPane(StrategyControl):
         self.touch()
 
     def on_click(self, event: events.Click) -> None:
+        if event.widget not in (None, self):
+            return  # in a field that stands in the pane, with that field's coordinates
         first = self.height - self.space.below + len(self._head(self.width))
         if event.y < self.height - self.space.below:
             self.in_form = False

@@ -221,6 +221,10 @@ async def test_an_order_that_ends_while_its_terms_are_open_closes_them(tmp_path)
         order = working(desk, PERP, Side.BUY)
         await go_to(desk, pilot, order)
         await pilot.press("enter")
+        await desk.painted(pilot)
+        await pilot.click("#price", offset=(2, 0), button=1)
+        assert pane_of(desk).sort_key is None, "a click in a field is none on the table's titles"
+        assert pane_of(desk).bar.display
         await desk.engine.cancel(order.client_id)
         await desk.painted(pilot)
         assert not pane_of(desk).bar.display
