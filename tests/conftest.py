@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 import hypothesis
 import pytest
@@ -96,12 +97,13 @@ def pytest_collection_finish() -> None:
 
 def _compile_in_turn(numba: ModuleType) -> None:
     """On a fresh machine the kernel of the backtests takes eight seconds to compile: one worker does it, the others
-    find it done."""
-    compile_, gate, name = numba.core.dispatcher.Dispatcher.compile, threading.RLock(), f"tws-tests-{os.getuid()}.lock"
+    find it done, and compile something else meanwhile."""
+    compile_, gate = numba.core.dispatcher.Dispatcher.compile, threading.RLock()
     inside = 0
 
-    def in_turn(dispatcher: object, signature: object) -> object:
+    def in_turn(dispatcher: Any, signature: object) -> object:
         nonlocal inside
+        name = f"tws-tests-{os.getuid()}-{dispatcher.py_func.__module__}.{dispatcher.py_func.__name__}.lock"
         with gate, (Path(tempfile.gettempdir()) / name).open("w") as file:
             if not inside:
                 fcntl.flock(file, fcntl.LOCK_EX)
