@@ -147,7 +147,7 @@ class DeskScreen(PromptScreen[None]):
 
     def repaint_bars(self) -> None:
         """Paint status bar, footer and title bars as they are now."""
-        if not self.footer.is_attached:
+        if not (self.footer.is_attached and self.workspace.is_attached):
             return  # before the first frame, or after the last
         self._bars_due = False
         self.status.repaint()

@@ -79,6 +79,8 @@ async def test_a_desk_that_is_left_before_its_first_focus_ends_without_a_word(tm
         desk.app.screen.set_focus(None)
         await desk.app.workspace.remove()  # what Textual does when the desk is left
         desk.app.desk_screen._first_focus()
+        desk.app.frame()
+        desk.app.refresh_bars()
 
 
 async def test_fills_that_the_store_brings_are_not_told_as_news(tmp_path):
