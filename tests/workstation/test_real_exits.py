@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.exchange import Fault, Kind, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.real_desk import desk_settings, keys_of, real_desk, until
-from workstation.domain.order import OrderDraft, OrderType, Side
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 from workstation.settings import SettingsError
 from workstation.trading.plans import terms
@@ -87,6 +88,24 @@ async def test_a_stop_that_is_still_needed_sells_once_the_desk_was_compared(
     async with real_desk(exchange, tmp_path, compared=False) as engine:
         await until(lambda: engine.position(BTC).quantity < Decimal("0.00001"))
         assert Decimal(2) <= coins(exchange) < Decimal("2.00001")
+
+
+@pytest.mark.slow
+async def test_a_plan_that_is_cancelled_is_pulled_before_the_comparison(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    Hand(exchange)
+    async with real_desk(exchange, tmp_path) as engine:
+        entry = replace(BUY, type=OrderType.LIMIT, price=Decimal(63_900))
+        plan = await engine.start_plan(terms.bracket(entry, stop=Decimal(63_000), target=Decimal(70_000)))
+        await until(lambda: engine.plan_orders(plan)[0].state is OrderState.ACCEPTED)
+    late = exchange.faults.hold("rest GET /api/v3/myTrades", "arrived")
+    async with real_desk(exchange, tmp_path, compared=False) as engine:
+        await until(lambda: engine.book(BTC).stale is None and late.reached.is_set())
+        await engine.cancel_plan(plan.plan_id)
+        await until(lambda: engine.plan_orders(plan)[0].state is OrderState.CANCELED)
+        assert engine.core.unproven
+        late.release()
 
 
 async def test_a_kill_that_goes_on_closes_nothing_that_is_gone(exchange: LoopbackExchange, tmp_path: Path) -> None:

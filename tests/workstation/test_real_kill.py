@@ -6,7 +6,9 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
-from tests.support.exchange import Kind, LoopbackExchange
+import pytest
+
+from tests.support.exchange import Fault, Kind, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.real_desk import desk_settings, keys_of, real_desk, until
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
@@ -16,8 +18,9 @@ from workstation.venues.ccxt.particulars import particulars
 BTC = "LOOP:BTC-USDT"
 
 
+@pytest.mark.parametrize("fills", ["late", pytest.param("never", marks=pytest.mark.slow)])
 async def test_flattening_sells_what_the_desk_bought_and_no_coin_more_though_no_stream_tells_of_its_fills(
-    tmp_path: Path,
+    tmp_path: Path, fills: str
 ) -> None:
     """The trader owns two bitcoin beside what the desk bought. The book has grown thin unseen, so the closing orders
     fill in part and end; what they have sold is heard of later than that they ended."""
@@ -29,6 +32,8 @@ async def test_flattening_sells_what_the_desk_bought_and_no_coin_more_though_no_
             await until(lambda: engine.core.orders.orders[bought.client_id].state is OrderState.FILLED)
             for message in ("depthUpdate", "executionReport", "outboundAccountPosition"):
                 exchange.faults.script(f"ws {message}", Kind.DROP, times=10_000)
+            if fills == "never":  # nor does the exchange when it is asked for them
+                exchange.faults.script("rest GET /api/v3/myTrades", Fault(Kind.STATUS, status=503), times=10_000)
             await asyncio.sleep(0.3)  # what was on its way has come
             for below in range(2, 11):
                 hand.level(f"{64_000 - below}", "0")
@@ -38,7 +43,10 @@ async def test_flattening_sells_what_the_desk_bought_and_no_coin_more_though_no_
                 await asyncio.to_thread(hand.level, "63999", "0.2")
                 await asyncio.sleep(0.02)
             assert "1 position closed" in engine.kill_status.receipt
-            assert engine.position(BTC).quantity == 0
+            if fills == "never":
+                assert "the fills are still asked for" in engine.kill_status.receipt
+                exchange.faults.clear()
+            await until(lambda: engine.position(BTC).quantity == 0)
             left = exchange.do(lambda: exchange.floor.account().total("BTC"))
             assert Decimal(2) <= left < Decimal("2.001")
 

@@ -19,7 +19,7 @@ import msgspec
 from workstation.clock import SECOND, Clock
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
 from workstation.domain.numbers import counted, plain
-from workstation.domain.order import Order, OrderDraft, OrderState, Side, state_word
+from workstation.domain.order import CLOSED_STATES, Order, OrderDraft, OrderState, Side, state_word
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import Journal, OrderGateway
@@ -62,6 +62,7 @@ class KillSwitch:
         self._keeping: list[asyncio.Task[None]] = []
         self._notes: list[str] = []
         self._pulled: set[str] = set()
+        self._over: set[str] = set()  # orders that have ended at their venue, of which fills are missing
         self._orders: dict[str, KillItem] = {}
         self.status = KillStatus()
         self._flattener = self._new_flattener()
@@ -126,7 +127,7 @@ class KillSwitch:
 
     def _begin(self, kill_id: str, reason: str, flatten: bool, ts: int) -> None:
         self._kill_id = kill_id
-        self._notes, self._orders = [], {}
+        self._notes, self._orders, self._over = [], {}, set()
         venues = dict.fromkeys(self._venues, "not asked yet")
         self.status = KillStatus(phase=KillPhase.CANCELLING, flatten=flatten, reason=reason, started=ts, venues=venues)
         self._flattener = self._new_flattener()
@@ -249,7 +250,8 @@ class KillSwitch:
         empty, pause, first = 0, 0.02, True
         while empty < 2:
             shown = {order.client_id: order for order in await self._ask(venue.open_orders())}
-            ours = {order.client_id: order for order in self._core.orders.open_at(venue.name)}
+            working = self._core.orders.open_at(venue.name)
+            ours = {order.client_id: order for order in working if order.client_id not in self._over}
             self._list_orders(shown, ours)
             if not shown and not ours:
                 empty += 1
@@ -269,7 +271,7 @@ class KillSwitch:
                     self._log.warning(KILL, f"{venue.name} did not take cancel-all ({error!r}): cancelling one by one.")
                 continue
             targets = [self._cancel(venue, order, ours.get(client_id)) for client_id, order in shown.items()]
-            unclear = [self._resolve(client_id) for client_id in ours if client_id not in shown]
+            unclear = [self._resolve(venue, client_id) for client_id in ours if client_id not in shown]
             await asyncio.gather(*targets, *unclear)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
@@ -300,7 +302,7 @@ class KillSwitch:
         except Exception as error:
             item.state, item.detail = KillOutcome.FAILED, str(error) or "no answer"
 
-    async def _resolve(self, client_id: str) -> None:
+    async def _resolve(self, venue: Venue, client_id: str) -> None:
         item = self._orders[client_id]
         item.attempts += 1
         if self._core.orders.orders[client_id].state is OrderState.INITIALIZED:
@@ -312,13 +314,18 @@ class KillSwitch:
             return
         if await self._reconciler.ask(client_id):
             item.detail = "its fate is not clear yet: asking the venue"
+            end = await self._ask(venue.order_status(client_id))
+            if end is not None and end.state in CLOSED_STATES:  # it works no more, whenever its fills are heard
+                self._over.add(client_id)
+                item.detail = f"{state_word(end.state)}, {plain(end.filled)} filled; the fills are still asked for"
 
     def _list_orders(self, shown: Mapping[str, VenueOrder], ours: Mapping[str, Order]) -> None:
         listed: dict[str, Order | VenueOrder] = {**ours, **shown}
         for client_id, order in listed.items():
             if client_id not in self._orders:
                 known = self._core.orders.orders.get(client_id)
-                item = KillItem("order", _label(known) if known else f"{plain(order.quantity)}", order.instrument)
+                kind = "closing order" if known is not None and known.origin == KILL else "order"
+                item = KillItem(kind, _label(known) if known else f"{plain(order.quantity)}", order.instrument)
                 self._orders[client_id] = item
                 self.status.items.append(item)
         for client_id, item in self._orders.items():

@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ZERO, floor_to, multiply, plain
-from workstation.domain.order import OrderDraft, OrderState, OrderType, Side, state_word
+from workstation.domain.numbers import ZERO, add, floor_to, multiply, plain, subtract
+from workstation.domain.order import CLOSED_STATES, ClientOrderId, OrderDraft, OrderState, OrderType, Side, state_word
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
 from workstation.trading.risk_question import NEVER_COMPARED
-from workstation.venues.contract import Venue
+from workstation.venues.contract import Venue, VenueError
 
 #: Share of the visible depth (within the price collar) that one closing order may take.
 SLICE = Decimal("0.5")
@@ -76,7 +76,7 @@ class Flattener:
             self.proof.pop(venue.name, None)
             self._status.venues[venue.name] = f"shows {len(closable)} positions"
             self._changed()
-            await asyncio.gather(*(self._close(i, quantity) for i, quantity in closable.items()))
+            await asyncio.gather(*(self._close(venue, i, quantity) for i, quantity in closable.items()))
             await asyncio.sleep(pause)
             pause = min(pause * 1.3, 1.0)
 
@@ -103,19 +103,43 @@ class Flattener:
         """Derivatives as the venue shows them; spot as bought or sold short on this desk, as far as the venue's balance
         holds or owes it."""
         found = {i: q for i, q in (await self._ask(venue.positions())).items() if q and i in self._core.instruments}
-        bought = [
-            (self._core.instruments[position.instrument], position.quantity)
-            for position in self._core.portfolio.open_positions()
-            if position.instrument.startswith(f"{venue.name}:")
-        ]
-        if spot and any(instrument.is_spot for instrument, _ in bought):
-            balances = await self._ask(venue.balances())
-            for instrument, quantity in bought:
-                balance = balances.get(instrument.base, ZERO)
-                held = min(quantity, balance) if quantity > 0 else max(quantity, balance)
-                if instrument.is_spot and held and (held > 0) == (quantity > 0):
-                    found[instrument.id] = held
+        if not spot:
+            return found
+        bought = await self._unheard(venue)
+        for position in self._core.portfolio.open_positions():
+            if position.instrument.startswith(f"{venue.name}:") and self._core.instruments[position.instrument].is_spot:
+                bought[position.instrument] = add(bought.get(position.instrument, ZERO), position.quantity)
+        balances = await self._ask(venue.balances()) if any(bought.values()) else {}
+        for name, quantity in bought.items():
+            balance = balances.get(self._core.instruments[name].base, ZERO)
+            held = min(quantity, balance) if quantity > 0 else max(quantity, balance)
+            if held and (held > 0) == (quantity > 0):
+                found[name] = held
         return found
+
+    async def _unheard(self, venue: Venue) -> dict[InstrumentId, Decimal]:
+        """What orders of spot have filled by the venue's word, beyond the fills that were heard: they may be long in
+        coming, and what is sold already would be sold again."""
+        found: dict[InstrumentId, Decimal] = {}
+        for order in self._core.orders.open_at(venue.name):
+            if not self._core.instruments[order.instrument].is_spot:
+                continue
+            shown = await self._ask(venue.order_status(order.client_id))
+            heard = self._core.orders.orders[order.client_id].filled
+            if shown is not None and shown.filled > heard:
+                more = multiply(subtract(shown.filled, heard), Decimal(order.side.sign))
+                found[order.instrument] = add(found.get(order.instrument, ZERO), more)
+        return found
+
+    async def _over(self, venue: Venue, client_id: ClientOrderId) -> bool:
+        """Whether the order has ended, be it that the venue alone says so: its fills are told later then."""
+        if not self._core.orders.orders[client_id].is_open:
+            return True
+        try:
+            shown = await self._ask(venue.order_status(client_id))
+        except (VenueError, TimeoutError, OSError):
+            return False
+        return shown is not None and shown.state in CLOSED_STATES
 
     def _list_position(self, instrument: InstrumentId, quantity: Decimal) -> bool:
         """Show the position; False if it is smaller than anything the venue would trade."""
@@ -136,7 +160,7 @@ class Flattener:
         mark = self._core.market.mark(instrument.id)
         return instrument.is_spot and mark is not None and instrument.notional(quantity, mark) < instrument.min_notional
 
-    async def _close(self, instrument: InstrumentId, quantity: Decimal) -> None:
+    async def _close(self, venue: Venue, instrument: InstrumentId, quantity: Decimal) -> None:
         item = self._items[instrument]
         item.attempts += 1
         side = Side.SELL if quantity > 0 else Side.BUY
@@ -159,7 +183,7 @@ class Flattener:
         if order.is_open:  # never two closing orders at once: pull this one and make sure before the next
             item.detail = "the closing order has not filled yet: pulled, trying again"
             await self._gateway.cancel(order.client_id)
-            while self._core.orders.orders[order.client_id].is_open:
+            while not await self._over(venue, order.client_id):
                 await self._reconciler.ask(order.client_id)
                 await asyncio.sleep(0.1)
         elif order.state is OrderState.FILLED:

@@ -25,7 +25,7 @@ class KillOutcome(StrEnum):
 class KillItem:
     """One order or position that the kill switch works on."""
 
-    kind: str  # "order" or "position"
+    kind: str  # "order", "position", or "closing order": one of the kill's own that had to be followed
     label: str  # "BUY 0.5 @ 64,200", "LONG 1.25"
     instrument: InstrumentId
     state: KillOutcome = KillOutcome.PENDING

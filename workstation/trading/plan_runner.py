@@ -60,7 +60,7 @@ class PlanRunner(OrderKeeper):
         wakes: list[int] = []
         for plan in plans:
             try:
-                if self._unsure(plan):
+                if plan.is_active and self._unsure(plan):
                     wakes.append(self._clock.now() + _LOOK)
                 else:
                     self._keep(plan.plan_id, wakes)
