@@ -166,6 +166,8 @@ class Writer:
 
     def _patience(self) -> float | None:
         """Seconds for which to wait for a submission before there is something else to do; None: for ever."""
+        if self.failure is not None:
+            return None
         if self._later or self._mover or self._commits >= CHECKPOINT_AFTER or not self._roomy:
             return QUIET_SECONDS
         if self._unflushed is None:

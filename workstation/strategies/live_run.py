@@ -287,10 +287,12 @@ class LiveRun:
 
     async def _submit(self, draft: OrderDraft, client_id: ClientOrderId) -> None:
         """Hand the order over; it is entered, in its place, before what comes after it. Its answer comes later."""
-        task = asyncio.create_task(self._desk.gateway.submit(draft, client_id), name=f"an order of {self.run.run_id}")
+        work = self._desk.gateway.submit(draft, client_id)
+        # at once: what asks for room next, of another run, must find it under way
+        loop = asyncio.get_running_loop()
+        task = asyncio.Task(work, loop=loop, name=f"an order of {self.run.run_id}", eager_start=True)
         self._submits.add(task)
         task.add_done_callback(partial(self._submitted, client_id))
-        await asyncio.sleep(0)  # so that it is handed over
         await self._desk.gateway.all_entered()
 
     def _submitted(self, client_id: ClientOrderId, task: asyncio.Task[Order]) -> None:
@@ -308,7 +310,11 @@ class LiveRun:
     async def _room(self) -> None:
         """Wait until the desk's limit of orders in a second leaves room: a ladder of orders goes out one by one."""
         core, clock = self._desk.core, self._desk.clock
-        while self.trader.alive and core.orders_within(SECOND, clock.now()) >= core.limits.max_orders_per_second:
+
+        def sent() -> int:
+            return core.orders_within(SECOND, clock.now()) + self._desk.gateway.entering
+
+        while self.trader.alive and sent() >= core.limits.max_orders_per_second:
             passed = asyncio.Event()
             timer = clock.call_at(clock.now() + SECOND // 10, passed.set)
             try:

@@ -73,7 +73,7 @@ class Journal(Protocol):
 class _Entry:
     """One order on its way to the journal."""
 
-    __slots__ = ("denied", "draft", "entered", "failure", "initialized", "order", "venue")
+    __slots__ = ("denied", "draft", "entered", "failure", "initialized", "order", "refusal", "venue")
 
     def __init__(self, draft: OrderDraft, order: Order, venue: Venue) -> None:
         self.draft = draft
@@ -81,6 +81,7 @@ class _Entry:
         self.venue = venue
         self.initialized = OrderInitialized(client_id=order.client_id, ts=order.created_at, order=order)
         self.entered = False  # it has been judged, and everybody sees it
+        self.refusal: str | None = "It was not judged."  # without a judgement nothing is sent
         self.denied: OrderDenied | None = None
         self.failure: Exception | None = None  # why it could not be judged
 
@@ -172,8 +173,8 @@ class OrderGateway:
                 refusal = f"The desk is being halted: {bar}."
         except Exception as error:
             entry.failure, refusal = error, f"It could not be judged: {error!r}"
+        entry.refusal, entry.entered = refusal, True
         self._fold(entry.initialized)
-        entry.entered = True
         self._entered()
         if refusal is not None:
             self._deny(entry, refusal)
@@ -197,6 +198,11 @@ class OrderGateway:
                 self._next_entry = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._next_entry)
 
+    @property
+    def entering(self) -> int:
+        """Orders that were handed over and are not among the desk's orders yet."""
+        return sum(each not in self.core.orders.orders for each in self.sending)
+
     def _deny(self, entry: _Entry, reason: str) -> Order:
         entry.denied = OrderDenied(client_id=entry.order.client_id, ts=self._clock.now(), reason=reason)
         return self._fold(entry.denied)
@@ -210,7 +216,10 @@ class OrderGateway:
                 self._enter(entry)
             return self.core.orders.orders[client_id] if entry.denied is not None else self._deny(entry, str(error))
         order = self.core.orders.orders[client_id]
-        if entry.denied is not None:
+        if entry.refusal is not None:
+            if entry.denied is None:
+                order = self._deny(entry, entry.refusal)
+            assert entry.denied is not None
             with contextlib.suppress(Exception):  # a store that fails says so itself; the answer stays no
                 await self._journal.commit(entry.denied, orders=(order,))
             if entry.failure is not None:

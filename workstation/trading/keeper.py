@@ -130,12 +130,15 @@ class OrderKeeper(ABC):
         return [leg for leg, client_id in self._handing.get(parent, {}).items() if client_id not in orders]
 
     def _handing_over(self) -> int:
-        return sum(len(self._under_way(parent)) for parent in self._handing)
+        """Orders that the gateway has not been given yet."""
+        ids = (client_id for legs in self._handing.values() for client_id in legs.values())
+        return sum(each not in self._core.orders.orders and each not in self._gateway.sending for each in ids)
 
     def _room(self) -> int:
         """Orders that may be sent now: the order-rate limit."""
         sent = self._core.orders_within(SECOND, self._clock.now())
-        return self._core.limits.max_orders_per_second - sent - self._handing_over()
+        under_way = self._handing_over() + self._gateway.entering
+        return self._core.limits.max_orders_per_second - sent - under_way
 
     def _pull(self, client_id: ClientOrderId, wakes: list[int]) -> None:
         """Cancel an order, unless that is under way or was refused a moment ago."""

@@ -182,6 +182,7 @@ def test_a_flush_that_fails_ends_the_writing(store: Store, monkeypatch: pytest.M
         store.append(intent("a")).result()
     with pytest.raises(StoreError, match="start the desk again"):
         store.append(intent("b")).result()
+    assert store._writer._patience() is None  # it sleeps: there is nothing to come back for
 
 
 def test_a_flush_that_nobody_waits_for_tells_of_its_failure_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -282,6 +282,32 @@ async def test_an_order_is_judged_and_shown_though_the_disk_stands_still(
         assert kinds == [e.OrderInitialized, e.OrderDenied]
 
 
+async def test_what_risk_refuses_is_not_sent_though_a_listener_fails_between(tmp_path: Path) -> None:
+    venues: dict[str, FaultyVenue] = {}
+    async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
+        desk.engine.bus.subscribe(e.OrderInitialized, only=lambda _: {}["broken"])
+        draft = OrderDraft(instrument=BTC, side=Side.SELL, quantity=Decimal(1), type=OrderType.MARKET)
+        order = await desk.engine.submit(draft)
+        assert order.state is OrderState.DENIED
+        assert "spot cannot be sold short" in order.reason
+        assert sends(venues["NOVA"]) == []
+
+
+async def test_orders_that_are_handed_over_count_before_they_are_taken_in(
+    tmp_path: Path, slow_disk: threading.Event
+) -> None:
+    """Whoever asks for room under the limit of orders a second would else give the same room away twice."""
+    async with demo_desk(tmp_path) as desk:
+        slow_disk.clear()
+        tasks = [asyncio.create_task(desk.limit(PERP, Side.BUY, "0.1", away=300 + n)) for n in range(3)]
+        await asyncio.sleep(0)
+        assert (len(desk.engine.orders()), desk.engine.gateway.entering) == (0, 3)
+        await desk.settle(lambda: len(desk.engine.orders()) == 3)
+        assert desk.engine.gateway.entering == 0
+        slow_disk.set()
+        await asyncio.gather(*tasks)
+
+
 async def test_cancel_all_means_the_order_of_the_key_before_too(tmp_path: Path, slow_disk: threading.Event) -> None:
     venues: dict[str, FaultyVenue] = {}
     async with demo_desk(tmp_path, wrap=faulty(venues)) as desk:
