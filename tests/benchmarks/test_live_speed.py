@@ -24,6 +24,7 @@ from workstation.domain.order import OrderDraft, OrderState, Side
 from workstation.engine import Engine
 from workstation.interpreter import tune_interpreter
 from workstation.trading.gateway import OrderGateway
+from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.prepared import Prepared
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(300)]
@@ -148,10 +149,10 @@ async def test_an_order_s_way_there_and_back(dialect: str, tmp_path: Path, monke
             async def timed(*arguments: Any, **terms: Any) -> Any:
                 return await Steps(create(*arguments, **terms), within)
 
-            async def sending(prepared: Prepared) -> Any:
+            async def sending(prepared: Prepared, gate: RequestGate | None) -> Any:
                 early[:] = within.spent
                 with inside:
-                    return await sent(prepared)
+                    return await sent(prepared, gate)
 
             def parsed(*arguments: Any) -> None:
                 with streams:

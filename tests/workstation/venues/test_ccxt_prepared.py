@@ -18,6 +18,7 @@ from workstation.domain.order import OrderState, Side
 from workstation.venues.ccxt import prepared
 from workstation.venues.ccxt.venue import CcxtVenue
 from workstation.venues.contract import NoAnswer, Prepares
+from workstation.venues.urgency import Urgency, urgency_now
 
 BTC = "LOOP:BTC-USDT"
 ORDER = "rest POST /api/v3/order"
@@ -72,8 +73,18 @@ async def test_another_order_than_the_one_that_was_expected_is_sent_as_it_is(
 
     monkeypatch.setattr(prepared, "_FRESH", 0.0)  # what was signed is old by now
     late = desk.draft(BTC, Side.BUY, "0.01", "50000")
+    turns: list[Urgency] = []
+    assert venue.gate is not None
+    waits = venue.gate.pass_through
+
+    async def counted(cost: float | None = None) -> None:
+        turns.append(urgency_now())
+        await waits(cost)
+
+    monkeypatch.setattr(venue.gate, "pass_through", counted)
     venue.expect(late)
     await venue.submit(late)
+    assert turns.count(Urgency.ORDER) == 1, "who has waited for a turn does not wait for another"
     assert asked(exchange) == [order.client_id, late.client_id]
     assert desk.orders[late.client_id].state is OrderState.ACCEPTED
 

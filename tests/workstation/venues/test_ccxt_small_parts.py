@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from decimal import Decimal
@@ -13,14 +14,16 @@ import pytest
 from ccxt.base.errors import BadResponse, ExchangeNotAvailable
 
 from workstation.clock import SECOND, SimClock
-from workstation.venues.ccxt import streams
+from workstation.venues.ccxt import link, streams
 from workstation.venues.ccxt.client import must_be_readable
 from workstation.venues.ccxt.dead_man import DeadMan
 from workstation.venues.ccxt.from_thread import _cancel
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import IdRule, to_wire
 from workstation.venues.ccxt.lookup import _search
+from workstation.venues.ccxt.pages import TRADES, to_the_end
 from workstation.venues.ccxt.particulars import OFFERED
+from workstation.venues.ccxt.trades import trades_of
 from workstation.venues.ccxt.venue import CcxtVenue
 
 
@@ -186,3 +189,55 @@ async def test_a_picture_that_waits_in_the_desk_s_own_queue_is_not_given_up(monk
     assert gate.backlog == 0.0
     with pytest.raises(streams.NoPicture, match="no picture of it came within 0 s"):
         await streams.Streams._first_picture(cast(streams.Streams, at), "BTC/USDT")
+
+
+async def test_a_list_that_is_taken_page_by_page_is_read_as_far_as_it_has_to_be() -> None:
+    pages = 0
+
+    async def ask(_params: dict[str, Any]) -> list[dict[str, Any]]:
+        nonlocal pages
+        pages += 1
+        return [{"id": f"{pages}-{number}"} for number in range(50)]
+
+    took: list[int] = []
+    await to_the_end("kraken", ask, {}, TRADES, enough=lambda page: bool(took.append(len(page))) or len(took) == 2)
+    assert (pages, took) == (2, [50, 50])
+    pages = 0
+    found = await to_the_end("kraken", ask, {}, TRADES, enough=lambda _page: False)
+    assert (pages, len(found)) == (100, 5_000), "who takes it page by page has what there was"
+
+
+async def test_trades_since_longer_ago_than_any_are_kept_are_asked_for_up_to_now() -> None:
+    asked: list[int] = []
+
+    async def fetch_my_trades(_symbol: str, since: int, *_: Any) -> list[Any]:
+        asked.append(since)
+        return []
+
+    day, now = 86_400_000, 1_800_000_000_000
+    venue = SimpleNamespace(clock=SimClock(now * 1_000_000), drift=0)
+    exchange = SimpleNamespace(id="binanceusdm", fetch_my_trades=fetch_my_trades)
+    await trades_of(cast(CcxtVenue, venue), exchange, "BTC/USDT:USDT", now - 200 * day)
+    assert asked[0] == now - 90 * day
+    assert asked[-1] > now - 7 * day
+
+
+async def test_the_switch_is_told_as_often_as_its_shortest_time_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time grows with the instruments at work, and shrinks again."""
+    monkeypatch.setattr(link, "_FIRST", 0.01)
+    told: list[float] = []
+
+    async def hold(_exchange: Any) -> None:
+        told.append(time.monotonic())
+
+    venue = SimpleNamespace(
+        dead_man=SimpleNamespace(wanted=True, seconds=60.0, hold=hold),
+        facts=SimpleNamespace(dead_man_of=float),
+        settings=SimpleNamespace(dead_man_seconds=0.15),
+        probe_now=asyncio.Event(),
+        exchange=SimpleNamespace(has={}),
+        keys=None,
+    )
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(link._watch(cast(CcxtVenue, venue)), 1.5)
+    assert len(told) >= 3

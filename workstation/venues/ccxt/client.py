@@ -18,7 +18,7 @@ from workstation.venues.ccxt.books import Tape, patched
 from workstation.venues.ccxt.errors import words_of
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.particulars import Particulars
-from workstation.venues.ccxt.prepared import preparing
+from workstation.venues.ccxt.prepared import preparing, turn
 from workstation.venues.ccxt.settings import Credentials, VenueSettings
 from workstation.venues.contract import VenueError
 
@@ -60,7 +60,9 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
         if (early := preparing.get()) is not None:
             early.owe(cost)
             if not early.signs:
-                await early.wait(hooks.gate)
+                await early.wait()
+        elif (paid := turn.get()) is not None and paid.take():
+            return
         elif hooks.gate is not None:
             await hooks.gate.pass_through(cost)
 
@@ -180,7 +182,7 @@ def guard(exchange: Any, fetch: Callable[..., Awaitable[Any]], hooks: Hooks | No
 
     async def read(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         if hooks is not None and (early := preparing.get()) is not None:
-            await early.wait(hooks.gate)
+            await early.wait()
         return must_be_readable(await fetch(url, method, headers, body))
 
     exchange.fetch = read

@@ -74,7 +74,7 @@ async def submit(venue: CcxtVenue, order: Order) -> None:
     try:
         with urgent(_urgency(order, Urgency.ORDER)):
             if prepared is not None:
-                answer = await prepared.send()
+                answer = await prepared.send(venue.gate)
             else:
                 answer = await create(exchange, symbol, request)
     except Exception as error:
@@ -148,7 +148,8 @@ async def cancel(venue: CcxtVenue, order: Order) -> None:
         else:
             params[by] = wire
     if track is not None:
-        track.ended = False  # it works, as far as the desk knows: whatever end was told before, this one is told
+        # it works, as far as the desk knows: whatever end was told before, this one is told
+        track.ended, track.shown = False, None if track.ended else track.shown
     try:
         with urgent(_urgency(order, Urgency.CANCEL)):
             answer = await exchange.cancel_order(venue_id or None, symbol, params)

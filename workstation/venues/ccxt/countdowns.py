@@ -18,7 +18,7 @@ import msgspec
 
 from workstation.clock import SECOND
 from workstation.venues.ccxt.dead_man import DeadMan
-from workstation.venues.ccxt.errors import is_passing
+from workstation.venues.ccxt.errors import is_passing, words_of
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.urgency import Urgency, urgent
@@ -79,6 +79,7 @@ class Countdowns(DeadMan):
         self._telling = self._waits = False
         self._spent, self._drained = 0.0, 0  # of the share of the rate limit, and when that was reckoned (UTC ns)
         self._said: tuple[str, int] = ("", 0)  # what was said of their number last
+        self._without: set[str] = set()  # symbols that the exchange has refused, over this connection
 
     @property
     def seconds(self) -> float:
@@ -100,7 +101,10 @@ class Countdowns(DeadMan):
         """Symbols that are told of, and how many have working orders: more than can be told are held for those that
         are held already."""
         needed = self.needed()
-        return sorted(needed, key=lambda symbol: symbol not in self.running)[: self._most], len(needed)
+        wanted = sorted(
+            (symbol for symbol in needed if symbol not in self._without), key=lambda symbol: symbol not in self.running
+        )
+        return wanted[: self._most], len(needed) - len(needed.keys() & self._without)
 
     @property
     def _most(self) -> int:
@@ -131,6 +135,7 @@ class Countdowns(DeadMan):
         """Another connection: what was told counts on all the same."""
         self._notice_silence()
         self.refused = ""
+        self._without.clear()
 
     def _notice_silence(self) -> None:
         now, needed = self._venue.clock.now(), self.needed()
@@ -169,7 +174,7 @@ class Countdowns(DeadMan):
         exchange = self._venue.exchange
         if self._telling or self.refused or exchange is None:
             return
-        self._telling = True
+        self._telling, due = True, None
         try:
             while self._venue.exchange is exchange and (due := self._next()) is not None:
                 if (pause := self._lacking()) > 0:
@@ -178,15 +183,33 @@ class Countdowns(DeadMan):
                         self._venue.later(self._resume, pause)
                     return
                 self._spent += self._venue.facts.dead_man_cost
-                with urgent(Urgency.ORDER):
-                    await self._count_down(exchange, *due)
-        except Exception as error:
-            self._venue.note_limit(error)
-            if self._venue.exchange is exchange and not is_passing(error):  # else the next probe goes on
-                self.running = {symbol: each for symbol, each in self.running.items() if each.sure}
-                self._refuse(error)
+                try:
+                    with urgent(Urgency.ORDER):
+                        await self._count_down(exchange, *due)
+                except Exception as error:
+                    self._venue.note_limit(error)
+                    if self._venue.exchange is not exchange or is_passing(error):
+                        return  # the next probe goes on
+                    self._failed(due[0], error)
+                    if self.refused:
+                        return
         finally:
             self._telling = False
+
+    def _failed(self, symbol: str, error: Exception) -> None:
+        """The exchange will not have it: for this instrument, or for the account where it holds none."""
+        venue, running = self._venue, self.running.get(symbol)
+        if running is not None and not running.sure:
+            del self.running[symbol]
+        if not any(each.sure for each in self.running.values()):
+            self._refuse(error)
+            return
+        self._without.add(symbol)
+        venue.on_notice(
+            "warning",
+            f"{venue.name} does not hold the dead man's switch for {venue.markets[symbol].symbol} "
+            f"({words_of(error) or type(error).__name__}): should this desk die, working orders stay there.",
+        )
 
     async def _resume(self) -> None:
         self._waits = False
@@ -203,7 +226,7 @@ class Countdowns(DeadMan):
                 new.append(symbol)
             elif running.past(_AGAIN, now):
                 due.append((_end(running), symbol, seconds))
-        for symbol in self.running.keys() - set(watched):
+        for symbol in self.running.keys() - set(watched) - self._without:
             running = self.running[symbol]
             if running.over(now):
                 del self.running[symbol]

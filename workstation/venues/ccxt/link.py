@@ -171,7 +171,9 @@ async def _check_rights(venue: CcxtVenue, exchange: Any) -> None:
 async def _watch(venue: CcxtVenue) -> str:
     """Look after a link that stands; returns why it does not any more."""
     missed = 0
-    every = min(PROBE, venue.dead_man.seconds / 3) if venue.dead_man.wanted else PROBE
+    every = PROBE
+    if venue.dead_man.wanted:  # the shortest that it may be set to: it grows with the instruments that it is told of
+        every = min(PROBE, venue.facts.dead_man_of(venue.settings.dead_man_seconds) / 3)
     pause = min(every, _FIRST)
     while True:
         with contextlib.suppress(TimeoutError):

@@ -159,8 +159,10 @@ class OwnOrders:
             return shown
         if not shown.quantity:  # some streams tell the change only
             shown = _sized(shown, track.quantity)
-        track.shown = shown
-        self._tell(track, shown)
+        held = track.shown
+        if held is None or track.ended or held.state not in _ENDED or not _before(shown, held):
+            track.shown = shown
+        self._tell(track, track.shown or shown)  # an end that waits for its fills is not undone by an older picture
         return shown
 
     def on_trade(self, structure: Mapping[str, Any]) -> Fill | None:
@@ -265,6 +267,11 @@ class OwnOrders:
             if track is not None:
                 track.ended = True
             self.report(e.OrderRejected(client_id=client_id, ts=self._clock.now(), reason=reason))
+
+
+def _before(shown: VenueOrder, end: VenueOrder) -> bool:
+    """Whether the venue showed an order so before its end."""
+    return shown.state not in _ENDED or shown.filled < end.filled
 
 
 def _renamed(shown: VenueOrder, client_id: ClientOrderId) -> VenueOrder:

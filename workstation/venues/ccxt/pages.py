@@ -87,21 +87,30 @@ async def to_the_end(
     params: Mapping[str, Any],
     pagings: Mapping[str, Paging] = PAGING,
     what: str = "open orders",
+    enough: Callable[[Orders], bool] | None = None,
 ) -> list[Mapping[str, Any]]:
-    """All that `ask` (parameters → one page) gives. Raises `VenueError` for a list without an end."""
+    """All that `ask` (parameters → one page) gives; with `enough`, which is handed each page, until that says so.
+    Raises `VenueError` for a list without an end."""
     paging = pagings.get(exchange)
     if paging is None:
-        return list(await ask(dict(params)))
+        whole = list(await ask(dict(params)))
+        if enough is not None:
+            enough(whole)
+        return whole
     found: dict[str, Mapping[str, Any]] = {}
     following: Mapping[str, Any] = {}
     for read in range(1, _MOST + 1):
         page = await ask({**params, **paging.always, **following})
         fresh = {str(order["id"]): order for order in page if str(order["id"]) not in found}
         found |= fresh
+        if enough is not None and enough(page):
+            return list(found.values())
         if len(page) < paging.size or not fresh:
             return list(found.values())
         after = paging.following(page, read)
         if after is None:
             return list(found.values())
         following = after
+    if enough is not None:  # who takes it page by page has what there was
+        return list(found.values())
     raise VenueError(f"{exchange} lists {what} without an end: {len(found)} so far.")

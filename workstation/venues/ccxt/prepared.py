@@ -28,7 +28,7 @@ _FRESH = 0.5
 
 
 class Late(Exception):
-    """What was signed is too old to be sent; nothing was."""
+    """What was prepared is over; nothing was sent."""
 
 
 class Held:
@@ -53,17 +53,35 @@ class Preparation:
             raise Late
         self._owed += 1.0 if cost is None else float(cost)
 
-    async def wait(self, gate: RequestGate | None) -> None:
-        """Until it may be sent. Raises `Late`."""
+    async def wait(self) -> None:
+        """Until it is sent: its turn has come then. Raises `Late`."""
         if self.over:
             raise Late
         await Held()
-        if gate is not None and self._owed:
-            await gate.pass_through(self._owed)
-        if self.signs and time.monotonic() - self._began > _FRESH:
-            raise Late
+
+    @property
+    def owed(self) -> float:
+        return self._owed
+
+    @property
+    def old(self) -> bool:
+        """Whether what was signed is too old to be sent."""
+        return self.signs and time.monotonic() - self._began > _FRESH
 
 
+class Turn:
+    """A turn of the queue that was waited for already: the first request that is asked with it does not wait again."""
+
+    def __init__(self) -> None:
+        self._left = True
+
+    def take(self) -> bool:
+        left, self._left = self._left, False
+        return left
+
+
+#: The turn that the requests of this task have.
+turn: ContextVar[Turn | None] = ContextVar("turn", default=None)
 #: What is being prepared in this very step.
 preparing: ContextVar[Preparation | None] = ContextVar("preparing", default=None)
 
@@ -79,7 +97,7 @@ def create(exchange: Any, symbol: str, asked: OrderRequest) -> Coroutine[Any, An
 class Prepared:
     """`request`: what is asked of ccxt for the order on `exchange`; `begun`: its createOrder, held before it asks."""
 
-    __slots__ = ("begun", "exchange", "order", "request", "symbol")
+    __slots__ = ("_preparation", "begun", "exchange", "order", "request", "symbol")
 
     def __init__(self, order: Order, exchange: Any, symbol: str, request: OrderRequest, ahead: Ahead) -> None:
         self.order = order
@@ -90,7 +108,7 @@ class Prepared:
 
     def _begin(self, signs: bool) -> Coroutine[Any, Any, Any] | None:
         begun = create(self.exchange, self.symbol, self.request)
-        preparation = Preparation(signs)
+        self._preparation = preparation = Preparation(signs)
         token = preparing.set(preparation)
         try:
             waits = begun.send(None)
@@ -106,15 +124,23 @@ class Prepared:
         begun.close()
         return None
 
-    async def send(self) -> Any:
-        """What the exchange answers. Raises ccxt's exceptions."""
+    async def send(self, gate: RequestGate | None) -> Any:
+        """What the exchange answers, when its turn in the queue has come. Raises ccxt's exceptions."""
         begun, self.begun = self.begun, None
-        if begun is not None:
-            try:
+        if begun is None:
+            return await create(self.exchange, self.symbol, self.request)
+        try:
+            if gate is not None and self._preparation.owed:
+                await gate.pass_through(self._preparation.owed)
+            if not self._preparation.old:
                 return await _Rest(begun)
-            except Late:
-                pass
-        return await create(self.exchange, self.symbol, self.request)
+        finally:
+            begun.close()
+        token = turn.set(Turn())  # it waited long: it is written anew, and does not wait again
+        try:
+            return await create(self.exchange, self.symbol, self.request)
+        finally:
+            turn.reset(token)
 
     def fits(self, order: Order, exchange: Any) -> bool:
         """Whether it is the request of this order, as it is now."""

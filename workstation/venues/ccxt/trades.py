@@ -7,7 +7,7 @@ one of the newest, from its begin back (`pages.TRADES`). Some answer for a week 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -41,35 +41,58 @@ async def my_trades(venue: CcxtVenue, exchange: Any, since: int) -> Trades:
     return [trade for page in pages for trade in page]
 
 
-async def trades_of(venue: CcxtVenue, exchange: Any, symbol: str, since: int) -> Trades:
-    """The account's trades of one market since a time (UTC ms)."""
+async def trades_of(
+    venue: CcxtVenue, exchange: Any, symbol: str, since: int, enough: Callable[[Trades], bool] | None = None
+) -> Trades:
+    """The account's trades of one market since a time (UTC ms); with `enough`, which is handed each page (where the
+    exchange gives all markets together, with trades of others in it), until that says so."""
     if exchange.id not in _TOGETHER:
-        return await _trades(venue, exchange, symbol, since)
-    return [trade for trade in await _trades(venue, exchange, None, since) if trade.get("symbol") == symbol]
+        return await _trades(venue, exchange, symbol, since, enough)
+    return [trade for trade in await _trades(venue, exchange, None, since, enough) if trade.get("symbol") == symbol]
 
 
-async def _trades(venue: CcxtVenue, exchange: Any, symbol: str | None, since: int) -> Trades:
+async def _trades(
+    venue: CcxtVenue,
+    exchange: Any,
+    symbol: str | None,
+    since: int,
+    enough: Callable[[Trades], bool] | None = None,
+) -> Trades:
     now = (venue.clock.now() + (venue.drift or 0)) // MILLISECOND
     span = _SPANS.get(exchange.id)
-    if span is None or now - since > _LONGEST:
-        return await _from(exchange, symbol, since)
+    if span is None:
+        return await _from(exchange, symbol, since, enough)
+    since = max(since, now - _LONGEST)
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    done = False
+
+    def took(page: Trades) -> bool:
+        nonlocal done
+        done = enough is not None and enough(page)
+        return done
+
     for start in range(since, now + 1, span) or (since,):
-        found |= {(str(each.get("symbol")), str(each["id"])): each for each in await _from(exchange, symbol, start)}
+        page = await _from(exchange, symbol, start, None if enough is None else took)
+        found |= {(str(each.get("symbol")), str(each["id"])): each for each in page}
+        if done:
+            break
     return list(found.values())
 
 
-async def _from(exchange: Any, symbol: str | None, since: int) -> Trades:
+async def _from(
+    exchange: Any, symbol: str | None, since: int, enough: Callable[[Trades], bool] | None = None
+) -> Trades:
     if exchange.id in TRADES:
 
         def page(params: dict[str, Any]) -> Any:
             return exchange.fetch_my_trades(symbol, since, None, params)
 
-        return await to_the_end(exchange.id, page, {}, TRADES, "trades")
-    return await _forwards(partial(exchange.fetch_my_trades, symbol), since)
+        took = None if enough is None else lambda found: enough(list(found))
+        return await to_the_end(exchange.id, page, {}, TRADES, "trades", took)
+    return await _forwards(partial(exchange.fetch_my_trades, symbol), since, enough)
 
 
-async def _forwards(ask: Any, since: int) -> Trades:
+async def _forwards(ask: Any, since: int, enough: Callable[[Trades], bool] | None = None) -> Trades:
     """What a page leaves out comes next."""
     found: dict[str, Mapping[str, Any]] = {}
     start = since
@@ -77,6 +100,8 @@ async def _forwards(ask: Any, since: int) -> Trades:
         page = await ask(start)
         fresh = [trade for trade in page if str(trade["id"]) not in found]
         found.update({str(trade["id"]): trade for trade in fresh})
+        if enough is not None and enough(list(page)):
+            break
         newest = max((int(trade["timestamp"] or 0) for trade in page), default=0)
         if not fresh or len(page) < _LEAST or newest < start:
             break
@@ -104,9 +129,15 @@ async def fetch_missing(venue: CcxtVenue, instrument: InstrumentId, paused: floa
     since = min((order.created_at for order in orders if order is not None), default=venue.clock.now() - MINUTE)
     since = max(0, since - margin(venue)) // MILLISECOND
     try:
-        question = trades_of(venue, venue.exchange, venue.symbols[instrument], since)
-        for structure in await venue.ask("the fills", question):
-            own.on_trade(structure)
+
+        def book(page: Trades) -> bool:
+            """Each page as it comes: the newest may bring all that is missing, and the list be long."""
+            for structure in page:
+                own.on_trade(structure)
+            return not behind()
+
+        question = trades_of(venue, venue.exchange, venue.symbols[instrument], since, book)
+        await venue.ask("the fills", question)
     finally:
         for track in waiting:
             own.settle(track)

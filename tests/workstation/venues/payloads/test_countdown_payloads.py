@@ -311,3 +311,44 @@ async def test_the_funding_of_all_instruments_is_asked_for_at_once() -> None:
         ("X:C7-USDT-PERP", Decimal("-0.5"), "funding-C7-USDT-PERP-7"),
     ]
     await desk.close()
+
+
+async def test_an_instrument_that_is_refused_leaves_the_others_their_switch() -> None:
+    """One that is being delisted, say: what is set for the others would run out, and pull their orders."""
+    desk = await futures(3)
+    desk.works(0)
+    desk.works(1)
+    await desk.rests()
+    desk.at.answers.by_part["countdownCancelAll & C2USDT"] = {"code": -4140, "msg": "Invalid symbol status."}
+    desk.works(2)
+    for _ in range(6):
+        await desk.passes(10)
+        assert desk.venue.dead_man_count() == (2, 3)
+        assert desk.venue.dead_man_holds() is False
+    (notice,) = desk.notices
+    assert "does not hold the dead man's switch for C2-USDT-PERP (Invalid symbol status" in notice
+    told = Counter(symbol for symbol, _ in desk.told())
+    assert told["C2USDT"] == 1
+    assert told["C0USDT"] == told["C1USDT"] >= 6
+    await desk.close()
+    assert {symbol for symbol, milliseconds in desk.told() if not milliseconds} == {"C0USDT", "C1USDT"}
+
+
+async def test_an_end_that_waits_for_its_fills_is_not_undone_by_an_older_picture() -> None:
+    """Asked for before the end, and answered after it."""
+    at = await desk_on("binance", {}, MARKETS["binance"])
+    symbol, instrument = next(iter(at.venue.markets.items()))
+    order = at.order("tws0000000000000000a", instrument.symbol, Side.BUY, "1", "60000")
+    at.venue.own.sent(order)
+    at.venue.later = lambda *_: None  # type: ignore[method-assign,assignment]
+    base = {"id": "28", "clientOrderId": order.client_id, "symbol": symbol, "amount": "1", "price": "60000", "info": {}}
+    at.venue.own.on_order(base | {"status": "canceled", "filled": "0.5"})
+    at.venue.own.on_order(base | {"status": "open", "filled": "0"})
+    track = at.venue.own.track(order.client_id)
+    assert track is not None
+    assert at.venue.own.behind(track), "its fill is still asked for"
+    at.venue.own.on_trade(
+        {"id": "1", "order": "28", "symbol": symbol, "side": "buy", "price": "60000", "amount": "0.5", "timestamp": 1}
+    )
+    assert [type(report).__name__ for report in at.reports] == ["OrderAccepted", "OrderFilled", "OrderCanceled"]
+    await at.venue.exchange.close()
