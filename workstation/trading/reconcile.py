@@ -25,6 +25,7 @@ from workstation.domain.events import (
     OrderUnknown,
 )
 from workstation.domain.fill import Fill
+from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import plain
 from workstation.domain.order import CLOSED_STATES, ClientOrderId, Order, OrderState, OrderType, state_word
 from workstation.domain.trailing import tighter
@@ -36,6 +37,7 @@ from workstation.trading.order_state import more_than_filled
 from workstation.trading.orders import Outcome, venue_of
 from workstation.trading.venue_entries import VenueEntries
 from workstation.venues.contract import (
+    AsksByInstrument,
     KeepsMargin,
     KnowsStrangers,
     LinkState,
@@ -150,7 +152,7 @@ class Reconciler:
         try:
             shown = await asyncio.wait_for(venue.order_status(client_id), self._timeout)
             if shown is not None and shown.filled > self._core.orders.orders[client_id].filled:
-                await self._fetch_fills(venue, order.created_at - SECOND)
+                await self._fetch_fills(venue, order.created_at - SECOND, order.instrument)
         except (VenueError, TimeoutError, OSError) as error:
             self._log.warning("orders", f"{venue.name} could not be asked about order {client_id}: {_said(error)}")
             return True
@@ -242,10 +244,15 @@ class Reconciler:
 
     # A venue.
 
-    async def _fetch_fills(self, venue: Venue, since: int) -> list[Fill]:
-        """Book the fills that were missed; those of orders that the desk never made, at venues that others use too."""
+    async def _fetch_fills(self, venue: Venue, since: int, only: InstrumentId | None = None) -> list[Fill]:
+        """Book the fills that were missed; those of orders that the desk never made, at venues that others use too.
+        `only`: of this instrument, where the venue is asked for each by itself."""
         strange: list[Fill] = []
-        fills = await asyncio.wait_for(venue.fills_since(since), self._timeout * _PAGES)
+        if only is not None and isinstance(venue, AsksByInstrument):
+            question = venue.fills_of(only, since)
+        else:
+            question = venue.fills_since(since)
+        fills = await asyncio.wait_for(question, self._timeout * _PAGES)
         if isinstance(venue, KnowsStrangers):
             await self._first_prices.wait(venue.name, fills)
         for number, fill in enumerate(fills):
@@ -343,7 +350,7 @@ class Reconciler:
         if shown is None or shown.state in CLOSED_STATES:
             return False
         if shown.filled > self._core.orders.orders[order.client_id].filled:
-            await self._fetch_fills(venue, order.created_at - SECOND)
+            await self._fetch_fills(venue, order.created_at - SECOND, order.instrument)
         return self._core.orders.orders[order.client_id].state is order.state
 
     def _was_reopened(self, order: Order) -> bool:

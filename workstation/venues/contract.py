@@ -314,6 +314,15 @@ class KnowsStrangers(Protocol):
 
 
 @runtime_checkable
+class AsksByInstrument(Protocol):
+    """A venue where a question about all instruments takes long."""
+
+    async def fills_of(self, instrument: InstrumentId, ts: int) -> Sequence[Fill]:
+        """As `fills_since`, of one instrument."""
+        ...
+
+
+@runtime_checkable
 class WatchesOrders(Protocol):
     """A venue that guards the instruments in which orders work."""
 

@@ -11,6 +11,7 @@ from tests.support.exchange_hand import Hand
 from tests.support.real_desk import until
 from workstation.domain import events as e
 from workstation.domain.order import OrderState
+from workstation.venues.contract import AsksByInstrument
 
 BTC = "LOOP:BTC-USDT"
 
@@ -32,6 +33,11 @@ async def test_a_fill_is_found_though_the_exchange_s_clock_is_behind_ours() -> N
             await until(lambda: desk.orders[client_id].state is OrderState.FILLED)
             (fill,) = await venue.fills_since(began)
             assert (fill.client_id, fill.quantity) == (client_id, Decimal("0.02"))
+            assert isinstance(venue, AsksByInstrument)
+            exchange.do(exchange.done.clear)
+            assert list(await venue.fills_of(BTC, began)) == [fill]
+            asked = exchange.do(lambda: [words["symbol"] for place, words in exchange.done if "myTrades" in place])
+            assert asked == ["BTCUSDT"], "the others are not asked for"
 
 
 async def test_an_order_ends_after_its_fills_whichever_is_heard_first() -> None:

@@ -364,9 +364,14 @@ class CcxtVenue:
         return self.others.words(positions)
 
     async def fills_since(self, ts: int) -> Sequence[Fill]:
-        exchange = self.up()
+        return await self._fills(ts, partial(trades.my_trades, self, self.up()))
+
+    async def fills_of(self, instrument: InstrumentId, ts: int) -> Sequence[Fill]:
+        return await self._fills(ts, partial(trades.trades_of, self, self.up(), self.symbol_of(instrument)))
+
+    async def _fills(self, ts: int, asked: Callable[[int], Awaitable[list[Mapping[str, Any]]]]) -> Sequence[Fill]:
         ts = max(0, ts - trades.margin(self))
-        structures = await self.ask("the fills", trades.my_trades(self, exchange, max(0, ts // MILLISECOND - 1)))
+        structures = await self.ask("the fills", asked(max(0, ts // MILLISECOND - 1)))
         fills = [fill for each in structures if (fill := self._fill(each)) is not None and fill.ts >= ts]
         heard = self.own.heard  # fills of one millisecond stand as the stream told them
         unique = {fill.trade_id: fill for fill in fills}.values()
