@@ -4,6 +4,7 @@ its first one values the fee by an event of its own, in this run of the desk or 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -28,7 +29,8 @@ class FeeValues:
         self._core = core
         self._log = log
         self._told: set[tuple[str, str]] = set()
-        self._owed: dict[tuple[str, str], Fill] = {}  # by venue and trade id: fills whose fee has no value yet
+        # fills whose fee has no value yet, by trade id: of each venue, fee's coin and settlement currency
+        self._owed: dict[tuple[str, str, str], dict[str, Fill]] = {}
 
     def valued(self, event: OrderEvent) -> OrderEvent:
         """The report with `Fill.fee_value` in it; the same one where it needs none or will not be booked."""
@@ -45,24 +47,24 @@ class FeeValues:
             self._owe(fill, instrument)
         return msgspec.structs.replace(event, fill=msgspec.structs.replace(fill, fee_value=value))
 
-    def _value(
-        self, fill: Fill, instrument: Instrument, rates: dict[tuple[str, str], Decimal | None] | None = None
-    ) -> Decimal | None:
-        """`rates`: those of this very moment that have been looked up."""
-        rates = {} if rates is None else rates
-        for currency in (fill.fee_currency, instrument.settlement):
-            if (instrument.venue, currency) not in rates:
-                rate = self._core.portfolio.rate(instrument.venue, currency, self._core.market.mark)
-                rates[instrument.venue, currency] = rate
-        rate, settlement = (rates[instrument.venue, one] for one in (fill.fee_currency, instrument.settlement))
+    def _value(self, fill: Fill, instrument: Instrument) -> Decimal | None:
+        worth = self._rate(instrument.venue, fill.fee_currency, instrument.settlement)
+        return None if worth is None else worth(fill.fee)
+
+    def _rate(self, venue: str, coin: str, currency: str) -> Callable[[Decimal], Decimal] | None:
+        """What an amount of the coin is worth in the currency now; None where one of them has no price."""
+        mark = self._core.market.mark
+        rate = self._core.portfolio.rate(venue, coin, mark)
+        settlement = self._core.portfolio.rate(venue, currency, mark)
         if rate is None or not settlement:
             return None
-        value = multiply(fill.fee, rate)
-        return value if settlement == 1 else divide(value, settlement)
+        if settlement == 1:
+            return lambda amount: multiply(amount, rate)
+        return lambda amount: divide(multiply(amount, rate), settlement)
 
     def _owe(self, fill: Fill, instrument: Instrument) -> None:
         venue, coin, portfolio = instrument.venue, fill.fee_currency, self._core.portfolio
-        self._owed[venue, fill.trade_id] = fill
+        self._keep(fill, instrument)
         if (venue, coin) in self._told:
             return
         self._told.add((venue, coin))
@@ -76,6 +78,10 @@ class FeeValues:
             "not in the fees.",
         )
 
+    def _keep(self, fill: Fill, instrument: Instrument) -> None:
+        group = (instrument.venue, fill.fee_currency, instrument.settlement)
+        self._owed.setdefault(group, {})[fill.trade_id] = fill
+
     def recall(self, now: int) -> None:
         """After the journal was folded: what an earlier run of the desk could not value any more."""
         for fill in reversed(self._core.fills):
@@ -83,18 +89,17 @@ class FeeValues:
                 return
             instrument = self._core.instruments.get(fill.instrument)
             if instrument is not None and fill.fee_value is None and is_third_coin(fill, instrument):
-                self._owed[instrument.venue, fill.trade_id] = fill
+                self._keep(fill, instrument)
 
     def due(self, now: int) -> list[FeesValued]:
         """Fees that can be valued now, by instruments; each is given once."""
         found: dict[InstrumentId, list[LateFee]] = {}
-        rates: dict[tuple[str, str], Decimal | None] = {}
-        for key, fill in list(self._owed.items()):
-            instrument = self._core.instruments[fill.instrument]
-            if (value := self._value(fill, instrument, rates)) is None:
+        for group in list(self._owed):
+            venue, coin, currency = group
+            if (rate := self._rate(venue, coin, currency)) is None:
                 continue
-            del self._owed[key]
-            if self._core.orders.knows_trade(*key):  # else it was not booked
-                fee = LateFee(order=fill.client_id, trade_id=fill.trade_id, value=value)
-                found.setdefault(fill.instrument, []).append(fee)
+            for trade_id, fill in self._owed.pop(group).items():
+                if self._core.orders.knows_trade(venue, trade_id):  # else it was not booked
+                    fee = LateFee(order=fill.client_id, trade_id=trade_id, value=rate(fill.fee))
+                    found.setdefault(fill.instrument, []).append(fee)
         return [FeesValued(ts=now, instrument=name, fees=tuple(fees)) for name, fees in found.items()]
