@@ -21,6 +21,7 @@ from workstation.market.data import InstrumentMarket
 
 _BARS = 40  # minutes that the sparkline spans
 _ROOMY = 60  # from this width on nothing is shortened
+_WIDEST = 14  # cells of a price: 0.000000012345
 _STEPS = "▁▂▃▄▅▆▇█"
 _FLASH = 300 * MILLISECOND
 
@@ -31,6 +32,7 @@ class Watched:
 
     instrument: Instrument
     last: float = math.nan
+    cells: int = 0  # that the last price takes with all of the tick's decimals
     change: float = math.nan  # of 24 hours, as a fraction
     volume: float = math.nan  # of 24 hours, in the quote currency
     spread: float = math.nan  # basis points
@@ -122,10 +124,11 @@ class WatchlistPane(TablePane[Watched]):
         self._selected: InstrumentId | None = None  # where the desk's selection was last seen
         self._now = 0
         self._symbol_width = self._last_width = 0
+        self._cells = 0  # of the widest price that was seen: a column that has grown stays, or the others would jump
 
     def resized(self) -> None:
-        """Symbols and prices get what they need where there is room; else a symbol that would lose its last letters
-        gets a cell of the sparkline's."""
+        """Prices get what they need, for 0.000023 is not 0.00002302; symbols too where there is room, else one that
+        would lose its last letters gets a cell of the sparkline's."""
         symbol, last, *others = type(self).COLUMNS
         known = self.engine.instruments()
         if self.width >= _ROOMY:
@@ -134,6 +137,7 @@ class WatchlistPane(TablePane[Watched]):
         elif any(len(name_text(one, symbol.width - 1)) >= symbol.width for one in known):
             symbol = replace(symbol, width=symbol.width + 1)
             others[-1] = replace(others[-1], width=others[-1].width - 1)
+        last = replace(last, width=max(last.width, min(self._cells, _WIDEST)))
         self._symbol_width, self._last_width = symbol.width, last.width
         self.COLUMNS = (symbol, last, *others)  # type: ignore[misc]
         super().resized()
@@ -223,6 +227,11 @@ class WatchlistPane(TablePane[Watched]):
             age = self.engine.stale_for(name)
             row.old = "" if age is None else age_words(age)
             rows.append(row)
+        if (widest := max((row.cells for row in rows), default=0)) > self._cells:
+            self._cells = widest
+            if widest > self._last_width:
+                self.resized()
+                self.invalidate()
         return rows
 
     def _update(self, row: Watched, market: InstrumentMarket) -> None:
@@ -235,7 +244,7 @@ class WatchlistPane(TablePane[Watched]):
             if not math.isnan(row.last):
                 row.rising = 1 if last > row.last else -1
                 row.moved_at = self._now
-            row.last = last
+            row.last, row.cells = last, len(f"{last:.{row.instrument.price_places}f}")
         row.flash = bool(row.moved_at) and self._now - row.moved_at < _FLASH
         spread, mid = book.spread, book.mid
         row.ticks = spread if book.stale is None else None

@@ -301,8 +301,8 @@ class DeskCommands:
         engine, folder = self.app.engine, self.app.recordings
         if engine.recording is not None:
             path = engine.recording
-            engine.stop_recording()
-            self.app.toast(f"Recorded to {path}.")
+            short = engine.stop_recording()
+            self.app.toast(short or f"Recorded to {path}.", error=bool(short))
             return
         if folder is None:
             raise Refused("This desk has no folder for recordings.")

@@ -138,6 +138,7 @@ class FrozenDesk:
         book: SettingsBook | None = None,
         limits: RiskLimits | None = None,
         strategies: Path | None = None,
+        currency: str = "USDT",
     ) -> None:
         """`settings` are fields of `Settings`; `venues` replace the simulated ones (they need `feed`); `strategies`:
         the folder of the user's own."""
@@ -167,6 +168,7 @@ class FrozenDesk:
             if book is not None
             else msgspec.convert({"mode": mode, "locale": "en", **(settings or {})}, Settings),
             strategies=strategies,
+            currency=currency,
         )
         infos = [
             pane if isinstance(pane, PaneInfo) else PaneInfo(pane.PANE, pane.TITLE, "test", "", None, pane)

@@ -481,8 +481,9 @@ class Engine(DeskState):
         """Record the running market into a new file from now on. Raises RecordingError or `Refused`."""
         self._recorder.start(path)
 
-    def stop_recording(self) -> None:
-        self._recorder.stop()
+    def stop_recording(self) -> str:
+        """End the recording that runs. Returns a sentence of what its file is short of, "" where it has all."""
+        return self._recorder.stop()
 
     def follow_orders(self) -> Any:
         """A lossless subscription to every order event."""

@@ -45,19 +45,25 @@ class Recorder:
         self.write = self._writer.write
         self._log.info("market", f"Recording to {path}.")
 
-    def stop(self) -> None:
-        """End the recording, if one runs. What its file cannot take any more is said, and stops nothing else."""
-        if self._writer is not None:
-            from workstation.market.recording import RecordingError
+    def stop(self) -> str:
+        """End the recording, if one runs. What its file cannot take any more is said, and stops nothing else.
 
-            writer, self._writer, self.write = self._writer, None, None
-            try:
-                writer.close()
-            except RecordingError as error:
-                self._log.error("market", str(error))
-                return
-            lost = f"; {writer.dropped} events were lost because the disk was too slow" if writer.dropped else ""
-            self._log.info("market", f"Recorded {writer.events} events to {writer.path}{lost}.")
+        Returns a sentence of what the file is short of, "" where it has all.
+        """
+        if self._writer is None:
+            return ""
+        from workstation.market.recording import RecordingError
+
+        writer, self._writer, self.write = self._writer, None, None
+        try:
+            writer.close()
+        except RecordingError as error:
+            self._log.error("market", str(error))
+            return str(error)
+        lost = f"; {writer.dropped} events were lost because the disk was too slow" if writer.dropped else ""
+        told = f"Recorded {writer.events} events to {writer.path}{lost}."
+        self._log.info("market", told)
+        return told if lost else ""
 
     def _books(self) -> list[BookSnapshot]:
         return [market.book.snapshot() for market in self._market.markets.values() if market.book.stale is None]

@@ -29,7 +29,7 @@ def curve(points: Sequence[tuple[int, float]], start: int, end: int, columns: in
     times = [ts for ts, _ in points]
     values = [value for _, value in points]
     low, high = min(values), max(values)
-    least = max(abs(high), 1.0) * 1e-5
+    least = abs(high) * 1e-5 or 1e-5
     if high - low < least:
         middle = (high + low) / 2
         low, high = middle - least / 2, middle + least / 2

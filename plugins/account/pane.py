@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from decimal import Decimal
 from typing import ClassVar
@@ -11,9 +12,9 @@ from rich.style import Style
 from textual import events
 
 from plugins.account.curve import Curve, curve
-from plugins.account.rows import COLUMNS, VIEWS, Line, balance_lines, cell, day_lines, line_id
+from plugins.account.rows import COLUMNS, VIEWS, Line, balance_lines, cell, columns_of, day_lines, line_id
 from screens.actions import Action
-from screens.figures import moment, money_text, shown
+from screens.figures import moment, money_text, places_of, shown
 from screens.pane import Desk
 from screens.parts import tabs
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
@@ -70,7 +71,7 @@ class AccountPane(TablePane[Line]):
         self._read_at: tuple[str, int] | None = None  # which span was read, and when
         self._version = 0  # grows with every reading
         self._tab_places: list[tuple[int, int, str]] = []  # first column, last column, view
-        self.COLUMNS = COLUMNS[self.view]  # type: ignore[misc]  # each view has its own columns
+        self.COLUMNS = columns_of(self.view, self.places)  # type: ignore[misc]  # each view has its own columns
 
     # -- what is shown
 
@@ -78,6 +79,11 @@ class AccountPane(TablePane[Line]):
     def view(self) -> str:
         chosen = self.settings.get("view")
         return chosen if chosen in VIEWS else VIEWS[0]
+
+    @property
+    def places(self) -> int:
+        """Decimals of money in the account's currency."""
+        return places_of(self.engine.currency)
 
     @property
     def span(self) -> tuple[str, int | None, int]:
@@ -91,7 +97,7 @@ class AccountPane(TablePane[Line]):
         return line_id(row)
 
     def cell(self, row: Line, column: str) -> tuple[str, Style]:
-        return cell(row, column, self.ink)
+        return cell(row, column, self.ink, self.places)
 
     def resized(self) -> None:
         spare = self.height - _FIGURE_ROWS - 1 - 1 - 1  # figures, times, tabs, header
@@ -129,22 +135,22 @@ class AccountPane(TablePane[Line]):
         super().paint(now)
 
     def _paint_figures(self, equity: Equity) -> None:
-        ink, engine = self.ink, self.engine
+        ink, engine, places = self.ink, self.engine, self.places
         day = engine.day_pnl()
         began = equity.total - day
         percent = shown(f" ({day / began * 100:+.2f}%)") if began > 0 else ""
         lines = (
             (
-                ("Equity", f"{money_text(equity.total)} {engine.currency}", ink.strong),
-                ("today", money_text(day, True) + percent, ink.signed(day)),
-                ("unreal.", money_text(equity.unrealized, True), ink.signed(equity.unrealized)),
+                ("Equity", f"{money_text(equity.total, decimals=places)} {engine.currency}", ink.strong),
+                ("today", money_text(day, True, places) + percent, ink.signed(day)),
+                ("unreal.", money_text(equity.unrealized, True, places), ink.signed(equity.unrealized)),
             ),
             (
-                ("Realised", money_text(equity.realized, True), ink.signed(equity.realized)),
-                ("fees", money_text(equity.fees), ink.text),
-                ("funding", money_text(equity.funding, True), ink.signed(equity.funding)),
-                ("interest", money_text(equity.interest), ink.text),
-                *((("insurance", money_text(equity.insurance, True), ink.text),) if equity.insurance else ()),
+                ("Realised", money_text(equity.realized, True, places), ink.signed(equity.realized)),
+                ("fees", money_text(equity.fees, decimals=places), ink.text),
+                ("funding", money_text(equity.funding, True, places), ink.signed(equity.funding)),
+                ("interest", money_text(equity.interest, decimals=places), ink.text),
+                *((("insurance", money_text(equity.insurance, True, places), ink.text),) if equity.insurance else ()),
             ),
         )
         for y, figures in enumerate(lines):
@@ -174,7 +180,7 @@ class AccountPane(TablePane[Line]):
             return
         start = max(points[0][0], 0) if length is None else now - length
         values = [value for _, value in points]
-        places = 0 if max(values) - min(values) >= _FINE else 2
+        places = self._axis_places(max(values) - min(values))
         axis = max(len(money_text(Decimal(round(value)), decimals=places)) for value in values) + 2
         columns = max(4, self.width - axis - 1)
         drawn = curve(points, min(start, now - SECOND), now, columns, self._curve_rows)
@@ -195,10 +201,16 @@ class AccountPane(TablePane[Line]):
         text = f" {texts[0]}{' ' * (gap // 2)}{texts[1]}{' ' * (gap - gap // 2)}{texts[2]}" if gap > 4 else ""
         self.put_text(times_row, text, ink.dim)
 
+    def _axis_places(self, span: float) -> int:
+        """Decimals that tell the values of a curve apart that spans so much."""
+        if span >= _FINE:
+            return 0
+        return self.places if span <= 0 else min(self.places, max(2, 2 - math.floor(math.log10(span))))
+
     def _axis_label(self, row: int, drawn: Curve) -> str:
         """The value of the highest, the lowest and the middle row."""
         last = self._curve_rows - 1
-        decimals = 0 if drawn.high - drawn.low >= _FINE else 2
+        decimals = self._axis_places(drawn.high - drawn.low)
         if row not in (0, last // 2, last) or (row == last // 2 and last < 4):
             return ""
         share = row / last
@@ -234,7 +246,7 @@ class AccountPane(TablePane[Line]):
 
     def _show(self, view: str) -> None:
         self.settings["view"] = view
-        self.COLUMNS = COLUMNS[view]  # type: ignore[misc]
+        self.COLUMNS = columns_of(view, self.places)  # type: ignore[misc]
         self.sort_by(None)
         self.move_to(0)
         self.resized()

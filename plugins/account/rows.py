@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 from rich.style import Style
 
-from screens.figures import money_text, shown
+from screens.figures import money_text, places_of, shown
 from screens.table import Column
 from screens.theme import Ink
 from workstation.clock import DAY, SECOND
@@ -73,6 +74,17 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     ),
 }
 
+#: Columns of money in the account's currency; in a coin it takes so many cells.
+_MONEY = ("worth", "net", "realized", "unrealized", "fees", "funding", "interest", "carry", "change", "equity")
+_COIN_WIDTH = 14
+
+
+def columns_of(view: str, places: int) -> tuple[Column, ...]:
+    """A view's columns, wide enough for money with so many `places`."""
+    if places <= 2:
+        return COLUMNS[view]
+    return tuple(replace(one, width=max(one.width, _COIN_WIDTH)) if one.key in _MONEY else one for one in COLUMNS[view])
+
 
 def balance_lines(engine: Engine) -> list[Line]:
     """All balances, the worthiest first."""
@@ -131,18 +143,18 @@ def line_id(line: Line) -> Hashable:
             return origin
 
 
-def cell(line: Line, column: str, ink: Ink) -> tuple[str, Style]:
-    """Text and style of a cell."""
+def cell(line: Line, column: str, ink: Ink, places: int) -> tuple[str, Style]:
+    """Text and style of a cell; `places`: the decimals of money in the account's currency."""
     match line:
         case Holding():
-            return _balance_cell(line, column, ink)
+            return _balance_cell(line, column, ink, places)
         case DayLine():
-            return _day_cell(line, column, ink)
+            return _day_cell(line, column, ink, places)
         case OwnerResult():
-            return _owner_cell(line, column, ink)
+            return _owner_cell(line, column, ink, places)
 
 
-def _balance_cell(line: Holding, column: str, ink: Ink) -> tuple[str, Style]:
+def _balance_cell(line: Holding, column: str, ink: Ink, places: int) -> tuple[str, Style]:
     match column:
         case "venue":
             return line.venue, ink.text
@@ -153,48 +165,48 @@ def _balance_cell(line: Holding, column: str, ink: Ink) -> tuple[str, Style]:
         case "free":
             return "–" if line.free is None else _amount(line.free, line.currency), ink.text
         case "worth":
-            return money_text(line.worth), ink.text
+            return money_text(line.worth, decimals=places), ink.text
         case _:
             return "–" if line.share is None else shown(f"{line.share:.1f}%"), ink.dim
 
 
-def _day_cell(line: DayLine, column: str, ink: Ink) -> tuple[str, Style]:
+def _day_cell(line: DayLine, column: str, ink: Ink, places: int) -> tuple[str, Style]:
     one = line.result
     match column:
         case "day":
             return f"{datetime.fromtimestamp(one.day // SECOND, UTC):%a %d %b %Y}", ink.strong
         case "net":
-            return money_text(one.net, True) + ("" if one.whole else "?"), ink.signed(one.net)
+            return money_text(one.net, True, places) + ("" if one.whole else "?"), ink.signed(one.net)
         case "realized":
-            return money_text(one.realized, True), ink.signed(one.realized)
+            return money_text(one.realized, True, places), ink.signed(one.realized)
         case "fees":
-            return money_text(one.fees), ink.dim
+            return money_text(one.fees, decimals=places), ink.dim
         case "funding":
-            return money_text(one.funding, True), ink.signed(one.funding)
+            return money_text(one.funding, True, places), ink.signed(one.funding)
         case "interest":
-            return money_text(one.interest), ink.dim
+            return money_text(one.interest, decimals=places), ink.dim
         case "fills":
             return str(one.fills), ink.dim
         case "change":
-            return money_text(line.change, True), ink.signed(line.change)
+            return money_text(line.change, True, places), ink.signed(line.change)
         case _:
-            return money_text(line.equity), ink.text
+            return money_text(line.equity, decimals=places), ink.text
 
 
-def _owner_cell(line: OwnerResult, column: str, ink: Ink) -> tuple[str, Style]:
+def _owner_cell(line: OwnerResult, column: str, ink: Ink, places: int) -> tuple[str, Style]:
     match column:
         case "origin":
             return "by hand" if line.origin == "manual" else line.origin, ink.strong
         case "net":
-            return money_text(line.net, True) + ("" if line.whole else "?"), ink.signed(line.net)
+            return money_text(line.net, True, places) + ("" if line.whole else "?"), ink.signed(line.net)
         case "realized":
-            return money_text(line.realized, True), ink.signed(line.realized)
+            return money_text(line.realized, True, places), ink.signed(line.realized)
         case "unrealized":
-            return money_text(line.unrealized, True), ink.signed(line.unrealized)
+            return money_text(line.unrealized, True, places), ink.signed(line.unrealized)
         case "fees":
-            return money_text(line.fees), ink.dim
+            return money_text(line.fees, decimals=places), ink.dim
         case "carry":
-            return money_text(line.carry, True), ink.signed(line.carry)
+            return money_text(line.carry, True, places), ink.signed(line.carry)
         case "fills":
             return str(line.fills), ink.dim
         case _:
@@ -202,5 +214,4 @@ def _owner_cell(line: OwnerResult, column: str, ink: Ink) -> tuple[str, Style]:
 
 
 def _amount(value: Decimal, currency: str) -> str:
-    """Two decimals of what is worth about a dollar, eight of everything else."""
-    return shown(f"{value:,.{2 if currency in ('USDT', 'USDC', 'USD', 'EUR') else 8}f}")
+    return shown(f"{value:,.{places_of(currency)}f}")

@@ -125,6 +125,21 @@ async def test_the_axis_shows_cents_in_full_where_the_equity_hardly_moves(tmp_pa
         assert desk.engine.equity() == 200_000
 
 
+async def test_money_in_a_coin_is_shown_in_eight_decimals(tmp_path):
+    options = {"currency": "BTC", "balances": {"BTC": Decimal("1.00012345")}}
+    async with scene(tmp_path, AccountPane, traded=False, instruments=(BTC,), **options) as (desk, pilot):
+        pane = desk.app.workspace.panes["account"]
+        assert "Equity 1.00012345 BTC" in pane.row_text(0)
+        assert "+0.00000000" not in pane.row_text(0)
+        assert pane.row_text(2).rstrip().endswith("1.0001285"), "the axis tells a curve apart that hardly moves"
+        line = next(line for line in text(desk).splitlines() if " BTC " in line and "Equity" not in line)
+        assert line.split() == ["NOVA", "BTC", "1.00012345", "1.00012345", "1.00012345", "100.0%"]
+        for view in ("days", "strategies"):
+            pane._show(view)
+            await read(desk, pilot)
+        assert pane.COLUMNS[1].width == 14
+
+
 def test_a_curve_rises_from_the_lower_left_to_the_upper_right():
     drawn = curve([(0, 1.0), (50, 2.0), (99, 3.0)], 0, 100, 10, 3)
     assert drawn.rows[2][0] not in " "

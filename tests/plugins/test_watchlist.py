@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from contextlib import asynccontextmanager
+from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 from trading_scene import BTC, ETH, PERP, scene
 
 from plugins.watchlist import WatchlistPane, change_text, price_in, short_amount, sparkline
+from screens import testing
 from screens.testing import BTC_ORBIT, SOL, START
 from workstation.clock import SECOND
 from workstation.domain.market import BookStale, Trade
+
+SHIB = replace(BTC, symbol="SHIB-USDT", base="SHIB", tick=Decimal("0.00000001"), lot=Decimal(1))
 
 
 @asynccontextmanager
@@ -196,3 +201,14 @@ async def test_a_symbol_that_would_lose_its_last_letters_gets_a_cell_of_the_spar
     async with watchlist(tmp_path, size=(37, 12)) as (_, pane, _press):
         assert line_of(pane, "ORBIT:BTC-USDT").split()[:2] == ["ORBIT:BTC-USDT", "64204.0"]
         assert pane._layout[-1][2] == 3
+
+
+async def test_a_tiny_price_keeps_its_digits_in_a_narrow_list(tmp_path, monkeypatch):
+    monkeypatch.setitem(testing.MIDS, SHIB.id, 0.00002302)
+    for size in ((37, 12), (80, 12)):
+        async with watchlist(tmp_path / str(size[0]), size=size, instruments=(BTC, SHIB)) as (_, pane, _press):
+            price = line_of(pane, "NOVA:SHIB-USDT").split()[1]
+            assert len(price) == 10
+            assert price.startswith("0.0000230"), "four digits of it"
+            assert line_of(pane, "NOVA:BTC-USDT").index("%") == line_of(pane, "SHIB").index("%")
+            assert pane.row_text(0).index("24h") + 2 == line_of(pane, "SHIB").index("%")

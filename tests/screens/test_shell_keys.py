@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 from demo_panes import ALL
@@ -367,6 +368,21 @@ async def test_the_record_key_records_the_market_and_the_status_bar_says_so(open
         assert "● REC" not in desk.screen_text()
         assert path.parent == tmp_path / "recordings"
         assert path.stat().st_size > 0
+        assert desk.toasts()[-1] == f"Recorded to {path}."
+
+
+async def test_a_recording_whose_last_write_failed_is_not_called_recorded(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("ctrl+e")
+        await desk.painted(pilot)
+        writer = desk.engine._recorder._writer
+        writer._file.close()
+        writer._file = Path("/dev/full").open("wb", buffering=0)  # noqa: ASYNC230, SIM115
+        await pilot.press("ctrl+e")
+        await desk.painted(pilot)
+        about = [text for text in desk.toasts() if "Record" in text and text != f"Recording to {writer.path}."]
+        assert about == [writer.failure]
+        assert "has stopped: No space left on device" in writer.failure
 
 
 async def test_the_status_bar_shows_the_pages_and_takes_a_click_on_one(open_desk):
