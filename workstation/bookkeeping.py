@@ -110,14 +110,19 @@ class Bookkeeper:
         """Value fees whose coin had no price when their fill was booked, as soon as it has one."""
         self._fees.recall(self._desk.clock.now())
         while True:
-            self.value_fees()
+            try:
+                self.value_fees()
+            except Exception as error:  # the fees of later fills are valued all the same
+                self._log.error("orders", f"Fees could not be valued: {error!r}.")
             await asyncio.sleep(_FEES_EVERY)
 
     def value_fees(self) -> None:
         for event in self._fees.due(self._desk.clock.now()):
+            known = self._core.orders.orders
             self._core.apply_account(event)
-            names = dict.fromkeys(fee.order for fee in event.fees)
-            self._journal.note(event, orders=[self._core.orders.orders[name] for name in names])
+            # What the books have is in the journal, though an order of it were known to nobody any more.
+            names = dict.fromkeys(fee.order for fee in event.fees if fee.order in known)
+            self._journal.note(event, orders=[known[name] for name in names])
             total = plain(reduce(add, (fee.value for fee in event.fees)))
             currency = self._core.instruments[event.instrument].settlement
             one = len(event.fees) == 1

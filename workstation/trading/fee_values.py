@@ -84,18 +84,27 @@ class FeeValues:
 
     def recall(self, now: int) -> None:
         """After the journal was folded: what an earlier run of the desk could not value any more."""
+        found: list[tuple[Fill, Instrument]] = []
         for fill in reversed(self._core.fills):
             if fill.ts < now - _OLD:
-                return
+                break
             instrument = self._core.instruments.get(fill.instrument)
             if instrument is not None and fill.fee_value is None and is_third_coin(fill, instrument):
-                self._keep(fill, instrument)
+                found.append((fill, instrument))
+        for fill, instrument in reversed(found):
+            self._keep(fill, instrument)
 
     def due(self, now: int) -> list[FeesValued]:
         """Fees that can be valued now, by instruments; each is given once."""
         found: dict[InstrumentId, list[LateFee]] = {}
         for group in list(self._owed):
             venue, coin, currency = group
+            waiting = self._owed[group]
+            while waiting and (oldest := next(iter(waiting.values()))).ts < now - _OLD:
+                del waiting[oldest.trade_id]
+            if not waiting:
+                del self._owed[group]
+                continue
             if (rate := self._rate(venue, coin, currency)) is None:
                 continue
             for trade_id, fill in self._owed.pop(group).items():

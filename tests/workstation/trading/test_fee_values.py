@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -12,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.desk import BTC, ETH, GENEROUS, TestDesk, demo_desk
+from workstation.bookkeeping import Bookkeeper
 from workstation.bus import Bus
 from workstation.clock import SECOND, SimClock
+from workstation.desk_journal import DeskJournal
 from workstation.domain import events as e
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import ContractType, Instrument, InstrumentId
@@ -292,6 +297,78 @@ def test_a_price_that_is_to_come_is_waited_for_and_one_of_long_ago_is_not_guesse
         fees.recall(now)
         book.core.market.prices[COIN.id] = "600"  # type: ignore[attr-defined]
         assert sum(len(event.fees) for event in fees.due(now)) == found
+
+
+def steps_of(work: Callable[[], object]) -> int:
+    """How many functions it calls."""
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return steps
+
+
+def test_fills_that_nothing_prices_cost_the_desk_no_more_for_being_many_and_are_given_up_as_those_of_earlier_runs() -> (
+    None
+):
+    book, steps = Book(ETH_USDT="2000", BTC_USDT="60000"), []
+    for trades in (2, 40):
+        for _ in range(trades):
+            book.trade(SPOT, "1", "2000", "0.002")
+            book.trade(CROSS, "1", "0.03", "0.002")
+        assert book.fees.due(NOON + SECOND) == []
+        steps.append(steps_of(lambda: book.fees.due(NOON + SECOND)))
+    assert steps[0] == steps[1]
+    book.core.market.prices[COIN.id] = "600"  # type: ignore[attr-defined]
+    assert book.fees.due(NOON + 8 * 24 * 3600 * SECOND) == []
+    assert book.fees.due(NOON + SECOND) == []
+
+
+class Notes(DeskJournal):
+    """A journal without a store: what was noted, and the orders beside it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.orders: list[str] = []
+
+    def note(self, *events: e.OrderEvent | e.AccountEvent, orders: Sequence[Order] = ()) -> None:
+        self._keep(events)
+        self.orders += [order.client_id for order in orders]
+
+
+async def test_what_the_books_have_is_journaled_though_an_order_is_gone_and_a_failure_keeps_no_later_fee(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workstation.bookkeeping._FEES_EVERY", 0.0)
+    book, notes = Book(ETH_USDT="2000"), Notes()
+    gone, kept = (book.trade(SPOT, "1", "2000", "0.002").client_id for _ in range(2))
+    del book.core.orders.orders[gone]
+    view = SimpleNamespace(core=book.core, clock=SimClock(NOON))
+    books = Bookkeeper(desk=view, journal=notes, log=book.log, currency="USDT", store=lambda: None, fees=book.fees)  # type: ignore[arg-type]
+    fails = iter([True])
+    monkeypatch.setattr(books, "value_fees", lambda: 1 / 0 if next(fails, False) else Bookkeeper.value_fees(books))
+    task = asyncio.create_task(books.keep_fees())
+    try:
+        async with asyncio.timeout(10):
+            while not any("could not be valued" in entry.text for entry in book.log.entries):
+                await asyncio.sleep(0)
+            book.core.market.prices[COIN.id] = "600"  # type: ignore[attr-defined]
+            while not notes.events:
+                await asyncio.sleep(0)
+    finally:
+        task.cancel()
+    [event] = notes.events
+    assert isinstance(event, e.FeesValued)
+    assert [fee.order for fee in event.fees] == [gone, kept]
+    assert notes.orders == [kept]
+    assert book.core.orders.orders[kept].fees == D("1.2")
 
 
 class TakesCoin(FaultyVenue):
