@@ -70,14 +70,13 @@ def quantity_text(quantity: Decimal | None, instrument: Instrument) -> str:
 
 
 def figure_within(text: str, width: int) -> str:
-    """A number's text as it was made, with fewer of its decimals where they do not fit: first the zeros at its end."""
+    """A number's text as it was made, without the zeros at its end where they do not fit. Where digits do not fit
+    either, an ellipsis stands for them: rounded away, a small loss would read as none, and what is left to fill as
+    filled. Where not even the whole part fits, the text as it is."""
     if len(text) <= width or (point := text.rfind(_style.decimal)) < 0:
         return text
     whole = text.rstrip("0").rstrip(_style.decimal)
-    if len(whole) <= width or (decimals := width - point - 1) < 2:
-        return whole
-    value = Decimal(text.replace(_style.group, "").replace(_style.decimal, "."))
-    return shown(f"{value:{'+' if text[0] == '+' else ''},.{decimals}f}")
+    return whole if len(whole) <= width or width <= point + 1 else f"{whole[: width - 1]}…"
 
 
 def money_text(value: Decimal | None, sign: bool = False, decimals: int = 2) -> str:

@@ -85,11 +85,14 @@ def test_money_in_a_coin_has_eight_decimals():
     assert [places_of(currency) for currency in ("USDT", "FDUSD", "EUR", "BTC", "ETH")] == [2, 2, 2, 8, 8]
 
 
-def test_a_figure_that_does_not_fit_loses_zeros_then_decimals_and_never_digits():
+def test_a_figure_that_does_not_fit_loses_zeros_and_shows_that_it_has_more_digits():
     assert figure_within("1,000.00000000", 14) == "1,000.00000000"
     assert figure_within("1,000.00000000", 8) == "1,000"
     assert figure_within("-0.00001250", 10) == "-0.0000125"
-    assert figure_within("+0.12345678", 8) == "+0.12346"
+    assert figure_within("+0.12345678", 8) == "+0.1234…"
+    assert figure_within("0.00000049", 8) == "0.00000…", "not nothing"
+    assert figure_within("-0.00000499", 8) == "-0.0000…", "not no loss"
+    assert figure_within("1.23456788", 8) == "1.23456…", "not all of 1.23456789"
     assert figure_within("1,234,567.89", 6) == "1,234,567.89", "nothing helps: the table marks it as cut"
 
 
