@@ -55,6 +55,7 @@ from screens.themes import MONO, ThemeError
 from screens.time_travel import TimeTravel
 from screens.typed import TypedLines
 from screens.workspace import Workspace
+from workstation.ending import when_told
 from workstation.engine import Engine
 from workstation.interpreter import tune_interpreter
 from workstation.past.desk import REFUSAL
@@ -468,9 +469,11 @@ def run_desk(engine: Engine, paths: Paths, book: SettingsBook | None = None) -> 
     )
 
     async def run() -> None:
+        when_told(asyncio.get_running_loop(), lambda: None if app._exit else app.exit())
         try:
             await app.run_async()
         finally:
+            app.first_frame.set()  # there may never be one: what waits for it is to end
             await app.travel.close()
             await engine.close()
 

@@ -10,6 +10,8 @@ from typing import Any
 from textual._time import get_time
 from textual.driver import Driver
 
+from workstation.ending import Lasting, is_gone, let_go
+
 #: The thread looks up so often though nothing has come: the desk closes though the word of it were lost.
 _AT_LEAST_SECONDS = 1.0
 
@@ -29,6 +31,7 @@ def waiting(driver: type[Driver]) -> type[Driver]:
     class Waiting(driver):  # type: ignore[valid-type, misc]  # a class that is known when the terminal is
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
+            self._file = Lasting(self._file)
             self.ends, self.end = os.pipe()  # what is written to `end` wakes the thread
 
         def _sigcont_application(self, *_: object) -> None:
@@ -44,6 +47,21 @@ def waiting(driver: type[Driver]) -> type[Driver]:
             os.write(self.end, b".")
             super().disable_input()
 
+        def _read(self) -> bytes:
+            """What was typed; b"" at the end of the input. Where the terminal is gone the desk is left: nobody sees it
+            any more, and no key comes."""
+            try:
+                data = os.read(self.fileno, 4096)
+            except OSError:
+                if not is_gone(self.fileno):
+                    raise
+                data = b""
+            if not data and is_gone(self.fileno):
+                let_go()
+                loop: Any = self._loop
+                loop.call_soon_threadsafe(self._app.exit)
+            return data
+
         def run_input_thread(self) -> None:
             from textual._xterm_parser import XTermParser
 
@@ -55,7 +73,7 @@ def waiting(driver: type[Driver]) -> type[Driver]:
                 wait = _AT_LEAST_SECONDS if due is None else min(_AT_LEAST_SECONDS, max(0.0, due - get_time()))
                 ready, _, _ = select.select([self.fileno, self.ends], [], [], wait)
                 if self.fileno in ready:
-                    data = os.read(self.fileno, 4096)
+                    data = self._read()
                     if not data:
                         return  # the input has ended
                     if text := decode(data):

@@ -477,6 +477,11 @@ class Engine(DeskState):
         """The file that the market is being recorded into."""
         return self._recorder.path
 
+    @property
+    def recording_failure(self) -> str | None:
+        """Why the newest recording is not whole; known once it has ended."""
+        return self._recorder.failure
+
     def start_recording(self, path: Path) -> None:
         """Record the running market into a new file from now on. Raises RecordingError or `Refused`."""
         self._recorder.start(path)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from workstation.ending import when_told
 from workstation.engine import Engine
 from workstation.interpreter import tune_interpreter
 from workstation.log import LogEntry
@@ -20,7 +21,7 @@ class ScriptError(Exception):
 
 
 async def run_engine(engine: Engine) -> int:
-    """Run until SIGINT or SIGTERM; every log entry is a line on standard error."""
+    """Run until SIGINT, SIGTERM or SIGHUP; every log entry is a line on standard error."""
     return await _around(engine, _until_interrupted)
 
 
@@ -43,10 +44,8 @@ async def run_recorder(engine: Engine, out: Path, seconds: float | None) -> int:
         engine.replay.on_end.append(ended.set)
         engine.replay.on_seek.append(lambda _: ended.set())  # it begins again, which ends a recording
         engine.start_recording(out)  # at once: until the desk is ready, seconds of it go by at 100×
-    whole = False
 
     async def work(engine: Engine) -> None:
-        nonlocal whole
         if engine.replay is None:
             engine.start_recording(out)
         loop = asyncio.get_running_loop()
@@ -57,11 +56,10 @@ async def run_recorder(engine: Engine, out: Path, seconds: float | None) -> int:
                 break
         for end in ends:
             end.cancel()
-        whole = engine.recording is not None or ended.is_set()
 
-    await _around(engine, work)
+    await _around(engine, work)  # its end writes the last of the recording
     print(out)
-    return 0 if whole else 1
+    return 0 if engine.recording_failure is None else 1
 
 
 def _recording_file(out: Path, now: int) -> Path:
@@ -95,8 +93,8 @@ async def _print(engine: Engine, entries: object) -> None:
 async def _until_interrupted(engine: Engine) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    when_told(loop, stop.set)
     await stop.wait()
 
 

@@ -27,6 +27,7 @@ class Recorder:
         self._log = log
         self._writer: RecordingWriter | None = None
         self.write: Callable[[MarketEvent], None] | None = None
+        self.failure: str | None = None  # what the newest recording ended of, if it did not end whole
 
     @property
     def path(self) -> Path | None:
@@ -40,6 +41,7 @@ class Recorder:
         if self._writer is not None:
             raise Refused(f"A recording is running already: {self._writer.path}.")
         self._writer = RecordingWriter(path, self._instruments, self._clock, books=self._books, on_failure=self._failed)
+        self.failure = None
         for book in self._books():
             self._writer.write(book)
         self.write = self._writer.write
@@ -58,8 +60,9 @@ class Recorder:
         try:
             writer.close()
         except RecordingError as error:
-            self._log.error("market", str(error))
-            return str(error)
+            self.failure = str(error)
+            self._log.error("market", self.failure)
+            return self.failure
         lost = f"; {writer.dropped} events were lost because the disk was too slow" if writer.dropped else ""
         told = f"Recorded {writer.events} events to {writer.path}{lost}."
         self._log.info("market", told)

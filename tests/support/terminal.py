@@ -15,13 +15,22 @@ from fcntl import ioctl
 
 
 class Terminal:
-    """Runs a command on a pseudo-terminal until `close`; `written` is everything that it wrote."""
+    """Runs a command on a pseudo-terminal until `close`; `written` is everything that it wrote. `rules`: the terminal
+    is the command's own, as a window is; when it closes the command is told."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], size: tuple[int, int] = (160, 48)) -> None:
+    def __init__(
+        self, command: Sequence[str], env: Mapping[str, str], size: tuple[int, int] = (160, 48), *, rules: bool = False
+    ) -> None:
         self._fd, end = pty.openpty()
         ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self._process = subprocess.Popen(
-            list(command), env=dict(env), stdin=end, stdout=end, stderr=end, start_new_session=True
+            list(command),
+            env=dict(env),
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            start_new_session=True,
+            preexec_fn=(lambda: ioctl(0, termios.TIOCSCTTY, 0) and None) if rules else None,  # noqa: PLW1509
         )
         os.close(end)
         self.pid = self._process.pid
@@ -38,6 +47,17 @@ class Terminal:
                 except OSError:  # the command has ended
                     return
 
+    def hang_up(self) -> None:
+        """The window is closed: the terminal is gone, and the command hears of it."""
+        self._ended.set()
+        self._reader.join(2.0)
+        os.close(self._fd)
+        self._fd = -1
+
+    def wait(self, seconds: float = 20.0) -> int:
+        """The exit code of the command, once it has ended."""
+        return self._process.wait(seconds)
+
     def type(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
 
@@ -53,4 +73,5 @@ class Terminal:
         self._process.wait()
         self._ended.set()
         self._reader.join(2.0)
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
