@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 from codecs import getincrementaldecoder
 from typing import Any
 
@@ -31,7 +32,7 @@ def waiting(driver: type[Driver]) -> type[Driver]:
     class Waiting(driver):  # type: ignore[valid-type, misc]  # a class that is known when the terminal is
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
-            self._file = Lasting(self._file)
+            self._file: Any = Lasting(sys.__stderr__) if sys.__stderr__ else None
             self.ends, self.end = os.pipe()  # what is written to `end` wakes the thread
 
         def _sigcont_application(self, *_: object) -> None:

@@ -19,7 +19,7 @@ from workstation.domain.market import MarketEvent, Trade
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 from workstation.headless import run_recorder
-from workstation.market.recording import open_recording
+from workstation.market.recording import RecordingWriter, open_recording
 from workstation.market.recording.frames import FrameFile, Kind
 from workstation.paths import Paths
 from workstation.settings import Settings
@@ -164,6 +164,21 @@ async def test_a_replay_is_recorded_from_its_first_event_to_its_last(
     assert await asyncio.wait_for(run_recorder(engine, out, None), 30) == 0
     assert capsys.readouterr().out == f"{out}\n"
     assert events_of(out) == events_of(recording)
+
+
+async def test_a_recording_whose_end_the_disk_has_no_room_for_is_not_called_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording, close = recorded(tmp_path / "short.tws", 5), RecordingWriter.close
+
+    def full(writer: RecordingWriter) -> None:
+        writer._file.close()
+        writer._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115
+        close(writer)
+
+    monkeypatch.setattr(RecordingWriter, "close", full)
+    engine = replay_desk(Settings(), Paths(tmp_path, tmp_path / "data", tmp_path / "state"), [recording], 100.0, False)
+    assert await asyncio.wait_for(run_recorder(engine, tmp_path / "again.tws", None), 30) == 1
 
 
 async def test_a_full_disk_ends_a_recording_and_not_the_market(tmp_path: Path) -> None:
