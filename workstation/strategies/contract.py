@@ -150,6 +150,11 @@ class Strategy:
         """An order of this strategy ended with something unfilled, and not by the strategy itself: refused by risk or
         the venue, cancelled by the trader or the venue, expired, or not handed over at all."""
 
+    def on_unsent(self, client_id: str, reason: str) -> None:
+        """A stop of this strategy (reduce-only) did not get to its venue, which cannot be reached now. One that is
+        ordered in its place is sent as soon as it can be. By default it counts as refused."""
+        self.on_reject(client_id, reason)
+
     def on_pulled(self, client_id: str) -> None:
         """An order that this strategy cancelled itself has ended with something unfilled."""
 

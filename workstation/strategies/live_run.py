@@ -25,6 +25,7 @@ from workstation.strategies.bar_window import late_after
 from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
+from workstation.strategies.held_back import HeldBack
 from workstation.strategies.payable import payable
 from workstation.strategies.run_book import RunBook, StrategyDesk, closing
 from workstation.strategies.strategy_thread import StrategyThread
@@ -73,6 +74,8 @@ class LiveRun:
     def __init__(self, run: StrategyRun, strategy: Strategy, desk: StrategyDesk, state: dict[str, Any] | None) -> None:
         self.run, self.strategy, self._desk = run, strategy, desk
         self.book = RunBook(run, desk)
+        self.held_back = HeldBack(self.book, desk, self._not_sent)
+        self.stands_by = ""  # what it waits for before it begins, a sentence
         of, markets = desk.core.instruments, desk.core.market.markets
         further = {name: of[instrument] for name, instrument in run.further.items()}
         self.trader = DeskTrader(of[run.instrument], run.run_id, desk.gateway.next_id, further)
@@ -124,9 +127,14 @@ class LiveRun:
         self._queue(partial(self.strategy.on_fill, fill))
 
     def ended_unfilled(self, client_id: ClientOrderId, reason: str) -> None:
-        if not self.book.pulled(client_id):
-            self._queue(partial(self.strategy.on_reject, client_id, reason))
-        elif type(self.strategy).on_pulled is not Strategy.on_pulled:
+        if self.book.pulled(client_id):
+            self._tell_pulled(client_id)
+        else:
+            unsent = self.held_back.unsent(client_id, reason)
+            self._queue(partial(self.strategy.on_unsent if unsent else self.strategy.on_reject, client_id, reason))
+
+    def _tell_pulled(self, client_id: ClientOrderId) -> None:
+        if type(self.strategy).on_pulled is not Strategy.on_pulled:
             self._queue(partial(self.strategy.on_pulled, client_id))
 
     def change(self, work: Callable[[], None]) -> None:
@@ -216,8 +224,10 @@ class LiveRun:
 
     @property
     def waits(self) -> str:
-        """Why it enters nothing; of a strategy on events with several instruments the data that is not there now, as
-        what it does then is its own. A sentence; "" for nothing."""
+        """What it waits for before it begins, or with a stop; why it enters nothing; of a strategy on events with
+        several instruments the data that is not there now, as what it does then is its own. A sentence, or ""."""
+        if held := self.stands_by or self.held_back.waits:
+            return held
         several = len(self.heard) > 1
         missing = (self._blind() or self._behind()) if several else ""
         barred = self.strategy.barred
@@ -257,18 +267,16 @@ class LiveRun:
 
     async def _carry_out(self, wish: Wish) -> None:
         match wish:
-            case Enter(client_id=client_id, draft=draft, price=price):
-                await self._room()
-                if self.trader.alive:
-                    await self._submit(self._payable(draft, price), client_id)
-            case Pull(client_id=None, instrument=instrument):
-                await self.book.pull(instrument=instrument)
-            case Pull(client_id=str() as client_id):
-                await self.book.pull([client_id])
+            case Enter(client_id=client_id, draft=draft):
+                why, send = partial(self.held_back.why_not, draft), partial(self._enter, wish)
+                await self.held_back.send(client_id, draft.instrument, "A stop", why, send)
+            case Pull(client_id=client_id, instrument=instrument):
+                await self._pull(client_id, instrument)
             case Flatten(tag=tag, instrument=instrument):
-                await self.book.pull(instrument=instrument)
+                await self._pull(None, instrument)
                 for held in self.book.holds if instrument is None else [instrument]:
-                    await self._close(held, tag)
+                    why, send = partial(self.held_back.beside, held), partial(self._close, held, tag)
+                    await self.held_back.send(f"close {held}", held, "The order that closes", why, send)
             case Say(text=text):
                 self._desk.log.warning("strategies", f"{self.run.run_id} {text}")
             case Hold(weights=weights, band=band):
@@ -276,6 +284,17 @@ class LiveRun:
                     await self._desk.hold(self.run.run_id, self.book.equity, dict(weights), band)
             case SetTimer(at=at, name=name):
                 self._set_timer(at, name)
+
+    async def _enter(self, wish: Enter) -> None:
+        await self._room()
+        if self.trader.alive:
+            await self._submit(self._payable(wish.draft, wish.price), wish.client_id)
+
+    async def _pull(self, client_id: ClientOrderId | None, instrument: InstrumentId | None) -> None:
+        for dropped in await self.held_back.drop(client_id, instrument):
+            self._tell_pulled(dropped)
+        if not await self.book.pull(None if client_id is None else [client_id], instrument):
+            self.held_back.ask_on()
 
     def _payable(self, draft: OrderDraft, price: Decimal | None) -> OrderDraft:
         quantity = payable(self._desk.core.question(draft, self._desk.clock.now()), price)
@@ -349,6 +368,7 @@ class LiveRun:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        self.held_back.end()
         current = asyncio.current_task()
         for task in self._tasks:
             if task is not current:
@@ -356,8 +376,8 @@ class LiveRun:
         self._thread.end()
 
     async def end(self, *, say: bool) -> None:
-        """Let `on_stop` run (`say`), then silence it and pull its orders."""
-        if say and self.trader.alive:
+        """Let `on_stop` run (`say`, if it has begun), then silence it and pull its orders."""
+        if say and self.trader.alive and self._tasks:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -181,11 +181,14 @@ class RunBook:
         """Whether the order was cancelled from here."""
         return client_id in self._pulled
 
-    async def pull(self, ids: Iterable[ClientOrderId] | None = None, instrument: InstrumentId | None = None) -> None:
-        """Cancel orders (None: all, or all of an instrument) and wait until the venue has confirmed it."""
+    def unended(self, instrument: InstrumentId | None = None) -> list[Order]:
+        """Its orders that were cancelled from here and still work, as far as is known."""
+        return [order for order in self.orders(instrument) if order.client_id in self._pulled]
+
+    async def cancel(self, ids: Iterable[ClientOrderId]) -> None:
+        """Cancel orders; whether they end is not waited for."""
         orders = self._desk.core.orders.orders
-        wanted = [order.client_id for order in self.orders(instrument)] if ids is None else list(ids)
-        for client_id in wanted:
+        for client_id in ids:
             if (order := orders.get(client_id)) is not None and order.is_open:
                 self._pulled.add(client_id)
                 try:
@@ -193,10 +196,18 @@ class RunBook:
                 except Refused as refused:
                     if orders[client_id].is_open:
                         self._desk.log.warning("strategies", f"An order of {self.run.run_id} stays: {refused}")
+
+    async def pull(self, ids: Iterable[ClientOrderId] | None = None, instrument: InstrumentId | None = None) -> bool:
+        """Cancel orders (None: all, or all of an instrument) and wait for a while until the venue has confirmed it.
+        Whether all of them have ended: what comes in place of one that has not would stand beside it."""
+        orders = self._desk.core.orders.orders
+        wanted = [order.client_id for order in self.orders(instrument)] if ids is None else list(ids)
+        await self.cancel(wanted)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PULL_TIMEOUT
         while any((order := orders.get(one)) is not None and order.is_open for one in wanted):
             if loop.time() > deadline:
                 self._desk.log.warning("strategies", f"Orders of {self.run.run_id} are not confirmed gone yet.")
-                return
+                return False
             await asyncio.sleep(0.01)
+        return True

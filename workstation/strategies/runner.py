@@ -25,9 +25,10 @@ from workstation.domain.order import Order
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trade_rules import UNCHANGED, RulesChange, TradeRules
 from workstation.log import DeskLog
+from workstation.strategies.held_back import Comings
 from workstation.strategies.live_runs import LiveRuns
 from workstation.strategies.making import check_further, make, make_changed, run_id_of, take_over
-from workstation.strategies.run_book import RunBook, RunView, StrategyDesk, closing, view_of
+from workstation.strategies.run_book import RunView, StrategyDesk, closing, view_of
 from workstation.strategies.run_rebalances import RunRebalances
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -80,6 +81,7 @@ class StrategyRunner:
         self.market_moved, self.market_jumped = self._at_work.market_moved, self._at_work.market_jumped
         self._ending: dict[RunId, set[asyncio.Event]] = {}  # whose orders are being pulled; set once they are
         self._tasks: set[asyncio.Task[None]] = set()
+        self._comings = Comings(self._desk, self._live, self._changed)
         #: Grows with every change of a run.
         self.version = 0
 
@@ -177,7 +179,7 @@ class StrategyRunner:
             raise
         if self._live.get(run.run_id) is not live:  # a halt while this was being stored
             raise Refused("The desk was halted meanwhile: the strategy was not started.")
-        live.begin()
+        self._comings.begin(live)
         return run
 
     async def revise(
@@ -236,7 +238,8 @@ class StrategyRunner:
     # The desk's hooks.
 
     async def restore(self) -> None:
-        """After the journal was folded: those that restart begin again, the others are stopped."""
+        """After the journal was folded: those that restart begin again once their venues are there and have ended
+        what they left, each by itself; the others are stopped."""
         self._at_work.follow_orders()
         for run_id in [one.run_id for one in self._core.strategy_runs.values() if one.state is RunState.RUNNING]:
             why = "the desk was closed"
@@ -249,10 +252,7 @@ class StrategyRunner:
                     if run_id in self._live:  # the trader was faster
                         continue
                     live = self._at_work.add(run, made, self._get_setting(_key(run_id)) or {})
-                    await live.book.pull()  # it places its orders afresh
-                    if self._live.get(run_id) is live:
-                        live.begin()
-                        self._log.info("strategies", f"{run_id} runs again.")
+                    self._comings.begin(live, again=True)  # it places its orders afresh
                     continue
             run = self._known(run_id)
             if run_id in self._live:
@@ -260,7 +260,7 @@ class StrategyRunner:
             if run.state is RunState.RUNNING:
                 await self._record(replace(run, state=RunState.STOPPED, since=self._clock.now(), reason=why))
             await self.rebalances.end(run_id, "its strategy was stopped: " + why)
-            await RunBook(run, self._desk).pull()
+            self._comings.pull_left(run)
 
     def halt(self, reason: str) -> None:
         """The desk halts: every strategy is silent at once. The kill switch pulls the orders; the journal's HALTED
@@ -274,6 +274,7 @@ class StrategyRunner:
         """The desk closes: what runs stays as it is in the journal. Working orders stay at their venues."""
         for run_id in list(self._live):
             self._at_work.drop(run_id).silence()
+        await self._comings.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._at_work.close()
 
@@ -292,6 +293,7 @@ class StrategyRunner:
             finally:  # it is silent, whatever the store says of it: nothing of it stays at a venue
                 if live is not None:
                     await live.end(say=True)
+                    self._comings.pull_left(run)
         if held := self.view(run_id).holds:
             named = len(self.view(run_id).legs) > 1
             words = " and ".join(f"{quantity} {one}" if named else f"{quantity}" for one, quantity in held.items())
@@ -312,6 +314,7 @@ class StrategyRunner:
             pulled = asyncio.ensure_future(live.end(say=False))
             await self._record(run)
             await pulled
+            self._comings.pull_left(run)
 
     @contextmanager
     def _ends(self, run_id: RunId) -> Iterator[None]:
@@ -376,6 +379,9 @@ class StrategyRunner:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _changed(self) -> None:
+        self.version += 1
 
 
 def _key(run_id: RunId) -> str:

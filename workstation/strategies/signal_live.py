@@ -270,6 +270,14 @@ class SignalLive(Strategy):
         elif self._closing is not None and self._holds() and self._was_close(client_id):
             self._refused = True  # it is tried again on the next close
 
+    def on_unsent(self, client_id: str, reason: str) -> None:
+        """The stop was not refused: it is set again, and the position stays."""
+        if client_id == self._stop_id and self._started().side and self._closing is None:
+            self._stop_id = ""
+            self._protect()
+        else:
+            self.on_reject(client_id, reason)
+
     def _was_close(self, client_id: str) -> bool:
         """Whether an order that ended while the position is closed was to close it. The stop that was dropped and what
         was left of the entry were not: a venue cancels a stop that has nothing to reduce any more by itself."""

@@ -1,0 +1,225 @@
+"""A strategy whose venue cannot be reached: it waits, and its position keeps its stop."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.support.desk import BTC, PERP, TestDesk, demo_desk
+from workstation.domain.order import Order, OrderState
+from workstation.domain.strategy_run import RunState, StrategyRun
+from workstation.domain.trade_rules import TradeRules
+from workstation.strategies import held_back, run_book
+from workstation.trading.risk_question import NEVER_COMPARED
+from workstation.venues.contract import LinkState
+from workstation.venues.faulty import Fault, FaultyVenue
+from workstation.venues.simulated import SimulatedVenue
+
+ALWAYS = """
+import numpy as np
+from workstation.strategies.contract import Signals, SignalStrategy, Strategy
+
+class Always(SignalStrategy):
+    '''In whenever it may.'''
+    def signals(self, candles):
+        return Signals(long_entry=np.ones(len(candles), dtype=bool))
+
+class Resting(Strategy):
+    '''An order that rests, on its start.'''
+    def on_start(self):
+        from workstation.domain.order import Side
+        self.trader.order(Side.BUY, 1, limit=50_000)
+    def on_save(self):
+        return {"kept": getattr(self, "kept", 0)}
+    def on_load(self, state):
+        self.kept = state["kept"] + 1
+"""
+RULES = TradeRules(size_rule="value", size=1_000, stop=0.05)
+
+
+class Faulty:
+    """Wraps a desk's venues; `down` takes NOVA's link away."""
+
+    def __init__(self, down: bool = False) -> None:
+        self.venues: dict[str, FaultyVenue] = {}
+        self._down = down
+
+    def __call__(self, venue: SimulatedVenue) -> FaultyVenue:
+        found = self.venues[venue.name] = FaultyVenue(venue, venue._clock)
+        if self._down:
+            self.down()
+        return found
+
+    def down(self) -> None:
+        for one in self.venues.values():
+            one.link_state = LinkState.DOWN
+            one.faults.add("cancel", Fault.UNREACHABLE, times=None)
+            one.faults.add("submit", Fault.UNREACHABLE, times=None)
+
+    def up(self) -> None:
+        for one in self.venues.values():
+            one.link_state = None
+            one.faults.clear()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_book, "_PULL_TIMEOUT", 0.1)
+    monkeypatch.setattr(held_back, "_AGAIN", 0.2)
+    monkeypatch.setattr(held_back, "_QUIET", 0.1)
+    monkeypatch.setattr(held_back, "_LOOK", 0.01)
+
+
+def stops(desk: TestDesk, run: StrategyRun) -> list[Order]:
+    return [order for order in desk.engine.strategies.view(run.run_id).orders if order.stop_price is not None]
+
+
+def sent(desk: TestDesk, run: StrategyRun) -> list[Order]:
+    return [one for one in desk.engine.orders() if one.origin == run.run_id]
+
+
+async def held(desk: TestDesk, tmp_path: Path, instrument: str) -> StrategyRun:
+    """A run that holds something, with its stop at the venue."""
+    file = tmp_path / "always.py"
+    file.write_text(ALWAYS)
+    run = await desk.engine.strategies.start(
+        f"{file}:Always", instrument, capital=Decimal(10_000), interval=5_000_000_000, rules=RULES, restarts=True
+    )
+    for _ in range(40):
+        await desk.run(1)
+        for _ in range(10):
+            await asyncio.sleep(0.002)
+        if [one.state for one in stops(desk, run)] == [OrderState.ACCEPTED]:
+            return run
+    raise AssertionError("it never entered")
+
+
+@pytest.mark.parametrize("instrument", [BTC, PERP])
+async def test_after_a_restart_without_a_link_it_waits_and_keeps_its_position_and_one_stop(
+    tmp_path: Path, instrument: str
+) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await held(desk, tmp_path, instrument)
+        [old], position = stops(desk, run), desk.engine.strategies.view(run.run_id).position
+        now = desk.clock.now()
+    link = Faulty(down=True)
+    async with demo_desk(tmp_path, wrap=link, start=now) as desk:
+        view = desk.engine.strategies.view
+        await desk.settle(lambda: view(run.run_id).waits == "Waits for NOVA, which is not connected.")
+        await desk.run(6)  # a bar closes
+        await asyncio.sleep(0.3)
+        assert [one.client_id for one in stops(desk, run)] == [old.client_id], "nothing is asked of the venue yet"
+        desk.engine.core.unproven["NOVA"] = NEVER_COMPARED
+        link.up()
+        await desk.settle(lambda: "not been compared" in view(run.run_id).waits)
+        assert old.client_id in [one.client_id for one in stops(desk, run)]
+        del desk.engine.core.unproven["NOVA"]
+        await desk.settle(lambda: [one.state for one in stops(desk, run)] == [OrderState.ACCEPTED]
+                          and stops(desk, run)[0].client_id != old.client_id)  # fmt: skip
+        await desk.run(6)
+        await asyncio.sleep(0.1)
+        now_held = view(run.run_id)
+        assert (now_held.position, now_held.waits, len(stops(desk, run))) == (position, "", 1)
+        assert not [one for one in sent(desk, run) if one.created_at > now and one.stop_price is None]
+
+
+async def test_it_begins_only_when_its_orders_of_before_have_ended(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        run = await held(desk, tmp_path, BTC)
+        [old], now = stops(desk, run), desk.clock.now()
+    link = Faulty()
+
+    def unanswering(venue: SimulatedVenue) -> FaultyVenue:
+        found = link(venue)
+        found.faults.add("cancel", Fault.UNREACHABLE, times=None)  # the link stands all the same
+        return found
+
+    async with demo_desk(tmp_path, wrap=unanswering, start=now) as desk:
+        view = desk.engine.strategies.view
+        await desk.settle(lambda: view(run.run_id).waits == "Waits until its orders of before have ended.")
+        assert [one.client_id for one in stops(desk, run)] == [old.client_id]
+        link.up()
+        await desk.settle(lambda: len(stops(desk, run)) == 1 and stops(desk, run)[0].client_id != old.client_id)
+        assert view(run.run_id).position
+
+
+@pytest.mark.parametrize("how", ["stop", "pause", "kill"])
+async def test_one_that_waits_is_stopped_at_once_and_does_not_begin_afterwards(tmp_path: Path, how: str) -> None:
+    file = tmp_path / "always.py"
+    file.write_text(ALWAYS)
+    async with demo_desk(tmp_path) as desk:
+        run = await desk.engine.strategies.start(
+            f"{file}:Resting", BTC, capital=Decimal(100_000), interval=5_000_000_000, restarts=True
+        )
+        await desk.settle(lambda: len(desk.engine.open_orders(BTC)) == 1)
+        now = desk.clock.now()
+    link = Faulty(down=True)
+    async with demo_desk(tmp_path, wrap=link, start=now) as desk:
+        strategies = desk.engine.strategies
+        await desk.settle(lambda: bool(strategies.view(run.run_id).waits))
+        if how == "kill":
+            desk.engine.kill("the test")
+        else:
+            await (strategies.stop if how == "stop" else strategies.pause)(run.run_id)
+        assert strategies.view(run.run_id).waits == ""
+        count = len(desk.engine.orders())
+        link.up()
+        await desk.settle(lambda: not desk.engine.open_orders(BTC))  # what it left is pulled once the link is back
+        await desk.run(6)
+        await asyncio.sleep(0.1)
+        assert len(desk.engine.orders()) == count
+        state = strategies.view(run.run_id).run.state
+        assert state is (RunState.PAUSED if how == "pause" else RunState.STOPPED)
+        if how == "pause":  # its state is that of before
+            await strategies.resume(run.run_id)
+            strategy = strategies._live[run.run_id].strategy
+            await desk.settle(lambda: getattr(strategy, "kept", 0) == 1)
+
+
+async def test_a_stop_that_cannot_be_sent_is_set_when_the_link_is_back_and_nothing_is_sold(tmp_path: Path) -> None:
+    link = Faulty()
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        run = await held(desk, tmp_path, PERP)
+        strategies = desk.engine.strategies
+        position = strategies.view(run.run_id).position
+        [old], live = stops(desk, run), strategies._live[run.run_id]
+        link.venues["NOVA"].faults.add("submit", Fault.UNREACHABLE, times=2)  # the link is said to stand
+        live.change(live.strategy._protect)  # type: ignore[attr-defined]
+        await desk.settle(lambda: [one.state for one in stops(desk, run)] == [OrderState.ACCEPTED]
+                          and stops(desk, run)[0].client_id != old.client_id)  # fmt: skip
+        [stop] = stops(desk, run)
+        assert stop.quantity == position
+        link.down()
+        live.change(live.strategy._protect)  # type: ignore[attr-defined]
+        live.change(live.strategy._protect)  # type: ignore[attr-defined]
+        await desk.settle(lambda: strategies.view(run.run_id).waits.startswith("A stop is not sent yet: NOVA is not"))
+        assert [one.client_id for one in stops(desk, run)] == [stop.client_id]
+        link.up()
+        await desk.settle(lambda: [one.state for one in stops(desk, run)] == [OrderState.ACCEPTED]
+                          and stops(desk, run)[0].client_id != stop.client_id)  # fmt: skip
+        assert strategies.view(run.run_id).position == position
+        assert [one.quantity for one in stops(desk, run)] == [position]
+
+
+async def test_no_stop_and_on_spot_no_close_is_sent_beside_an_order_that_has_not_ended(tmp_path: Path) -> None:
+    link = Faulty()
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        run = await held(desk, tmp_path, BTC)
+        strategies = desk.engine.strategies
+        live, [old] = strategies._live[run.run_id], stops(desk, run)
+        link.venues["NOVA"].faults.add("cancel", Fault.UNREACHABLE, times=None)
+        live.change(live.strategy._protect)  # type: ignore[attr-defined]
+        waits = "A stop is not sent yet: an order that was cancelled has not ended."
+        await desk.settle(lambda: strategies.view(run.run_id).waits == waits)
+        count = len(sent(desk, run))
+        live.change(lambda: live.trader.close("signal"))
+        await desk.settle(lambda: strategies.view(run.run_id).waits.startswith("The order that closes is not sent yet"))
+        assert len(sent(desk, run)) == count
+        assert [one.client_id for one in stops(desk, run)] == [old.client_id]
+        link.up()
+        await desk.settle(lambda: not desk.engine.open_orders(BTC) and len(sent(desk, run)) > count)
+        await desk.run(0.2)
+        await desk.settle(lambda: not strategies.view(run.run_id).position)

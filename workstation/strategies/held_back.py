@@ -1,0 +1,246 @@
+"""What a run does not send yet: a stop whose venue cannot be reached, or beside an order that was cancelled and has not
+ended. And what it waits for before it begins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType
+from workstation.domain.strategy_run import RunId, StrategyRun
+from workstation.strategies.run_book import RunBook, StrategyDesk, instruments_of
+from workstation.trading.orders import venue_of
+from workstation.trading.risk_question import NEVER_COMPARED
+
+if TYPE_CHECKING:
+    from workstation.strategies.live_run import LiveRun
+
+#: Seconds between two looks, before an order that has not ended is cancelled again, and before a venue that could not
+#: be reached is tried again.
+_LOOK, _AGAIN, _QUIET = 0.05, 2.0, 1.0
+
+
+def missing_venue(desk: StrategyDesk, instruments: Iterable[InstrumentId]) -> str:
+    """The first of their venues that is not connected or was never compared with the desk's books, and why; or ""."""
+    for instrument in instruments:
+        venue = venue_of(instrument)
+        if venue not in desk.gateway.venues:
+            continue  # not a part of this desk: nothing of it will come
+        if not desk.gateway.link_up(instrument):
+            return f"{venue}, which is not connected"
+        if desk.core.unproven.get(venue) == NEVER_COMPARED:
+            return f"{venue}: {NEVER_COMPARED}"
+    return ""
+
+
+class Comings:
+    """Runs that begin once their venues are there and have ended what was left there; orders that runs left."""
+
+    def __init__(self, desk: StrategyDesk, runs: Mapping[RunId, LiveRun], changed: Callable[[], None]) -> None:
+        """`runs`: those that are at work, or wait for it. `changed` is called when one says what it waits for."""
+        self._desk, self._runs, self._changed = desk, runs, changed
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, live: LiveRun, again: bool = False) -> None:
+        """At once where nothing is in its way, or as soon as nothing is. One that is silenced meanwhile never does."""
+        if (
+            again
+            or _reached(live.book, self._desk)
+            or missing_venue(self._desk, instruments_of(live.run, self._desk.core))
+        ):
+            self._task(self._begin(live))
+        else:
+            live.begin()
+
+    def pull_left(self, run: StrategyRun) -> None:
+        """What an ended run has at its venues now is pulled, however long they are away, unless it goes on before."""
+        book = RunBook(run, self._desk)
+        if ids := [order.client_id for order in _reached(book, self._desk)]:
+            self._task(self._pull_left(book, ids))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _begin(self, live: LiveRun) -> None:
+        """What it sends may not stand beside its orders of before: they end first. It says what it waits for."""
+        while live.trader.alive:
+            if missing := missing_venue(self._desk, instruments_of(live.run, self._desk.core)):
+                self._say(live, f"Waits for {missing}.")
+            elif await self._pull_resting(live.book):
+                break
+            else:
+                self._say(live, "Waits until its orders of before have ended.")
+            await asyncio.sleep(_LOOK)
+        if live.trader.alive and self._runs.get(live.run.run_id) is live:
+            live.stands_by = ""
+            live.begin()
+            self._changed()
+            self._desk.log.info("strategies", f"{live.run.run_id} runs again.")
+
+    async def _pull_resting(self, book: RunBook) -> bool:
+        """Whether all have ended. One at the market (it closes a position, say) is on its way: it is waited for."""
+        found = _reached(book, self._desk)
+        pulled = await book.pull([order.client_id for order in found if order.type is not OrderType.MARKET])
+        return pulled and not _reached(book, self._desk)
+
+    def _say(self, live: LiveRun, words: str) -> None:
+        if words != live.stands_by:
+            live.stands_by = words
+            self._changed()
+            self._desk.log.warning("strategies", f"{live.run.run_id} has not begun. {words}")
+
+    async def _pull_left(self, book: RunBook, ids: list[ClientOrderId]) -> None:
+        orders = self._desk.core.orders.orders
+        while book.run.run_id not in self._runs:
+            left = [order for one in ids if (order := orders.get(one)) is not None and order.is_open]
+            missing = missing_venue(self._desk, (order.instrument for order in left))
+            if not missing and await book.pull([order.client_id for order in left]):
+                return
+            await asyncio.sleep(_LOOK)
+
+    def _task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="strategies that wait for their venues")
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._desk.log.error("strategies", f"A strategy could not be begun, or its orders pulled: {error!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    instrument: InstrumentId
+    what: str
+    why: Callable[[], str]
+    send: Callable[[], Awaitable[None]]
+
+
+class HeldBack:
+    """Of one run. Orders that were cancelled and have not ended are cancelled again until they have."""
+
+    def __init__(self, book: RunBook, desk: StrategyDesk, failed: Callable[[str, Exception], None]) -> None:
+        """`failed` hears of what could not be handed over."""
+        self._book, self._desk = book, desk
+        self._held: dict[str, _Held] = {}
+        self._failed = failed
+        self._sending = asyncio.Lock()  # what is being handed over cannot be dropped: it is pulled after that
+        self._quiet: dict[InstrumentId, float] = {}  # until when nothing is tried there, in the loop's time
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def waits(self) -> str:
+        """What is not sent now, as a sentence; or ""."""
+        for held in self._held.values():
+            if why := held.why():
+                return f"{held.what} is not sent yet: {why}."
+        return ""
+
+    def why_not(self, draft: OrderDraft) -> str:
+        """Why an order has to wait; "" where it goes now, as whatever is no stop does."""
+        if not is_stop(draft):
+            return ""
+        if self._quiet.get(draft.instrument, 0.0) > asyncio.get_running_loop().time():
+            return f"{venue_of(draft.instrument)} could not be reached"
+        if not self._desk.gateway.link_up(draft.instrument):
+            return f"{venue_of(draft.instrument)} is not connected"
+        return self._beside(draft.instrument)
+
+    def beside(self, instrument: InstrumentId) -> str:
+        """Why what closes a position of spot has to wait: a stop that works beside it would sell the trader's own. Of
+        contracts both are reduce-only."""
+        return self._beside(instrument) if self._desk.core.instruments[instrument].is_spot else ""
+
+    def _beside(self, instrument: InstrumentId) -> str:
+        return "an order that was cancelled has not ended" if self._book.unended(instrument) else ""
+
+    async def send(
+        self,
+        key: str,
+        instrument: InstrumentId,
+        what: str,
+        why: Callable[[], str],
+        send: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`send` it, now or once `why` says nothing any more."""
+        if not (words := why()):
+            await send()
+            return
+        self._held[key] = _Held(instrument, what, why, send)
+        self._desk.log.warning("strategies", f"{what} of {self._book.run.run_id} is not sent yet: {words}.")
+        self.ask_on()
+
+    async def drop(
+        self, client_id: ClientOrderId | None, instrument: InstrumentId | None = None
+    ) -> list[ClientOrderId]:
+        """What waits is cancelled: that one, all of an instrument, or all."""
+        async with self._sending:
+            found = [
+                key
+                for key, held in self._held.items()
+                if (key == client_id if client_id is not None else instrument in (None, held.instrument))
+            ]
+            for key in found:
+                del self._held[key]
+        return found
+
+    def unsent(self, client_id: ClientOrderId, reason: str) -> bool:
+        """Whether that order is a stop that ended because its venue cannot be reached. The next is not tried at
+        once."""
+        order = self._desk.core.orders.orders.get(client_id)
+        if order is None or not is_stop(order) or order.filled:
+            return False
+        venue = venue_of(order.instrument)
+        if not reason.startswith((f"{venue} is not connected", f"{venue} cannot be reached")):
+            return False
+        self._quiet[order.instrument] = asyncio.get_running_loop().time() + _QUIET
+        return True
+
+    def ask_on(self) -> None:
+        """See to what waits, and to what was cancelled and has not ended."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._see(), name=f"held back of {self._book.run.run_id}")
+
+    def end(self) -> None:
+        """Nothing of it is sent any more."""
+        self._held.clear()
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    async def _see(self) -> None:
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        while self._held or self._book.unended():
+            for key in list(self._held):
+                await self._send(key)
+            if loop.time() - asked >= _AGAIN:
+                there = [one for one in self._book.unended() if self._desk.gateway.link_up(one.instrument)]
+                await self._book.cancel([one.client_id for one in there])
+                asked = loop.time()
+            await asyncio.sleep(_LOOK)
+
+    async def _send(self, key: str) -> None:
+        async with self._sending:
+            if (held := self._held.get(key)) is None or held.why():
+                return
+            del self._held[key]
+            try:
+                await held.send()
+            except Exception as error:  # the others are sent all the same
+                self._failed(key, error)
+
+
+def _reached(book: RunBook, desk: StrategyDesk) -> list[Order]:
+    """Its working orders, but for those at venues that are no part of this desk."""
+    return [order for order in book.orders() if venue_of(order.instrument) in desk.gateway.venues]
+
+
+def is_stop(draft: OrderDraft | Order) -> bool:
+    """Whether it protects a position."""
+    return draft.reduce_only and draft.type.has_trigger
