@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -205,6 +205,12 @@ class WatchlistPane(TablePane[Watched]):
             self.select_instrument(row.instrument.id)
 
     # -- figures
+
+    def ahead(self) -> Iterator[Callable[[], object]]:
+        """The day of each instrument, where nobody has asked for it yet: 1,440 bars, which the demo makes up first."""
+        for market in map(self.engine.market, self.watched):
+            if not market.candles.drawn(MINUTE):
+                yield market.day
 
     def paint(self, now: int) -> None:
         self._now = now

@@ -134,6 +134,9 @@ class Frames:
             turn = count // _COVERED if covered else count
             for number, pane in enumerate(app.workspace.shown()):
                 if self._quiet > _QUIET_AFTER or (turn + number) % pane.PACE == 0 or pane.has_focus_within:
+                    for piece in pane.ahead():
+                        app.workspace.guard(pane, piece)
+                        yield
                     # still there, and to be seen, after what came in between
                     if app.workspace.panes.get(pane.slot) is pane and pane.display:
                         app.workspace.guard(pane, partial(_paint, pane, now))

@@ -6,7 +6,7 @@ belongs to the screen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, MutableMapping
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -229,6 +229,10 @@ class Pane(Widget):
 
         Compare before you update: most calls find nothing changed.
         """
+
+    def ahead(self) -> Iterator[Callable[[], object]]:
+        """What the next `paint` needs and takes long the first time, in pieces: keys are taken between them."""
+        return iter(())
 
     def instrument_changed(self) -> None:
         """The pane's instrument is another one now; `paint` follows."""

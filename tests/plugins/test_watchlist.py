@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from trading_scene import BTC, ETH, PERP, scene
 from plugins.watchlist import WatchlistPane, change_text, price_in, short_amount, sparkline
 from screens import testing
 from screens.testing import BTC_ORBIT, SOL, START
-from workstation.clock import SECOND
+from workstation.clock import MINUTE, SECOND
 from workstation.domain.market import BookStale, Trade
 
 SHIB = replace(BTC, symbol="SHIB-USDT", base="SHIB", tick=Decimal("0.00000001"), lot=Decimal(1))
@@ -45,6 +46,19 @@ def line_of(pane, name):
 
 
 # Figures.
+
+
+async def test_keys_are_taken_between_the_days_of_two_instruments_that_are_drawn_for_the_first_time(tmp_path):
+    async with watchlist(tmp_path) as (desk, pane, _):
+        markets = [desk.engine.market(name) for name in pane.watched]
+        for market in markets:
+            market.candles.reset()
+        desk.app.frames.wake()
+        drawn = [0]
+        for _ in desk.app.frames.steps():
+            drawn.append(sum(market.candles.drawn(MINUTE) for market in markets))
+        assert drawn[-1] == len(markets) > 2
+        assert max(after - before for before, after in pairwise(drawn)) == 1
 
 
 def test_a_sparkline_runs_from_the_lowest_to_the_highest():

@@ -206,6 +206,10 @@ class Candles:
             series = self._series[interval] = self._made(interval, self._asked[interval])
         return series
 
+    def drawn(self, interval: int) -> bool:
+        """Whether the series is there: the first question for one draws it."""
+        return interval in self._series
+
     def recent(self, interval: int, count: int) -> list[Bar]:
         """The last `count` bars of a series, oldest first; one that nobody has asked for yet is not drawn whole for
         them, which is a day of minutes."""
