@@ -58,6 +58,7 @@ async def test_keys_are_taken_between_the_days_of_two_instruments_that_are_drawn
         for _ in desk.app.frames.steps():
             drawn.append(sum(market.candles.drawn(MINUTE) for market in markets))
         assert drawn[-1] == len(markets) > 2
+        assert drawn.index(1) == 4, "the first day comes in quarters"
         assert max(after - before for before, after in pairwise(drawn)) == 1
 
 
