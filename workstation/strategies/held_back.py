@@ -77,8 +77,7 @@ class Comings:
                 self._say(live, "Waits until its orders of before have ended.")
             await asyncio.sleep(_LOOK)
         if live.trader.alive and self._runs.get(live.run.run_id) is live:
-            live.stands_by = ""
-            live.begin()
+            (live.begin_late if live.stands_by else live.begin)()
             self._changed()
             self._desk.log.info("strategies", f"{live.run.run_id} runs again.")
 

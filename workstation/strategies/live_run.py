@@ -13,18 +13,16 @@ from typing import Any
 from msgspec.structs import replace
 
 from workstation.clock import SECOND, Timer
-from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import Trade
-from workstation.domain.numbers import from_float
 from workstation.domain.order import ClientOrderId, Order, OrderDraft
 from workstation.domain.strategy_run import StrategyRun
-from workstation.market.data import InstrumentMarket
 from workstation.strategies.bar_window import late_after
 from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
+from workstation.strategies.heard import Heard
 from workstation.strategies.held_back import HeldBack
 from workstation.strategies.payable import payable
 from workstation.strategies.run_book import RunBook, StrategyDesk, closing
@@ -33,39 +31,6 @@ from workstation.strategies.strategy_thread import StrategyThread
 #: Seconds of one call of a strategy's own code above which it is warned about; and how long the first calls and the
 #: first bars may take, which load libraries and compile indicators.
 WARN_AFTER, FIRST_CALLS = 0.25, 60.0
-
-
-class Heard:
-    """What a run hears of one instrument: each closed bar; of books and trades the newest."""
-
-    def __init__(self, name: str, market: InstrumentMarket, interval: int) -> None:
-        """`name`: that of a further instrument, "" for the first."""
-        self.name, self.market, self._interval = name, market, interval
-        self.trade: Trade | None = None
-        self.book_moved = False
-        self.rejoin()
-
-    def rejoin(self) -> None:
-        """Bars of before now are void."""
-        self.series = self.market.candles.series(self._interval)
-        self.last_bar = self.series.closed[-1].ts if self.series.closed else -1
-
-    def lowest(self) -> Decimal | None:
-        """The lower one of the prices that a strategy may have reckoned with: the last close, the market now."""
-        mid, closed = self.market.mid(), self.series.closed
-        if not closed:
-            return mid
-        close = from_float(closed[-1].close, self.market.instrument.tick)
-        return close if mid is None else min(mid, close)
-
-    def new_bars(self) -> list[Bar]:
-        """Those that closed since the last time."""
-        closed = self.series.closed
-        if not closed or closed[-1].ts <= self.last_bar:
-            return []
-        found = [bar for bar in closed[-50:] if bar.ts > self.last_bar]
-        self.last_bar = closed[-1].ts
-        return found
 
 
 class LiveRun:
@@ -109,10 +74,22 @@ class LiveRun:
             asyncio.create_task(self._send_all(), name=f"orders of {name}"),
         ]
 
+    def begin_late(self) -> None:
+        """Begin after a wait. Nothing is decided now on bars that closed meanwhile: they are of before."""
+        bars = (self.strategy.on_bar, self.strategy.on_further_bar)
+        self._events = deque(one for one in self._events if getattr(one, "func", None) not in bars)
+        self.rejoin()
+        if (warm := getattr(self.strategy, "warm", None)) is not None:
+            warm(*(list(heard.series.closed) for heard in self.heard.values()))
+        self.stands_by = ""
+        self.begin()
+
     def market_moved(self, instrument: InstrumentId, trade: Trade | None) -> None:
         """The market of one of its instruments moved: closed bars are queued, book and trade wait conflated. Cheap:
         called for every event."""
         heard = self.heard[instrument]
+        if self.stands_by:
+            return
         if trade is not None:
             if self._hears_trades:
                 heard.trade = trade

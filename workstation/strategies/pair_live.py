@@ -60,11 +60,8 @@ class PairLive(SignalLive):
         interval: int = 0,
     ) -> None:
         """`history`, `peers`: closed bars of the two from before the start."""
-        mine, self._peer_history = paired(history, peers)
-        super().__init__(inner, mine, fee=fee, interval=interval)
-        last = mine[-1].ts if mine else -1
-        self._mine = deque((bar for bar in history[-_WAITING:] if bar.ts > last), _WAITING)
-        self._theirs = deque((bar for bar in peers[-_WAITING:] if bar.ts > last), _WAITING)
+        super().__init__(inner, fee=fee, interval=interval)
+        self.warm(history, peers)
         self._peers = BarWindow(LEAST_BARS)
         self._hedge = self._peer_price = 0.0  # of the newest pair: units for each of the first; its close
         self._ratio = 0.0  # units for each of the first in this trade
@@ -74,6 +71,13 @@ class PairLive(SignalLive):
         self._late = 0  # ns that the newest pair came too late
         self._said: dict[str, str] = {}  # what it has told already
         self._unfit = -1  # time of the pair at which its legs did not fit, where the newest does not either
+
+    def warm(self, history: Sequence[Bar], peers: Sequence[Bar] = ()) -> None:
+        mine, self._peer_history = paired(history, peers)
+        super().warm(mine)
+        last = mine[-1].ts if mine else -1
+        self._mine = deque((bar for bar in history[-_WAITING:] if bar.ts > last), _WAITING)
+        self._theirs = deque((bar for bar in peers[-_WAITING:] if bar.ts > last), _WAITING)
 
     @property
     def _peer(self) -> Trader:

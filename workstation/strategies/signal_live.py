@@ -74,6 +74,10 @@ class SignalLive(Strategy):
     def on_load(self, state: dict[str, Any]) -> None:
         self._loaded = state
 
+    def warm(self, history: Sequence[Bar]) -> None:
+        """Before its start: the closed bars of before it, where it has waited since it was made."""
+        self._history = list(history)
+
     def revise(self, made: SignalStrategy, history: Sequence[Bar] = ()) -> None:
         """Go on with the parameters, sizes, exits and protections of `made`. Signals are worked out with them on the
         next bar's close; from that bar on its exits hold, for a position that stands too, and its sizes for the next

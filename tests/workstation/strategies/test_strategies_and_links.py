@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desk import BTC, PERP, TestDesk, demo_desk
+from tests.support.desk import BTC, OTHER_PERP, PERP, START, TestDesk, demo_desk
+from workstation.clock import SECOND
 from workstation.domain.order import Order, OrderState
 from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
@@ -26,6 +27,18 @@ class Always(SignalStrategy):
     '''In whenever it may.'''
     def signals(self, candles):
         return Signals(long_entry=np.ones(len(candles), dtype=bool))
+
+class Old(Always):
+    '''In on bars of before a time, and never out.'''
+    def signals(self, candles):
+        return Signals(long_entry=candles.time < UNTIL)
+
+class Both(Always):
+    '''One of the peer against one of the first.'''
+    NEEDS_PEER = True
+    hedged = True
+    def hedge(self, candles):
+        return -np.ones(len(candles))
 
 class Resting(Strategy):
     '''An order that rests, on its start.'''
@@ -144,6 +157,60 @@ async def test_it_begins_only_when_its_orders_of_before_have_ended(tmp_path: Pat
         link.up()
         await desk.settle(lambda: len(stops(desk, run)) == 1 and stops(desk, run)[0].client_id != old.client_id)
         assert view(run.run_id).position
+
+
+async def test_nothing_is_entered_on_bars_that_closed_while_it_waited(tmp_path: Path) -> None:
+    file = tmp_path / "always.py"
+    file.write_text(ALWAYS.replace("UNTIL", str(START + 60 * SECOND)))
+    link = Faulty(down=True)
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        strategies = desk.engine.strategies
+        run = await strategies.start(f"{file}:Old", BTC, capital=Decimal(10_000), interval=5 * SECOND, rules=RULES)
+        await desk.settle(lambda: bool(strategies.view(run.run_id).waits))
+        await desk.run(90)
+        link.up()
+        await desk.settle(lambda: not strategies.view(run.run_id).waits)
+        await desk.run(10)
+        await desk.settle(lambda: len(strategies.view(run.run_id).signals) > 2)
+        await asyncio.sleep(0.1)
+        assert not sent(desk, run)
+
+
+async def test_a_pair_waits_for_the_venues_of_both_legs_and_keeps_them(tmp_path: Path) -> None:
+    file = tmp_path / "always.py"
+    file.write_text(ALWAYS)
+    async with demo_desk(tmp_path) as desk:
+        run = await desk.engine.strategies.start(
+            f"{file}:Both", BTC, capital=Decimal(10_000), interval=5 * SECOND, rules=RULES, restarts=True,
+            further={"peer": OTHER_PERP},
+        )  # fmt: skip
+        for _ in range(60):
+            await desk.run(1)
+            for _ in range(10):
+                await asyncio.sleep(0.002)
+            if len(held := desk.engine.strategies.view(run.run_id).holds) == 2:
+                break
+        assert len(held) == 2
+        now = desk.clock.now()
+    link = Faulty()
+
+    def away(venue: SimulatedVenue) -> FaultyVenue:
+        found = link(venue)
+        found.link_state = LinkState.DOWN if venue.name == "ORCA" else None
+        return found
+
+    async with demo_desk(tmp_path, wrap=away, start=now) as desk:
+        view = desk.engine.strategies.view
+        await desk.settle(lambda: view(run.run_id).waits == "Waits for ORCA, which is not connected.")
+        await desk.run(11)
+        await asyncio.sleep(0.1)
+        assert not [one for one in sent(desk, run) if one.created_at > now]
+        link.up()
+        await desk.settle(lambda: not view(run.run_id).waits)
+        await desk.settle(lambda: [one.state for one in stops(desk, run)] == [OrderState.ACCEPTED])
+        await desk.run(6)
+        await asyncio.sleep(0.1)
+        assert view(run.run_id).holds == held
 
 
 @pytest.mark.parametrize("how", ["stop", "pause", "kill"])
