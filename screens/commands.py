@@ -189,6 +189,7 @@ class DeskCommands:
         if slot is None:
             raise Refused("There is no order ticket on this desk.")
         self.app.workspace.focus_slot(slot)
+        self.app.workspace.panes[slot].called()
 
     def do_exits(self) -> None:
         values = self.app.state.values

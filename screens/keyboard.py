@@ -160,6 +160,9 @@ class Keyboard:
                 return True
             return False
         if pane is not None:
+            if (field := pane.field_for(event)) is not None:
+                app.screen.set_focus(field)  # at once: it is typed there
+                return False
             action = app.table.for_key(event.key, pane.PANE)
             if action is not None:
                 if action.trades and not self.barred and self._begins_text(pane.PANE):

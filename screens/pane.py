@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from textual import events
 from textual.widget import Widget
 
 from screens.actions import Action
@@ -247,6 +248,13 @@ class Pane(Widget):
             if node.focusable and node.region:
                 found.append((node.region.x - self.region.x, node.region.y - self.region.y, node.focus))
         return found
+
+    def called(self) -> None:
+        """The desk's key for this pane gave it the focus, to be filled in."""
+
+    def field_for(self, event: events.Key) -> Widget | None:
+        """The field that a key is typed into though another part of the pane has the focus; None for no such key."""
+        return None
 
     def take_draft(self, draft: OrderDraft) -> bool:
         """Show a draft for sending (the order ticket does); True if this pane takes drafts."""

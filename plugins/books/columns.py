@@ -221,13 +221,21 @@ class RowPainter:
         pad, shown = Segment(rest, back), Segment(text, back + style)
         segments.extend((pad, shown) if right else (shown, pad))
 
-    def header(self) -> list[Segment]:
+    def header(self, unseen: tuple[str, str] = ("", "")) -> list[Segment]:
+        """The columns' names; beside those of our orders, buys and sells, which of them do not show (`↑1 ↓2`)."""
         columns, dim = self.columns, self._ink.dim
-        text = " " * columns.margin + ("buys" if columns.two_sided else "own").ljust(columns.own)[: columns.own]
-        text += "bid".rjust(columns.bid) + " " + "price".rjust(columns.price) + " "
+        left = self._own_header("buys" if columns.two_sided else "own", unseen[0], columns.own)
+        text = "bid".rjust(columns.bid) + " " + "price".rjust(columns.price) + " "
         if columns.last:
             text += "last".ljust(columns.last)
         text += " " + "ask".rjust(min(QUANTITY_WIDTH, columns.ask - 1)).ljust(columns.ask - 1)
-        if columns.sells:
-            text += " sells".ljust(columns.sells)
-        return [Segment(text, dim)]
+        right = self._own_header(" sells", unseen[1], columns.sells) if columns.sells else []
+        return list(Segment.simplify([Segment(" " * columns.margin, dim), *left, Segment(text, dim), *right]))
+
+    def _own_header(self, name: str, unseen: str, width: int) -> list[Segment]:
+        if len(name) + 1 + len(unseen) > width:
+            unseen = unseen.replace(" ", "")
+        head = f"{name} "[: max(0, width - len(unseen))] if unseen else name[:width]
+        rest = " " * max(0, width - len(head) - len(unseen))
+        marks = [Segment(unseen[:width], self._ink.own)] if unseen else []
+        return [Segment(head, self._ink.dim), *marks, Segment(rest, self._ink.dim)]

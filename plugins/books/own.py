@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from plugins.books.figures import own_text, quantity_text
 from plugins.books.model import row_of
@@ -61,6 +62,23 @@ def cells_of(
         if ticks is not None:
             grouped.setdefault((row_of(ticks, order.side, group), order.side), []).append(order)
     return {place: _cell(place[1], some, ahead) for place, some in grouped.items()}
+
+
+class Outside(NamedTuple):
+    """How many of our orders stand above and below the window."""
+
+    above: int = 0
+    below: int = 0
+
+    def text(self) -> str:
+        """`↑1 ↓2`; "" for none."""
+        return " ".join(f"{arrow}{count}" for arrow, count in (("↑", self.above), ("↓", self.below)) if count)
+
+
+def outside(own: Mapping[tuple[int, Side], OwnCell], top: int, bottom: int, sides: tuple[Side, ...]) -> Outside:
+    """What of these sides' own cells is not between the rows `top` and `bottom`."""
+    counts = [(row, cell.count) for (row, side), cell in own.items() if side in sides]
+    return Outside(sum(n for row, n in counts if row > top), sum(n for row, n in counts if row < bottom))
 
 
 def _cell(side: Side, orders: list[Order], ahead: Callable[[str], Decimal | None]) -> OwnCell:

@@ -20,7 +20,7 @@ from plugins.books.footing import (
 )
 from plugins.books.model import Ladder, fitting_group
 from plugins.books.mouse import LadderMouse
-from plugins.books.own import cells_of
+from plugins.books.own import Outside, cells_of, outside
 from plugins.books.rows import LastTrade, RowViews, average_row
 from screens.figures import money_text, quantity_text
 from screens.pane import Desk
@@ -53,6 +53,7 @@ class LadderPane(LadderMouse):
         self._prices: dict[int, str] = {}
         self._trades_seen = 0
         self._last: LastTrade | None = None
+        self._unseen = ""  # which of our orders do not show, where no row at the head says it
         self._told = ("", 0)  # the outcome that shows, and since when
 
     # -- what belongs to one instrument
@@ -191,19 +192,26 @@ class LadderPane(LadderMouse):
         average = average_row(self.engine.position(instrument.id), instrument, ladder.group)
         at = ladder.cursor_row(book) if self.has_focus else None
         cursor = None if at is None else (at, ladder.side)
+        sides = ((Side.BUY,), (Side.SELL,)) if columns.two_sided and self.header else (tuple(Side), ())
+        unseen = tuple(outside(own, ladder.top or 0, ladder.bottom, some) for some in sides)
+        self._unseen = "" if self.header else unseen[0].text()
         if self.header:
-            self._paint_header(painter, book)
+            self._paint_header(painter, book, unseen)
         for y in range(ladder.rows):
             view = rows.view(ladder.row(y), own, self.staged, self._last, flash, average, cursor)
             self.put(self.header + y, view, lambda view=view: painter.draw(view))  # type: ignore[misc]
 
-    def _paint_header(self, painter: RowPainter, book: OrderBook) -> None:
+    def _paint_header(self, painter: RowPainter, book: OrderBook, unseen: tuple[Outside, ...]) -> None:
         away = self.ladder.out_of_sight(book)
         if away:
             where = "▲ market above" if away > 0 else "▼ market below"
-            self.put_text(0, f" {where} · Space centres", self.ink.warning)
+            both = Outside(sum(one.above for one in unseen), sum(one.below for one in unseen)).text()
+            own = f" · own {both}" if both else ""
+            text = f" {where} · Space centres{own}"
+            self.put_text(0, text if len(text) <= self.width or not own else f" {where}{own}", self.ink.warning)
         else:
-            self.put(0, "columns", painter.header)
+            left, right = unseen[0].text(), unseen[1].text()
+            self.put(0, ("columns", left, right), lambda: painter.header((left, right)))
 
     def _paint_footer(self, instrument: Instrument, book: OrderBook, preview: Preview | None, told: bool) -> None:
         count, width, ink = self._footer, self.width, self.ink
@@ -241,7 +249,8 @@ class LadderPane(LadderMouse):
         return ((" size ", "dim"), (quantity_text(size, instrument), "text"), (f" = {shown}", "dim"))
 
     def status(self) -> str:
-        return f"×{self.ladder.group}{' 1-click' if self.one_click else ''}"
+        unseen = f"own {self._unseen} " if self._unseen else ""
+        return f"{unseen}×{self.ladder.group}{' 1-click' if self.one_click else ''}"
 
 
 def _inked(parts: Parts, pane: LadderPane) -> list[Segment]:

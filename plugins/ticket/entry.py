@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from decimal import Decimal
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input
@@ -29,6 +29,7 @@ TYPES = (OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT
 UNITS = (SizeUnit.UNITS, SizeUnit.VALUE, SizeUnit.EQUITY, SizeUnit.RISK)
 TIFS = (TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.GTD)
 
+_NUMBER_KEYS = "0123456789.,"
 _LINES_FOR_VENUES = 14  # below that the choice of venues gives way to the report; its key works all the same
 _WIDEST, SIDE_WIDTH = 72, 12  # cells of a line and of the sides' choice, as in the style sheet below
 
@@ -44,6 +45,7 @@ class TicketEntry(Pane):
         self.said: tuple[str, bool] | None = None  # a sentence that stands there instead; whether it is an error
         self.sight = Sight()
         self._price_typed = False  # else the price is ours to fill in
+        self._filling = False  # whoever called for the ticket, or chose a side, types a size next and no page's number
         self._shown: Hashable = None
 
     def compose(self) -> ComposeResult:
@@ -192,6 +194,18 @@ class TicketEntry(Pane):
         self.screen.set_focus(self._field("amount"))  # at once: what is typed next is the size
         return True
 
+    def called(self) -> None:
+        self._filling = True
+
+    def on_descendant_blur(self) -> None:
+        if not self.has_focus_within:
+            self._filling = False
+
+    def field_for(self, event: events.Key) -> NumberField | None:
+        """A number that is typed on the choice of sides is the size."""
+        on_side = self._filling and self.app.focused is self._choice("side")
+        return self._field("amount") if on_side and event.character and event.character in _NUMBER_KEYS else None
+
     def instrument_changed(self) -> None:
         self.sight.lost()
         self.sent, self.said = None, None
@@ -244,6 +258,7 @@ class TicketEntry(Pane):
         match event.choice.id:
             case "side":
                 form.side = SIDES[index]
+                self._filling = self.has_focus_within
             case "type":
                 form.type = TYPES[index]
                 if not form.has_price and form.post_only:

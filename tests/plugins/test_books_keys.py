@@ -524,3 +524,27 @@ async def test_an_answer_that_came_before_it_was_waited_for_is_not_waited_for(tm
         order = await desk.order(BTC.id, Side.BUY, "0.1", "64000")
         asked = msgspec.structs.replace(order, state=OrderState.SUBMITTED)  # as it was when the key was pressed
         assert (await pane.answered(asked)).state is OrderState.ACCEPTED
+
+
+async def test_own_orders_outside_the_window_are_counted_at_the_head(tmp_path):
+    balances = {"USDT": Decimal(100_000), "BTC": Decimal(1)}
+    async with ladder(tmp_path, balances=balances) as (desk, pane, press):
+        for side, price in ((Side.BUY, "63000"), (Side.BUY, "62000"), (Side.SELL, "65000")):
+            await desk.order(BTC.id, side, "0.01", price)
+        await press.paint()
+        assert pane.row_text(0).startswith("own ↑1 ↓2 ")
+        await press("z")
+        assert "buys ↓2 " in pane.row_text(0)
+        assert "sells ↑1 " in pane.row_text(0)
+        pane.ladder.put(622_000, desk.clock.now())
+        await press.paint()
+        assert "market above" in pane.row_text(0)
+        assert "own ↑2 ↓1" in pane.row_text(0), "where the market is out of sight too"
+
+
+async def test_a_ladder_without_a_head_says_in_its_title_that_orders_do_not_show(tmp_path):
+    async with ladder(tmp_path, size=(60, 12)) as (desk, pane, press):
+        assert (pane.header, pane.status()) == (0, "×1")
+        await desk.order(BTC.id, Side.BUY, "0.01", "63000")
+        await press.paint()
+        assert pane.status() == "own ↓1 ×1"

@@ -438,3 +438,20 @@ async def test_what_is_typed_and_sent_in_one_burst_of_keys_is_what_the_order_say
             desk.app.post_message(events.Key(key, key if len(key) == 1 else None))
         await desk.painted(pilot)
         assert [(order.quantity, order.price) for order in orders(desk)] == [(D("0.05"), D("64200.7"))]
+
+
+async def test_a_number_typed_on_the_side_that_o_put_the_focus_on_is_the_size(tmp_path):
+    async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
+        pane = pane_of(desk)
+        await pilot.press("o", "s", *"0.05")
+        assert (pane.form.side, pane.form.amount) == (Side.SELL, "0.05")
+        assert desk.app.focused.id == "amount"
+        await pilot.press("shift+tab", "shift+tab", "shift+tab", *".5")
+        assert pane.form.amount == ".5", "it replaces what stood there"
+        desk.app.set_focus(None)
+        await pilot.pause()
+        pane.query_one("#side").focus()
+        await pilot.pause()
+        await pilot.press("1")
+        assert pane.form.amount == ".5", "who only passes by with the focus turns pages"
+        assert desk.app.focused.id == "side"
