@@ -256,8 +256,8 @@ DESK_ACTIONS: tuple[Action, ...] = (
            (":",), footer=55, short="Command", group="Find"),
     Action("jump", "Jump", "Shows a letter on each pane, page and control; press it to go there.", ("ctrl+o",),
            group="Panes", context=EVERYWHERE),
-    Action("ticket", "Order ticket", "Opens the order ticket for the selected instrument.", ("o",), footer=70,
-           short="Ticket", group="Trade"),
+    Action("ticket", "Order ticket", "Opens the order ticket for the selected instrument; a number typed next is the "
+           "size.", ("o",), footer=70, short="Ticket", group="Trade"),
     Action("exits", "Default exits on / off", "Whether entries of ladder, chart and ticket bring the exits along that "
            "the settings have for their instrument.", (), group="Trade"),
     Action("alerts", "Alerts", "Shows the alerts that wait and those that have fired.", (), group="Find"),
