@@ -104,7 +104,8 @@ class Venue(Protocol):
     async def open_orders(self) -> Sequence[VenueOrder]: ...
 
     async def fills_since(self, ts: int) -> Sequence[Fill]:
-        """Every fill of ours at or after `ts` (UTC ns), oldest first."""
+        """Every fill of ours at or after `ts` (UTC ns, by this machine's clock), oldest first. Some that are older by a
+        second and by what the two clocks differ may be among them."""
         ...
 
     async def balances(self) -> dict[str, Decimal]: ...
