@@ -32,3 +32,8 @@ def sum_of(quantities: Iterable[Decimal]) -> Decimal:
     for quantity in quantities:
         total = add(total, quantity)
     return total
+
+
+def left_of(orders: Iterable[Order | None]) -> Decimal:
+    """The quantity that still works of orders, those that are unknown or done left out."""
+    return sum_of(order.leaves for order in orders if order is not None and not order.is_closed)

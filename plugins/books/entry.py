@@ -12,7 +12,7 @@ from plugins.books.keys import LADDER_ACTIONS
 from plugins.books.model import row_of
 from plugins.books.own import Moved, Staged
 from screens.figures import plain_text, quantity_text
-from screens.own_orders import order_ticks, sum_of
+from screens.own_orders import left_of, order_ticks, sum_of
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, add, counted, divide, multiply
@@ -228,8 +228,7 @@ class OrderEntry(LadderCursor):
         moved = self.staged
         if not isinstance(moved, Moved):
             return
-        orders = [order for name in moved.orders if (order := self.engine.order(name)) is not None]
-        quantity = sum_of(order.leaves for order in orders if not order.is_closed)
+        quantity = left_of(map(self.engine.order, moved.orders))
         if not quantity:
             self.staged = None
             self.say("The order that was picked up is done.")

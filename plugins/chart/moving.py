@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from plugins.chart.entry import ChartControl
 from plugins.chart.marks import Moved, movable
-from screens.own_orders import is_stop, order_ticks, sum_of
+from screens.own_orders import is_stop, left_of, order_ticks
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument
 from workstation.trading.errors import Refused
@@ -46,8 +46,7 @@ class ChartMoving(ChartControl):
         moved = self.staged
         if not isinstance(moved, Moved):
             return
-        orders = [order for name in moved.orders if (order := self.engine.order(name)) is not None]
-        quantity = sum_of(order.leaves for order in orders if not order.is_closed)
+        quantity = left_of(map(self.engine.order, moved.orders))
         if not quantity:
             self.staged = None
             self.say("The order that was picked up is done.")

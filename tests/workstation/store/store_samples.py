@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -72,3 +74,11 @@ def events_of_append(number: int) -> list[Event]:
     """Three events that belong together: the intent, its sending and a fill."""
     name = f"order-{number}"
     return [intent(name), OrderSubmitted(client_id=name, ts=number), filled(name, f"trade-{number}", ts=number)]
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Sleep until it holds; fails after ten seconds."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

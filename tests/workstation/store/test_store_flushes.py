@@ -6,13 +6,13 @@ import errno
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_samples import an_order, filled, intent, open_store
+from store_samples import an_order, filled, intent, open_store, wait_until
 
 from workstation.domain.events import OrderAccepted, TradingState, TradingStateChanged
 from workstation.store import Store, StoreError, write_ahead, writer
@@ -60,13 +60,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened = open_store(tmp_path / "demo.sqlite")
     yield opened
     opened.close()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def accepted(name: str) -> OrderAccepted:

@@ -10,7 +10,7 @@ import threading
 import time
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from decimal import Decimal
 from enum import Enum
@@ -21,7 +21,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_samples import SPOT, an_order, filled, intent, open_store
+from store_samples import SPOT, an_order, filled, intent, open_store, wait_until
 
 from workstation.domain.events import (
     AccountEvent,
@@ -318,13 +318,6 @@ def test_the_log_begins_anew_as_soon_as_it_was_moved_so_that_no_append_pays_for_
     moving.set_result(None)
     wait_until(lambda: int.from_bytes(log.read_bytes()[12:16]) == 1)
     assert len(list(store.journal())) == 3
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_an_append_does_not_wait_while_the_log_is_moved(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
