@@ -23,6 +23,7 @@ from workstation.domain.route import Route, RouteId
 from workstation.market.bars import BarSeries
 from workstation.market.book import OrderBook
 from workstation.market.data import InstrumentMarket, MarketData
+from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.margin import AccountMargin, InstrumentMargin, account_margin, instrument_margin
 from workstation.trading.orders import venue_of
@@ -322,6 +323,9 @@ class DeskView:
         return self.core.portfolio.balance(venue, currency)
 
     def free_funds(self, venue: str, currency: str) -> Decimal:
+        """Money that nothing binds; what a margin account may borrow beyond it is not in it."""
+        if venue in self.core.portfolio.pooled:
+            return pools.own_free(self.core, venue, currency)
         return self.core.free_funds(venue, currency)
 
     def free_base(self, instrument: InstrumentId) -> Decimal:

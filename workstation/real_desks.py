@@ -17,13 +17,14 @@ from workstation.market.data import MarketData
 from workstation.paths import Paths
 from workstation.real_keys import keys_of
 from workstation.settings import Settings, SettingsError
+from workstation.venues.ccxt import borrowing
 from workstation.venues.ccxt.history import VenueHistory
 from workstation.venues.ccxt.listing import Listing, instruments_for, wanted_symbols
 from workstation.venues.ccxt.particulars import Particulars, particulars
 from workstation.venues.ccxt.prices_only import PricesOnly
 from workstation.venues.ccxt.settings import CredentialSource, VenueSettings
 from workstation.venues.ccxt.venue import CcxtVenue
-from workstation.venues.contract import Venue
+from workstation.venues.contract import Venue, VenueError
 from workstation.venues.paper import PaperVenue
 from workstation.watch.requests import Doors
 
@@ -54,6 +55,7 @@ def live_desk(
     for name, facts, terms in opened_venues(settings):
         _must_be_there(store, name, facts, terms)
         instruments, problems = _instruments(name, facts, terms, paths, traded or store)
+        instruments = _on_margin(name, facts, terms, instruments)
         notices += problems
         venues.append(_ccxt_venue(name, facts, terms, instruments, clock, credentials, paths))
     return _engine("live", settings, paths, profile, clock, venues, store, notices)
@@ -73,6 +75,8 @@ def paper_desk(
         source = _price_source(settings, name, facts, terms)
         instruments, problems = _instruments(name, source[0], source[1], paths, store)
         notices += problems
+        if terms.account == borrowing.MARGIN:
+            notices.append(f"{name} trades spot without borrowing here: a paper account has no loans.")
         prices = _ccxt_venue(name, source[0], _data_only(source[1]), instruments, clock, _none, paths)
         account = PaperVenue(
             name,
@@ -160,6 +164,20 @@ def _instruments(
     if Listing.read(file).missing(wanted_symbols(facts, terms)):
         sys.stderr.write(f"Asking {facts.title} for its markets …\n")
     return instruments_for(name, facts, terms, file, _traded(store, name))
+
+
+def _on_margin(
+    name: str, facts: Particulars, terms: VenueSettings, instruments: dict[str, Instrument]
+) -> dict[str, Instrument]:
+    """The instruments as the venue's account trades them. Raises `SettingsError` where it cannot."""
+    if terms.account != borrowing.MARGIN or terms.data_only:
+        return instruments
+    if said := borrowing.refusal(name, facts, terms):
+        raise SettingsError(said)
+    try:
+        return borrowing.pooled(facts, instruments)
+    except VenueError as error:
+        raise SettingsError(f"venues.{name.lower()}: {error}") from None
 
 
 def _must_be_there(store: Path, name: str, facts: Particulars, terms: VenueSettings) -> None:

@@ -41,7 +41,8 @@ def paths_in(folder: Path) -> Paths:
 def settings_of(
     exchange: LoopbackExchange | Elsewhere, risk: RiskLimits = GENEROUS, compare_seconds: float = 5.0, **terms: Any
 ) -> Settings:
-    venue, live = settings_for(exchange, SYMBOLS[exchange.name], **terms), LiveSettings(compare_seconds=compare_seconds)
+    symbols = terms.pop("symbols", SYMBOLS[exchange.name])
+    venue, live = settings_for(exchange, symbols, **terms), LiveSettings(compare_seconds=compare_seconds)
     return Settings(mode="live", risk=risk, venues={NAME.lower(): venue}, live=live)
 
 

@@ -10,6 +10,7 @@ from tests.support.exchange import LoopbackExchange
 from tests.support.exchange.server import Elsewhere
 from workstation.clock import Clock
 from workstation.domain.instrument import Instrument
+from workstation.venues.ccxt.borrowing import pooled
 from workstation.venues.ccxt.listing import Listing, ask_listing
 from workstation.venues.ccxt.particulars import particulars
 from workstation.venues.ccxt.settings import Credentials, CredentialSource, VenueSettings
@@ -38,6 +39,11 @@ async def instruments_of(exchange: LoopbackExchange, symbols: Sequence[str]) -> 
     problems = await ask_listing(NAME, particulars(exchange.name), terms, listing, terms.symbols)
     assert not problems, problems
     return listing.chosen(terms.symbols)
+
+
+def on_margin(exchange: LoopbackExchange, instruments: dict[str, Instrument]) -> dict[str, Instrument]:
+    """As a margin account trades them."""
+    return pooled(particulars(exchange.name), instruments)
 
 
 def venue_on(

@@ -114,8 +114,8 @@ def test_environment_variables_of_other_programs_and_empty_ones_are_left_alone(f
         ("[demo]\nrate = 0", "demo.rate must be a number > 0.0, not 0."),
         ('mode = "papper"', 'mode must be one of demo, replay, paper, live, not "papper".'),
         (
-            '[venues.x]\naccount = "margin"',
-            'venues.x.account must be one of spot, swap, future, unified, not "margin".',
+            '[venues.x]\naccount = "isolated"',
+            'venues.x.account must be one of spot, margin, swap, future, unified, not "isolated".',
         ),
         ('watchlist = ["a", 5]', 'watchlist must be a list whose every entry is text, not ["a", 5].'),
         ("size_presets = [5, 3]", "size_presets must be values above 0 in ascending order."),

@@ -388,7 +388,11 @@ class FundingPaid(VenueBooked, frozen=True, kw_only=True, tag="funding"):
 
 
 class InterestCharged(VenueBooked, frozen=True, kw_only=True, tag="interest"):
-    """Cost of spot sold short: `amount` (< 0) = −`borrowed` × `mark` × `rate` (an hour) × `hours`, paid in quote."""
+    """Cost of spot sold short: `amount` (< 0) = −`borrowed` × `mark` × `rate` (an hour) × `hours`, paid in quote.
+
+    A real margin account pays it in the coin that it owes, `amount` = −`borrowed` × `rate` × `hours`; `worth` is that
+    in the instrument's settlement currency where the coin is another one.
+    """
 
     instrument: InstrumentId
     currency: str
@@ -397,6 +401,7 @@ class InterestCharged(VenueBooked, frozen=True, kw_only=True, tag="interest"):
     rate: Decimal
     hours: int
     mark: Decimal
+    worth: Decimal | None = None
 
 
 class PositionLiquidated(VenueBooked, frozen=True, kw_only=True, tag="liquidated"):

@@ -56,6 +56,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     leverage: Decimal = ONE  # until the trader sets another: initial margin is 1 / leverage of the value; 1 for spot
     tiers: tuple[MarginTier, ...] = ()  # smallest first; spot with tiers can be sold short once leverage is above 1
     borrow_rate: Decimal = ZERO  # interest an hour on what a short sale of spot has borrowed, paid in quote
+    pooled: bool = (
+        False  # spot of a cross margin account (`domain.loans`): quote is borrowed too, coins stand behind it
+    )
 
     def __post_init__(self) -> None:
         if self.tick <= 0 or self.lot <= 0 or self.multiplier <= 0 or self.leverage < 1:

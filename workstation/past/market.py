@@ -38,7 +38,7 @@ class Prices:
             match event:
                 case OrderFilled(fill=fill):
                     found.setdefault(fill.instrument, []).append((event.ts, fill.price))
-                case FundingPaid() | InterestCharged():
+                case FundingPaid() | InterestCharged() if event.mark > 0:
                     found.setdefault(event.instrument, []).append((event.ts, event.mark))
                 case _:
                     pass

@@ -53,6 +53,7 @@ from workstation.domain.spans import DAY, MILLISECOND, SECOND
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trailing import expected_stop
 from workstation.market.data import MarketData
+from workstation.trading import pools
 from workstation.trading.bookings import Bookings, FillStep, value_fees
 from workstation.trading.breakers import Breakers
 from workstation.trading.limits import RiskGroup, RiskLimits, sign_in
@@ -394,7 +395,10 @@ class TradingCore:
         return total
 
     def free_funds(self, venue: str, currency: str, but: ClientOrderId | None = None) -> Decimal:
-        """Money at the venue that nothing binds: neither working orders nor the margin of positions."""
+        """Money at the venue that nothing binds: neither working orders nor the margin of positions. Of a cross margin
+        account of spot also what may be borrowed."""
+        if venue in self.portfolio.pooled:
+            return pools.free_funds(self, venue, currency, but)
         whole, book = self.portfolio.standing(venue, currency, self.market.mark), self.portfolio.margin
         free = subtract(whole.equity, whole.initial)
         for order in self.orders.open_at(venue):
@@ -459,6 +463,7 @@ class TradingCore:
             free_base=self.free_base(instrument, but) if instrument.is_spot else ZERO,
             leverage=self.portfolio.margin.leverage(instrument),
             can_short=self.portfolio.margin.can_short(instrument),
+            lends=pools.room(self, instrument, but) if instrument.pooled else None,
             recent=self._entered(now - window),
             link_up=link_up,
             amends=but is not None,

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workstation.domain import margin
+from workstation.domain import loans, margin
+from workstation.domain.account import Account
+from workstation.domain.account import apply_fill as apply_to
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.margin_book import money_behind
 from workstation.domain.numbers import ZERO, add, divide, multiply, subtract
 from workstation.domain.position import apply_fill
+from workstation.trading import pools
 
 if TYPE_CHECKING:
     from workstation.trading.core import TradingCore
@@ -32,6 +35,8 @@ class AccountMargin(msgspec.Struct, frozen=True, kw_only=True):
     used: Decimal
     maintenance: Decimal
     free: Decimal
+    owed: Decimal = ZERO  # cross margin of spot: worth of all that is borrowed
+    level: Decimal | None = None  # … its margin level, assets / debts; None without a debt
 
 
 class InstrumentMargin(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +69,8 @@ class InstrumentMargin(msgspec.Struct, frozen=True, kw_only=True):
 
 def account_margin(core: TradingCore, venue: str, currency: str) -> AccountMargin:
     """Of one settlement currency of a venue; zeros where nothing is held of it."""
+    if venue in core.portfolio.pooled:
+        return _pool_margin(core, venue, currency)
     whole = core.portfolio.standing(venue, currency, core.market.mark)
     equity, maintenance = add(whole.equity, whole.isolated), whole.maintenance
     book, mark = core.portfolio.margin, core.market.mark
@@ -86,8 +93,75 @@ def account_margin(core: TradingCore, venue: str, currency: str) -> AccountMargi
     )
 
 
+def _pool_margin(core: TradingCore, venue: str, currency: str) -> AccountMargin:
+    """Of a cross margin account of spot, all of it in one currency."""
+    now = pools.pool(core, venue, currency)
+    with_orders = pools.pool(core, venue, currency, pools.bound(core, venue))
+    used = min(max(ZERO, now.own), with_orders.bound(pools.leverage(core, venue)))
+    return AccountMargin(
+        venue=venue,
+        currency=currency,
+        equity=now.own,
+        used=used,
+        maintenance=multiply(now.owed, _share(core, venue)),
+        free=subtract(now.own, used),
+        owed=now.owed,
+        level=now.level,
+    )
+
+
+def _share(core: TradingCore, venue: str) -> Decimal:
+    """The part of its debts to which the account's own may fall before it is liquidated."""
+    return max((tier.rate for each in core.portfolio.pooled[venue] for tier in each.tiers), default=ZERO)
+
+
+def _pooled_margin(core: TradingCore, instrument: Instrument) -> InstrumentMargin:
+    """A coin of a cross margin account of spot: what it is worth, and the price at which the account is liquidated if
+    no other price moves."""
+    venue, market = instrument.venue, core.market.markets[instrument.id]
+    whole, mark = pools.pool(core, venue, instrument.settlement), market.price()
+    held = core.portfolio.balance(venue, instrument.base)
+    value = ZERO if mark is None else instrument.notional(held, mark)
+    owed = value if held < 0 else ZERO
+    at = None if mark is None else loans.liquidation(whole, held, mark, _share(core, venue))
+    lever = pools.leverage(core, venue)
+    return InstrumentMargin(
+        instrument=instrument.id,
+        currency=instrument.settlement,
+        mode=MarginMode.CROSS,
+        leverage=lever,
+        max_leverage=margin.max_leverage(instrument),
+        quantity=held,
+        mark=mark,
+        value=value,
+        initial=ZERO if lever <= 1 else divide(owed, lever - 1),
+        maintenance=multiply(owed, _share(core, venue)),
+        set_aside=ZERO,
+        liquidation=at,
+        bankruptcy=None if mark is None else loans.liquidation(whole, held, mark, ZERO),
+        distance=distance(held, mark, at),
+        funding=core.portfolio.funding.get(instrument.id, ZERO),
+        funding_rate=None,
+        next_funding=None,
+        account=account_margin(core, venue, instrument.settlement),
+    )
+
+
+def _pooled_after(core: TradingCore, instrument: Instrument, fill: Fill) -> Decimal | None:
+    """Where the account would be liquidated after the fill, by this coin's price."""
+    venue, mark = instrument.venue, core.market.mark(instrument.id)
+    if mark is None:
+        return None
+    account = core.portfolio.accounts.get(venue) or Account(venue=venue)
+    after = pools.pool(core, venue, instrument.settlement, balances=apply_to(account, fill, instrument, ZERO).balances)
+    held = add(account.balance(instrument.base), multiply(fill.quantity, Decimal(fill.side.sign)))
+    return loans.liquidation(after, held, mark, _share(core, venue))
+
+
 def instrument_margin(core: TradingCore, instrument: Instrument) -> InstrumentMargin:
     """The margin of one instrument as it is now."""
+    if instrument.pooled:
+        return _pooled_margin(core, instrument)
     book = core.portfolio.margin
     setting, position = book.setting(instrument), core.portfolio.needs_margin(instrument)
     market = core.market.markets[instrument.id]
@@ -128,6 +202,8 @@ def distance(quantity: Decimal, mark: Decimal | None, liquidation: Decimal | Non
 
 def liquidation_after(core: TradingCore, instrument: Instrument, fill: Fill) -> Decimal | None:
     """Where the position would be liquidated after the fill; None where nothing would be left, or no price does it."""
+    if instrument.pooled:
+        return _pooled_after(core, instrument, fill)
     book, mark = core.portfolio.margin, core.market.mark
     before = core.portfolio.needs_margin(instrument)
     whole = core.portfolio.standing(instrument.venue, instrument.settlement, core.market.mark)

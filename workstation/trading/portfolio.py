@@ -80,6 +80,11 @@ class Portfolio:
         for one in self.instruments.values():
             if one.is_spot and one.tiers:
                 self._borrowable.setdefault((one.venue, one.settlement), []).append(one)
+        #: Spot of cross margin accounts, by venue.
+        self.pooled: dict[str, list[Instrument]] = {}
+        for one in self.instruments.values():
+            if one.pooled:
+                self.pooled.setdefault(one.venue, []).append(one)
         self.currency = currency
         self.at_par = frozenset({currency, *at_par})
         self._currencies = self.at_par.union(

@@ -177,8 +177,10 @@ class Results:
 
     def carry(self, entry: VenueEntry) -> None:
         """The owners' part of an entry."""
-        if isinstance(entry, FundingPaid | InterestCharged):
+        if isinstance(entry, FundingPaid):
             self._carry(entry.instrument, entry.amount)
+        elif isinstance(entry, InterestCharged):
+            self._carry(entry.instrument, entry.amount if entry.worth is None else entry.worth)
 
     def on_flow(self, event: BalanceAdjusted) -> None:
         """Book money that came or went other than by trading."""

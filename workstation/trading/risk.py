@@ -222,7 +222,7 @@ def _exposure(q: Question) -> str | None:
 def _buying_power(q: Question) -> str | None:
     """Money (or, selling spot, the asset) for the order and its fee is there, beside what working orders bind."""
     i, d = q.instrument, q.draft
-    quantity, times = d.quantity, q.leverage
+    quantity, times, free = d.quantity, q.leverage, q.free_quote
     if i.is_spot and d.side is Side.SELL:
         quantity = max(ZERO, subtract(d.quantity, max(q.free_base, ZERO)))  # what has to be borrowed
         if quantity > 0 and not q.can_short:
@@ -232,19 +232,26 @@ def _buying_power(q: Question) -> str | None:
                 f"You have {plain(max(q.free_base, ZERO))} {i.base} free to sell at {i.venue}, "
                 f"not {plain(d.quantity)}: {why}."
             )
+        if q.lends is not None:
+            times, free = ONE, q.lends
     elif i.is_spot:
         times = ONE
     price = q.price
     if price is None or price <= 0 or quantity == 0:
         return None
     notional = i.notional(quantity, price)
+    if q.lends is not None and d.side is Side.BUY:  # what is bought back is owed no more
+        free = add(free, i.notional(min(quantity, max(ZERO, -q.held)), price))
     fee = multiply(notional, max(i.taker_fee, i.maker_fee, ZERO))
     needed = add(initial(notional, times), fee)
-    if needed > q.free_quote:
+    if needed > free:
         what = "costs" if i.is_spot and d.side is Side.BUY else "needs a margin of"
+        what = "borrows" if q.lends is not None and d.side is Side.SELL else what
+        how = "may be borrowed" if what == "borrows" else "are free"
+        how = "are free or may be borrowed" if q.lends is not None and d.side is Side.BUY else how
         return (
             f"The order {what} {money(needed)} {i.settlement} with its fee; "
-            f"{money(max(q.free_quote, ZERO))} are free at {i.venue}."
+            f"{money(max(free, ZERO))} {how} at {i.venue}."
         )
     return None
 

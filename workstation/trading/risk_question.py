@@ -107,6 +107,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     link_up: bool = True
     leverage: Decimal = ONE  # as set for the instrument
     can_short: bool = True  # more may be sold than is held
+    lends: Decimal | None = None  # cross margin account of spot: worth in quote of what may still be borrowed
     amends: bool = False  # the draft stands for new terms of an order that works already
     opposite: Sequence[Order] = ()  # our own working orders of the other side
     equity: Decimal = ZERO  # account currency

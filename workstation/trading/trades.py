@@ -84,8 +84,8 @@ def _booked(entry: VenueEntry) -> tuple[str, Decimal] | None:
     match entry:
         case FundingPaid(amount=amount):
             return "funding", amount
-        case InterestCharged(amount=amount):
-            return "interest", amount
+        case InterestCharged(amount=amount, worth=worth):
+            return "interest", amount if worth is None else worth
         case InsuranceCovered(amount=amount):
             return "insurance", amount
         case _:

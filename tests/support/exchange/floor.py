@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from tests.support.exchange.lending import Loans
 from workstation.clock import Clock
 from workstation.domain import events as e
 from workstation.domain.fill import Fill
@@ -44,6 +45,8 @@ class Login:
     fees: tuple[Decimal, Decimal] | None = None
     may_trade: bool = True
     may_withdraw: bool = False
+    #: A cross margin account: coins are borrowed for its orders of spot.
+    lends: bool = False
 
 
 @dataclass
@@ -80,6 +83,26 @@ class Books(SimulatedExchange):
     fee_in_quote = False
     #: A coin in which all fees of spot are taken, and the price at which the exchange reckons it.
     fee_coin: tuple[str, Decimal] | None = None
+    #: What a margin account owes; None for one that borrows nothing.
+    loans: Loans | None = None
+
+    def net(self, coin: str) -> Decimal:
+        return self.account.state.balance(coin)
+
+    def rate(self, coin: str) -> Decimal:
+        """Worth of a coin in dollars."""
+        prices = (self.mid(name) for name, each in self.instruments.items() if each.base == coin and each.is_spot)
+        return next((price for price in prices if price is not None), Decimal(1 if coin == "USDT" else 0))
+
+    def _shortage(self, engine: Any, order: Order) -> str | None:
+        if self.loans is None:
+            return super()._shortage(engine, order)
+        price = self._reckoned(engine, order)
+        coins = [*self.account.state.balances]
+        return self.loans.shortage(order, price, self.net, self.rate, coins, self.open.values())
+
+    def _affordable(self, working: Any, ticks: int, lots: int) -> int:
+        return lots if self.loans is not None else super()._affordable(working, ticks, lots)
 
     def _on_event(self, event: e.OrderEvent) -> None:
         if isinstance(event, e.OrderFilled):
@@ -102,6 +125,8 @@ class Account:
         self.floor = floor
         self.books = Books(VENUE, floor.instruments.values(), login.balances, session=session)
         self.books.fee_in_quote = floor.fee_in_quote
+        if login.lends:
+            self.books.loans = Loans(self.books.instruments)
         self.records: dict[str, Record] = {}  # by the floor's own id of the order
         self.by_link: dict[str, list[Record]] = defaultdict(list)
         self.by_number: dict[tuple[InstrumentId, int], Record] = {}
@@ -112,6 +137,10 @@ class Account:
         """Take a checked order. What the matching engine says of it is in the updates, rejection included."""
         now = self.floor.clock.now()
         name = f"{self.login.name}-{next(self._names)}"
+        borrows, repays = terms.pop("borrows", False), terms.pop("repays", False)
+        if self.loans is not None:
+            self.loans.borrowers |= {name} if borrows else set()
+            self.loans.payers |= {name} if repays else set()
         blank = dict.fromkeys(("price", "stop_price", "expire_at"))
         terms = blank | {"post_only": False, "reduce_only": False, "origin": "wire", "note": ""} | terms
         order = Order(client_id=name, created_at=now, updated_at=now, **terms)
@@ -125,6 +154,16 @@ class Account:
             if ends is not None and record.order.is_open:
                 self.floor.clock.call_at(ends, lambda: self.tell(self.took(self.books.expire(name, ends))))
         return record, updates
+
+    @property
+    def loans(self) -> Loans | None:
+        return self.books.loans
+
+    def charge_interest(self, currency: str, amount: Decimal) -> None:
+        """An hour of a loan is over."""
+        assert self.loans is not None
+        self.books.account.deposit({currency: -amount})
+        self.loans.charge(currency, amount, self.floor.clock.now())
 
     @staticmethod
     def accepted(record: Record) -> bool:
@@ -155,6 +194,9 @@ class Account:
         return self.books.account.state.balance(currency)
 
     def free(self, currency: str) -> Decimal:
+        if self.loans is not None:
+            there = self.total(currency) + self.loans.debt(currency)
+            return max(ZERO, there - self.loans.locked(currency, self.books.open.values()))
         return max(ZERO, self.books.account.free(currency, self.books.open.values()))
 
     @property
@@ -190,6 +232,9 @@ class Account:
                 if isinstance(event, e.OrderFilled):
                     trade = self.floor.next_trade(record.instrument)
                     record.fills.append((trade, event.fill))
+                if self.loans is not None and not isinstance(event, e.OrderRejected):
+                    filled, working = isinstance(event, e.OrderFilled), [*self.books.open.values()]
+                    self.loans.settle(record.order, self.books.net, working, filled=filled)
             updates.append(Update(event, record, None if record is None else record.order, trade))
         return updates
 

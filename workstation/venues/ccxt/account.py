@@ -11,6 +11,7 @@ from workstation.clock import MILLISECOND
 from workstation.domain import events as e
 from workstation.domain.instrument import ContractType, InstrumentId
 from workstation.domain.numbers import ZERO, add, counted
+from workstation.venues.ccxt import borrowing
 from workstation.venues.ccxt.errors import not_found
 from workstation.venues.ccxt.instruments import exact
 from workstation.venues.ccxt.pages import to_the_end
@@ -176,8 +177,10 @@ def _entry_of(info: Any) -> Decimal | None:
 
 
 async def entries(venue: CcxtVenue, exchange: Any, since: int) -> Sequence[e.VenueEntry]:
-    """Funding that was paid or received since a time (UTC ns), oldest first. What came before the desk first looked is
-    in the opening balance: a desk without entries begins at its first look."""
+    """Funding that was paid or received since a time (UTC ns), or a margin account's interest; oldest first. What came
+    before the desk first looked is in the opening balance: a desk without entries begins at its first look."""
+    if venue.lending is not None:
+        return await borrowing.interest(venue, exchange, venue.lending, max(since, venue.first_seen))
     symbols = [symbol for symbol, instrument in venue.markets.items() if not instrument.is_spot]
     if not symbols or not exchange.has.get("fetchFundingHistory"):
         return ()

@@ -15,6 +15,7 @@ from typing import Any
 
 from workstation.history.ccxt_class import UnknownExchange, pro_class
 from workstation.venues.ccxt.books import Tape, patched
+from workstation.venues.ccxt.borrowing import lending_of
 from workstation.venues.ccxt.errors import words_of
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.particulars import Particulars
@@ -120,6 +121,17 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
                 connection.reject(refused, waiting)
             raise refused from None
 
+    async def ensure_user_data_stream_ws_subscribe_listen_token(
+        self: Any, market: str = "margin", params: Any = None
+    ) -> None:
+        """Binance's stream of a margin account. ccxt keeps with the exchange object, not with the connection, that it
+        has subscribed: on a new one it would wait for the account's news for ever."""
+        connection = self.client(self.urls["api"]["ws"]["ws-api"]["spot"])
+        if not getattr(connection, "tells_of_margin", False):
+            self.options[market] = {**(self.options.get(market) or {}), "lastAuthenticatedTime": 0}
+        await exchange_class.ensure_user_data_stream_ws_subscribe_listen_token(self, market, params or {})
+        connection.tells_of_margin = True
+
     body = patched(exchange_class, lambda _self: hooks.dirty)
     for method in (throttle, calculate_rate_limiter_cost, handle_message, on_connected, client):
         body[method.__name__] = method
@@ -127,6 +139,8 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
         body["fetch_rest_order_book_safe"] = fetch_rest_order_book_safe
     if hasattr(exchange_class, "ensure_user_data_stream_ws_subscribe_signature"):
         body["ensure_user_data_stream_ws_subscribe_signature"] = ensure_user_data_stream_ws_subscribe_signature
+    if hasattr(exchange_class, "ensure_user_data_stream_ws_subscribe_listen_token"):
+        body["ensure_user_data_stream_ws_subscribe_listen_token"] = ensure_user_data_stream_ws_subscribe_listen_token
     if exchange_class.__name__ == "bitstamp":
         body["get_cache_index"] = get_cache_index
     return type(exchange_class.__name__, (exchange_class,), body)
@@ -197,7 +211,9 @@ def configured(kind: type[Any], facts: Particulars, settings: VenueSettings, cre
         if credentials.wallet:
             config |= {"walletAddress": credentials.wallet, "privateKey": credentials.secret}
     exchange = kind(config)
-    exchange.options = exchange.deep_extend(exchange.options, facts.options, settings.options)
+    lending = lending_of(facts, settings)
+    margin = {} if lending is None else lending.options
+    exchange.options = exchange.deep_extend(exchange.options, facts.options, margin, settings.options)
     for snapshot in ("fetchPositionsSnapshot", "awaitPositionsSnapshot"):  # positions are compared by a question
         exchange.options.setdefault("watchPositions", {})[snapshot] = False
     exchange.options["maxRetriesOnFailure"] = 0  # an order is never sent twice, not by ccxt either

@@ -52,7 +52,10 @@ def _request(venue: CcxtVenue, order: Order, symbol: str) -> OrderRequest:
     if order.type is OrderType.MARKET and (by_cost or venue.facts.market_by_limit):
         limit = _market_limit(venue, instrument, order.side)
     leverage = venue.leverage_of(instrument)
-    return request_of(order, venue.facts, instrument, limit, venue.settings.margin_mode, leverage)
+    request = request_of(order, venue.facts, instrument, limit, venue.settings.margin_mode, leverage)
+    if venue.lending is not None:
+        request.params.update(venue.lending.order(order))
+    return request
 
 
 async def submit(venue: CcxtVenue, order: Order) -> None:

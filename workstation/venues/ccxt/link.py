@@ -134,6 +134,8 @@ def _check_terms(venue: CcxtVenue, exchange: Any) -> None:
             changed = changed_terms(known, instrument_of(venue.name, market, exchange.precisionMode))
         except NoInstrument as error:
             raise TermsChanged(str(error)) from None
+        if known.pooled and market.get("margin") is False:
+            raise TermsChanged(f"{venue.name} does not lend for {known.symbol}: take it from the profile's symbols.")
         if changed:
             raise TermsChanged(
                 f"{venue.name} has changed {', '.join(changed)} of {known.symbol}: start the desk again to take it."

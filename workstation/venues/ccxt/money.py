@@ -2,7 +2,7 @@
 
 ccxt's total is the equity of a margin account on several exchanges, which moves with every price; the cash beneath it
 is in the exchange's own answer. An exchange that keeps spot and contracts in two wallets is asked for each that the
-desk trades in.
+desk trades in. What a margin account owes of a currency is taken off.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from workstation.domain.numbers import ZERO, add
-from workstation.venues.ccxt import account
+from workstation.venues.ccxt import account, borrowing
 from workstation.venues.ccxt.instruments import exact
 from workstation.venues.contract import NoAnswer
 
@@ -28,8 +28,11 @@ WALLETS = ("kucoin", "bitget", "gate")
 
 async def balances(venue: CcxtVenue, exchange: Any) -> dict[str, Decimal]:
     """By currency, zeros left out; raises ccxt's exceptions."""
-    if venue.settings.account:
-        kinds: list[dict[str, Any]] = [{"type": venue.settings.account}]
+    lending = venue.lending
+    if lending is not None:
+        kinds: list[dict[str, Any]] = [lending.balance]
+    elif venue.settings.account:
+        kinds = [{"type": venue.settings.account}]
     elif exchange.id in WALLETS:
         kinds = account.kinds(venue)
         if exchange.id == "kucoin":  # a wallet of contracts for each currency that they settle in
@@ -43,7 +46,10 @@ async def balances(venue: CcxtVenue, exchange: Any) -> dict[str, Decimal]:
         if exchange.id == "hyperliquid" and exchange.options.get("enableUnifiedMargin") is None:
             # ccxt asks that first, and reads the wallet of contracts alone where it is not told
             raise NoAnswer(f"{venue.name} has not said whether spot and contracts are one account.")
-        for currency, amount in cash_in(exchange.id, answer).items():
+        cash = cash_in(exchange.id, answer)
+        if lending is not None:
+            cash = borrowing.less_debts(lending, venue.name, cash, answer["info"])
+        for currency, amount in cash.items():
             found[currency] = add(found.get(currency, ZERO), amount)
     return {currency: amount for currency, amount in found.items() if amount}
 

@@ -66,8 +66,9 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     #: Margin mode that the account's derivatives are in; the desk sets it when it is asked to, not by itself.
     margin_mode: Literal["cross", "isolated"] = "cross"
     #: Account whose money is read, where the exchange has several: spot, swap, future or unified; empty for those of
-    #: the instruments. Orders go where the instrument is traded. Spot on margin is not traded at real exchanges yet.
-    account: Literal["", "spot", "swap", "future", "unified"] = ""
+    #: the instruments. Orders go where the instrument is traded. With margin, spot is traded on borrowed coins, and
+    #: nothing else: at binance (cross margin).
+    account: Literal["", "spot", "margin", "swap", "future", "unified"] = ""
     #: Seconds after which the venue cancels everything if this desk has fallen silent, where it can; 0 switches it off.
     dead_man_seconds: Annotated[float, Meta(ge=0)] = 30.0
     #: Milliseconds without a message after which a stream counts as dead and is begun anew.
@@ -82,4 +83,5 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def place(self, ccxt_class: str) -> str:
         """Where the account is, in words; `ccxt_class` is the exchange's."""
-        return f"{ccxt_class}'s test network" if self.sandbox else ccxt_class
+        account = f"the margin account of {ccxt_class}" if self.account == "margin" else ccxt_class
+        return f"{account}'s test network" if self.sandbox else account

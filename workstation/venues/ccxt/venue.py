@@ -23,7 +23,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
-from workstation.venues.ccxt import account, cancels, commands, link, money, trades
+from workstation.venues.ccxt import account, borrowing, cancels, commands, link, money, trades
 from workstation.venues.ccxt.countdowns import Countdowns
 from workstation.venues.ccxt.dead_man import BY_SWITCH, DeadMan
 from workstation.venues.ccxt.errors import is_limit, translated
@@ -79,6 +79,8 @@ class CcxtVenue:
         self.symbols: dict[InstrumentId, str] = {each.id: symbol for symbol, each in instruments.items()}
         self.credentials = credentials
         self.jitter = jitter
+        #: How it lends, if it is set up for spot on margin.
+        self.lending = borrowing.lending_of(facts, settings)
         self.capabilities = Capabilities(
             order_types=frozenset({OrderType.MARKET, OrderType.LIMIT}),
             tifs=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
@@ -425,6 +427,12 @@ class CcxtVenue:
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
         symbol = self.symbol_of(instrument)
+        if (
+            self.lending is not None
+        ):  # the desk's own bound: one for the whole account, which the exchange need not know
+            for each in self.markets.values():
+                self._booked(e.LeverageChanged, "leverage", each.id, leverage=leverage)
+            return
         await self.ask("the change of leverage", self.up().set_leverage(int(leverage), symbol), Urgency.ORDER)
         self._booked(e.LeverageChanged, "leverage", instrument, leverage=leverage)
 

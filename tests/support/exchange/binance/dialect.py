@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.support.exchange.bars import Bars
 from tests.support.exchange.binance.listing import SPOT
+from tests.support.exchange.binance.margin import Margin
 from tests.support.exchange.binance.private import Private
 from tests.support.exchange.binance.public import Public
 from tests.support.exchange.binance.refusals import Refused
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 class Binance:
     instruments: Sequence[Instrument] = SPOT
     #: Requests that count as orders.
-    ordering = frozenset({("POST", "/api/v3/order"), ("POST", "/api/v3/order/cancelReplace")})
+    ordering = frozenset(
+        {("POST", "/api/v3/order"), ("POST", "/api/v3/order/cancelReplace"), ("POST", "/sapi/v1/margin/order")}
+    )
 
     def start(self, exchange: LoopbackExchange) -> None:
         self.exchange, self.floor = exchange, exchange.floor
@@ -37,6 +40,8 @@ class Binance:
         self.floor.listeners.append(lambda event, changed: bars.take(event))
         self._furnish(bars)
         self._open, self._signed = self.public.routes(), self.private.routes()
+        if (margin := getattr(self, "margin", None)) is not None:
+            self._signed |= margin.routes()
         exchange.spawn(self.streams.run())
         self.weight, self.short, self.long = Window(60, 6000), Window(10, 100), Window(86_400, 200_000)
         self._over: dict[str, int] = {}  # requests sent in spite of a 429
@@ -45,6 +50,7 @@ class Binance:
     def _furnish(self, bars: Bars) -> None:
         self.public = Public(self.floor, bars)
         self.private = Private(self.floor, self.public)
+        self.margin = Margin(self.floor, self.public)
         self.streams = Streams(self.floor, self.public, self.exchange.depth_every)
         self.user = UserStreams(self)
 

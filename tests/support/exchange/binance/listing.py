@@ -68,7 +68,7 @@ def symbol_info(instrument: Instrument) -> dict[str, Any]:
         "cancelReplaceAllowed": True,
         "amendAllowed": True,
         "isSpotTradingAllowed": True,
-        "isMarginTradingAllowed": False,
+        "isMarginTradingAllowed": True,
         "filters": [
             {
                 "filterType": "PRICE_FILTER",

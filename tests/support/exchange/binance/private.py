@@ -67,11 +67,18 @@ class Private:
             raise Refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
         instrument = self.public.instrument(params)
         link = orders.link(params, account, instrument)
-        terms = orders.terms(account, instrument, params)
+        terms = orders.terms(account, instrument, params) | self._loans(account, params)
         record, updates = account.submit(link, dict(params), **terms)
         if not account.accepted(record):
             raise orders.refusal(record.order.reason)
         return record, lambda: account.tell(updates)
+
+    def _loans(self, account: Account, params: dict[str, str]) -> dict[str, Any]:
+        """What an order does with loans: nothing here. Spot has a wallet of its own, where a margin account has
+        nothing."""
+        if account.loans is not None:
+            raise Refused(-2010, "Account has insufficient balance for requested action.")
+        return {}
 
     def test(self, account: Account, params: dict[str, str]) -> Result:
         instrument = self.public.instrument(params)

@@ -99,6 +99,13 @@ class UserStreams:
             number = next(self._numbers)
             self._streams.setdefault(socket, {})[number] = account
             return {"subscriptionId": number}, nothing
+        if method == "userDataStream.subscribe.listenToken":
+            account = self.dialect.margin.tokens.get(params.get("listenToken", ""))
+            if account is None:
+                raise Refused(-1125, "This listenToken does not exist.")
+            number = next(self._numbers)
+            self._streams.setdefault(socket, {})[number] = account
+            return {"subscriptionId": number, "expirationTime": account.floor.now_ms() + 86_400_000}, nothing
         if method == "userDataStream.unsubscribe":
             self._streams.pop(socket, None)
             return {}, nothing

@@ -1,0 +1,83 @@
+"""What a cross margin account of spot may still borrow, as the desk reckons it: see `domain.loans` for the rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from workstation.domain.instrument import Instrument
+from workstation.domain.loans import Pool, pool_of
+from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, subtract
+from workstation.domain.order import ClientOrderId, Side
+
+if TYPE_CHECKING:
+    from workstation.trading.core import TradingCore
+
+
+def leverage(core: TradingCore, venue: str) -> Decimal:
+    """The account's: the lowest that is set for any of its instruments."""
+    book = core.portfolio.margin
+    return min((book.leverage(each) for each in core.portfolio.pooled.get(venue, ())), default=ONE)
+
+
+def pool(
+    core: TradingCore,
+    venue: str,
+    currency: str,
+    bound: Mapping[str, Decimal] | None = None,
+    balances: Mapping[str, Decimal] | None = None,
+) -> Pool:
+    """The account in a currency, at the marks of now; with `balances`, as if it had those. Coins that no market here
+    has to do with count only if owed."""
+    portfolio = core.portfolio
+    account = portfolio.accounts.get(venue)
+    unit = portfolio.rate(venue, currency, core.market.mark)
+
+    def rate(coin: str) -> Decimal | None:
+        if coin == currency:
+            return ONE
+        worth = portfolio.rate(venue, coin, core.market.mark)
+        return None if worth is None or not unit else divide(worth, unit)
+
+    held = balances if balances is not None else {} if account is None else account.balances
+    mine = {coin: amount for coin, amount in held.items() if amount < 0 or portfolio.has_market(coin)}
+    return pool_of(mine, rate, bound)
+
+
+def bound(core: TradingCore, venue: str, but: ClientOrderId | None = None) -> dict[str, Decimal]:
+    """What working orders may take of each coin: buys of money (with their fee), sells of coins. An order that only
+    closes takes nothing that must be borrowed for long."""
+    found: dict[str, Decimal] = {}
+    for order in core.orders.open_at(venue):
+        instrument = core.instruments[order.instrument]
+        price = core.worst_price(order)
+        if order.reduce_only or order.client_id == but or not instrument.pooled:
+            continue
+        if order.side is Side.SELL:
+            found[instrument.base] = add(found.get(instrument.base, ZERO), order.worst_quantity)
+        elif price is not None:
+            notional = instrument.notional(order.worst_quantity, price)
+            fee = multiply(notional, max(instrument.taker_fee, instrument.maker_fee, ZERO))
+            found[instrument.quote] = add(found.get(instrument.quote, ZERO), add(notional, fee))
+    return found
+
+
+def own_free(core: TradingCore, venue: str, currency: str) -> Decimal:
+    """What of a balance no working order may take; nothing where it is owed."""
+    left = subtract(core.portfolio.balance(venue, currency), bound(core, venue).get(currency, ZERO))
+    return max(ZERO, left)
+
+
+def free_funds(core: TradingCore, venue: str, currency: str, but: ClientOrderId | None = None) -> Decimal:
+    """What a purchase may cost: money that nothing binds, and what may be borrowed beyond it."""
+    taken = bound(core, venue, but)
+    left = subtract(core.portfolio.balance(venue, currency), taken.get(currency, ZERO))
+    return add(max(ZERO, left), max(ZERO, pool(core, venue, currency, taken).room(leverage(core, venue))))
+
+
+def room(core: TradingCore, instrument: Instrument, but: ClientOrderId | None = None) -> Decimal:
+    """Worth in quote of what may still be borrowed beside working orders."""
+    taken = bound(core, instrument.venue, but)
+    whole = pool(core, instrument.venue, instrument.settlement, taken)
+    return max(ZERO, whole.room(leverage(core, instrument.venue)))

@@ -1,0 +1,217 @@
+"""Spot on margin at real exchanges: what each wants with an order, and how it shows debts and interest.
+
+Coins are borrowed when an order needs them and paid back by what closes: the exchange does both by itself, as the order
+says. What an account has of a coin is what is there less what is owed of it, interest included (`domain.loans`). The
+sources are the exchanges' API documents and ccxt's own code; an exchange that is not in the table is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from workstation.clock import DAY, MILLISECOND
+from workstation.domain import events as e
+from workstation.domain.instrument import Instrument
+from workstation.domain.margin import tiers
+from workstation.domain.numbers import ZERO, add, divide, multiply, negate
+from workstation.domain.order import Order, Side
+from workstation.venues.ccxt.instruments import exact
+from workstation.venues.contract import NoAnswer, VenueError
+
+if TYPE_CHECKING:
+    from workstation.venues.ccxt.particulars import Particulars
+    from workstation.venues.ccxt.settings import VenueSettings
+    from workstation.venues.ccxt.venue import CcxtVenue
+
+#: The account of the settings that this is about.
+MARGIN = "margin"
+#: Assets are this many times what is the account's own until the trader sets less or more.
+_LEVERAGE = Decimal(3)
+
+type _Row = Mapping[str, Any]
+
+
+class Charge(msgspec.Struct, frozen=True):
+    """Interest that an exchange has charged: `amount` (> 0) of a coin, on `borrowed` of it, at UTC ms."""
+
+    number: str
+    coin: str
+    amount: Decimal
+    borrowed: Decimal
+    ms: int
+
+
+class Lending(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exchange lends. `highest` leverage of an account; it is liquidated when its own has fallen to `share` of
+    what it owes."""
+
+    highest: Decimal
+    share: Decimal
+    order: Callable[[Order], dict[str, Any]]
+    #: Of the exchange's own answer on the balances: coin → what is owed of it, interest included; None if it does not
+    #: say.
+    debts: Callable[[Any], dict[str, Decimal] | None]
+    interest: Callable[[Any, int, int], Any]
+    #: ccxt's options that turn every question to the margin account.
+    options: dict[str, Any] = {}
+    #: ccxt's parameters of the question for the balances.
+    balance: dict[str, Any] = {}
+    #: Whether its test network has it.
+    sandbox: bool = True
+
+
+# Binance: "Margin Account New Order", sideEffectType. A sale that closes borrows nothing (AUTO_REPAY): it is refused
+# rather than going short. A purchase that closes may borrow the money for it, for it must go through.
+
+
+def _binance_order(order: Order) -> dict[str, Any]:
+    closes = order.reduce_only and order.side is Side.SELL
+    return {"marginMode": "cross", "sideEffectType": "AUTO_REPAY" if closes else "AUTO_BORROW_REPAY"}
+
+
+def _binance_debts(info: Any) -> dict[str, Decimal] | None:
+    rows = info.get("userAssets") if isinstance(info, Mapping) else None
+    if not isinstance(rows, list):
+        return None
+    return {
+        str(row["asset"]).upper(): add(exact(row.get("borrowed")) or ZERO, exact(row.get("interest")) or ZERO)
+        for row in rows
+    }
+
+
+async def _binance_interest(exchange: Any, since: int, until: int) -> list[Charge]:
+    """Pages of the newest first, a month at a time at most."""
+    found: dict[str, Charge] = {}
+    span = 30 * DAY // MILLISECOND
+    for start in range(since, until + 1, span) or (since,):
+        end = min(until, start + span - 1)
+        for page in range(1, _PAGES + 1):
+            rows = await exchange.fetch_borrow_interest(None, None, start, 100, {"endTime": end, "current": page})
+            for row in rows:
+                info, ms = row["info"], int(row["timestamp"])
+                amount = exact(info.get("interest"))
+                if not amount:
+                    continue
+                coin = str(info.get("rawAsset") or row["currency"]).upper()
+                number = str(info.get("txId") or f"{coin}-{ms}-{info.get('type')}")
+                found[number] = Charge(number, coin, amount, exact(info.get("principal")) or ZERO, ms)
+            if len(rows) < 100:
+                break
+    return list(found.values())
+
+
+_PAGES = 50
+
+LENDING: dict[str, Lending] = {
+    "binance": Lending(
+        highest=Decimal(5),
+        share=Decimal("0.1"),  # at assets of 1.1 times the debt
+        order=_binance_order,
+        debts=_binance_debts,
+        interest=_binance_interest,
+        options={"defaultType": "margin", "defaultMarginMode": "cross"},
+        balance={"type": "margin"},
+        sandbox=False,
+    ),
+}
+#: Why an exchange that is offered lends no spot here, in words.
+_WHY_NOT = {
+    "binanceusdm": "it trades futures alone: spot on margin is exchange binance",
+    "kraken": "it keeps spot on margin as positions of their own, which this desk does not read there",
+    "coinbase": "it lends nothing",
+    "hyperliquid": "its spot is not lent by its interface",
+}
+
+
+def lending_of(facts: Particulars, settings: VenueSettings) -> Lending | None:
+    """How a venue lends; None for one that is not set up for it."""
+    return LENDING.get(facts.ccxt) if settings.account == MARGIN else None
+
+
+def refusal(name: str, facts: Particulars, settings: VenueSettings) -> str:
+    """Why a venue cannot be opened with this account, a sentence; empty where it can."""
+    if settings.account != MARGIN:
+        return ""
+    lending = LENDING.get(facts.ccxt)
+    if lending is None:
+        why = _WHY_NOT.get(facts.ccxt, "its way of lending has not been tried with this desk")
+        offered = " and ".join(LENDING)
+        return (
+            f"venues.{name.lower()}.account: spot on margin is not traded at {facts.title}: {why} ({offered} does it)."
+        )
+    if settings.margin_mode != "cross":
+        return f"venues.{name.lower()}.margin_mode: spot on margin is traded with cross margin alone."
+    if settings.sandbox and not lending.sandbox:
+        return f"venues.{name.lower()}.account: {facts.title}'s test network has no margin account."
+    return ""
+
+
+def pooled(facts: Particulars, instruments: Mapping[str, Instrument]) -> dict[str, Instrument]:
+    """The instruments as a margin account trades them. Raises `VenueError` for a contract among them."""
+    lending = LENDING[facts.ccxt]
+    contracts = [each.symbol for each in instruments.values() if not each.is_spot]
+    if contracts:
+        raise VenueError(
+            f'A venue with account = "margin" trades spot alone: open {", ".join(contracts)} as another venue.'
+        )
+    table = tiers([(None, lending.share, lending.highest)])
+    return {
+        symbol: msgspec.structs.replace(each, pooled=True, leverage=_LEVERAGE, tiers=table)
+        for symbol, each in instruments.items()
+    }
+
+
+def less_debts(lending: Lending, venue: str, cash: Mapping[str, Decimal], info: Any) -> dict[str, Decimal]:
+    """What the account has of each coin less what it owes of it. Raises `NoAnswer` if the exchange did not say."""
+    found, debts = dict(cash), lending.debts(info)
+    if debts is None:
+        raise NoAnswer(f"{venue} has not said what the account owes.")
+    for coin, owed in debts.items():
+        if owed:
+            found[coin] = add(found.get(coin, ZERO), negate(owed))
+    return found
+
+
+async def interest(venue: CcxtVenue, exchange: Any, lending: Lending, since: int) -> Sequence[e.InterestCharged]:
+    """What was charged since a time (UTC ns), oldest first."""
+    now = (venue.clock.now() + (venue.drift or 0)) // MILLISECOND
+    begin = max(0, since // MILLISECOND)
+    charges = sorted(await lending.interest(exchange, begin, max(begin, now)), key=lambda each: (each.ms, each.number))
+    return [charged for each in charges if each.ms >= begin and (charged := _entry(venue, each)) is not None]
+
+
+def _entry(venue: CcxtVenue, charge: Charge) -> e.InterestCharged | None:
+    """The instrument is the one whose coin it is, else the first that is paid in it. A coin without one here is none of
+    this desk's business: its balance is corrected when it is compared."""
+    spots = list(venue.markets.values())
+    instrument = next((each for each in spots if each.base == charge.coin), None)
+    instrument = instrument or next((each for each in spots if each.quote == charge.coin), None)
+    if instrument is None:
+        return None
+    mark, amount = _price(venue, instrument), negate(charge.amount)
+    if mark is None and charge.coin != instrument.settlement:
+        raise NoAnswer(f"{venue.name} shows no price of {instrument.symbol} yet, by which interest in it is valued.")
+    mark = mark or ZERO
+    return e.InterestCharged(
+        ts=charge.ms * MILLISECOND,
+        venue=venue.name,
+        entry_id=f"interest-{charge.number}",
+        instrument=instrument.id,
+        currency=charge.coin,
+        amount=amount,
+        borrowed=charge.borrowed,
+        rate=divide(charge.amount, charge.borrowed) if charge.borrowed else ZERO,
+        hours=1,
+        mark=mark,
+        worth=None if charge.coin == instrument.settlement else multiply(amount, mark),
+    )
+
+
+def _price(venue: CcxtVenue, instrument: Instrument) -> Decimal | None:
+    book = (venue.exchange.orderbooks or {}).get(venue.symbols[instrument.id])
+    levels = [] if not book else book["asks"] or book["bids"]
+    return exact(levels[0][0]) if levels else None
