@@ -23,6 +23,7 @@ from workstation.real_desks import live_desk
 from workstation.settings import LiveSettings, Settings
 from workstation.store import reader
 from workstation.trading.limits import RiskLimits
+from workstation.venues.ccxt.venue import CcxtVenue
 
 SYMBOLS = {
     "binance": ("BTC-USDT", "ETH-USDT"),
@@ -53,6 +54,7 @@ async def live_desk_on(exchange: LoopbackExchange | Elsewhere, folder: Path, **t
     settings, paths = settings_of(exchange, **terms), paths_in(folder)
     keys = keys_of(exchange)
     engine = await asyncio.to_thread(live_desk, settings, paths, None, LiveClock(), keys)
+    believe_soon(engine)
     await engine.start()
     try:
         await engine.wait_ready()
@@ -61,6 +63,13 @@ async def live_desk_on(exchange: LoopbackExchange | Elsewhere, folder: Path, **t
         yield engine
     finally:
         await engine.close()
+
+
+def believe_soon(engine: Engine, seconds: float = 3.0) -> None:
+    """The exchange's word that it never had an order is taken as soon as that: here nothing is longer on its way."""
+    for venue in engine.venues.values():
+        if isinstance(venue, CcxtVenue):
+            venue.shows_after = seconds
 
 
 def proven(engine: Engine) -> bool:

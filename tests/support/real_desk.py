@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tests.support.exchange import LoopbackExchange
+from tests.support.live_desk import believe_soon
 from workstation import real_desks
 from workstation.engine import Engine
 from workstation.paths import Paths
@@ -74,6 +75,7 @@ async def desk_of(
     engine = await asyncio.to_thread(make)  # it may ask for the listing, in a loop of its own
     if settings.mode == "paper":  # the listing is known now; the ledger belongs to the loop's thread
         engine = real_desks.paper_desk(settings, paths, "test")
+    believe_soon(engine)
     await engine.start()
     try:
         await engine.wait_ready()

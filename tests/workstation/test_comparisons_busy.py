@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tests.support.exchange import RICH, Fault, Kind, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
-from tests.support.live_desk import NAME, Truth, clear, live_desk_on, until
+from tests.support.live_desk import NAME, Truth, believe_soon, clear, live_desk_on, until
 from workstation import comparisons
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 
@@ -113,6 +113,21 @@ async def test_a_long_list_of_fills_has_more_time_than_one_look_up(exchange: Loo
         assert len(exchange.faults.struck) == 2
 
 
+async def test_an_order_is_not_given_up_while_the_exchange_may_still_take_its_request(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    async with live_desk_on(exchange, tmp_path, silence_ms=60_000, compare_seconds=600) as engine:
+        engine.gateway._answer_timeout, engine._reconciler._denial_span = 0.2, 0.2
+        believe_soon(engine, 2.5)
+        late = exchange.faults.hold("rest POST /v5/order/create", "arrived")
+        order = await engine.submit(replace(BUY, type=OrderType.LIMIT, price=Decimal(63_900)))
+        await until(lambda: engine._reconciler._denied.get(order.client_id, (0, 0.0))[0] >= 3)
+        assert engine.core.orders.orders[order.client_id].state is OrderState.UNKNOWN
+        assert engine.core.position_risk(engine.instrument(PERP)).buys == order.quantity, "it counts as if it worked"
+        late.release()
+        await until(lambda: engine.core.orders.orders[order.client_id].state is OrderState.ACCEPTED)
+
+
 @pytest.mark.slow
 async def test_an_order_that_comes_after_the_exchange_has_denied_it_is_found_and_pulled_at_once(
     exchange: LoopbackExchange, tmp_path: Path
@@ -120,6 +135,7 @@ async def test_an_order_that_comes_after_the_exchange_has_denied_it_is_found_and
     truth = Truth(exchange)
     async with live_desk_on(exchange, tmp_path, silence_ms=60_000, compare_seconds=600) as engine:
         engine.gateway._answer_timeout, engine._reconciler._denial_span = 0.3, 0.3
+        believe_soon(engine, 0.3)
         late = exchange.faults.hold("rest POST /v5/order/create", "arrived")
         order = await engine.submit(replace(BUY, type=OrderType.LIMIT, price=Decimal(63_900)))
 

@@ -42,6 +42,7 @@ from workstation.venues.contract import (
     KnowsStrangers,
     LinkState,
     RealLink,
+    TakesLate,
     Venue,
     VenueError,
     VenueOrder,
@@ -66,8 +67,9 @@ _BOOKED_AT_ONCE = 500
 _PAGES = 12
 #: Orders of one venue that are asked about at the same time.
 _AT_ONCE = 4
-#: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it: the
-#: request may still have been on its way at the first answers.
+#: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it. A request
+#: may still have been on its way at the first answers: where it can be taken late, an answer counts that was asked for
+#: once it no longer can.
 _DENIALS = 3
 #: How far behind the newest known entry a venue's own entries are asked for: one that was missed lies behind it.
 _ENTRIES_BACK = 7 * 86_400 * SECOND
@@ -149,6 +151,7 @@ class Reconciler:
         venue = self._venues[venue_of(order.instrument)]
         if prices_only(venue):
             return False  # it cannot be asked: the order stays as it is
+        asked = asyncio.get_running_loop().time()
         try:
             shown = await asyncio.wait_for(venue.order_status(client_id), self._timeout)
             if shown is not None and shown.filled > self._core.orders.orders[client_id].filled:
@@ -160,7 +163,7 @@ class Reconciler:
         if now.is_open and (client_id in self._gateway.sending or more_than_filled(order, now)):
             return True  # the answer is of before: it says nothing of a change or a cancel sent since
         if shown is None and now.is_open:
-            return self._never_had_it(venue, now)
+            return self._never_had_it(venue, now, asked)
         return shown is not None and await self._take(venue, client_id, shown)
 
     async def _take(self, venue: Venue, client_id: ClientOrderId, shown: VenueOrder) -> bool:
@@ -181,16 +184,26 @@ class Reconciler:
         order = self._core.orders.orders[client_id]
         return order.is_open and (order.state in _UNCLEAR or order.filled < shown.filled)
 
-    def _never_had_it(self, venue: Venue, order: Order) -> bool:
-        now = asyncio.get_running_loop().time()
-        count, first = self._denied.get(order.client_id, (0, now))
+    def _never_had_it(self, venue: Venue, order: Order, asked: float) -> bool:
+        """The venue, `asked` at that moment of the loop's, says so. True until the desk believes it: so long the order
+        counts in risk as if it worked."""
+        count, first = self._denied.get(order.client_id, (0, asked))
         count += 1
         self._denied[order.client_id] = (count, first)
-        if count < _DENIALS or now - first < self._denial_span:
+        span, never_seen = self._denial_span, order.venue_order_id is None and not order.filled
+        if never_seen and isinstance(venue, TakesLate):  # it was sent before the first denial
+            span = max(span, venue.request_life())
+            if count == 1:
+                self._log.info(
+                    "orders",
+                    f"{venue.name} does not know order {order.client_id} so far: until {span:.0f} s have passed it may "
+                    f"still come, and counts as a working order.",
+                )
+        if count < _DENIALS or asked - first < span:
             return True
         del self._denied[order.client_id]
         ts = self._clock.now()
-        if order.venue_order_id is None and not order.filled:
+        if never_seen:
             reason = f"{venue.name} says that it never had this order"
             self._gateway.report(venue.name, OrderRejected(client_id=order.client_id, ts=ts, reason=reason))
         else:

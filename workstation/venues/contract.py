@@ -132,6 +132,16 @@ class Prepares(Protocol):
 
 
 @runtime_checkable
+class TakesLate(Protocol):
+    """A venue behind a network: a request may still be on its way when who sent it has given up waiting."""
+
+    def request_life(self) -> float:
+        """For how many seconds after it was sent a request may still be taken. That the venue knows no order proves
+        nothing before."""
+        ...
+
+
+@runtime_checkable
 class PullsFromThread(Protocol):
     """A venue that can be told to cancel everything while the event loop does not answer.
 

@@ -115,6 +115,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     funding_whole: int = 0
     #: Name of the checker of sequence or checksum (`continuity`); "" where the exchange numbers nothing.
     continuity: str = ""
+    #: For how many seconds after the time that a request bears the exchange takes it.
+    receive_window: float = 60.0
     #: Whether its streams of the account are asked for by their address alone and nothing is said to that: that the
     #: connection was made is all the answer there is.
     own_streams_silent: bool = False
@@ -139,6 +141,7 @@ _BINANCE: dict[str, Any] = {
     "cancel_all": "symbol",
     "trade_id_per_symbol": True,
     "counted": Counted.ID,
+    "receive_window": 10.0,  # what ccxt asks for
     "burst_seconds": 10.0,
     "rights": "sapiGetAccountApiRestrictions",
     "rights_path": ("enableWithdrawals",),
@@ -188,6 +191,7 @@ OFFERED: dict[str, Particulars] = {
             lookup=Lookup.LISTS,
             lookup_param="orderLinkId",
             counted=Counted.SEQUENCE,
+            receive_window=5.0,  # what ccxt asks for
             cancel_by="orderLinkId",
             cancel_all="account",
             amend=True,
@@ -207,6 +211,7 @@ OFFERED: dict[str, Particulars] = {
             title="OKX",
             lookup=Lookup.ORDER,
             counted=Counted.ID,
+            receive_window=30.0,
             dead_man=120.0,
             dead_man_least=10.0,
             amend=True,
@@ -227,6 +232,9 @@ OFFERED: dict[str, Particulars] = {
             dead_man=60.0,
             amend=True,
             symbols=("BTC/USD", "ETH/USD"),
+            # it knows none, but takes no request whose number is below that of one that it has taken, as a look-up is;
+            # a key may be given some seconds' play for it
+            receive_window=30.0,
             # its counter takes 15 calls at once and forgets one in three seconds; a page of trades counts as two
             burst_seconds=40.0,
             options={"watchOrderBook": {"checksum": True}},
@@ -240,6 +248,7 @@ OFFERED: dict[str, Particulars] = {
             ids=IdRule.UUID,
             lookup=Lookup.SCAN,
             order_id_param="client_order_id",
+            receive_window=120.0,
             cancel_by="",
             symbols=("BTC/USD", "ETH/USD"),
             # of the two lists of accounts the one that tells what orders hold
@@ -260,6 +269,7 @@ OFFERED: dict[str, Particulars] = {
             cancel_all="symbol",
             password=True,
             order_margin_mode=True,
+            receive_window=5.0,
             counts_contracts=True,
             order_leverage=True,
             continuity="kucoin",
@@ -272,6 +282,7 @@ OFFERED: dict[str, Particulars] = {
             cancel_all="symbol",
             password=True,
             order_margin_mode=True,
+            receive_window=30.0,
             options={"watchOrderBook": {"checksum": True}},
             continuity="bitget",
         ),
@@ -296,12 +307,15 @@ OFFERED: dict[str, Particulars] = {
             dead_man_least=6.0,
             wallet=True,
             market_by_limit=True,
+            receive_window=120.0,  # it has none: by its rules alone, a request could wait for two days
             # ccxt would have the account pay its authors a part of each trade, and name them as who referred it
             withheld=("handle_builder_fee_approval", "set_ref"),
             burst_seconds=20.0,  # it counts by the minute
             symbols=("BTC/USDC:USDC", "ETH/USDC:USDC"),
             notes=(
                 "Its books come as whole pictures about twice a second and are not numbered.",
+                "A request that it has not taken holds good for two days: the desk gives up an order that it has not "
+                "known for two minutes, and pulls it should it come later.",
                 "It has a dead man's switch only for accounts that have traded a million dollars, and it cannot be let "
                 "go: there, working orders are cancelled soon after the desk is closed.",
             ),

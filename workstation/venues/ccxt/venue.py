@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from workstation.clock import MILLISECOND, Clock
+from workstation.clock import MILLISECOND, SECOND, Clock
 from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -51,6 +51,8 @@ from workstation.venues.contract import (
 )
 from workstation.venues.urgency import Urgency, urgency_now, urgent
 
+#: Seconds that an exchange may take to show what it has let in: its matching is behind when much is going on.
+_LAG = 10.0
 #: Seconds after an acknowledgement that said nothing of the order's state until the venue is asked.
 _LOOK_AGAIN = 1.0
 
@@ -106,6 +108,10 @@ class CcxtVenue:
         self.told = AccountNews()
         self.others = account.Others()
         self.probe_now = asyncio.Event()
+        #: Seconds after the time that a request bears (by the exchange's clock) from which on it shows what became of
+        #: it. The setting of two classes of ccxt may make it longer.
+        asked = float(settings.options.get("recvWindow") or 0) / 1_000
+        self.shows_after = max(facts.receive_window, asked) + _LAG
         self._marks: dict[InstrumentId, Decimal] = {}
         #: Why the link is as it is, a sentence.
         self.said = "not connected yet"
@@ -211,6 +217,9 @@ class CcxtVenue:
     def account_streams(self) -> bool:
         states = [state.up for state in self.stream_states() if state.name in (BALANCES, POSITIONS)]
         return bool(states) and all(states) and self.hears_orders() is True
+
+    def request_life(self) -> float:
+        return self.shows_after + abs(self.drift or 0) / SECOND
 
     def dead_man_holds(self) -> bool | None:
         return self.dead_man.holds(self.clock.now())
