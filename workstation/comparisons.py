@@ -31,6 +31,7 @@ from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
 from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.venues.contract import (
+    BooksBegin,
     KnowsStrangers,
     LinkState,
     RealLink,
@@ -128,6 +129,8 @@ class Comparisons:
                 self._caught_up(venue.name)
                 self._tell_left(venue.name)
                 continue
+            if isinstance(venue, BooksBegin) and (kept := self._get_setting(f"first_seen:{venue.name}", 0)):
+                venue.first_seen = int(kept)
             if isinstance(venue, KnowsStrangers):
                 since = self._desk.clock.now() - _FURTHEST
                 venue.remember(
@@ -203,6 +206,8 @@ class Comparisons:
             self._set_setting(f"compared:{venue.name}", began)
             if isinstance(venue, KnowsStrangers) and self._get_setting(f"place:{venue.name}", "") != venue.place:
                 self._set_setting(f"place:{venue.name}", venue.place)
+            if isinstance(venue, BooksBegin) and not self._get_setting(f"first_seen:{venue.name}", 0):
+                self._set_setting(f"first_seen:{venue.name}", venue.first_seen)
             self._seen[venue.name] = epoch
             if venue.epoch == epoch and self._core.unproven.pop(venue.name, None) is not None:
                 self._log.info("orders", f"{venue.name} and this desk's books agree: orders can be sent there.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.exchange import Login, LoopbackExchange
+from tests.support.exchange import Fault, Kind, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import Truth, live_desk_on, told, until
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
@@ -19,7 +19,8 @@ BTC = "LOOP:BTC-USDT"
 OWN = {"USDT": D(10_000)}
 #: Comparisons by the clock never come; a test asks for one.
 NEVER = 600.0
-DIALECTS = ["binance"]
+DIALECTS = ["binance", pytest.param("bybit", marks=pytest.mark.slow)]
+PLACE = {"binance": "rest POST /sapi/v1/margin/order", "bybit": "rest POST /v5/order/create"}
 
 
 def lending(name: str) -> LoopbackExchange:
@@ -92,3 +93,90 @@ async def test_what_is_bought_on_borrowed_money_is_held_compared_and_paid_back_w
             assert Truth.invented(engine) == []
             assert Truth(exchange).differences(engine) == []
             assert engine.account_margin("LOOP", "USDT").level is None
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_a_short_owes_its_coin_with_interest_that_is_an_entry_and_a_kill_buys_it_back(
+    name: str, tmp_path: Path
+) -> None:
+    with lending(name) as exchange:
+        hand = Hand(exchange)
+        async with desk_on(exchange, tmp_path) as engine:
+            sold = await send(engine, Side.SELL, "0.2")
+            assert sold.state is OrderState.FILLED, sold.reason
+            assert engine.position(BTC).quantity == D("-0.2")
+            assert debts(exchange) == {"BTC": D("0.2")}
+            margin = engine.margin(BTC)
+            assert margin.quantity == D("-0.2")
+            # own + 0.2 · (64,000 − p) = share · 0.2 · p, where the exchange closes it
+            assert margin.liquidation is not None
+            assert 100_000 < margin.liquidation < 115_000
+
+            too_much = await send(engine, Side.SELL, "0.5")
+            assert too_much.state is OrderState.DENIED
+            assert "may be borrowed" in too_much.reason
+
+            exchange.do(lambda: exchange.floor.account().charge_interest("BTC", D("0.00000125")))
+            await compare(engine)
+            assert Truth.invented(engine) == []
+            charged = [entry for entry in engine.core.portfolio.interest.items() if entry[1]]
+            assert charged == [(("LOOP", "BTC"), D("0.00000125"))]
+            (carry,) = [own.carry for (_, held), own in engine.core.bookings.results.owners.items() if held == BTC]
+            assert D("-0.081") < carry < D("-0.079"), "in the money that the position is settled in"
+            await compare(engine)
+            assert balance(engine, "BTC") == D("-0.20000125"), "one charge is booked once"
+
+            rests = await send(engine, Side.BUY, "0.01", type=OrderType.LIMIT, price=D(60_000))
+            assert rests.state is OrderState.ACCEPTED
+            hand.level("63999", "1")
+            engine.flatten("test")
+            await until(lambda: engine.kill_status.receipt, 30, lambda: told(engine))
+            assert abs(engine.position(BTC).quantity) < D("0.00002"), engine.kill_status.receipt
+            assert not exchange.do(lambda: exchange.floor.account().working())
+            assert debts(exchange).get("BTC", D(0)) < D("0.00002"), "bought back and paid back, but for dust"
+            assert balance(engine, "USDT") > 9_950
+            await compare(engine)
+            assert Truth.invented(engine) == []
+            assert Truth(exchange).differences(engine) == []
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_an_order_on_borrowed_money_whose_answer_is_lost_is_found_and_borrows_once(
+    name: str, tmp_path: Path
+) -> None:
+    with lending(name) as exchange:
+        Hand(exchange)
+        async with desk_on(exchange, tmp_path) as engine:
+            exchange.faults.script(PLACE[name], Fault(Kind.CUT))
+            bought = await send(engine, Side.BUY, "0.3")
+            assert bought.state is OrderState.FILLED, bought.reason
+            assert sum(place == PLACE[name] for place, _ in exchange.done) == 1
+            await compare(engine)
+            assert debts(exchange) == {"USDT": D("0.3") * 64_001 - 10_000}
+            assert Truth.invented(engine) == []
+            assert Truth(exchange).differences(engine) == []
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_fills_and_interest_of_the_time_away_are_booked_as_what_they_are(name: str, tmp_path: Path) -> None:
+    with lending(name) as exchange:
+        hand = Hand(exchange)
+        async with desk_on(exchange, tmp_path) as engine:
+            await send(engine, Side.BUY, "0.2")
+            rests = await send(engine, Side.BUY, "0.05", type=OrderType.LIMIT, price=D(63_990))
+            exchange.restart(0.2)
+            hand.sold("8", "63990")
+            orders = engine.core.orders.orders
+            await until(lambda: orders[rests.client_id].is_closed, 30, lambda: told(engine))
+            await until(lambda: "LOOP" not in engine.core.unproven and exchange.tells(), 30, lambda: told(engine))
+            # the account's stream stands again: an order is told of at once
+            after = await send(engine, Side.SELL, "0.01")
+            assert after.state is OrderState.FILLED, after.reason
+            await compare(engine)
+            assert Truth.invented(engine) == []
+            assert Truth(exchange).differences(engine) == []
+        exchange.do(lambda: exchange.floor.account().charge_interest("USDT", D("0.75")))
+        async with desk_on(exchange, tmp_path) as engine:
+            assert engine.core.portfolio.interest == {("LOOP", "USDT"): D("0.75")}
+            assert Truth.invented(engine) == []
+            assert Truth(exchange).differences(engine) == []

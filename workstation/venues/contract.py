@@ -181,6 +181,14 @@ class KeepsMargin(Protocol):
 
 
 @runtime_checkable
+class BooksBegin(Protocol):
+    """A venue whose own entries count from when the desk's books of it began: what came before is in what it had then.
+    The desk keeps that moment from one run to the next."""
+
+    first_seen: int  # UTC ns; 0 before the first look
+
+
+@runtime_checkable
 class RealLink(Protocol):
     """A venue behind a network, which connects by itself and goes on trying.
 

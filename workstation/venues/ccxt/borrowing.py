@@ -104,6 +104,50 @@ async def _binance_interest(exchange: Any, since: int, until: int) -> list[Charg
     return list(found.values())
 
 
+# Bybit's unified account: an order of spot says that it may borrow (isLeverage), and what comes in pays debts back. A
+# sale that closes does not say so. What is owed of a coin is in spotBorrow, beside a walletBalance that has the loan in
+# it.
+
+
+def _bybit_order(order: Order) -> dict[str, Any]:
+    return {"isLeverage": 0 if order.reduce_only and order.side is Side.SELL else 1}
+
+
+def _bybit_debts(info: Any) -> dict[str, Decimal] | None:
+    found: dict[str, Decimal] = {}
+    result = info.get("result") if isinstance(info, Mapping) else None
+    for wallet in (result or {}).get("list") or ():
+        for row in wallet.get("coin") or ():
+            if "spotBorrow" not in row:
+                return None
+            found[str(row["coin"]).upper()] = exact(row["spotBorrow"]) or ZERO
+    return found
+
+
+async def _bybit_interest(exchange: Any, since: int, until: int) -> list[Charge]:
+    """The account's ledger, a week at a time at most."""
+    found: dict[str, Charge] = {}
+    span = 7 * DAY // MILLISECOND
+    for start in range(since, until + 1, span) or (since,):
+        cursor: dict[str, Any] = {}
+        for _ in range(_PAGES):
+            terms = {"type": "INTEREST", "endTime": min(until, start + span - 1), **cursor}
+            rows = await exchange.fetch_ledger(None, start, 50, terms)
+            for row in rows:
+                info, ms = row["info"], int(row["timestamp"])
+                amount = exact(info.get("change"))
+                if not amount:
+                    continue
+                coin = str(info["currency"]).upper()
+                number = str(info.get("id") or f"{coin}-{ms}")
+                found[number] = Charge(number, coin, negate(amount), abs(exact(info.get("size")) or ZERO), ms)
+            after = next((row["info"]["nextPageCursor"] for row in rows if row["info"].get("nextPageCursor")), "")
+            if len(rows) < 50 or not after:
+                break
+            cursor = {"cursor": after}
+    return list(found.values())
+
+
 _PAGES = 50
 
 LENDING: dict[str, Lending] = {
@@ -116,6 +160,13 @@ LENDING: dict[str, Lending] = {
         options={"defaultType": "margin", "defaultMarginMode": "cross"},
         balance={"type": "margin"},
         sandbox=False,
+    ),
+    "bybit": Lending(
+        highest=Decimal(10),
+        share=Decimal("0.04"),  # its maintenance margin of the great coins, in their first tier
+        order=_bybit_order,
+        debts=_bybit_debts,
+        interest=_bybit_interest,
     ),
 }
 #: Why an exchange that is offered lends no spot here, in words.
@@ -140,9 +191,7 @@ def refusal(name: str, facts: Particulars, settings: VenueSettings) -> str:
     if lending is None:
         why = _WHY_NOT.get(facts.ccxt, "its way of lending has not been tried with this desk")
         offered = " and ".join(LENDING)
-        return (
-            f"venues.{name.lower()}.account: spot on margin is not traded at {facts.title}: {why} ({offered} does it)."
-        )
+        return f"venues.{name.lower()}.account: spot on margin is not traded at {facts.title}: {why} ({offered} do)."
     if settings.margin_mode != "cross":
         return f"venues.{name.lower()}.margin_mode: spot on margin is traded with cross margin alone."
     if settings.sandbox and not lending.sandbox:

@@ -67,7 +67,7 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     margin_mode: Literal["cross", "isolated"] = "cross"
     #: Account whose money is read, where the exchange has several: spot, swap, future or unified; empty for those of
     #: the instruments. Orders go where the instrument is traded. With margin, spot is traded on borrowed coins, and
-    #: nothing else: at binance (cross margin).
+    #: nothing else: at binance and bybit (cross margin).
     account: Literal["", "spot", "margin", "swap", "future", "unified"] = ""
     #: Seconds after which the venue cancels everything if this desk has fallen silent, where it can; 0 switches it off.
     dead_man_seconds: Annotated[float, Meta(ge=0)] = 30.0

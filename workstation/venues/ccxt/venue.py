@@ -101,7 +101,7 @@ class CcxtVenue:
         #: Server's clock less ours in ns, and how long its answer took; None before it was first asked.
         self.drift: int | None = None
         self.round_trip: int | None = None
-        #: UTC ns at which this run first reached it.
+        #: UTC ns at which the desk first reached it, in this run or an earlier one on the same store.
         self.first_seen = 0
         self.dead_man = Countdowns(self) if facts.dead_man_cost else DeadMan(self)
         self.prepared = PreparedOrders()

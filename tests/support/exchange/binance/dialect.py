@@ -32,6 +32,8 @@ class Binance:
     ordering = frozenset(
         {("POST", "/api/v3/order"), ("POST", "/api/v3/order/cancelReplace"), ("POST", "/sapi/v1/margin/order")}
     )
+    #: Requests that name the key and are not signed.
+    keyed = frozenset({"/sapi/v1/userListenToken"})
 
     def start(self, exchange: LoopbackExchange) -> None:
         self.exchange, self.floor = exchange, exchange.floor
@@ -103,7 +105,8 @@ class Binance:
         if key in self._signed:
             handler, weight = self._signed[key]
             self.count(wire.peer, self._weighed(key, wire.params, weight), headers)
-            account = self.signed_in(wire)
+            by_key = wire.path in self.keyed
+            account = self.key_holder(wire.header("X-MBX-APIKEY")) if by_key else self.signed_in(wire)
             if key in self.ordering:
                 self.count_order(account, headers)
             found = self._named(account, wire.params) if pretend else None

@@ -66,7 +66,7 @@ def instrument_info(instrument: Instrument) -> dict[str, Any]:
     if instrument.is_spot:
         return common | {
             "innovation": "0",
-            "marginTrading": "none",
+            "marginTrading": "both",
             "stTag": "0",
             "lotSizeFilter": {
                 "basePrecision": lot,

@@ -15,6 +15,7 @@ from tests.support.exchange.bybit.shapes import (
     POST_ONLY,
     execution_json,
     funding_json,
+    interest_json,
     order_id,
     order_json,
     position_json,
@@ -71,6 +72,8 @@ class Private:
         instrument = self.public.instrument(params)
         link = orders.link(params, account, instrument)
         terms = orders.terms(account, instrument, params)
+        if instrument.is_spot and account.loans is not None:  # what comes in pays back by itself
+            terms |= {"borrows": str(params.get("isLeverage", 0)) == "1", "repays": True}
         record, updates = account.submit(link, dict(params), **terms)
         if not account.accepted(record):
             if not record.order.reason.startswith(POST_ONLY):
@@ -293,7 +296,13 @@ class Private:
                         "orderLinkId": "",
                     }
                 )
-        return {"list": rows[::-1], "nextPageCursor": ""}, nothing
+        rows += [] if account.loans is None else [interest_json(account, each) for each in account.loans.charges]
+        rows = [row for row in rows if params.get("type") in (None, "", row["type"])]
+        rows = _between(params, rows, lambda row: int(row["transactionTime"]))
+        rows.sort(key=lambda row: int(row["transactionTime"]), reverse=True)
+        limit, start = min(int(params.get("limit") or 20), 50), int(params.get("cursor") or 0)
+        more = start + limit < len(rows)
+        return {"list": rows[start : start + limit], "nextPageCursor": str(start + limit) if more else ""}, nothing
 
     def query_api(self, account: Account, params: Params) -> Result:
         login = account.login

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.support.exchange.bybit.listing import category, wire_symbol
 from tests.support.exchange.floor import CENT, Account, Record
+from tests.support.exchange.lending import Charge
 from workstation.domain import events as e
 from workstation.domain import margin
 from workstation.domain.fill import Fill, Liquidity
@@ -194,28 +195,54 @@ def funding_json(account: Account, entry: e.FundingPaid) -> dict[str, Any]:
     }
 
 
+def interest_json(account: Account, charge: Charge) -> dict[str, Any]:
+    """In the transaction log."""
+    return {
+        "id": f"interest-{charge.number}",
+        "symbol": "",
+        "category": "spot",
+        "side": "None",
+        "transactionTime": str(account.floor.ms(charge.ts)),
+        "type": "INTEREST",
+        "qty": "0",
+        "size": plain(charge.principal),
+        "currency": charge.coin,
+        "tradePrice": "0",
+        "funding": "",
+        "fee": "0",
+        "cashFlow": plain(-charge.amount),
+        "change": plain(-charge.amount),
+        "cashBalance": plain(account.total(charge.coin)),
+        "feeRate": "0",
+        "tradeId": "",
+        "orderId": "",
+        "orderLinkId": "",
+    }
+
+
 def wallet_json(account: Account) -> dict[str, Any]:
     """Money with eight decimals, as the wire has it."""
     coins = []
     worth = free_worth = ZERO
     for currency in account.currencies:
         total, free = (divide(each, Decimal(1), CENT) for each in (account.total(currency), account.free(currency)))
+        owed = ZERO if account.loans is None else divide(account.loans.debt(currency), Decimal(1), CENT)
         profit = divide(_profit(account, currency), Decimal(1), CENT)
         coins.append(
             {
                 "coin": currency,
                 "equity": plain(total + profit),
-                "walletBalance": plain(total),
+                "walletBalance": plain(total + owed),
                 "free": "",
-                "locked": plain(max(ZERO, total - free)) if currency != "USDT" else plain(_spot_locked(account)),
+                "locked": plain(max(ZERO, total + owed - free)) if currency != "USDT" else plain(_spot_locked(account)),
                 "availableToWithdraw": plain(free),
                 "totalOrderIM": plain(max(ZERO, total - free)),
                 "totalPositionIM": "0",
                 "totalPositionMM": "0",
                 "unrealisedPnl": plain(profit),
                 "cumRealisedPnl": "0",
-                "borrowAmount": "0",
-                "spotBorrow": "0",
+                "borrowAmount": plain(owed),
+                "spotBorrow": plain(owed),
                 "accruedInterest": "0",
                 "bonus": "0",
                 "usdValue": plain(total),
