@@ -1,11 +1,13 @@
-"""What a run does not send yet: a stop whose venue cannot be reached, or beside an order that was cancelled and has not
-ended. And what it waits for before it begins."""
+"""What a run does not send yet: a stop whose venue cannot be reached, and what would stand beside an order that was
+cancelled and has not ended. And what it waits for before it begins."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from workstation.domain.instrument import InstrumentId
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 #: Seconds between two looks, before an order that has not ended is cancelled again, and before a venue that could not
 #: be reached is tried again.
 _LOOK, _AGAIN, _QUIET = 0.05, 2.0, 1.0
+#: Seconds after which an entry that waits is given up: what it was decided on is of before.
+_TOO_OLD = 30.0
 
 
 def missing_venue(desk: StrategyDesk, instruments: Iterable[InstrumentId]) -> str:
@@ -115,20 +119,30 @@ class Comings:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
+    """`filled`: of an entry, what the cancelled orders before it had filled by then; `until`: when it is given up."""
+
     instrument: InstrumentId
     what: str
     why: Callable[[], str]
     send: Callable[[], Awaitable[None]]
+    filled: Mapping[ClientOrderId, Decimal]
+    until: float
 
 
 class HeldBack:
     """Of one run. Orders that were cancelled and have not ended are cancelled again until they have."""
 
-    def __init__(self, book: RunBook, desk: StrategyDesk, failed: Callable[[str, Exception], None]) -> None:
-        """`failed` hears of what could not be handed over."""
+    def __init__(
+        self,
+        book: RunBook,
+        desk: StrategyDesk,
+        failed: Callable[[str, Exception], None],
+        given_up: Callable[[ClientOrderId, str], None],
+    ) -> None:
+        """`failed` hears of what could not be handed over, `given_up` of an entry that is not sent any more."""
         self._book, self._desk = book, desk
         self._held: dict[str, _Held] = {}
-        self._failed = failed
+        self._failed, self._given_up = failed, given_up
         self._sending = asyncio.Lock()  # what is being handed over cannot be dropped: it is pulled after that
         self._quiet: dict[InstrumentId, float] = {}  # until when nothing is tried there, in the loop's time
         self._task: asyncio.Task[None] | None = None
@@ -142,9 +156,9 @@ class HeldBack:
         return ""
 
     def why_not(self, draft: OrderDraft) -> str:
-        """Why an order has to wait; "" where it goes now, as whatever is no stop does."""
+        """Why an order has to wait; "" where it goes now."""
         if not is_stop(draft):
-            return ""
+            return self.beside(draft.instrument) if draft.reduce_only else self._beside(draft.instrument)
         if self._quiet.get(draft.instrument, 0.0) > asyncio.get_running_loop().time():
             return f"{venue_of(draft.instrument)} could not be reached"
         if not self._desk.gateway.link_up(draft.instrument):
@@ -166,12 +180,16 @@ class HeldBack:
         what: str,
         why: Callable[[], str],
         send: Callable[[], Awaitable[None]],
+        entry: bool = False,
     ) -> None:
-        """`send` it, now or once `why` says nothing any more."""
+        """`send` it, now or once `why` says nothing any more. An `entry` is given up where an order that was cancelled
+        before it has filled after all, or does not end for long: the strategy decides anew."""
         if not (words := why()):
             await send()
             return
-        self._held[key] = _Held(instrument, what, why, send)
+        filled = {one.client_id: one.filled for one in self._book.unended(instrument)} if entry else {}
+        until = asyncio.get_running_loop().time() + _TOO_OLD if entry else math.inf
+        self._held[key] = _Held(instrument, what, why, send, filled, until)
         self._desk.log.warning("strategies", f"{what} of {self._book.run.run_id} is not sent yet: {words}.")
         self.ask_on()
 
@@ -226,13 +244,28 @@ class HeldBack:
 
     async def _send(self, key: str) -> None:
         async with self._sending:
-            if (held := self._held.get(key)) is None or held.why():
+            if (held := self._held.get(key)) is None:
+                return
+            over = self._over(held)
+            if not over and held.why():
                 return
             del self._held[key]
+            if over:
+                self._desk.log.warning("strategies", f"{held.what} of {self._book.run.run_id} is not sent: {over}.")
+                self._given_up(key, over)
+                return
             try:
                 await held.send()
             except Exception as error:  # the others are sent all the same
                 self._failed(key, error)
+
+    def _over(self, held: _Held) -> str:
+        """Why it is not sent any more, or ""."""
+        orders = self._desk.core.orders.orders
+        if any(orders[one].filled != filled for one, filled in held.filled.items()):
+            return "an order that was cancelled before it has filled"
+        late = asyncio.get_running_loop().time() > held.until
+        return "an order that was cancelled before it has not ended" if late else ""
 
 
 def _reached(book: RunBook, desk: StrategyDesk) -> list[Order]:

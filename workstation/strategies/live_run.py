@@ -23,7 +23,7 @@ from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
 from workstation.strategies.heard import Heard
-from workstation.strategies.held_back import HeldBack
+from workstation.strategies.held_back import HeldBack, is_stop
 from workstation.strategies.payable import payable
 from workstation.strategies.run_book import RunBook, StrategyDesk, closing
 from workstation.strategies.strategy_thread import StrategyThread
@@ -39,7 +39,7 @@ class LiveRun:
     def __init__(self, run: StrategyRun, strategy: Strategy, desk: StrategyDesk, state: dict[str, Any] | None) -> None:
         self.run, self.strategy, self._desk = run, strategy, desk
         self.book = RunBook(run, desk)
-        self.held_back = HeldBack(self.book, desk, self._not_sent)
+        self.held_back = HeldBack(self.book, desk, self._not_sent, self.ended_unfilled)
         self.stands_by = ""  # what it waits for before it begins, a sentence
         of, markets = desk.core.instruments, desk.core.market.markets
         further = {name: of[instrument] for name, instrument in run.further.items()}
@@ -246,7 +246,8 @@ class LiveRun:
         match wish:
             case Enter(client_id=client_id, draft=draft):
                 why, send = partial(self.held_back.why_not, draft), partial(self._enter, wish)
-                await self.held_back.send(client_id, draft.instrument, "A stop", why, send)
+                what = "A stop" if is_stop(draft) else "An order"
+                await self.held_back.send(client_id, draft.instrument, what, why, send, not draft.reduce_only)
             case Pull(client_id=client_id, instrument=instrument):
                 await self._pull(client_id, instrument)
             case Flatten(tag=tag, instrument=instrument):

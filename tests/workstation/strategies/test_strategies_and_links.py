@@ -10,7 +10,9 @@ import pytest
 
 from tests.support.desk import BTC, OTHER_PERP, PERP, START, TestDesk, demo_desk
 from workstation.clock import SECOND
-from workstation.domain.order import Order, OrderState
+from workstation.domain.events import OrderFilled
+from workstation.domain.fill import Fill, Liquidity
+from workstation.domain.order import Order, OrderState, Side
 from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
 from workstation.strategies import held_back, run_book
@@ -290,3 +292,45 @@ async def test_no_stop_and_on_spot_no_close_is_sent_beside_an_order_that_has_not
         await desk.settle(lambda: not desk.engine.open_orders(BTC) and len(sent(desk, run)) > count)
         await desk.run(0.2)
         await desk.settle(lambda: not strategies.view(run.run_id).position)
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "filled", "late"])
+async def test_no_entry_is_sent_beside_an_order_that_was_cancelled_and_may_still_fill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """It goes once that one has ended; where that one has filled, or does not end, the strategy hears that it was not
+    sent."""
+    link = Faulty()
+    if ends == "late":
+        monkeypatch.setattr(held_back, "_TOO_OLD", 0.2)
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        file = tmp_path / "always.py"
+        file.write_text(ALWAYS)
+        strategies = desk.engine.strategies
+        run = await strategies.start(f"{file}:Resting", PERP, capital=Decimal(10_000), interval=5 * SECOND)
+        await desk.settle(lambda: [one.state for one in sent(desk, run)] == [OrderState.ACCEPTED])
+        [first], live = sent(desk, run), strategies._live[run.run_id]
+        refused: list[str] = []
+        monkeypatch.setattr(live.strategy, "on_reject", lambda _id, reason: refused.append(reason))
+        link.venues["NOVA"].faults.add("cancel", Fault.UNREACHABLE, times=None)
+
+        def replace() -> None:
+            live.trader.cancel(first.client_id)
+            live.trader.order(Side.BUY, Decimal(1), limit=Decimal(50_100))
+
+        live.change(replace)
+        waits = "An order is not sent yet: an order that was cancelled has not ended."
+        await desk.settle(lambda: strategies.view(run.run_id).waits == waits or bool(refused))
+        if ends == "filled":
+            fill = Fill(trade_id="late", client_id=first.client_id, instrument=PERP, side=Side.BUY, ts=desk.clock.now(),
+                        quantity=first.quantity, price=Decimal(50_000), fee=Decimal(0), fee_currency="USDT",
+                        liquidity=Liquidity.MAKER)  # fmt: skip
+            desk.engine.gateway.report("NOVA", OrderFilled(client_id=first.client_id, ts=fill.ts, fill=fill))
+        elif ends == "cancelled":
+            link.up()
+            await desk.settle(lambda: [one.price for one in desk.engine.open_orders(PERP)] == [Decimal(50_100)])
+            assert not refused
+            return
+        why = "has filled" if ends == "filled" else "has not ended"
+        await desk.settle(lambda: refused == [f"an order that was cancelled before it {why}"])
+        assert len(sent(desk, run)) == 1
