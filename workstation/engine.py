@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workstation.bookkeeping import Bookkeeper
 from workstation.bus import Bus, Subscription
-from workstation.clock import Clock
+from workstation.clock import Clock, LiveClock
 from workstation.comparisons import Comparisons
 from workstation.desk_journal import DeskJournal
 from workstation.desk_state import DeskState
@@ -250,6 +250,8 @@ class Engine(DeskState):
         """Connect the venues, let the market run and begin to open the store (once `open_after` is done: a screen has
         painted, say). Raises what a venue's connect raises.
         """
+        if isinstance(self.clock, LiveClock):
+            self.clock.lead(asyncio.get_running_loop())
         if self._watchdog is not None:
             self._door.loop = asyncio.get_running_loop()
             self._watchdog.start()

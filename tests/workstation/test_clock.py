@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workstation.clock import HOUR, MILLISECOND, MINUTE, LiveClock, SimClock, next_beat
+from workstation.clock import HOUR, MILLISECOND, MINUTE, SECOND, LiveClock, SimClock, next_beat
 
 
 @given(st.lists(st.integers(0, 1000), max_size=30), st.integers(0, 1000))
@@ -41,6 +41,28 @@ def test_the_live_clock_goes_on_while_the_machine_sleeps(monkeypatch: pytest.Mon
     waking = {time.CLOCK_MONOTONIC} if hasattr(time, "CLOCK_BOOTTIME") else set()
     monkeypatch.setattr(time, "clock_gettime_ns", lambda which: read(which) + (0 if which in waking else HOUR))
     assert HOUR <= clock.now() - before < HOUR + MINUTE
+
+
+async def test_what_fell_due_while_the_machine_slept_is_due_when_it_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timers, pauses and time-outs alike, whoever set them: the loop goes by the clock that counts the sleep."""
+    counter = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    slept, read = 0, time.clock_gettime_ns
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda which: read(which) + (slept if which == counter else 0))
+    clock, loop, due = LiveClock(), asyncio.get_running_loop(), asyncio.Event()
+    before = loop.time()
+    clock.lead(loop)
+    assert 0 <= loop.time() - before < 1, "what was set before keeps its time"
+    clock.call_at(clock.now() + HOUR, due.set)
+    paused = asyncio.create_task(asyncio.sleep(HOUR / SECOND))
+    answered = asyncio.create_task(asyncio.wait_for(asyncio.Event().wait(), 2 * HOUR / SECOND))
+    await asyncio.sleep(0.01)
+    assert not any((due.is_set(), paused.done(), answered.done()))
+    slept = 3 * HOUR
+    await asyncio.sleep(0.01)
+    await asyncio.wait([answered])
+    assert isinstance(answered.exception(), TimeoutError)
+    assert due.is_set()
+    assert paused.done()
 
 
 async def test_the_live_clock_runs_forwards_and_wakes() -> None:

@@ -42,7 +42,7 @@ def cancel_all(venue: CcxtVenue, timeout: float) -> str:
     exchange.fetch = read
     if markets:
         exchange.set_markets(markets)
-    exchange.options["timeDifference"] = -(venue.drift or 0) // 1_000_000
+    exchange.options["timeDifference"] = venue.signs_ahead
     try:
         return _cancel(venue, exchange, deadline)
     except VenueError:

@@ -143,15 +143,16 @@ def _check_terms(venue: CcxtVenue, exchange: Any) -> None:
 
 
 async def measure_clock(venue: CcxtVenue, exchange: Any) -> None:
-    """How far the exchange's clock is from ours, by half the way of a question; ccxt then signs by its clock."""
+    """How far the exchange's clock is from ours, by half the way of a question; ccxt then signs by its clock. It goes
+    by this machine's own, which may be set while the desk runs, as it often is when the machine has slept."""
     if not exchange.has.get("fetchTime"):
         return
-    asked = venue.clock.now()
+    asked, signed = venue.clock.now(), exchange.milliseconds()
     server = await asyncio.wait_for(exchange.fetch_time(), PROBE_TIMEOUT)
     answered = venue.clock.now()
     before, venue.round_trip = venue.drift, answered - asked
     venue.drift = int(server) * MILLISECOND - (asked + answered) // 2
-    exchange.options["timeDifference"] = -venue.drift // MILLISECOND
+    venue.signs_ahead = exchange.options["timeDifference"] = (signed + exchange.milliseconds()) // 2 - int(server)
     if abs(venue.drift) > DRIFT_TOLD and (before is None or abs(before) <= DRIFT_TOLD):
         venue.on_notice(
             "warning",

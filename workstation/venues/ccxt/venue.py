@@ -101,6 +101,8 @@ class CcxtVenue:
         #: Server's clock less ours in ns, and how long its answer took; None before it was first asked.
         self.drift: int | None = None
         self.round_trip: int | None = None
+        #: What ccxt's clock is ahead of the server's, in ms: what it signs is that much earlier.
+        self.signs_ahead = 0
         #: UTC ns at which the desk first reached it, in this run or an earlier one on the same store.
         self.first_seen = 0
         self.dead_man = Countdowns(self) if facts.dead_man_cost else DeadMan(self)
