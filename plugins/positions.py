@@ -332,7 +332,10 @@ class PositionsPane(TablePane[Row]):
         return row.instrument
 
     def _say(self, what: str, order: Order) -> None:
-        self.toast(f"{what} {order.instrument}: {sentence(outcome(order))}", error=order.state in _REFUSED)
+        self.toast(
+            f"{what} {order.instrument}: {sentence(outcome(order, self.engine.instrument(order.instrument)))}",
+            error=order.state in _REFUSED,
+        )
 
     async def action_close(self) -> None:
         self._say("Close", await self.engine.close_position(self._instrument_here()))

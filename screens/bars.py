@@ -152,8 +152,12 @@ class StatusBar(_Bar):
             groups[replay] = self._replay(day=False)
         if full() and groups[replay]:
             groups[links] = self._links(False, names=False)
+        if full() and pages:
+            pages = [self._one_page()]
         if full():
             groups[replay] = self._replay(day=False, speed=False)
+        if full():
+            pages = []
         for index in (money_at, day, links):
             if full():
                 groups[index] = []
@@ -216,11 +220,18 @@ class StatusBar(_Bar):
         return [(" ", self.ink.text), (text, self.ink.badges["live"])]
 
     def _pages(self) -> tuple[list[_PageText], list[list[_PageText]]]:
-        """The pages by number and title, and what may stand there instead: numbers alone, the page that shows."""
+        """The pages by number and title, and what may stand there instead: numbers alone; which of how many shows, with
+        its title."""
         titles, here = self.pages()
         full = [self._page(index, title) for index, title in enumerate(titles)]
         numbers = [self._page(index, title if index == here else "") for index, title in enumerate(titles)]
-        return ([] if len(titles) < 2 else full), ([numbers, [full[here]], []] if len(titles) > 1 else [])
+        return ([] if len(titles) < 2 else full), ([numbers, [self._one_page(titles[here])]] if len(titles) > 1 else [])
+
+    def _one_page(self, title: str = "") -> _PageText:
+        """Which page shows and how many there are: 2/6 Books; without its title where there is no room for it."""
+        titles, here = self.pages()
+        words = [(f" {here + 1}", self.ink.accent + Style(bold=True)), (f"/{len(titles)} ", self.ink.dim)]
+        return here, [*words, *([(f"{title} ", self.ink.strong)] if title else [])]
 
     def _short_pages(self) -> list[_PageText]:
         """The title of the page that shows and the beginnings of the others, close together."""

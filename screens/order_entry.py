@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
-from screens.figures import plain_text, sentence
+from screens.figures import plain_text, price_text, sentence
 from screens.own_orders import is_stop
 from screens.painted import PaintedPane
 from screens.pane import Desk
@@ -87,7 +87,7 @@ class OrderEntryPane(PaintedPane):
 
     def tell(self, what: str, order: Order) -> None:
         """Say what became of an order; in a notice if the pane shows another instrument by now."""
-        text, bad = f"{what}: {sentence(outcome(order))}", order.state in BAD
+        text, bad = f"{what}: {sentence(outcome(order, self.engine.instrument(order.instrument)))}", order.state in BAD
         if order.instrument != self.instrument_id:
             self.toast(f"{order.instrument}: {text}", error=bad)
         else:
@@ -103,7 +103,9 @@ class OrderEntryPane(PaintedPane):
                 self.tell(what, await self.answered(await self.engine.submit(draft)))
             else:
                 self.sight.must_be_new(self.engine, self.engine.instrument(draft.instrument))  # plans carry no age
-                self.say(f"{what}. {started(await self.engine.start_plan(plan))}")
+                self.say(
+                    f"{what}. {started(await self.engine.start_plan(plan), self.engine.instrument(plan.instrument))}"
+                )
         except Refused:
             self.outcome = (f"{what}: not sent.", True)
             raise
@@ -126,7 +128,7 @@ class OrderEntryPane(PaintedPane):
         if reason := self.refusal(amended):
             self.say(f"{what} was not moved: {reason}", bad=True)
         elif amended.is_closed:
-            self.say(f"{what}: {outcome(amended)}")
+            self.say(f"{what}: {sentence(outcome(amended, self.engine.instrument(order.instrument)))}")
         else:
             price = (amended.stop_price if is_stop(amended) else amended.price) or ZERO
-            self.say(f"{what} moved to {plain_text(price)}.")
+            self.say(f"{what} moved to {price_text(price, self.engine.instrument(order.instrument))}.")

@@ -192,8 +192,8 @@ class TypedLines:
                 app.commands.flatten()
             case PlaceOrder(draft=draft, best_of=False):
                 order = await app.travel.present.submit(draft)
-                app.toast(figures.sentence(outcome(order)), error=order.state in _BAD)
+                became = outcome(order, app.travel.present.instrument(order.instrument))
+                app.toast(figures.sentence(became), error=order.state in _BAD)
             case _:
-                said = await perform(command, app.travel.present)
-                if said:
-                    app.toast(figures.sentence(said))
+                if came := await perform(command, app.travel.present):
+                    app.toast(figures.sentence(came))

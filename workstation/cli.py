@@ -225,6 +225,7 @@ def _engine(options: argparse.Namespace) -> tuple[Engine, Paths]:
             mode=engine.mode,
             account=engine.account_name,
             order_of=engine.core.orders.orders.get,
+            instrument_of=engine.core.instruments.get,
             clock=engine.clock,
             log=engine.log,
         )

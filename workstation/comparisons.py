@@ -25,6 +25,7 @@ from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, counted, divide, multiply, plain, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.prices import average_words
 from workstation.hints import Hints
 from workstation.log import DeskLog
 from workstation.trading.gateway import OrderGateway
@@ -288,7 +289,10 @@ class Comparisons:
             self._book(venue, self._core.instruments[instrument], shown, ours, price)
             self._found(venue.name, "position drift" if opened else "opening position", words)
             say = self._log.error if opened else self._log.info
-            say("orders", f"{words}: the difference is booked at {plain(price)}.")
+            say(
+                "orders",
+                f"{words}: the difference is booked at {average_words(price, self._core.instruments[instrument])}.",
+            )
 
     async def _unexplained(self, venue: Venue, since: int) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
         """Positions that differ though every fill (since `since`) is booked and no order's fate is unknown. Raises

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import signal
 import sys
@@ -22,17 +23,22 @@ class ScriptError(Exception):
 
 async def run_engine(engine: Engine) -> int:
     """Run until SIGINT, SIGTERM or SIGHUP; every log entry is a line on standard error."""
-    return await _around(engine, _until_interrupted)
+    await _around(engine, _until_told)
+    return 0
 
 
 async def run_script(engine: Engine, script: Path) -> int:
-    """Run `async def main(engine)` of a Python file once the engine takes orders. Raises `ScriptError`."""
+    """Run `async def main(engine)` of a Python file once the engine takes orders; told to end before, it is cancelled,
+    and the answer is 1. Raises `ScriptError`."""
     main = _main_of(script)
 
     async def work(engine: Engine) -> None:
         await main(engine)
 
-    return await _around(engine, work)
+    if await _around(engine, work):
+        return 0
+    print(f"tws: {script} was ended before it was through.", file=sys.stderr)
+    return 1
 
 
 async def run_recorder(engine: Engine, out: Path, seconds: float | None) -> int:
@@ -50,12 +56,9 @@ async def run_recorder(engine: Engine, out: Path, seconds: float | None) -> int:
             engine.start_recording(out)
         loop = asyncio.get_running_loop()
         last = float("inf") if seconds is None else loop.time() + seconds
-        ends = [asyncio.create_task(_until_interrupted(engine)), asyncio.create_task(ended.wait())]
-        while engine.recording is not None and (left := last - loop.time()) > 0:
-            if (await asyncio.wait(ends, timeout=min(left, 0.2), return_when=asyncio.FIRST_COMPLETED))[0]:
-                break
-        for end in ends:
-            end.cancel()
+        while engine.recording is not None and not ended.is_set() and (left := last - loop.time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), min(left, 0.2))
 
     await _around(engine, work)  # its end writes the last of the recording
     print(out)
@@ -69,33 +72,57 @@ def _recording_file(out: Path, now: int) -> Path:
     return out / f"{datetime.fromtimestamp(now / 1e9, UTC):%Y%m%d-%H%M%S}.tws"
 
 
-async def _around(engine: Engine, work: Callable[[Engine], Awaitable[None]]) -> int:
+async def _around(engine: Engine, work: Callable[[Engine], Awaitable[None]]) -> bool:
+    """Start the engine, do the work once it is ready, and close it. Whether the work came to its end: SIGINT, SIGTERM
+    and SIGHUP end it before, at any moment from the start on, and the engine is closed all the same."""
+    told = _told()
     entries = engine.bus.subscribe(LogEntry)
     printer = asyncio.create_task(_print(engine, entries.__aiter__()))
+    waiting, working = asyncio.create_task(told.wait()), asyncio.create_task(_whole(engine, work))
     try:
-        await engine.start()
-        await engine.wait_ready()
-        tune_interpreter()
-        await work(engine)
+        await asyncio.wait((waiting, working), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            working.cancel()
+            await asyncio.wait((working,))
+        if not working.cancelled():
+            await working
+        return not told.is_set()
     finally:
+        waiting.cancel()
         await engine.close()
         await asyncio.sleep(0)
         printer.cancel()
-    return 0
+
+
+async def _whole(engine: Engine, work: Callable[[Engine], Awaitable[None]]) -> None:
+    await engine.start()
+    await engine.wait_ready()
+    tune_interpreter()
+    await work(engine)
+
+
+def _told() -> asyncio.Event:
+    """Set once the process is told to end. A second ctrl+c does not wait for the close."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        told.set()
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    when_told(loop, told.set)
+    return told
+
+
+async def _until_told(engine: Engine) -> None:
+    await asyncio.Event().wait()
 
 
 async def _print(engine: Engine, entries: object) -> None:
     async for entry in entries:  # type: ignore[attr-defined]
         stamp = datetime.fromtimestamp(entry.ts / 1e9, UTC).strftime("%H:%M:%S.%f")[:-3]
         print(f"{stamp} {entry.level:7} {entry.source:8} {entry.text}", file=sys.stderr)
-
-
-async def _until_interrupted(engine: Engine) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, stop.set)
-    when_told(loop, stop.set)
-    await stop.wait()
 
 
 def _main_of(script: Path) -> Callable[[Engine], Awaitable[None]]:

@@ -11,7 +11,7 @@ from plugins.books.cursor import LadderCursor
 from plugins.books.keys import LADDER_ACTIONS
 from plugins.books.model import row_of
 from plugins.books.own import Moved, Staged
-from screens.figures import plain_text, quantity_text
+from screens.figures import plain_text, price_text, quantity_text, sentence
 from screens.own_orders import left_of, order_ticks, sum_of
 from screens.pane import Desk
 from workstation.domain.instrument import Instrument
@@ -59,7 +59,8 @@ class OrderEntry(LadderCursor):
             quantity = add(quantity, fill.quantity)
             value = add(value, multiply(fill.quantity, fill.price))
         average = divide(value, quantity, instrument.tick)
-        self.say(f"{'Bought' if newest.side is Side.BUY else 'Sold'} {plain_text(quantity)} at {plain_text(average)}.")
+        done = "Bought" if newest.side is Side.BUY else "Sold"
+        self.say(f"{done} {plain_text(quantity)} at {price_text(average, instrument)}.")
 
     def forget_fills(self) -> None:
         """The ladder shows another instrument: what was filled there is old news."""
@@ -83,7 +84,7 @@ class OrderEntry(LadderCursor):
         row = self.ladder.cursor_row(book)
         if row is not None and (orders := self.orders_at(row, self.ladder.side) or self.orders_at(row)):
             return orders
-        where = "" if row is None else f" at {plain_text(instrument.price(self.ladder.price(row)))}"
+        where = "" if row is None else f" at {price_text(instrument.price(self.ladder.price(row)), instrument)}"
         raise Refused(f"You have no working order{where}: move the cursor onto one.")
 
     # -- staging and sending
@@ -160,7 +161,8 @@ class OrderEntry(LadderCursor):
         self.spawn(self._send(replace(draft, seen_at=self.sight.seen_at(self._now(), instrument, book))))
 
     async def _send(self, draft: OrderDraft) -> None:
-        price = "" if draft.price is None else f" @ {plain_text(draft.price)}"
+        instrument = self.engine.instrument(draft.instrument)
+        price = "" if draft.price is None else f" @ {price_text(draft.price, instrument)}"
         what = f"{draft.side.capitalize()} {plain_text(draft.quantity)}{price}"
         await self.enter(what, draft)
 
@@ -256,7 +258,7 @@ class OrderEntry(LadderCursor):
         if reason := self.refusal(order):
             self.say(f"{what} was not cancelled: {reason}", bad=True)
         else:
-            self.say(f"{what}: {outcome(order)}")
+            self.say(f"{what}: {sentence(outcome(order, self.engine.instrument(order.instrument)))}")
 
     async def action_cancel_all(self) -> None:
         instrument, _ = self.market_here()

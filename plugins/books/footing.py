@@ -60,7 +60,7 @@ def position_parts(position: Position, instrument: Instrument, mark: Decimal | N
     long = position.quantity > 0
     price = divide(average, Decimal(1).scaleb(-instrument.price_places), Decimal(1)).scaleb(-instrument.price_places)
     held = shown(f" {position.quantity.normalize():+f}")
-    parts = ((held, "bid" if long else "ask"), (f" @ {plain_text(price)}", "text"))
+    parts = ((held, "bid" if long else "ask"), (f" @ {shown(f'{price:.{instrument.price_places}f}')}", "text"))
     if mark is None:
         return parts
     profit = position.unrealized(instrument, mark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from plugins.chart.candles import ZOOMS
@@ -14,6 +15,8 @@ from plugins.chart.timeline import time_labels
 from screens.figures import price_text
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import counted, divide
+
+_MADE_UP = " made up "
 
 
 class Drawing:
@@ -90,6 +93,25 @@ class Drawing:
                 for row in range(plot.top, y):
                     if canvas.chars[row][centre] in " ┈":
                         canvas.set(centre, row, "┊", Paint.GRID)
+
+    def made_up(self, traded: Callable[[int], bool]) -> None:
+        """Where bars end that were drawn for the demo market's past and those begin that the desk saw (`traded` at a
+        time), or the other way: a dim line, and words on the drawn bars' side."""
+        canvas, plot = self.canvas, self.plot
+        seen = [traded(slot.bar.ts + plot.interval - 1) for slot in plot.slots]
+        bottom = plot.top + plot.rows
+        begun = 0
+        for index in range(1, len(seen) + 1):
+            if index < len(seen) and seen[index] is seen[begun]:
+                continue
+            start, end = (plot.x + at * plot.step for at in (begun, index))
+            if index < len(seen):
+                for row in range(plot.top, bottom):
+                    if canvas.chars[row][end - 1] in " ┈":
+                        canvas.set(end - 1, row, "╎", Paint.FLAT)
+            if not seen[begun] and end - start > len(_MADE_UP) + 1:
+                canvas.text(end - 1 - len(_MADE_UP), bottom - 1, _MADE_UP, Paint.AXIS)
+            begun = index
 
     def crosshair(self, index: int, ticks: int) -> None:
         """Through a slot and a price, with the price on the axis."""

@@ -67,7 +67,7 @@ class Level:
     char: str
 
 
-def order_levels(orders: Iterable[Order]) -> list[Level]:
+def order_levels(orders: Iterable[Order], instrument: Instrument) -> list[Level]:
     """One line for all orders of one side and kind at one price."""
     grouped: dict[tuple[Decimal, Side, bool, bool], list[Order]] = {}
     for order in orders:
@@ -78,6 +78,7 @@ def order_levels(orders: Iterable[Order]) -> list[Level]:
     levels = []
     for (price, side, stop, kept), some in grouped.items():
         quantity = sum_of(order.leaves for order in some)
+        at = shown(f"{price:.{instrument.price_places}f}")
         kind = " stop" if stop else ""
         by_desk = " kept" if kept else ""
         count = f" ({len(some)} orders)" if len(some) > 1 else ""
@@ -86,7 +87,7 @@ def order_levels(orders: Iterable[Order]) -> list[Level]:
         levels.append(
             Level(
                 price,
-                f" {name}{kind} {plain_text(quantity)} @ {plain_text(price)}{count}{by_desk} ",
+                f" {name}{kind} {plain_text(quantity)} @ {at}{count}{by_desk} ",
                 f" {name[0]}{' stp' if stop else ''} {plain_text(quantity)}{by_desk} ",
                 Paint.BUY_LINE if buy else Paint.SELL_LINE,
                 Paint.BUY_LABEL if buy else Paint.SELL_LABEL,

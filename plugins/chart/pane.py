@@ -127,7 +127,7 @@ class ChartPane(ChartMoving):
         state = (
             series.version, timeline.live_end, self.end, self.crosshair, self.bar_ts, self.staged, preview, self.zoom,
             self.shows_volume, self.settings.get("studies"), engine.orders_version, engine.portfolio_version,
-            told and self.outcome, id(self.scale), self.has_focus, self.takes(), old,
+            told and self.outcome, id(self.scale), self.has_focus, self.takes(), old, engine.candles_since,
         )  # fmt: skip
         if state == self._painted:
             return
@@ -154,7 +154,7 @@ class ChartPane(ChartMoving):
         if self._fills[0] != version:
             self._fills = (version, [fill for fill in engine.fills(instrument.id) if engine.traded_at(fill.ts)])
         average = position_level(engine.position(instrument.id), instrument)
-        return _Ours(order_levels(orders), [] if average is None else [average], self._fills[1])
+        return _Ours(order_levels(orders, instrument), [] if average is None else [average], self._fills[1])
 
     def _draw(
         self, instrument: Instrument, timeline: Timeline, now: int, preview: Preview | None, told: tuple[str, bool]
@@ -187,6 +187,7 @@ class ChartPane(ChartMoving):
         draw_candles(canvas, plot.slots, self.scale, plot.x, plot.top, zoom)
         if volume_rows:
             self._draw_volume(canvas, plot, volume_rows)
+        drawing.made_up(self.engine.traded_at)
         draw_fills(canvas, ours.fills, plot, self.scale, ZOOMS[zoom][1] // 2)
         drawing.out_of_sight(ours.levels)
         for level in (*ours.average, *ours.levels):

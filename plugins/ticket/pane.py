@@ -78,7 +78,10 @@ class TicketPane(TicketEntry):
                 self.said, self.sent = None, sent.route_id if isinstance(sent, Route) else sent.client_id
                 return
             if (plan := self._plan(draft)) is not None:
-                self.said = (started(await self.engine.start_plan(plan)), False)
+                self.said = (
+                    started(await self.engine.start_plan(plan), self.engine.instrument(plan.instrument)),
+                    False,
+                )
                 return
             order = await self.engine.submit(draft)
         except Refused as refusal:
@@ -190,7 +193,8 @@ class TicketPane(TicketEntry):
         order = None if self.sent is None else self.engine.order(self.sent)
         if self.said is None and order is not None and (route := self.engine.route(order.client_id)) is not None:
             return routed.fate(route, order.filled, self.ink, self._width)
-        return fate(self.said, order, told, self.ink, self._width)
+        terms = None if order is None else self.engine.instrument(order.instrument)
+        return fate(self.said, order, terms, told, self.ink, self._width)
 
     def status(self) -> str:
         order = None if self.sent is None else self.engine.order(self.sent)

@@ -173,7 +173,14 @@ def button(draft: OrderDraft | None, instrument: Instrument | None, armed: bool,
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 
 
-def fate(said: tuple[str, bool] | None, order: Order | None, told: set[str], ink: Ink, width: int) -> list[Line]:
+def fate(
+    said: tuple[str, bool] | None,
+    order: Order | None,
+    instrument: Instrument | None,
+    told: set[str],
+    ink: Ink,
+    width: int,
+) -> list[Line]:
     """What was `said` last (a sentence, and whether it is an error), else what became of the order that was sent;
     what is `told` above, as the screen shows it, is not told twice."""
     if said is not None:
@@ -184,8 +191,7 @@ def fate(said: tuple[str, bool] | None, order: Order | None, told: set[str], ink
     if order is None:
         return []
     bad = order.state in _BAD
-    text = (
-        "Not sent." if order.state is OrderState.DENIED and sentence(order.reason) in told else sentence(outcome(order))
-    )
+    denied = order.state is OrderState.DENIED and sentence(order.reason) in told
+    text = "Not sent." if denied else sentence(outcome(order, instrument))
     style = ink.error if bad else ink.dim if order.is_closed and not order.filled else ink.own
     return wrapped(text, "✗ " if bad else "● ", style, width)

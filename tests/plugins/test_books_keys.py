@@ -247,7 +247,7 @@ async def test_a_resting_order_that_fills_later_is_told_in_place(tmp_path):
         await press.paint()
         desk.feed(Trade(BTC.id, START + 1, 641_990, 1_000_000, False, "sweep"))
         await press.paint()
-        assert "Bought 0.05 at 64199.8." in "".join(shown(pane)[-3:])
+        assert "Bought 0.05 at 64,199.8." in "".join(shown(pane)[-3:])
 
 
 # Amending and cancelling.
@@ -516,7 +516,7 @@ async def test_what_a_closed_gate_refuses_is_not_said_to_be_sent(tmp_path, monke
         monkeypatch.setattr(desk.engine, "ready", False)
         await press("enter")
         assert any("opening its store" in toast for toast in desk.toasts())
-        assert pane.outcome == ("Buy 0.02 @ 64200: not sent.", True)
+        assert pane.outcome == ("Buy 0.02 @ 64,200.0: not sent.", True)
 
 
 async def test_an_answer_that_came_before_it_was_waited_for_is_not_waited_for(tmp_path):

@@ -140,7 +140,7 @@ async def test_orders_fills_and_position_are_drawn_in(tmp_path):
         await desk.order(BTC.id, Side.SELL, "0.1", type=OrderType.STOP, stop_price=Decimal("63950"), reduce_only=True)
         await desk.order(ETH.id, Side.BUY, "1", "3100")
         await hands.paint()
-        assert "Buy 0.07 @ 64120 (2 orders)" in hands.row_of("64120")
+        assert "Buy 0.07 @ 64120.0 (2 orders)" in hands.row_of("64120")
         assert "64,120.0" in hands.row_of("64120")
         assert "Sell stop 0.1 @ 63950" in hands.row_of("63950")
         assert "Long 0.15 @ 6420" in hands.text
@@ -159,10 +159,19 @@ async def test_orders_fills_and_position_are_drawn_in(tmp_path):
         await hands.paint()
         assert "▼" not in hands.text
         assert "◆" not in hands.text
+        assert "made up" in hands.text
         desk.engine.kept_at = lambda ts: True  # … or has kept those minutes
         await desk.order(BTC.id, Side.BUY, "0.01")
         await hands.paint()
         assert "◆" in hands.text, "bought and sold at that price"
+        assert "made up" not in hands.text
+        newest = pane.plot.slots[-1].bar.ts
+        desk.engine.kept_at, desk.engine.candles_since = (lambda ts: False), newest  # … or saw the last bar alone
+        await desk.order(BTC.id, Side.BUY, "0.01")
+        await hands.paint()
+        border = pane.plot.x + (len(pane.plot.slots) - 1) * pane.plot.step
+        [row] = [row for row in hands.rows if "made up" in row]
+        assert row[:border].endswith("made up ╎")
 
 
 async def test_an_order_near_the_market_stretches_the_scale_and_one_far_away_is_counted(tmp_path):

@@ -71,7 +71,7 @@ async def test_an_order_is_picked_up_moved_by_ticks_and_amended_by_enter_alone(t
         await hands("K", "enter")
         await hands.until(lambda: desk.engine.order(order.client_id).price == D("64119.8"))
         assert pane.staged is None
-        assert hands.legend == "Buy 0.05 moved to 64119.8."
+        assert hands.legend == "Buy 0.05 moved to 64,119.8."
         assert events(desk, order).count("OrderPendingAmend") == 1
         assert len(desk.engine.orders()) == 1
 

@@ -208,7 +208,7 @@ async def test_exits_make_a_bracket_of_the_order(tmp_path):
         await type_into(pilot, desk, "price", "64000")
         await type_into(pilot, desk, "exit_stop", "64500")
         await desk.painted(pilot)
-        assert "The stop 64500 must be below the entry (64000)." in text_of(desk).replace("\n", " ")
+        assert "The stop 64,500.0 must be below the entry (64,000.0)." in text_of(desk).replace("\n", " ")
         await pilot.press(*["backspace"] * 5, *"63000")
         await type_into(pilot, desk, "exit_target", "66000")
         await type_into(pilot, desk, "exit_trail", "1%")

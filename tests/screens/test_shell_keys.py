@@ -446,6 +446,7 @@ async def test_a_test_note_goes_to_every_address_and_what_came_of_it_is_told(ope
             addresses=lambda: {"phone": "a://", "mail": "b://"},
             deliver=lambda address, title, text: None if address == "a://" else "did not take the note",
             order_of=lambda client_id: None,
+            instrument_of=lambda instrument: None,
             clock=desk.engine.clock,
             log=desk.engine.log,
             title="tws",

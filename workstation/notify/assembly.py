@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 
 from workstation.clock import SECOND, Clock
 from workstation.domain.formats import zone_named
+from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import ClientOrderId, Order
 from workstation.log import DeskLog
 from workstation.notify.delivery import Deliver, deliver
@@ -27,6 +28,7 @@ def notifier_of(
     mode: str,
     account: str,
     order_of: Callable[[ClientOrderId], Order | None],
+    instrument_of: Callable[[InstrumentId], Instrument | None],
     clock: Clock,
     log: DeskLog,
     send: Deliver = deliver,
@@ -56,6 +58,7 @@ def notifier_of(
         addresses=lambda: addresses(vault, entries),
         deliver=send,
         order_of=order_of,
+        instrument_of=instrument_of,
         clock=clock,
         log=log,
         title=f"tws {mode.upper()} {account}",

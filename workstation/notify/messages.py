@@ -23,8 +23,10 @@ from workstation.domain.events import (
     PositionLiquidated,
     StrategyRunChanged,
 )
+from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import plain
 from workstation.domain.order import ClientOrderId, Order
+from workstation.domain.prices import price_words
 from workstation.domain.strategy_run import RunState
 from workstation.log import Level, LogEntry
 
@@ -71,7 +73,9 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def message_of(
-    event: OrderEvent | AccountEvent | LogEntry, order_of: Callable[[ClientOrderId], Order | None]
+    event: OrderEvent | AccountEvent | LogEntry,
+    order_of: Callable[[ClientOrderId], Order | None],
+    instrument_of: Callable[[InstrumentId], Instrument | None],
 ) -> Message | None:
     """The note that an event of the journal, or an entry of the log, is worth; None for most."""
     if isinstance(event, LogEntry):
@@ -85,7 +89,7 @@ def message_of(
                 "side": str(fill.side),
                 "quantity": plain(fill.quantity),
                 "instrument": str(fill.instrument),
-                "price": plain(fill.price),
+                "price": price_words(fill.price, instrument_of(fill.instrument)),
                 "fee": f"{plain(fill.fee)} {fill.fee_currency}",
                 "origin": "" if order is None else order.origin,
                 "rest": rest,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from workstation.clock import Clock
 from workstation.domain.events import AccountEvent, OrderEvent
+from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import ClientOrderId, Order
 from workstation.log import DeskLog, LogEntry
 from workstation.notify.delivery import Deliver
@@ -31,6 +32,7 @@ class Notifier:
         addresses: Callable[[], Mapping[str, str]],
         deliver: Deliver,
         order_of: Callable[[ClientOrderId], Order | None],
+        instrument_of: Callable[[InstrumentId], Instrument | None],
         clock: Clock,
         log: DeskLog,
         title: str,
@@ -42,6 +44,7 @@ class Notifier:
         self._addresses = addresses
         self._deliver = deliver
         self._order_of = order_of
+        self._instrument_of = instrument_of
         self._clock = clock
         self._log = log
         self._title = title
@@ -76,7 +79,7 @@ class Notifier:
             return
         if isinstance(event, LogEntry) and event.source == "notify":
             return
-        message = message_of(event, self._order_of)
+        message = message_of(event, self._order_of, self._instrument_of)
         if message is not None and message.topic in self._topics:
             self._outbox.offer(message, self._clock.now())
             self._wake.set()

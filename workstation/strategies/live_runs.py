@@ -23,6 +23,7 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
 from workstation.domain.order import Side
+from workstation.domain.prices import price_words
 from workstation.domain.strategy_run import RunId, StrategyRun
 from workstation.strategies.run_book import StrategyDesk
 from workstation.trading.results import CLOSERS
@@ -123,7 +124,8 @@ class LiveRuns:
         for run_id, part in self._core.results.shares(fill):
             if (live := self.runs.get(run_id)) is not None:
                 did = "bought" if part.side is Side.BUY else "sold"
-                words = f"{whose} {did} {part.quantity:f} {part.instrument} of {run_id} at {part.price:f}"
+                price = price_words(part.price, self._core.instruments.get(part.instrument))
+                words = f"{whose} {did} {part.quantity:f} {part.instrument} of {run_id} at {price}"
                 left = live.book.position(part.instrument)
                 self._desk.log.warning("strategies", f"{words}: it holds {f'{left:f}' if left else 'nothing'} now.")
                 live.filled(part)

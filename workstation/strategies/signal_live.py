@@ -13,6 +13,7 @@ from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill
 from workstation.domain.market import BookSnapshot
 from workstation.domain.order import Side
+from workstation.domain.prices import average_words
 from workstation.domain.strategy_run import Signal
 from workstation.market.candles import Candles
 from workstation.strategies.bar_window import BarWindow
@@ -123,6 +124,9 @@ class SignalLive(Strategy):
         if held and not known:
             self._take_over()
 
+    def _words(self, price: float) -> str:
+        return average_words(Decimal(repr(price)), self.trader.instrument)
+
     def _take_over(self) -> None:
         """What it holds is its trade from here on."""
         play, held = self._started(), self.trader.position
@@ -133,12 +137,12 @@ class SignalLive(Strategy):
         play.took_over(side, at, self._count, float(self.inner.exits.atr(candles)[-1]) if len(candles) else None)
         self._value = abs(float(held)) * at
         symbol, way = self.trader.instrument.symbol, "long" if side > 0 else "short"
-        words = f"holds {abs(held):f} {symbol} {way} from before, entered at {at:,.10g}, and takes it over"
+        words = f"holds {abs(held):f} {symbol} {way} from before, entered at {self._words(at)}, and takes it over"
         if price and side * (price - play.stop) <= 0 < play.stop:
-            self.trader.say(f"{words}: the market has passed its stop of {play.stop:,.10g}, so it is closed.")
+            self.trader.say(f"{words}: the market has passed its stop of {self._words(play.stop)}, so it is closed.")
             self._leave(Reason.STOP)
             return
-        stop = f"with its stop at {play.stop:,.10g}" if play.stop else "without a stop, as it has none"
+        stop = f"with its stop at {self._words(play.stop)}" if play.stop else "without a stop, as it has none"
         self.trader.say(f"{words} {'with the stop of its next bar' if play.stale else stop}.")
         self._protect()
 

@@ -21,6 +21,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
 from workstation.domain.numbers import divide, multiply, plain, subtract
 from workstation.domain.order import state_word
+from workstation.domain.prices import price_words
 from workstation.log import DeskLog
 from workstation.trading.alerts import (
     Alert,
@@ -192,7 +193,7 @@ class AlertDesk:
                     f"{order.side.capitalize()} {plain(fill.quantity if fill else order.quantity)} {order.instrument}"
                 )
                 if fill is not None:
-                    told = f"Filled: {what} @ {plain(fill.price)}."
+                    told = f"Filled: {what} @ {price_words(fill.price, self._core.instruments.get(order.instrument))}."
                 else:
                     reason = getattr(event, "reason", "")
                     told = f"{what} is {state_word(alert.state)}{f': {reason}' if reason else ''}."

@@ -17,6 +17,7 @@ from workstation.domain.numbers import floor_to
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side, state_word
 from workstation.domain.plan import Plan, PlanId, PlanKind, Trail
 from workstation.domain.position import Position
+from workstation.domain.prices import average_words, price_words
 from workstation.domain.route import Route
 from workstation.market.book import OrderBook
 from workstation.trading.alert_desk import AlertDesk
@@ -201,14 +202,21 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
 
     What belongs to the screen (`SetTheme`, `SelectInstrument`, `RunAction`) is the shell's: TypeError here.
     """
+
+    def said(order: Order) -> str:
+        return outcome(order, desk.instrument(order.instrument))
+
+    def begun(plan: Plan) -> str:
+        return started(plan, desk.instrument(plan.instrument))
+
     match command:
         case PlaceOrder(draft=draft, best_of=True):
             sent = await desk.route_order(draft)
-            return outcome(sent) if isinstance(sent, Order) else started_words(sent)
+            return said(sent) if isinstance(sent, Order) else started_words(sent)
         case PlaceOrder(draft=draft):
-            return outcome(await desk.submit(draft))
+            return said(await desk.submit(draft))
         case StartPlan(plan=plan):
-            return started(await desk.start_plan(plan))
+            return begun(await desk.start_plan(plan))
         case ChangeExits(before=before, after=after):
             kept = await desk.amend_plan(
                 after.plan_id,
@@ -216,12 +224,13 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
                 target=after.target if after.target != before.target else UNSET,
                 trail=after.trail if after.trail != before.trail else UNSET,
             )
-            return f"{kept.instrument.partition(':')[2]} is protected by {exits_in_words(kept)} now."
+            exits = exits_in_words(kept, desk.instrument(kept.instrument))
+            return f"{kept.instrument.partition(':')[2]} is protected by {exits} now."
         case ChaseOrder():
-            return started(await _chase(command, desk))
+            return begun(await _chase(command, desk))
         case Execute():
             done = await execute(command, desk)
-            return outcome(done) if isinstance(done, Order) else done
+            return said(done) if isinstance(done, Order) else done
         case PauseExecution():
             return await pause(command, desk)
         case ExecutionProgress():
@@ -239,11 +248,11 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
         case CancelOrders(instrument=instrument, side=side):
             return cancelled(await desk.cancel_all(instrument, side))
         case ClosePosition(instrument=instrument):
-            return outcome(await desk.close_position(instrument))
+            return said(await desk.close_position(instrument))
         case ReversePosition(instrument=instrument):
-            return outcome(await desk.reverse(instrument))
+            return said(await desk.reverse(instrument))
         case BreakEven(instrument=instrument):
-            return outcome(await desk.break_even(instrument))
+            return said(await desk.break_even(instrument))
         case SetLeverage(instrument=instrument, leverage=leverage):
             await desk.set_leverage(instrument, leverage)
             return f"The leverage of {instrument} is {leverage} now."
@@ -298,14 +307,14 @@ async def _chase(command: ChaseOrder, desk: CommandDesk) -> Plan:
     return await desk.chase(order.client_id, bound)
 
 
-def started(plan: Plan) -> str:
+def started(plan: Plan, instrument: Instrument | None) -> str:
     """What a plan that was just started will do, as a sentence."""
-    exits = exits_in_words(plan)
+    exits = exits_in_words(plan, instrument)
     if plan.kind is PlanKind.EXIT:
         return f"{grouped(plan.covers)} protected: {exits}."
     entries = f"{len(plan.entries)} entries are" if len(plan.entries) > 1 else "The entry is"
     if plan.chase_to is not None:
-        entries = f"The order chases the best price to {grouped(plan.chase_to)} and is"
+        entries = f"The order chases the best price to {price_words(plan.chase_to, instrument)} and is"
     return f"{entries} on the way{f'; then {exits}' if exits else ''}."
 
 
@@ -320,14 +329,9 @@ def cancelled(orders: Sequence[Order]) -> str:
     return f"{gone} of {len(orders)} {noun} cancelled so far: look at the others in the orders pane."
 
 
-def average_text(price: Decimal) -> str:
-    """An average price in at most ten digits, with thousands separators."""
-    return grouped(price.quantize(Decimal(1).scaleb(min(0, price.adjusted() - 9))))
-
-
-def outcome(order: Order) -> str:
-    """What became of an order that was just sent, as a sentence."""
-    average = "" if order.average_price is None else f" at {average_text(order.average_price)}"
+def outcome(order: Order, instrument: Instrument | None) -> str:
+    """What became of an order that was just sent, as a sentence; its prices are written by the `instrument`'s tick."""
+    average = "" if order.average_price is None else f" at {average_words(order.average_price, instrument)}"
     match order.state:
         case OrderState.DENIED:
             return f"Not sent: {order.reason}"

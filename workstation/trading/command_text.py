@@ -11,6 +11,7 @@ from workstation.domain.margin import MarginMode
 from workstation.domain.numbers import ONE, ZERO, multiply, plain, subtract
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan, PlanKind
+from workstation.domain.prices import price_words
 from workstation.trading.alerts import sentence
 from workstation.trading.commands import (
     BreakEven,
@@ -70,21 +71,24 @@ def quote_value(instrument: Instrument, quantity: Decimal, price: Decimal) -> De
 
 
 def order_text(draft: OrderDraft, context: Context) -> str:
-    """The order as a sentence: Buy 0.5 BTC-USDT at 64,200 limit on NOVA, good till cancelled, ≈ 32,100 USDT."""
+    """The order as a sentence: Buy 0.5 BTC-USDT at 64,200.00 limit on NOVA, good till cancelled, ≈ 32,100 USDT."""
     venue, _, symbol = draft.instrument.partition(":")
+    instrument = context.named(draft.instrument)
     words = [f"{draft.side.capitalize()} {grouped(draft.quantity)} {symbol}"]
     if draft.type.has_limit and draft.price is not None:
-        words.append(f"at {grouped(draft.price)} limit")
+        words.append(f"at {price_words(draft.price, instrument)} limit")
     else:
         words.append("at market")
     if draft.stop_price is not None:
         rises = (draft.side is Side.BUY) is not draft.type.takes_profit
-        words.append(f"once it trades at {grouped(draft.stop_price)} or {'higher' if rises else 'lower'}")
+        words.append(
+            f"once it trades at {price_words(draft.stop_price, instrument)} or {'higher' if rises else 'lower'}"
+        )
     if draft.type is OrderType.TRAILING_STOP:
         low_high = "above the lowest" if draft.side is Side.BUY else "below the highest"
         words.append(f"once it trades {_distance(draft)} {low_high} price")
         if draft.activation_price is not None:
-            words.append(f"from {grouped(draft.activation_price)} on")
+            words.append(f"from {price_words(draft.activation_price, instrument)} on")
     if draft.display is not None:
         words.append(f"showing {grouped(draft.display)} at a time")
     words.append(f"on {venue}")
@@ -103,7 +107,6 @@ def order_text(draft: OrderDraft, context: Context) -> str:
         parts.append("post-only")
     if draft.reduce_only:
         parts.append("reduce-only")
-    instrument = context.named(draft.instrument)
     price = draft.price or draft.stop_price or context.prices(draft.instrument).to_take(draft.side)
     if instrument is not None and price is not None and price > 0:
         worth = quote_value(instrument, draft.quantity, price)
@@ -118,13 +121,13 @@ def _distance(draft: OrderDraft | Order) -> str:
     return "" if draft.trail_bps is None else f"{plain(draft.trail_bps.scaleb(-2))}%"
 
 
-def exits_in_words(plan: Plan) -> str:
+def exits_in_words(plan: Plan, instrument: Instrument | None) -> str:
     """stop at 63,000, target at 66,000, trailing by 1% once 300 beyond the entry."""
     parts = []
     if plan.stop is not None:
-        parts.append(f"stop at {grouped(plan.stop)}")
+        parts.append(f"stop at {price_words(plan.stop, instrument)}")
     if plan.target is not None:
-        parts.append(f"target at {grouped(plan.target)}")
+        parts.append(f"target at {price_words(plan.target, instrument)}")
     if plan.trail is not None:
         after = f" once {distance_text(plan.trail.after)} beyond the entry" if plan.trail.after.amount else ""
         parts.append(f"a stop that trails by {distance_text(plan.trail.distance)}{after}")
@@ -133,7 +136,8 @@ def exits_in_words(plan: Plan) -> str:
 
 def plan_sentence(plan: Plan, context: Context) -> str:
     """What a plan will do, as a sentence."""
-    exits = exits_in_words(plan)
+    instrument = context.named(plan.instrument)
+    exits = exits_in_words(plan, instrument)
     symbol = plan.instrument.partition(":")[2]
     if not plan.entries:
         pair = "; one cancels the other" if plan.target is not None and (plan.stop or plan.trail) else ""
@@ -147,13 +151,13 @@ def plan_sentence(plan: Plan, context: Context) -> str:
         prices = [draft.price for draft in plan.entries if draft.price is not None]
         total = sum((draft.quantity for draft in plan.entries), ZERO)
         count = f"{len(plan.entries)} {'buys' if plan.side is Side.BUY else 'sells'} of {grouped(first.quantity)}"
-        span_ = f"from {grouped(prices[0])} to {grouped(prices[-1])}"
+        span_ = f"from {price_words(prices[0], instrument)} to {price_words(prices[-1], instrument)}"
         maker = ", post-only" if first.post_only else ""
         text = f"{count} {symbol} {span_} on {plan.instrument.partition(':')[0]}, {grouped(total)} in all{maker}"
     else:
         text = order_text(first, context)
     if plan.chase_to is not None:
-        text += f"; it follows the best price to {grouped(plan.chase_to)}"
+        text += f"; it follows the best price to {price_words(plan.chase_to, instrument)}"
     return f"{text}. Then for what fills: {exits}." if exits else f"{text}."
 
 
@@ -188,7 +192,7 @@ def spell(draft: OrderDraft | Order, now: int) -> str:
     return " ".join(words)
 
 
-def _execute_text(command: Execute) -> str:
+def _execute_text(command: Execute, instrument: Instrument | None) -> str:
     """What Enter will do."""
     venue, _, symbol = command.instrument.partition(":")
     words = [f"{command.side.capitalize()} {grouped(command.quantity)} {symbol} on {venue}"]
@@ -205,7 +209,7 @@ def _execute_text(command: Execute) -> str:
     if command.show is not None:
         words.append(f"showing {grouped(command.show)} at a time")
     if command.limit is not None:
-        words.append(f"at {grouped(command.limit)} or better")
+        words.append(f"at {price_words(command.limit, instrument)} or better")
     return f"{' '.join(words)}{', reduce-only' if command.reduce_only else ''}."
 
 
@@ -246,15 +250,18 @@ def describe(command: Command, context: Context) -> str:
         case StartPlan(plan=plan):
             return plan_sentence(plan, context)
         case ChangeExits(before=before, after=after):
-            symbol = after.instrument.partition(":")[2]
-            return (
-                f"Change the exits of the position in {symbol}: {exits_in_words(after)}. Now: {exits_in_words(before)}."
-            )
+            symbol, terms = after.instrument.partition(":")[2], context.named(after.instrument)
+            now, then = exits_in_words(before, terms), exits_in_words(after, terms)
+            return f"Change the exits of the position in {symbol}: {then}. Now: {now}."
         case ChaseOrder(instrument=instrument, bound=bound, percent=percent):
-            far = f"to {grouped(bound)}" if bound is not None else f"for {plain(percent or ZERO)}% at most"
+            far = (
+                f"to {price_words(bound, context.named(instrument))}"
+                if bound is not None
+                else f"for {plain(percent or ZERO)}% at most"
+            )
             return f"Let the newest working limit order of {instrument} follow the best price, {far}."
         case Execute():
-            return _execute_text(command)
+            return _execute_text(command, context.named(command.instrument))
         case PauseExecution():
             return _pause_text(command)
         case ExecutionProgress():

@@ -10,6 +10,7 @@ from workstation.domain.numbers import floor_to, multiply, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.plan import STOP_LEG, PlanId
 from workstation.domain.position import Position
+from workstation.domain.prices import price_words
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import OrderGateway
@@ -71,8 +72,8 @@ class Exits:
             stop += terms.tick
         if (mark <= stop) if long else (mark >= stop):
             raise Refused(
-                f"The market ({plain(mark)}) has not passed break-even with fees ({plain(stop)}) yet: "
-                "a stop there would close the position at once."
+                f"The market ({price_words(mark, terms)}) has not passed break-even with fees "
+                f"({price_words(stop, terms)}) yet: a stop there would close the position at once."
             )
         kept = await self._move_plans(instrument, stop, long)
         rest = floor_to(self._core.plans.unclaimed(instrument, position.quantity), terms.lot)

@@ -434,10 +434,11 @@ class OrderGateway:
         self._bus.publish(event)
         if isinstance(event, OrderTrailed):
             return  # many, and the order's own stop price says it
+        terms = self.core.instruments.get(order.instrument)
         if isinstance(event, BAD_NEWS):
-            self._log.warning("order", in_words(event, order))
+            self._log.warning("order", in_words(event, order, terms))
         else:
-            self._log.in_passing("order", partial(in_words, event, order))
+            self._log.in_passing("order", partial(in_words, event, order, terms))
 
     def _record(self, event: OrderEvent) -> Order:
         order = self._fold(event)

@@ -18,8 +18,10 @@ import msgspec
 
 from workstation.clock import SECOND, Clock
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
+from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import counted, plain
 from workstation.domain.order import CLOSED_STATES, Order, OrderDraft, OrderState, Side, state_word
+from workstation.domain.prices import price_words
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import Journal, OrderGateway
@@ -325,7 +327,9 @@ class KillSwitch:
             if client_id not in self._orders:
                 known = self._core.orders.orders.get(client_id)
                 kind = "closing order" if known is not None and known.origin == KILL else "order"
-                item = KillItem(kind, _label(known) if known else f"{plain(order.quantity)}", order.instrument)
+                terms = self._core.instruments.get(order.instrument)
+                label = _label(known, terms) if known else f"{plain(order.quantity)}"
+                item = KillItem(kind, label, order.instrument)
                 self._orders[client_id] = item
                 self.status.items.append(item)
         for client_id, item in self._orders.items():
@@ -365,9 +369,9 @@ class KillSwitch:
         return f"{'; '.join(parts)}. Seen {when:%Y-%m-%d %H:%M:%S} UTC, {took:.1f} s after the press."
 
 
-def _label(order: Order) -> str:
+def _label(order: Order, instrument: Instrument | None) -> str:
     price = order.price if order.price is not None else order.stop_price
-    at = f" @ {plain(price)}" if price is not None else f" {order.type}"
+    at = f" @ {price_words(price, instrument)}" if price is not None else f" {order.type}"
     return f"{order.side.upper()} {plain(order.leaves)}{at}"
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add, floor_to, multiply, plain, subtract
 from workstation.domain.order import CLOSED_STATES, ClientOrderId, OrderDraft, OrderState, OrderType, Side, state_word
+from workstation.domain.prices import average_words
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
@@ -163,11 +164,12 @@ class Flattener:
     async def _close(self, venue: Venue, instrument: InstrumentId, quantity: Decimal) -> None:
         item = self._items[instrument]
         item.attempts += 1
+        terms = self._core.instruments[instrument]
         side = Side.SELL if quantity > 0 else Side.BUY
         draft = OrderDraft(
             instrument=instrument,
             side=side,
-            quantity=self._slice(self._core.instruments[instrument], side, abs(quantity)),
+            quantity=self._slice(terms, side, abs(quantity)),
             type=OrderType.MARKET,
             reduce_only=True,
             origin=KILL,
@@ -187,7 +189,7 @@ class Flattener:
                 await self._reconciler.ask(order.client_id)
                 await asyncio.sleep(0.1)
         elif order.state is OrderState.FILLED:
-            item.detail = f"closed {plain(order.filled)} at {plain(order.average_price or ZERO)}"
+            item.detail = f"closed {plain(order.filled)} at {average_words(order.average_price or ZERO, terms)}"
         else:
             item.state = KillOutcome.FAILED
             item.detail = order.reason or f"the closing order was {state_word(order.state)}"

@@ -16,6 +16,7 @@ from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, divide, is_multiple, multiply, plain, subtract
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.plan import EXIT_LEGS
+from workstation.domain.prices import price_words
 from workstation.trading.risk_breakers import breaker, drawdown_size
 from workstation.trading.risk_counts import orders_per_day, origin_orders, painted_book, rate, working_orders
 from workstation.trading.risk_exposure import (
@@ -101,7 +102,8 @@ def _tick(q: Question) -> str | None:
     """Prices are multiples of the instrument's tick."""
     for name, price in (("price", q.draft.price), ("stop price", q.draft.stop_price)):
         if price is not None and not is_multiple(price, q.instrument.tick):
-            return f"The {name} {plain(price)} is not a multiple of the tick {plain(q.instrument.tick)}."
+            what = f"The {name} {price_words(price, q.instrument)}"
+            return f"{what} is not a multiple of the tick {plain(q.instrument.tick)}."
     return None
 
 
@@ -160,14 +162,15 @@ def _collar(q: Question) -> str | None:
     distance = divide(multiply(subtract(price, q.mid), Decimal(q.draft.side.sign)), q.mid)
     where = "above" if price > q.mid else "below"
     what = "This market order would trade down the book to" if q.draft.type is OrderType.MARKET else "The price"
+    reach, middle = f"{what} {price_words(price, q.instrument)}", price_words(q.mid, q.instrument)
     if distance > q.limits.price_collar and not triggered:
         return (
-            f"{what} {plain(price)}, {distance:.1%} {where} the middle of {plain(q.mid)}: "
+            f"{reach}, {distance:.1%} {where} the middle of {middle}: "
             f"more than your collar of {q.limits.price_collar:.1%}."
         )
     if -distance > q.limits.price_collar_resting:
         return (
-            f"{what} {plain(price)} is {-distance:.0%} {where} the middle of {plain(q.mid)}: "
+            f"{reach} is {-distance:.0%} {where} the middle of {middle}: "
             f"further than your {q.limits.price_collar_resting:.0%} for resting orders."
         )
     return None
@@ -183,7 +186,9 @@ def _stop_side(q: Question) -> str | None:
     if stop <= q.mid if above else stop >= q.mid:
         what = f"{q.draft.side} {'take-profit' if profit else 'stop'}"
         where = "above" if above else "below"
-        return f"A {what} must be {where} the market ({plain(q.mid)}): this one would trigger at once."
+        return (
+            f"A {what} must be {where} the market ({price_words(q.mid, q.instrument)}): this one would trigger at once."
+        )
     return None
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from workstation.domain.numbers import ZERO, add, multiply, plain
 from workstation.domain.order import Order, OrderType, Side
+from workstation.domain.prices import price_words
 from workstation.trading.limits import limits_of, matches
 from workstation.trading.risk_question import Question, money
 
@@ -30,7 +31,8 @@ def self_trade(q: Question) -> str | None:
     hit = next((order for order in q.opposite if _rests(order) and _crosses(draft.side, reach, order)), None)
     if hit is None or hit.price is None:
         return None
-    return f"Your own {hit.side} of {plain(hit.leaves)} at {plain(hit.price)} would be hit: cancel it first."
+    price = price_words(hit.price, q.instrument)
+    return f"Your own {hit.side} of {plain(hit.leaves)} at {price} would be hit: cancel it first."
 
 
 def _rests(order: Order) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ONE, ZERO, floor_to, multiply, plain
 from workstation.domain.order import Side
+from workstation.domain.prices import price_words
 from workstation.trading.errors import Refused
 
 _DOWN = decimal.Context(prec=60, rounding=decimal.ROUND_FLOOR)
@@ -111,7 +112,8 @@ def _unit_loss(instrument: Instrument, side: Side, price: Decimal, stop: Decimal
         raise SizeError("Sizing by risk needs the price of the stop.")
     if (stop >= price) if side is Side.BUY else (stop <= price):
         where = "below" if side is Side.BUY else "above"
-        raise SizeError(f"The stop of a {side} must be {where} its entry of {plain(price)}, not at {plain(stop)}.")
+        entry, wished = price_words(price, instrument), price_words(stop, instrument)
+        raise SizeError(f"The stop of a {side} must be {where} its entry of {entry}, not at {wished}.")
     at_entry, at_stop = _unit_value(instrument, price), _unit_value(instrument, stop)
     fees = _UP.multiply(max(instrument.taker_fee, ZERO), _UP.add(at_entry, at_stop))
     return _UP.add(abs(_UP.subtract(at_entry, at_stop)), fees)

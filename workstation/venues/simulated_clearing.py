@@ -28,6 +28,7 @@ from workstation.domain.market import MarkPrice
 from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multiply, negate, plain, subtract
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.position import Position
+from workstation.domain.prices import price_words
 from workstation.venues.simulated_account import SimulatedAccount
 from workstation.venues.simulated_ledger import Ledger
 
@@ -250,7 +251,8 @@ class Clearing:
         )
         currency = instrument.settlement
         reason = (
-            f"{self._name} liquidated {plain(position.quantity)} {instrument.symbol} at {plain(price)}: the equity of "
+            f"{self._name} liquidated {plain(position.quantity)} {instrument.symbol} at "
+            f"{price_words(price, instrument)}: the equity of "
             f"{_money(equity)} {currency} had fallen to the maintenance margin of {_money(needed)} {currency}."
         )
         entry = e.PositionLiquidated(

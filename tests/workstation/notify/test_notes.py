@@ -104,13 +104,31 @@ def test_bad_settings_are_one_sentence(tmp_path):
     paths = Paths(config=tmp_path, data=tmp_path, state=tmp_path)
     settings = load(tmp_path / "none", overrides={"notify.templates.fill": "{colour}"})
     with pytest.raises(SettingsError, match=r"notify\.templates\.fill has no field \{colour\}"):
-        notifier_of(settings, paths, mode="demo", account="demo", order_of=lambda _: None, clock=None, log=None)  # type: ignore[arg-type]
+        notifier_of(
+            settings,
+            paths,
+            mode="demo",
+            account="demo",
+            order_of=lambda _: None,
+            instrument_of=lambda _: None,
+            clock=None,
+            log=None,
+        )  # type: ignore[arg-type]
 
 
 def test_a_desk_without_addresses_has_no_notifier(tmp_path):
     paths = Paths(config=tmp_path, data=tmp_path, state=tmp_path)
     assert (
-        notifier_of(Settings(), paths, mode="live", account="a", order_of=lambda _: None, clock=None, log=None)  # type: ignore[arg-type]
+        notifier_of(
+            Settings(),
+            paths,
+            mode="live",
+            account="a",
+            order_of=lambda _: None,
+            instrument_of=lambda _: None,
+            clock=None,
+            log=None,
+        )  # type: ignore[arg-type]
         is None
     )
 
@@ -129,7 +147,7 @@ def test_a_desk_without_addresses_has_no_notifier(tmp_path):
     ],
 )
 def test_what_is_worth_a_note(entry, topic):
-    message = message_of(entry, lambda _: None)
+    message = message_of(entry, lambda _: None, lambda _: None)
     assert (None if message is None else message.topic) is topic
 
 
@@ -164,6 +182,7 @@ def give(engine, address: str, send=deliver) -> Notifier:
         addresses=lambda: {"phone": address},
         deliver=send,
         order_of=engine.core.orders.orders.get,
+        instrument_of=engine.core.instruments.get,
         clock=engine.clock,
         log=engine.log,
         title="tws TEST",

@@ -262,9 +262,9 @@ def test_seek_reads_the_time_of_day_in_the_desks_zone() -> None:
         ("buy 0.5 @ 64200 gtd soon", "soon is not a length of time: type 30m, 1h30m or 45s."),
         ("buy 0.5 @ 64200 maker", "maker is not understood. Did you mean market?"),
         ("sell stop 0.2", "At which price is the stop? sell stop 0.2 @ 63000."),
-        ("buy 2% stop 65000", "The stop 65000 must be below the entry (64000.01)."),
-        ("buy 2% stop 63000 tp 62000", "The stop 63000 must be below the target 62000."),
-        ("buy 2% stop 63000 tp 64000", "The target 64000 must be above the entry (64000.01)."),
+        ("buy 2% stop 65000", "The stop 65,000.00 must be below the entry (64,000.01)."),
+        ("buy 2% stop 63000 tp 62000", "The stop 63,000.00 must be below the target 62,000.00."),
+        ("buy 2% stop 63000 tp 64000", "The target 64,000.00 must be above the entry (64,000.01)."),
         ("buy 2% stop", "After stop comes the price of the stop."),
         ("buy 2% stop 63000 sl 62000", "sl is there twice."),
         ("buy 2% trail 0", "0 is not a distance: type 200 or 1%."),
@@ -283,12 +283,12 @@ def test_seek_reads_the_time_of_day_in_the_desks_zone() -> None:
             "Buy or sell? The range does not lie on one side of the market: scale buy 5 …",
         ),
         ("scale 5 0.1 63000 63000.02", "5 orders have no room between these prices."),
-        ("scale 5 0.1 63000 63500 stop 63200", "The stop 63200 must be below the entry (63000)."),
+        ("scale 5 0.1 63000 63500 stop 63200", "The stop 63,200.00 must be below the entry (63,000.00)."),
         ("buy risk 1% market", "Risk to which stop? buy risk 1% stop 63000."),
         ("buy risk 0.5 stop 63000 market", "Risk is a percent of equity: risk 1%, not 0.5."),
         (
             "buy risk 1% stop 65000 market",
-            "The stop of a buy must be below its entry of 64000.01, not at 65000.",
+            "The stop of a buy must be below its entry of 64,000.01, not at 65,000.00.",
         ),
         ("buy 5 orca:sol-usdt @ bid", "There is no price of SOL-USDT now: type one."),
         ("cancel", "Cancel what? cancel all, cancel bids, cancel asks or cancel all BTC-USDT."),
@@ -370,48 +370,48 @@ def test_what_a_question_says_to_type_for_money_can_be_typed_so(size: str, selec
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("buy 0.5 @ 64200", "Buy 0.5 BTC-USDT at 64,200 limit on NOVA, good till cancelled, ≈ 32,100 USDT."),
+        ("buy 0.5 @ 64200", "Buy 0.5 BTC-USDT at 64,200.00 limit on NOVA, good till cancelled, ≈ 32,100 USDT."),
         ("sell 1 market ro", "Sell 1 BTC-USDT at market on NOVA, reduce-only, ≈ 63,999.99 USDT."),
         (
             "sell stop 0.2 @ 63000 gtd 90s",
-            "Sell 0.2 BTC-USDT at market once it trades at 63,000 or lower on NOVA, good for 1m30s, ≈ 12,600 USDT.",
+            "Sell 0.2 BTC-USDT at market once it trades at 63,000.00 or lower on NOVA, good for 1m30s, ≈ 12,600 USDT.",
         ),
         (
             "buy stop 0.2 @ 65000 limit 65100",
-            "Buy 0.2 BTC-USDT at 65,100 limit once it trades at 65,000 or higher on NOVA, good till cancelled, "
+            "Buy 0.2 BTC-USDT at 65,100.00 limit once it trades at 65,000.00 or higher on NOVA, good till cancelled, "
             "≈ 13,020 USDT.",
         ),
         (
             "buy 0.5 @ 64200 ioc",
-            "Buy 0.5 BTC-USDT at 64,200 limit on NOVA, what cannot fill at once is cancelled, ≈ 32,100 USDT.",
+            "Buy 0.5 BTC-USDT at 64,200.00 limit on NOVA, what cannot fill at once is cancelled, ≈ 32,100 USDT.",
         ),
         (
             "sell risk 1% stop 64500 @ 64000 po",
-            "Sell 2 BTC-USDT at 64,000 limit on NOVA, good till cancelled, post-only, ≈ 128,000 USDT. "
-            "Then for what fills: stop at 64,500.",
+            "Sell 2 BTC-USDT at 64,000.00 limit on NOVA, good till cancelled, post-only, ≈ 128,000 USDT. "
+            "Then for what fills: stop at 64,500.00.",
         ),
         (
             "buy 2% stop 63000 tp 66000",
             "Buy 0.03124 BTC-USDT at market on NOVA, ≈ 1,999.36 USDT. "
-            "Then for what fills: stop at 63,000, target at 66,000.",
+            "Then for what fills: stop at 63,000.00, target at 66,000.00.",
         ),
         (
             "sell 0.5 @ 64200 trail 200 after 0.5%",
-            "Sell 0.5 BTC-USDT at 64,200 limit on NOVA, good till cancelled, ≈ 32,100 USDT. "
+            "Sell 0.5 BTC-USDT at 64,200.00 limit on NOVA, good till cancelled, ≈ 32,100 USDT. "
             "Then for what fills: a stop that trails by 200 once 0.5% beyond the entry.",
         ),
         (
             "buy 0.5 chase 64100 stop 63000",
             "Buy 0.5 BTC-USDT at 63,999.99 limit on NOVA, good till cancelled, ≈ 32,000 USDT; "
-            "it follows the best price to 64,100. Then for what fills: stop at 63,000.",
+            "it follows the best price to 64,100.00. Then for what fills: stop at 63,000.00.",
         ),
         (
             "scale 5 0.1 63000 63800 stop 62000 po",
-            "5 buys of 0.1 BTC-USDT from 63,000 to 63,800 on NOVA, 0.5 in all, post-only. "
-            "Then for what fills: stop at 62,000.",
+            "5 buys of 0.1 BTC-USDT from 63,000.00 to 63,800.00 on NOVA, 0.5 in all, post-only. "
+            "Then for what fills: stop at 62,000.00.",
         ),
         ("chase", "Let the newest working limit order of NOVA:BTC-USDT follow the best price, for 0.5% at most."),
-        ("chase 64500", "Let the newest working limit order of NOVA:BTC-USDT follow the best price, to 64,500."),
+        ("chase 64500", "Let the newest working limit order of NOVA:BTC-USDT follow the best price, to 64,500.00."),
         ("cancel all", "Cancel every working order of every instrument, protective stops too."),
         ("cancel bids", "Cancel every working buy order of NOVA:BTC-USDT, protective stops too."),
         ("close", "Cancel the orders of NOVA:BTC-USDT and close its position at market."),
@@ -495,11 +495,11 @@ def done(state: OrderState, **terms: Any) -> Order:
 
 
 def test_the_outcome_of_an_order_is_a_sentence() -> None:
-    assert outcome(done(OrderState.DENIED, reason="Too large.")) == "Not sent: Too large."
-    assert outcome(done(OrderState.FILLED, filled=D("0.5"), filled_value=D(32_000))) == "Filled 0.5 at 64,000."
+    assert outcome(done(OrderState.DENIED, reason="Too large."), BTC) == "Not sent: Too large."
+    assert outcome(done(OrderState.FILLED, filled=D("0.5"), filled_value=D(32_000)), BTC) == "Filled 0.5 at 64,000.00."
     partly = done(OrderState.PARTIALLY_FILLED, filled=D("0.3"), filled_value=D(19_201))
-    assert outcome(partly) == "Filled 0.3 of 0.5 at 64,003.33333; the rest works."
-    assert outcome(done(OrderState.UNKNOWN)).startswith("No answer from the venue")
+    assert outcome(partly, BTC) == "Filled 0.3 of 0.5 at 64,003.33333; the rest works."
+    assert outcome(done(OrderState.UNKNOWN), BTC).startswith("No answer from the venue")
     assert cancelled([]) == "There was no working order to cancel."
     assert cancelled([done(OrderState.CANCELED)]) == "1 order cancelled."
     assert cancelled([done(OrderState.CANCELED), done(OrderState.UNKNOWN)]).startswith("1 of 2 orders cancelled so far")

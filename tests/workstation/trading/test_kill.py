@@ -151,7 +151,7 @@ async def test_a_store_that_fails_halts_the_desk_and_does_not_stop_the_kill(tmp_
         store._writer._connection.execute("PRAGMA query_only = ON")  # as a disk that went read-only
         denied = await desk.limit(PERP, Side.BUY, "0.1", away=301)
         assert denied.state is OrderState.DENIED
-        assert outcome(denied).count("Not sent") == 1
+        assert outcome(denied, PERP).count("Not sent") == 1
         await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=20)
         assert desk.engine.trading_state is TradingState.HALTED
         assert await desk.venues["NOVA"].open_orders() == []

@@ -103,7 +103,7 @@ def test_an_order_may_not_hit_our_own(draft: object, hit: bool) -> None:
     working(core, order(Side.SELL, "0.3", "10010"))
     found = objections(core, draft)  # type: ignore[arg-type]
     assert ("self-trade" in found) == hit
-    assert not hit or "Your own sell of 0.3 at 10010" in found["self-trade"]
+    assert not hit or "Your own sell of 0.3 at 10,010.0" in found["self-trade"]
 
 
 def test_a_stop_that_waits_cannot_be_hit() -> None:

@@ -81,12 +81,12 @@ def test_an_inverse_stop_loses_in_coin() -> None:
         (
             Size(D(1), SizeUnit.RISK),
             basis(SPOT, stop=D(50_000)),
-            "The stop of a buy must be below its entry of 50000, not at 50000.",
+            "The stop of a buy must be below its entry of 50,000.00, not at 50,000.00.",
         ),
         (
             Size(D(1), SizeUnit.RISK),
             basis(SPOT, Side.SELL, stop=D(49_000)),
-            "The stop of a sell must be above its entry of 50000, not at 49000.",
+            "The stop of a sell must be above its entry of 50,000.00, not at 49,000.00.",
         ),
     ],
 )

@@ -144,6 +144,8 @@ class FrameFile:
             self.header = self._read_header()
             self._frames = self._scan()
             if not any(frame.kind is Kind.EVENTS for frame in self._frames):
+                if self.notices:
+                    raise RecordingError(f"{path} is half-written or damaged: nothing of the market can be read in it.")
                 raise RecordingError(f"{path} is an empty recording: it holds no market events.")
         except BaseException:
             self._file.close()

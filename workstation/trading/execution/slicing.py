@@ -23,6 +23,7 @@ from workstation.domain.execution import SLICE_LEG, Execution
 from workstation.domain.numbers import ZERO, add, floor_to, multiply, plain, subtract
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side, TimeInForce
 from workstation.domain.plan import PlanKind, PlanState
+from workstation.domain.prices import price_words
 from workstation.trading.execution.schedule import drawn_size, smallest_slice
 from workstation.trading.plans.intents import End, Intent, Send, Situation, Wake, pull
 
@@ -157,5 +158,5 @@ def _takes(s: Situation) -> bool:
 
 def _done(s: Situation, terms: Execution) -> str:
     price = s.tally.entry_price
-    average = "" if price is None else f" at {plain(floor_to(price, s.instrument.tick))} on average"
+    average = "" if price is None else f" at {price_words(floor_to(price, s.instrument.tick), s.instrument)} on average"
     return f"{plain(s.tally.entered)} of {plain(terms.quantity)} filled{average}"

@@ -12,6 +12,7 @@ from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, divide, floor_to, is_multiple, plain
 from workstation.domain.order import Side
 from workstation.domain.plan import Plan, PlanKind
+from workstation.domain.prices import price_words
 from workstation.trading.errors import Refused
 from workstation.trading.execution import schedule
 
@@ -166,5 +167,5 @@ def _plan(kind: PlanKind, instrument: Instrument, side: Side, execution: Executi
         raise Refused(f"The quantity {plain(execution.quantity)} is not a multiple of the lot {lot}.")
     if execution.limit is not None and not is_multiple(execution.limit, instrument.tick):
         tick = plain(instrument.tick)
-        raise Refused(f"The limit {plain(execution.limit)} is not a multiple of the tick {tick}.")
+        raise Refused(f"The limit {price_words(execution.limit, instrument)} is not a multiple of the tick {tick}.")
     return Plan(plan_id="", kind=kind, instrument=instrument.id, side=side, execution=execution, origin=str(kind))

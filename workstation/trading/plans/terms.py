@@ -11,6 +11,7 @@ from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, is_multiple, plain
 from workstation.domain.order import OrderDraft, Side
 from workstation.domain.plan import ENTRY_LEG, Plan, PlanKind, Trail
+from workstation.domain.prices import price_words
 
 
 def bracket(
@@ -104,7 +105,9 @@ def problem(plan: Plan, instrument: Instrument, entry: Decimal | None, market: D
         if price <= 0:
             return f"The {name} must be above zero."
         if not is_multiple(price, instrument.tick):
-            return f"The {name} {plain(price)} is not a multiple of the tick {plain(instrument.tick)}."
+            return (
+                f"The {name} {price_words(price, instrument)} is not a multiple of the tick {plain(instrument.tick)}."
+            )
     if any(draft.side is not plan.side or draft.instrument != plan.instrument for draft in plan.entries):
         return "All entries of a plan are of one side and one instrument."
     if plan.trail is not None:
@@ -114,7 +117,8 @@ def problem(plan: Plan, instrument: Instrument, entry: Decimal | None, market: D
             return "A trailing stop's distance must be below 100%."
     if plan.stop is not None and plan.target is not None and (plan.stop >= plan.target) is long:
         where = "below" if long else "above"
-        return f"The stop {plain(plan.stop)} must be {where} the target {plain(plan.target)}."
+        target = price_words(plan.target, instrument)
+        return f"The stop {price_words(plan.stop, instrument)} must be {where} the target {target}."
     for price, words in ((entry, "entry"), (market, "market")):
         if price is None:
             continue
@@ -122,10 +126,12 @@ def problem(plan: Plan, instrument: Instrument, entry: Decimal | None, market: D
             passes = words == "entry" and market is not None  # a stop beyond the entry locks a profit in
             if not passes:
                 where = "below" if long else "above"
-                return f"The stop {plain(plan.stop)} must be {where} the {words} ({plain(price)})."
+                stop = price_words(plan.stop, instrument)
+                return f"The stop {stop} must be {where} the {words} ({price_words(price, instrument)})."
         if plan.target is not None and (plan.target <= price if long else plan.target >= price):
             passes = words == "entry" and market is not None
             if not passes:
                 where = "above" if long else "below"
-                return f"The target {plain(plan.target)} must be {where} the {words} ({plain(price)})."
+                target = price_words(plan.target, instrument)
+                return f"The target {target} must be {where} the {words} ({price_words(price, instrument)})."
     return ""

@@ -16,6 +16,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multiply, plain
 from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
+from workstation.domain.prices import price_words
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.risk import CHECKS, Question, Verdict, judge
@@ -59,7 +60,7 @@ class RouteLook(msgspec.Struct, frozen=True, kw_only=True):
             return words[0]
         if words:
             return "No venue takes part. " + " ".join(self.out.values())
-        where = "" if self.draft.price is None else f" at {plain(self.draft.price)} or better"
+        where = "" if self.draft.price is None else f" at {price_words(self.draft.price, self.instrument)} or better"
         return f"No book can take any of it{where}."
 
     @property

@@ -7,6 +7,7 @@ from decimal import Decimal
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ZERO, add, divide, multiply, plain, subtract
 from workstation.domain.order import Order, OrderState, OrderType, TimeInForce, state_word
+from workstation.domain.prices import price_words
 from workstation.domain.route import Route, RouteLeg
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
@@ -43,7 +44,7 @@ def summary(core: TradingCore, route: Route) -> tuple[str, bool]:
     if filled:
         some = core.instruments[route.instrument]
         average = divide(value, filled).quantize(some.tick)
-        at = f" at {average:,}, fees {fees:,.2f} {some.quote}"
+        at = f" at {price_words(average, some)}, fees {fees:,.2f} {some.quote}"
     venues = sum(bool(order is not None and order.filled) for _, order in legs_of(core, route))
     over = f" over {venues} venues" if venues > 1 else ""
     parts = [f"{done} {plain(filled)} of {plain(route.quantity)} {route.base}{at}{over}."]

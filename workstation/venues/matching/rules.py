@@ -7,6 +7,7 @@ from decimal import Decimal
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import is_multiple, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, TimeInForce
+from workstation.domain.prices import price_words
 from workstation.venues.matching.working import WorkingOrder
 
 
@@ -17,7 +18,7 @@ def bad_price(instrument: Instrument, price: Decimal | None, name: str) -> str |
     if not price.is_finite() or price <= 0:
         return f"The {name} must be above zero."
     if not is_multiple(price, instrument.tick):
-        return f"The {name} {plain(price)} is not a multiple of the tick {plain(instrument.tick)}."
+        return f"The {name} {price_words(price, instrument)} is not a multiple of the tick {plain(instrument.tick)}."
     return None
 
 
@@ -134,5 +135,7 @@ def _loosened(order: WorkingOrder, instrument: Instrument, stop_price: Decimal) 
         return "The trailing stop has not begun to follow yet: it has no stop price to change."
     stop = instrument.to_ticks(stop_price)
     if stop > order.stop if order.rises else stop < order.stop:
-        return f"A trailing stop is never loosened: it stands at {plain(instrument.price(order.stop))}."
+        return (
+            f"A trailing stop is never loosened: it stands at {price_words(instrument.price(order.stop), instrument)}."
+        )
     return None

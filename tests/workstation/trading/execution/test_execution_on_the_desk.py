@@ -139,7 +139,7 @@ async def test_what_the_words_mean_and_what_they_lack(tmp_path: Path) -> None:
         here = context(desk)
         assert hint("twap buy 2 over 30m", here) == "Buy 2 BTC-USDT on NOVA evenly over 30m."
         assert hint("vwap sell 3 over 2h @ 63000 ro", here) == (
-            "Sell 3 BTC-USDT on NOVA along the usual volume over 2h at 63,000 or better, reduce-only."
+            "Sell 3 BTC-USDT on NOVA along the usual volume over 2h at 63,000.00 or better, reduce-only."
         )
         assert hint("twap buy 100 over 1h", here).startswith("100 BTC, worth ")
         assert hint("pov sell 3 10%", here) == "Sell 3 BTC-USDT on NOVA as 10% of what trades."
