@@ -14,7 +14,7 @@ from workstation.real_desks import asked_venues
 from workstation.real_keys import keys_of
 from workstation.settings import Settings, SettingsError
 from workstation.vault.file import VaultError
-from workstation.venues.ccxt import account
+from workstation.venues.ccxt import account, borrowing
 from workstation.venues.ccxt.client import close_exchange, open_exchange, rate_of
 from workstation.venues.ccxt.countdowns import most, time_for
 from workstation.venues.ccxt.errors import translated
@@ -52,16 +52,19 @@ def examine_venue(name: str, settings: Settings, paths: Paths) -> list[Finding]:
         raise SettingsError(f"There is no venue {name!r}: the config file and the desk know {offered}.")
     terms = terms or VenueSettings(exchange=name.lower())
     facts = particulars(terms.exchange or name.lower())
+    if said := borrowing.refusal(name, facts, terms):
+        return [Finding(False, said)]
     try:
         exchange = open_exchange(facts, terms, None)
     except VenueError as error:
         return [Finding(False, str(error))]
-    findings = [*_abilities(facts, exchange), *_rules(facts, terms, exchange)]
+    findings = [*_abilities(facts, terms, exchange), *_rules(facts, terms, exchange)]
     return [*findings, *asyncio.run(_asked(name, facts, terms, exchange, paths))]
 
 
-def _abilities(facts: Particulars, exchange: Any) -> list[Finding]:
-    has = exchange.has
+def _abilities(facts: Particulars, terms: VenueSettings, exchange: Any) -> list[Finding]:
+    has, on_margin = exchange.has, terms.account == borrowing.MARGIN
+    told = "" if on_margin else streamed(exchange.id)
     streams = [words for method, words in _STREAMS if has.get(method)]
     asked = [words for method, words in _STREAMS if not has.get(method)]
     return [
@@ -69,13 +72,25 @@ def _abilities(facts: Particulars, exchange: Any) -> list[Finding]:
         *([Finding(True, f"{', '.join(asked)}: asked for again and again, there is no stream")] if asked else []),
         Finding(
             True,
-            f"balances and positions: {streamed(exchange.id)}asked for at the start, after every reconnect and every "
-            "few minutes",
+            f"balances and positions: {told}asked for at the start, after every reconnect and every few minutes",
         ),
         *_derivatives(exchange),
+        Finding(True, _margin(facts, on_margin)),
         Finding(True, f"amending: {'in place' if facts.amend else 'not there, cancel and enter a new order'}"),
         Finding(True, "stops, take-profits, trails, OCO and brackets: kept by this desk, marked so on the screen"),
     ]
+
+
+def _margin(facts: Particulars, on_margin: bool) -> str:
+    lending = borrowing.LENDING.get(facts.ccxt)
+    if lending is None:
+        return "spot on margin: not traded there, spot is never sold short"
+    if not on_margin:
+        return f'spot on margin: with account = "{borrowing.MARGIN}" in the venue\'s table (cross margin), else never'
+    return (
+        "spot on margin: coins are borrowed by the order that needs them and paid back by what closes; debts and "
+        f"interest are compared like money; leverage as the desk bounds it, {lending.highest} at most"
+    )
 
 
 def _derivatives(exchange: Any) -> list[Finding]:

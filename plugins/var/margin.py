@@ -16,7 +16,8 @@ _NEAR = 0.15
 @dataclass(frozen=True, slots=True)
 class Margins:
     """`pools`: (account, used, free, used as a fraction of its equity: None without one), money of the account's own
-    currency. `away`: (instrument, liquidation price, distance as a fraction), the nearest first."""
+    currency; the name of one that owes coins says its margin level, assets / debts. `away`: (instrument, liquidation
+    price, distance as a fraction), the nearest first."""
 
     pools: tuple[tuple[str, float, float, float | None], ...]
     away: tuple[tuple[str, float, float], ...]
@@ -25,12 +26,13 @@ class Margins:
 def margins_of(engine: Engine) -> Margins:
     """Of every account that margin is bound in, and of every position that can be liquidated."""
     held = [engine.instrument(one.instrument) for one in engine.positions() if one.quantity]
-    bound = [one for one in held if not one.is_spot]
+    bound = [one for one in held if not one.is_spot or one.pooled]
     pools = []
     for venue, currency in dict.fromkeys((one.venue, one.settlement) for one in bound):
         found = engine.account_margin(venue, currency)
         share = float(found.used / found.equity) if found.equity > 0 else None
-        pools.append((f"{venue} {currency}", float(found.used), float(found.free), share))
+        level = "" if found.level is None else f", level {found.level:.2f}"
+        pools.append((f"{venue} {currency}{level}", float(found.used), float(found.free), share))
     margins = [engine.margin(one.id) for one in bound]
     away = [
         (one.instrument, float(one.liquidation), float(one.distance))

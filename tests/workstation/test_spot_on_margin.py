@@ -21,6 +21,11 @@ OWN = {"USDT": D(10_000)}
 NEVER = 600.0
 DIALECTS = ["binance", pytest.param("bybit", marks=pytest.mark.slow)]
 PLACE = {"binance": "rest POST /sapi/v1/margin/order", "bybit": "rest POST /v5/order/create"}
+#: What an order says of loans: one that opens, and a sale that closes.
+EFFECTS = {
+    "binance": ("sideEffectType", ["AUTO_BORROW_REPAY", "AUTO_REPAY"]),
+    "bybit": ("isLeverage", ["1", "0"]),
+}
 
 
 def lending(name: str) -> LoopbackExchange:
@@ -93,6 +98,9 @@ async def test_what_is_bought_on_borrowed_money_is_held_compared_and_paid_back_w
             assert Truth.invented(engine) == []
             assert Truth(exchange).differences(engine) == []
             assert engine.account_margin("LOOP", "USDT").level is None
+            sent = [params for place, params in exchange.done if place == PLACE[name]]
+            word, says = EFFECTS[name]
+            assert [params[word] for params in sent] == says, "what opens may borrow, a sale that closes may not"
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -129,6 +137,12 @@ async def test_a_short_owes_its_coin_with_interest_that_is_an_entry_and_a_kill_b
             rests = await send(engine, Side.BUY, "0.01", type=OrderType.LIMIT, price=D(60_000))
             assert rests.state is OrderState.ACCEPTED
             hand.level("63999", "1")
+            if name == "binance":  # by hand once, for it is the same everywhere
+                await engine.close_position(BTC)
+                await until(lambda: abs(engine.position(BTC).quantity) < D("0.00002"), 20, lambda: told(engine))
+                assert debts(exchange).get("BTC", D(0)) < D("0.00002"), "the fee in coins was bought too"
+                await send(engine, Side.SELL, "0.1")
+                rests = await send(engine, Side.BUY, "0.01", type=OrderType.LIMIT, price=D(60_000))
             engine.flatten("test")
             await until(lambda: engine.kill_status.receipt, 30, lambda: told(engine))
             assert abs(engine.position(BTC).quantity) < D("0.00002"), engine.kill_status.receipt

@@ -11,6 +11,7 @@ from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.plan import STOP_LEG, PlanId
 from workstation.domain.position import Position
 from workstation.domain.prices import price_words
+from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import OrderGateway
@@ -126,6 +127,8 @@ class Exits:
     def _closing(self, position: Position, origin: str) -> OrderDraft:
         terms = self._core.instruments[position.instrument]
         quantity = floor_to(abs(position.quantity), terms.lot)
+        if quantity and terms.pooled and position.quantity < 0:
+            quantity = pools.covering(self._core, terms, abs(position.quantity))
         if quantity == 0:
             size = plain(abs(position.quantity))
             raise Refused(f"The position of {size} is smaller than the lot of {terms.symbol}: it cannot be closed.")

@@ -10,6 +10,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add, floor_to, multiply, plain, subtract
 from workstation.domain.order import CLOSED_STATES, ClientOrderId, OrderDraft, OrderState, OrderType, Side, state_word
 from workstation.domain.prices import average_words
+from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
@@ -164,12 +165,12 @@ class Flattener:
     async def _close(self, venue: Venue, instrument: InstrumentId, quantity: Decimal) -> None:
         item = self._items[instrument]
         item.attempts += 1
-        terms = self._core.instruments[instrument]
-        side = Side.SELL if quantity > 0 else Side.BUY
+        side, terms = Side.SELL if quantity > 0 else Side.BUY, self._core.instruments[instrument]
+        whole = pools.covering(self._core, terms, -quantity) if terms.pooled and quantity < 0 else abs(quantity)
         draft = OrderDraft(
             instrument=instrument,
             side=side,
-            quantity=self._slice(terms, side, abs(quantity)),
+            quantity=self._slice(terms, side, whole),
             type=OrderType.MARKET,
             reduce_only=True,
             origin=KILL,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from workstation.domain.instrument import Instrument
 from workstation.domain.loans import Pool, pool_of
-from workstation.domain.numbers import ONE, ZERO, add, divide, multiply, subtract
+from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multiply, subtract
 from workstation.domain.order import ClientOrderId, Side
 
 if TYPE_CHECKING:
@@ -81,3 +82,24 @@ def room(core: TradingCore, instrument: Instrument, but: ClientOrderId | None = 
     taken = bound(core, instrument.venue, but)
     whole = pool(core, instrument.venue, instrument.settlement, taken)
     return max(ZERO, whole.room(leverage(core, instrument.venue)))
+
+
+#: The newest fills of an instrument that are looked at for how it takes its fees.
+_LOOKED_AT = 200
+
+
+def covering(core: TradingCore, instrument: Instrument, short: Decimal) -> Decimal:
+    """What to buy so that `short` of a borrowed coin can be paid back: where the exchange takes the fee of a purchase
+    in the coin, that much more. It does so unless the newest purchase says otherwise; never more is bought than is
+    owed, but for that fee."""
+    bought = (
+        fill
+        for fill in islice(reversed(core.fills), _LOOKED_AT)
+        if fill.instrument == instrument.id and fill.side is Side.BUY and fill.fee
+    )
+    newest = next(bought, None)
+    if newest is not None and newest.fee_currency != instrument.base:
+        return floor_to(short, instrument.lot)
+    whole = divide(short, subtract(ONE, max(ZERO, instrument.taker_fee)))
+    lots = floor_to(whole, instrument.lot)
+    return lots if lots == whole else add(lots, instrument.lot)

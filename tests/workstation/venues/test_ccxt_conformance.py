@@ -14,7 +14,7 @@ from venue_market import PERP, SPOT, HandMarket
 
 from tests.support.exchange import Login, LoopbackExchange
 from tests.support.exchange.floor import VENUE
-from tests.support.real_venue import instruments_of, stands, until, venue_on
+from tests.support.real_venue import instruments_of, on_margin, stands, until, venue_on
 from workstation.clock import LiveClock
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Side
@@ -37,12 +37,14 @@ LISTED = {"binance": [_SPOT], "bybit": [_SPOT, _BYBIT_PERP], "binanceusdm": [_US
 
 class _RealVenueConformance(VenueConformance):
     dialect: str
+    on_margin = False
 
     @pytest.fixture
     def exchange(self) -> Iterator[LoopbackExchange]:
-        login = Login(balances={"USDT": Decimal(100_000)})
+        login = Login(balances={"USDT": Decimal(100_000)}, lends=self.on_margin)
+        listed = [each for each in LISTED[self.dialect] if each.is_spot or not self.on_margin]
         with LoopbackExchange(
-            self.dialect, instruments=LISTED[self.dialect], logins=[login], seed=None, depth_every=0.02
+            self.dialect, instruments=listed, logins=[login], seed=None, depth_every=0.02
         ) as exchange:
             yield exchange
 
@@ -57,7 +59,11 @@ class _RealVenueConformance(VenueConformance):
             market.book(instrument, {"999": "5", "998": "5"}, {"1001": "5", "1002": "5"})
         clock = LiveClock()
         symbols = [instrument.symbol for instrument in exchange.floor.instruments.values()]
-        venue = venue_on(exchange, await instruments_of(exchange, symbols), clock)
+        instruments = await instruments_of(exchange, symbols)
+        if self.on_margin:
+            venue = venue_on(exchange, on_margin(exchange, instruments), clock, account="margin")
+        else:
+            venue = venue_on(exchange, instruments, clock)
         desk = VenueDesk(venue, clock)  # type: ignore[arg-type]
         venue.known_order = desk.orders.get
         await desk.connect()
@@ -99,3 +105,13 @@ class TestBybit(_RealVenueConformance):
 
 class TestBinanceUsdm(_RealVenueConformance):
     dialect = "binanceusdm"
+
+
+class TestBinanceMargin(_RealVenueConformance):
+    dialect = "binance"
+    on_margin = True
+
+
+class TestBybitMargin(_RealVenueConformance):
+    dialect = "bybit"
+    on_margin = True

@@ -172,8 +172,8 @@ class VenueConformance:
         off_tick = await desk.buy(bench.spot, "1", "990.01")
         too_dear = await desk.buy(bench.spot, "5000", "990")
         refused = [off_tick, too_dear]
-        if bench.spot.is_spot:  # what is not held can be sold of a perpetual
-            refused.append(await desk.sell(bench.spot, "1", "1010"))
+        if bench.spot.is_spot:  # what is not held can be sold of a perpetual, and on margin as much as is lent
+            refused.append(await desk.sell(bench.spot, "500" if bench.spot.pooled else "1", "1010"))
         await bench.settle()
         for client_id in refused:
             assert desk.said(client_id) == ["rejected"]

@@ -191,7 +191,9 @@ def refusal(name: str, facts: Particulars, settings: VenueSettings) -> str:
     if lending is None:
         why = _WHY_NOT.get(facts.ccxt, "its way of lending has not been tried with this desk")
         offered = " and ".join(LENDING)
-        return f"venues.{name.lower()}.account: spot on margin is not traded at {facts.title}: {why} ({offered} do)."
+        return (
+            f"venues.{name.lower()}.account: spot on margin is not traded at {facts.title}: {why} (it is at {offered})."
+        )
     if settings.margin_mode != "cross":
         return f"venues.{name.lower()}.margin_mode: spot on margin is traded with cross margin alone."
     if settings.sandbox and not lending.sandbox:
