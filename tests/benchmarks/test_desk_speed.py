@@ -1,5 +1,8 @@
 """The running desk in a terminal: CPU beside the feed alone, key to painted reaction, and an idle replay.
 
+Not under a real-time scheduler (`chrt`): what passes through a terminal is carried by a worker of the kernel, which a
+desk of such a priority keeps from its processor for 20 to 80 ms.
+
 Run with: uv run pytest -m benchmark tests/benchmarks/test_desk_speed.py -s
 """
 
