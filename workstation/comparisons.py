@@ -28,6 +28,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.domain.prices import average_words
 from workstation.hints import Hints
 from workstation.log import DeskLog
+from workstation.rounds import BACK, FURTHEST, Difference, Differs, Round, Rounds
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
 from workstation.trading.risk_question import NEVER_COMPARED
@@ -46,23 +47,12 @@ from workstation.venues.contract import (
 
 #: Who "makes" an order by which a difference of a position is booked, and one that was found at the venue.
 RECONCILIATION, EXTERNAL = "reconciliation", "external"
-#: How far behind the last comparison fills are asked for, and the furthest that is looked back.
-_BACK, _FURTHEST = 30 * SECOND, 7 * 86_400 * SECOND
 #: Seconds between reading a real venue's money and its fills: reports are on their way for so long.
 _GRACE = 1.0
 _TRIES = 5
 #: What real venues round away when they book: a difference of money up to it is none.
 _DUST = Decimal("1e-8")
 _AWAY = "it was away, and its orders and money have not been compared since"
-
-
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One difference between a venue and the desk's books, as it was found: `kind` in a word or two."""
-
-    ts: int
-    venue: str
-    kind: str
-    text: str
 
 
 class Comparisons:
@@ -96,6 +86,7 @@ class Comparisons:
         self._every = every
         self._timeout = timeout
         self.differences: deque[Difference] = deque(maxlen=1_000)
+        self._rounds = Rounds(get_setting, set_setting)
         self._hints = Hints(self._core, _DUST)
         self._seen: dict[str, int] = {}  # the epoch of each real venue at its last whole comparison
         self._next: dict[str, float] = {}
@@ -133,7 +124,7 @@ class Comparisons:
             if isinstance(venue, BooksBegin) and (kept := self._get_setting(f"first_seen:{venue.name}", 0)):
                 venue.first_seen = int(kept)
             if isinstance(venue, KnowsStrangers):
-                since = self._desk.clock.now() - _FURTHEST
+                since = self._desk.clock.now() - FURTHEST
                 venue.remember(
                     order
                     for order in self._core.orders.orders.values()
@@ -188,7 +179,7 @@ class Comparisons:
         epoch = venue.epoch if isinstance(venue, RealLink) else 0
         began = self._desk.clock.now()
         try:
-            await self._whole(venue)
+            done = await self._all(venue)
         except Exception as error:
             if self._failed.get(venue.name) != epoch:
                 self._failures.pop(venue.name, None)
@@ -204,7 +195,7 @@ class Comparisons:
         self._next[venue.name] = loop.time() + self._every
         self._desk.compared_at[venue.name] = self._desk.clock.now()
         if isinstance(venue, RealLink):
-            self._set_setting(f"compared:{venue.name}", began)
+            self._rounds.ended(venue.name, done, epoch, began)
             if isinstance(venue, KnowsStrangers) and self._get_setting(f"place:{venue.name}", "") != venue.place:
                 self._set_setting(f"place:{venue.name}", venue.place)
             if isinstance(venue, BooksBegin) and not self._get_setting(f"first_seen:{venue.name}", 0):
@@ -213,26 +204,31 @@ class Comparisons:
             if venue.epoch == epoch and self._core.unproven.pop(venue.name, None) is not None:
                 self._log.info("orders", f"{venue.name} and this desk's books agree: orders can be sent there.")
 
-    async def _whole(self, venue: Venue) -> None:
-        now, opened = self._desk.clock.now(), venue.name in self._core.portfolio.accounts
-        since = None
-        if isinstance(venue, RealLink):
-            last = self._get_setting(f"compared:{venue.name}", 0)
-            since = max(int(last) - _BACK, now - _FURTHEST) if last else None
+    async def _all(self, venue: Venue) -> Round:
+        now = self._desk.clock.now()
+        if not isinstance(venue, RealLink):
+            return await self._round(venue, Round(whole=True, since=None))
         try:
-            strangers = await self._reconciler.venue(venue, since)
+            return await self._round(venue, self._rounds.begin(venue.name, venue, now))
+        except Differs:
+            return await self._round(venue, self._rounds.begin(venue.name, venue, now, whole=True))
+
+    async def _round(self, venue: Venue, done: Round) -> Round:
+        now, opened = self._desk.clock.now(), venue.name in self._core.portfolio.accounts
+        try:
+            strangers = await self._reconciler.venue(venue, done.since, whole=done.whole)
             if isinstance(venue, KnowsStrangers):
                 await self._meet(venue, strangers)
         finally:
             self._caught_up(venue.name)
-        fills_since = now - _BACK if since is None else since
+        since = now - BACK if done.since is None else done.since
         epoch, began = venue.epoch if isinstance(venue, RealLink) else 0, asyncio.get_running_loop().time()
-        if self._hints.vouch(venue, epoch, began, self._every):
-            return
-        word = self._hints.word(venue)
-        await self._positions(venue, opened, fills_since)
-        await self._money(venue, opened, fills_since)
-        self._hints.asked(venue, epoch, began, word)
+        if not self._hints.vouch(venue, epoch, began, self._every):
+            word = self._hints.word(venue)
+            await self._positions(venue, opened, since, done.whole)
+            await self._money(venue, opened, since, done.whole)
+            self._hints.asked(venue, epoch, began, word)
+        return done
 
     def _found(self, venue: str, kind: str, text: str) -> None:
         self.differences.append(Difference(ts=self._desk.clock.now(), venue=venue, kind=kind, text=text))
@@ -266,15 +262,15 @@ class Comparisons:
                 "orders", f"{venue.name} has an order that this desk did not make: {words}. It is the desk's own now."
             )
         if own:
-            oldest = min(fill.ts for fill in strangers.fills) if strangers.fills else self._desk.clock.now() - _BACK
+            oldest = min(fill.ts for fill in strangers.fills) if strangers.fills else self._desk.clock.now() - BACK
             await self._reconciler.fills(venue, oldest - SECOND)
             for client_id in own:
                 await self._reconciler.ask(client_id)
 
     # Positions.
 
-    async def _positions(self, venue: Venue, opened: bool, since: int) -> None:
-        for instrument, (shown, ours) in (await self._unexplained(venue, since)).items():
+    async def _positions(self, venue: Venue, opened: bool, since: int, whole: bool) -> None:
+        for instrument, (shown, ours) in (await self._unexplained(venue, since, whole)).items():
             words = f"{venue.name} shows a position of {plain(shown)} in {instrument}, the desk {plain(ours)}"
             if not isinstance(venue, KnowsStrangers):
                 self._found(venue.name, "position drift", words)
@@ -294,7 +290,7 @@ class Comparisons:
                 f"{words}: the difference is booked at {average_words(price, self._core.instruments[instrument])}.",
             )
 
-    async def _unexplained(self, venue: Venue, since: int) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
+    async def _unexplained(self, venue: Venue, since: int, whole: bool) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
         """Positions that differ though every fill (since `since`) is booked and no order's fate is unknown. Raises
         `VenueError` where that cannot be said now: a fill that is on its way would be booked twice."""
         for _ in range(_TRIES):
@@ -302,6 +298,8 @@ class Comparisons:
             differing = await self._differing(venue)
             if not differing or not isinstance(venue, RealLink):
                 return differing
+            if not whole:
+                raise Differs
             await asyncio.sleep(_GRACE)
             await self._reconciler.fills(venue, since)
             if self._core.portfolio.version == version and self._settled(venue):
@@ -360,8 +358,9 @@ class Comparisons:
 
     # Money.
 
-    async def _money(self, venue: Venue, opened: bool, since: int) -> None:
-        """Raises `VenueError` where it cannot be compared now: a difference may be a fill that is on its way."""
+    async def _money(self, venue: Venue, opened: bool, since: int, whole: bool) -> None:
+        """Raises `VenueError` where it cannot be compared now (a difference may be a fill that is on its way), and
+        `Differs`."""
         core = self._core
         if not isinstance(venue, RealLink) or not isinstance(venue, KnowsStrangers):
             self._adjust(venue, await asyncio.wait_for(venue.balances(), self._timeout), opened)
@@ -370,6 +369,8 @@ class Comparisons:
             balances = await asyncio.wait_for(venue.balances(), self._timeout)
             if not self._drift(venue, balances):
                 return
+            if not whole:
+                raise Differs
             version = core.portfolio.version
             if opened:
                 await asyncio.sleep(_GRACE)

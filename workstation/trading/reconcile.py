@@ -257,11 +257,16 @@ class Reconciler:
 
     # A venue.
 
-    async def _fetch_fills(self, venue: Venue, since: int, only: InstrumentId | None = None) -> list[Fill]:
+    async def _fetch_fills(
+        self, venue: Venue, since: int, only: InstrumentId | None = None, *, whole: bool = True
+    ) -> list[Fill]:
         """Book the fills that were missed; those of orders that the desk never made, at venues that others use too.
-        `only`: of this instrument, where the venue is asked for each by itself."""
+        Where the venue is asked for each instrument by itself, `only` of this one, or (not `whole`) of those in which
+        orders have worked."""
         strange: list[Fill] = []
-        if only is not None and isinstance(venue, AsksByInstrument):
+        if not whole and isinstance(venue, AsksByInstrument):
+            question = venue.fills_worked(since)
+        elif only is not None and isinstance(venue, AsksByInstrument):
             question = venue.fills_of(only, since)
         else:
             question = venue.fills_since(since)
@@ -295,7 +300,7 @@ class Reconciler:
         """Book the fills since `since` (UTC ns) that were missed; those of orders that the desk never made."""
         return await self._fetch_fills(venue, since)
 
-    async def venue(self, venue: Venue, since: int | None = None) -> Strangers:
+    async def venue(self, venue: Venue, since: int | None = None, *, whole: bool = True) -> Strangers:
         """Bring the desk to what the venue shows: its own entries, missed fills (since `since`, or the oldest open
         order), then every open order, then those that should have ended and work there still. What is there of orders
         that the desk never made is given back. Raises what look-ups raise."""
@@ -303,7 +308,7 @@ class Reconciler:
         open_orders = self._core.orders.open_at(venue.name)
         oldest = min((order.created_at for order in open_orders), default=self._clock.now()) - SECOND
         strangers = Strangers()
-        strangers.fills = await self._fetch_fills(venue, oldest if since is None else since)
+        strangers.fills = await self._fetch_fills(venue, oldest if since is None else since, whole=whole)
         open_there = await asyncio.wait_for(venue.open_orders(), self._timeout * _PAGES)
         listed = {shown.client_id: shown for shown in open_there}
         for number, before in enumerate(open_orders):

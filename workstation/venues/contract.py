@@ -340,6 +340,11 @@ class AsksByInstrument(Protocol):
         """As `fills_since`, of one instrument."""
         ...
 
+    async def fills_worked(self, ts: int) -> Sequence[Fill]:
+        """As `fills_since`, of the instruments in which an order of the account (of others too) was heard of since `ts`
+        or works."""
+        ...
+
 
 @runtime_checkable
 class WatchesOrders(Protocol):

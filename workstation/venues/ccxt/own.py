@@ -92,12 +92,15 @@ class OwnOrders:
         self.tracks: dict[ClientOrderId, Track] = {}
         #: Trade ids in the order in which they were heard.
         self.heard: dict[str, int] = {}
+        #: When (UTC ns) an order of the account, or a fill, was last heard of, by instrument.
+        self.moved: dict[InstrumentId, int] = {}
         self._by_venue_id: dict[str, ClientOrderId] = {}
         self._waiting: dict[str, list[Mapping[str, Any]]] = {}  # trades of orders not known yet, by the venue's id
 
     def sent(self, order: Order) -> None:
         """The desk is about to send this order."""
         self.tracks[order.client_id] = Track(order.client_id, order.instrument, order.quantity)
+        self.moved[order.instrument] = self._clock.now()
 
     def track(self, client_id: ClientOrderId) -> Track | None:
         """What is known of an order, those of the desk's earlier runs included."""
@@ -149,6 +152,7 @@ class OwnOrders:
             self._bind(track, venue_id)
         if instrument is None:
             return None
+        self.moved[instrument.id] = self._clock.now()
         shown = order_of(structure, instrument, self._rule)
         if shown is None:
             return None
@@ -170,6 +174,7 @@ class OwnOrders:
         instrument = self._instrument_of(str(structure.get("symbol")))
         if instrument is None or structure.get("id") is None:
             return None
+        self.moved[instrument.id] = self._clock.now()
         venue_id = str(structure.get("order") or "")
         client_id = self.owner(structure)
         track = self.track(client_id)

@@ -7,7 +7,7 @@ one of the newest, from its begin back (`pages.TRADES`). Some answer for a week 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +33,12 @@ _LONGEST = 90 * DAY // MILLISECOND
 FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 20.0
 
 
-async def my_trades(venue: CcxtVenue, exchange: Any, since: int) -> Trades:
-    """The account's trades since a time (UTC ms)."""
+async def my_trades(venue: CcxtVenue, exchange: Any, since: int, *, symbols: Collection[str] | None = None) -> Trades:
+    """The account's trades since a time (UTC ms), of all markets or of these at least."""
     if exchange.id in _TOGETHER:
         return await _trades(venue, exchange, None, since)
-    pages = await asyncio.gather(*(trades_of(venue, exchange, symbol, since) for symbol in venue.markets))
+    asked = venue.markets if symbols is None else symbols
+    pages = await asyncio.gather(*(trades_of(venue, exchange, symbol, since) for symbol in asked))
     return [trade for page in pages for trade in page]
 
 

@@ -382,6 +382,12 @@ class CcxtVenue:
     async def fills_of(self, instrument: InstrumentId, ts: int) -> Sequence[Fill]:
         return await self._fills(ts, partial(trades.trades_of, self, self.up(), self.symbol_of(instrument)))
 
+    async def fills_worked(self, ts: int) -> Sequence[Fill]:
+        worked = {instrument for instrument, at in self.own.moved.items() if at >= ts}
+        worked |= {order.instrument for order in self.working()}
+        symbols = [symbol for symbol, each in self.markets.items() if each.id in worked]
+        return await self._fills(ts, partial(trades.my_trades, self, self.up(), symbols=symbols))
+
     async def _fills(self, ts: int, asked: Callable[[int], Awaitable[list[Mapping[str, Any]]]]) -> Sequence[Fill]:
         ts = max(0, ts - trades.margin(self))
         structures = await self.ask("the fills", asked(max(0, ts // MILLISECOND - 1)))
