@@ -8,6 +8,7 @@ whoever needs to know of one order for certain asks about it by itself.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ type Orders = Sequence[Mapping[str, Any]]
 
 #: The most pages that are read: far more than any exchange lets work at a time, or than trades are made in a week.
 _MOST = 100
+#: Seconds after which a list that may be cut is: who asked for it waits for a minute.
+_LONGEST = 40.0
 
 
 class Paging(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,9 +91,11 @@ async def to_the_end(
     pagings: Mapping[str, Paging] = PAGING,
     what: str = "open orders",
     enough: Callable[[Orders], bool] | None = None,
+    cut: Callable[[int], None] | None = None,
 ) -> list[Mapping[str, Any]]:
     """All that `ask` (parameters → one page) gives; with `enough`, which is handed each page, until that says so.
-    Raises `VenueError` for a list without an end."""
+    Raises `VenueError` for a list without an end; with `cut`, which is told how much there was so far, such a list, and
+    one that takes too long, ends there."""
     paging = pagings.get(exchange)
     if paging is None:
         whole = list(await ask(dict(params)))
@@ -99,6 +104,8 @@ async def to_the_end(
         return whole
     found: dict[str, Mapping[str, Any]] = {}
     following: Mapping[str, Any] = {}
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     for read in range(1, _MOST + 1):
         page = await ask({**params, **paging.always, **following})
         fresh = {str(order["id"]): order for order in page if str(order["id"]) not in found}
@@ -111,6 +118,11 @@ async def to_the_end(
         if after is None:
             return list(found.values())
         following = after
+        if cut is not None and loop.time() - began > _LONGEST:
+            break
+    if cut is not None:
+        cut(len(found))
+        return list(found.values())
     if enough is not None:  # who takes it page by page has what there was
         return list(found.values())
     raise VenueError(f"{exchange} lists {what} without an end: {len(found)} so far.")

@@ -62,7 +62,7 @@ async def _trades(
     now = (venue.clock.now() + (venue.drift or 0)) // MILLISECOND
     span = _SPANS.get(exchange.id)
     if span is None:
-        return await _from(exchange, symbol, since, enough)
+        return await _from(venue, exchange, symbol, since, enough)
     since = max(since, now - _LONGEST)
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
     done = False
@@ -73,7 +73,7 @@ async def _trades(
         return done
 
     for start in range(since, now + 1, span) or (since,):
-        page = await _from(exchange, symbol, start, None if enough is None else took)
+        page = await _from(venue, exchange, symbol, start, None if enough is None else took)
         found |= {(str(each.get("symbol")), str(each["id"])): each for each in page}
         if done:
             break
@@ -81,7 +81,7 @@ async def _trades(
 
 
 async def _from(
-    exchange: Any, symbol: str | None, since: int, enough: Callable[[Trades], bool] | None = None
+    venue: CcxtVenue, exchange: Any, symbol: str | None, since: int, enough: Callable[[Trades], bool] | None
 ) -> Trades:
     if exchange.id in TRADES:
 
@@ -89,8 +89,19 @@ async def _from(
             return exchange.fetch_my_trades(symbol, since, None, params)
 
         took = None if enough is None else lambda found: enough(list(found))
-        return await to_the_end(exchange.id, page, {}, TRADES, "trades", took)
+        cut = partial(_cut, venue, symbol) if enough is None else None
+        return await to_the_end(exchange.id, page, {}, TRADES, "trades", took, cut)
     return await _forwards(partial(exchange.fetch_my_trades, symbol), since, enough)
+
+
+def _cut(venue: CcxtVenue, symbol: str | None, read: int) -> None:
+    """A comparison goes on with the newest: what older ones have done to positions and money, it finds there."""
+    where = f" of {symbol}" if symbol else ""
+    venue.notice(
+        "warning",
+        f"{venue.name} lists more trades{where} since the last comparison than can be read: the newest {read:,} are "
+        f"compared one by one, older ones by what they did to positions and money.",
+    )
 
 
 async def _forwards(ask: Any, since: int, enough: Callable[[Trades], bool] | None = None) -> Trades:

@@ -13,6 +13,7 @@ from documented import ANSWERS, T
 from payload_markets import MARKETS
 
 from workstation.clock import DAY, MILLISECOND
+from workstation.venues.ccxt import pages as ccxt_pages
 from workstation.venues.ccxt.pages import TRADES
 
 #: The question for spot trades, the name of a trade's number and of its time, and where the list is in the answer.
@@ -110,3 +111,21 @@ async def test_an_exchange_that_answers_for_a_week_is_asked_for_every_week_since
         assert [round((NOW // MILLISECOND - start) * MILLISECOND / DAY, 3) for start in starts] == [20, 13, 6]
     finally:
         await at.venue.exchange.close()
+
+
+@pytest.mark.parametrize("why", ["pages", "time"])
+async def test_of_a_list_that_is_too_long_the_newest_are_taken_and_it_says_so(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ccxt_pages, "_MOST" if why == "pages" else "_LONGEST", 2 if why == "pages" else -1.0)
+    at = await desk_on("kraken", ANSWERS["kraken"] | {LISTS["kraken"][0]: pages("kraken")}, MARKETS["kraken"])
+    said: list[str] = []
+    at.venue.on_notice = lambda _level, sentence: said.append(sentence)
+    try:
+        found = await at.venue.fills_since(T * MILLISECOND)
+    finally:
+        await at.venue.exchange.close()
+    read = 100 if why == "pages" else 50
+    assert {fill.trade_id for fill in found} == set(map(str, NUMBERS[:read]))
+    (sentence,) = said
+    assert f"the newest {read} are compared one by one" in sentence
