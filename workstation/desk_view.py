@@ -324,9 +324,7 @@ class DeskView:
 
     def free_funds(self, venue: str, currency: str) -> Decimal:
         """Money that nothing binds; what a margin account may borrow beyond it is not in it."""
-        if venue in self.core.portfolio.pooled:
-            return pools.own_free(self.core, venue, currency)
-        return self.core.free_funds(venue, currency)
+        return pools.own_money(self.core, venue, currency)
 
     def free_base(self, instrument: InstrumentId) -> Decimal:
         """Spot holding that no working sell binds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -194,3 +195,44 @@ async def test_fills_and_interest_of_the_time_away_are_booked_as_what_they_are(n
             assert engine.core.portfolio.interest == {("LOOP", "USDT"): D("0.75")}
             assert Truth.invented(engine) == []
             assert Truth(exchange).differences(engine) == []
+
+
+async def test_interest_that_is_charged_while_money_is_compared_is_no_drift(tmp_path: Path) -> None:
+    with lending("binance") as exchange:
+        Hand(exchange)
+        async with desk_on(exchange, tmp_path) as engine:
+            await send(engine, Side.BUY, "0.3")
+            held = exchange.faults.hold("rest GET /sapi/v1/margin/account", "arrived")
+            engine.comparisons._next["LOOP"] = 0.0
+            await until(held.reached.is_set)
+            exchange.do(lambda: exchange.floor.account().charge_interest("USDT", D("0.31")))
+            held.release()
+            await until(lambda: not engine.comparisons._running, 20, lambda: told(engine))
+            await compare(engine)
+            assert engine.core.portfolio.interest == {("LOOP", "USDT"): D("0.31")}
+            assert Truth.invented(engine) == []
+            assert Truth(exchange).differences(engine) == []
+
+
+async def test_the_desk_bounds_what_is_borrowed_and_pulls_orders_there_while_its_loop_stands_still(
+    tmp_path: Path,
+) -> None:
+    with lending("binance") as exchange:
+        Hand(exchange)
+        async with desk_on(exchange, tmp_path) as engine:
+            await engine.set_leverage(BTC, D(1))
+            assert {engine.margin(one.id).leverage for one in engine.instruments()} == {D(1)}, "one for the account"
+            short = await send(engine, Side.SELL, "0.01")
+            assert (short.state, "cannot be sold short" in short.reason) == (OrderState.DENIED, True)
+            beyond = await send(engine, Side.BUY, "0.2")
+            assert (beyond.state, "are free or may be borrowed" in beyond.reason) == (OrderState.DENIED, True)
+            await engine.set_leverage(BTC, D(2))
+            rests = await send(engine, Side.BUY, "0.2", type=OrderType.LIMIT, price=D(60_000))
+            assert rests.state is OrderState.ACCEPTED
+            assert engine.free_funds("LOOP", "USDT") == 0, "what may be borrowed is nobody's own"
+            assert (await send(engine, Side.BUY, "0.2")).state is OrderState.DENIED, "what rests may borrow too"
+            venue: Any = engine.venues["LOOP"]
+            said = await asyncio.to_thread(venue.cancel_all_from_thread, 5.0)
+            assert said == "took cancel-all of 1 instrument"
+            assert not exchange.do(lambda: exchange.floor.account().working())
+            assert debts(exchange) == {}, "Binance pays back what an order that is gone had borrowed"

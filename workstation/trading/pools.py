@@ -70,6 +70,12 @@ def own_free(core: TradingCore, venue: str, currency: str) -> Decimal:
     return max(ZERO, left)
 
 
+def own_money(core: TradingCore, venue: str, currency: str) -> Decimal:
+    """Free money of any venue, without what a margin account may borrow."""
+    pooled = venue in core.portfolio.pooled
+    return own_free(core, venue, currency) if pooled else core.free_funds(venue, currency)
+
+
 def free_funds(core: TradingCore, venue: str, currency: str, but: ClientOrderId | None = None) -> Decimal:
     """What a purchase may cost: money that nothing binds, and what may be borrowed beyond it."""
     taken = bound(core, venue, but)

@@ -297,7 +297,9 @@ class Reconciler:
         self._entries_seen[venue.name] = newest
 
     async def fills(self, venue: Venue, since: int) -> list[Fill]:
-        """Book the fills since `since` (UTC ns) that were missed; those of orders that the desk never made."""
+        """Book the fills since `since` (UTC ns) that were missed, and what the venue booked by itself meanwhile; fills
+        of orders that the desk never made are given back."""
+        await self._fetch_entries(venue)
         return await self._fetch_fills(venue, since)
 
     async def venue(self, venue: Venue, since: int | None = None, *, whole: bool = True) -> Strangers:

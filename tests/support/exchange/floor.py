@@ -233,8 +233,9 @@ class Account:
                     trade = self.floor.next_trade(record.instrument)
                     record.fills.append((trade, event.fill))
                 if self.loans is not None and not isinstance(event, e.OrderRejected):
-                    filled, working = isinstance(event, e.OrderFilled), [*self.books.open.values()]
-                    self.loans.settle(record.order, self.books.net, working, filled=filled)
+                    # what was borrowed for an order that is gone is paid back too
+                    pays = isinstance(event, e.OrderFilled) or not record.order.is_open
+                    self.loans.settle(record.order, self.books.net, [*self.books.open.values()], pays=pays)
             updates.append(Update(event, record, None if record is None else record.order, trade))
         return updates
 

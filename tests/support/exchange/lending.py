@@ -54,14 +54,14 @@ class Loans:
                 found += instrument.notional(order.leaves, order.price)
         return found
 
-    def settle(self, order: Order, net: Callable[[str], Decimal], working: list[Order], *, filled: bool) -> None:
+    def settle(self, order: Order, net: Callable[[str], Decimal], working: list[Order], *, pays: bool) -> None:
         """After something happened to an order: borrow what is short, pay back what is there."""
         instrument = self._instruments[order.instrument]
         for coin in (instrument.base, instrument.quote):
             short = self.locked(coin, working) - (net(coin) + self.debt(coin))
             if short > 0:
                 self.owed[coin] += short
-            elif filled and order.client_id in self.payers:
+            elif pays and order.client_id in self.payers:
                 left = min(-short, self.debt(coin))
                 first = min(left, self.interest[coin])
                 self.interest[coin] -= first

@@ -12,6 +12,7 @@ from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multiply, subtract
 from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.rebalance import Rebalance, RebalanceTrade
+from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.rebalancing.planning import Asset, Level, Proposal, Wish, propose
@@ -54,7 +55,7 @@ class RebalancePreview(msgspec.Struct, frozen=True, kw_only=True):
 def preview(core: TradingCore, wish: Wish, now: int, link_up: Callable[[InstrumentId], bool]) -> RebalancePreview:
     """What the wish would trade now, and what risk says of it. Raises `Refused` for a wish that cannot be meant."""
     assets = assets_of(core, wish)
-    money = {asset.pool: core.free_funds(*asset.pool) for asset in assets}
+    money = {asset.pool: pools.own_money(core, *asset.pool) for asset in assets}
     proposal = propose(assets, money, wish)
     by_id = {asset.instrument.id: asset for asset in assets}
     return RebalancePreview(proposal=proposal, verdicts=_verdicts(core, proposal, by_id, now, link_up))
@@ -213,7 +214,9 @@ def _work(core: TradingCore, rebalance: Rebalance, trade: RebalanceTrade, busy: 
         bid=None if bid is None else instrument.price(bid),
         ask=None if ask is None else instrument.price(ask),
         holding=holding,
-        money=None if sells_spot or trade.reduce_only else core.free_funds(instrument.venue, instrument.settlement),
+        money=None
+        if sells_spot or trade.reduce_only
+        else pools.own_money(core, instrument.venue, instrument.settlement),
         leverage=core.portfolio.margin.leverage(instrument),
         most=None if rate is None or not rate else divide(core.limits.max_order_value, rate),
         busy=busy,

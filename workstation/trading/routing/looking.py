@@ -191,9 +191,13 @@ def _affordable(question: Question, leg: Leg) -> Decimal:
     instrument = leg.instrument
     unit = instrument.notional(ONE, question.price or leg.worst)
     spot_buy = instrument.is_spot and question.draft.side is Side.BUY
+    fee = multiply(unit, max(instrument.taker_fee, instrument.maker_fee, ZERO))
+    if question.lends is not None and not spot_buy:  # on margin: what is there, and what may be borrowed
+        lent = divide(question.lends, add(unit, fee))
+        return floor_to(add(max(ZERO, question.free_base), max(ZERO, lent)), instrument.lot)
     needed = add(
         initial(unit, ONE if spot_buy else question.leverage),
-        multiply(unit, max(instrument.taker_fee, instrument.maker_fee, ZERO)),
+        fee,
     )
     return floor_to(max(ZERO, divide(question.free_quote, needed)), instrument.lot)
 
