@@ -98,7 +98,7 @@ async def test_the_numbers_of_a_reason_have_the_signs_of_the_locale_and_a_copy_t
             assert "192.570,00" in pane.row_text(pane.height - 1)
             assert "192.570" in next(row for row in rows(desk) if "denied" in row)
             assert "192,570.00" in pane.cell(denied, "reason")[0]
-            assert "192.570,00" in fate(None, denied, set(), pane.ink, 200)[0][0][0]
+            assert "192.570,00" in fate(None, denied, BTC, set(), pane.ink, 200)[0][0][0]
             assert "192.570,00" in verdicts(refused, pane.ink, 200, 5)[0][0][0]
         finally:
             figures.use(NumberStyle(), None)

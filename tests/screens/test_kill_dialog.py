@@ -47,7 +47,7 @@ async def test_the_kill_key_works_inside_a_dialog_and_shows_each_order(open_desk
         text = desk.screen_text()
         assert "HALTED" in text
         assert "2 of 2" in text
-        assert "BUY 0.01 @ 64100" in text
+        assert "BUY 0.01 @ 64,100.0" in text
         assert ":rearm demo" in text
         assert "Receipt" in text
         assert desk.engine.open_orders() == []
