@@ -86,7 +86,7 @@ class Comparisons:
         self._every = every
         self._timeout = timeout
         self.differences: deque[Difference] = deque(maxlen=1_000)
-        self._rounds = Rounds(get_setting, set_setting)
+        self.rounds = Rounds(get_setting, set_setting)
         self._hints = Hints(self._core, _DUST)
         self._seen: dict[str, int] = {}  # the epoch of each real venue at its last whole comparison
         self._next: dict[str, float] = {}
@@ -186,16 +186,15 @@ class Comparisons:
             self._failed[venue.name] = epoch
             self._failures[venue.name] = self._failures.get(venue.name, 0) + 1
             self._next[venue.name] = loop.time() + min(30.0, 0.5 * 2 ** self._failures[venue.name])
-            words = "no answer in time" if isinstance(error, TimeoutError) else repr(error)
-            words = str(error) if isinstance(error, VenueError) else words
+            why = f"{venue.name} could not be compared with the store: {self.rounds.failed(venue.name, error)}"
             if self._failures[venue.name] in (1, 10):
-                self._log.error("orders", f"{venue.name} could not be compared with the store: {words}")
+                self._log.error("orders", why)
             return
         self._failures.pop(venue.name, None)
         self._next[venue.name] = loop.time() + self._every
         self._desk.compared_at[venue.name] = self._desk.clock.now()
         if isinstance(venue, RealLink):
-            self._rounds.ended(venue.name, done, epoch, began)
+            self.rounds.ended(venue.name, done, epoch, began)
             if isinstance(venue, KnowsStrangers) and self._get_setting(f"place:{venue.name}", "") != venue.place:
                 self._set_setting(f"place:{venue.name}", venue.place)
             if isinstance(venue, BooksBegin) and not self._get_setting(f"first_seen:{venue.name}", 0):
@@ -205,13 +204,13 @@ class Comparisons:
                 self._log.info("orders", f"{venue.name} and this desk's books agree: orders can be sent there.")
 
     async def _all(self, venue: Venue) -> Round:
-        now = self._desk.clock.now()
         if not isinstance(venue, RealLink):
             return await self._round(venue, Round(whole=True, since=None))
+        now = self._desk.clock.now()
         try:
-            return await self._round(venue, self._rounds.begin(venue.name, venue, now))
+            return await self._round(venue, self.rounds.begin(venue.name, venue, now))
         except Differs:
-            return await self._round(venue, self._rounds.begin(venue.name, venue, now, whole=True))
+            return await self._round(venue, self.rounds.begin(venue.name, venue, now, whole=True))
 
     async def _round(self, venue: Venue, done: Round) -> Round:
         now, opened = self._desk.clock.now(), venue.name in self._core.portfolio.accounts

@@ -213,6 +213,7 @@ class Engine(DeskState):
             get_setting=self.get_setting,
             set_setting=self.set_setting,
             folder=strategies,
+            why_not_compared=lambda venue: self.comparisons.rounds.why.get(venue, ""),
         )
         self.strategies.rebalances.desk = self._rebalances
         self._kill.on_halt.append(self.strategies.halt)

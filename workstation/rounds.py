@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from workstation.clock import MINUTE, SECOND
-from workstation.venues.contract import RealLink
+from workstation.venues.contract import RealLink, VenueError
 
 #: How far behind the last comparison fills are asked for, and the furthest that is looked back.
 BACK, FURTHEST = 30 * SECOND, 7 * 86_400 * SECOND
@@ -42,6 +42,8 @@ class Rounds:
 
     def __init__(self, get_setting: Callable[[str, Any], Any], set_setting: Callable[[str, Any], None]) -> None:
         self._get_setting, self._set_setting = get_setting, set_setting
+        #: Why the last one failed, in words, of venues where it did.
+        self.why: dict[str, str] = {}
         self._done: dict[str, tuple[int, int]] = {}  # epoch and beginning of the last one in this run
 
     def begin(self, name: str, venue: RealLink, now: int, whole: bool = False) -> Round:
@@ -53,8 +55,15 @@ class Rounds:
             return Round(whole=True, since=max(last - BACK, now - FURTHEST) if last else None)
         return Round(whole=False, since=max(began - BACK, now - FURTHEST))
 
+    def failed(self, name: str, error: Exception) -> str:
+        """Why, in words."""
+        words = "no answer in time" if isinstance(error, TimeoutError) else repr(error)
+        self.why[name] = str(error) if isinstance(error, VenueError) else words
+        return self.why[name]
+
     def ended(self, name: str, done: Round, epoch: int, began: int) -> None:
         """It has been compared: nothing that happened before `began` is missing of what was asked about."""
         self._done[name] = epoch, began
+        self.why.pop(name, None)
         if done.whole:
             self._set_setting(f"compared:{name}", began)

@@ -39,7 +39,7 @@ class Topic(StrEnum):
     DISCONNECT = "disconnect"
     STRATEGY = "strategy"  # stopped by an error of its own
     ALERT = "alert"
-    TROUBLE = "trouble"  # liquidations, and what keeps the desk from working: the store, the market data
+    TROUBLE = "trouble"  # liquidations, and what keeps the desk or a run from working: the store, the market data
 
 
 #: Told at once, whatever the hour and however much was told before.
@@ -152,7 +152,7 @@ def _of_entry(entry: LogEntry) -> Message | None:
         topic = Topic.DISCONNECT
     elif entry.source == "alerts" and entry.level is Level.WARNING:
         topic = Topic.ALERT
-    elif entry.source in ("store", "market", "watchdog") and entry.level is Level.ERROR:
+    elif entry.source in ("store", "market", "watchdog", "waiting") and entry.level is Level.ERROR:
         topic = Topic.TROUBLE
     return None if topic is None else Message(topic, entry.ts, {"text": entry.text})
 

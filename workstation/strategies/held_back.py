@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: Seconds between two looks, before an order that has not ended is cancelled again, and before a venue that could not
 #: be reached is tried again.
 _LOOK, _AGAIN, _QUIET = 0.05, 2.0, 1.0
+#: Seconds of waiting for a venue that stands and cannot be compared until the trader is sent a note.
+_TOLD_AFTER = 60.0
 #: Seconds after which an entry that waits is given up: what it was decided on is of before.
 _TOO_OLD = 30.0
 
@@ -72,9 +74,13 @@ class Comings:
 
     async def _begin(self, live: LiveRun) -> None:
         """What it sends may not stand beside its orders of before: they end first. It says what it waits for."""
+        loop = asyncio.get_running_loop()
+        told_at = loop.time() + _TOLD_AFTER
         while live.trader.alive:
             if missing := missing_venue(self._desk, instruments_of(live.run, self._desk.core)):
                 self._say(live, f"Waits for {missing}.")
+                if loop.time() > told_at and self._tell(live, missing.partition(":")[0]):
+                    told_at = math.inf
             elif await self._pull_resting(live.book):
                 break
             else:
@@ -96,6 +102,18 @@ class Comings:
             live.stands_by = words
             self._changed()
             self._desk.log.warning("strategies", f"{live.run.run_id} has not begun. {words}")
+
+    def _tell(self, live: LiveRun, venue: str) -> bool:
+        """The trader is sent a note, as nothing changes by itself, where a venue stands and its comparison fails."""
+        if not (why := self._desk.why_not_compared(venue)):
+            return False
+        self._desk.log.error(
+            "waiting",
+            f"{live.run.run_id} waits: {venue} is connected and cannot be compared with this desk's books "
+            f"({why.rstrip('.')}). It begins once that is mended: tws doctor --venue {venue.lower()} shows what "
+            f"{venue} answers. Or stop the run; what it holds there stays as it is.",
+        )
+        return True
 
     async def _pull_left(self, book: RunBook, ids: list[ClientOrderId]) -> None:
         orders = self._desk.core.orders.orders

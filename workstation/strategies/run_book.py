@@ -28,7 +28,7 @@ _PULL_TIMEOUT = 5.0
 class StrategyDesk:
     """The parts of the desk that runs need. `failed(run_id, reason)` stops one; `save` keeps what `on_save` gives;
     `stop_after()`: seconds of one call of a strategy's own code at which it is stopped; `hold(run_id, equity, weights,
-    band)` brings its holdings to weights."""
+    band)` brings its holdings to weights; `why_not_compared(venue)`: why it could not be, or ""."""
 
     core: TradingCore
     gateway: OrderGateway
@@ -38,6 +38,7 @@ class StrategyDesk:
     save: Callable[[str, dict[str, Any]], None]
     stop_after: Callable[[], float]
     hold: Callable[[str, Decimal, Mapping[str, float], float], Awaitable[None]]
+    why_not_compared: Callable[[str], str] = lambda _venue: ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,9 @@ class StrategyRunner:
         get_setting: Callable[[str], Any],
         set_setting: Callable[[str, Any], None],
         folder: Path | None = None,
+        why_not_compared: Callable[[str], str] = lambda _venue: "",
     ) -> None:
-        """`folder`: the user's own strategies."""
+        """`folder`: the user's own strategies; `why_not_compared`: see `StrategyDesk`."""
         self._core, self._gateway, self._journal, self._clock = core, gateway, journal, clock
         self._bus, self._log, self.folder = bus, log, folder
         self._get_setting = get_setting
@@ -74,6 +75,7 @@ class StrategyRunner:
             save=lambda run, state: set_setting(_key(run), state),
             stop_after=lambda: self.stop_after,
             hold=self.rebalances.hold,
+            why_not_compared=why_not_compared,
         )
         self._at_work = LiveRuns(self._desk, bus)
         self._live = self._at_work.runs

@@ -15,6 +15,7 @@ from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.order import Order, OrderState, Side
 from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
+from workstation.notify.messages import Topic, message_of
 from workstation.strategies import held_back, run_book
 from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.venues.contract import LinkState
@@ -86,6 +87,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held_back, "_AGAIN", 0.2)
     monkeypatch.setattr(held_back, "_QUIET", 0.1)
     monkeypatch.setattr(held_back, "_LOOK", 0.01)
+    monkeypatch.setattr(held_back, "_TOLD_AFTER", 0.1)
 
 
 def stops(desk: TestDesk, run: StrategyRun) -> list[Order]:
@@ -129,7 +131,15 @@ async def test_after_a_restart_without_a_link_it_waits_and_keeps_its_position_an
         assert [one.client_id for one in stops(desk, run)] == [old.client_id], "nothing is asked of the venue yet"
         desk.engine.core.unproven["NOVA"] = NEVER_COMPARED
         link.up()
+        desk.engine.comparisons.rounds.why["NOVA"] = "There is no API key for NOVA."
         await desk.settle(lambda: "not been compared" in view(run.run_id).waits)
+        await desk.settle(lambda: any(one.source == "waiting" for one in desk.engine.log.entries))
+        await asyncio.sleep(0.1)
+        [said] = [one for one in desk.engine.log.entries if one.source == "waiting"]
+        note = message_of(said, lambda _: None, lambda _: None)
+        assert note is not None, "the trader is sent it, once"
+        assert note.topic is Topic.TROUBLE
+        assert "(There is no API key for NOVA). It begins once that is mended" in note.fields["text"]
         assert old.client_id in [one.client_id for one in stops(desk, run)]
         del desk.engine.core.unproven["NOVA"]
         await desk.settle(lambda: [one.state for one in stops(desk, run)] == [OrderState.ACCEPTED]
