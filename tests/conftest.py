@@ -29,12 +29,15 @@ import textual.pilot
 from textual._context import active_app
 from textual.css.stylesheet import Stylesheet
 
+from tests.support.handlers import forget_handlers, known_handlers
 from tests.support.in_shares import constants_in_shares, rewrite_in_shares
 from workstation.store.store import Waiting
 
 # Many tests start desks in processes of their own: where byte code is not kept, each compiles every library anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Nothing of what is loaded and collected is garbage; what is looked at for it is half a gigabyte, again and again.
+gc.disable()
 # The workers have the cores among them: a library that takes them all for each product of two small matrices is slower.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
@@ -78,6 +81,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_setup() -> None:
     """ccxt makes its own rounding that of the thread, for good; the next test is not to round by it."""
     decimal.setcontext(decimal.DefaultContext.copy())
+    forget_handlers()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -93,6 +97,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 def _compile_in_turn(numba: ModuleType) -> None:
@@ -221,6 +226,7 @@ class _NobodyLooks:
 asyncio.futures._chain_future = _chained
 Waiting.__init__ = _waited_for
 Stylesheet._parse_rules = _parsed_once
+textual.message_pump.MessagePump._get_dispatch_methods = known_handlers
 textual._callback._count_parameters = _counted_once
 textual.message_pump.log = _NobodyLooks()
 textual.pilot.wait_for_idle = settled

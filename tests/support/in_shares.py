@@ -14,6 +14,15 @@ from pathlib import Path
 import pytest
 from _pytest.assertion import rewrite
 from hypothesis.internal import constants_ast
+from hypothesis.internal.conjecture import providers
+
+_ROOT = Path(__file__).parents[2]
+_OURS = tuple(f"{_ROOT / part}/" for part in ("plugins", "screens", "workstation"))
+
+
+def is_ours(file: str) -> bool:
+    """Hypothesis itself resolves the path of each of three thousand modules to know whether it is one under test."""
+    return file.startswith(_OURS)
 
 
 def rewrite_in_shares(config: pytest.Config) -> None:
@@ -41,10 +50,11 @@ def _source_hash(kept: Path) -> bytes | None:
 
 def constants_in_shares(config: pytest.Config) -> None:
     """The constants of the modules under test, of which Hypothesis makes examples."""
+    constants_ast.is_local_module_file = providers.is_local_module_file = is_ours
     modules = {
         file: module
         for module in list(sys.modules.values())
-        if (file := getattr(module, "__file__", None)) and constants_ast.is_local_module_file(file)
+        if (file := getattr(module, "__file__", None)) and is_ours(file)
     }
     _in_shares(config, modules, str, lambda file: constants_ast.constants_from_module(modules[file]))
 
