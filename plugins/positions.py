@@ -213,7 +213,7 @@ class PositionsPane(TablePane[Row]):
                 case "currency":
                     return row.currency, ink.strong
                 case "total":
-                    return _amount(row.total, row.currency), ink.text
+                    return _amount(row.total, row.currency), ink.signed(row.total) if row.total < 0 else ink.text
                 case "free":
                     return ("–" if row.free is None else _amount(row.free, row.currency)), ink.text
                 case _:

@@ -15,6 +15,7 @@ from workstation.domain.events import OrderEvent, TradingState
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import Trade
+from workstation.domain.numbers import ZERO
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType
 from workstation.domain.plan import Plan, PlanId
 from workstation.domain.position import Position
@@ -327,8 +328,10 @@ class DeskView:
         return pools.own_money(self.core, venue, currency)
 
     def free_base(self, instrument: InstrumentId) -> Decimal:
-        """Spot holding that no working sell binds."""
-        return self.core.free_base(self.core.instruments[instrument])
+        """Spot holding that no working sell binds; nothing of a coin that a margin account owes."""
+        terms = self.core.instruments[instrument]
+        free = self.core.free_base(terms)
+        return max(ZERO, free) if terms.pooled else free
 
     def margin(self, instrument: InstrumentId) -> InstrumentMargin:
         """Leverage, mode, liquidation price and its distance, funding, and the account behind it. Raises KeyError."""

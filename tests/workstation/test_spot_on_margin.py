@@ -115,6 +115,7 @@ async def test_a_short_owes_its_coin_with_interest_that_is_an_entry_and_a_kill_b
             assert sold.state is OrderState.FILLED, sold.reason
             assert engine.position(BTC).quantity == D("-0.2")
             assert debts(exchange) == {"BTC": D("0.2")}
+            assert engine.free_base(BTC) == 0
             margin = engine.margin(BTC)
             assert margin.quantity == D("-0.2")
             # own + 0.2 · (64,000 − p) = share · 0.2 · p, where the exchange closes it
