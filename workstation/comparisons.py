@@ -176,19 +176,18 @@ class Comparisons:
 
     async def _compare(self, venue: Venue) -> None:
         loop = asyncio.get_running_loop()
-        epoch = venue.epoch if isinstance(venue, RealLink) else 0
-        began = self._desk.clock.now()
+        epoch, began = venue.epoch if isinstance(venue, RealLink) else 0, self._desk.clock.now()
         try:
             done = await self._all(venue)
         except Exception as error:
             if self._failed.get(venue.name) != epoch:
                 self._failures.pop(venue.name, None)
             self._failed[venue.name] = epoch
-            self._failures[venue.name] = self._failures.get(venue.name, 0) + 1
-            self._next[venue.name] = loop.time() + min(30.0, 0.5 * 2 ** self._failures[venue.name])
-            why = f"{venue.name} could not be compared with the store: {self.rounds.failed(venue.name, error)}"
-            if self._failures[venue.name] in (1, 10):
-                self._log.error("orders", why)
+            times = self._failures[venue.name] = self._failures.get(venue.name, 0) + 1
+            self._next[venue.name] = loop.time() + min(30.0, 0.5 * 2**times)
+            words = self.rounds.failed(venue.name, error)
+            if times in (1, 10):
+                self._log.error("orders", f"{venue.name} could not be compared with the store: {words}")
             return
         self._failures.pop(venue.name, None)
         self._next[venue.name] = loop.time() + self._every

@@ -71,6 +71,7 @@ async def _establish(venue: CcxtVenue) -> None:
         await measure_clock(venue, exchange)
         if venue.keys is not None:
             await _check_rights(venue, exchange)
+            await _learn_number(venue, exchange)
     venue.first_seen = venue.first_seen or venue.clock.now()
     venue.streams = streams = Streams(
         venue=venue.name,
@@ -94,6 +95,8 @@ async def _establish(venue: CcxtVenue) -> None:
             own["watch_my_trades"] = venue.own.on_trade
     venue.dead_man.fresh()
     streams.start(own)
+    for name, watched in told.own_of_contracts(venue, exchange, own).items():
+        streams.keep_topic(name, watched, partial(_each, own[name.partition(" ")[0]]))
     told.watch(venue, exchange, streams)
     if (watch := venue.dead_man.watching(exchange)) is not None:
         streams.keep_topic(dead_man.STREAM, watch)
@@ -102,6 +105,11 @@ async def _establish(venue: CcxtVenue) -> None:
     venue.on_notice("info", f"{venue.name} is connected: {venue.facts.title}{_clock_words(venue)}.")
     if venue.keys is not None:
         venue.later(partial(fees.learn, venue))
+
+
+def _each(take: Callable[[Any], object], found: Any) -> None:
+    for one in found:
+        take(one)
 
 
 def _clock_words(venue: CcxtVenue) -> str:
@@ -169,6 +177,20 @@ async def _check_rights(venue: CcxtVenue, exchange: Any) -> None:
         venue.on_notice("warning", f"{venue.name} does not tell what the API key may do: {words_of(error)}.")
         return
     account.refuse_withdrawal(venue.name, allowed)
+
+
+async def _learn_number(venue: CcxtVenue, exchange: Any) -> None:
+    """The account's own number, without which ccxt subscribes to no stream of its contracts."""
+    if not venue.facts.number or all(market.is_spot for market in venue.markets.values()):
+        return
+    try:
+        exchange.uid = str((await getattr(exchange, venue.facts.number)())["user_id"])
+    except Exception as error:
+        venue.on_notice(
+            "warning",
+            f"{venue.name} does not tell the account's number, without which its streams of contracts tell nothing of "
+            f"own orders: {words_of(error)}. They are asked for.",
+        )
 
 
 async def _watch(venue: CcxtVenue) -> str:

@@ -95,6 +95,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     #: ccxt's implicit method that tells the key's rights, and the path to "may withdraw" in its answer.
     rights: str = ""
     rights_path: tuple[str, ...] = ()
+    #: ccxt's implicit method whose answer has the account's number as `user_id`, where streams of contracts need it.
+    number: str = ""
     #: Seconds' worth of the rate limit that may be spent at once: some count by the minute, most by the second.
     burst_seconds: float = 1.0
     #: Cost of a request by its path, in ccxt's units, where ccxt counts it otherwise than the exchange does.
@@ -290,6 +292,7 @@ OFFERED: dict[str, Particulars] = {
             ccxt="gate",
             title="Gate",
             ids=IdRule.GATE,
+            number="privateAccountGetDetail",
             lookup=Lookup.ORDER,
             cancel_by="id",
             cancel_all="symbol",

@@ -33,8 +33,9 @@ class StreamState(msgspec.Struct):
         """As the screen shows it."""
         kind, _, symbol = self.name.partition(" ")
         instrument = markets.get(symbol)
+        beside = f" {symbol}" if symbol and kind in _WHAT and kind not in _OF_MARKET else ""  # own orders of contracts
         return StreamAge(
-            what=_WHAT.get(kind, kind if kind in _OF_MARKET else self.name),
+            what=_WHAT[kind] + beside if kind in _WHAT else kind if kind in _OF_MARKET else self.name,
             symbol="" if instrument is None else instrument.symbol,
             up=self.up,
             heard=self.last,

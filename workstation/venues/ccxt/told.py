@@ -7,11 +7,12 @@ here as it was told last; who compares decides whether it differs, and then asks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from workstation.domain.instrument import InstrumentId
+from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add
 from workstation.venues.ccxt.account import signed_contracts
 from workstation.venues.ccxt.instruments import exact
@@ -67,18 +68,42 @@ def watch(venue: CcxtVenue, exchange: Any, streams: Streams) -> None:
         for market, row in known:
             if market is not None:  # a long and a short of one instrument count together, as where they are asked for
                 found[market.id] = add(found.get(market.id, ZERO), signed_contracts(row))
+        if exchange.id == "bitget":  # each message shows all that is open: what it does not show is closed
+            found = {market.id: ZERO for market in venue.markets.values() if not market.is_spot} | found
         told.take(positions=found)
 
     money = exchange.has.get("watchBalance") and not venue.settings.account
     derivatives = not all(market.is_spot for market in venue.markets.values())
-    if derivatives and exchange.id in WALLETS:
-        return  # each wallet's stream tells of itself, the desk's books of all together
     held = derivatives and exchange.has.get("watchPositions")
+    if derivatives and exchange.id in WALLETS:
+        money = False  # each wallet's stream tells of itself, the desk's books of all together
+        held = exchange.id in _HELD and all(_linear(market) for market in venue.markets.values() if not market.is_spot)
     told.whole = bool(money and (held or not derivatives))
     if money:
         streams.keep_topic(BALANCES, exchange.watch_balance, balances)
     if held:
         streams.keep_topic(POSITIONS, exchange.watch_positions, positions)
+
+
+def own_of_contracts(venue: CcxtVenue, exchange: Any, own: Iterable[str]) -> dict[str, Callable[[], Awaitable[Any]]]:
+    """Where spot and contracts are two accounts, the streams of `own` orders and fills tell of spot unless they are
+    asked for the others: how those are watched, by name."""
+    sides = {"inverse" if market.is_inverse else "linear" for market in venue.markets.values() if not market.is_spot}
+    if exchange.id not in WALLETS or (venue.facts.number and not exchange.uid):
+        return {}
+    if exchange.id == "kucoin":  # it has them in one
+        asked = {"contracts": {"type": "swap"}} if sides else {}
+    else:
+        asked = {f"{side} contracts": {"type": "swap", "subType": side} for side in sorted(sides)}
+    return {
+        f"{method} of {what}": partial(getattr(exchange, method), None, None, None, params)
+        for method in own
+        for what, params in asked.items()
+    }
+
+
+def _linear(market: Instrument) -> bool:
+    return market.settlement == "USDT" and not market.is_inverse
 
 
 def _rows(found: Any) -> Iterator[Mapping[str, Any]]:
@@ -156,8 +181,16 @@ _CASH: dict[str, Callable[[Any], Iterator[tuple[str, Decimal]]]] = {
 }
 
 
+#: Exchanges with wallets whose positions in USDT are listened to all the same. KuCoin's come over another connection,
+#: which is begun with another account's token.
+_HELD = ("bitget", "gate")
+
+
 def streamed(exchange: str) -> str:
     """Whether balances and positions of an exchange are listened to, in words for the doctor: none for no."""
     if exchange not in _CASH:
         return ""
-    return "streamed to a desk of spot alone, and " if exchange in WALLETS else "streamed, and "
+    if exchange in WALLETS:
+        held = "positions in USDT streamed, " if exchange in _HELD else ""
+        return f"{held}balances streamed to a desk of spot alone, and "
+    return "streamed, and "

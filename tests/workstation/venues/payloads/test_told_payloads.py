@@ -14,8 +14,9 @@ from answering import Desk, desk_on
 from payload_markets import MARKETS
 
 from workstation.domain.numbers import ZERO
+from workstation.venues.ccxt import link
 from workstation.venues.ccxt.streams import Streams
-from workstation.venues.ccxt.told import BALANCES, POSITIONS, streamed, watch
+from workstation.venues.ccxt.told import BALANCES, POSITIONS, own_of_contracts, streamed, watch
 
 D = Decimal
 OKX_ACCOUNT = {"channel": "account", "uid": "1"}
@@ -249,7 +250,142 @@ async def test_positions_of_okx_are_told_until_they_are_closed() -> None:
     await wire.desk.venue.exchange.close()
 
 
-@pytest.mark.parametrize("name", ["kucoin", "bitget", "gate"])
+def bitget_positions(*sizes: str) -> dict[str, Any]:
+    rows = [
+        {
+            "posId": "1", "instId": "BTCUSDT", "marginCoin": "USDT", "marginSize": "1", "marginMode": "crossed",
+            "holdSide": side, "posMode": "hedge_mode", "total": size, "available": size, "frozen": "0", "leverage": 20,
+            "openPriceAvg": "60000", "cTime": "1691387559784", "uTime": "1691387559784", "autoMargin": "off",
+        }
+        for side, size in zip(("long", "short"), sizes, strict=False)
+    ]  # fmt: skip
+    arg = {"instType": "USDT-FUTURES", "channel": "positions", "instId": "default"}
+    return {"action": "snapshot", "arg": arg, "data": rows, "ts": 1695717430441}
+
+
+def gate_positions(size: int) -> dict[str, Any]:
+    row = {
+        "contract": "BTC_USDT", "cross_leverage_limit": 0, "entry_price": 60000, "history_pnl": 0, "leverage": 0,
+        "liq_price": 0, "margin": 1, "mode": "single", "size": size, "time": 1628736848, "time_ms": 1628736848321,
+        "user": "110", "update_id": 170919, "last_close_pnl": 0, "realised_pnl": 0,
+    }  # fmt: skip
+    return {"time": 1588212926, "channel": "futures.positions", "event": "update", "result": [row]}
+
+
+@pytest.mark.parametrize(
+    ("name", "messages"),
+    [
+        (
+            "bitget",
+            [(bitget_positions("0.3"), "0.3"), (bitget_positions("0.3", "0.4"), "-0.1"), (bitget_positions(), "0")],
+        ),
+        ("gate", [(gate_positions(-3), "-3"), (gate_positions(5), "5"), (gate_positions(0), "0")]),
+    ],
+)
+async def test_positions_in_usdt_are_told_though_money_is_asked_for(
+    name: str, messages: list[tuple[dict[str, Any], str]]
+) -> None:
+    wire = await wire_on(name, spot=False)
+    venue = wire.desk.venue
+    venue.markets = {symbol: each for symbol, each in venue.markets.items() if symbol == "BTC/USDT:USDT"}
+    venue.exchange.uid = "110"
+    wire.line.url = "wss://fx-ws.gateio.ws/v4/ws/usdt"
+    wire.listen()
+    assert set(wire.watches) == {POSITIONS}
+    assert not venue.told.whole
+    (perp,) = venue.markets.values()
+    for message, holds in messages:
+        await wire.comes(message)
+        assert venue.told.positions == {perp.id: D(holds)}
+    await venue.exchange.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("kucoin", ["/contractMarket/tradeOrders"]),
+        (
+            "bitget",
+            ["'instType': 'USDT-FUTURES', 'channel': 'orders'", "'instType': 'USDT-FUTURES', 'channel': 'fill'"],
+        ),
+        ("gate", ["'futures.orders'", "'futures.usertrades'", "['110', '!all']"]),
+    ],
+)
+async def test_own_orders_and_fills_of_contracts_are_listened_to_beside_those_of_spot(
+    name: str, asked: list[str]
+) -> None:
+    wire = await wire_on(name, spot=False)
+    venue = wire.desk.venue
+    venue.markets = {symbol: each for symbol, each in venue.markets.items() if symbol == "BTC/USDT:USDT"}
+    methods = ["watch_orders", "watch_my_trades"]
+    if name == "gate":
+        assert not own_of_contracts(venue, venue.exchange, methods), "ccxt does not ask without the account's number"
+        venue.exchange.uid = "110"
+    watched = own_of_contracts(venue, venue.exchange, methods)
+    assert [one.partition(" ")[0] for one in watched] == methods
+    tasks = [asyncio.ensure_future(watch()) for watch in watched.values()]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    for words in asked:
+        assert any(words in one for one in wire.asked), wire.asked
+    await venue.exchange.close()
+
+
+#: An order of a contract that was filled, as the exchange's documents show it.
+FILLED: dict[str, dict[str, Any]] = {
+    "bitget": {
+        "action": "snapshot", "arg": {"instType": "USDT-FUTURES", "channel": "orders", "instId": "default"},
+        "data": [
+            {
+                "accBaseVolume": "0.01", "cTime": "1695718781129", "clientOid": "mine", "feeDetail": [], "force": "gtc",
+                "baseVolume": "0.01", "fillPrice": "27000.5", "fillTime": "1695718781146", "instId": "BTCUSDT",
+                "leverage": "20", "marginCoin": "USDT", "marginMode": "crossed", "orderId": "7", "orderType": "limit",
+                "posMode": "one_way_mode", "posSide": "net", "price": "27000.5", "priceAvg": "27000.5", "side": "buy",
+                "reduceOnly": "no", "size": "0.01", "status": "filled", "tradeId": "9", "uTime": "1695718781146",
+            }
+        ],
+        "ts": 1695718781206,
+    },
+    "gate": {
+        "time": 1628736847, "time_ms": 1628736847325, "channel": "futures.orders", "event": "update",
+        "result": [
+            {
+                "contract": "BTC_USDT", "create_time": 1628736847, "create_time_ms": 1628736847325, "fill_price":
+                27000.5, "finish_as": "filled", "finish_time": 1628736848, "iceberg": 0, "finish_time_ms":
+                1628736848321, "id": 7, "is_close": False, "is_liq": False, "is_reduce_only": False, "left": 0,
+                "mkfr": -0.00025, "price": 27000.5, "refr": 0, "refu": 0, "size": 1, "status": "finished", "text":
+                "t-mine", "tif": "gtc", "tkfr": 0.0005, "user": "110",
+            }
+        ],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILLED)
+async def test_an_order_of_a_contract_is_heard_of(name: str) -> None:
+    wire = await wire_on(name, spot=False)
+    venue, found = wire.desk.venue, list[dict[str, Any]]()
+    venue.markets = {symbol: each for symbol, each in venue.markets.items() if symbol == "BTC/USDT:USDT"}
+    venue.exchange.uid, wire.line.url = "110", "wss://fx-ws.gateio.ws/v4/ws/usdt"
+    for what, watched in own_of_contracts(venue, venue.exchange, ["watch_orders"]).items():
+        wire.keep_topic(what, watched, found.extend)
+    await wire.comes(FILLED[name])
+    ((shown),) = found
+    assert (shown["symbol"], str(shown["id"]), shown["status"]) == ("BTC/USDT:USDT", "7", "closed")
+    assert shown["filled"] == shown["amount"]
+    await venue.exchange.close()
+
+
+async def test_the_account_s_number_is_asked_for_where_streams_of_contracts_need_it() -> None:
+    desk = await desk_on("gate", {"account/detail": {"user_id": 1667201533, "tier": 2}}, MARKETS["gate"])
+    await link._learn_number(desk.venue, desk.venue.exchange)
+    assert desk.venue.exchange.uid == "1667201533"
+    await desk.venue.exchange.close()
+
+
+@pytest.mark.parametrize("name", ["kucoin"])
 async def test_where_spot_and_contracts_have_wallets_of_their_own_a_desk_of_both_asks(name: str) -> None:
     wire = await wire_on(name, spot=False)
     wire.listen()
