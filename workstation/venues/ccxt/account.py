@@ -193,14 +193,16 @@ async def entries(venue: CcxtVenue, exchange: Any, since: int) -> Sequence[e.Ven
             instrument = venue.markets.get(asked or str(payment.get("symbol")))
             if not amount or ts < begin or instrument is None:
                 continue
-            mark = venue.last_mark(instrument.id)
+            mark, code = venue.last_mark(instrument.id), payment.get("code")
+            if venue.facts.funding_as_fee:
+                amount, code = -amount, None
             found.append(
                 e.FundingPaid(
                     ts=ts,
                     venue=venue.name,
                     entry_id=f"funding-{instrument.symbol}-{payment.get('id') or payment['timestamp']}",
                     instrument=instrument.id,
-                    currency=str(payment.get("code") or instrument.settlement).upper(),
+                    currency=str(code or instrument.settlement).upper(),
                     amount=amount,
                     quantity=ZERO,  # the exchange does not say of how much, nor at which rate
                     mark=mark or ZERO,
