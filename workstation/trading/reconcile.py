@@ -290,11 +290,12 @@ class Reconciler:
         """What the venue booked by itself and the desk has not heard of. A liquidation's order is ours from then on."""
         if not isinstance(venue, KeepsMargin):
             return
-        newest = self._core.newest_entry(venue.name)
+        newest, asked = self._core.newest_entry(venue.name), self._clock.now()
         since = max(0, self._entries_seen.get(venue.name, newest) - _ENTRIES_BACK)
         for entry in await asyncio.wait_for(venue.entries_since(since), self._timeout * _PAGES):
             self._entries.report(venue.name, entry)
-        self._entries_seen[venue.name] = newest
+        # a year without one is not asked for again and again
+        self._entries_seen[venue.name] = max(newest, asked) if isinstance(venue, RealLink) else newest
 
     async def fills(self, venue: Venue, since: int) -> list[Fill]:
         """Book the fills since `since` (UTC ns) that were missed, and what the venue booked by itself meanwhile; fills

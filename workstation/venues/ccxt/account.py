@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from workstation.clock import MILLISECOND
+from workstation.clock import DAY, HOUR, MILLISECOND
 from workstation.domain import events as e
 from workstation.domain.instrument import ContractType, InstrumentId
 from workstation.domain.numbers import ZERO, add, counted
@@ -176,15 +176,21 @@ def _entry_of(info: Any) -> Decimal | None:
     return exact(entry.get("value")) if isinstance(entry, Mapping) else None
 
 
+#: A little less than the week for which Bybit answers a question that bears a beginning alone: with the week that
+#: follows it, not with the newest.
+_FUNDING_BACK = 7 * DAY - HOUR
+
+
 async def entries(venue: CcxtVenue, exchange: Any, since: int) -> Sequence[e.VenueEntry]:
     """Funding that was paid or received since a time (UTC ns), or a margin account's interest; oldest first. What came
-    before the desk first looked is in the opening balance: a desk without entries begins at its first look."""
+    before the desk first looked is in the opening balance: a desk without entries begins at its first look. Funding of
+    more than a week ago is not asked for: the balance has it, as a drift."""
     if venue.lending is not None:
         return await borrowing.interest(venue, exchange, venue.lending, max(since, venue.first_seen))
     symbols = [symbol for symbol, instrument in venue.markets.items() if not instrument.is_spot]
     if not symbols or not exchange.has.get("fetchFundingHistory"):
         return ()
-    begin = max(since, venue.first_seen)
+    begin = max(since, venue.first_seen, venue.clock.now() - _FUNDING_BACK)
     found: list[e.VenueEntry] = []
     limit = venue.facts.funding_whole
     for asked in [None] if limit and len(symbols) > 1 else symbols:

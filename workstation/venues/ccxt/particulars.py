@@ -115,8 +115,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     depths: tuple[tuple[int, float], ...] = ()
     #: Payments in one answer where the funding of all instruments is asked for at once; 0 where each is asked for.
     funding_whole: int = 0
-    #: Whether ccxt hands funding on as the fee that the exchange makes of it: positive was paid, in the coin in which the
-    #: instrument settles, whichever ccxt takes for it.
+    #: Whether ccxt hands funding on as the fee that the exchange makes of it: positive was paid, in the coin in which
+    #: the instrument settles, whichever ccxt takes for it.
     funding_as_fee: bool = False
     #: Name of the checker of sequence or checksum (`continuity`); "" where the exchange numbers nothing.
     continuity: str = ""

@@ -9,7 +9,7 @@ import pytest
 from answering import NOW, desk_on
 from payload_markets import MARKETS
 
-from workstation.clock import MILLISECOND
+from workstation.clock import DAY, MILLISECOND
 from workstation.domain import events as e
 from workstation.venues.ccxt.account import entries
 
@@ -53,7 +53,12 @@ async def test_bybits_funding_is_a_fee_in_the_coin_of_settlement(
         if not terms.is_spot and venue.exchange.markets[name]["id"] == symbol
     }
 
-    (entry,) = await entries(venue, venue.exchange, NOW - 1)
+    venue.first_seen = NOW - 10 * DAY  # the desk was closed
+
+    (entry,) = await entries(venue, venue.exchange, NOW - 8 * DAY)
+
+    asked = int(desk.answers.sent[-1].url.partition("startTime=")[2].partition("&")[0])
+    assert T - asked < 7 * DAY // MILLISECOND  # a week from there is all that it tells: this must be the newest
 
     assert isinstance(entry, e.FundingPaid)
     assert (entry.amount, entry.currency) == (D(amount), currency)
