@@ -155,9 +155,9 @@ class StatusBar(_Bar):
         if full() and pages:
             pages = [self._one_page()]
         if full():
-            groups[replay] = self._replay(day=False, speed=False)
-        if full():
             pages = []
+        if full():
+            groups[replay] = self._replay(day=False, speed=False)
         for index in (money_at, day, links):
             if full():
                 groups[index] = []

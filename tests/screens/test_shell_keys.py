@@ -251,7 +251,7 @@ async def test_command_line_shows_the_meaning_sends_and_gives_the_focus_back(ope
     async with open_desk() as (desk, pilot):
         await pilot.press(":", *"buy 0.01 @ 64100")
         await desk.painted(pilot)
-        assert "Buy 0.01 BTC-USDT at 64,100 limit on NOVA" in desk.screen_text()
+        assert "Buy 0.01 BTC-USDT at 64,100.0 limit on NOVA" in desk.screen_text()
         await pilot.press("enter")
         await until(pilot, lambda: [order.price for order in desk.engine.open_orders()] == [64100])
         assert not desk.app.desk_screen.query_one(CommandLine).is_open

@@ -112,7 +112,7 @@ class Hand:
     """A trader that keeps what it was asked for."""
 
     equity = Decimal(10_000)
-    instrument = SimpleNamespace(symbol="BTC-USDT")
+    instrument = SimpleNamespace(symbol="BTC-USDT", price_places=2)
 
     def __init__(self, position: str, entry: str) -> None:
         self.position, self.entry = Decimal(position), Decimal(entry)
@@ -163,8 +163,8 @@ def test_a_position_whose_stop_the_market_has_passed_is_closed_as_it_is_taken_ov
     opened(hand)
     assert hand.sent == ["close stop"]
     assert hand.told == [
-        "holds 1 BTC-USDT long from before, entered at 120, and takes it over: "
-        "the market has passed its stop of 108, so it is closed."
+        "holds 1 BTC-USDT long from before, entered at 120.00, and takes it over: "
+        "the market has passed its stop of 108.00, so it is closed."
     ]
 
 
