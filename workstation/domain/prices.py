@@ -19,5 +19,7 @@ def price_words(price: Decimal, instrument: Instrument | None) -> str:
 
 
 def average_words(price: Decimal, instrument: Instrument | None) -> str:
-    """An average price as `price_words`, in ten digits at most."""
-    return price_words(price.quantize(Decimal(1).scaleb(min(0, price.adjusted() - _DIGITS + 1))), instrument)
+    """An average price as `price_words`, in ten digits or with the tick's decimals, whichever is more."""
+    tick_places = 0 if instrument is None else instrument.price_places
+    places = max(0, tick_places, _DIGITS - 1 - price.adjusted())
+    return price_words(price.quantize(Decimal(1).scaleb(-places)), instrument)

@@ -37,3 +37,5 @@ def test_of_an_unknown_instrument_a_price_is_written_as_it_is() -> None:
 def test_an_average_price_has_ten_digits_at_most_and_its_ticks_zeros() -> None:
     assert average_words(D("64003.333333333333"), of_tick("0.01")) == "64,003.33333"
     assert average_words(D("64000"), of_tick("0.01")) == "64,000.00"
+    assert average_words(D("123456789.12"), of_tick("0.01")) == "123,456,789.12"
+    assert average_words(D("12345678.12345"), of_tick("0.001")) == "12,345,678.123"
