@@ -464,6 +464,8 @@ class TradingCore:
             leverage=self.portfolio.margin.leverage(instrument),
             can_short=self.portfolio.margin.can_short(instrument),
             lends=pools.room(self, instrument, but) if instrument.pooled else None,
+            owed=pools.owed(self, instrument) if instrument.pooled else ZERO,
+            closing=pools.closing(here, draft.side) if instrument.pooled else ZERO,
             recent=self._entered(now - window),
             link_up=link_up,
             amends=but is not None,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from workstation.domain.instrument import Instrument
 from workstation.domain.loans import Pool, pool_of
-from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multiply, subtract
-from workstation.domain.order import ClientOrderId, Side
+from workstation.domain.numbers import ONE, ZERO, add, divide, floor_to, multiply, negate, subtract
+from workstation.domain.order import ClientOrderId, Order, Side
 
 if TYPE_CHECKING:
     from workstation.trading.core import TradingCore
@@ -88,6 +88,18 @@ def room(core: TradingCore, instrument: Instrument, but: ClientOrderId | None = 
     taken = bound(core, instrument.venue, but)
     whole = pool(core, instrument.venue, instrument.settlement, taken)
     return max(ZERO, whole.room(leverage(core, instrument.venue)))
+
+
+def owed(core: TradingCore, instrument: Instrument) -> Decimal:
+    """What to buy so that nothing is owed of the coin and the desk is short of none: where coins of the account's own
+    were there, more was sold than borrowed."""
+    short = max(negate(core.held(instrument)), negate(core.portfolio.position(instrument.id).quantity))
+    return covering(core, instrument, short) if short > 0 else ZERO
+
+
+def closing(orders: Iterable[Order], side: Side) -> Decimal:
+    """What reduce-only orders of a side may trade."""
+    return sum((order.worst_quantity for order in orders if order.reduce_only and order.side is side), ZERO)
 
 
 #: The newest fills of an instrument that are looked at for how it takes its fees.

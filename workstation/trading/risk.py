@@ -86,8 +86,15 @@ def _venue(q: Question) -> str | None:
 
 def _compared(q: Question) -> str | None:
     """The desk's books were compared with the venue since it was last away. Until then it is REDUCING there, and of
-    contracts only what is flagged reduce-only goes: the position may be another one by now."""
-    if not q.unproven or (q.shrinks and (q.instrument.is_spot or q.draft.reduce_only)):
+    contracts only what is flagged reduce-only goes: the position may be another one by now. On margin nothing but such
+    sales: what is owed may have been paid back, and no exchange keeps a purchase from being more than a debt."""
+    if not q.unproven:
+        return None
+    if q.instrument.pooled:
+        if q.shrinks and q.draft.reduce_only and q.draft.side is Side.SELL:
+            return None
+        return f"{q.instrument.venue} is REDUCING, only reduce-only sales go on margin there: {q.unproven}."
+    if q.shrinks and (q.instrument.is_spot or q.draft.reduce_only):
         return None
     flagged = "reduce-only orders go" if q.shrinks else "orders that shrink a position go"
     return f"{q.instrument.venue} is REDUCING, only {flagged} there: {q.unproven}."
@@ -131,7 +138,7 @@ def _min_notional(q: Question) -> str | None:
 
 def _state(q: Question) -> str | None:
     """The trading state allows the order: HALTED none, REDUCING only what shrinks a position."""
-    if q.state is TradingState.ACTIVE or (q.draft.origin == KILL and q.shrinks):
+    if q.state is TradingState.ACTIVE or (q.draft.origin == KILL and (q.shrinks or q.draft.reduce_only)):
         return None  # the kill closes what the venue shows, also what this desk never knew of
     if q.state is TradingState.HALTED:
         return "The desk is HALTED: no order may be sent until you type rearm."
@@ -246,7 +253,7 @@ def _buying_power(q: Question) -> str | None:
         return None
     notional = i.notional(quantity, price)
     if q.lends is not None and d.side is Side.BUY:  # what is bought back is owed no more
-        free = add(free, i.notional(min(quantity, max(ZERO, -q.held)), price))
+        free = add(free, i.notional(min(quantity, max(ZERO, -q.held - q.others.buys)), price))
     fee = multiply(notional, max(i.taker_fee, i.maker_fee, ZERO))
     needed = add(initial(notional, times), fee)
     if needed > free:
@@ -283,13 +290,19 @@ def _what(order: Order | OrderDraft) -> tuple[object, ...]:
 
 
 def _reduce_only(q: Question) -> str | None:
-    """A reduce-only order finds a position to reduce."""
+    """A reduce-only order finds a position to reduce; on margin it is no more than is owed (with its fee) or held."""
     if not q.draft.reduce_only:
         return None
     quantity = q.held if q.instrument.is_spot else q.position.quantity
     if quantity == 0 or (quantity > 0) == (q.draft.side is Side.BUY):
         return f"There is no position in {q.instrument.symbol} that a reduce-only {q.draft.side} could reduce."
-    return None
+    if not q.instrument.pooled or q.draft.quantity <= q.closable:
+        return None
+    what, most = f"a reduce-only {q.draft.side} of {plain(q.draft.quantity)} {q.instrument.base}", plain(q.closable)
+    if q.draft.side is Side.SELL:
+        return f"{most} are held at {q.instrument.venue}: {what} would go short."
+    less = f" less the {plain(q.closing)} that closing orders buy back already" if q.closing else ""
+    return f"{most} are owed at {q.instrument.venue} with the fee{less}: {what} would go long."
 
 
 #: Name → check, in the order in which they are asked. Their docstrings are the documentation.

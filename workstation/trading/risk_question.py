@@ -108,6 +108,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     leverage: Decimal = ONE  # as set for the instrument
     can_short: bool = True  # more may be sold than is held
     lends: Decimal | None = None  # cross margin account of spot: worth in quote of what may still be borrowed
+    owed: Decimal = ZERO  # … what buys back all that is owed of the coin (or is short), the fee in coins with it
+    closing: Decimal = ZERO  # what reduce-only orders of the draft's side may trade already
     amends: bool = False  # the draft stands for new terms of an order that works already
     opposite: Sequence[Order] = ()  # our own working orders of the other side
     equity: Decimal = ZERO  # account currency
@@ -144,7 +146,18 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def shrinks(self) -> bool:
         """Whether the order can do nothing but shrink a position: no limit may stop it."""
-        return self.draft.reduce_only or self.reduces
+        if not self.draft.reduce_only or not self.instrument.pooled:
+            return self.draft.reduce_only or self.reduces
+        beside = subtract(self.others.buys, self.closing) if self.draft.side is Side.BUY else ZERO
+        return add(self.draft.quantity, beside) <= self.closable
+
+    @property
+    def closable(self) -> Decimal:
+        """Of spot on margin: the most that a reduce-only order may trade. The exchange would borrow for more: it bounds
+        sales alone, by what is there."""
+        if self.draft.side is Side.BUY:
+            return max(ZERO, subtract(self.owed, self.closing))
+        return max(ZERO, self.held)
 
     @cached_property
     def after(self) -> PositionRisk:
