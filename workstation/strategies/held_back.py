@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import ZERO, floor_to
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType
 from workstation.domain.strategy_run import RunId, StrategyRun
 from workstation.strategies.run_book import RunBook, StrategyDesk, instruments_of
@@ -137,7 +140,8 @@ class Comings:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """`filled`: of an entry, what the cancelled orders before it had filled by then; `until`: when it is given up."""
+    """`filled`: of an entry, what was known as filled of the orders that were cancelled before it; `until`: when it is
+    given up."""
 
     instrument: InstrumentId
     what: str
@@ -145,6 +149,14 @@ class _Held:
     send: Callable[[], Awaitable[None]]
     filled: Mapping[ClientOrderId, Decimal]
     until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a strategy decides on in a call: positions (signed) as it began, and what its working orders had filled."""
+
+    positions: Mapping[InstrumentId, Decimal]
+    filled: Mapping[ClientOrderId, Decimal]
 
 
 class HeldBack:
@@ -160,6 +172,8 @@ class HeldBack:
         """`failed` hears of what could not be handed over, `given_up` of an entry that is not sent any more."""
         self._book, self._desk = book, desk
         self._held: dict[str, _Held] = {}
+        self._seen = Seen({}, {})
+        self._cancelled: dict[ClientOrderId, Decimal] = {}  # by this call, with what it knew as filled
         self._failed, self._given_up = failed, given_up
         self._sending = asyncio.Lock()  # what is being handed over cannot be dropped: it is pulled after that
         self._quiet: dict[InstrumentId, float] = {}  # until when nothing is tried there, in the loop's time
@@ -173,10 +187,56 @@ class HeldBack:
                 return f"{held.what} is not sent yet: {why}."
         return ""
 
-    def why_not(self, draft: OrderDraft) -> str:
+    def decided(self, seen: Seen) -> None:
+        """What comes from here on was asked for in one call, which saw this."""
+        self._seen, self._cancelled = seen, {}
+
+    def cancels(self, client_id: ClientOrderId | None, instrument: InstrumentId | None) -> None:
+        """That order, all of an instrument, or all are about to be cancelled for the call."""
+        orders, seen = self._desk.core.orders.orders, self._seen.filled
+        if client_id is not None:
+            found = [orders[client_id]] if client_id in orders else []
+        else:
+            there = [orders[one] for one in seen] + self._book.orders()
+            found = [order for order in there if instrument in (None, order.instrument)]
+        for order in found:
+            known = seen.get(order.client_id, ZERO if order.is_open else order.filled)
+            self._cancelled.setdefault(order.client_id, known)
+
+    def before(self, instrument: InstrumentId) -> dict[ClientOrderId, Decimal]:
+        """What was cancelled for an order of this call, or has not ended yet, with what the call knew as filled."""
+        orders = self._desk.core.orders.orders
+        known = {one.client_id: self._seen.filled.get(one.client_id, ZERO) for one in self._book.unended(instrument)}
+        return known | {one: at for one, at in self._cancelled.items() if orders[one].instrument == instrument}
+
+    def leaves(self, draft: OrderDraft) -> bool:
+        """Whether an order does not enlarge the position that the strategy saw: it is no entry."""
+        position = self._seen.positions.get(draft.instrument, ZERO)
+        return draft.reduce_only or (position * draft.side.sign < 0 and draft.quantity <= abs(position))
+
+    def left(self, draft: OrderDraft, before: Mapping[ClientOrderId, Decimal]) -> OrderDraft | None:
+        """A plain order out of a position as it goes now: not more than is left where what was `before` it has filled;
+        None for nothing. Of contracts reduce-only beside what may fill, where the account has that position too."""
+        terms = self._desk.core.instruments[draft.instrument]
+        if self._filled(before):
+            against = max(ZERO, -draft.side.sign * self._book.position(draft.instrument))
+            quantity = floor_to(min(draft.quantity, against), terms.lot)
+            if not quantity:
+                return None
+            draft = replace(draft, quantity=quantity)
+        account = self._desk.core.portfolio.position(draft.instrument).quantity
+        if terms.is_spot or not self._book.unended(draft.instrument) or -draft.side.sign * account < draft.quantity:
+            return draft
+        return replace(draft, reduce_only=self._desk.gateway.venues[terms.venue].capabilities.reduce_only)
+
+    def _filled(self, before: Mapping[ClientOrderId, Decimal]) -> bool:
+        orders = self._desk.core.orders.orders
+        return any(orders[one].filled != filled for one, filled in before.items())
+
+    def why_not(self, draft: OrderDraft, leaves: bool) -> str:
         """Why an order has to wait; "" where it goes now."""
         if not is_stop(draft):
-            return self.beside(draft.instrument) if draft.reduce_only else self._beside(draft.instrument)
+            return self.beside(draft.instrument) if leaves else self._beside(draft.instrument)
         if self._quiet.get(draft.instrument, 0.0) > asyncio.get_running_loop().time():
             return f"{venue_of(draft.instrument)} could not be reached"
         if not self._desk.gateway.link_up(draft.instrument):
@@ -198,16 +258,19 @@ class HeldBack:
         what: str,
         why: Callable[[], str],
         send: Callable[[], Awaitable[None]],
-        entry: bool = False,
+        entry: Mapping[ClientOrderId, Decimal] | None = None,
     ) -> None:
-        """`send` it, now or once `why` says nothing any more. An `entry` is given up where an order that was cancelled
-        before it has filled after all, or does not end for long: the strategy decides anew."""
+        """`send` it, now or once `why` says nothing any more. An `entry` (what was `before` it) is given up where an
+        order that was cancelled before it has filled after all, or does not end for long: the strategy decides anew."""
+        until = math.inf if entry is None else asyncio.get_running_loop().time() + _TOO_OLD
+        held = _Held(instrument, what, why, send, entry or {}, until)
+        if over := self._over(held):
+            self.give_up(key, what, over)
+            return
         if not (words := why()):
             await send()
             return
-        filled = {one.client_id: one.filled for one in self._book.unended(instrument)} if entry else {}
-        until = asyncio.get_running_loop().time() + _TOO_OLD if entry else math.inf
-        self._held[key] = _Held(instrument, what, why, send, filled, until)
+        self._held[key] = held
         self._desk.log.warning("strategies", f"{what} of {self._book.run.run_id} is not sent yet: {words}.")
         self.ask_on()
 
@@ -269,18 +332,21 @@ class HeldBack:
                 return
             del self._held[key]
             if over:
-                self._desk.log.warning("strategies", f"{held.what} of {self._book.run.run_id} is not sent: {over}.")
-                self._given_up(key, over)
+                self.give_up(key, held.what, over)
                 return
             try:
                 await held.send()
             except Exception as error:  # the others are sent all the same
                 self._failed(key, error)
 
+    def give_up(self, key: str, what: str, why: str) -> None:
+        """It is not sent any more: that is said, and the strategy hears it."""
+        self._desk.log.warning("strategies", f"{what} of {self._book.run.run_id} is not sent: {why}.")
+        self._given_up(key, why)
+
     def _over(self, held: _Held) -> str:
         """Why it is not sent any more, or ""."""
-        orders = self._desk.core.orders.orders
-        if any(orders[one].filled != filled for one, filled in held.filled.items()):
+        if self._filled(held.filled):
             return "an order that was cancelled before it has filled"
         late = asyncio.get_running_loop().time() > held.until
         return "an order that was cancelled before it has not ended" if late else ""

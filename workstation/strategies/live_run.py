@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
 from workstation.strategies.heard import Heard
-from workstation.strategies.held_back import HeldBack, is_stop
+from workstation.strategies.held_back import HeldBack, Seen, is_stop
 from workstation.strategies.payable import payable
 from workstation.strategies.run_book import RunBook, StrategyDesk, closing
 from workstation.strategies.strategy_thread import StrategyThread
@@ -59,7 +59,7 @@ class LiveRun:
         self._saved: dict[str, Any] = state or {}
         self._wake = asyncio.Event()
         self._wake.set()
-        self._outbox: deque[Wish] = deque()
+        self._outbox: deque[Wish | Seen] = deque()  # of each call that asked for something, what it saw comes first
         self._send = asyncio.Event()
         self._timers: set[Timer] = set()
         self._submits: set[asyncio.Task[Order]] = set()
@@ -159,8 +159,7 @@ class LiveRun:
         return None
 
     async def _call(self, call: Callable[[], None]) -> None:
-        self._refresh()
-        early = self._early
+        seen, early = self._refresh(), self._early
         taken, state = await self._thread.call(partial(_timed, call, self.strategy), self._limit)
         self.calls += 1
         if isinstance(call, partial) and call.func == self.strategy.on_bar:
@@ -169,8 +168,9 @@ class LiveRun:
         self._hears_book = _hears_book(self.strategy)  # other exits may need it
         if taken > WARN_AFTER and not early:
             self._desk.log.warning("strategies", f"{self.run.run_id} took {1000 * taken:.0f} ms for one event.")
-        self._outbox.extend(self.trader.take())
-        self._send.set()
+        if wishes := self.trader.take():
+            self._outbox.extend((seen, *wishes))
+            self._send.set()
         if state != self._saved:
             self._saved = state
             self._desk.save(self.run.run_id, state)
@@ -184,11 +184,13 @@ class LiveRun:
     def _limit(self) -> float:
         return FIRST_CALLS if self._early else self._desk.stop_after()
 
-    def _refresh(self) -> None:
+    def _refresh(self) -> Seen:
         for leg in self.trader.legs:
             leg.position, leg.entry = self.book.position(leg.instrument.id), self.book.entry(leg.instrument.id)
             leg.price = self.heard[leg.instrument.id].lowest()
         self.trader.begin(self._desk.clock.now(), self.book.equity, self._blind())
+        positions = {leg.instrument.id: leg.position for leg in self.trader.legs}
+        return Seen(positions, {order.client_id: order.filled for order in self.book.orders()})
 
     def _blind(self) -> str:
         for heard in self.heard.values():
@@ -242,12 +244,16 @@ class LiveRun:
                 except Exception as error:  # what comes after it is sent all the same
                     self._not_sent(wish.client_id if isinstance(wish, Enter) else self._desk.gateway.next_id(), error)
 
-    async def _carry_out(self, wish: Wish) -> None:
+    async def _carry_out(self, wish: Wish | Seen) -> None:
         match wish:
+            case Seen():
+                self.held_back.decided(wish)
             case Enter(client_id=client_id, draft=draft):
-                why, send = partial(self.held_back.why_not, draft), partial(self._enter, wish)
+                leaves, before = self.held_back.leaves(draft), self.held_back.before(draft.instrument)
+                why, send = partial(self.held_back.why_not, draft, leaves), partial(self._enter, wish, leaves, before)
                 what = "A stop" if is_stop(draft) else "An order"
-                await self.held_back.send(client_id, draft.instrument, what, why, send, not draft.reduce_only)
+                entry = None if leaves else before
+                await self.held_back.send(client_id, draft.instrument, what, why, send, entry)
             case Pull(client_id=client_id, instrument=instrument):
                 await self._pull(client_id, instrument)
             case Flatten(tag=tag, instrument=instrument):
@@ -263,12 +269,18 @@ class LiveRun:
             case SetTimer(at=at, name=name):
                 self._set_timer(at, name)
 
-    async def _enter(self, wish: Enter) -> None:
+    async def _enter(self, wish: Enter, leaves: bool, before: Mapping[ClientOrderId, Decimal]) -> None:
         await self._room()
-        if self.trader.alive:
-            await self._submit(self._payable(wish.draft, wish.price), wish.client_id)
+        if not self.trader.alive:
+            return
+        plain = leaves and not wish.draft.reduce_only
+        if (draft := self.held_back.left(wish.draft, before) if plain else wish.draft) is None:
+            self.held_back.give_up(wish.client_id, "An order", "what it was to close is closed already")
+        else:
+            await self._submit(self._payable(draft, wish.price), wish.client_id)
 
     async def _pull(self, client_id: ClientOrderId | None, instrument: InstrumentId | None) -> None:
+        self.held_back.cancels(client_id, instrument)
         for dropped in await self.held_back.drop(client_id, instrument):
             self._tell_pulled(dropped)
         if not await self.book.pull(None if client_id is None else [client_id], instrument):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,10 +20,19 @@ class StrategyThread:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     async def call[T](self, work: Callable[[], T], limit: float) -> T:
-        """What `work` returns or raises; TimeoutError after `limit` seconds, while it may go on by itself."""
+        """What `work` returns or raises; TimeoutError after `limit` seconds, while it may go on by itself. Seconds in
+        which the machine sleeps do not count, though the loop's clock counts them: the thread did not run in them."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._calls.put((work, future))
-        return await asyncio.wait_for(future, limit)
+        until = time.monotonic() + limit
+        try:
+            while not future.done():
+                if (left := until - time.monotonic()) <= 0:
+                    raise TimeoutError
+                await asyncio.wait((future,), timeout=left)
+            return future.result()
+        finally:
+            future.cancel()
 
     def end(self) -> None:
         """No further calls."""

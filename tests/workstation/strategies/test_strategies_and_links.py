@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
 from workstation.notify.messages import Topic, message_of
 from workstation.strategies import held_back, run_book
+from workstation.strategies.strategy_thread import StrategyThread
 from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.venues.contract import LinkState
 from workstation.venues.faulty import Fault, FaultyVenue
@@ -96,6 +99,14 @@ def stops(desk: TestDesk, run: StrategyRun) -> list[Order]:
 
 def sent(desk: TestDesk, run: StrategyRun) -> list[Order]:
     return [one for one in desk.engine.orders() if one.origin == run.run_id]
+
+
+def fills(desk: TestDesk, order: Order, quantity: Decimal) -> None:
+    """Its venue reports a fill of a buy that rests at 50,000."""
+    fill = Fill(trade_id=f"late {quantity}", client_id=order.client_id, instrument=order.instrument, side=Side.BUY,
+                ts=desk.clock.now(), quantity=quantity, price=Decimal(50_000), fee=Decimal(0), fee_currency="USDT",
+                liquidity=Liquidity.MAKER)  # fmt: skip
+    desk.engine.gateway.report("NOVA", OrderFilled(client_id=order.client_id, ts=fill.ts, fill=fill))
 
 
 async def held(desk: TestDesk, tmp_path: Path, instrument: str) -> StrategyRun:
@@ -332,10 +343,7 @@ async def test_no_entry_is_sent_beside_an_order_that_was_cancelled_and_may_still
         waits = "An order is not sent yet: an order that was cancelled has not ended."
         await desk.settle(lambda: strategies.view(run.run_id).waits == waits or bool(refused))
         if ends == "filled":
-            fill = Fill(trade_id="late", client_id=first.client_id, instrument=PERP, side=Side.BUY, ts=desk.clock.now(),
-                        quantity=first.quantity, price=Decimal(50_000), fee=Decimal(0), fee_currency="USDT",
-                        liquidity=Liquidity.MAKER)  # fmt: skip
-            desk.engine.gateway.report("NOVA", OrderFilled(client_id=first.client_id, ts=fill.ts, fill=fill))
+            fills(desk, first, first.quantity)
         elif ends == "cancelled":
             link.up()
             await desk.settle(lambda: [one.price for one in desk.engine.open_orders(PERP)] == [Decimal(50_100)])
@@ -344,3 +352,106 @@ async def test_no_entry_is_sent_beside_an_order_that_was_cancelled_and_may_still
         why = "has filled" if ends == "filled" else "has not ended"
         await desk.settle(lambda: refused == [f"an order that was cancelled before it {why}"])
         assert len(sent(desk, run)) == 1
+
+
+@pytest.mark.parametrize("part", [Decimal(1), Decimal("0.4")])
+async def test_no_entry_is_sent_where_what_was_cancelled_for_it_fills_while_its_cancel_is_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: Decimal
+) -> None:
+    """Wholly, or in part before it ends. The strategy goes on: what it decides next is sent."""
+    link = Faulty()
+    monkeypatch.setattr(run_book, "_PULL_TIMEOUT", 20.0)
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        file = tmp_path / "always.py"
+        file.write_text(ALWAYS)
+        strategies = desk.engine.strategies
+        run = await strategies.start(f"{file}:Resting", PERP, capital=Decimal(10_000), interval=5 * SECOND)
+        await desk.settle(lambda: [one.state for one in sent(desk, run)] == [OrderState.ACCEPTED])
+        [first], live = sent(desk, run), strategies._live[run.run_id]
+        refused: list[str] = []
+        monkeypatch.setattr(live.strategy, "on_reject", lambda _id, reason: refused.append(reason))
+        link.venues["NOVA"].faults.add("cancel", Fault.UNREACHABLE, times=None)
+
+        def replace() -> None:
+            live.trader.cancel(first.client_id)
+            live.trader.order(Side.BUY, Decimal(1), limit=Decimal(50_100))
+
+        live.change(replace)
+        await desk.settle(lambda: live.book.pulled(first.client_id))
+        fills(desk, first, part)
+        link.up()
+        await desk.settle(lambda: desk.engine.order(first.client_id).filled == part)
+        if part < 1:
+            await desk.engine.gateway.cancel(first.client_id)
+        await desk.settle(lambda: bool(refused) or len(sent(desk, run)) > 1)
+        assert refused == ["an order that was cancelled before it has filled"]
+        assert len(sent(desk, run)) == 1
+        live.change(replace)
+        await desk.settle(lambda: [one.price for one in desk.engine.open_orders(PERP)] == [Decimal(50_100)])
+        assert len(refused) == 1
+
+
+@pytest.mark.parametrize("instrument", [PERP, BTC])
+async def test_a_plain_order_out_of_the_position_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instrument: str
+) -> None:
+    """Of contracts it goes at once, of spot when what was cancelled has ended."""
+    link = Faulty()
+    monkeypatch.setattr(held_back, "_TOO_OLD", 0.1)
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        file = tmp_path / "always.py"
+        file.write_text(ALWAYS)
+        strategies = desk.engine.strategies
+        run = await strategies.start(f"{file}:Resting", instrument, capital=Decimal(100_000), interval=5 * SECOND)
+        await desk.settle(lambda: [one.state for one in sent(desk, run)] == [OrderState.ACCEPTED])
+        [first], live = sent(desk, run), strategies._live[run.run_id]
+        refused: list[str] = []
+        monkeypatch.setattr(live.strategy, "on_reject", lambda _id, reason: refused.append(reason))
+        live.change(lambda: live.trader.order(Side.BUY, Decimal("0.5")) and None)
+        await desk.settle(lambda: len(sent(desk, run)) == 2)
+        await desk.run(1)
+        await desk.settle(lambda: strategies.view(run.run_id).position > 0)
+        link.venues["NOVA"].faults.add("cancel", Fault.UNREACHABLE, times=None)
+
+        def leave() -> None:
+            live.trader.cancel(first.client_id)
+            live.trader.order(Side.SELL, live.trader.position)
+
+        live.change(leave)
+        if instrument == BTC:
+            await desk.settle(lambda: strategies.view(run.run_id).waits.startswith("An order is not sent yet"))
+            await asyncio.sleep(0.3)
+            assert not refused
+            assert len(sent(desk, run)) == 2
+            link.up()
+        await desk.settle(lambda: len(sent(desk, run)) == 3)
+        await desk.run(1)
+        await desk.settle(lambda: not strategies.view(run.run_id).position)
+        assert not refused
+
+
+async def test_a_call_that_the_machine_slept_through_has_not_taken_too_long() -> None:
+    """The loop goes by a clock that counts the sleep; the strategy's thread did not run meanwhile."""
+    loop, began = asyncio.get_running_loop(), threading.Event()
+    of_before, slept = loop.time, [0.0]
+    loop.time = lambda: of_before() + slept[0]  # type: ignore[method-assign]
+    thread = StrategyThread("sleeper")
+
+    def work() -> str:
+        began.set()
+        time.sleep(0.1)
+        return "done"
+
+    async def sleep() -> None:
+        while not began.is_set():
+            await asyncio.sleep(0)
+        slept[0] = 3_600.0
+
+    try:
+        answer, _ = await asyncio.gather(thread.call(work, 10.0), sleep())
+        assert answer == "done"
+        with pytest.raises(TimeoutError):
+            await thread.call(lambda: time.sleep(0.1), 0.01)
+    finally:
+        thread.end()
+        loop.time = of_before  # type: ignore[method-assign]
