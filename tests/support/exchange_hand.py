@@ -20,15 +20,18 @@ class Hand:
         self.exchange = exchange
         self._number = 0
         listed = {each.symbol for each in exchange.floor.instruments.values()}
-        for symbol, middle, step in (("BTC-USDT", 64_000, 1), ("ETH-USDT", 3_000, 1), ("BTC-USDT-PERP", 64_000, 1)):
-            if symbol not in listed:
-                continue
-            bids = {str(middle - step * n): "1" for n in range(1, 11)}
-            asks = {str(middle + step * n): "1" for n in range(1, 11)}
-            self._number += 1
-            found, now = self.instrument(symbol), exchange.clock.now()
-            levels = _levels(found, bids)[::-1], _levels(found, asks)
-            exchange.feed(BookSnapshot(found.id, now, self._number, *levels))
+        for symbol, middle in (("BTC-USDT", 64_000), ("ETH-USDT", 3_000), ("BTC-USDT-PERP", 64_000)):
+            if symbol in listed:
+                self.around(middle, symbol)
+
+    def around(self, middle: int, symbol: str = "BTC-USDT") -> None:
+        """A new book, a unit between its levels."""
+        bids = {str(middle - n): "1" for n in range(1, 11)}
+        asks = {str(middle + n): "1" for n in range(1, 11)}
+        self._number += 1
+        found, now = self.instrument(symbol), self.exchange.clock.now()
+        levels = _levels(found, bids)[::-1], _levels(found, asks)
+        self.exchange.feed(BookSnapshot(found.id, now, self._number, *levels))
 
     def instrument(self, symbol: str = "BTC-USDT") -> Instrument:
         return next(each for each in self.exchange.floor.instruments.values() if each.symbol == symbol)

@@ -13,7 +13,10 @@ from tests.support.exchange import Fault, Kind, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import Truth, live_desk_on, told, until
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.plan import TARGET_LEG
 from workstation.engine import Engine
+from workstation.strategies.run_book import closing
+from workstation.trading.plans.terms import bracket
 
 D = Decimal
 BTC = "LOOP:BTC-USDT"
@@ -237,3 +240,48 @@ async def test_the_desk_bounds_what_is_borrowed_and_pulls_orders_there_while_its
             assert said == "took cancel-all of 1 instrument"
             assert not exchange.do(lambda: exchange.floor.account().working())
             assert debts(exchange) == {}, "Binance pays back what an order that is gone had borrowed"
+
+
+async def test_a_stop_a_strategy_and_a_reverse_buy_back_the_fee_in_coins_too(tmp_path: Path) -> None:
+    """Else a short of the fee's size would be left that owes interest and that nothing protects."""
+    with lending("binance") as exchange:
+        hand, dust = Hand(exchange), D("0.00002")
+        async with desk_on(exchange, tmp_path) as engine:
+            entry = OrderDraft(instrument=BTC, side=Side.SELL, quantity=D("0.1"), type=OrderType.MARKET)
+            plan = await engine.start_plan(bracket(entry, stop=D(64_100)))
+            await until(lambda: engine.position(BTC).quantity == D("-0.1"), 10, lambda: told(engine))
+            hand.around(64_110)
+            await until(lambda: not engine.core.plans.sets[plan.plan_id].is_active, 10, lambda: told(engine))
+            assert len(engine.core.plans.children(plan)) == 2, "one entry, one stop: nothing was sent twice"
+            assert debts(exchange).get("BTC", D(0)) < dust
+            assert abs(engine.position(BTC).quantity) < dust
+
+            await send(engine, Side.SELL, "0.1", origin="run")
+            closes = closing("run", engine.core, engine.instrument(BTC), D("-0.1"))
+            assert closes is not None
+            assert D("0.1") < closes.quantity < D("0.1002")
+            assert all(verdict.ok for verdict in engine.preview(closes).verdicts)
+            turned = await engine.reverse(BTC)
+            await until(lambda: engine.core.orders.orders[turned.client_id].is_closed, 10, lambda: told(engine))
+            await until(lambda: abs(engine.position(BTC).quantity - D("0.1")) < 2 * dust, 10, lambda: told(engine))
+
+
+async def test_a_target_that_fills_in_parts_keeps_the_size_that_closes_all(tmp_path: Path) -> None:
+    with lending("binance") as exchange:
+        hand, dust = Hand(exchange), D("0.00002")
+        async with desk_on(exchange, tmp_path) as engine:
+            entry = OrderDraft(instrument=BTC, side=Side.SELL, quantity=D("0.1"), type=OrderType.MARKET)
+            plan = await engine.start_plan(bracket(entry, target=D(63_985)))
+            tally = engine.core.plans.tally
+            await until(lambda: [one.venue_order_id for one in tally(plan).live(TARGET_LEG)] != [], 10)
+            (target,) = tally(plan).live(TARGET_LEG)
+            orders = engine.core.orders.orders
+            await until(lambda: orders[target.client_id].state is OrderState.ACCEPTED, 10, lambda: told(engine))
+            hand.sold("0.05", "63985")
+            await until(lambda: orders[target.client_id].filled == D("0.05"), 10, lambda: told(engine))
+            hand.sold("1", "63985")
+            await until(lambda: not engine.core.plans.sets[plan.plan_id].is_active, 10, lambda: told(engine))
+            assert [one.client_id for one in engine.core.plans.children(plan)][1:] == [target.client_id]
+            assert orders[target.client_id].quantity == target.quantity
+            assert debts(exchange).get("BTC", D(0)) < dust
+            assert abs(engine.position(BTC).quantity) < dust

@@ -333,7 +333,7 @@ class LiveRun:
 
     async def _close(self, instrument: InstrumentId, tag: str) -> None:
         terms = self._desk.core.instruments[instrument]
-        draft = closing(self.run.run_id, terms, self.book.position(instrument), tag)
+        draft = closing(self.run.run_id, self._desk.core, terms, self.book.position(instrument), tag)
         if draft is None or not self.trader.alive:
             return
         await self._room()

@@ -15,6 +15,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType
 from workstation.domain.position import Position
 from workstation.domain.strategy_run import RunId, Signal, StrategyRun
 from workstation.log import DeskLog
+from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import OrderGateway
@@ -129,11 +130,17 @@ def _orders_of(run: StrategyRun, core: TradingCore) -> list[Order]:
     return [order for order in core.orders.open_orders() if order.origin == run.run_id]
 
 
-def closing(run_id: RunId, instrument: Instrument, held: Decimal, tag: str = "") -> OrderDraft | None:
-    """The order that closes what a run holds, at the market and reduce-only; None for less than a lot."""
+def closing(
+    run_id: RunId, core: TradingCore, instrument: Instrument, held: Decimal, tag: str = ""
+) -> OrderDraft | None:
+    """The order that closes what a run holds, at the market and reduce-only; None for less than a lot. Of a short on
+    margin it buys the fee that is taken in coins too."""
     quantity = floor_to(abs(held), instrument.lot)
     if not quantity:
         return None
+    if held < 0:
+        fee = pools.fee_in_coins(core, instrument, abs(held))
+        quantity = add(quantity, min(fee, pools.spare(core, instrument, quantity)))
     return OrderDraft(
         instrument=instrument.id,
         side=Side.SELL if held > 0 else Side.BUY,

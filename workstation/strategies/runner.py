@@ -233,7 +233,7 @@ class StrategyRunner:
             await self.stop(run_id)
         await self._ended(run_id)
         of, holds = self._core.instruments, self.view(run_id).holds
-        found = [closing(run_id, of[instrument], held) for instrument, held in holds.items()]
+        found = [closing(run_id, self._core, of[instrument], held) for instrument, held in holds.items()]
         drafts = [draft for draft in found if draft is not None]
         return list(await asyncio.gather(*map(self._gateway.submit, drafts)))
 

@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.numbers import floor_to, multiply, plain
+from workstation.domain.numbers import add, floor_to, multiply, plain
 from workstation.domain.order import Order, OrderDraft, OrderType, Side
 from workstation.domain.plan import STOP_LEG, PlanId
 from workstation.domain.position import Position
@@ -44,10 +44,13 @@ class Exits:
         self._position(instrument)
         await self._pull(instrument)
         position = self._position(instrument)
+        twice = floor_to(multiply(abs(position.quantity), Decimal(2)), terms.lot)
+        if position.quantity < 0:
+            twice = add(twice, pools.fee_in_coins(self._core, terms, twice))
         draft = OrderDraft(
             instrument=instrument,
             side=Side.SELL if position.quantity > 0 else Side.BUY,
-            quantity=multiply(abs(position.quantity), Decimal(2)),
+            quantity=twice,
             type=OrderType.MARKET,
             origin=origin,
             note="reverse",

@@ -12,9 +12,10 @@ from decimal import Decimal
 
 from workstation.clock import SECOND
 from workstation.domain.events import OrderEvent, PlanChanged, PlanEnded, PlanEvent
-from workstation.domain.numbers import ZERO, plain
-from workstation.domain.order import ClientOrderId, OrderDraft, OrderType
-from workstation.domain.plan import STOP_LEG, Plan, PlanId
+from workstation.domain.numbers import ZERO, add, plain
+from workstation.domain.order import ClientOrderId, OrderDraft, OrderType, Side
+from workstation.domain.plan import EXIT_LEGS, STOP_LEG, Plan, PlanId
+from workstation.trading import pools
 from workstation.trading.errors import Refused
 from workstation.trading.keeper import KeeperParts, OrderKeeper
 from workstation.trading.orders import venue_of
@@ -140,6 +141,8 @@ class PlanRunner(OrderKeeper):
         position = core.portfolio.position(plan.instrument).quantity
         tally = core.plans.tally(plan)
         seen, entered = self._watched_since(plan, tally)
+        short = terms.pooled and plan.side is Side.SELL and plan.has_exits
+        exits = [order for leg in EXIT_LEGS for order in tally.live(leg)] if short else []
         return Situation(
             plan=plan,
             tally=tally,
@@ -156,6 +159,8 @@ class PlanRunner(OrderKeeper):
             amends=venue.capabilities.amend,
             volume=terms.quantity(core.market.markets[plan.instrument].volume - seen),
             entered_before=entered,
+            fee=pools.fee_in_coins(core, terms, add(tally.open, tally.exited)) if short else ZERO,
+            spare=pools.spare(core, terms, tally.open, but=exits) if short else ZERO,
         )
 
     def _watched_since(self, plan: Plan, tally: Tally) -> tuple[int, Decimal]:

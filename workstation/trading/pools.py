@@ -106,10 +106,9 @@ def closing(orders: Iterable[Order], side: Side) -> Decimal:
 _LOOKED_AT = 200
 
 
-def covering(core: TradingCore, instrument: Instrument, short: Decimal) -> Decimal:
-    """What to buy so that `short` of a borrowed coin can be paid back: where the exchange takes the fee of a purchase
-    in the coin, that much more. It does so unless the newest purchase says otherwise; never more is bought than is
-    owed, but for that fee."""
+def _before_fee(core: TradingCore, instrument: Instrument, short: Decimal) -> Decimal:
+    """What to buy for `short` of a borrowed coin to come in: where the exchange takes the fee of a purchase in the
+    coin, that much more. It does so unless the newest purchase says otherwise."""
     bought = (
         fill
         for fill in islice(reversed(core.fills), _LOOKED_AT)
@@ -118,6 +117,30 @@ def covering(core: TradingCore, instrument: Instrument, short: Decimal) -> Decim
     newest = next(bought, None)
     if newest is not None and newest.fee_currency != instrument.base:
         return floor_to(short, instrument.lot)
-    whole = divide(short, subtract(ONE, max(ZERO, instrument.taker_fee)))
+    return divide(short, subtract(ONE, max(ZERO, instrument.taker_fee)))
+
+
+def covering(core: TradingCore, instrument: Instrument, short: Decimal) -> Decimal:
+    """What to buy so that `short` of a borrowed coin can be paid back: never more than is owed, but for the fee that
+    is taken in coins."""
+    whole = _before_fee(core, instrument, short)
     lots = floor_to(whole, instrument.lot)
     return lots if lots == whole else add(lots, instrument.lot)
+
+
+def fee_in_coins(core: TradingCore, instrument: Instrument, short: Decimal) -> Decimal:
+    """The lots that `covering` has beyond `short`, rounded down: of many parts of a debt, each bought back with its
+    fee, none reaches beyond the whole."""
+    if not instrument.pooled or short <= 0:
+        return ZERO
+    return subtract(floor_to(_before_fee(core, instrument, short), instrument.lot), floor_to(short, instrument.lot))
+
+
+def spare(core: TradingCore, instrument: Instrument, short: Decimal, but: Iterable[Order] = ()) -> Decimal:
+    """What may be bought beyond `short` and still only close, beside the closing orders that work (without `but`)."""
+    if not instrument.pooled:
+        return ZERO
+    theirs = {order.client_id for order in but}
+    others = (order for order in core.orders.open_orders(instrument.id) if order.client_id not in theirs)
+    left = subtract(owed(core, instrument), closing(others, Side.BUY))
+    return max(ZERO, floor_to(subtract(left, short), instrument.lot))

@@ -35,6 +35,11 @@ def exit_quantity(s: Situation) -> Decimal:
     return quantity if quantity >= s.instrument.min_quantity else ZERO
 
 
+def with_fee(s: Situation, quantity: Decimal) -> Decimal:
+    """What an exit trades, so that the plan's position is closed with the fee that is taken from it in coins."""
+    return add(quantity, min(s.fee, s.spare))
+
+
 def passed(s: Situation) -> bool:
     """The market has passed the stop: no stop can be placed there any more."""
     mid = s.mid
@@ -119,6 +124,8 @@ def _fit(s: Situation, leg: str, live: list[Order], quantity: Decimal, price: De
         if (order.stop_price if order.type is OrderType.STOP else order.price) != price:
             return _move(s, order, price)
     excess = subtract(s.tally.working(leg), quantity)
+    if ZERO < excess <= s.fee:
+        return []
     if excess > 0:
         return _shrink(s, live, excess)
     if excess < 0 and not any(order.triggered or order.type is OrderType.MARKET for order in live):
@@ -155,7 +162,7 @@ def _grow(s: Situation, leg: str, live: list[Order], missing: Decimal) -> list[I
         return []
     order = live[-1]
     if _may_amend(s, order):
-        return [Amend(client_id=order.client_id, quantity=add(order.quantity, missing))]
+        return [Amend(client_id=order.client_id, quantity=add(order.quantity, with_fee(s, missing)))]
     if missing < s.instrument.min_quantity:
         return []
     return _pause(s, leg) or [Send(_draft(s, leg, missing))]
@@ -174,7 +181,7 @@ def _draft(
     return OrderDraft(
         instrument=s.plan.instrument,
         side=s.exit_side,
-        quantity=quantity,
+        quantity=with_fee(s, quantity),
         type=OrderType.MARKET if market else OrderType.STOP if stops else OrderType.LIMIT,
         price=s.plan.target if leg == TARGET_LEG else None,
         stop_price=s.plan.stop if stops else None,

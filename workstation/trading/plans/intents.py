@@ -68,7 +68,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     handed over at this moment, so that nothing may be concluded about them. `room`: entries that may be sent now (the
     order-rate limit). `rests_stops`: the venue takes stop orders. `rests_both`: it enforces reduce-only, so that stop
     and target may both rest there. `amends`: it can change orders. `volume`: what has traded in the market since the
-    desk began to watch the plan (or it was resumed), `entered_before` what the plan had filled then.
+    desk began to watch the plan (or it was resumed), `entered_before` what the plan had filled then. `fee`: of a short
+    on margin what the exits buy beyond it, for the fee that is taken in coins; `spare`: what of it may be bought now.
     """
 
     plan: Plan
@@ -86,6 +87,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     amends: bool = True
     volume: Decimal = ZERO
     entered_before: Decimal = ZERO
+    fee: Decimal = ZERO
+    spare: Decimal = ZERO
 
     @property
     def mid(self) -> Decimal | None:
