@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -102,10 +103,11 @@ def sent(desk: TestDesk, run: StrategyRun) -> list[Order]:
 
 
 def fills(desk: TestDesk, order: Order, quantity: Decimal) -> None:
-    """Its venue reports a fill of a buy that rests at 50,000."""
-    fill = Fill(trade_id=f"late {quantity}", client_id=order.client_id, instrument=order.instrument, side=Side.BUY,
-                ts=desk.clock.now(), quantity=quantity, price=Decimal(50_000), fee=Decimal(0), fee_currency="USDT",
-                liquidity=Liquidity.MAKER)  # fmt: skip
+    """Its venue reports a fill of an order that rests."""
+    assert order.price is not None
+    fill = Fill(trade_id=f"late {order.client_id}", client_id=order.client_id, instrument=order.instrument,
+                side=order.side, ts=desk.clock.now(), quantity=quantity, price=order.price, fee=Decimal(0),
+                fee_currency="USDT", liquidity=Liquidity.MAKER)  # fmt: skip
     desk.engine.gateway.report("NOVA", OrderFilled(client_id=order.client_id, ts=fill.ts, fill=fill))
 
 
@@ -391,6 +393,41 @@ async def test_no_entry_is_sent_where_what_was_cancelled_for_it_fills_while_its_
         assert len(refused) == 1
 
 
+async def test_an_infinity_grid_whose_other_rung_fills_as_it_is_cancelled_rests_both_again_on_its_next_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = Faulty()
+    monkeypatch.setattr(run_book, "_PULL_TIMEOUT", 20.0)
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        strategies = desk.engine.strategies
+        run = await strategies.start("grid", PERP, capital=Decimal(10_000), interval=5 * SECOND,
+                                     params={"kind": "infinity", "step": 5})  # fmt: skip
+
+        def resting() -> dict[Side, Order]:
+            return {one.side: one for one in strategies.view(run.run_id).orders if one.state is OrderState.ACCEPTED}
+
+        async def next_bar(there: Callable[[], bool]) -> None:
+            for _ in range(30):
+                await desk.run(1)
+                await asyncio.sleep(0.02)
+                if there():
+                    return
+            raise AssertionError([(one.note, one.state) for one in sent(desk, run)])
+
+        await next_bar(lambda: len(resting()) == 2)
+        upper, lower, live = resting()[Side.SELL], resting()[Side.BUY], strategies._live[run.run_id]
+        link.venues["NOVA"].faults.add("cancel", Fault.UNREACHABLE, times=None)
+        fills(desk, upper, upper.quantity)
+        await desk.settle(lambda: live.book.pulled(lower.client_id))
+        fills(desk, lower, lower.quantity)
+        link.up()
+        said = "An order of grid@NOVA:BTC-USDT-PERP is not sent: an order that was cancelled before it has filled."
+        await desk.settle(lambda: said in [one.text for one in desk.engine.log.entries])
+        await desk.settle(lambda: list(resting()) == [Side.SELL])  # it does not enlarge the position
+        await next_bar(lambda: {side: one.note for side, one in resting().items()} == {
+            Side.BUY: "rung 0", Side.SELL: "rung 2"})  # fmt: skip
+
+
 @pytest.mark.parametrize("instrument", [PERP, BTC])
 async def test_a_plain_order_out_of_the_position_is_not_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instrument: str
@@ -425,6 +462,7 @@ async def test_a_plain_order_out_of_the_position_is_not_given_up(
             assert len(sent(desk, run)) == 2
             link.up()
         await desk.settle(lambda: len(sent(desk, run)) == 3)
+        assert sent(desk, run)[2].reduce_only is (instrument == PERP), "with what may fill it opens nothing"
         await desk.run(1)
         await desk.settle(lambda: not strategies.view(run.run_id).position)
         assert not refused
@@ -455,3 +493,39 @@ async def test_a_call_that_the_machine_slept_through_has_not_taken_too_long() ->
     finally:
         thread.end()
         loop.time = of_before  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("instrument", [PERP, BTC])
+async def test_what_leaves_a_position_goes_for_no_more_than_a_cancelled_order_left_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instrument: str
+) -> None:
+    link = Faulty()
+    monkeypatch.setattr(run_book, "_PULL_TIMEOUT", 20.0)
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        file = tmp_path / "always.py"
+        file.write_text(ALWAYS)
+        strategies = desk.engine.strategies
+        run = await strategies.start(f"{file}:Resting", instrument, capital=Decimal(100_000), interval=5 * SECOND)
+        await desk.settle(lambda: [one.state for one in sent(desk, run)] == [OrderState.ACCEPTED])
+        live = strategies._live[run.run_id]
+        live.change(lambda: live.trader.order(Side.BUY, Decimal("0.5")) and None)
+        await desk.settle(lambda: len(sent(desk, run)) == 2)
+        await desk.run(1)
+        await desk.settle(lambda: strategies.view(run.run_id).position > 0)
+        live.change(lambda: live.trader.order(Side.SELL, Decimal("0.5"), limit=Decimal(70_000)) and None)
+        await desk.settle(lambda: [one.state for one in sent(desk, run)][2:] == [OrderState.ACCEPTED])
+        target = sent(desk, run)[2]
+        link.venues["NOVA"].faults.add("cancel", Fault.UNREACHABLE, times=None)
+
+        def leave() -> None:
+            live.trader.cancel(target.client_id)
+            live.trader.order(Side.SELL, live.trader.position)
+
+        live.change(leave)
+        await desk.settle(lambda: live.book.pulled(target.client_id))
+        fills(desk, target, Decimal("0.2"))
+        link.up()
+        await desk.settle(lambda: desk.engine.order(target.client_id).filled == Decimal("0.2"))
+        await desk.engine.gateway.cancel(target.client_id)
+        await desk.settle(lambda: len(sent(desk, run)) == 4)
+        assert sent(desk, run)[3].quantity == Decimal("0.3")
