@@ -217,7 +217,7 @@ class Engine(DeskState):
         )
         self.strategies.rebalances.desk = self._rebalances
         self._kill.on_halt.append(self.strategies.halt)
-        self._exits = Exits(self.core, self.gateway, self._plans)
+        self._exits = Exits(self.core, self.gateway, self._plans, self._reconciler.denied)
         self.notifier: Notifier | None = None
         #: Keeps what a demo market trades, if the desk is on one that is to be remembered.
         self.keeper: MinuteKeeper | None = None
@@ -346,6 +346,7 @@ class Engine(DeskState):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.strategies.close()
+        self._exits.close_tasks()
         self._plan_runner.close()
         self._rebalance_runner.close()
         self._routes.close()

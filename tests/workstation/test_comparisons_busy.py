@@ -121,7 +121,7 @@ async def test_an_order_is_not_given_up_while_the_exchange_may_still_take_its_re
         believe_soon(engine, 2.5)
         late = exchange.faults.hold("rest POST /v5/order/create", "arrived")
         order = await engine.submit(replace(BUY, type=OrderType.LIMIT, price=Decimal(63_900)))
-        await until(lambda: engine._reconciler._denied.get(order.client_id, (0, 0.0))[0] >= 3)
+        await until(lambda: engine._reconciler._denied.get(order.client_id, (0, 0.0, 0.0))[0] >= 3)
         assert engine.core.orders.orders[order.client_id].state is OrderState.UNKNOWN
         assert engine.core.position_risk(engine.instrument(PERP)).buys == order.quantity, "it counts as if it worked"
         late.release()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from decimal import Decimal
 
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import add, floor_to, multiply, plain
-from workstation.domain.order import Order, OrderDraft, OrderType, Side
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.plan import STOP_LEG, PlanId
 from workstation.domain.position import Position
 from workstation.domain.prices import price_words
@@ -24,15 +26,25 @@ _PULL_TIMEOUT = 3.0
 class Exits:
     """Commands on whole positions. Each raises `Refused` with a sentence."""
 
-    def __init__(self, core: TradingCore, gateway: OrderGateway, plans: PlanDesk) -> None:
+    def __init__(
+        self,
+        core: TradingCore,
+        gateway: OrderGateway,
+        plans: PlanDesk,
+        denied: Callable[[ClientOrderId], bool] = lambda _: False,
+    ) -> None:
+        """`denied`: of an open order, whether its venue has said often enough that it does not know it."""
         self._core = core
         self._gateway = gateway
         self._plans = plans
+        self._denied = denied
+        self._late: set[asyncio.Task[None]] = set()
 
     async def close(self, instrument: InstrumentId, origin: str = "manual") -> Order:
         """Cancel the instrument's orders, then close its position by a reduce-only market order."""
         self._position(instrument)
-        await self._pull(instrument)
+        # of contracts, two orders cannot close more than there is: one that may still come is no obstacle
+        await self._pull(instrument, past_denied=not self._core.instruments[instrument].is_spot)
         position = self._position(instrument)  # a pulled order may have filled meanwhile
         return await self._gateway.submit(self._closing(position, origin))
 
@@ -145,12 +157,33 @@ class Exits:
             note="close",
         )
 
-    async def _pull(self, instrument: InstrumentId) -> None:
+    async def _pull(self, instrument: InstrumentId, past_denied: bool = False) -> None:
         self._plans.end_all(instrument, "the position is being closed")
         await self._gateway.cancel_all(instrument)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PULL_TIMEOUT
-        while self._core.orders.open_orders(instrument):
+        while left := self._core.orders.open_orders(instrument):
+            if past_denied and all(self._denied(order.client_id) for order in left):
+                for order in left:
+                    task = asyncio.create_task(self._pull_late(order.client_id))
+                    self._late.add(task)
+                    task.add_done_callback(self._late.discard)
+                return
             if loop.time() > deadline:
                 raise Refused("Its working orders are not confirmed gone yet: nothing was sent. Try again.")
             await asyncio.sleep(0.01)
+
+    async def _pull_late(self, client_id: ClientOrderId) -> None:
+        """An order that its venue did not know when it was to be pulled is pulled should it come after all."""
+        pause = 0.1
+        while (order := self._core.orders.orders[client_id]).is_open:
+            if order.venue_order_id is not None and order.state is not OrderState.PENDING_CANCEL:
+                with contextlib.suppress(Refused):  # closed meanwhile
+                    await self._gateway.cancel(client_id)
+                pause = min(pause * 2, 5.0)
+            await asyncio.sleep(pause)
+
+    def close_tasks(self) -> None:
+        """The desk closes."""
+        for task in self._late:
+            task.cancel()

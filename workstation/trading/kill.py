@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 
@@ -194,8 +195,14 @@ class KillSwitch:
         await self._durable()
         if prices_only(venue):
             return
-        await self._never_fail(venue, self._flattener.flatten)
-        await self._never_fail(venue, self._pull)
+        while True:
+            denied = self._denied(venue)  # nothing works there now; these may still come
+            spot = not any(self._core.instruments[order.instrument].is_spot for order in denied)
+            await self._never_fail(venue, partial(self._flattener.flatten, spot=spot))
+            left = self._flattener.take_left(venue.name) or bool(denied)
+            await self._never_fail(venue, partial(self._pull, whole=True))
+            if not left:  # else one of them may have come and filled
+                return
 
     async def _durable(self) -> None:
         """Wait for the store to have HALTED and the request on disk, but not for ever."""
@@ -243,8 +250,14 @@ class KillSwitch:
 
     # Orders.
 
-    async def _pull(self, venue: Venue) -> None:
-        """Cancel until the venue, asked twice, shows no working order and none of ours is open or unclear."""
+    def _denied(self, venue: Venue) -> list[Order]:
+        """Ours without an answer that the venue says it does not know, and whose request it could still take."""
+        return [one for one in self._core.orders.open_at(venue.name) if self._reconciler.denied(one.client_id)]
+
+    async def _pull(self, venue: Venue, whole: bool = False) -> None:
+        """Cancel until the venue, asked twice, shows no working order and none of ours is open or unclear. While
+        positions wait to be closed, and not `whole`, those that the venue has denied are no obstacle: it could take
+        them for minutes yet."""
         if prices_only(venue):
             self.status.venues[venue.name] = self._not_asked(venue.name)
             self._changed()
@@ -254,6 +267,8 @@ class KillSwitch:
             shown = {order.client_id: order for order in await self._ask(venue.open_orders())}
             working = self._core.orders.open_at(venue.name)
             ours = {order.client_id: order for order in working if order.client_id not in self._over}
+            if self.status.flatten and not whole:
+                ours = {client_id: order for client_id, order in ours.items() if not self._reconciler.denied(client_id)}
             self._list_orders(shown, ours)
             if not shown and not ours:
                 empty += 1

@@ -50,18 +50,27 @@ class Flattener:
         self._items: dict[InstrumentId, KillItem] = {}
         #: venue → what it last showed of positions, as the end of a sentence.
         self.proof: dict[str, str] = {}
+        self._left: set[str] = set()  # venues at which a closing order may still come
 
-    async def flatten(self, venue: Venue) -> None:
-        """Close until the venue, asked twice, shows no position (but what is too small for it to close)."""
+    def take_left(self, venue: str) -> bool:
+        """Whether a closing order went without an answer there since this was last asked, and may still come."""
+        left = venue in self._left
+        self._left.discard(venue)
+        return left
+
+    async def flatten(self, venue: Venue, spot: bool = True) -> None:
+        """Close until the venue, asked twice, shows no position (but what is too small for it to close). Without `spot`
+        only derivatives: there, no two orders close more than there is."""
         self._status.phase = KillPhase.FLATTENING
         empty, pause = 0, 0.02
         patient_until = asyncio.get_running_loop().time() + _PATIENCE
         while empty < 2:
-            unsure = asyncio.get_running_loop().time() < patient_until and self._unsure(venue)
-            open_positions = await self._open_positions(venue, spot=not unsure)
+            unsure = spot and asyncio.get_running_loop().time() < patient_until and self._unsure(venue)
+            open_positions = await self._open_positions(venue, spot=spot and not unsure)
             closable = {i: quantity for i, quantity in open_positions.items() if self._list_position(i, quantity)}
             for instrument, item in self._items.items():
-                if instrument.startswith(f"{venue.name}:") and instrument not in open_positions:
+                looked = spot or not self._core.instruments[instrument].is_spot
+                if looked and instrument.startswith(f"{venue.name}:") and instrument not in open_positions:
                     item.state, item.detail = KillOutcome.DONE, "flat"
             if not closable and unsure:
                 self._status.venues[venue.name] = "is being compared: what it holds of spot is closed then"
@@ -70,7 +79,8 @@ class Flattener:
                 continue
             if not closable:
                 empty += 1
-                self.proof[venue.name] = f" and no position ({empty}× asked)"
+                what = "position" if spot else "position of contracts"
+                self.proof[venue.name] = f" and no {what} ({empty}× asked)"
                 self._changed()
                 await asyncio.sleep(0.02)
                 continue
@@ -150,6 +160,8 @@ class Flattener:
         if item is None:
             item = self._items[instrument] = KillItem("position", f"{side} {plain(abs(quantity))}", instrument)
             self._status.items.append(item)
+        elif item.state is KillOutcome.DONE:  # an order without an answer has come after all
+            item.state, item.label, item.detail = KillOutcome.PENDING, f"{side} {plain(abs(quantity))}", "open again"
         terms = self._core.instruments[instrument]
         closable = floor_to(abs(quantity), terms.lot)
         if closable < max(terms.lot, terms.min_quantity) or self._too_small(terms, closable):
@@ -183,10 +195,13 @@ class Flattener:
                 await self._reconciler.ask(order.client_id)
             await asyncio.sleep(0.02)
             order = self._core.orders.orders[order.client_id]
-        if order.is_open:  # never two closing orders at once: pull this one and make sure before the next
+        if order.is_open:  # pull this one and make sure before the next: two of spot would sell more than there is
             item.detail = "the closing order has not filled yet: pulled, trying again"
             await self._gateway.cancel(order.client_id)
             while not await self._over(venue, order.client_id):
+                if not terms.is_spot and self._reconciler.denied(order.client_id):
+                    self._left.add(venue.name)
+                    break
                 await self._reconciler.ask(order.client_id)
                 await asyncio.sleep(0.1)
         elif order.state is OrderState.FILLED:

@@ -112,7 +112,7 @@ class Reconciler:
         self._patience = patience
         self._timeout = timeout
         self._denial_span = denial_span
-        self._denied: dict[ClientOrderId, tuple[int, float]] = {}
+        self._denied: dict[ClientOrderId, tuple[int, float, float]] = {}  # how often; asked first and last
         self._unclear_since: dict[ClientOrderId, float] = {}
         self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
@@ -187,9 +187,9 @@ class Reconciler:
     def _never_had_it(self, venue: Venue, order: Order, asked: float) -> bool:
         """The venue, `asked` at that moment of the loop's, says so. True until the desk believes it: so long the order
         counts in risk as if it worked."""
-        count, first = self._denied.get(order.client_id, (0, asked))
+        count, first, _ = self._denied.get(order.client_id, (0, asked, asked))
         count += 1
-        self._denied[order.client_id] = (count, first)
+        self._denied[order.client_id] = (count, first, asked)
         span, never_seen = self._denial_span, order.venue_order_id is None and not order.filled
         if never_seen and isinstance(venue, TakesLate):  # it was sent before the first denial
             span = max(span, venue.request_life())
@@ -211,6 +211,12 @@ class Reconciler:
             self._log.error("orders", f"{reason}: {order.client_id}.")
             self._gateway.report(venue.name, OrderCanceled(client_id=order.client_id, ts=ts, reason=reason))
         return False
+
+    def denied(self, client_id: ClientOrderId) -> bool:
+        """Whether the order is open without an answer, and its venue has said often enough, over `denial_span`, that it
+        does not know it: only its request may still come."""
+        count, first, last = self._denied.get(client_id, (0, 0.0, 0.0))
+        return count >= _DENIALS and last - first >= self._denial_span and self._core.orders.orders[client_id].is_open
 
     def _missed(self, order: Order, shown: VenueOrder) -> list[OrderEvent]:
         """The events that lead from what the desk knows to what the venue shows (fills come by themselves)."""

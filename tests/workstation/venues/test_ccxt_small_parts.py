@@ -22,7 +22,7 @@ from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import IdRule, to_wire
 from workstation.venues.ccxt.lookup import _search
 from workstation.venues.ccxt.pages import TRADES, to_the_end
-from workstation.venues.ccxt.particulars import OFFERED
+from workstation.venues.ccxt.particulars import OFFERED, particulars
 from workstation.venues.ccxt.trades import trades_of
 from workstation.venues.ccxt.venue import CcxtVenue
 
@@ -220,6 +220,16 @@ async def test_trades_since_longer_ago_than_any_are_kept_are_asked_for_up_to_now
     await trades_of(cast(CcxtVenue, venue), exchange, "BTC/USDT:USDT", now - 200 * day)
     assert asked[0] == now - 90 * day
     assert asked[-1] > now - 7 * day
+
+
+def test_a_wrong_clock_here_lengthens_a_request_s_life_only_where_it_is_signed_by_it() -> None:
+    def life(name: str, signs_ahead: int) -> float:
+        venue = SimpleNamespace(facts=particulars(name), shows_after=20.0, signs_ahead=signs_ahead, drift=-(10**12))
+        return CcxtVenue.request_life(cast(CcxtVenue, venue))
+
+    assert [life(name, 600_000) for name in ("binance", "bybit", "okx")] == [20.0] * 3
+    assert [life(name, 600_000) for name in ("coinbase", "hyperliquid")] == [620.0] * 2
+    assert life("coinbase", -600_000) == 20.0
 
 
 async def test_the_switch_is_told_as_often_as_its_shortest_time_wants(monkeypatch: pytest.MonkeyPatch) -> None:

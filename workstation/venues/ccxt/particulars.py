@@ -122,6 +122,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     continuity: str = ""
     #: For how many seconds after the time that a request bears the exchange takes it.
     receive_window: float = 60.0
+    #: Whether ccxt signs what it is sent by this machine's clock, whatever is measured of the exchange's.
+    signs_by_own_clock: bool = False
     #: Whether its streams of the account are asked for by their address alone and nothing is said to that: that the
     #: connection was made is all the answer there is.
     own_streams_silent: bool = False
@@ -255,6 +257,7 @@ OFFERED: dict[str, Particulars] = {
             lookup=Lookup.SCAN,
             order_id_param="client_order_id",
             receive_window=120.0,
+            signs_by_own_clock=True,
             cancel_by="",
             symbols=("BTC/USD", "ETH/USD"),
             # of the two lists of accounts the one that tells what orders hold
@@ -314,6 +317,7 @@ OFFERED: dict[str, Particulars] = {
             dead_man_least=6.0,
             wallet=True,
             market_by_limit=True,
+            signs_by_own_clock=True,
             receive_window=120.0,  # it has none: by its rules alone, a request could wait for two days
             # ccxt would have the account pay its authors a part of each trade, and name them as who referred it
             withheld=("handle_builder_fee_approval", "set_ref"),

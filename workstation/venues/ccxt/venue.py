@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from workstation.clock import MILLISECOND, SECOND, Clock
+from workstation.clock import MILLISECOND, Clock
 from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -221,7 +221,8 @@ class CcxtVenue:
         return bool(states) and all(states) and self.hears_orders() is True
 
     def request_life(self) -> float:
-        return self.shows_after + abs(self.drift or 0) / SECOND
+        # elsewhere a request bears the exchange's own time, however wrong this machine's is
+        return self.shows_after + (max(0, self.signs_ahead) / 1_000 if self.facts.signs_by_own_clock else 0)
 
     def dead_man_holds(self) -> bool | None:
         return self.dead_man.holds(self.clock.now())
