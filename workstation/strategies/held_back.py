@@ -219,7 +219,12 @@ class HeldBack:
         None for nothing. Of contracts reduce-only beside what may fill, where the account has that position too."""
         terms = self._desk.core.instruments[draft.instrument]
         if self._filled(before):
-            against = max(ZERO, -draft.side.sign * self._book.position(draft.instrument))
+            beside = sum(
+                one.leaves
+                for one in self._book.orders(draft.instrument)
+                if one.side is draft.side and not one.reduce_only and one.client_id not in self._seen.filled
+            )
+            against = max(ZERO, -draft.side.sign * self._book.position(draft.instrument) - beside)
             quantity = floor_to(min(draft.quantity, against), terms.lot)
             if not quantity:
                 return None
@@ -236,7 +241,9 @@ class HeldBack:
     def why_not(self, draft: OrderDraft, leaves: bool) -> str:
         """Why an order has to wait; "" where it goes now."""
         if not is_stop(draft):
-            return self.beside(draft.instrument) if leaves else self._beside(draft.instrument)
+            plain = (one for one in self._book.unended(draft.instrument) if not one.reduce_only)
+            twice = not draft.reduce_only and any(one.side is draft.side for one in plain)
+            return self.beside(draft.instrument) if leaves and not twice else self._beside(draft.instrument)
         if self._quiet.get(draft.instrument, 0.0) > asyncio.get_running_loop().time():
             return f"{venue_of(draft.instrument)} could not be reached"
         if not self._desk.gateway.link_up(draft.instrument):

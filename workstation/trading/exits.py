@@ -163,7 +163,10 @@ class Exits:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PULL_TIMEOUT
         while left := self._core.orders.open_orders(instrument):
-            if past_denied and all(self._denied(order.client_id) for order in left):
+            held = self._core.portfolio.position(instrument).quantity
+            # beside a plain one on the closing side a reduce-only order would close twice
+            twice = any(not order.reduce_only and order.side.sign * held < 0 for order in left)
+            if past_denied and not twice and all(self._denied(order.client_id) for order in left):
                 for order in left:
                     task = asyncio.create_task(self._pull_late(order.client_id))
                     self._late.add(task)

@@ -196,10 +196,10 @@ class KillSwitch:
         if prices_only(venue):
             return
         while True:
-            denied = self._denied(venue)  # nothing works there now; these may still come
-            spot = not any(self._core.instruments[order.instrument].is_spot for order in denied)
+            coming = self._may_come(venue)  # nothing worked there a moment ago; these may come
+            spot = not any(self._core.instruments[order.instrument].is_spot for order in coming)
             await self._never_fail(venue, partial(self._flattener.flatten, spot=spot))
-            left = self._flattener.take_left(venue.name) or bool(denied)
+            left = self._flattener.take_left(venue.name) or bool(coming)
             await self._never_fail(venue, partial(self._pull, whole=True))
             if not left:  # else one of them may have come and filled
                 return
@@ -250,9 +250,10 @@ class KillSwitch:
 
     # Orders.
 
-    def _denied(self, venue: Venue) -> list[Order]:
-        """Ours without an answer that the venue says it does not know, and whose request it could still take."""
-        return [one for one in self._core.orders.open_at(venue.name) if self._reconciler.denied(one.client_id)]
+    def _may_come(self, venue: Venue) -> list[Order]:
+        """Ours that are open after a pull: without an answer, unknown to the venue, whose request it could still take;
+        or taken since."""
+        return [one for one in self._core.orders.open_at(venue.name) if one.client_id not in self._over]
 
     async def _pull(self, venue: Venue, whole: bool = False) -> None:
         """Cancel until the venue, asked twice, shows no working order and none of ours is open or unclear. While

@@ -529,3 +529,35 @@ async def test_what_leaves_a_position_goes_for_no_more_than_a_cancelled_order_le
         await desk.engine.gateway.cancel(target.client_id)
         await desk.settle(lambda: len(sent(desk, run)) == 4)
         assert sent(desk, run)[3].quantity == Decimal("0.3")
+
+
+async def test_a_plain_exit_waits_beside_its_own_plain_target_that_may_still_fill(tmp_path: Path) -> None:
+    link = Faulty()
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        file = tmp_path / "always.py"
+        file.write_text(ALWAYS)
+        strategies = desk.engine.strategies
+        run = await strategies.start(f"{file}:Resting", PERP, capital=Decimal(100_000), interval=5 * SECOND)
+        await desk.settle(lambda: [one.state for one in sent(desk, run)] == [OrderState.ACCEPTED])
+        live = strategies._live[run.run_id]
+        live.change(lambda: live.trader.order(Side.BUY, Decimal("0.5")) and None)
+        await desk.settle(lambda: len(sent(desk, run)) == 2)
+        await desk.run(1)
+        await desk.settle(lambda: strategies.view(run.run_id).position > 0)
+        live.change(lambda: live.trader.order(Side.SELL, Decimal("0.5"), limit=Decimal(70_000)) and None)
+        await desk.settle(lambda: [one.state for one in sent(desk, run)][2:] == [OrderState.ACCEPTED])
+        target = sent(desk, run)[2]
+        link.venues["NOVA"].faults.add("cancel", Fault.UNREACHABLE, times=None)
+
+        def leave() -> None:
+            live.trader.cancel(target.client_id)
+            live.trader.order(Side.SELL, live.trader.position)
+
+        live.change(leave)
+        await desk.settle(lambda: live.book.pulled(target.client_id))
+        await desk.settle(lambda: bool(strategies.view(run.run_id).waits))
+        fills(desk, target, Decimal("0.5"))
+        await desk.run(1)
+        await desk.settle(lambda: not strategies.view(run.run_id).waits)
+        assert len(sent(desk, run)) == 3
+        assert strategies.view(run.run_id).position == desk.engine.position(PERP).quantity == 0

@@ -107,3 +107,16 @@ async def test_a_reversal_waits_for_it(tmp_path: Path, monkeypatch: pytest.Monke
         await lost(desk, nova, PERP, Side.BUY)
         with pytest.raises(Refused, match="not confirmed gone"):
             await desk.engine.reverse(PERP)
+
+
+async def test_beside_a_lost_plain_order_that_closes_nothing_is_closed_twice(tmp_path: Path) -> None:
+    async with slow_to_believe(tmp_path) as (desk, nova):
+        await desk.market(PERP, Side.BUY, "0.5")
+        nova.faults.add("submit", Fault.LOST)
+        order = await desk.market(PERP, Side.SELL, "0.5")
+        assert order.state is OrderState.UNKNOWN
+        with pytest.raises(Refused, match="not confirmed gone"):
+            await desk.engine.close_position(PERP)
+        await nova.inner.submit(order)
+        await desk.settle(lambda: not is_open(desk, order))
+        assert held(desk, PERP) == 0
