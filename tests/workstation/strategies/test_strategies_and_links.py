@@ -495,6 +495,35 @@ async def test_a_call_that_the_machine_slept_through_has_not_taken_too_long() ->
         loop.time = of_before  # type: ignore[method-assign]
 
 
+async def left_beside_a_target(
+    desk: TestDesk, link: Faulty, folder: Path, instrument: str
+) -> tuple[StrategyRun, Order]:
+    """A run that held 0.5 has cancelled its plain target, which is not answered, and sold what it holds in one call:
+    the run and the target."""
+    file = folder / "always.py"
+    file.write_text(ALWAYS)
+    strategies = desk.engine.strategies
+    run = await strategies.start(f"{file}:Resting", instrument, capital=Decimal(100_000), interval=5 * SECOND)
+    await desk.settle(lambda: [one.state for one in sent(desk, run)] == [OrderState.ACCEPTED])
+    live = strategies._live[run.run_id]
+    live.change(lambda: live.trader.order(Side.BUY, Decimal("0.5")) and None)
+    await desk.settle(lambda: len(sent(desk, run)) == 2)
+    await desk.run(1)
+    await desk.settle(lambda: strategies.view(run.run_id).position > 0)
+    live.change(lambda: live.trader.order(Side.SELL, Decimal("0.5"), limit=Decimal(70_000)) and None)
+    await desk.settle(lambda: [one.state for one in sent(desk, run)][2:] == [OrderState.ACCEPTED])
+    target = sent(desk, run)[2]
+    link.venues["NOVA"].faults.add("cancel", Fault.UNREACHABLE, times=None)
+
+    def leave() -> None:
+        live.trader.cancel(target.client_id)
+        live.trader.order(Side.SELL, live.trader.position)
+
+    live.change(leave)
+    await desk.settle(lambda: live.book.pulled(target.client_id))
+    return run, target
+
+
 @pytest.mark.parametrize("instrument", [PERP, BTC])
 async def test_what_leaves_a_position_goes_for_no_more_than_a_cancelled_order_left_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instrument: str
@@ -502,27 +531,7 @@ async def test_what_leaves_a_position_goes_for_no_more_than_a_cancelled_order_le
     link = Faulty()
     monkeypatch.setattr(run_book, "_PULL_TIMEOUT", 20.0)
     async with demo_desk(tmp_path, wrap=link) as desk:
-        file = tmp_path / "always.py"
-        file.write_text(ALWAYS)
-        strategies = desk.engine.strategies
-        run = await strategies.start(f"{file}:Resting", instrument, capital=Decimal(100_000), interval=5 * SECOND)
-        await desk.settle(lambda: [one.state for one in sent(desk, run)] == [OrderState.ACCEPTED])
-        live = strategies._live[run.run_id]
-        live.change(lambda: live.trader.order(Side.BUY, Decimal("0.5")) and None)
-        await desk.settle(lambda: len(sent(desk, run)) == 2)
-        await desk.run(1)
-        await desk.settle(lambda: strategies.view(run.run_id).position > 0)
-        live.change(lambda: live.trader.order(Side.SELL, Decimal("0.5"), limit=Decimal(70_000)) and None)
-        await desk.settle(lambda: [one.state for one in sent(desk, run)][2:] == [OrderState.ACCEPTED])
-        target = sent(desk, run)[2]
-        link.venues["NOVA"].faults.add("cancel", Fault.UNREACHABLE, times=None)
-
-        def leave() -> None:
-            live.trader.cancel(target.client_id)
-            live.trader.order(Side.SELL, live.trader.position)
-
-        live.change(leave)
-        await desk.settle(lambda: live.book.pulled(target.client_id))
+        run, target = await left_beside_a_target(desk, link, tmp_path, instrument)
         fills(desk, target, Decimal("0.2"))
         link.up()
         await desk.settle(lambda: desk.engine.order(target.client_id).filled == Decimal("0.2"))
@@ -534,27 +543,8 @@ async def test_what_leaves_a_position_goes_for_no_more_than_a_cancelled_order_le
 async def test_a_plain_exit_waits_beside_its_own_plain_target_that_may_still_fill(tmp_path: Path) -> None:
     link = Faulty()
     async with demo_desk(tmp_path, wrap=link) as desk:
-        file = tmp_path / "always.py"
-        file.write_text(ALWAYS)
+        run, target = await left_beside_a_target(desk, link, tmp_path, PERP)
         strategies = desk.engine.strategies
-        run = await strategies.start(f"{file}:Resting", PERP, capital=Decimal(100_000), interval=5 * SECOND)
-        await desk.settle(lambda: [one.state for one in sent(desk, run)] == [OrderState.ACCEPTED])
-        live = strategies._live[run.run_id]
-        live.change(lambda: live.trader.order(Side.BUY, Decimal("0.5")) and None)
-        await desk.settle(lambda: len(sent(desk, run)) == 2)
-        await desk.run(1)
-        await desk.settle(lambda: strategies.view(run.run_id).position > 0)
-        live.change(lambda: live.trader.order(Side.SELL, Decimal("0.5"), limit=Decimal(70_000)) and None)
-        await desk.settle(lambda: [one.state for one in sent(desk, run)][2:] == [OrderState.ACCEPTED])
-        target = sent(desk, run)[2]
-        link.venues["NOVA"].faults.add("cancel", Fault.UNREACHABLE, times=None)
-
-        def leave() -> None:
-            live.trader.cancel(target.client_id)
-            live.trader.order(Side.SELL, live.trader.position)
-
-        live.change(leave)
-        await desk.settle(lambda: live.book.pulled(target.client_id))
         await desk.settle(lambda: bool(strategies.view(run.run_id).waits))
         fills(desk, target, Decimal("0.5"))
         await desk.run(1)
