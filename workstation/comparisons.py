@@ -19,6 +19,7 @@ import msgspec
 
 from workstation.bookkeeping import Bookkeeper
 from workstation.clock import SECOND
+from workstation.comparison_rounds import BACK, FURTHEST, Difference, Differs, Round, Rounds
 from workstation.desk_view import DeskView
 from workstation.domain.events import OrderFilled
 from workstation.domain.fill import Fill, Liquidity
@@ -28,7 +29,6 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.domain.prices import average_words
 from workstation.hints import Hints
 from workstation.log import DeskLog
-from workstation.rounds import BACK, FURTHEST, Difference, Differs, Round, Rounds
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
 from workstation.trading.risk_question import NEVER_COMPARED
