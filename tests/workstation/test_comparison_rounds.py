@@ -10,7 +10,7 @@ import pytest
 from tests.support.exchange import LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import NAME, live_desk_on, until
-from workstation import rounds
+from workstation import comparison_rounds
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 
@@ -48,5 +48,5 @@ async def test_only_markets_with_orders_are_asked_about_until_something_differs_
             assert [fill.quantity for fill in engine.fills(ETH)] == [Decimal("0.1")]
             assert not [one for one in engine.comparisons.differences if "drift" in one.kind]
 
-            monkeypatch.setattr(rounds, "_WHOLE_EVERY", 0)
+            monkeypatch.setattr(comparison_rounds, "_WHOLE_EVERY", 0)
             assert await compared(exchange, engine) == {"BTCUSDT", "ETHUSDT"}
