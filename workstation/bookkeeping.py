@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workstation.store.store import Store
 
 _EQUITY_EVERY = 60.0  # seconds between equity snapshots
+_PRICES_WITHIN = 1.0  # seconds after which what could not be valued is looked at again
 _FEES_EVERY = 1.0  # seconds between two looks at fees that have no value yet
 
 
@@ -67,10 +68,10 @@ class Bookkeeper:
     # Equity.
 
     async def keep_equity(self) -> None:
-        """Store a snapshot every minute."""
+        """Store a snapshot every minute, the first as soon as everything has a price."""
         while True:
             self.save_equity()
-            await asyncio.sleep(_EQUITY_EVERY)
+            await asyncio.sleep(_EQUITY_EVERY if self.begin_day() else _PRICES_WITHIN)
 
     def save_equity(self) -> None:
         if (store := self._store) is None:
@@ -81,18 +82,28 @@ class Bookkeeper:
         for account, worth in {**equity.by_venue, DESK: equity.total}.items():
             store.save_equity(ts, account, worth, currency=self._currency)
 
+    def begin_day(self) -> bool:
+        """Take the equity of the moment for the beginning of the UTC day, if none is known: at the latest before its
+        first order, so that what this one costs counts. False while something has no price."""
+        now = self._desk.clock.now()
+        day = now - now % DAY
+        if self._day_start is not None and self._day_start[0] == day:
+            return True
+        equity = self._desk.equity_detail()
+        if equity.unpriced:
+            return False
+        store = self._opened()
+        known = store.equity(DESK, day) if store is not None else []
+        self._day_start = (day, known[0].ts, known[0].equity) if known else (day, now, equity.total)
+        return True
+
     def day_pnl(self) -> Decimal:
         """Equity against the first known equity of this UTC day, without what was paid in or out since."""
-        now, equity = self._desk.clock.now(), self._desk.equity_detail()
-        day = now - now % DAY
-        if self._day_start is None or self._day_start[0] != day:
-            if equity.unpriced:
-                return ZERO
-            store = self._opened()
-            known = store.equity(DESK, day) if store is not None else []
-            self._day_start = (day, known[0].ts, known[0].equity) if known else (day, now, equity.total)
+        if not self.begin_day():
+            return ZERO
+        assert self._day_start is not None
         _, since, start = self._day_start
-        return subtract(subtract(equity.total, start), self._paid_in(since))
+        return subtract(subtract(self._desk.equity_detail().total, start), self._paid_in(since))
 
     def _paid_in(self, since: int) -> Decimal:
         """Deposits less withdrawals after `since` at today's prices, in the account currency."""

@@ -172,6 +172,7 @@ class Engine(DeskState):
             store=lambda: self._store,
             fees=self.gateway.fees,
         )
+        self.gateway.before_entry = self._books.begin_day
         self.comparisons = Comparisons(
             desk=self,
             reconciler=self._reconciler,

@@ -48,12 +48,17 @@ class TestDesk:
         await asyncio.sleep(0)
 
     async def run_until(self, condition: Callable[[], bool], seconds: float = 600.0, step: float = 0.5) -> None:
-        """Let the market move until the condition holds; AssertionError if it does not within `seconds`."""
+        """Let the market move until the condition holds; AssertionError if it does not within `seconds`.
+
+        What came of the last step may wait for the disk: that is waited for in real time."""
         for _ in range(round(seconds / step)):
             if condition():
                 return
             await self.run(step)
-        raise AssertionError("the market never got there")
+        try:
+            await self.settle(condition)
+        except TimeoutError:
+            raise AssertionError("the market never got there") from None
 
     async def settle(self, condition: Callable[[], bool], timeout: float = 10.0) -> None:
         """Wait in real time (market standing still) until the condition holds."""

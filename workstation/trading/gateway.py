@@ -120,6 +120,8 @@ class OrderGateway:
         self.sending: set[ClientOrderId] = set()
         self._next_entry: asyncio.Future[None] | None = None  # of somebody who waits for it
         self._withdrawn: set[ClientOrderId] = set()  # cancelled while their intent was being stored
+        #: Called before an order of the desk is judged and taken in.
+        self.before_entry: Callable[[], object] = lambda: None
         #: Told of a venue that could not be reached, gave no answer or failed.
         self.on_venue_error: Callable[[str], None] = lambda _: None
         self.on_unanswered: Callable[[ClientOrderId], None] = lambda _: None
@@ -166,6 +168,10 @@ class OrderGateway:
         """Judge an order and take it in: while the disk writes its intent, when nothing else can be done for it."""
         collector.keep_away()
         draft, order = entry.draft, entry.order
+        try:
+            self.before_entry()
+        except Exception as error:  # no order fails for the sake of a figure
+            self._log.error("orders", f"What comes before an order failed: {error!r}")
         try:
             verdicts = self.core.judge(draft, order.created_at, entry.venue.link is LinkState.CONNECTED)
             refusal = next((verdict.sentence for verdict in verdicts if not verdict.ok), None)

@@ -72,10 +72,11 @@ async def test_within_its_band_nothing_is_traded_at_the_next_look_and_beyond_it_
 
 
 async def test_its_rebalance_ends_with_the_strategy(tmp_path: Path) -> None:
-    async with demo_desk(tmp_path) as desk:
+    async with demo_desk(tmp_path, latency_ms=100) as desk:  # so that it is not done before it can be stopped
         run = await desk.engine.strategies.start("equal_weights", BTC, capital=D(30_000))
         await desk.settle(lambda: bool(desk.engine.all_rebalances()))
-        await desk.engine.strategies.stop(run.run_id)
+        async with desk.ticking(speed=1):
+            await desk.engine.strategies.stop(run.run_id)
         assert desk.engine.all_rebalances()[0].state is PlanState.CANCELED
         await until(desk, lambda: not desk.engine.open_orders())
 
