@@ -187,7 +187,8 @@ class Engine(DeskState):
         )
         self._kill.on_receipt = self._books.keep_receipt
         keeping = KeeperParts(self.core, self.gateway, self._journal, clock, self.bus, self.log)
-        self._plan_runner = PlanRunner(keeping, self.venues)
+        self._plan_runner = PlanRunner(keeping, self.venues, self._reconciler.lost)
+        self._reconciler.lost.on_denial = lambda _: self._plan_runner.wake()
         self._plans = PlanDesk(self.core, self.gateway, self._plan_runner, clock, next_id)
         self._rebalance_runner = RebalanceRunner(keeping)
         self._rebalances = RebalanceDesk(self.core, self.gateway, self._rebalance_runner, clock, next_id)
@@ -218,7 +219,7 @@ class Engine(DeskState):
         )
         self.strategies.rebalances.desk = self._rebalances
         self._kill.on_halt.append(self.strategies.halt)
-        self._exits = Exits(self.core, self.gateway, self._plans, self._reconciler.denied)
+        self._exits = Exits(self.core, self.gateway, self._plans, self._reconciler.lost)
         self.notifier: Notifier | None = None
         #: Keeps what a demo market trades, if the desk is on one that is to be remembered.
         self.keeper: MinuteKeeper | None = None

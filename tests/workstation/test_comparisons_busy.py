@@ -117,11 +117,11 @@ async def test_an_order_is_not_given_up_while_the_exchange_may_still_take_its_re
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:
     async with live_desk_on(exchange, tmp_path, silence_ms=60_000, compare_seconds=600) as engine:
-        engine.gateway._answer_timeout, engine._reconciler._denial_span = 0.2, 0.2
+        engine.gateway._answer_timeout, engine._reconciler.lost.span = 0.2, 0.2
         believe_soon(engine, 2.5)
         late = exchange.faults.hold("rest POST /v5/order/create", "arrived")
         order = await engine.submit(replace(BUY, type=OrderType.LIMIT, price=Decimal(63_900)))
-        await until(lambda: engine._reconciler._denied.get(order.client_id, (0, 0.0, 0.0))[0] >= 3)
+        await until(lambda: engine._reconciler.lost.denials(order.client_id) >= 3)
         assert engine.core.orders.orders[order.client_id].state is OrderState.UNKNOWN
         assert engine.core.position_risk(engine.instrument(PERP)).buys == order.quantity, "it counts as if it worked"
         late.release()
@@ -134,7 +134,7 @@ async def test_an_order_that_comes_after_the_exchange_has_denied_it_is_found_and
 ) -> None:
     truth = Truth(exchange)
     async with live_desk_on(exchange, tmp_path, silence_ms=60_000, compare_seconds=600) as engine:
-        engine.gateway._answer_timeout, engine._reconciler._denial_span = 0.3, 0.3
+        engine.gateway._answer_timeout, engine._reconciler.lost.span = 0.3, 0.3
         believe_soon(engine, 0.3)
         late = exchange.faults.hold("rest POST /v5/order/create", "arrived")
         order = await engine.submit(replace(BUY, type=OrderType.LIMIT, price=Decimal(63_900)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from decimal import Decimal
 
 from workstation.domain.instrument import InstrumentId
@@ -17,6 +16,7 @@ from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import OrderGateway
+from workstation.trading.lost_orders import LostOrders
 from workstation.trading.plan_desk import PlanDesk
 
 #: Wall-clock seconds that working orders get to be gone before the position is touched.
@@ -31,31 +31,39 @@ class Exits:
         core: TradingCore,
         gateway: OrderGateway,
         plans: PlanDesk,
-        denied: Callable[[ClientOrderId], bool] = lambda _: False,
+        lost: LostOrders,
     ) -> None:
-        """`denied`: of an open order, whether its venue has said often enough that it does not know it."""
         self._core = core
         self._gateway = gateway
         self._plans = plans
-        self._denied = denied
+        self._lost = lost
         self._late: set[asyncio.Task[None]] = set()
 
     async def close(self, instrument: InstrumentId, origin: str = "manual") -> Order:
         """Cancel the instrument's orders, then close its position by a reduce-only market order."""
         self._position(instrument)
-        # of contracts, two orders cannot close more than there is: one that may still come is no obstacle
-        await self._pull(instrument, past_denied=not self._core.instruments[instrument].is_spot)
+        await self._pull(instrument)
         position = self._position(instrument)  # a pulled order may have filled meanwhile
         return await self._gateway.submit(self._closing(position, origin))
 
     async def reverse(self, instrument: InstrumentId, origin: str = "manual") -> Order:
-        """Cancel the instrument's orders, then trade twice the position: long becomes short of the same size."""
+        """Cancel the instrument's orders, then trade twice the position: long becomes short of the same size. Beside an
+        order that may still come the position is closed alone, and `Refused` says so: with what comes of it, the other
+        side would be another size than was meant."""
         terms = self._core.instruments[instrument]
         if not self._core.portfolio.margin.can_short(terms):
             raise Refused(f"{terms.symbol} is spot and cannot be sold short: close it, or trade the perpetual.")
         self._position(instrument)
-        await self._pull(instrument)
+        lost = await self._pull(instrument)
         position = self._position(instrument)
+        if lost:
+            closing = await self._gateway.submit(self._closing(position, origin))
+            if closing.state is OrderState.DENIED:
+                return closing
+            raise Refused(
+                f"The position is being closed at the market, and the other side is not opened: "
+                f"{self._lost.words(lost[0])}. Open it by an order of its own once that is clear."
+            )
         twice = floor_to(multiply(abs(position.quantity), Decimal(2)), terms.lot)
         if position.quantity < 0:
             twice = add(twice, pools.fee_in_coins(self._core, terms, twice))
@@ -157,24 +165,37 @@ class Exits:
             note="close",
         )
 
-    async def _pull(self, instrument: InstrumentId, past_denied: bool = False) -> None:
+    async def _pull(self, instrument: InstrumentId) -> list[Order]:
+        """Pull what works there. What comes back are orders that their venue denies and that may still come, but cannot
+        close the position too (of contracts, two reduce-only orders cannot close more than there is): they are no
+        obstacle, and are pulled when they come."""
         self._plans.end_all(instrument, "the position is being closed")
         await self._gateway.cancel_all(instrument)
+        spot = self._core.instruments[instrument].is_spot
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + _PULL_TIMEOUT
+        started = loop.time()
         while left := self._core.orders.open_orders(instrument):
             held = self._core.portfolio.position(instrument).quantity
-            # beside a plain one on the closing side a reduce-only order would close twice
-            twice = any(not order.reduce_only and order.side.sign * held < 0 for order in left)
-            if past_denied and not twice and all(self._denied(order.client_id) for order in left):
+            # beside one of these what closes the position would close it twice
+            twice = any(order.side.sign * held < 0 and (spot or not order.reduce_only) for order in left)
+            if not twice and all(self._lost.denied(order.client_id) for order in left):
                 for order in left:
                     task = asyncio.create_task(self._pull_late(order.client_id))
                     self._late.add(task)
                     task.add_done_callback(self._late.discard)
-                return
-            if loop.time() > deadline:
-                raise Refused("Its working orders are not confirmed gone yet: nothing was sent. Try again.")
+                return left
+            lost = [order for order in left if self._lost.denials(order.client_id)]
+            # one that was lost a moment ago is denied often enough soon
+            patience = _PULL_TIMEOUT if twice or not lost else 2 * _PULL_TIMEOUT
+            if loop.time() - started > patience:
+                raise Refused(self._not_gone(lost))
             await asyncio.sleep(0.01)
+        return []
+
+    def _not_gone(self, lost: list[Order]) -> str:
+        if not lost:
+            return "Its working orders are not confirmed gone yet: nothing was sent. Try again."
+        return f"{self._lost.words(lost[0])}: nothing was sent, or the position could be closed twice. Try again then."
 
     async def _pull_late(self, client_id: ClientOrderId) -> None:
         """An order that its venue did not know when it was to be pulled is pulled should it come after all."""

@@ -269,7 +269,9 @@ class KillSwitch:
             working = self._core.orders.open_at(venue.name)
             ours = {order.client_id: order for order in working if order.client_id not in self._over}
             if self.status.flatten and not whole:
-                ours = {client_id: order for client_id, order in ours.items() if not self._reconciler.denied(client_id)}
+                ours = {
+                    client_id: order for client_id, order in ours.items() if not self._reconciler.lost.denied(client_id)
+                }
             self._list_orders(shown, ours)
             if not shown and not ours:
                 empty += 1

@@ -199,7 +199,7 @@ class Flattener:
             item.detail = "the closing order has not filled yet: pulled, trying again"
             await self._gateway.cancel(order.client_id)
             while not await self._over(venue, order.client_id):
-                if not terms.is_spot and self._reconciler.denied(order.client_id):
+                if not terms.is_spot and self._reconciler.lost.denied(order.client_id):
                     self._left.add(venue.name)
                     break
                 await self._reconciler.ask(order.client_id)

@@ -18,6 +18,7 @@ from workstation.domain.plan import EXIT_LEGS, STOP_LEG, Plan, PlanId
 from workstation.trading import pools
 from workstation.trading.errors import Refused
 from workstation.trading.keeper import KeeperParts, OrderKeeper
+from workstation.trading.lost_orders import LostOrders
 from workstation.trading.orders import venue_of
 from workstation.trading.plans.decide import decide
 from workstation.trading.plans.intents import Amend, Change, End, Pull, Send, Situation, Wake
@@ -41,9 +42,9 @@ class PlanRunner(OrderKeeper):
     TOPIC = "plans"
     WHAT = "a plan"
 
-    def __init__(self, parts: KeeperParts, venues: Mapping[str, Venue]) -> None:
+    def __init__(self, parts: KeeperParts, venues: Mapping[str, Venue], lost: LostOrders) -> None:
         super().__init__(parts)
-        self._venues = venues
+        self._venues, self._lost = venues, lost
         self._told: dict[ClientOrderId, str] = {}
         self._since: dict[PlanId, tuple[int, Decimal]] = {}
         self._waiting: dict[str, int] = {}  # venue → since when its first comparison is waited for
@@ -121,8 +122,16 @@ class PlanRunner(OrderKeeper):
         return False
 
     def _alarm(self, plan: Plan) -> None:
-        """A position whose stop was refused is an error that the trader must see, once for each refusal."""
+        """A position whose stop was refused, or whose exit its venue denies, is an error that the trader must see, once
+        for each refusal."""
         tally = self._core.plans.tally(plan)
+        follows = self._followed(plan, tally)
+        for order in (one for leg in EXIT_LEGS for one in tally.live(leg)):
+            if self._lost.denials(order.client_id) and order.client_id not in self._told:
+                self._told[order.client_id] = words = self._lost.words(order)
+                then = "another follows" if order.leg in follows else "nothing is sent beside it: both could close it"
+                what = f"{plain(tally.open)} {plan.instrument} may be NOT PROTECTED"
+                self._log.error("plans", f"{what}: the {order.leg} is lost. {words}; {then}.")
         refused = tally.refusals(STOP_LEG)
         if not refused or not is_unprotected(plan, tally) or self._told.get(plan.plan_id) == refused[-1].client_id:
             return
@@ -155,13 +164,31 @@ class PlanRunner(OrderKeeper):
             busy=frozenset(self._under_way(plan.plan_id)),
             room=self._room(),
             rests_stops=OrderType.STOP in venue.capabilities.order_types,
-            rests_both=venue.capabilities.reduce_only and not terms.is_spot,
+            rests_both=self._reduces(plan),
+            lost=self._lost_exits(plan, tally),
             amends=venue.capabilities.amend,
             volume=terms.quantity(core.market.markets[plan.instrument].volume - seen),
             entered_before=entered,
             fee=pools.fee_in_coins(core, terms, add(tally.open, tally.exited)) if short else ZERO,
             spare=pools.spare(core, terms, tally.open, but=exits) if short else ZERO,
         )
+
+    def _reduces(self, plan: Plan) -> bool:
+        """Whether the plan's venue sees to it that reduce-only orders close no more than there is."""
+        terms = self._core.instruments[plan.instrument]
+        return self._venues[terms.venue].capabilities.reduce_only and not terms.is_spot
+
+    def _followed(self, plan: Plan, tally: Tally) -> frozenset[str]:
+        """Legs of which a lost order is followed by another: the stop's where two of them cannot close more than there
+        is; the target's only where the account holds nothing else of which both could close some: there is time."""
+        if not self._reduces(plan):
+            return frozenset()
+        alone = abs(self._core.portfolio.position(plan.instrument).quantity) <= tally.open
+        return EXIT_LEGS if alone else frozenset({STOP_LEG})
+
+    def _lost_exits(self, plan: Plan, tally: Tally) -> frozenset[ClientOrderId]:
+        live = [order.client_id for leg in self._followed(plan, tally) for order in tally.live(leg)]
+        return frozenset(client_id for client_id in live if self._lost.denied(client_id))
 
     def _watched_since(self, plan: Plan, tally: Tally) -> tuple[int, Decimal]:
         """The market's volume and the plan's filled quantity when the desk began to watch it, or it was resumed."""

@@ -33,6 +33,7 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.first_prices import FirstPrices
 from workstation.trading.gateway import OrderGateway
+from workstation.trading.lost_orders import LostOrders, never_seen
 from workstation.trading.order_state import more_than_filled
 from workstation.trading.orders import Outcome, venue_of
 from workstation.trading.venue_entries import VenueEntries
@@ -42,7 +43,6 @@ from workstation.venues.contract import (
     KnowsStrangers,
     LinkState,
     RealLink,
-    TakesLate,
     Venue,
     VenueError,
     VenueOrder,
@@ -67,10 +67,6 @@ _BOOKED_AT_ONCE = 500
 _PAGES = 12
 #: Orders of one venue that are asked about at the same time.
 _AT_ONCE = 4
-#: How often (and over `denial_span`) a venue must say that it never had an order before the desk believes it. A request
-#: may still have been on its way at the first answers: where it can be taken late, an answer counts that was asked for
-#: once it no longer can.
-_DENIALS = 3
 #: How far behind the newest known entry a venue's own entries are asked for: one that was missed lies behind it.
 _ENTRIES_BACK = 7 * 86_400 * SECOND
 
@@ -111,8 +107,8 @@ class Reconciler:
         self._log = log
         self._patience = patience
         self._timeout = timeout
-        self._denial_span = denial_span
-        self._denied: dict[ClientOrderId, tuple[int, float, float]] = {}  # how often; asked first and last
+        #: What the venues have said of orders without an answer.
+        self.lost = LostOrders(core, venues, log, denial_span)
         self._unclear_since: dict[ClientOrderId, float] = {}
         self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
@@ -171,7 +167,7 @@ class Reconciler:
         order = self._core.orders.orders[client_id]
         if order.is_closed:
             return False
-        self._denied.pop(client_id, None)
+        self.lost.known(client_id)
         for event in self._missed(order, shown):
             if self._gateway.report(venue.name, event).outcome is Outcome.APPLIED:
                 self.on_difference(venue.name, _kind(event), f"order {client_id} on {order.instrument}")
@@ -187,23 +183,10 @@ class Reconciler:
     def _never_had_it(self, venue: Venue, order: Order, asked: float) -> bool:
         """The venue, `asked` at that moment of the loop's, says so. True until the desk believes it: so long the order
         counts in risk as if it worked."""
-        count, first, _ = self._denied.get(order.client_id, (0, asked, asked))
-        count += 1
-        self._denied[order.client_id] = (count, first, asked)
-        span, never_seen = self._denial_span, order.venue_order_id is None and not order.filled
-        if never_seen and isinstance(venue, TakesLate):  # it was sent before the first denial
-            span = max(span, venue.request_life())
-            if count == 1:
-                self._log.info(
-                    "orders",
-                    f"{venue.name} does not know order {order.client_id} so far: until {span:.0f} s have passed it may "
-                    f"still come, and counts as a working order.",
-                )
-        if count < _DENIALS or asked - first < span:
+        if not self.lost.denial(order, asked):
             return True
-        del self._denied[order.client_id]
         ts = self._clock.now()
-        if never_seen:
+        if never_seen(order):
             reason = f"{venue.name} says that it never had this order"
             self._gateway.report(venue.name, OrderRejected(client_id=order.client_id, ts=ts, reason=reason))
         else:
@@ -211,12 +194,6 @@ class Reconciler:
             self._log.error("orders", f"{reason}: {order.client_id}.")
             self._gateway.report(venue.name, OrderCanceled(client_id=order.client_id, ts=ts, reason=reason))
         return False
-
-    def denied(self, client_id: ClientOrderId) -> bool:
-        """Whether the order is open without an answer, and its venue has said often enough, over `denial_span`, that it
-        does not know it: only its request may still come."""
-        count, first, last = self._denied.get(client_id, (0, 0.0, 0.0))
-        return count >= _DENIALS and last - first >= self._denial_span and self._core.orders.orders[client_id].is_open
 
     def _missed(self, order: Order, shown: VenueOrder) -> list[OrderEvent]:
         """The events that lead from what the desk knows to what the venue shows (fills come by themselves)."""

@@ -11,6 +11,10 @@ Where the exits stand is a question of what happens when the desk is gone, and o
   CONFIRMED, and a limit IOC at the target is sent for what is open; what it leaves goes back under the stop. While the
   stop's fate is unknown the target is not sent. A plan without a stop lets its target rest.
 
+An exit without an answer counts as working for as long as its request may be taken. Where both legs may rest it is
+followed by another once the venue has said often enough that it does not know it; should it come after all, what is too
+much is pulled. Everywhere else nothing may be sold twice: the plan waits.
+
 A stop that the market has passed before it could be placed closes at market. A refused exit is tried again, with
 growing pauses, for as long as the position is there. Every decision is drawn from the plan's terms and its orders as
 they are, so that it is the same after a crash: what was sent is counted, what was not is sent.
@@ -84,9 +88,9 @@ def _one_at_a_time(s: Situation, quantity: Decimal) -> list[Intent]:
 
 
 def _stop(s: Situation, quantity: Decimal) -> list[Intent]:
-    live = s.tally.live(STOP_LEG)
+    live = s.live(STOP_LEG)
     if s.plan.stop is None:
-        return pull(s, live)
+        return pull(s, s.tally.live(STOP_LEG))
     if not live:
         if not quantity or STOP_LEG in s.busy:
             return []
@@ -102,9 +106,9 @@ def _stop(s: Situation, quantity: Decimal) -> list[Intent]:
 
 
 def _resting_target(s: Situation, quantity: Decimal) -> list[Intent]:
-    live = s.tally.live(TARGET_LEG)
+    live = s.live(TARGET_LEG)
     if s.plan.target is None:
-        return pull(s, live)
+        return pull(s, s.tally.live(TARGET_LEG))
     if not live:
         if not quantity or TARGET_LEG in s.busy or (passed(s) and s.plan.stop is not None):
             return []
@@ -123,7 +127,7 @@ def _fit(s: Situation, leg: str, live: list[Order], quantity: Decimal, price: De
             continue
         if (order.stop_price if order.type is OrderType.STOP else order.price) != price:
             return _move(s, order, price)
-    excess = subtract(s.tally.working(leg), quantity)
+    excess = subtract(sum((order.worst_quantity for order in live), ZERO), quantity)
     if ZERO < excess <= s.fee:
         return []
     if excess > 0:

@@ -89,6 +89,11 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     entered_before: Decimal = ZERO
     fee: Decimal = ZERO
     spare: Decimal = ZERO
+    lost: frozenset[ClientOrderId] = frozenset()
+
+    def live(self, leg: str) -> list[Order]:
+        """The leg's orders that can still fill, but for the lost ones."""
+        return [order for order in self.tally.live(leg) if order.client_id not in self.lost]
 
     @property
     def mid(self) -> Decimal | None:
