@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
+import msgspec
+from msgspec.structs import replace
 from rich.style import Style
 from textual import events
 
@@ -27,8 +28,7 @@ _STEPS = "▁▂▃▄▅▆▇█"
 _FLASH = 300 * MILLISECOND
 
 
-@dataclass(slots=True)
-class Watched:
+class Watched(msgspec.Struct):
     """What is known of one row; NaN stands for what is not known yet."""
 
     instrument: Instrument

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from screens.keys import UnknownKey, canonical, display
 
@@ -11,8 +13,7 @@ EVERYWHERE = "everywhere"  # acts in dialogs and text fields too
 DESK = "desk"  # acts outside dialogs and text fields
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(msgspec.Struct, frozen=True):
     """One thing to do.
 
     In a pane's own table `name` is the verb ("recentre") and runs the pane's method `action_recentre`; in the desk's

@@ -7,9 +7,9 @@ panes that stood side by side share a place as tabs. The tree itself stays as th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 from textual.geometry import Region, Size
 
 from screens.layout import Node, Page, Place, Split, Tabs, divide, slots_of, without
@@ -21,8 +21,7 @@ type Direction = Literal["left", "right", "up", "down"]
 _OPPOSITE: dict[Direction, Direction] = {"left": "right", "right": "left", "up": "down", "down": "up"}
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(msgspec.Struct, frozen=True):
     """The border between two parts of a split: where the mouse can take it, and a slot at either side of it.
 
     `cells` are the sizes of the two parts, `least` what they must keep; `all_cells` those of all parts of the split.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 from rich.segment import Segment
 from textual import events, on
 from textual.app import ComposeResult
@@ -26,8 +26,7 @@ _KEPT = 200
 _ECHOES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(msgspec.Struct, frozen=True):
     """What a typed line would do, in words; `ok` is False where it would do nothing. Of a `brief` one it is enough to
     read as much as has room in a line."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from screens import keymaps, themes
 from screens.actions import DESK_ACTIONS, RECORDING_ACTIONS, REPLAY_ACTIONS, Action, ActionTable, page_actions

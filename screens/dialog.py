@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Self
 
+import msgspec
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
@@ -156,8 +156,7 @@ class Dialog[Result](PromptScreen[Result], ModalScreen[Result]):
         """Called at the frame rate while the dialog is on top; `now` is the engine's UTC ns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True):
     """A line of a `Lines` list: parts from the left, parts at the right end; a heading cannot be chosen."""
 
     left: tuple[Part, ...]

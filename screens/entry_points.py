@@ -7,16 +7,16 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import reduce
 from importlib.machinery import PathFinder
 from typing import Any
 
+import msgspec
+
 _PACKAGE = re.compile(r"([^-]+).*\.(?:dist|egg)-info\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(msgspec.Struct, frozen=True):
     """Name and value of an entry point; of which package it is, is not read."""
 
     name: str

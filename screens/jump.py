@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich.segment import Segment
 
 from screens.layout import pane_of
@@ -20,8 +20,7 @@ _LETTERS = "asdfghjklqwertyuiopzxcvbnm"
 _POOL = _LETTERS + _LETTERS.upper()
 
 
-@dataclass(frozen=True, slots=True)
-class _Spot:
+class _Spot(msgspec.Struct, frozen=True):
     """Where a letter stands on the screen and what it does."""
 
     x: int

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from textual.geometry import Region
 
 
-@dataclass(frozen=True, slots=True)
-class Tabs:
+class Tabs(msgspec.Struct, frozen=True):
     """Slots that share one place; one of them shows. A single slot is a Tabs of one."""
 
     slots: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(msgspec.Struct, frozen=True):
     """Parts side by side (`across`) or one above the other. A part's size is cells (30) or a share ("2fr")."""
 
     across: bool
@@ -26,8 +24,7 @@ class Split:
 type Node = Tabs | Split
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """A page's layouts, the roomiest first, each with the least width and height that it needs. `origin` is the
     built-in page that it was made from, "" if the trader made it. Without the pane that it `needs` a built-in page is
     not there."""
@@ -45,8 +42,7 @@ class Page:
         return self.variants[-1][2]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a Tabs stands: its title row and the pane below it."""
 
     tabs: Tabs

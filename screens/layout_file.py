@@ -15,9 +15,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from screens.layout import Node, Page, Split, Tabs, pane_of, slots_of, without
 from workstation.whole_file import in_place_of
@@ -34,15 +35,14 @@ class LayoutError(Exception):
     """A layout cannot be used; the text is a sentence for the trader."""
 
 
-@dataclass(frozen=True, slots=True)
-class SavedLayout:
+class SavedLayout(msgspec.Struct, frozen=True):
     """Pages, which of them shows, and what their panes remember. `problems` are sentences on what was left out."""
 
     pages: tuple[Page, ...]
     page: int = 0
     name: str = ""
-    settings: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    links: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    links: Mapping[str, str] = msgspec.field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
 

@@ -8,8 +8,9 @@ open PANE · split right PANE · split below PANE · link A … F · link off
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from screens.links import LINKS
 
@@ -21,8 +22,7 @@ class WordsError(Exception):
     """The line asks for nothing that can be done; the text is a sentence for the trader."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutLine:
+class LayoutLine(msgspec.Struct, frozen=True):
     """What a line asks of the layout: a sentence that says so, and the work, which may raise `Refused`."""
 
     sentence: str

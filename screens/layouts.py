@@ -10,10 +10,11 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec.structs import replace
 from textual.geometry import Size
 
 from screens.arrangement import at_edge, edited, split, tabbed
@@ -30,8 +31,7 @@ _FIRST_OWN = 11  # numbers of slots that the trader opens; those below are the b
 _NAME = re.compile(r"[^\W_][\w .-]{0,39}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
+class _Moment(msgspec.Struct, frozen=True):
     """What undo goes back to. Settings of panes only where the change replaced them."""
 
     pages: tuple[Page, ...]

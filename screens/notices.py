@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 
+import msgspec
 from rich.segment import Segment
 
 from screens.painted import Painted, cells
@@ -17,8 +17,7 @@ _WIDTH = 58
 _LEAST = 40
 
 
-@dataclass(slots=True)
-class Notice:
+class Notice(msgspec.Struct):
     text: str
     error: bool
     until: float  # monotonic seconds

@@ -9,11 +9,12 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from screens import entry_points as by_files
 from screens.keys import UnknownKey, canonical
@@ -28,8 +29,7 @@ _OWN = "plugins."
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class PaneInfo:
+class PaneInfo(msgspec.Struct, frozen=True):
     """A pane that was found: its class, or in `error` a sentence that says why it cannot be used."""
 
     name: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
+import msgspec
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
@@ -40,8 +40,7 @@ COPY_ACTIONS: tuple[Action, ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column of `width` cells. When the pane is too narrow those of the lowest `keep` go first; `flex` ones take
     what is left over, one with `most` no more cells than that where another has use for them. `sort` gives the sort
     value of a row; without it the column does not sort."""

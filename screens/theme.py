@@ -6,9 +6,10 @@ keep a contrast of at least 4.5 : 1 against the desk's background (WCAG 2.1 AA),
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+from msgspec.structs import replace
 from rich.style import Style
 from textual.theme import Theme
 
@@ -16,8 +17,7 @@ DARK = "tws-dark"
 LIGHT = "tws-light"
 
 
-@dataclass(frozen=True, slots=True)
-class Colours:
+class Colours(msgspec.Struct, frozen=True):
     """The palette of one theme: hex RGB, or the terminal's own colours ("ansi_green") with attributes ("bold")."""
 
     background: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 from rich.segment import Segment
 from rich.style import Style
 
@@ -26,8 +26,7 @@ def _over(back: Style, style: Style) -> Style:
     return style if back is _PLAIN else back + style
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(msgspec.Struct, frozen=True):
     """Widths in cells, in the order in which they stand. In a narrow ladder all our orders stand in `own`."""
 
     own: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from plugins.books.model import Ladder, row_of, step_group
 from plugins.books.own import Moved, Staged

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -235,7 +234,7 @@ class OrderEntry(LadderCursor):
             self.staged = None
             self.say("The order that was picked up is done.")
         elif quantity != moved.quantity:
-            self.staged = dataclasses.replace(moved, quantity=quantity)
+            self.staged = replace(moved, quantity=quantity)
 
     # -- cancelling and the position
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
+
+import msgspec
 
 from plugins.books.figures import own_text, quantity_text
 from plugins.books.model import row_of
@@ -20,8 +21,7 @@ _ON_THEIR_WAY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OwnCell:
+class OwnCell(msgspec.Struct, frozen=True):
     """The working orders of one side in one row. `ahead` is the quantity in front of the first in the queue."""
 
     side: Side
@@ -93,8 +93,7 @@ def _cell(side: Side, orders: list[Order], ahead: Callable[[str], Decimal | None
     return OwnCell(side, quantity, len(orders), min(queues, default=None), state, all(map(is_stop, orders)))
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(msgspec.Struct, frozen=True):
     """A limit order that waits in the ladder for Enter. `ticks` is its price."""
 
     side: Side
@@ -106,8 +105,7 @@ class Staged:
         return self.ticks
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(msgspec.Struct, frozen=True):
     """An amendment that waits for Enter: these orders of one side, moved by `ticks` from where they stood."""
 
     side: Side

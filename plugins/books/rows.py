@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from plugins.books.columns import QUANTITY_WIDTH, Columns, OwnText, RowView
 from plugins.books.figures import own_text, places_for, price_text, quantity_text, steady_scale
@@ -21,8 +22,7 @@ _FULL = 0.85
 _INKS = {Side.BUY: "buy", Side.SELL: "sell"}
 
 
-@dataclass(slots=True)
-class LastTrade:
+class LastTrade(msgspec.Struct):
     """The last trade's price in ticks and aggressor; `lots` sums the trades in a row at that price and side."""
 
     ticks: int

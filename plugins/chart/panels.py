@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from plugins.chart.canvas import Canvas, Paint
 from plugins.chart.plot import Plot

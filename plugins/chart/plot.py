@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from plugins.chart.timeline import Slot
 from workstation.domain.instrument import InstrumentId
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
+class Plot(msgspec.Struct, frozen=True):
     """Where things stood at the last paint: `slots` from column `x` on, the scale's row 0 at row `top`."""
 
     instrument: InstrumentId

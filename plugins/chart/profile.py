@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from plugins.chart.canvas import Canvas, Paint
 from plugins.chart.plot import Plot
@@ -26,8 +27,7 @@ class Rows(Protocol):
     def price(self, row: float, /) -> float: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     """Volume of every row, from the top; `most` is the row with the largest (the point of control), and the value area
     goes from row `top` to row `bottom`, both included."""
 

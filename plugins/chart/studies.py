@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from workstation.clock import DAY
 from workstation.domain.bar import Bar
@@ -36,8 +37,7 @@ PANELS = ("rsi", "macd")
 type Values = list[float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Study:
+class Study(msgspec.Struct, frozen=True):
     """`length` in bars, `width` in standard deviations (Bollinger only); `slow` and `signal` in bars (MACD only, whose
     `length` is the fast one)."""
 

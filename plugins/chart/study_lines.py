@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from plugins.chart.canvas import Canvas, Paint
 from plugins.chart.oscillators import macd, rsi
@@ -30,8 +31,7 @@ class Scale(Protocol):
     def part_row(self, value: float, parts: int, /) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(msgspec.Struct, frozen=True):
     """A study with its lines, one value for every slot of the plot."""
 
     study: Study

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+import msgspec
 
 from screens.figures import field_text, plain_word, typed_number
 from workstation.clock import span
@@ -23,16 +24,14 @@ WITH_PRICE = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 WITH_STOP = (OrderType.STOP, OrderType.STOP_LIMIT)
 
 
-@dataclass(slots=True)
-class Money:
+class Money(msgspec.Struct):
     """What sizes are reckoned from: equity in the account currency, the settlement currency's rate to it."""
 
     equity: Decimal = ZERO
     rate: Decimal | None = None
 
 
-@dataclass(slots=True)
-class Form:
+class Form(msgspec.Struct):
     """The fields as the trader filled them; numbers are text until the order is made."""
 
     side: Side = Side.BUY

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 _HERE = Path(__file__).parent
 DEFAULT = "default"
@@ -20,12 +21,11 @@ class KeymapError(Exception):
     """A keymap cannot be used; the text is one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keymap:
+class Keymap(msgspec.Struct, frozen=True):
     name: str
     title: str
     help: str
-    keys: Mapping[str, str | list[str]] = field(default_factory=dict)
+    keys: Mapping[str, str | list[str]] = msgspec.field(default_factory=dict)
 
 
 def files(folder: Path | None) -> dict[str, Path]:

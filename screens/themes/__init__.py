@@ -7,18 +7,19 @@ sixteen ("ansi_green", "ansi_bright_black", "ansi_default"), and may carry bold,
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+
+import msgspec
 
 from screens.theme import ATTRIBUTES, COLOURS, DARK, Colours
 
 _HERE = Path(__file__).parent
 _ANSI = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _KNOWN = {"ansi_default", *(f"ansi_{name}" for name in _ANSI), *(f"ansi_bright_{name}" for name in _ANSI)}
-_NAMES = tuple(one.name for one in dataclasses.fields(Colours) if one.name != "dark")
+_NAMES = tuple(name for name in Colours.__struct_fields__ if name != "dark")
 MONO = "tws-mono"
 
 
@@ -70,7 +71,7 @@ def _load(name: str, known: Mapping[str, Path], above: tuple[str, ...]) -> Colou
         if not isinstance(value, str) or not _is_colour(value):
             raise ThemeError(f"The theme {path}: {key} must be a colour like #62aef7 or ansi_blue, not {value!r}.")
     dark = table.get("dark", base.dark)
-    return dataclasses.replace(base, **colours, dark=bool(dark))
+    return msgspec.structs.replace(base, **colours, dark=bool(dark))
 
 
 def _is_colour(text: str) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from screens.actions import DESK, DESK_ACTIONS, EVERYWHERE, REPLAY_ACTIONS, Action, ActionTable, page_actions
 from screens.keys import UnknownKey, canonical, display

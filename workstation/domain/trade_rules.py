@@ -4,7 +4,6 @@ command line, the forms of the Backtest and the Strategies page, stored runs and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -60,8 +59,7 @@ class TradeRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 UNCHANGED = TradeRules()
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """The declaration of one of `TradeRules`: how it is shown, stepped and checked. `kind`: "choice", "fraction",
     "number", "whole" or "steps" (of the ROI table). `needs`: it means nothing while that one is off. `usual`: what it
     becomes when that one is switched on and this one is 0."""
@@ -257,8 +255,7 @@ def shown(own: TradeRules, given: TradeRules) -> list[Rule]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class RulesChange:
+class RulesChange(msgspec.Struct, frozen=True):
     """What becomes of a run's rules: `said` takes its place among them, `own` are the strategy's own again; `whole`:
     nothing of the former ones stays."""
 

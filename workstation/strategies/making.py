@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from workstation.domain.bar import Bar
 from workstation.domain.instrument import InstrumentId
@@ -19,8 +20,7 @@ if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, n
     from workstation.strategies.contract import Strategy
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(msgspec.Struct, frozen=True):
     """A strategy, and the rules that were put on it."""
 
     strategy: Strategy

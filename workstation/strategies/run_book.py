@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from workstation.clock import Clock
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -25,8 +26,7 @@ from workstation.trading.results import OwnerResult, owner_result
 _PULL_TIMEOUT = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class StrategyDesk:
+class StrategyDesk(msgspec.Struct, frozen=True):
     """The parts of the desk that runs need. `failed(run_id, reason)` stops one; `save` keeps what `on_save` gives;
     `stop_after()`: seconds of one call of a strategy's own code at which it is stopped; `hold(run_id, equity, weights,
     band)` brings its holdings to weights; `why_not_compared(venue)`: why it could not be, or ""."""
@@ -42,8 +42,7 @@ class StrategyDesk:
     why_not_compared: Callable[[str], str] = lambda _venue: ""
 
 
-@dataclass(frozen=True, slots=True)
-class LegView:
+class LegView(msgspec.Struct, frozen=True):
     """What a run has in one instrument: `position` is signed, `entry` its average price, `result` what it brought."""
 
     instrument: InstrumentId
@@ -52,8 +51,7 @@ class LegView:
     result: OwnerResult
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+class RunView(msgspec.Struct, frozen=True):
     """What a screen shows of a run. `position` is signed, `entry` its average price; `orders` work; `result` is what it
     has brought, in parts; `slowest` ms of its longest call; `code` the signals of its last bar (see
     `SignalStrategy.codes`), None for one without signals; `signals` the newest ones, oldest first. `legs`: of more than

@@ -7,7 +7,6 @@ strategies' own limits are the desk's `[risk.strategies]`, by the id of the run,
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -99,7 +98,7 @@ class StrategyRunner:
         if (live := self._live.get(run_id)) is None:
             return view
         code, signals = getattr(live.strategy, "last_code", None), getattr(live.strategy, "signals", ())
-        return dataclasses.replace(
+        return replace(
             view, calls=live.calls, slowest=1000 * live.slowest, code=code, signals=signals, waits=live.waits
         )
 

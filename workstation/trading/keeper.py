@@ -11,8 +11,9 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import ClassVar
+
+import msgspec
 
 from workstation.bus import Bus
 from workstation.clock import SECOND, Clock, Timer
@@ -28,8 +29,7 @@ from workstation.trading.gateway import Journal, OrderGateway
 _QUIET = SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class KeeperParts:
+class KeeperParts(msgspec.Struct, frozen=True):
     """The parts of the desk that a keeper of orders works with."""
 
     core: TradingCore
