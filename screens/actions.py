@@ -245,6 +245,8 @@ DESK_ACTIONS: tuple[Action, ...] = (
     ),
     Action("reducing", "Only reduce / trade again",
            "REDUCING: only orders that shrink a position may be sent, until it is turned off.", (), group="Safety"),
+    Action("rearm", "Re-arm after a halt", "Begins the line that ends a halt: rearm, and the account's name.", (),
+           group="Safety"),
     Action("palette", "Command palette", "Finds and runs any action, instrument, pane or theme by its name.",
            ("ctrl+p",), footer=40, short="Palette", group="Find", context=EVERYWHERE, palette=False),
     Action("help", "Help for where you are", "Shows every key of the focused pane and of the desk; type to search.",

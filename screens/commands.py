@@ -127,6 +127,12 @@ class DeskCommands:
             raise Refused(REFUSAL)
         self.app.run_apart(self._turn_reducing())
 
+    def do_rearm(self) -> None:
+        """The account's name is typed by hand: ending a halt is no slip of a key."""
+        if self.app.travel.present.trading_state is TradingState.ACTIVE:
+            raise Refused("The desk is ACTIVE already.")
+        self.app.desk_screen.command_line.open("rearm ")
+
     async def _turn_reducing(self) -> None:
         engine = self.app.travel.present
         on = engine.trading_state is not TradingState.REDUCING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Callable
 from typing import ClassVar
@@ -146,7 +147,7 @@ class KillDialog(Dialog[None]):
             lines += [Line((again,)), Line(((f"   {rearm}", ink.own),))]
         if status.receipt:
             lines += [Line(()), Line(((" Receipt", ink.accent),))]
-            lines += [Line(((f"   {line}", ink.text),)) for line in textwrap.wrap(sentence(status.receipt), width - 4)]
+            lines += [Line(((f"   {line}", ink.text),)) for line in _wrapped_receipt(status.receipt, width - 4)]
         if status.items:  # the long part last: what to know and to press stands above it, however much there was
             lines += [Line(()), *self._each(positions), *self._each(orders)]
         return lines
@@ -195,6 +196,12 @@ class KillDialog(Dialog[None]):
             label, instrument = (f"{sentence(item.label):<26} ", ink.text), (f"{item.instrument:<18} ", ink.dim)
             lines.append(Line(((f"   {mark} ", style), label, instrument, words)))
         return lines
+
+
+def _wrapped_receipt(text: str, width: int) -> list[str]:
+    """A duration stays with its unit: no line ends between 0.2 and s."""
+    whole = re.sub(r"(?<=\d) s\b", "\N{NO-BREAK SPACE}s", sentence(text))
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in textwrap.wrap(whole, width)]
 
 
 _RANK = {KillOutcome.FAILED: 0, KillOutcome.PENDING: 1, KillOutcome.DONE: 2}

@@ -153,7 +153,8 @@ class TicketPane(TicketEntry):
             lines = self._report(draft, preview, self._width, room)
         report.show(lines[:room])
         below.show(outcome_lines)
-        foot = button(draft, self.instrument, self.armed, self.ink, self._width)
+        refused = isinstance(preview, Preview) and not preview.ok
+        foot = button(draft, self.instrument, self.armed, refused, self.ink, self._width)
         if isinstance(preview, RouteLook):
             foot = routed.button(preview, self.armed, self.ink, self._width)
         self.query_one("#button", SendButton).show([foot])

@@ -115,7 +115,7 @@ def verdicts(found: Sequence[Verdict], ink: Ink, width: int, height: int) -> lis
         hidden = sum(start >= height for start in starts)
         more = f" … +{hidden} ✗" if hidden else " …"
         text, style = lines[height - 1][0]
-        return [*lines[: height - 1], ((text[: width - 1 - cell_len(more)] + more, style),)]
+        return [*lines[: height - 1], ((_whole_words(text, width - 1 - cell_len(more)) + more, style),)]
     if not passed or room < 1:
         return lines
     rows: list[str] = [""]
@@ -139,10 +139,14 @@ def _each_seen(sentences: Sequence[list[Line]], width: int, height: int) -> list
         spare -= len(kept) - 1
         if len(kept) < len(lines):
             text, style = kept[-1][0]
-            room = text if cell_len(text) < width - 2 else text[: width - 2].rpartition(" ")[0]
-            kept[-1] = ((f"{room} …", style),)
+            kept[-1] = ((f"{_whole_words(text, width - 3)} …", style),)
         seen.append(kept)
     return seen
+
+
+def _whole_words(text: str, room: int) -> str:
+    """The beginning of a sentence: a number that is cut in the middle would be another number."""
+    return text if cell_len(text) <= room else text[: room + 1].rpartition(" ")[0]
 
 
 def touch(prices: Prices, instrument: Instrument, ink: Ink, width: int, old: bool) -> Line:
@@ -155,8 +159,10 @@ def touch(prices: Prices, instrument: Instrument, ink: Ink, width: int, old: boo
     )
 
 
-def button(draft: OrderDraft | None, instrument: Instrument | None, armed: bool, ink: Ink, width: int) -> Line:
-    """What Enter will send, in the colour of its side."""
+def button(
+    draft: OrderDraft | None, instrument: Instrument | None, armed: bool, refused: bool, ink: Ink, width: int
+) -> Line:
+    """What Enter will send, in the colour of its side; grey where the risk checks would refuse it."""
     if not armed:
         return ((" DISARMED: Enter sends nothing".ljust(width), ink.warning + ink.on_bar),)
     if draft is None or instrument is None:
@@ -167,6 +173,8 @@ def button(draft: OrderDraft | None, instrument: Instrument | None, armed: bool,
         where = f"stop {where}"
     text = f" ⏎ {draft.side.upper()} {quantity_text(draft.quantity, instrument)} @ {where}"
     style = (ink.bid + ink.on_bid) if draft.side is Side.BUY else (ink.ask + ink.on_ask)
+    if refused:
+        style = ink.dim + ink.on_bar
     return ((text.ljust(width), style),)
 
 

@@ -9,6 +9,7 @@ from textual import events
 from trading_scene import BTC, ETH, PERP, RiskLimits, scene, snapshot
 
 from plugins.ticket import TicketPane
+from plugins.ticket.fields import SendButton
 from plugins.ticket.form import Form, Money
 from screens.number_field import NumberField
 from screens.testing import START
@@ -272,6 +273,8 @@ async def test_every_risk_check_is_told_before_the_order_is_sent(tmp_path):
         assert "✗ The order costs 1,927,926.00 USDT with its fee; 100,000.00 are free at NOVA." in shown
         assert "✓ tick" in shown
         assert not orders(desk)
+        button = pane_of(desk).query_one(SendButton)
+        assert button.lines[0][0][1] == pane_of(desk).ink.dim + pane_of(desk).ink.on_bar, "what is refused is no green"
         await pilot.press("enter")
         await desk.painted(pilot)
         assert orders(desk)[0].state is OrderState.DENIED

@@ -166,6 +166,20 @@ async def test_it_works_while_a_command_is_typed_and_the_desk_is_rearmed_by_name
         assert desk.engine.trading_state is TradingState.HALTED
         await typed(pilot, "rearm demo")
         await until(pilot, lambda: desk.engine.trading_state is TradingState.ACTIVE)
+        await until(pilot, lambda: "Re-armed: orders may be sent again." in desk.screen_text())
+
+
+async def test_the_palette_leads_out_of_a_halt_but_the_name_is_typed(open_desk):
+    async with open_desk() as (desk, pilot):
+        await pilot.press("f9")
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        await pilot.press("escape", "ctrl+p", *"rearm")
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: desk.app.desk_screen.command_line.is_open)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Re-arming takes the account's name: rearm demo." in desk.screen_text())
+        assert desk.engine.trading_state is TradingState.HALTED
 
 
 async def test_a_kill_switch_that_itself_fails_is_said_plainly(open_desk):

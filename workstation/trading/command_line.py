@@ -198,10 +198,12 @@ def _flatten(_word: Token, rest: Sequence[Token], _end: int, _context: Context) 
 
 
 def _rearm(_word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:
-    if not rest:
-        name = f": rearm {context.account_name}" if context.account_name else ""
-        raise CommandError(f"Re-arming takes the account's name{name}.", end)
-    return Rearm(" ".join(token.raw for token in rest))
+    wanted = context.account_name
+    typed = " ".join(token.raw for token in rest)
+    if not rest or (wanted and [token.raw for token in tokens(wanted)] != [token.raw for token in rest]):
+        name = f": rearm {wanted}" if wanted else ""
+        raise CommandError(f"Re-arming takes the account's name{name}.", rest[0].at if rest else end)
+    return Rearm(wanted or typed)
 
 
 def _theme(_word: Token, rest: Sequence[Token], end: int, context: Context) -> Command:

@@ -265,6 +265,7 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
             desk.flatten()
         case Rearm(account=account):
             await desk.rearm(account)
+            return "Re-armed: orders may be sent again."
         case SetReducing(on=on):
             await desk.set_reducing(on)
         case ChangeLimit(field=field, text=text):

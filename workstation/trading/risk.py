@@ -141,7 +141,7 @@ def _state(q: Question) -> str | None:
     if q.state is TradingState.ACTIVE or (q.draft.origin == KILL and (q.shrinks or q.draft.reduce_only)):
         return None  # the kill closes what the venue shows, also what this desk never knew of
     if q.state is TradingState.HALTED:
-        return "The desk is HALTED: no order may be sent until you type rearm."
+        return "The desk is HALTED: no order may be sent before :rearm."
     return None if q.shrinks else "The desk is REDUCING: only orders that shrink a position may be sent."
 
 
