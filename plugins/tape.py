@@ -367,7 +367,9 @@ class TapePane(CopiesTable, PaintedPane):
                     note = "own"
             else:
                 note = f"×{one.trades}" if one.trades > 1 else ""
-            segments.append(Segment(f" {note}"[: columns.note].ljust(columns.note), styles.note))
+            if len(note) >= columns.note:  # a number is whole or not there: ×12 must not read as ×1
+                note = ""
+            segments.append(Segment(f" {note}".ljust(columns.note), styles.note))
         return segments
 
 
@@ -418,8 +420,8 @@ class _Columns(NamedTuple):
     def fitting(cls, width: int, instrument: Instrument, price: int) -> _Columns:
         price_width = len(f"{instrument.price(price):.{instrument.price_places}f}")
         size = instrument.quantity_places + 5
-        rest = width - 2 - price_width - size
-        time = 12 if rest >= 13 else 8 if rest >= 9 else 0
+        rest = width - 2 - price_width - size  # milliseconds only where how many trades it was has room too
+        time = 12 if rest >= 17 else 8 if rest >= 9 else 0
         return cls(time, price_width, size, max(0, rest - time - (1 if time else 0)))
 
     def header(self) -> str:

@@ -133,6 +133,7 @@ class StatusBar(_Bar):
             whole, pages = (pages, groups, clock), self._short_pages()
             if full():
                 groups, clock = list(groups), clock[:1]
+            if full():
                 groups[stall], groups[money_at] = self._stall(False), groups[money_at][:2]
             if full():
                 pages, groups, clock = whole

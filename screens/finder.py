@@ -27,7 +27,7 @@ _MOST = 200
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Something to find and run. `kind` stands before it, `keys` at the right end; `words` help to find it. An entry
-    with an `id` is remembered when it is run."""
+    with an `id` is remembered when it is run. `room`: cells of the title, so that details stand in one column."""
 
     kind: str
     title: str
@@ -36,6 +36,7 @@ class Entry:
     keys: str = ""
     words: str = ""
     id: str = ""
+    room: int = 0
 
 
 class Finder(Dialog[Entry]):
@@ -111,7 +112,7 @@ class Finder(Dialog[Entry]):
 
     def _line(self, entry: Entry, ink: Ink) -> Line:
         style = ink.own if entry.id in self.recent else ink.dim
-        left = [(f" {entry.kind:<11}", style), (entry.title, ink.text)]
+        left = [(f" {entry.kind:<11}", style), (entry.title.ljust(entry.room), ink.text)]
         if entry.detail:
             left.append((f"  {entry.detail}", ink.dim))
         return Line(tuple(left), ((entry.keys, ink.accent),) if entry.keys else ())

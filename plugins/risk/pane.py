@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Hashable, Sequence
+from decimal import Decimal
 from functools import cache
 from typing import Any, ClassVar
 
@@ -25,12 +27,20 @@ from workstation.trading.risk_use import Use
 
 _GAUGE = 10  # cells
 _NEAR = 0.8  # from here on a gauge warns
+_SMALL = Decimal("0.0001")
+_MEANING = 94  # cells that every limit's meaning fits into; a narrower pane gives it two lines
 
 
 def _words(field: str, value: Any) -> str:
     """A limit, or what is used of it, in the user's own signs; lists of instruments stay as they are."""
     text = limit_words(field, value)
     return text if isinstance(value, tuple) else shown(text)
+
+
+def _used_words(field: str, value: Decimal) -> str:
+    """What is used of a limit; a share too small for its two decimals is not spelled out."""
+    words = _words(field, value)
+    return shown("<0.01 %") if words.endswith("%") and 0 < abs(value) < _SMALL else words
 
 
 def _plainly(field: str, typed: str) -> str:
@@ -145,7 +155,7 @@ class RiskPane(TablePane[Row]):
 
     @property
     def under(self) -> int:
-        return 1
+        return 1 if self.width >= _MEANING else 2
 
     def _meaning(self) -> str:
         """What the limit under the cursor means."""
@@ -159,7 +169,7 @@ class RiskPane(TablePane[Row]):
         colour = ink.error if share >= 1 else ink.warning if share >= _NEAR else ink.bid
         match column:
             case "used":
-                return _words(field, use.used), ink.text
+                return _used_words(field, use.used), ink.text
             case "limit":
                 return _words(field, use.limit), ink.text
             case "gauge":
@@ -190,10 +200,10 @@ class RiskPane(TablePane[Row]):
             return
         self._rows = lines_of(engine, now)
         super().paint(now)
-        meaning = self._meaning()
-        if len(meaning) > self.width - 2:
-            meaning = f"{meaning[: self.width - 3].rstrip()}…"
-        self.put_text(self.height - 1, f" {meaning}", self.ink.dim)
+        lines = textwrap.wrap(self._meaning(), max(10, self.width - 2), max_lines=self.under, placeholder=" …")
+        for n in range(self.under):
+            text = lines[n] if n < len(lines) else ""
+            self.put_text(self.height - self.under + n, f" {text}", self.ink.dim)
 
     def status(self) -> str:
         count = len(self.engine.risk.tripped())

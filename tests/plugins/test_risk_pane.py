@@ -12,6 +12,8 @@ from trading_scene import BTC, Scene, scene
 
 from plugins.books import LadderPane
 from plugins.risk import RiskPane
+from plugins.risk.pane import _helps
+from plugins.risk.rows import BreakerLine, LimitLine
 from screens import figures
 from screens.dialog import Lines
 from workstation.clock import SECOND
@@ -66,6 +68,23 @@ async def test_a_gauge_shows_what_is_used_of_its_limit(tmp_path):
         assert "500,000" in line(desk, "max_exposure")
         assert "━" in line(desk, "max_exposure")
         assert f"{len(desk.engine.open_orders())} " in line(desk, "max_working_orders ")
+
+
+async def test_a_tiny_loss_is_not_cut_in_the_middle_of_its_digits(tmp_path):
+    async with scene(tmp_path, RiskPane) as (desk, pilot):
+        desk.engine.core.breakers.loss = D("0.00000790688")
+        pane_of(desk).invalidate()
+        await desk.painted(pilot)
+        assert " <0.01 % " in line(desk, "daily_loss")
+
+
+async def test_in_a_narrow_pane_every_meaning_is_told_whole(tmp_path):
+    async with scene(tmp_path, RiskPane, size=(80, 24)) as (desk, pilot):
+        pane = pane_of(desk)
+        for row in [one for one in pane._shown if isinstance(one, BreakerLine | LimitLine)]:
+            await go_to(desk, pilot, getattr(row, "name", getattr(row, "field", "")))
+            told = " ".join((pane.row_text(pane.height - 2) + " " + pane.row_text(pane.height - 1)).split())
+            assert told == _helps()[row.field]
 
 
 async def test_a_limit_is_changed_by_typing_it_and_confirming(tmp_path):

@@ -267,6 +267,17 @@ async def test_a_narrow_tape_keeps_price_and_size(tmp_path):
         assert all(len(pane.row_text(y)) == pane.width for y in range(pane.height))
 
 
+@pytest.mark.parametrize("width", range(20, 50))
+async def test_how_many_trades_a_print_is_stands_there_whole_or_not_at_all(tmp_path, width):
+    async with tape_pane(tmp_path, size=(width, 10)) as (desk, pane, press):
+        for number in range(12):
+            desk.feed(trade(START + number, price=642_007, lots=100))
+        await press()
+        top = lines(pane)[0]
+        assert "×" not in top or "×12" in top
+        assert width < 32 or "×12" in top
+
+
 async def test_a_tape_of_another_size_shows_the_same_trades(tmp_path):
     async with tape_pane(tmp_path) as (_, pane, press):
         before = [line.split() for line in lines(pane)]

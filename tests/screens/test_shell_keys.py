@@ -410,6 +410,13 @@ async def test_of_many_pages_the_status_bar_shows_the_beginnings_at_160_columns(
         assert "● NOVA 0.0s" in row
         await pilot.click(type(status), offset=(row.index("Port") + 1, 0))
         assert went == [8]
+        rows = []
+        for width in range(155, 190):
+            await pilot.resize_terminal(width, 47)
+            await desk.painted(pilot)
+            rows.append(status.row_text(0))
+        assert any("USDT" in row and "UTC" not in row for row in rows), "the clock's zone goes before the currency"
+        assert not any("UTC" in row and "USDT" not in row for row in rows)
 
 
 async def test_a_command_line_opened_again_at_once_keeps_the_focus(open_desk):
