@@ -24,6 +24,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO
 from workstation.domain.order import ClientOrderId, Order
 from workstation.store import migrations, reader
+from workstation.store.bell import Bell
 from workstation.store.codec import Event, Row, exact_text, to_json
 from workstation.store.errors import StoreError, sentence
 from workstation.store.kept_statements import statements
@@ -47,7 +48,7 @@ _MEANWHILE_WITHIN = 0.005
 class Waiting:
     """Told by the writer's thread, answers on the event loop on which it was made."""
 
-    __slots__ = ("_loop", "_meanwhile", "answer")
+    __slots__ = ("_bell", "_loop", "_meanwhile", "answer")
 
     def __init__(self, meanwhile: Callable[[], None] | None = None) -> None:
         """`meanwhile`: see `Store.commit`."""
@@ -55,6 +56,7 @@ class Waiting:
         self._meanwhile = meanwhile
         self.answer: asyncio.Future[None] = self._loop.create_future()
         if meanwhile is not None:
+            self._bell = Bell.of_running_loop()
             self._loop.call_later(_MEANWHILE_WITHIN, self._work)
 
     def set_result(self, _: None) -> None:
@@ -64,7 +66,7 @@ class Waiting:
         self._tell(self._answer, error)
 
     def on_flush(self) -> None:
-        self._tell(self._work)
+        self._bell.ring(self._work)
 
     def _tell(self, how: Callable[..., None], *what: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more

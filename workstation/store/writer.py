@@ -27,6 +27,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+from workstation.store.bell import Bell
 from workstation.store.codec import Row
 from workstation.store.errors import DuplicateFill, StoreError, sentence
 from workstation.store.submission import Encoded, Submission, Told, encode
@@ -136,6 +137,7 @@ class Writer:
                 self._checkpoint()
                 if not self._roomy:
                     self._roomy = True
+                    Bell.hang()
                     if self.failure is None:
                         self._log.make_room()
                 continue
