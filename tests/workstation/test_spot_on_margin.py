@@ -9,20 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.support.exchange import Fault, Kind, Login, LoopbackExchange
+from tests.support.exchange import Fault, Kind
 from tests.support.exchange_hand import Hand
-from tests.support.live_desk import Truth, live_desk_on, told, until
-from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from tests.support.live_desk import Truth, told, until
+from tests.support.margin_desk import BTC, balance, compare, debts, desk_on, lending, send
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.domain.plan import TARGET_LEG
-from workstation.engine import Engine
 from workstation.strategies.run_book import closing
 from workstation.trading.plans.terms import bracket
 
 D = Decimal
-BTC = "LOOP:BTC-USDT"
-OWN = {"USDT": D(10_000)}
-#: Comparisons by the clock never come; a test asks for one.
-NEVER = 600.0
 DIALECTS = ["binance", pytest.param("bybit", marks=pytest.mark.slow)]
 PLACE = {"binance": "rest POST /sapi/v1/margin/order", "bybit": "rest POST /v5/order/create"}
 #: What an order says of loans: one that opens, and a sale that closes.
@@ -30,47 +26,6 @@ EFFECTS = {
     "binance": ("sideEffectType", ["AUTO_BORROW_REPAY", "AUTO_REPAY"]),
     "bybit": ("isLeverage", ["1", "0"]),
 }
-
-
-def lending(name: str) -> LoopbackExchange:
-    return LoopbackExchange(name, logins=[Login(balances=OWN, lends=True)], seed=None)
-
-
-def desk_on(exchange: LoopbackExchange, folder: Path, **terms: Any) -> Any:
-    terms = {"compare_seconds": NEVER, "account": "margin", "symbols": ("BTC-USDT", "ETH-USDT")} | terms
-    return live_desk_on(exchange, folder, **terms)
-
-
-async def send(engine: Engine, side: Side, quantity: str, **terms: Any) -> Order:
-    """One order, until it has ended or works."""
-    terms = {"type": OrderType.MARKET} | terms
-    order = await engine.submit(OrderDraft(instrument=BTC, side=side, quantity=D(quantity), **terms))
-    orders, rests = engine.core.orders.orders, terms["type"] is OrderType.LIMIT
-
-    def known() -> bool:
-        now = orders[order.client_id]
-        return now.is_closed or (rests and now.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED))
-
-    await until(known, 10, lambda: told(engine))
-    return orders[order.client_id]
-
-
-async def compare(engine: Engine) -> None:
-    """A whole comparison, begun and ended from now on."""
-    await until(lambda: not engine.comparisons._running)
-    before = engine.compared_at.get("LOOP", 0)
-    engine.comparisons._next["LOOP"] = 0.0
-    await until(lambda: engine.compared_at.get("LOOP", 0) > before, 20, lambda: told(engine))
-
-
-def debts(exchange: LoopbackExchange) -> dict[str, Decimal]:
-    loans = exchange.floor.account().loans
-    assert loans is not None
-    return exchange.do(lambda: {coin: loans.debt(coin) for coin in ("BTC", "USDT") if loans.debt(coin)})
-
-
-def balance(engine: Engine, coin: str) -> Decimal:
-    return engine.core.portfolio.balance("LOOP", coin)
 
 
 @pytest.mark.parametrize("name", DIALECTS)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from workstation.history.ccxt_class import UnknownExchange, pro_class
+from workstation.venues.ccxt import listen_token
 from workstation.venues.ccxt.books import Tape, patched
 from workstation.venues.ccxt.borrowing import lending_of
 from workstation.venues.ccxt.errors import words_of
@@ -44,6 +45,21 @@ class Hooks:
         self.on_use: Callable[[Any], None] = lambda _client: None
         #: A connection has shown that it lives, and told nothing: a ping, or the answer to one.
         self.on_beat: Callable[[Any], None] = lambda _client: None
+        #: Why something that is tried again was in vain so far, in words.
+        self.on_trouble: Callable[[str], None] = lambda _words: None
+        self._beside: set[asyncio.Task[None]] = set()
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what lasts beside the streams, until it ends or they do."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    async def stop(self) -> None:
+        tasks = list(self._beside)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Unreadable(ConnectionError):
@@ -124,13 +140,14 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
     async def ensure_user_data_stream_ws_subscribe_listen_token(
         self: Any, market: str = "margin", params: Any = None
     ) -> None:
-        """Binance's stream of a margin account. ccxt keeps with the exchange object, not with the connection, that it
-        has subscribed: on a new one it would wait for the account's news for ever."""
-        connection = self.client(self.urls["api"]["ws"]["ws-api"]["spot"])
-        if not getattr(connection, "tells_of_margin", False):
-            self.options[market] = {**(self.options.get(market) or {}), "lastAuthenticatedTime": 0}
-        await exchange_class.ensure_user_data_stream_ws_subscribe_listen_token(self, market, params or {})
-        connection.tells_of_margin = True
+        async def ask() -> None:
+            await exchange_class.ensure_user_data_stream_ws_subscribe_listen_token(self, market, params or {})
+
+        await listen_token.subscribe(self, market, ask, hooks.beside, hooks.on_trouble)
+
+    def handle_event_stream_terminated(self: Any, client: Any, message: Any) -> None:
+        """Binance tells nothing more of the account. ccxt would leave everybody waiting for it."""
+        listen_token.ended(client)
 
     body = patched(exchange_class, lambda _self: hooks.dirty)
     for method in (throttle, calculate_rate_limiter_cost, handle_message, on_connected, client):
@@ -141,6 +158,8 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
         body["ensure_user_data_stream_ws_subscribe_signature"] = ensure_user_data_stream_ws_subscribe_signature
     if hasattr(exchange_class, "ensure_user_data_stream_ws_subscribe_listen_token"):
         body["ensure_user_data_stream_ws_subscribe_listen_token"] = ensure_user_data_stream_ws_subscribe_listen_token
+    if hasattr(exchange_class, "handle_event_stream_terminated"):
+        body["handle_event_stream_terminated"] = handle_event_stream_terminated
     if exchange_class.__name__ == "bitstamp":
         body["get_cache_index"] = get_cache_index
     return type(exchange_class.__name__, (exchange_class,), body)

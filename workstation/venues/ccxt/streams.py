@@ -100,6 +100,7 @@ class Streams:
         )
         hooks.on_message, hooks.after_message, hooks.on_open = self._before, self._after, self._opened
         hooks.on_use, hooks.on_beat = self._used, self._beat
+        hooks.on_trouble = lambda words: notice("warning", f"{venue}: {words}; it is tried again.")
 
     # Life.
 
@@ -125,7 +126,7 @@ class Streams:
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._hooks.stop(), return_exceptions=True)
         self._tasks.clear()
 
     def give_up(self, reason: str) -> None:

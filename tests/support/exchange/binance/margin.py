@@ -21,14 +21,17 @@ _EFFECTS = {
     "AUTO_BORROW_REPAY": (True, True),
 }
 _DAYS_30_MS = 30 * 86_400_000
+#: How long a token of the account's stream is good, unless its asker wants less.
+TOKEN_MS = 86_400_000
 
 
 class Margin(Private):
-    """Under /sapi/v1/margin. `tokens`: what subscribes to the account's stream."""
+    """Under /sapi/v1/margin. `tokens`: what subscribes to the account's stream, and until when (ms)."""
 
     def __init__(self, floor: Floor, public: Public) -> None:
         super().__init__(floor, public)
-        self.tokens: dict[str, Account] = {}
+        self.tokens: dict[str, tuple[Account, int]] = {}
+        self.token_ms = TOKEN_MS
         self._numbers = itertools.count(1)
 
     def routes(self) -> dict[tuple[str, str], tuple[Handler, int]]:
@@ -123,5 +126,13 @@ class Margin(Private):
 
     def listen_token(self, account: Account, params: dict[str, str]) -> Result:
         token = f"loopback-token-{next(self._numbers)}"
-        self.tokens[token] = account
-        return {"token": token, "expirationTime": self.floor.now_ms() + 86_400_000}, nothing
+        until = self.floor.now_ms() + min(integer(params, "validity") or self.token_ms, self.token_ms)
+        self.tokens[token] = account, until
+        return {"token": token, "expirationTime": until}, nothing
+
+    def holder(self, token: str) -> tuple[Account, int]:
+        """Whose stream a token subscribes to, and until when (ms). Raises `Refused`."""
+        account, until = self.tokens.get(token, (None, 0))
+        if account is None or until <= self.floor.now_ms():
+            raise Refused(-1209, "The listenToken is invalid or has expired.")
+        return account, until

@@ -13,6 +13,7 @@ from tests.support.exchange.dialect import After, nothing
 from tests.support.exchange.faults import Kind
 from tests.support.exchange.floor import Account, Update
 from tests.support.exchange.socket import Socket
+from workstation.clock import MILLISECOND
 from workstation.domain import events as e
 
 if TYPE_CHECKING:
@@ -48,11 +49,20 @@ class UserStreams:
         self.dialect = dialect
         self._numbers = itertools.count()
         self._streams: dict[Socket, dict[int, Account]] = {}
+        self._until: dict[int, int] = {}  # ms at which a subscription by token ends, by its number
         for account in dialect.floor.accounts.values():
             account.listeners.append(self._on_updates)
 
     def gone(self, socket: Socket) -> None:
         self._streams.pop(socket, None)
+
+    def _expire(self, socket: Socket, number: int) -> None:
+        """The time of a subscription is over, unless it was extended: a last word, and nothing more."""
+        streams = self._streams.get(socket, {})
+        if number in streams and self._until[number] <= self.dialect.floor.now_ms():
+            del streams[number]
+            ended = {"e": "eventStreamTerminated", "E": self.dialect.floor.now_ms()}
+            self._send(socket, "ws eventStreamTerminated", {"subscriptionId": number, "event": ended})
 
     def told(self, account: Account) -> list[tuple[Socket, int]]:
         """Who hears of the account's orders: (socket, number of the subscription)."""
@@ -85,7 +95,7 @@ class UserStreams:
         except Refused as refused:
             answer = {"id": number, "status": refused.status, "error": refused.body, "rateLimits": RATE_LIMITS[:1]}
         self.dialect.exchange.done.append((place, params))
-        if fault is None:
+        if fault is None or fault.kind is not Kind.UNANSWERED:
             self._send(socket, "ws-api answer", answer)
         after()
 
@@ -100,12 +110,14 @@ class UserStreams:
             self._streams.setdefault(socket, {})[number] = account
             return {"subscriptionId": number}, nothing
         if method == "userDataStream.subscribe.listenToken":
-            account = self.dialect.margin.tokens.get(params.get("listenToken", ""))
-            if account is None:
-                raise Refused(-1125, "This listenToken does not exist.")
-            number = next(self._numbers)
-            self._streams.setdefault(socket, {})[number] = account
-            return {"subscriptionId": number, "expirationTime": account.floor.now_ms() + 86_400_000}, nothing
+            account, until = self.dialect.margin.holder(params.get("listenToken", ""))
+            mine = self._streams.setdefault(socket, {})
+            number = next((known for known, owner in mine.items() if owner is account), None)
+            number = next(self._numbers) if number is None else number  # a new token extends what it has
+            mine[number], self._until[number] = account, until
+            when = (until + 1) * MILLISECOND - account.floor.drift
+            account.floor.clock.call_at(when, lambda: self._expire(socket, number))
+            return {"subscriptionId": number, "expirationTime": until * 1_000}, nothing
         if method == "userDataStream.unsubscribe":
             self._streams.pop(socket, None)
             return {}, nothing
