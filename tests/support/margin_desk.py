@@ -19,8 +19,8 @@ OWN = {"USDT": D(10_000)}
 NEVER = 600.0
 
 
-def lending(name: str, own: Mapping[str, Decimal] = OWN) -> LoopbackExchange:
-    return LoopbackExchange(name, logins=[Login(balances=own, lends=True)], seed=None)
+def lending(name: str, own: Mapping[str, Decimal] = OWN, **terms: Any) -> LoopbackExchange:
+    return LoopbackExchange(name, logins=[Login(balances=own, lends=True)], seed=None, **terms)
 
 
 def desk_on(exchange: LoopbackExchange, folder: Path, **terms: Any) -> Any:

@@ -159,11 +159,11 @@ class Account:
     def loans(self) -> Loans | None:
         return self.books.loans
 
-    def charge_interest(self, currency: str, amount: Decimal) -> None:
-        """An hour of a loan is over."""
+    def charge_interest(self, loan: str, amount: Decimal, coin: str = "") -> None:
+        """An hour of a loan is over: what it costs is taken in the same coin, or in another that is named."""
         assert self.loans is not None
-        self.books.account.deposit({currency: -amount})
-        self.loans.charge(currency, amount, self.floor.clock.now())
+        self.books.account.deposit({coin or loan: -amount})
+        self.loans.charge(loan, coin or loan, amount, self.floor.clock.now())
 
     @staticmethod
     def accepted(record: Record) -> bool:

@@ -17,9 +17,10 @@ LEVERAGE = Decimal(3)
 
 @dataclass(frozen=True)
 class Charge:
-    """Interest of a coin, on so much of it, at a time (UTC ns)."""
+    """Interest on so much of a `loan`, taken in a coin, at a time (UTC ns)."""
 
     number: int
+    loan: str
     coin: str
     amount: Decimal
     principal: Decimal
@@ -67,9 +68,11 @@ class Loans:
                 self.interest[coin] -= first
                 self.owed[coin] -= left - first
 
-    def charge(self, coin: str, amount: Decimal, ts: int) -> None:
-        self.interest[coin] += amount
-        self.charges.append(Charge(9_000 + len(self.charges), coin, amount, self.owed[coin], ts))
+    def charge(self, loan: str, coin: str, amount: Decimal, ts: int) -> None:
+        """Owed with the loan, or paid at once where it is taken in another coin."""
+        if coin == loan:
+            self.interest[coin] += amount
+        self.charges.append(Charge(9_000 + len(self.charges), loan, coin, amount, self.owed[loan], ts))
 
     def shortage(
         self,

@@ -17,8 +17,9 @@ from workstation.clock import DAY, MILLISECOND
 from workstation.domain import events as e
 from workstation.domain.instrument import Instrument
 from workstation.domain.margin import tiers
-from workstation.domain.numbers import ZERO, add, divide, multiply, negate
+from workstation.domain.numbers import ZERO, add, divide, multiply, negate, plain
 from workstation.domain.order import Order, Side
+from workstation.venues.ccxt.errors import is_passing
 from workstation.venues.ccxt.instruments import exact
 from workstation.venues.contract import NoAnswer, VenueError
 
@@ -36,9 +37,11 @@ type _Row = Mapping[str, Any]
 
 
 class Charge(msgspec.Struct, frozen=True):
-    """Interest that an exchange has charged: `amount` (> 0) of a coin, on `borrowed` of it, at UTC ms."""
+    """Interest that an exchange has charged: `amount` (> 0) of a `coin`, for `borrowed` of the coin `loan`, at UTC ms.
+    They are two where the trader has it converted (Binance: into BNB)."""
 
     number: str
+    loan: str
     coin: str
     amount: Decimal
     borrowed: Decimal
@@ -96,9 +99,10 @@ async def _binance_interest(exchange: Any, since: int, until: int) -> list[Charg
                 amount = exact(info.get("interest"))
                 if not amount:
                     continue
-                coin = str(info.get("rawAsset") or row["currency"]).upper()
-                number = str(info.get("txId") or f"{coin}-{ms}-{info.get('type')}")
-                found[number] = Charge(number, coin, amount, exact(info.get("principal")) or ZERO, ms)
+                coin = str(row["currency"]).upper()  # its asset: what was taken; rawAsset: what it was taken for
+                loan = str(info.get("rawAsset") or coin).upper()
+                number = str(info.get("txId") or f"{loan}-{ms}-{info.get('type')}")
+                found[number] = Charge(number, loan, coin, amount, exact(info.get("principal")) or ZERO, ms)
             if len(rows) < 100:
                 break
     return list(found.values())
@@ -140,7 +144,7 @@ async def _bybit_interest(exchange: Any, since: int, until: int) -> list[Charge]
                     continue
                 coin = str(info["currency"]).upper()
                 number = str(info.get("id") or f"{coin}-{ms}")
-                found[number] = Charge(number, coin, negate(amount), abs(exact(info.get("size")) or ZERO), ms)
+                found[number] = Charge(number, coin, coin, negate(amount), abs(exact(info.get("size")) or ZERO), ms)
             after = next((row["info"]["nextPageCursor"] for row in rows if row["info"].get("nextPageCursor")), "")
             if len(rows) < 50 or not after:
                 break
@@ -232,21 +236,30 @@ async def interest(venue: CcxtVenue, exchange: Any, lending: Lending, since: int
     now = (venue.clock.now() + (venue.drift or 0)) // MILLISECOND
     begin = max(0, since // MILLISECOND)
     charges = sorted(await lending.interest(exchange, begin, max(begin, now)), key=lambda each: (each.ms, each.number))
-    return [charged for each in charges if each.ms >= begin and (charged := _entry(venue, each)) is not None]
+    prices = _Prices(venue, exchange)
+    found = [await _entry(venue, each, prices) for each in charges if each.ms >= begin]
+    return [charged for charged in found if charged is not None]
 
 
-def _entry(venue: CcxtVenue, charge: Charge) -> e.InterestCharged | None:
-    """The instrument is the one whose coin it is, else the first that is paid in it. A coin without one here is none of
-    this desk's business: its balance is corrected when it is compared."""
+async def _entry(venue: CcxtVenue, charge: Charge, prices: _Prices) -> e.InterestCharged | None:
+    """The instrument is the one whose coin is borrowed, else the first that is paid in it. A loan without one here is
+    none of this desk's business: the balance is corrected when it is compared."""
     spots = list(venue.markets.values())
-    instrument = next((each for each in spots if each.base == charge.coin), None)
-    instrument = instrument or next((each for each in spots if each.quote == charge.coin), None)
+    instrument = next((each for each in spots if each.base == charge.loan), None)
+    instrument = instrument or next((each for each in spots if each.quote == charge.loan), None)
     if instrument is None:
         return None
-    mark, amount = _price(venue, instrument), negate(charge.amount)
-    if mark is None and charge.coin != instrument.settlement:
-        raise NoAnswer(f"{venue.name} shows no price of {instrument.symbol} yet, by which interest in it is valued.")
-    mark = mark or ZERO
+    amount, worth = negate(charge.amount), None
+    if charge.coin != instrument.settlement:
+        price = await prices.of(charge.coin, instrument.settlement)
+        worth = ZERO if price is None else multiply(amount, price)
+        if price is None and charge.coin not in venue.unpriced:
+            venue.unpriced.add(charge.coin)
+            venue.notice(
+                "warning",
+                f"Nothing prices {charge.coin} at {venue.name} now: interest of {plain(charge.amount)} {charge.coin} "
+                "is taken off the balance, and does not count in the results.",
+            )
     return e.InterestCharged(
         ts=charge.ms * MILLISECOND,
         venue=venue.name,
@@ -255,14 +268,38 @@ def _entry(venue: CcxtVenue, charge: Charge) -> e.InterestCharged | None:
         currency=charge.coin,
         amount=amount,
         borrowed=charge.borrowed,
-        rate=divide(charge.amount, charge.borrowed) if charge.borrowed else ZERO,
+        rate=divide(charge.amount, charge.borrowed) if charge.borrowed and charge.coin == charge.loan else ZERO,
         hours=1,
-        mark=mark,
-        worth=None if charge.coin == instrument.settlement else multiply(amount, mark),
+        mark=await prices.of(instrument.base, instrument.quote) or ZERO,
+        worth=worth,
     )
 
 
-def _price(venue: CcxtVenue, instrument: Instrument) -> Decimal | None:
-    book = (venue.exchange.orderbooks or {}).get(venue.symbols[instrument.id])
-    levels = [] if not book else book["asks"] or book["bids"]
-    return exact(levels[0][0]) if levels else None
+class _Prices:
+    """What coins are worth, for one question: by the desk's books, else by what the exchange says of the market, be it
+    open on the desk or not."""
+
+    def __init__(self, venue: CcxtVenue, exchange: Any) -> None:
+        self._venue = venue
+        self._exchange = exchange
+        self._told: dict[str, Decimal | None] = {}
+
+    async def of(self, coin: str, currency: str) -> Decimal | None:
+        """None where nothing tells. Raises what is worth another try."""
+        symbol = f"{coin}/{currency}"
+        book = (self._exchange.orderbooks or {}).get(symbol)
+        levels = [] if not book else book["asks"] or book["bids"]
+        if levels:
+            return exact(levels[0][0])
+        if symbol not in self._told:
+            self._told[symbol] = await self._last(symbol) if symbol in (self._exchange.markets or {}) else None
+        return self._told[symbol]
+
+    async def _last(self, symbol: str) -> Decimal | None:
+        try:
+            ticker = await self._exchange.fetch_ticker(symbol)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            return None  # the market does not trade any more
+        return exact(ticker.get("last")) or None

@@ -83,6 +83,8 @@ class CcxtVenue:
         self.jitter = jitter
         #: How it lends, if it is set up for spot on margin.
         self.lending = borrowing.lending_of(facts, settings)
+        #: Coins in which interest was taken that nothing has priced, as far as the trader was told.
+        self.unpriced: set[str] = set()
         self.capabilities = Capabilities(
             order_types=frozenset({OrderType.MARKET, OrderType.LIMIT}),
             tifs=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),

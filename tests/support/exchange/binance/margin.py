@@ -113,11 +113,11 @@ class Margin(Private):
                 "txId": each.number,
                 "interestAccuredTime": ms(each.ts),
                 "asset": each.coin,
-                "rawAsset": each.coin,
+                "rawAsset": each.loan,
                 "principal": eight(each.principal),
                 "interest": eight(each.amount),
                 "interestRate": "0.00001250",
-                "type": "PERIODIC",
+                "type": "PERIODIC" if each.coin == each.loan else "PERIODIC_CONVERTED",
             }
             for each in reversed(account.loans.charges)
             if (start is None or ms(each.ts) >= start) and (end is None or ms(each.ts) <= end)
