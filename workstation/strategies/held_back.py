@@ -1,141 +1,31 @@
 """What a run does not send yet: a stop whose venue cannot be reached, and what would stand beside an order that was
-cancelled and has not ended. And what it waits for before it begins."""
+cancelled and has not ended."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, floor_to
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType
-from workstation.domain.strategy_run import RunId, StrategyRun
-from workstation.strategies.run_book import RunBook, StrategyDesk, instruments_of
+from workstation.domain.order import ClientOrderId, Order, OrderDraft
+from workstation.strategies.run_book import RunBook, StrategyDesk
 from workstation.trading.orders import venue_of
-from workstation.trading.risk_question import NEVER_COMPARED
 
 if TYPE_CHECKING:
-    from workstation.strategies.live_run import LiveRun
+    pass
 
 #: Seconds between two looks, before an order that has not ended is cancelled again, and before a venue that could not
 #: be reached is tried again.
 _LOOK, _AGAIN, _QUIET = 0.05, 2.0, 1.0
-#: Seconds of waiting for a venue that stands and cannot be compared until the trader is sent a note.
-_TOLD_AFTER = 60.0
 #: Seconds after which an entry that waits is given up: what it was decided on is of before.
 _TOO_OLD = 30.0
-
-
-def missing_venue(desk: StrategyDesk, instruments: Iterable[InstrumentId]) -> str:
-    """The first of their venues that is not connected or was never compared with the desk's books, and why; or ""."""
-    for instrument in instruments:
-        venue = venue_of(instrument)
-        if venue not in desk.gateway.venues:
-            continue  # not a part of this desk: nothing of it will come
-        if not desk.gateway.link_up(instrument):
-            return f"{venue}, which is not connected"
-        if desk.core.unproven.get(venue) == NEVER_COMPARED:
-            return f"{venue}: {NEVER_COMPARED}"
-    return ""
-
-
-class Comings:
-    """Runs that begin once their venues are there and have ended what was left there; orders that runs left."""
-
-    def __init__(self, desk: StrategyDesk, runs: Mapping[RunId, LiveRun], changed: Callable[[], None]) -> None:
-        """`runs`: those that are at work, or wait for it. `changed` is called when one says what it waits for."""
-        self._desk, self._runs, self._changed = desk, runs, changed
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def begin(self, live: LiveRun, again: bool = False) -> None:
-        """At once where nothing is in its way, or as soon as nothing is. One that is silenced meanwhile never does."""
-        if (
-            again
-            or _reached(live.book, self._desk)
-            or missing_venue(self._desk, instruments_of(live.run, self._desk.core))
-        ):
-            self._task(self._begin(live))
-        else:
-            live.begin()
-
-    def pull_left(self, run: StrategyRun) -> None:
-        """What an ended run has at its venues now is pulled, however long they are away, unless it goes on before."""
-        book = RunBook(run, self._desk)
-        if ids := [order.client_id for order in _reached(book, self._desk)]:
-            self._task(self._pull_left(book, ids))
-
-    async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _begin(self, live: LiveRun) -> None:
-        """What it sends may not stand beside its orders of before: they end first. It says what it waits for."""
-        loop = asyncio.get_running_loop()
-        told_at = loop.time() + _TOLD_AFTER
-        while live.trader.alive:
-            if missing := missing_venue(self._desk, instruments_of(live.run, self._desk.core)):
-                self._say(live, f"Waits for {missing}.")
-                if loop.time() > told_at and self._tell(live, missing.partition(":")[0]):
-                    told_at = math.inf
-            elif await self._pull_resting(live.book):
-                break
-            else:
-                self._say(live, "Waits until its orders of before have ended.")
-            await asyncio.sleep(_LOOK)
-        if live.trader.alive and self._runs.get(live.run.run_id) is live:
-            (live.begin_late if live.stands_by else live.begin)()
-            self._changed()
-            self._desk.log.info("strategies", f"{live.run.run_id} runs again.")
-
-    async def _pull_resting(self, book: RunBook) -> bool:
-        """Whether all have ended. One at the market (it closes a position, say) is on its way: it is waited for."""
-        found = _reached(book, self._desk)
-        pulled = await book.pull([order.client_id for order in found if order.type is not OrderType.MARKET])
-        return pulled and not _reached(book, self._desk)
-
-    def _say(self, live: LiveRun, words: str) -> None:
-        if words != live.stands_by:
-            live.stands_by = words
-            self._changed()
-            self._desk.log.warning("strategies", f"{live.run.run_id} has not begun. {words}")
-
-    def _tell(self, live: LiveRun, venue: str) -> bool:
-        """The trader is sent a note, as nothing changes by itself, where a venue stands and its comparison fails."""
-        if not (why := self._desk.why_not_compared(venue)):
-            return False
-        self._desk.log.error(
-            "waiting",
-            f"{live.run.run_id} waits: {venue} is connected and cannot be compared with this desk's books "
-            f"({why.rstrip('.')}). It begins once that is mended: tws doctor --venue {venue.lower()} shows what "
-            f"{venue} answers. Or stop the run; what it holds there stays as it is.",
-        )
-        return True
-
-    async def _pull_left(self, book: RunBook, ids: list[ClientOrderId]) -> None:
-        orders = self._desk.core.orders.orders
-        while book.run.run_id not in self._runs:
-            left = [order for one in ids if (order := orders.get(one)) is not None and order.is_open]
-            missing = missing_venue(self._desk, (order.instrument for order in left))
-            if not missing and await book.pull([order.client_id for order in left]):
-                return
-            await asyncio.sleep(_LOOK)
-
-    def _task(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work, name="strategies that wait for their venues")
-        self._tasks.add(task)
-        task.add_done_callback(self._over)
-
-    def _over(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._desk.log.error("strategies", f"A strategy could not be begun, or its orders pulled: {error!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,11 +247,6 @@ class HeldBack:
             return "an order that was cancelled before it has filled"
         late = asyncio.get_running_loop().time() > held.until
         return "an order that was cancelled before it has not ended" if late else ""
-
-
-def _reached(book: RunBook, desk: StrategyDesk) -> list[Order]:
-    """Its working orders, but for those at venues that are no part of this desk."""
-    return [order for order in book.orders() if venue_of(order.instrument) in desk.gateway.venues]
 
 
 def is_stop(draft: OrderDraft | Order) -> bool:

@@ -24,7 +24,7 @@ from workstation.domain.order import Order
 from workstation.domain.strategy_run import RunId, RunState, StrategyRun
 from workstation.domain.trade_rules import UNCHANGED, RulesChange, TradeRules
 from workstation.log import DeskLog
-from workstation.strategies.held_back import Comings
+from workstation.strategies.comings import Comings
 from workstation.strategies.live_runs import LiveRuns
 from workstation.strategies.making import check_further, make, make_changed, run_id_of, take_over
 from workstation.strategies.run_book import RunView, StrategyDesk, closing, view_of

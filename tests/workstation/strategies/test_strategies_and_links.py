@@ -19,7 +19,7 @@ from workstation.domain.order import Order, OrderState, Side
 from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
 from workstation.notify.messages import Topic, message_of
-from workstation.strategies import held_back, run_book
+from workstation.strategies import comings, held_back, run_book
 from workstation.strategies.strategy_thread import StrategyThread
 from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.venues.contract import LinkState
@@ -91,7 +91,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held_back, "_AGAIN", 0.2)
     monkeypatch.setattr(held_back, "_QUIET", 0.1)
     monkeypatch.setattr(held_back, "_LOOK", 0.01)
-    monkeypatch.setattr(held_back, "_TOLD_AFTER", 0.1)
+    monkeypatch.setattr(comings, "_LOOK", 0.01)
+    monkeypatch.setattr(comings, "_TOLD_AFTER", 0.1)
 
 
 def stops(desk: TestDesk, run: StrategyRun) -> list[Order]:
