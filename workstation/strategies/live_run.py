@@ -5,27 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from msgspec.structs import replace
-
-from workstation.clock import SECOND, Timer
+from workstation.clock import Timer
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import Trade
-from workstation.domain.order import ClientOrderId, Order, OrderDraft
+from workstation.domain.order import ClientOrderId
 from workstation.domain.strategy_run import StrategyRun
 from workstation.strategies.bar_window import late_after
 from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
-from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
+from workstation.strategies.desk_trader import DeskTrader
 from workstation.strategies.heard import Heard
-from workstation.strategies.held_back import HeldBack, Seen, is_stop
-from workstation.strategies.payable import payable
-from workstation.strategies.run_book import RunBook, StrategyDesk, closing
+from workstation.strategies.held_back import Seen
+from workstation.strategies.orders_out import OrdersOut
+from workstation.strategies.run_book import RunBook, StrategyDesk
 from workstation.strategies.strategy_thread import StrategyThread
 
 #: Seconds of one call of a strategy's own code above which it is warned about; and how long the first calls and the
@@ -39,12 +36,12 @@ class LiveRun:
     def __init__(self, run: StrategyRun, strategy: Strategy, desk: StrategyDesk, state: dict[str, Any] | None) -> None:
         self.run, self.strategy, self._desk = run, strategy, desk
         self.book = RunBook(run, desk)
-        self.held_back = HeldBack(self.book, desk, self._not_sent, self.ended_unfilled)
         self.stands_by = ""  # what it waits for before it begins, a sentence
         of, markets = desk.core.instruments, desk.core.market.markets
         further = {name: of[instrument] for name, instrument in run.further.items()}
         self.trader = DeskTrader(of[run.instrument], run.run_id, desk.gateway.next_id, further)
         strategy.trader = self.trader
+        self._out = OrdersOut(self.book, desk, self.trader, self)
         self.calls = self._bars = 0
         self.slowest = 0.0  # seconds of the longest call
         self._thread = StrategyThread(run.run_id)
@@ -59,10 +56,7 @@ class LiveRun:
         self._saved: dict[str, Any] = state or {}
         self._wake = asyncio.Event()
         self._wake.set()
-        self._outbox: deque[Wish | Seen] = deque()  # of each call that asked for something, what it saw comes first
-        self._send = asyncio.Event()
         self._timers: set[Timer] = set()
-        self._submits: set[asyncio.Task[Order]] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     # Events in.
@@ -71,7 +65,7 @@ class LiveRun:
         name = self.run.run_id
         self._tasks = [
             asyncio.create_task(self._work(), name=f"strategy {name}"),
-            asyncio.create_task(self._send_all(), name=f"orders of {name}"),
+            asyncio.create_task(self._out.work(), name=f"orders of {name}"),
         ]
 
     def begin_late(self) -> None:
@@ -105,12 +99,12 @@ class LiveRun:
 
     def ended_unfilled(self, client_id: ClientOrderId, reason: str) -> None:
         if self.book.pulled(client_id):
-            self._tell_pulled(client_id)
+            self.pulled(client_id)
         else:
-            unsent = self.held_back.unsent(client_id, reason)
+            unsent = self._out.held_back.unsent(client_id, reason)
             self._queue(partial(self.strategy.on_unsent if unsent else self.strategy.on_reject, client_id, reason))
 
-    def _tell_pulled(self, client_id: ClientOrderId) -> None:
+    def pulled(self, client_id: ClientOrderId) -> None:
         if type(self.strategy).on_pulled is not Strategy.on_pulled:
             self._queue(partial(self.strategy.on_pulled, client_id))
 
@@ -169,8 +163,7 @@ class LiveRun:
         if taken > WARN_AFTER and not early:
             self._desk.log.warning("strategies", f"{self.run.run_id} took {1000 * taken:.0f} ms for one event.")
         if wishes := self.trader.take():
-            self._outbox.extend((seen, *wishes))
-            self._send.set()
+            self._out.put(seen, wishes)
         if state != self._saved:
             self._saved = state
             self._desk.save(self.run.run_id, state)
@@ -205,7 +198,7 @@ class LiveRun:
     def waits(self) -> str:
         """What it waits for before it begins, or with a stop; why it enters nothing; of a strategy on events with
         several instruments the data that is not there now, as what it does then is its own. A sentence, or ""."""
-        if held := self.stands_by or self.held_back.waits:
+        if held := self.stands_by or self._out.held_back.waits:
             return held
         several = len(self.heard) > 1
         missing = (self._blind() or self._behind()) if several else ""
@@ -231,116 +224,9 @@ class LiveRun:
         self.silence()
         self._desk.failed(self.run.run_id, reason)
 
-    # Orders out.
+    # Its timers and its end.
 
-    async def _send_all(self) -> None:
-        while True:
-            await self._send.wait()
-            self._send.clear()
-            while self._outbox:
-                wish = self._outbox.popleft()
-                try:
-                    await self._carry_out(wish)
-                except Exception as error:  # what comes after it is sent all the same
-                    self._not_sent(wish.client_id if isinstance(wish, Enter) else self._desk.gateway.next_id(), error)
-
-    async def _carry_out(self, wish: Wish | Seen) -> None:
-        match wish:
-            case Seen():
-                self.held_back.decided(wish)
-            case Enter(client_id=client_id, draft=draft):
-                leaves, before = self.held_back.leaves(draft), self.held_back.before(draft.instrument)
-                why, send = partial(self.held_back.why_not, draft, leaves), partial(self._enter, wish, leaves, before)
-                what = "A stop" if is_stop(draft) else "An order"
-                entry = None if leaves else before
-                await self.held_back.send(client_id, draft.instrument, what, why, send, entry)
-            case Pull(client_id=client_id, instrument=instrument):
-                await self._pull(client_id, instrument)
-            case Flatten(tag=tag, instrument=instrument):
-                await self._pull(None, instrument)
-                for held in self.book.holds if instrument is None else [instrument]:
-                    why, send = partial(self.held_back.beside, held), partial(self._close, held, tag)
-                    await self.held_back.send(f"close {held}", held, "The order that closes", why, send)
-            case Say(text=text):
-                self._desk.log.warning("strategies", f"{self.run.run_id} {text}")
-            case Hold(weights=weights, band=band):
-                if self.trader.alive:
-                    await self._desk.hold(self.run.run_id, self.book.equity, dict(weights), band)
-            case SetTimer(at=at, name=name):
-                self._set_timer(at, name)
-
-    async def _enter(self, wish: Enter, leaves: bool, before: Mapping[ClientOrderId, Decimal]) -> None:
-        await self._room()
-        if not self.trader.alive:
-            return
-        plain = leaves and not wish.draft.reduce_only
-        if (draft := self.held_back.left(wish.draft, before) if plain else wish.draft) is None:
-            self.held_back.give_up(wish.client_id, "An order", "what it was to close is closed already")
-        else:
-            await self._submit(self._payable(draft, wish.price), wish.client_id)
-
-    async def _pull(self, client_id: ClientOrderId | None, instrument: InstrumentId | None) -> None:
-        self.held_back.cancels(client_id, instrument)
-        for dropped in await self.held_back.drop(client_id, instrument):
-            self._tell_pulled(dropped)
-        if not await self.book.pull(None if client_id is None else [client_id], instrument):
-            self.held_back.ask_on()
-
-    def _payable(self, draft: OrderDraft, price: Decimal | None) -> OrderDraft:
-        quantity = payable(self._desk.core.question(draft, self._desk.clock.now()), price)
-        if quantity == draft.quantity:
-            return draft
-        words = f"{draft.side}s {quantity:f} of {draft.quantity:f} {draft.instrument}: the market has moved"
-        self._desk.log.info("strategies", f"{self.run.run_id} {words} since it decided, the account pays for no more.")
-        return replace(draft, quantity=quantity)
-
-    async def _submit(self, draft: OrderDraft, client_id: ClientOrderId) -> None:
-        """Hand the order over; it is entered, in its place, before what comes after it. Its answer comes later."""
-        work = self._desk.gateway.submit(draft, client_id)
-        # at once: what asks for room next, of another run, must find it under way
-        loop = asyncio.get_running_loop()
-        task = asyncio.Task(work, loop=loop, name=f"an order of {self.run.run_id}", eager_start=True)
-        self._submits.add(task)
-        task.add_done_callback(partial(self._submitted, client_id))
-        await self._desk.gateway.all_entered()
-
-    def _submitted(self, client_id: ClientOrderId, task: asyncio.Task[Order]) -> None:
-        self._submits.discard(task)
-        if not task.cancelled() and isinstance(error := task.exception(), Exception):
-            self._not_sent(client_id, error)
-
-    def _not_sent(self, client_id: ClientOrderId, error: Exception) -> None:
-        """An order could not be handed over. The strategy hears of one that the desk does not know; of another that
-        it ends."""
-        self._desk.log.error("strategies", f"An order of {self.run.run_id} could not be handed over: {error!r}")
-        if self.trader.alive and client_id not in self._desk.core.orders.orders:
-            self.ended_unfilled(client_id, f"it could not be handed over: {error}")
-
-    async def _room(self) -> None:
-        """Wait until the desk's limit of orders in a second leaves room: a ladder of orders goes out one by one."""
-        core, clock = self._desk.core, self._desk.clock
-
-        def sent() -> int:
-            return core.orders_within(SECOND, clock.now()) + self._desk.gateway.entering
-
-        while self.trader.alive and sent() >= core.limits.max_orders_per_second:
-            passed = asyncio.Event()
-            timer = clock.call_at(clock.now() + SECOND // 10, passed.set)
-            try:
-                await passed.wait()
-            finally:
-                timer.cancel()
-
-    async def _close(self, instrument: InstrumentId, tag: str) -> None:
-        terms = self._desk.core.instruments[instrument]
-        draft = closing(self.run.run_id, self._desk.core, terms, self.book.position(instrument), tag)
-        if draft is None or not self.trader.alive:
-            return
-        await self._room()
-        if self.trader.alive:
-            await self._submit(draft, self._desk.gateway.next_id())
-
-    def _set_timer(self, at: int, name: str) -> None:
+    def set_timer(self, at: int, name: str) -> None:
         def due() -> None:
             self._timers.discard(timer)
             self._queue(partial(self.strategy.on_timer, name))
@@ -348,17 +234,14 @@ class LiveRun:
         timer = self._desk.clock.call_at(at, due)
         self._timers.add(timer)
 
-    # Its end.
-
     def silence(self) -> None:
         """From here on nothing of it is heard or sent; what is with the venue is not touched."""
         self.trader.end()
-        self._outbox.clear()
+        self._out.end()
         self._events.clear()
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        self.held_back.end()
         current = asyncio.current_task()
         for task in self._tasks:
             if task is not current:
@@ -371,15 +254,15 @@ class LiveRun:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            self._outbox.clear()
+            self._out.clear()
             self._refresh()
             try:
                 await self._call(self.strategy.on_stop)
             except Exception as error:  # it is being stopped all the same
                 self._desk.log.error("strategies", f"{self.run.run_id} raised as it was stopped: {error!r}")
-            self._outbox.clear()
+            self._out.clear()
         self.silence()
-        await asyncio.gather(*self._submits, return_exceptions=True)
+        await self._out.handed_over()
         await self.book.pull()
 
 
