@@ -214,6 +214,7 @@ class Engine(DeskState):
             log=self.log,
             get_setting=self.get_setting,
             set_setting=self.set_setting,
+            lost=self._reconciler.lost,
             folder=strategies,
             why_not_compared=lambda venue: self.comparisons.rounds.why.get(venue, ""),
         )

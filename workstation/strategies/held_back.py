@@ -1,5 +1,5 @@
 """What a run does not send yet: a stop whose venue cannot be reached, and what would stand beside an order that was
-cancelled and has not ended."""
+cancelled and has not ended. And exits that were sent and are lost: of contracts others go in their place."""
 
 from __future__ import annotations
 
@@ -41,6 +41,16 @@ class _Held:
     until: float
 
 
+@dataclass(slots=True)
+class _Lost:
+    """An exit without an answer; `instead` sends another."""
+
+    what: str
+    instead: Callable[[], Awaitable[None]]
+    told: bool = False
+    followed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a strategy decides on in a call: positions (signed) as it began, and what its working orders had filled."""
@@ -62,6 +72,7 @@ class HeldBack:
         """`failed` hears of what could not be handed over, `given_up` of an entry that is not sent any more."""
         self._book, self._desk = book, desk
         self._held: dict[str, _Held] = {}
+        self._lost: dict[ClientOrderId, _Lost] = {}
         self._seen = Seen({}, {})
         self._cancelled: dict[ClientOrderId, Decimal] = {}  # by this call, with what it knew as filled
         self._failed, self._given_up = failed, given_up
@@ -75,6 +86,9 @@ class HeldBack:
         for held in self._held.values():
             if why := held.why():
                 return f"{held.what} is not sent yet: {why}."
+        for client_id, lost in self._lost.items():
+            if self._desk.lost.denials(client_id) and not lost.followed:
+                return self._lost_words(client_id, lost)
         return ""
 
     def decided(self, seen: Seen) -> None:
@@ -138,15 +152,67 @@ class HeldBack:
             return f"{venue_of(draft.instrument)} could not be reached"
         if not self._desk.gateway.link_up(draft.instrument):
             return f"{venue_of(draft.instrument)} is not connected"
-        return self._beside(draft.instrument)
+        return self._beside(draft.instrument, stop=True)
 
     def beside(self, instrument: InstrumentId) -> str:
-        """Why what closes a position of spot has to wait: a stop that works beside it would sell the trader's own. Of
-        contracts both are reduce-only."""
-        return self._beside(instrument) if self._desk.core.instruments[instrument].is_spot else ""
+        """Why what closes a position reduce-only has to wait: beside a stop of spot, or a plain order, that may still
+        come it would close it twice. Of contracts two that are reduce-only cannot."""
+        if not self._reduces(instrument):
+            return self._beside(instrument)
+        position = self._book.position(instrument)
+        unended = self._book.unended(instrument)
+        return self._words([one for one in unended if not one.reduce_only and one.side.sign * position < 0])
 
-    def _beside(self, instrument: InstrumentId) -> str:
-        return "an order that was cancelled has not ended" if self._book.unended(instrument) else ""
+    def _beside(self, instrument: InstrumentId, stop: bool = False) -> str:
+        """A `stop` of contracts may stand beside another that its venue denies: they close no more than there is."""
+        unended = self._book.unended(instrument)
+        if stop and self._reduces(instrument):
+            unended = [one for one in unended if not (one.reduce_only and self._desk.lost.denied(one.client_id))]
+        return self._words(unended)
+
+    def _words(self, unended: list[Order]) -> str:
+        lost = next((one for one in unended if self._desk.lost.denials(one.client_id)), None)
+        if lost is not None:
+            return self._desk.lost.words(lost)
+        return "an order that was cancelled has not ended" if unended else ""
+
+    def _reduces(self, instrument: InstrumentId) -> bool:
+        """Whether its venue sees to it that reduce-only orders close no more than there is."""
+        venue = self._desk.gateway.venues.get(venue_of(instrument))
+        return (
+            not self._desk.core.instruments[instrument].is_spot and venue is not None and venue.capabilities.reduce_only
+        )
+
+    def unanswered(self, client_id: ClientOrderId, what: str, instead: Callable[[], Awaitable[None]]) -> None:
+        """An exit was sent and has no answer. Of contracts `instead` is done once its venue has said often enough that
+        it does not know it, and it is pulled should it come; of spot it is waited for."""
+        self._lost[client_id] = _Lost(what, instead)
+        self.ask_on()
+
+    async def _see_lost(self, client_id: ClientOrderId) -> None:
+        lost, order = self._lost[client_id], self._desk.core.orders.orders[client_id]
+        if order.is_closed or order.venue_order_id is not None:
+            del self._lost[client_id]
+            if lost.followed and order.is_open:
+                await self._book.cancel([client_id])
+            return
+        if self._desk.lost.denials(client_id) and not lost.told:
+            lost.told = True
+            self._desk.log.warning("strategies", f"{self._book.run.run_id}: {self._lost_words(client_id, lost)}")
+        if not lost.followed and self._reduces(order.instrument) and self._desk.lost.denied(client_id):
+            lost.followed = True
+            if not self._book.pulled(client_id):  # else the strategy has decided on something else meanwhile
+                self._book.leave(client_id)
+                try:
+                    await lost.instead()
+                except Exception as error:  # the others are seen to all the same
+                    self._failed(client_id, error)
+
+    def _lost_words(self, client_id: ClientOrderId, lost: _Lost) -> str:
+        order = self._desk.core.orders.orders[client_id]
+        follows = self._reduces(order.instrument)
+        then = "another follows" if follows else "nothing is sent beside it, both could close the position"
+        return f"{lost.what} is lost. {self._desk.lost.words(order)}; {then}."
 
     async def send(
         self,
@@ -205,18 +271,21 @@ class HeldBack:
     def end(self) -> None:
         """Nothing of it is sent any more."""
         self._held.clear()
+        self._lost.clear()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
 
     async def _see(self) -> None:
         loop = asyncio.get_running_loop()
         asked = loop.time()
-        while self._held or self._book.unended():
+        while self._held or self._lost or self._book.unended():
+            for client_id in list(self._lost):
+                await self._see_lost(client_id)
             for key in list(self._held):
                 await self._send(key)
             if loop.time() - asked >= _AGAIN:
                 there = [one for one in self._book.unended() if self._desk.gateway.link_up(one.instrument)]
-                await self._book.cancel([one.client_id for one in there])
+                await self._book.cancel([one.client_id for one in there if one.client_id not in self._lost])
                 asked = loop.time()
             await asyncio.sleep(_LOOK)
 

@@ -20,7 +20,7 @@ from workstation.strategies.blame import file_of, own_trace, raised
 from workstation.strategies.contract import Strategy
 from workstation.strategies.desk_trader import DeskTrader
 from workstation.strategies.heard import Heard
-from workstation.strategies.held_back import Seen
+from workstation.strategies.held_back import Seen, is_stop
 from workstation.strategies.orders_out import OrdersOut
 from workstation.strategies.run_book import RunBook, StrategyDesk
 from workstation.strategies.strategy_thread import StrategyThread
@@ -103,6 +103,10 @@ class LiveRun:
         else:
             unsent = self._out.held_back.unsent(client_id, reason)
             self._queue(partial(self.strategy.on_unsent if unsent else self.strategy.on_reject, client_id, reason))
+
+    def lost(self, client_id: ClientOrderId, reason: str) -> None:
+        order = self._desk.core.orders.orders[client_id]
+        self._queue(partial(self.strategy.on_unsent if is_stop(order) else self.strategy.on_reject, client_id, reason))
 
     def pulled(self, client_id: ClientOrderId) -> None:
         if type(self.strategy).on_pulled is not Strategy.on_pulled:

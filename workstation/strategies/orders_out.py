@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Protocol
@@ -13,17 +13,22 @@ from msgspec.structs import replace
 
 from workstation.clock import SECOND
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.order import ClientOrderId, Order, OrderDraft
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
 from workstation.strategies.held_back import HeldBack, Seen, is_stop
 from workstation.strategies.payable import payable
 from workstation.strategies.run_book import RunBook, StrategyDesk, closing
+
+_CLOSING = "The order that closes"
 
 
 class Hears(Protocol):
     """The run, as far as its orders tell it something."""
 
     def ended_unfilled(self, client_id: ClientOrderId, reason: str) -> None: ...
+
+    def lost(self, client_id: ClientOrderId, reason: str) -> None:
+        """An exit is open without an answer, and nothing keeps another from being sent."""
 
     def pulled(self, client_id: ClientOrderId) -> None: ...
 
@@ -84,8 +89,7 @@ class OrdersOut:
             case Flatten(tag=tag, instrument=instrument):
                 await self._pull(None, instrument)
                 for held in self._book.holds if instrument is None else [instrument]:
-                    why, send = partial(self.held_back.beside, held), partial(self._close, held, tag)
-                    await self.held_back.send(f"close {held}", held, "The order that closes", why, send)
+                    await self._flatten(held, tag)
             case Say(text=text):
                 self._desk.log.warning("strategies", f"{self._book.run.run_id} {text}")
             case Hold(weights=weights, band=band):
@@ -93,6 +97,10 @@ class OrdersOut:
                     await self._desk.hold(self._book.run.run_id, self._book.equity, dict(weights), band)
             case SetTimer(at=at, name=name):
                 self._run.set_timer(at, name)
+
+    async def _flatten(self, instrument: InstrumentId, tag: str) -> None:
+        why, send = partial(self.held_back.beside, instrument), partial(self._close, instrument, tag)
+        await self.held_back.send(f"close {instrument}", instrument, _CLOSING, why, send)
 
     async def _enter(self, wish: Enter, leaves: bool, before: Mapping[ClientOrderId, Decimal]) -> None:
         await self._room()
@@ -102,7 +110,9 @@ class OrdersOut:
         if (draft := self.held_back.left(wish.draft, before) if plain else wish.draft) is None:
             self.held_back.give_up(wish.client_id, "An order", "what it was to close is closed already")
         else:
-            await self._submit(self._payable(draft, wish.price), wish.client_id)
+            await self._submit(
+                self._payable(draft, wish.price), wish.client_id, partial(self._tell_lost, wish.client_id)
+            )
 
     async def _pull(self, client_id: ClientOrderId | None, instrument: InstrumentId | None) -> None:
         self.held_back.cancels(client_id, instrument)
@@ -121,20 +131,32 @@ class OrdersOut:
         )
         return replace(draft, quantity=quantity)
 
-    async def _submit(self, draft: OrderDraft, client_id: ClientOrderId) -> None:
-        """Hand the order over; it is entered, in its place, before what comes after it. Its answer comes later."""
+    async def _tell_lost(self, client_id: ClientOrderId) -> None:
+        self._run.lost(client_id, self._desk.lost.words(self._desk.core.orders.orders[client_id]))
+
+    async def _submit(
+        self, draft: OrderDraft, client_id: ClientOrderId, instead: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Hand the order over; it is entered, in its place, before what comes after it. Its answer comes later. Where
+        it is an exit that is lost, `instead` is done once nothing keeps another from being sent."""
         work = self._desk.gateway.submit(draft, client_id)
         # at once: what asks for room next, of another run, must find it under way
         loop = asyncio.get_running_loop()
         task = asyncio.Task(work, loop=loop, name=f"an order of {self._book.run.run_id}", eager_start=True)
         self._submits.add(task)
-        task.add_done_callback(partial(self._submitted, client_id))
+        task.add_done_callback(partial(self._submitted, client_id, instead))
         await self._desk.gateway.all_entered()
 
-    def _submitted(self, client_id: ClientOrderId, task: asyncio.Task[Order]) -> None:
+    def _submitted(
+        self, client_id: ClientOrderId, instead: Callable[[], Awaitable[None]], task: asyncio.Task[Order]
+    ) -> None:
         self._submits.discard(task)
-        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+        if task.cancelled():
+            return
+        if isinstance(error := task.exception(), Exception):
             self._not_sent(client_id, error)
+        elif self._trader.alive and (order := task.result()).state is OrderState.UNKNOWN and _is_exit(order):
+            self.held_back.unanswered(client_id, "A stop" if is_stop(order) else _CLOSING, instead)
 
     def _not_sent(self, client_id: ClientOrderId, error: Exception) -> None:
         """An order could not be handed over. The strategy hears of one that the desk does not know; of another that
@@ -165,4 +187,9 @@ class OrdersOut:
             return
         await self._room()
         if self._trader.alive:
-            await self._submit(draft, self._desk.gateway.next_id())
+            await self._submit(draft, self._desk.gateway.next_id(), partial(self._flatten, instrument, tag))
+
+
+def _is_exit(order: Order) -> bool:
+    """Whether it gets out of a position, and not at a better price only."""
+    return order.reduce_only and (order.type.has_trigger or order.type is OrderType.MARKET)

@@ -20,6 +20,7 @@ from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import OrderGateway
+from workstation.trading.lost_orders import LostOrders
 from workstation.trading.results import OwnerResult, owner_result
 
 #: How long a cancelled order is waited for before what comes after it is sent.
@@ -39,6 +40,7 @@ class StrategyDesk(msgspec.Struct, frozen=True):
     save: Callable[[str, dict[str, Any]], None]
     stop_after: Callable[[], float]
     hold: Callable[[str, Decimal, Mapping[str, float], float], Awaitable[None]]
+    lost: LostOrders
     why_not_compared: Callable[[str], str] = lambda _venue: ""
 
 
@@ -191,6 +193,10 @@ class RunBook:
         """Its orders that were cancelled from here and still work, as far as is known."""
         return [order for order in self.orders(instrument) if order.client_id in self._pulled]
 
+    def leave(self, client_id: ClientOrderId) -> None:
+        """It counts as cancelled from here: what comes in its place is sent, and it is pulled should it come."""
+        self._pulled.add(client_id)
+
     async def cancel(self, ids: Iterable[ClientOrderId]) -> None:
         """Cancel orders; whether they end is not waited for."""
         orders = self._desk.core.orders.orders
@@ -205,13 +211,16 @@ class RunBook:
 
     async def pull(self, ids: Iterable[ClientOrderId] | None = None, instrument: InstrumentId | None = None) -> bool:
         """Cancel orders (None: all, or all of an instrument) and wait for a while until the venue has confirmed it.
-        Whether all of them have ended: what comes in place of one that has not would stand beside it."""
+        Whether all of them have ended: what comes in place of one that has not would stand beside it. Those that their
+        venue denies are not waited for: they may come for minutes yet."""
         orders = self._desk.core.orders.orders
         wanted = [order.client_id for order in self.orders(instrument)] if ids is None else list(ids)
         await self.cancel(wanted)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _PULL_TIMEOUT
-        while any((order := orders.get(one)) is not None and order.is_open for one in wanted):
+        while left := [one for one in wanted if (order := orders.get(one)) is not None and order.is_open]:
+            if all(self._desk.lost.denied(one) for one in left):
+                return False
             if loop.time() > deadline:
                 self._desk.log.warning("strategies", f"Orders of {self.run.run_id} are not confirmed gone yet.")
                 return False

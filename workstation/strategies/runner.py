@@ -32,6 +32,7 @@ from workstation.strategies.run_rebalances import RunRebalances
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.lost_orders import LostOrders
 
 if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, not with the desk
     from workstation.strategies.contract import Strategy
@@ -54,6 +55,7 @@ class StrategyRunner:
         log: DeskLog,
         get_setting: Callable[[str], Any],
         set_setting: Callable[[str, Any], None],
+        lost: LostOrders,
         folder: Path | None = None,
         why_not_compared: Callable[[str], str] = lambda _venue: "",
     ) -> None:
@@ -74,6 +76,7 @@ class StrategyRunner:
             save=lambda run, state: set_setting(_key(run), state),
             stop_after=lambda: self.stop_after,
             hold=self.rebalances.hold,
+            lost=lost,
             why_not_compared=why_not_compared,
         )
         self._at_work = LiveRuns(self._desk, bus)

@@ -264,7 +264,7 @@ async def test_an_entry_with_all_the_money_is_cut_to_what_the_account_pays_for_a
         everything = floor_to(Decimal(10_000) / (lower * Decimal("1.001")), desk.engine.instrument(BTC).lot)
         draft = OrderDraft(instrument=BTC, side=Side.BUY, quantity=everything, type=OrderType.MARKET)
         assert not all(one.ok for one in core.judge(draft, desk.clock.now()))
-        cut = live._payable(draft, lower)
+        cut = live._out._payable(draft, lower)
         assert all(one.ok for one in core.judge(cut, desk.clock.now()))
         assert 0 < draft.quantity - cut.quantity < Decimal("0.0005")
         assert "the market has moved since it decided" in desk.engine.log.entries[-1].text
@@ -273,7 +273,7 @@ async def test_an_entry_with_all_the_money_is_cut_to_what_the_account_pays_for_a
             (replace(draft, side=Side.SELL), lower), (replace(draft, reduce_only=True), lower),
             (replace(draft, note="hedge"), lower),
         ):  # fmt: skip
-            assert live._payable(same, decided) is same
+            assert live._out._payable(same, decided) is same
 
 
 async def test_limits_of_its_own_hold_a_strategy_back_and_survive_a_restart(tmp_path: Path, file: str) -> None:
