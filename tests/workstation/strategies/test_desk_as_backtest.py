@@ -60,7 +60,7 @@ class Quiet:
         while still < 2:
             await asyncio.sleep(0.002)
             assert live.trader.alive, live._desk.log.entries[-1]
-            moving = self._busy or live._events or live._outbox or live._submits or live._wake.is_set()
+            moving = self._busy or live._events or live._out._outbox or live._out._submits or live._wake.is_set()
             still = 0 if moving else still + 1
 
 

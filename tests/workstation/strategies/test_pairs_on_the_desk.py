@@ -101,7 +101,7 @@ async def quiet(desk: TestDesk, run: StrategyRun) -> None:
     while still < 3:
         await asyncio.sleep(0.002)
         one = desk.engine.strategies._live.get(run.run_id)
-        moving = one is not None and (one._events or one._outbox or one._submits or one._wake.is_set())
+        moving = one is not None and (one._events or one._out._outbox or one._out._submits or one._wake.is_set())
         still = 0 if moving else still + 1
 
 
