@@ -29,31 +29,48 @@ async def run_engine(engine: Engine) -> int:
 
 async def run_script(engine: Engine, script: Path) -> int:
     """Run `async def main(engine)` of a Python file once the engine takes orders; told to end before, it is cancelled,
-    and the answer is 1. Raises `ScriptError`."""
+    and the answer is 1. What it gives to `sys.exit` is the answer. Raises `ScriptError`."""
     main = _main_of(script)
+    exits: list[SystemExit] = []
 
     async def work(engine: Engine) -> None:
-        await main(engine)
+        try:
+            await main(engine)
+        except SystemExit as exit_:  # out of a task it would stop the loop, and the engine could not be closed
+            exits.append(exit_)
 
-    if await _around(engine, work):
+    through = await _around(engine, work)
+    if exits:
+        return _exit_code(exits[0].code)
+    if through:
         return 0
     print(f"tws: {script} was ended before it was through.", file=sys.stderr)
     return 1
 
 
+def _exit_code(code: object) -> int:
+    """As Python itself takes what was given to `sys.exit`: a text is an error that it prints."""
+    if code is None or isinstance(code, int):
+        return code or 0
+    print(code, file=sys.stderr)
+    return 1
+
+
 async def run_recorder(engine: Engine, out: Path, seconds: float | None) -> int:
     """Record into `out` (a new file in it, if it is a folder) until interrupted or for `seconds`; a replay from its
-    first event to its last. 1 if the disk ended it before."""
+    first event to its last. 1 if the disk ended it before, or if it was told to end before it had begun."""
     out = _recording_file(out, engine.clock.now())
-    ended = asyncio.Event()
+    begun, ended = asyncio.Event(), asyncio.Event()
     if engine.replay is not None:
         engine.replay.on_end.append(ended.set)
         engine.replay.on_seek.append(lambda _: ended.set())  # it begins again, which ends a recording
         engine.start_recording(out)  # at once: until the desk is ready, seconds of it go by at 100×
+        begun.set()
 
     async def work(engine: Engine) -> None:
         if engine.replay is None:
             engine.start_recording(out)
+            begun.set()
         loop = asyncio.get_running_loop()
         last = float("inf") if seconds is None else loop.time() + seconds
         while engine.recording is not None and not ended.is_set() and (left := last - loop.time()) > 0:
@@ -61,6 +78,9 @@ async def run_recorder(engine: Engine, out: Path, seconds: float | None) -> int:
                 await asyncio.wait_for(ended.wait(), min(left, 0.2))
 
     await _around(engine, work)  # its end writes the last of the recording
+    if not begun.is_set():
+        print("tws: told to end before the desk was ready: nothing was recorded.", file=sys.stderr)
+        return 1
     print(out)
     return 0 if engine.recording_failure is None else 1
 
