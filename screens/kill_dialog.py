@@ -80,8 +80,9 @@ class KillDialog(Dialog[None]):
         shown = self.query_one(Lines)
         lines = self.report(now, max(30, (shown.width or min(90, self.app.size.width - 6)) - 2))
         if tuple(lines) != tuple(shown.lines):
+            height = self.app.size.height
             top = shown.top
-            tallest = max(8, self.app.size.height - 6)
+            tallest = max(8, min(height - 6, height * 9 // 10 - 2))  # what the box has room for: the last row shows
             shown.styles.height = min(tallest, max(len(lines), shown.height))  # it grows and never jumps back
             shown.show(lines, keep=True)
             shown.top = top

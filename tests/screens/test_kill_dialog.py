@@ -10,6 +10,7 @@ from screens.kill_dialog import KillDialog
 from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState
 from workstation.trading.kill_status import KillPhase
+from workstation.trading.limits import RiskLimits
 
 
 async def typed(pilot, line: str) -> None:
@@ -203,3 +204,18 @@ async def test_a_narrow_terminal_cuts_nothing_of_how_to_go_on(open_desk):
         text = desk.screen_text()
         for words in ("again within", "closes all positions too.", " Close all positions ", ":rearm demo"):
             assert words in text
+
+
+@pytest.mark.parametrize("height", [20, 24, 30, 40, 48, 60])
+async def test_of_many_orders_the_last_can_be_scrolled_to(open_desk, height):
+    async with open_desk(size=(160, height), limits=RiskLimits(max_orders_per_second=100)) as (desk, pilot):
+        for low in (60_000, 61_000):
+            await typed(pilot, f"scale 30 0.01 {low} {low + 290}")
+        await until(pilot, lambda: len(desk.engine.open_orders()) > 50)
+        await pilot.press("f9")
+        await until(pilot, lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        await desk.painted(pilot)
+        await pilot.press(*["pagedown"] * 12)
+        await desk.painted(pilot)
+        last = desk.app.screen.report(desk.engine.clock.now(), 90)[-1]
+        assert "".join(text for text, _ in last.left).split(" NOVA")[0].strip() in desk.screen_text()
