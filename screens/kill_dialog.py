@@ -21,6 +21,8 @@ from workstation.domain.strategy_run import RunState
 from workstation.engine import Engine
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase
 
+#: Cells for what an order is, at least and at most: a stop-limit has two prices.
+_LABEL, _LONGEST = 26, 40
 _BUTTON = " Close all positions "
 #: Seconds in which the button takes no click after the window has come up: it may open by itself beneath a hand that
 #: trades with the mouse.
@@ -150,7 +152,8 @@ class KillDialog(Dialog[None]):
             lines += [Line(()), Line(((" Receipt", ink.accent),))]
             lines += [Line(((f"   {line}", ink.text),)) for line in _wrapped_receipt(status.receipt, width - 4)]
         if status.items:  # the long part last: what to know and to press stands above it, however much there was
-            lines += [Line(()), *self._each(positions), *self._each(orders)]
+            labels = min(_LONGEST, max(cell_len(sentence(item.label)) for item in status.items))
+            lines += [Line(()), *self._each(positions, labels), *self._each(orders, labels)]
         return lines
 
     def on_lines_pressed(self, message: Lines.Pressed) -> None:
@@ -185,8 +188,8 @@ class KillDialog(Dialog[None]):
         all_done = ink.good if done == len(items) else ink.warning
         return [Line(((f" {title}: ", ink.strong), (f"{done} of {len(items)}", all_done)))]
 
-    def _each(self, items: list[KillItem]) -> list[Line]:
-        """A line for each order or position; what still needs eyes stands first."""
+    def _each(self, items: list[KillItem], labels: int) -> list[Line]:
+        """A line for each order or position; what still needs eyes stands first. `labels`: cells for what it is."""
         ink = self.query_one(Lines).ink
         marks = {KillOutcome.DONE: ("✓", ink.good), KillOutcome.FAILED: ("✗", ink.error)}
         lines = []
@@ -194,7 +197,7 @@ class KillDialog(Dialog[None]):
             mark, style = marks.get(item.state, ("…", ink.warning))
             tries = f" ({item.attempts} tries)" if item.attempts > 1 else ""
             words = (f"{sentence(item.detail)}{tries}", ink.dim if item.state is KillOutcome.DONE else style)
-            label, instrument = (f"{sentence(item.label):<26} ", ink.text), (f"{item.instrument:<18} ", ink.dim)
+            label, instrument = (f"{sentence(item.label):<{max(_LABEL, labels)}} ", ink.text), (f"{item.instrument:<18} ", ink.dim)
             lines.append(Line(((f"   {mark} ", style), label, instrument, words)))
         return lines
 

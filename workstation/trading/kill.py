@@ -22,12 +22,12 @@ from workstation.domain.events import KillCompleted, KillRequested, TradingState
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import counted, plain
 from workstation.domain.order import CLOSED_STATES, Order, OrderDraft, OrderState, Side, state_word
-from workstation.domain.prices import price_words
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import Journal, OrderGateway
 from workstation.trading.kill_flatten import Flattener
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
+from workstation.trading.order_lines import price_terms
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
 from workstation.venues.contract import KnowsUnopened, Venue, VenueOrder, prices_only
@@ -388,9 +388,7 @@ class KillSwitch:
 
 
 def _label(order: Order, instrument: Instrument | None) -> str:
-    price = order.price if order.price is not None else order.stop_price
-    at = f" @ {price_words(price, instrument)}" if price is not None else f" {order.type}"
-    return f"{order.side.upper()} {plain(order.leaves)}{at}"
+    return f"{order.side.upper()} {plain(order.leaves)} {price_terms(order, instrument)}"
 
 
 def _as_order(shown: VenueOrder) -> Order:

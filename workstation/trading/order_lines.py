@@ -14,18 +14,29 @@ from workstation.domain.events import (
 )
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import plain
-from workstation.domain.order import Order, state_word
+from workstation.domain.order import Order, OrderType, state_word
 from workstation.domain.prices import price_words
 
 #: What a trader did not wish for.
 BAD_NEWS = (OrderDenied, OrderRejected, OrderCancelRejected, OrderAmendRejected, OrderUnknown, OrderReopened)
 
 
+def price_terms(order: Order, instrument: Instrument | None) -> str:
+    """At which price it trades, and what wakes it: "@ 64,200.00", "at market", "stop @ 63,500.00 limit 63,400.00"."""
+    limit = None if order.price is None else price_words(order.price, instrument)
+    if not order.type.has_trigger:
+        return "at market" if limit is None else f"@ {limit}"
+    words = ["take profit" if order.type.takes_profit else "trailing stop" if order.type is OrderType.TRAILING_STOP else "stop"]
+    if order.stop_price is not None:
+        words.append(f"@ {price_words(order.stop_price, instrument)}")
+    if limit is not None:
+        words.append(f"limit {limit}")
+    return " ".join(words)
+
+
 def in_words(event: OrderEvent, order: Order, instrument: Instrument | None) -> str:
     """One event of an order as a line of the log: "buy 0.5 NOVA:BTC-USDT @ 64,200.00: accepted"."""
-    price = order.price if order.price is not None else order.stop_price
-    at = f" @ {price_words(price, instrument)}" if price is not None else f" at {order.type}"
-    what = f"{order.side} {plain(order.quantity)} {order.instrument}{at}"
+    what = f"{order.side} {plain(order.quantity)} {order.instrument} {price_terms(order, instrument)}"
     if isinstance(event, OrderFilled):
         fill = event.fill
         fee = f"fee {plain(fill.fee)} {fill.fee_currency}"
