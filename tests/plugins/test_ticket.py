@@ -89,6 +89,31 @@ async def test_its_price_follows_the_touch_until_the_trader_is_in_it(tmp_path):
         assert price.value == "64150.0", "an order that one is about to send does not move by itself"
 
 
+@pytest.mark.parametrize("key", ["o", "tab"])
+async def test_a_ticket_that_was_hidden_opens_at_the_touch_of_now(tmp_path, key):
+    import trade_page
+
+    async with scene(tmp_path, *trade_page.PANES, size=(80, 24), traded=False) as (desk, pilot):
+        await pilot.press("o")
+        price = pane_of(desk).query_one("#price", NumberField)
+        desk.app.workspace.focus_slot("books")
+        await desk.painted(pilot)
+        assert not pane_of(desk).has_focus_within
+        desk.feed(touch("64100.0"))
+        await desk.painted(pilot)
+        if key == "o":
+            await pilot.press("o")
+        else:
+            pane_of(desk).query_one("#side").focus()
+            await pilot.pause()
+        assert price.value == "64100.0"
+        assert pane_of(desk).form.price == "64100.0"
+        desk.feed(touch("64050.0"))
+        await desk.painted(pilot)
+        await pilot.press("tab")
+        assert price.value == "64100.0", "from field to field it stays what the trader has seen"
+
+
 async def test_before_there_is_a_price_no_size_is_offered(tmp_path, monkeypatch):
     async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
         pane = pane_of(desk)
