@@ -206,7 +206,8 @@ class TicketEntry(Pane):
     def _entered(self) -> None:
         """The trader is in the ticket: hidden until now it has not followed the market, and a price of then is none."""
         self._inside = True
-        self._fill_price()
+        if self.is_mounted:
+            self._fill_price()
 
     def on_descendant_blur(self) -> None:
         if not self.has_focus_within:

@@ -104,7 +104,7 @@ async def test_a_ticket_that_was_hidden_opens_at_the_touch_of_now(tmp_path, key)
         if key == "o":
             await pilot.press("o")
         else:
-            pane_of(desk).query_one("#side").focus()
+            desk.app.workspace.focus_slot("ticket")
             await pilot.pause()
         assert price.value == "64100.0"
         assert pane_of(desk).form.price == "64100.0"
