@@ -197,7 +197,8 @@ class KillDialog(Dialog[None]):
             mark, style = marks.get(item.state, ("…", ink.warning))
             tries = f" ({item.attempts} tries)" if item.attempts > 1 else ""
             words = (f"{sentence(item.detail)}{tries}", ink.dim if item.state is KillOutcome.DONE else style)
-            label, instrument = (f"{sentence(item.label):<{max(_LABEL, labels)}} ", ink.text), (f"{item.instrument:<18} ", ink.dim)
+            label = (f"{sentence(item.label):<{max(_LABEL, labels)}} ", ink.text)
+            instrument = (f"{item.instrument:<18} ", ink.dim)
             lines.append(Line(((f"   {mark} ", style), label, instrument, words)))
         return lines
 

@@ -45,7 +45,6 @@ class TicketEntry(Pane):
         self.said: tuple[str, bool] | None = None  # a sentence that stands there instead; whether it is an error
         self.sight = Sight()
         self._price_typed = False  # else the price is ours to fill in
-        self._inside = False  # the trader is in the ticket
         self._filling = False  # whoever called for the ticket, or chose a side, types a size next and no page's number
         self._shown: Hashable = None
 
@@ -197,21 +196,16 @@ class TicketEntry(Pane):
 
     def called(self) -> None:
         self._filling = True
-        self._entered()
+        self.on_show()
 
-    def on_descendant_focus(self) -> None:
-        if not self._inside:
-            self._entered()
-
-    def _entered(self) -> None:
-        """The trader is in the ticket: hidden until now it has not followed the market, and a price of then is none."""
-        self._inside = True
+    def on_show(self) -> None:
+        """Hidden until now it has not followed the market: a price of then is none."""
         if self.is_mounted:
             self._fill_price()
 
     def on_descendant_blur(self) -> None:
         if not self.has_focus_within:
-            self._filling = self._inside = False
+            self._filling = False
 
     def field_for(self, event: events.Key) -> NumberField | None:
         """A number that is typed on the choice of sides is the size."""

@@ -26,7 +26,8 @@ def price_terms(order: Order, instrument: Instrument | None) -> str:
     limit = None if order.price is None else price_words(order.price, instrument)
     if not order.type.has_trigger:
         return "at market" if limit is None else f"@ {limit}"
-    words = ["take profit" if order.type.takes_profit else "trailing stop" if order.type is OrderType.TRAILING_STOP else "stop"]
+    stop = "trailing stop" if order.type is OrderType.TRAILING_STOP else "stop"
+    words = ["take profit" if order.type.takes_profit else stop]
     if order.stop_price is not None:
         words.append(f"@ {price_words(order.stop_price, instrument)}")
     if limit is not None:
