@@ -88,7 +88,8 @@ async def test_a_short_owes_its_coin_with_interest_that_is_an_entry_and_a_kill_b
             await compare(engine)
             assert Truth.invented(engine) == []
             charged = [entry for entry in engine.core.portfolio.interest.items() if entry[1]]
-            assert charged == [(("LOOP", "BTC"), D("0.00000125"))]
+            assert charged == [(("LOOP", "USDT"), D("0.00000125") * 64_001)]
+            assert engine.position(BTC).quantity == D("-0.20000125"), "the desk is short of what is owed"
             (carry,) = [own.carry for (_, held), own in engine.core.bookings.results.owners.items() if held == BTC]
             assert D("-0.081") < carry < D("-0.079"), "in the money that the position is settled in"
             await compare(engine)

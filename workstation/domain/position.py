@@ -74,26 +74,34 @@ def apply_fill(position: Position, fill: Fill, instrument: Instrument) -> Positi
     quantity = multiply(fill.quantity, Decimal(fill.side.sign))
     if fill.fee and instrument.is_spot and fill.fee_currency == instrument.base:
         quantity = subtract(quantity, fill.fee)
+    fees = add(position.fees, fee_of(fill, instrument))
+    return moved(position, quantity, fill.price, instrument, fees, fill.ts)
+
+
+def moved(
+    position: Position, quantity: Decimal, price: Decimal, instrument: Instrument, fees: Decimal, ts: int
+) -> Position:
+    """After a signed quantity came or went at a price."""
     held, cost, realized = position.quantity, position.cost, position.realized
     after = add(held, quantity)
     if held == 0 or (held > 0) == (quantity > 0):  # opens or adds
-        cost = add(cost, instrument.value(quantity, fill.price))
-        opened = fill.ts if held == 0 else position.opened_at
+        cost = add(cost, instrument.value(quantity, price))
+        opened = ts if held == 0 else position.opened_at
     elif after == 0 or (after > 0) == (held > 0):  # closes a part or all
         released = cost if after == 0 else divide(multiply(cost, negate(quantity)), held)
-        realized = add(realized, subtract(instrument.value(negate(quantity), fill.price), released))
+        realized = add(realized, subtract(instrument.value(negate(quantity), price), released))
         cost = subtract(cost, released)
         opened = position.opened_at
     else:  # reverses through zero
-        realized = add(realized, subtract(instrument.value(held, fill.price), cost))
-        cost = instrument.value(after, fill.price)
-        opened = fill.ts
+        realized = add(realized, subtract(instrument.value(held, price), cost))
+        cost = instrument.value(after, price)
+        opened = ts
     return Position(
         instrument=position.instrument,
         quantity=after,
         cost=cost,
         realized=realized,
-        fees=add(position.fees, fee_of(fill, instrument)),
+        fees=fees,
         opened_at=opened,
-        updated_at=fill.ts,
+        updated_at=ts,
     )

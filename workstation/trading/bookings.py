@@ -13,9 +13,10 @@ from decimal import Decimal
 import msgspec
 
 from workstation.domain import position as positions
-from workstation.domain.events import FeesValued, VenueEntry
+from workstation.domain.events import FeesValued, InterestCharged, VenueEntry
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.interest import apply_interest
 from workstation.domain.numbers import subtract
 from workstation.domain.order import Side
 from workstation.domain.position import Position
@@ -137,8 +138,9 @@ class Bookings:
         if name is not None and name in self._instruments:
             self._append(self._line(name), EntryStep(entry))
         self.portfolio.apply_entry(entry)
-        self.trades.apply_entry(entry)
-        self.results.on_entry(entry)
+        realized = self.portfolio.charge(entry)
+        self.trades.apply_entry(entry, realized)
+        self.results.on_entry(entry, realized)
 
     def _line(self, name: InstrumentId) -> Line:
         line = self._lines.get(name)
@@ -213,6 +215,10 @@ class Bookings:
                 after = positions.apply_fill(position, step.fill, instrument)
                 self.results.undo(step.fill, position, after)
                 position = after
+            elif isinstance(step, EntryStep) and isinstance(step.entry, InterestCharged):
+                after = apply_interest(position, step.entry, instrument)
+                self.results.realize(step.entry, subtract(position.realized, after.realized))
+                position = after
         self.portfolio.rewind(name, mark.portfolio)
         self.results.rewind(name, mark.owners)
         self.trades.rewind(name, mark.trades, [step.entry for step in tail if isinstance(step, EntryStep)])
@@ -225,7 +231,9 @@ class Bookings:
                 self.trades.protect(self._instruments[instrument], side, stop)
             case EntryStep(entry=entry):  # its money has been booked, and stays
                 self.portfolio.remargin(entry)
-                self.trades.apply_entry(entry)
+                realized = self.portfolio.charge(entry)
+                self.trades.apply_entry(entry, realized)
+                self.results.realize(entry, realized)
                 self.results.carry(entry)
 
 

@@ -21,9 +21,10 @@ from workstation.domain.events import (
 )
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.interest import apply_interest, interest_of
 from workstation.domain.margin import MarginSetting
 from workstation.domain.margin_book import MarginBook, MarginStanding, short_spot, standing
-from workstation.domain.numbers import ZERO, add, multiply, negate
+from workstation.domain.numbers import ZERO, add, multiply, subtract
 from workstation.domain.position import Position
 
 #: Price of an instrument by which it is valued now; None where none is known.
@@ -116,8 +117,9 @@ class Portfolio:
                 self.funding[name] = add(self.funding.get(name, ZERO), amount)
             case InterestCharged(amount=amount):
                 self._move(entry.venue, entry.currency, amount)
-                key = (entry.venue, entry.currency)
-                self.interest[key] = add(self.interest.get(key, ZERO), negate(amount))
+                currency, cost = interest_of(entry, self.instruments.get(entry.instrument))
+                key = (entry.venue, currency)
+                self.interest[key] = add(self.interest.get(key, ZERO), cost)
             case InsuranceCovered(amount=amount):
                 self._move(entry.venue, entry.currency, amount)
                 key = (entry.venue, entry.currency)
@@ -149,6 +151,17 @@ class Portfolio:
         self.margin.after_fill(instrument, before, after)
         self.version += 1
         return after
+
+    def charge(self, entry: VenueEntry) -> Decimal:
+        """What an entry does to the position; the profit that came out of it."""
+        if not isinstance(entry, InterestCharged) or entry.instrument not in self.instruments:
+            return ZERO
+        before = self.position(entry.instrument)
+        after = apply_interest(before, entry, self.instruments[entry.instrument])
+        if after is not before:
+            self.positions[entry.instrument] = after
+            self.version += 1
+        return subtract(after.realized, before.realized)
 
     def pay(self, fill: Fill, realized: Decimal) -> None:
         """What a fill does to the account's money: its price, its fee, and the profit that came out of it."""

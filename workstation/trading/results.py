@@ -23,7 +23,8 @@ from workstation.domain.events import (
 )
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ZERO, add, divide, multiply, negate, subtract
+from workstation.domain.interest import apply_interest, interest_of, is_in_coins
+from workstation.domain.numbers import ZERO, add, divide, multiply, subtract
 from workstation.domain.position import Position, apply_fill
 
 #: Origins that close what others opened: their fills are booked to those.
@@ -158,15 +159,17 @@ class Results:
             else:
                 del self.owners[key]
 
-    def on_entry(self, entry: VenueEntry) -> None:
-        """Book what a venue booked by itself."""
+    def on_entry(self, entry: VenueEntry, realized: Decimal = ZERO) -> None:
+        """Book what a venue booked by itself; `realized`: the profit that came out of what it did to the position."""
         match entry:
             case FundingPaid(amount=amount):
                 day = self._day(entry.ts, entry.venue, entry.currency)
                 day.funding = add(day.funding, amount)
-            case InterestCharged(amount=amount):
-                day = self._day(entry.ts, entry.venue, entry.currency)
-                day.interest = add(day.interest, negate(amount))
+            case InterestCharged():
+                currency, cost = interest_of(entry, self._instruments.get(entry.instrument))
+                day = self._day(entry.ts, entry.venue, currency)
+                day.interest = add(day.interest, cost)
+                self.realize(entry, realized)
             case InsuranceCovered(amount=amount):
                 day = self._day(entry.ts, entry.venue, entry.currency)
                 day.insurance = add(day.insurance, amount)
@@ -175,11 +178,22 @@ class Results:
         self.carry(entry)
         self.version += 1
 
+    def realize(self, entry: VenueEntry, realized: Decimal) -> None:
+        """Profit that an entry has realised comes to its day, or goes from it again."""
+        instrument = self._instruments.get(getattr(entry, "instrument", None) or "")
+        if realized and instrument is not None:
+            day = self._day(entry.ts, instrument.venue, instrument.settlement)
+            day.realized = add(day.realized, realized)
+
     def carry(self, entry: VenueEntry) -> None:
         """The owners' part of an entry."""
         if isinstance(entry, FundingPaid):
             self._carry(entry.instrument, entry.amount)
         elif isinstance(entry, InterestCharged):
+            instrument = self._instruments.get(entry.instrument)
+            if instrument is not None and is_in_coins(entry, instrument):
+                self._owe(entry, instrument)
+                return
             self._carry(entry.instrument, entry.amount if entry.worth is None else entry.worth)
 
     def on_flow(self, event: BalanceAdjusted) -> None:
@@ -216,6 +230,25 @@ class Results:
                     left, fee = subtract(left, size), subtract(fee, share)
         if left:
             yield origin, msgspec.structs.replace(fill, quantity=left, fee=fee, fee_value=value)
+
+    def _owe(self, entry: InterestCharged, instrument: Instrument) -> None:
+        """Interest in coins: those who are short of them owe it, each for what it is short."""
+        short = [
+            own for (_, held), own in self.owners.items() if held == entry.instrument and own.position.quantity < 0
+        ] or [self._own(_HAND, entry.instrument)]
+        total = ZERO
+        for own in short:
+            total = add(total, own.position.quantity)
+        left, (_, cost) = entry.amount, interest_of(entry, instrument)
+        cost_left = cost
+        for number, own in enumerate(short, 1):
+            coins, paid = left, cost_left
+            if number < len(short):
+                coins = divide(multiply(entry.amount, own.position.quantity), total)
+                paid = divide(multiply(cost, own.position.quantity), total)
+            left, cost_left = subtract(left, coins), subtract(cost_left, paid)
+            own.position = apply_interest(own.position, msgspec.structs.replace(entry, amount=coins), instrument)
+            own.carry = subtract(own.carry, paid)
 
     def _carry(self, instrument: InstrumentId, amount: Decimal) -> None:
         """Share what a position cost or brought among those who hold it; what the shares' rounding leaves is the

@@ -84,7 +84,7 @@ def _booked(entry: VenueEntry) -> tuple[str, Decimal] | None:
     match entry:
         case FundingPaid(amount=amount):
             return "funding", amount
-        case InterestCharged(amount=amount, worth=worth):
+        case InterestCharged(amount=amount, worth=worth):  # a coin other than the settlement currency has a worth
             return "interest", amount if worth is None else worth
         case InsuranceCovered(amount=amount):
             return "insurance", amount
@@ -184,9 +184,16 @@ class TradeBook:
         number = self._open[trade.instrument]
         self.trades[number] = msgspec.structs.replace(trade, fills=trade.fills + 1, **changes)
 
-    def apply_entry(self, entry: VenueEntry) -> None:
-        """Funding, interest and insurance go to the trade that was open at their time."""
+    def apply_entry(self, entry: VenueEntry, realized: Decimal = ZERO) -> None:
+        """Funding, interest and insurance go to the trade that was open at their time, the profit that came out of what
+        they did to the position to the newest."""
         name = getattr(entry, "instrument", None)
+        if realized and name is not None:
+            if numbers := self._last.get(name):
+                trade = self.trades[numbers[-1]]
+                self.trades[numbers[-1]] = msgspec.structs.replace(trade, realized=add(trade.realized, realized))
+            else:
+                self.stray[name] = add(self.stray.get(name, ZERO), realized)
         if (booked := _booked(entry)) and name is not None:
             self._book(name, entry.ts, *booked)
 

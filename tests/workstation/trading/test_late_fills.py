@@ -222,6 +222,53 @@ def test_funding_and_interest_that_come_in_between_are_booked_once(
     assert balance == Decimal(10**6) + position.realized - position.fees + paid - spot.cost + spot.realized - spot.fees
 
 
+@given(sessions(), st.data())
+@settings(max_examples=12)
+def test_interest_that_is_owed_in_coins_makes_the_position_shorter_whatever_is_heard_when(
+    session: tuple[list[Fill], dict[str, str]], data: st.DataObject
+) -> None:
+    """The money always agrees: what the account is worth is what was paid in, won, lost and paid."""
+    fills, origins = session
+    core = core_of(fills, origins)
+    charged = cost = Decimal(0)
+    for number, one in enumerate(data.draw(st.permutations(fills))):
+        if number % 5 == 3:
+            amount, mark = Decimal(data.draw(st.integers(1, 30))) / 10_000, Decimal(data.draw(st.integers(50, 150)))
+            charged, cost = charged + amount, cost + amount * mark
+            core.apply_entry(
+                e.InterestCharged(
+                    ts=data.draw(st.sampled_from(fills)).ts, venue="LOOP", entry_id=f"i{number}", instrument=SPOT.id,
+                    currency="ETH", amount=-amount, borrowed=Decimal(1), rate=Decimal(0), hours=1, mark=mark,
+                    worth=-amount * mark,
+                )
+            )  # fmt: skip
+        hear(core, [one])
+    spot, portfolio = core.portfolio.position(SPOT.id), core.portfolio
+    bought = sum((one.quantity * one.side.sign for one in fills if one.instrument == SPOT.id), Decimal(0))
+    assert spot.quantity == bought - charged == portfolio.balance("LOOP", "ETH")
+    assert portfolio.interest == ({("LOOP", "USDT"): cost} if charged else {})
+    traded = [trade for trade in core.trades.trades if trade.instrument == SPOT.id]
+    stray = core.trades.stray.get(SPOT.id, Decimal(0))
+    assert sum((trade.realized + trade.interest for trade in traded), stray) == spot.realized - cost
+    owned = [own for (_, name), own in core.results.owners.items() if name == SPOT.id]
+    assert sum((own.position.quantity for own in owned), Decimal(0)) == spot.quantity
+    assert sum((own.carry for own in owned), Decimal(0)) == -cost
+    mark = Decimal(97)
+    gained = sum((own.position.realized + own.position.unrealized(SPOT, mark) for own in owned), Decimal(0))
+    assert gained == spot.realized + spot.unrealized(SPOT, mark)
+    whole = portfolio.equity({PERP.id: mark, INVERSE.id: mark, SPOT.id: mark}.get)
+    money = sum(
+        (one.realized - one.fees - one.interest for day in core.results.days.values() for (_, coin), one in day.items()
+         if coin == "USDT"),
+        Decimal(0),
+    )  # fmt: skip
+    in_usdt = spot.realized - spot.fees + portfolio.position(PERP.id).realized - portfolio.position(PERP.id).fees
+    assert money == in_usdt - cost
+    unrealized = spot.unrealized(SPOT, mark) + portfolio.position(PERP.id).unrealized(PERP, mark)
+    inverse = portfolio.balance("LOOP", "BTC") + portfolio.position(INVERSE.id).unrealized(INVERSE, mark)
+    assert whole.total == Decimal(10**6) + in_usdt - cost + unrealized + inverse * mark
+
+
 def fill(number: int, client_id: str, side: Side, quantity: str, price: str, **terms: Any) -> Fill:
     return Fill(
         trade_id=str(number), client_id=client_id, instrument=PERP.id, side=side, quantity=Decimal(quantity),

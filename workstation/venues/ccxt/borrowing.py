@@ -250,8 +250,9 @@ async def _entry(venue: CcxtVenue, charge: Charge, prices: _Prices) -> e.Interes
     if instrument is None:
         return None
     amount, worth = negate(charge.amount), None
+    mark = await prices.of(instrument.base, instrument.quote)
     if charge.coin != instrument.settlement:
-        price = await prices.of(charge.coin, instrument.settlement)
+        price = mark if charge.coin == instrument.base else await prices.of(charge.coin, instrument.settlement)
         worth = ZERO if price is None else multiply(amount, price)
         if price is None and charge.coin not in venue.unpriced:
             venue.unpriced.add(charge.coin)
@@ -270,7 +271,7 @@ async def _entry(venue: CcxtVenue, charge: Charge, prices: _Prices) -> e.Interes
         borrowed=charge.borrowed,
         rate=divide(charge.amount, charge.borrowed) if charge.borrowed and charge.coin == charge.loan else ZERO,
         hours=1,
-        mark=await prices.of(instrument.base, instrument.quote) or ZERO,
+        mark=mark or ZERO,
         worth=worth,
     )
 
