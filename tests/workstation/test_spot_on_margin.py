@@ -198,6 +198,34 @@ async def test_the_desk_bounds_what_is_borrowed_and_pulls_orders_there_while_its
             assert debts(exchange) == {}, "Binance pays back what an order that is gone had borrowed"
 
 
+@pytest.mark.parametrize("filled", [D(0), D("0.2")], ids=["nothing of it filled", "a part of it filled"])
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_an_order_on_borrowed_money_that_is_cancelled_leaves_no_debt_but_for_what_it_bought(
+    name: str, filled: Decimal, tmp_path: Path
+) -> None:
+    with lending(name) as exchange:
+        hand = Hand(exchange)
+        async with desk_on(exchange, tmp_path) as engine:
+            await send(engine, Side.SELL, "0.02")
+            short, money = debts(exchange)["BTC"], balance(engine, "USDT")
+            rests = await send(engine, Side.BUY, "0.3", type=OrderType.LIMIT, price=D(63_985))
+            assert rests.state is OrderState.ACCEPTED, rests.reason
+            assert debts(exchange) == {"BTC": short, "USDT": D("0.3") * 63_985 - money}, "borrowed when it was placed"
+            assert engine.account_margin("LOOP", "USDT").owed < 2_000, "the money is there yet: nothing is owed of it"
+            orders = engine.core.orders.orders
+            if filled:
+                hand.sold(str(filled), "63985")
+                await until(lambda: orders[rests.client_id].filled == filled, 10, lambda: told(engine))
+            await engine.cancel(rests.client_id)
+            await until(lambda: orders[rests.client_id].is_closed, 10, lambda: told(engine))
+            owed = max(D(0), filled * 63_985 - money)
+            assert debts(exchange).get("USDT", D(0)) == owed == max(D(0), -balance(engine, "USDT"))
+            assert debts(exchange).get("BTC", D(0)) == (0 if filled else short) == max(D(0), -balance(engine, "BTC"))
+            await compare(engine)
+            assert Truth.invented(engine) == []
+            assert Truth(exchange).differences(engine) == []
+
+
 async def test_a_stop_a_strategy_and_a_reverse_buy_back_the_fee_in_coins_too(tmp_path: Path) -> None:
     """Else a short of the fee's size would be left that owes interest and that nothing protects."""
     with lending("binance") as exchange:

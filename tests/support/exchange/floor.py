@@ -138,9 +138,11 @@ class Account:
         now = self.floor.clock.now()
         name = f"{self.login.name}-{next(self._names)}"
         borrows, repays = terms.pop("borrows", False), terms.pop("repays", False)
+        returns = terms.pop("returns", borrows)
         if self.loans is not None:
             self.loans.borrowers |= {name} if borrows else set()
             self.loans.payers |= {name} if repays else set()
+            self.loans.returners |= {name} if returns else set()
         blank = dict.fromkeys(("price", "stop_price", "expire_at"))
         terms = blank | {"post_only": False, "reduce_only": False, "origin": "wire", "note": ""} | terms
         order = Order(client_id=name, created_at=now, updated_at=now, **terms)
@@ -233,9 +235,8 @@ class Account:
                     trade = self.floor.next_trade(record.instrument)
                     record.fills.append((trade, event.fill))
                 if self.loans is not None and not isinstance(event, e.OrderRejected):
-                    # what was borrowed for an order that is gone is paid back too
-                    pays = isinstance(event, e.OrderFilled) or not record.order.is_open
-                    self.loans.settle(record.order, self.books.net, [*self.books.open.values()], pays=pays)
+                    filled = isinstance(event, e.OrderFilled)
+                    self.loans.settle(record.order, self.books.net, [*self.books.open.values()], filled=filled)
             updates.append(Update(event, record, None if record is None else record.order, trade))
         return updates
 

@@ -38,6 +38,9 @@ class Loans:
         #: Orders that may borrow, and orders whose fills pay back.
         self.borrowers: set[ClientOrderId] = set()
         self.payers: set[ClientOrderId] = set()
+        #: Orders that pay back what was borrowed for them when they are cancelled, and what each has borrowed.
+        self.returners: set[ClientOrderId] = set()
+        self._borrowed: dict[tuple[ClientOrderId, str], Decimal] = defaultdict(Decimal)
 
     def debt(self, coin: str) -> Decimal:
         return self.owed[coin] + self.interest[coin]
@@ -55,18 +58,26 @@ class Loans:
                 found += instrument.notional(order.leaves, order.price)
         return found
 
-    def settle(self, order: Order, net: Callable[[str], Decimal], working: list[Order], *, pays: bool) -> None:
-        """After something happened to an order: borrow what is short, pay back what is there."""
+    def settle(self, order: Order, net: Callable[[str], Decimal], working: list[Order], *, filled: bool) -> None:
+        """After something happened to an order: borrow what is short. A fill pays back whatever is owed, as far as
+        there is anything; an order that is gone pays back what was borrowed for it alone, so far as it has not spent
+        that."""
         instrument = self._instruments[order.instrument]
         for coin in (instrument.base, instrument.quote):
             short = self.locked(coin, working) - (net(coin) + self.debt(coin))
             if short > 0:
                 self.owed[coin] += short
-            elif pays and order.client_id in self.payers:
-                left = min(-short, self.debt(coin))
-                first = min(left, self.interest[coin])
-                self.interest[coin] -= first
-                self.owed[coin] -= left - first
+                self._borrowed[order.client_id, coin] += short
+            elif filled and order.client_id in self.payers:
+                self._pay(coin, -short)
+            elif not filled and not order.is_open and order.client_id in self.returners:
+                self._pay(coin, min(-short, self._borrowed.pop((order.client_id, coin), ZERO)))
+
+    def _pay(self, coin: str, there: Decimal) -> None:
+        left = min(there, self.debt(coin))
+        first = min(left, self.interest[coin])
+        self.interest[coin] -= first
+        self.owed[coin] -= left - first
 
     def charge(self, loan: str, coin: str, amount: Decimal, ts: int) -> None:
         """Owed with the loan, or paid at once where it is taken in another coin."""

@@ -64,7 +64,8 @@ class Margin(Private):
         if effect not in _EFFECTS:
             raise Refused(-1102, "Mandatory parameter 'sideEffectType' was not sent, was empty/null, or malformed.")
         borrows, repays = _EFFECTS[effect]
-        return {"borrows": borrows, "repays": repays}
+        returns = borrows and params.get("autoRepayAtCancel", "TRUE").upper() != "FALSE"
+        return {"borrows": borrows, "repays": repays, "returns": returns}
 
     def account(self, account: Account, params: dict[str, str]) -> Result:
         loans, rows = account.loans, []
