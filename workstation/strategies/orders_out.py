@@ -17,7 +17,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
 from workstation.strategies.held_back import HeldBack, Seen, is_stop
 from workstation.strategies.payable import payable
-from workstation.strategies.run_book import RunBook, StrategyDesk, closing
+from workstation.strategies.run_book import RunBook, StrategyDesk, closing, whole
 
 _CLOSING = "The order that closes"
 
@@ -110,6 +110,7 @@ class OrdersOut:
         if (draft := self.held_back.left(wish.draft, before) if plain else wish.draft) is None:
             self.held_back.give_up(wish.client_id, "An order", "what it was to close is closed already")
         else:
+            draft = whole(self._book.run.run_id, self._desk.core, draft)
             await self._submit(
                 self._payable(draft, wish.price), wish.client_id, partial(self._tell_lost, wish.client_id)
             )

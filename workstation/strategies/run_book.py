@@ -139,8 +139,7 @@ def closing(
     if not quantity:
         return None
     if held < 0:
-        fee = pools.fee_in_coins(core, instrument, abs(held))
-        quantity = add(quantity, min(fee, pools.spare(core, instrument, quantity)))
+        quantity = _with_fee(core, instrument, held, quantity)
     return OrderDraft(
         instrument=instrument.id,
         side=Side.SELL if held > 0 else Side.BUY,
@@ -150,6 +149,22 @@ def closing(
         origin=run_id,
         note=tag or "close",
     )
+
+
+def _with_fee(core: TradingCore, instrument: Instrument, held: Decimal, quantity: Decimal) -> Decimal:
+    """What buys back a whole short of a run, and the fee that is taken in coins."""
+    return add(quantity, min(pools.fee_in_coins(core, instrument, abs(held)), pools.spare(core, instrument, quantity)))
+
+
+def whole(run_id: RunId, core: TradingCore, draft: OrderDraft) -> OrderDraft:
+    """An order of a strategy's own that closes all that it is short of on margin closes it with the fee that is taken
+    in coins: what the strategy knows is its position, not what the exchange takes off."""
+    instrument, owned = core.instruments[draft.instrument], core.results.owners.get((run_id, draft.instrument))
+    held = ZERO if owned is None else owned.position.quantity
+    closes = instrument.pooled and draft.reduce_only and draft.side is Side.BUY and held < 0
+    if not closes or draft.quantity != floor_to(abs(held), instrument.lot):
+        return draft
+    return msgspec.structs.replace(draft, quantity=_with_fee(core, instrument, held, draft.quantity))
 
 
 class RunBook:

@@ -294,6 +294,8 @@ def _reduce_only(q: Question) -> str | None:
     if not q.draft.reduce_only:
         return None
     quantity = q.held if q.instrument.is_spot else q.position.quantity
+    if q.instrument.pooled and q.draft.side is Side.BUY:  # own coins that were sold are bought back like borrowed ones
+        quantity = min(quantity, q.position.quantity)
     if quantity == 0 or (quantity > 0) == (q.draft.side is Side.BUY):
         return f"There is no position in {q.instrument.symbol} that a reduce-only {q.draft.side} could reduce."
     if not q.instrument.pooled or q.draft.quantity <= q.closable:

@@ -121,3 +121,23 @@ def test_what_working_purchases_buy_back_already_is_credited_once() -> None:
     assert not objections(core, order(Side.BUY, "2.5"))
     works(core, order(Side.BUY, "2.5"))
     assert "buying power" in objections(core, order(Side.BUY, "2.5"))
+
+
+def test_a_short_of_coins_that_the_account_had_is_bought_back_like_one_that_is_borrowed() -> None:
+    """The exchange lends none while there are own ones: they are sold, and the desk is short of them all the same."""
+    core = desk("0")
+    core.apply_account(e.BalanceAdjusted(ts=1, venue="V", currency="BTC", amount=D("0.3"), reason="opening balance"))
+    assert "There is no position" in objections(core, closes(Side.BUY, "0.1"))["reduce only"]
+    works(core, order(Side.SELL, "0.1"), "s")
+    fill = Fill(
+        trade_id="s", client_id="s", instrument=BTC.id, side=Side.SELL, quantity=D("0.1"), price=D(10_000), fee=D(0),
+        fee_currency="USDT", liquidity=Liquidity.TAKER, ts=1,
+    )  # fmt: skip
+    core.apply_order(e.OrderFilled(client_id="s", ts=1, fill=fill))
+    assert core.held(BTC) == D("0.2")
+    stop = closes(Side.BUY, "0.101", type=OrderType.STOP, stop_price=D(11_000))
+    assert not objections(core, stop)
+    assert "reduce only" in objections(core, closes(Side.BUY, "0.102"))
+    works(core, stop)
+    assert "buy back already" in objections(core, closes(Side.BUY, "0.1"))["reduce only"]
+    assert not objections(core, closes(Side.SELL, "0.2")), "what is there can be sold as before"
