@@ -371,7 +371,8 @@ class PortfolioPainting(PaintedPane):
                 return order_views.progress(self._progress, self.currency, width, height, ink, top)
             if self._preview is not None:
                 return order_views.orders(self._preview, self.currency, width, height, ink, top)
-            return [fit([(f" {sentence(self._refused)}", ink.warning)], width, ink.text)]
+            refused = textwrap.wrap(sentence(self._refused), max(10, width - 2)) or [""]
+            return [fit([(f" {line}", ink.warning)], width, ink.text) for line in refused]
         if self.view == "saved":
             return views.saved(session.kept(), self._cursor, width, height, ink, self.has_focus)
         if self.view == "compare":

@@ -398,6 +398,10 @@ async def test_shares_that_no_venue_lists_get_weights_and_no_orders(tmp_path):
         await pilot.press("g")
         await desk.painted(pilot)
         assert any("weights only" in toast for toast in desk.toasts())
+        await pilot.resize_terminal(80, 24)
+        await desk.painted(pilot)
+        words = " ".join(pane.row_text(y)[pane.space.form + 1 :].strip() for y in range(pane.height))
+        assert "None of these assets is listed at a venue of this desk: weights only, no orders." in words
 
 
 @pytest.mark.slow
