@@ -188,6 +188,9 @@ class TapePane(CopiesTable, PaintedPane):
     # -- following the market
 
     def _follow(self, market: InstrumentMarket) -> None:
+        if not market.tape and any(one.own is None for one in self.tape.prints):  # the market was set to another time
+            self.tape = Tape()
+            self.action_newest()
         new = market.trades - self._trades_seen
         if new > 0:
             self._trades_seen = market.trades

@@ -219,6 +219,17 @@ async def test_the_tape_can_be_held_and_goes_on_where_the_market_is(tmp_path):
         assert pane.status() == ""
 
 
+async def test_a_market_set_to_another_time_leaves_nothing_of_what_it_traded_then(tmp_path):
+    async with tape_pane(tmp_path, traded=True) as (desk, pane, press):
+        assert lines(pane)
+        desk.engine._market.reset()  # as a replay that goes to another time does, paused
+        await press()
+        assert lines(pane) == [" No trades yet.".ljust(pane.width)]
+        desk.feed(trade(START, price=642_007, lots=125))
+        await press()
+        assert lines(pane)[0].split()[1:] == ["64200.7", "0.0125"]
+
+
 async def test_scrolling_holds_the_tape_and_going_up_to_the_top_lets_it_run(tmp_path):
     async with tape_pane(tmp_path) as (desk, pane, press):
         first = lines(pane)
