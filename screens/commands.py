@@ -14,7 +14,6 @@ from screens.keys import display
 from screens.layout_actions import LAYOUT
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
-from workstation.domain.numbers import counted
 from workstation.past.desk import REFUSAL
 from workstation.settings import SettingsError
 from workstation.trading.errors import Refused
@@ -338,20 +337,14 @@ class DeskCommands:
 
     def do_quit(self) -> None:
         from screens.dialog import Question
+        from screens.leaving import leaving_question
 
         if isinstance(self.app.screen, Question):
             return
-        working = len(self.app.engine.open_orders())
-        positions = len(self.app.engine.positions())
-        if not working and not positions:
+        text = leaving_question(self.app.engine, display(self._keys("kill")[0]))
+        if not text:
             self._leave(True)
             return
-        counts = ((working, "working order"), (positions, "open position"))
-        left = " and ".join(counted(count, noun) for count, noun in counts if count)
-        text = (
-            f"{left} {'stays as it is' if working + positions == 1 else 'stay as they are'} when you leave. "
-            f"The kill switch ({display(self._keys('kill')[0])}) would pull orders and close positions first."
-        )
         self.app.push_screen(Question(text, "leave the desk", "stay"), self._leave)
 
     def _leave(self, yes: bool | None) -> None:

@@ -22,12 +22,13 @@ from screens.layout_actions import LAYOUT
 from screens.theme import Ink
 
 _MOST = 200
+_TITLES = 22
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Something to find and run. `kind` stands before it, `keys` at the right end; `words` help to find it. An entry
-    with an `id` is remembered when it is run. `room`: cells of the title, so that details stand in one column."""
+    with an `id` is remembered when it is run."""
 
     kind: str
     title: str
@@ -36,7 +37,6 @@ class Entry:
     keys: str = ""
     words: str = ""
     id: str = ""
-    room: int = 0
 
 
 class Finder(Dialog[Entry]):
@@ -68,6 +68,8 @@ class Finder(Dialog[Entry]):
         self.placeholder = placeholder
         self.entries = entries
         self.empty = empty
+        #: Cells of the titles: what is said of each stands in one column, but for a few long ones.
+        self.titles = min(_TITLES, max((len(entry.title) for entry in entries if entry.detail), default=0))
 
     def offer(self, title: str, placeholder: str, entries: Sequence[Entry], empty: str, recent: Sequence[str]) -> None:
         """Show another list than before, as if newly made."""
@@ -112,9 +114,9 @@ class Finder(Dialog[Entry]):
 
     def _line(self, entry: Entry, ink: Ink) -> Line:
         style = ink.own if entry.id in self.recent else ink.dim
-        left = [(f" {entry.kind:<11}", style), (entry.title.ljust(entry.room), ink.text)]
+        left = [(f" {entry.kind:<11}", style), (entry.title, ink.text)]
         if entry.detail:
-            left.append((f"  {entry.detail}", ink.dim))
+            left.append((" " * (self.titles - len(entry.title)) + f"  {entry.detail}", ink.dim))
         return Line(tuple(left), ((entry.keys, ink.accent),) if entry.keys else ())
 
     def action_move(self, by: int) -> None:

@@ -23,6 +23,7 @@ from screens.live_settings import LiveSettings
 from workstation.settings import SettingsError
 
 _HINT = "type to find · Enter new key · ^t another key too · ^x no key · ^r reset · Esc close"
+_SHORT_HINT = "type to find · Enter key · ^t one more · ^x none · ^r reset · Esc close"  # in 80 cells it is whole
 _TITLES = 34
 
 
@@ -60,7 +61,7 @@ class KeyEditor(Dialog[None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Keys"
-            box.border_subtitle = _HINT
+            box.border_subtitle = self._hint()
             yield Field(placeholder="Find: an action, a pane, a key …")
             yield Lines(empty=" No action of that name.", id="found")
             yield Lines(cursor=False, id="told")
@@ -69,7 +70,11 @@ class KeyEditor(Dialog[None]):
         self.fill()
         self.call_after_refresh(self.fill)
 
+    def _hint(self) -> str:
+        return _HINT if self.app.size.width > len(_HINT) + 8 else _SHORT_HINT
+
     def on_resize(self) -> None:
+        self.query_one(Vertical).border_subtitle = self._hint()
         self.call_after_refresh(self.fill)
 
     @property
@@ -142,7 +147,7 @@ class KeyEditor(Dialog[None]):
             shown.append(Line(((f" Press the key that {action.title!r} {verb}; Esc leaves it.", ink.own),)))
         elif action is not None:
             own = " ".join(map(display, self.table.own_keys(action.name))) or "none"
-            facts = f"{action.help} {self.place(action.context)}. {action.name}; by itself: {own}."
+            facts = f"{action.help} {self.place(action.context)}. {action.name}; default: {own}."
             shown += [Line(((f" {line}", ink.dim),)) for line in textwrap.wrap(facts, width)]
         lines.show([Line((("─" * (whole - 1), ink.line),)), *shown[:4]])
 

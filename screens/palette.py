@@ -46,7 +46,6 @@ def entries(app: TwsApp) -> list[Entry]:
 def instruments(app: TwsApp) -> list[Entry]:
     """Every instrument with its price; choosing one selects it."""
     found = []
-    room = max((len(instrument.symbol) for instrument in app.engine.instruments()), default=0)
     for instrument in app.engine.instruments():
         mark = app.engine.mark(instrument.id)
         found.append(
@@ -58,7 +57,6 @@ def instruments(app: TwsApp) -> list[Entry]:
                 price_text(mark, instrument) if mark is not None else "",
                 f"{instrument.id} instrument {instrument.base} {instrument.quote}",
                 f"instrument {instrument.id}",
-                min(room, 20),
             )
         )
     return found

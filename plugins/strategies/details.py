@@ -127,13 +127,14 @@ def signals(view: RunView, width: int, height: int, ink: Ink) -> list[Line]:
     for signal in list(reversed(view.signals))[: max(0, height - 1)]:
         before = signal.ts + view.run.interval <= began
         style = ink.bid if signal.code & 9 else ink.ask
+        note = "  before it ran" if before and 16 + room + len(signal.words) + 15 <= width else ""
         lines.append(
             fit(
                 [
                     (f" {moment(signal.ts):{day}} ", ink.dim),
                     (f"{price(signal.close):>13}  ", ink.dim if before else ink.text),
                     (signal.words, ink.dim if before else style),
-                    ("  before it ran" if before else "", ink.faint),
+                    (note, ink.faint),
                 ],
                 width,
                 ink.text,
