@@ -41,6 +41,7 @@ UNKNOWN = [
     c.BadRequest('kucoin {"code":"408000","msg":"Network timeout, please try again later"}'),
     c.ExchangeError('bitget {"code":"500","msg":"system exception"}'),
     c.ExchangeError('coinbase {"error":"internal_server_error","message":"Something went wrong"}'),
+    c.ExchangeError('kraken {"error":["EService:Deadline elapsed"]}'),
 ]
 REFUSED = [
     c.InsufficientFunds("binance Account has insufficient balance for requested action."),

@@ -90,6 +90,13 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
             return cost
         return exchange_class.calculate_rate_limiter_cost(self, api, method, path, params, config or {})
 
+    def sign(self: Any, path: str, api: Any = "public", method: str = "GET", params: Any = None, *more: Any) -> Any:
+        """At the last moment before a request is sent, however long it has waited for its turn."""
+        if path in getattr(self, "bears_deadline", ()):
+            ahead = int(self.receive_window * 1_000)
+            params = {**(params or {}), "deadline": self.iso8601(self.nonce() + ahead)}  # by the exchange's clock
+        return exchange_class.sign(self, path, api, method, params or {}, *more)
+
     def handle_message(self: Any, client: Any, message: Any) -> None:
         if hooks.on_message(client, message):
             exchange_class.handle_message(self, client, message)
@@ -160,6 +167,8 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
         body["ensure_user_data_stream_ws_subscribe_listen_token"] = ensure_user_data_stream_ws_subscribe_listen_token
     if hasattr(exchange_class, "handle_event_stream_terminated"):
         body["handle_event_stream_terminated"] = handle_event_stream_terminated
+    if exchange_class.__name__ == "kraken":
+        body["sign"] = sign
     if exchange_class.__name__ == "bitstamp":
         body["get_cache_index"] = get_cache_index
     return type(exchange_class.__name__, (exchange_class,), body)
@@ -235,6 +244,7 @@ def configured(kind: type[Any], facts: Particulars, settings: VenueSettings, cre
     exchange.options = exchange.deep_extend(exchange.options, facts.options, margin, settings.options)
     for snapshot in ("fetchPositionsSnapshot", "awaitPositionsSnapshot"):  # positions are compared by a question
         exchange.options.setdefault("watchPositions", {})[snapshot] = False
+    exchange.bears_deadline, exchange.receive_window = facts.deadline, facts.receive_window
     exchange.options["maxRetriesOnFailure"] = 0  # an order is never sent twice, not by ccxt either
     for method in facts.withheld:
         setattr(exchange, method, _withheld)

@@ -22,7 +22,7 @@ _CERTAIN = frozenset(
 #: An exchange that says so, or answers with such a number, has failed itself: it may have done what it was asked.
 _OWN_FAULT = re.compile(
     r"(?i)timed?[ _-]?out|(internal|system|server)[ _](server[ _]|system[ _])?(error|exception|busy|abnormal)"
-    r"|gateway|unknown (error|status)|status unknown|try again later"
+    r"|deadline elapsed|gateway|unknown (error|status)|status unknown|try again later"
     r"|\"(?:retCode|code|sCode)\":\s*\"?(?:5004|10000|10016|131201|170001|17014[67]|170234|51054|51149|408000)\b"
 )
 _SENTENCES = {

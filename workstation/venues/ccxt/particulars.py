@@ -122,6 +122,9 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     continuity: str = ""
     #: For how many seconds after the time that a request bears the exchange takes it.
     receive_window: float = 60.0
+    #: Requests, by ccxt's paths, that bear a time from which on the exchange takes them no more, `receive_window` after
+    #: they are sent; of exchanges that want it said in so many words.
+    deadline: frozenset[str] = frozenset()
     #: Whether ccxt signs what it is sent by this machine's clock, whatever is measured of the exchange's.
     signs_by_own_clock: bool = False
     #: Whether its streams of the account are asked for by their address alone and nothing is said to that: that the
@@ -240,9 +243,10 @@ OFFERED: dict[str, Particulars] = {
             dead_man=60.0,
             amend=True,
             symbols=("BTC/USD", "ETH/USD"),
-            # it knows none, but takes no request whose number is below that of one that it has taken, as a look-up is;
-            # a key may be given some seconds' play for it
-            receive_window=30.0,
+            # by itself it takes a request for as long as its number is above that of one that it has taken, less some
+            # seconds' play that a key may be given; a deadline may be 2 to 60 s ahead
+            receive_window=10.0,
+            deadline=frozenset({"AddOrder", "AmendOrder"}),
             # its counter takes 15 calls at once and forgets one in three seconds; a page of trades counts as two
             burst_seconds=40.0,
             options={"watchOrderBook": {"checksum": True}},
