@@ -257,32 +257,6 @@ async def send(at: Desk, side: Side, quantity: str, price: str | None, symbol: s
     return sent_words(at)
 
 
-@pytest.mark.parametrize("ahead", [False, True], ids=["", "prepared before"])
-async def test_kraken_takes_an_order_for_ten_seconds_by_its_own_clock(*, ahead: bool) -> None:
-    """An order without an answer is unknown for no longer than that, and the time in which it is shown."""
-    async with desk("kraken", **TAKEN["kraken"]) as at:
-        exchange, told = at.venue.exchange, 1_795_651_200_000
-        exchange.options["timeDifference"] = exchange.milliseconds() - told  # this machine's clock is wrong
-        order = at.order(CLIENT_ID, main_market(at), Side.BUY, "0.01", "60000")
-        if ahead:
-            at.venue.expect(order)
-            assert len(at.venue.prepared) == 1
-            exchange.options["timeDifference"] -= 30_000  # it is sent half a minute later
-            told += 30_000
-        await at.venue.submit(order)
-        words = sent_words(at)
-        until = exchange.parse8601(words["deadline"])
-        assert told + 10_000 <= until < told + 15_000
-        assert exchange.iso8601(until) == words["deadline"], "UTC, as RFC 3339 writes it"
-        assert at.venue.request_life() == 20
-        at.orders[CLIENT_ID] = msgspec.structs.replace(order, venue_order_id="28")
-        await at.venue.amend(at.orders[CLIENT_ID], None, Decimal(59000), None)
-        assert "AmendOrder" in at.answers.sent[-1].url
-        assert "deadline" in sent_words(at)
-        await at.venue.cancel(at.orders[CLIENT_ID])
-        assert "deadline" not in sent_words(at)
-
-
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_limit_order_leaves_with_its_quantity_its_price_and_its_client_id(name: str) -> None:
     async with desk(name, **TAKEN[name]) as at:
@@ -309,7 +283,7 @@ async def test_a_market_order_to_buy_is_one_of_a_quantity_of_coins(name: str) ->
 
 
 #: What bears the moment at which it was written, or signs it.
-MOMENTS = {"timestamp", "signature", "nonce", "r", "s", "v"}
+MOMENTS = {"deadline", "timestamp", "signature", "nonce", "r", "s", "v"}
 
 
 @pytest.mark.parametrize("price", ["60000", None], ids=["limit", "market"])
