@@ -32,7 +32,7 @@ async def filled_by_the_stream(engine: Engine, exchange: LoopbackExchange, hand:
     await until(stands, 30, lambda: told(engine))
     rests = await send(engine, Side.BUY, "0.01", type=OrderType.LIMIT, price=D(price))
     assert rests.state is OrderState.ACCEPTED, rests.reason
-    asked = exchange.faults.hold("rest GET /sapi/*", "arrived", times=1_000)
+    asked = exchange.faults.hold("rest GET /*api/v*", "arrived", times=1_000)
     hand.sold("50", price)
     orders = engine.core.orders.orders
     await until(lambda: orders[rests.client_id].state is OrderState.FILLED, 10, lambda: told(engine))
@@ -107,6 +107,23 @@ async def test_a_subscription_that_has_ended_is_begun_anew_and_what_was_missed_i
         await compare(engine)
         assert Truth.invented(engine) == []
         assert Truth(exchange).differences(engine) == []
+
+
+@pytest.mark.parametrize("lends", [True, False], ids=["margin", "spot"])
+async def test_the_exchange_s_last_word_on_a_connection_is_heard_whatever_the_account(
+    tmp_path: Path, *, lends: bool
+) -> None:
+    found = lending("binance") if lends else LoopbackExchange("binance", seed=None)
+    with found as exchange:
+        hand = Hand(exchange)
+        async with desk_on(exchange, tmp_path, account="margin" if lends else "") as engine:
+            rests = await send(engine, Side.BUY, "0.01", type=OrderType.LIMIT, price=D("63985"))
+            exchange.do(lambda: exchange.dialect.user.end(exchange.floor.account()))
+            hand.sold("50", "63985")
+            orders = engine.core.orders.orders
+            await until(lambda: orders[rests.client_id].state is OrderState.FILLED, 30, lambda: told(engine))
+            await until(exchange.tells, 30, lambda: told(engine))
+            await filled_by_the_stream(engine, exchange, hand, "63980")
 
 
 async def test_a_new_connection_has_a_subscription_of_its_own(exchange: LoopbackExchange, tmp_path: Path) -> None:

@@ -60,9 +60,17 @@ class UserStreams:
         """The time of a subscription is over, unless it was extended: a last word, and nothing more."""
         streams = self._streams.get(socket, {})
         if number in streams and self._until[number] <= self.dialect.floor.now_ms():
-            del streams[number]
-            ended = {"e": "eventStreamTerminated", "E": self.dialect.floor.now_ms()}
-            self._send(socket, "ws eventStreamTerminated", {"subscriptionId": number, "event": ended})
+            self._end(socket, number)
+
+    def _end(self, socket: Socket, number: int) -> None:
+        del self._streams[socket][number]
+        ended = {"e": "eventStreamTerminated", "E": self.dialect.floor.now_ms()}
+        self._send(socket, "ws eventStreamTerminated", {"subscriptionId": number, "event": ended})
+
+    def end(self, account: Account) -> None:
+        """Nothing more is told of the account, but for a last word."""
+        for socket, number in self.told(account):
+            self._end(socket, number)
 
     def told(self, account: Account) -> list[tuple[Socket, int]]:
         """Who hears of the account's orders: (socket, number of the subscription)."""
