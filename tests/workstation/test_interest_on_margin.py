@@ -62,3 +62,19 @@ async def test_interest_that_is_converted_is_booked_in_the_coin_in_which_it_was_
             (carry,) = [own.carry for (_, held), own in engine.core.bookings.results.owners.items() if held == BTC]
             assert carry == D("-3.000"), "what it was worth is the cost of the loan that it was paid for"
             await until(lambda: engine.position(BTC).quantity == D("-0.1"))
+
+
+async def test_what_closes_a_short_buys_the_interest_back_that_is_owed_in_the_coin(tmp_path: Path) -> None:
+    with lending("binance") as exchange:
+        Hand(exchange)
+        async with desk_on(exchange, tmp_path) as engine:
+            await send(engine, Side.SELL, "0.1")
+            exchange.do(lambda: exchange.floor.account().charge_interest("BTC", D("0.0005")))
+            await compare(engine)
+            assert engine.position(BTC).quantity == balance(engine, "BTC") == D("-0.1005")
+            await engine.close_position(BTC)
+            await until(lambda: abs(engine.position(BTC).quantity) < D("0.00002"), 10, lambda: told(engine))
+            assert debts(exchange).get("BTC", D(0)) < D("0.00002"), "nothing is left that owes more every hour"
+            await compare(engine)
+            assert Truth.invented(engine) == []
+            assert Truth(exchange).differences(engine) == []
