@@ -250,12 +250,13 @@ def months(answer: RunAnswer, width: int, height: int, ink: Ink, top: int = 0) -
     years = sorted(answer.months, reverse=True)
     wide = 7 if width >= 6 + 13 * 7 else max(4, (width - 6) // 13)
     decimals = 1 if wide >= 6 else 0
-    head = " Year " + "".join(f"{name[: wide - 1]:>{wide}}" for name in (*MONTHS, "Year"))
+    short = 6 + 13 * wide > width  # of the year its last two digits, so that its sum has a place
+    head = ("Yr" if short else " Year ") + "".join(f"{name[: wide - 1]:>{wide}}" for name in (*MONTHS, "Year" if wide > 4 else "All"))
     lines = [fit([(head, ink.dim)], width, ink.text)]
     most = max((abs(value) for year in answer.months.values() for value in year.values()), default=1.0) or 1.0
     for year in years[top : top + height - 1]:
         row = answer.months[year]
-        parts: list[Part] = [(f" {year} ", ink.dim)]
+        parts: list[Part] = [(f"{year % 100:02}" if short else f" {year} ", ink.dim)]
         whole = 1.0
         for month in range(1, 13):
             value = row.get(month)
