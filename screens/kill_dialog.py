@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import textwrap
 from collections.abc import Callable
 from typing import ClassVar
@@ -16,6 +15,7 @@ from textual.containers import Vertical
 from screens.bars import age
 from screens.dialog import Dialog, Line, Lines
 from screens.figures import sentence
+from screens.parts import wrapped
 from workstation.domain.events import TradingState
 from workstation.domain.strategy_run import RunState
 from workstation.engine import Engine
@@ -107,8 +107,8 @@ class KillDialog(Dialog[None]):
             lines += [Line(((f" {line}", ink.error),)) for line in textwrap.wrap(failure, width)]
         names = max(map(len, status.venues), default=0)
         for venue, words in status.venues.items():
-            wrapped = textwrap.wrap(sentence(words), max(10, width - names - 3), max_lines=3, placeholder=" …")
-            for n, text in enumerate(wrapped):
+            told = textwrap.wrap(sentence(words), max(10, width - names - 3), max_lines=3, placeholder=" …")
+            for n, text in enumerate(told):
                 lines.append(Line(((f" {'' if n else venue:<{names}}  ", ink.dim), (text, ink.text))))
         lines.append(Line(()))
         lines += self._count("Orders pulled", "No order was working.", orders, status.phase is KillPhase.DONE)
@@ -150,7 +150,7 @@ class KillDialog(Dialog[None]):
             lines += [Line((again,)), Line(((f"   {rearm}", ink.own),))]
         if status.receipt:
             lines += [Line(()), Line(((" Receipt", ink.accent),))]
-            lines += [Line(((f"   {line}", ink.text),)) for line in _wrapped_receipt(status.receipt, width - 4)]
+            lines += [Line(((f"   {line}", ink.text),)) for line in wrapped(sentence(status.receipt), width - 4)]
         if status.items:  # the long part last: what to know and to press stands above it, however much there was
             labels = min(_LONGEST, max(cell_len(sentence(item.label)) for item in status.items))
             lines += [Line(()), *self._each(positions, labels), *self._each(orders, labels)]
@@ -201,12 +201,6 @@ class KillDialog(Dialog[None]):
             instrument = (f"{item.instrument:<18} ", ink.dim)
             lines.append(Line(((f"   {mark} ", style), label, instrument, words)))
         return lines
-
-
-def _wrapped_receipt(text: str, width: int) -> list[str]:
-    """A duration stays with its unit: no line ends between 0.2 and s."""
-    whole = re.sub(r"(?<=\d) s\b", "\N{NO-BREAK SPACE}s", sentence(text))
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in textwrap.wrap(whole, width)]
 
 
 _RANK = {KillOutcome.FAILED: 0, KillOutcome.PENDING: 1, KillOutcome.DONE: 2}

@@ -4,6 +4,8 @@ a page that paints whole pictures are made of."""
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -15,6 +17,9 @@ from workstation.clock import DAY, SECOND
 
 type Part = tuple[str, Style]
 type Line = tuple[Part, ...]
+
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|s|ms|h|min)(?!\w))")
+_KEPT = "\ue000"  # stands for a space at which no line ends
 
 #: Bits of the dots of a braille character, by row and column.
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
@@ -112,3 +117,9 @@ class Grid:
                     parts.append((char, painted))
             found.append(parts)
         return found
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A sentence on as many lines as it needs; a figure stays with its unit: no line ends between 0.2 and s."""
+    lines = textwrap.wrap(_UNIT.sub(_KEPT, text), width)
+    return [line.replace(_KEPT, " ") for line in lines]

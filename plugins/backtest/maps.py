@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from plugins.backtest.sought import Sweep
 from plugins.backtest.study import Study
 from plugins.backtest.views import figure_text, label_of, shade, value_short
 from screens.figures import sentence
-from screens.parts import Line, Part, count, fit, number, when
+from screens.parts import Line, Part, count, fit, number, when, wrapped
 from screens.theme import Ink
 from workstation.research.bench.messages import FanLines, WalkAnswer, WalkStep
 from workstation.research.verdicts import Verdict, worst_first
@@ -142,13 +141,13 @@ def luck(session: Study, width: int, height: int, ink: Ink, fan: int) -> list[Li
 def verdict_lines(verdict: Verdict, width: int, ink: Ink) -> list[Line]:
     style = verdict_style(verdict, ink)
     indent = 22 if width >= 70 else 3
-    wrapped = textwrap.wrap(sentence(verdict.text), max(20, width - indent - 1)) or [""]
+    lines_of = wrapped(sentence(verdict.text), max(20, width - indent - 1)) or [""]
     if indent == 3:
         lines = [fit([(" ● ", style), (verdict.head, style + Style(bold=True))], width, ink.text)]
-        return lines + [fit([(" " * indent + line, ink.text)], width, ink.text) for line in wrapped]
-    first = fit([(" ● ", style), (f"{verdict.head:<19.19}", style + Style(bold=True)), (wrapped[0], ink.text)], width,
+        return lines + [fit([(" " * indent + line, ink.text)], width, ink.text) for line in lines_of]
+    first = fit([(" ● ", style), (f"{verdict.head:<19.19}", style + Style(bold=True)), (lines_of[0], ink.text)], width,
                 ink.text)  # fmt: skip
-    return [first, *(fit([(" " * indent + line, ink.text)], width, ink.text) for line in wrapped[1:])]
+    return [first, *(fit([(" " * indent + line, ink.text)], width, ink.text) for line in lines_of[1:])]
 
 
 def verdict_style(verdict: Verdict, ink: Ink) -> Style:

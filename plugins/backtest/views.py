@@ -129,7 +129,9 @@ def compared(
 def runs(stored: Sequence[StoredBacktest], session: Session, width: int, height: int, ink: Ink, cursor: int, top: int,
          active: bool) -> list[Line]:  # fmt: skip
     """The stored runs, the newest first."""
-    head = f" {'Run at':<17}{'Return':>11}{'Max DD':>10}{'Sharpe':>8}{'Trades':>8}  Strategy and parameters"
+    narrow = width < 78  # which strategy it was is worth more than two more figures of it
+    more = "" if narrow else f"{'Sharpe':>8}{'Trades':>8}"
+    head = f" {'Run at':<17}{'Return':>11}{'Max DD':>10}{more}  Strategy and parameters"
     lines = [fit([(head, ink.dim)], width, ink.text)]
     if not stored:
         return [*lines, fit([(" No stored run yet.", ink.dim)], width, ink.text)]
@@ -143,8 +145,10 @@ def runs(stored: Sequence[StoredBacktest], session: Session, width: int, height:
             (f"{when(run.ts, 0):<17}", ink.dim),
             (f"{figure_text('return_pct', gained):>11}", ink.signed(gained)),
             (f"{figure_text('max_drawdown_pct', run.figures.get('max_drawdown_pct')):>10}", ink.text),
-            (f"{figure_text('sharpe', run.figures.get('sharpe')):>8}", ink.text),
-            (f"{figure_text('n_trades', run.figures.get('n_trades')):>8}", ink.text),
+            *(
+                (f"{figure_text(name, run.figures.get(name)):>8}", ink.text)
+                for name in (() if narrow else ("sharpe", "n_trades"))
+            ),
             (f"  {run.strategy}", ink.text),
             (f" on {run.candles}  {words}", ink.dim),
         ]
@@ -251,7 +255,9 @@ def months(answer: RunAnswer, width: int, height: int, ink: Ink, top: int = 0) -
     wide = 7 if width >= 6 + 13 * 7 else max(4, (width - 6) // 13)
     decimals = 1 if wide >= 6 else 0
     short = 6 + 13 * wide > width  # of the year its last two digits, so that its sum has a place
-    head = ("Yr" if short else " Year ") + "".join(f"{name[: wide - 1]:>{wide}}" for name in (*MONTHS, "Year" if wide > 4 else "All"))
+    head = ("Yr" if short else " Year ") + "".join(
+        f"{name[: wide - 1]:>{wide}}" for name in (*MONTHS, "Year" if wide > 4 else "All")
+    )
     lines = [fit([(head, ink.dim)], width, ink.text)]
     most = max((abs(value) for year in answer.months.values() for value in year.values()), default=1.0) or 1.0
     for year in years[top : top + height - 1]:

@@ -32,7 +32,7 @@ def lines_of(view: str, found: RiskReport, ink: Ink, width: int) -> list[Line]:
 
 def money(value: float) -> str:
     """Money of the account, cents where it is little."""
-    return number(value, ",.2f" if abs(value) < 1_000 else ",.0f")
+    return number(value, "z,.2f" if abs(value) < 1_000 else ",.0f")
 
 
 def row(label: str, figures: Sequence[tuple[str, int, Style]], ink: Ink, width: int, tail: str = "") -> Line:

@@ -10,7 +10,7 @@ from trading_scene import BTC, ETH, Scene, scene
 
 from plugins.var import VarPane
 from plugins.var.book import book_of
-from plugins.var.lines import lines_of
+from plugins.var.lines import lines_of, money
 from screens import figures
 from screens.testing import PERP
 from workstation.clock import SECOND
@@ -205,3 +205,13 @@ def test_picture_of_the_drawdown(snap_compare, tmp_path, size):
         await measured(desk, pilot)
 
     assert snap_compare(desk.app, terminal_size=size, run_before=before)
+
+
+def test_what_is_nothing_has_no_sign():
+    assert [money(value) for value in (-0.0, 0.0, -0.001, -0.01, -1_234.5)] == [
+        "0.00",
+        "0.00",
+        "0.00",
+        "-0.01",
+        "-1,234",
+    ]
