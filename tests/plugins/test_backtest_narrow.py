@@ -13,7 +13,7 @@ from screens.theme import DARK, INKS
 
 @pytest.mark.parametrize("width", [54, 57, 58, 80, 97, 140])
 def test_every_month_and_the_sum_of_the_year_stand_there(width: int) -> None:
-    answer: Any = SimpleNamespace(months={2012: {month: -10.0 for month in range(1, 13)}})
+    answer: Any = SimpleNamespace(months={2012: dict.fromkeys(range(1, 13), -10.0)})
     head, row = ("".join(text for text, _ in line) for line in months(answer, width, 3, INKS[DARK]))
     words = head.split()
     assert words[1:-1] == ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
