@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +19,7 @@ from workstation.domain.plan import STOP_LEG, TARGET_LEG, Plan
 from workstation.trading.errors import Refused
 from workstation.trading.kill_status import KillPhase
 from workstation.trading.plans import terms
+from workstation.venues.contract import VenueOrder
 from workstation.venues.faulty import Fault, FaultyVenue
 from workstation.venues.simulated import SimulatedVenue
 
@@ -90,6 +91,41 @@ async def test_spot_waits_until_a_lost_order_is_clear_and_contracts_do_not(tmp_p
         assert held(desk, BTC), "a sale that may still come would be the second of the same coins"
         nova.request_life = lambda: 0.2  # type: ignore[attr-defined]
         await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        await nothing_left(desk)
+
+
+async def test_spot_is_not_sold_beside_a_lost_sale_that_comes_between_a_kills_pull_and_look(tmp_path: Path) -> None:
+    async with slow_to_believe(tmp_path) as (desk, nova):
+        await desk.market(BTC, Side.BUY, "0.3")
+        sale = await lost(desk, nova, BTC, Side.SELL)
+        reconciler, ask, submit = desk.engine._reconciler, nova.open_orders, nova.submit
+        await desk.settle(lambda: reconciler.lost.denied(sale.client_id))
+        coming: list[asyncio.Task[None]] = []
+        asked, beside = 0, []
+
+        async def come() -> None:
+            await nova.inner.submit(sale)
+            await reconciler.ask(sale.client_id)
+
+        async def shows() -> Sequence[VenueOrder]:
+            nonlocal asked
+            asked += 1
+            shown = await ask()
+            if asked == 2:  # the kill has seen twice now that nothing works there
+                coming.append(asyncio.create_task(come()))
+            return shown
+
+        async def sends(order: Order) -> None:
+            beside.append([one.client_id for one in await nova.inner.open_orders()])
+            await submit(order)
+
+        nova.open_orders, nova.submit = shows, sends  # type: ignore[method-assign]
+        desk.engine.flatten("test")
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        [came] = coming
+        await came
+        assert desk.engine.core.orders.orders[sale.client_id].state is OrderState.CANCELED
+        assert beside == [[]], "the same coins would be sold twice"
         await nothing_left(desk)
 
 
