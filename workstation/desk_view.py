@@ -79,7 +79,7 @@ class DeskView:
         #: Before this (UTC ns) the candles are not of the market in which the desk traded, but where `kept_at` says so:
         #: a demo makes up what went before, and what happened while it was closed.
         self.candles_since = 0
-        self.kept_at: Callable[[int], bool] = lambda ts: False
+        self.kept_at: Callable[[int, int], bool] = lambda since, until: False
         #: Times at which the event loop stood still for more than a second, oldest first.
         self.stalls: deque[Stall] = deque(maxlen=1_000)
         #: When (UTC ns) each venue's orders, positions and money were last compared with the desk's books.
@@ -106,9 +106,10 @@ class DeskView:
         """Live bars of `interval` ns."""
         return self._market.markets[instrument].candles.series(interval)
 
-    def traded_at(self, ts: int) -> bool:
-        """Whether the candles of that time (UTC ns) are of the market in which the desk traded."""
-        return ts >= self.candles_since or self.kept_at(ts)
+    def traded_at(self, since: int, until: int | None = None) -> bool:
+        """Whether the candles of that time (UTC ns), or all of them from it to `until`, are of the market in which the
+        desk traded."""
+        return since >= self.candles_since or self.kept_at(since, since if until is None else until)
 
     def recent_bars(self, instrument: InstrumentId, interval: int, count: int) -> list[Bar]:
         """The last `count` bars of `interval` ns, oldest first. Cheaper than `bar_series` for whom a few are enough."""

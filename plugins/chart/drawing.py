@@ -14,7 +14,7 @@ from plugins.chart.scale import PriceScale, axis_prices
 from plugins.chart.timeline import time_labels
 from screens.figures import price_text
 from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import counted, divide
+from workstation.domain.numbers import counted, floor_to
 
 _MADE_UP = " made up "
 
@@ -65,10 +65,10 @@ class Drawing:
                 self.canvas.text(plot.columns - len(text), plot.top + row, text, Paint.OWN_LABEL)
 
     def tag(self, row: int, price: Decimal, paint: Paint) -> None:
-        """A price on the axis, rounded to a tick."""
-        shown = self.instrument.price(int(divide(price, self.instrument.tick, Decimal(1))))
+        """A price on the axis. One that is no multiple of the tick (an average) is marked as about that."""
         axis = self.canvas.width - self.plot.columns
-        self.canvas.text(self.plot.columns, row, f" {price_text(shown, self.instrument)}".ljust(axis), paint)
+        about = " " if floor_to(price, self.instrument.tick) == price else "≈"
+        self.canvas.text(self.plot.columns, row, f"{about}{price_text(price, self.instrument)}".ljust(axis), paint)
 
     def times(self, interval: int, crosshair: tuple[int, str] | None) -> None:
         """Labels of the time axis, the crosshair's (at a slot) before all; where a day begins a line stands too."""
@@ -94,11 +94,12 @@ class Drawing:
                     if canvas.chars[row][centre] in " ┈":
                         canvas.set(centre, row, "┊", Paint.GRID)
 
-    def made_up(self, traded: Callable[[int], bool]) -> None:
-        """Where bars end that were drawn for the demo market's past and those begin that the desk saw (`traded` at a
-        time), or the other way: a dim line, and words on the drawn bars' side."""
+    def made_up(self, traded: Callable[[int, int], bool]) -> None:
+        """Where bars end that were drawn for the demo market's past and those begin that the desk saw (`traded` from a
+        time to another), or the other way: a dim line, and words on the drawn bars' side. A bar of which a part is made
+        up is made up: its open, or its high, may be."""
         canvas, plot = self.canvas, self.plot
-        seen = [traded(slot.bar.ts + plot.interval - 1) for slot in plot.slots]
+        seen = [traded(slot.bar.ts, slot.bar.ts + plot.interval - 1) for slot in plot.slots]
         bottom = plot.top + plot.rows
         begun = 0
         for index in range(1, len(seen) + 1):

@@ -16,6 +16,7 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument
 from workstation.domain.order import Order, Side
 from workstation.domain.position import Position
+from workstation.domain.prices import average_words, price_words
 from workstation.trading.plans.rows import is_kept
 
 
@@ -78,7 +79,7 @@ def order_levels(orders: Iterable[Order], instrument: Instrument) -> list[Level]
     levels = []
     for (price, side, stop, kept), some in grouped.items():
         quantity = sum_of(order.leaves for order in some)
-        at = shown(f"{price:.{instrument.price_places}f}")
+        at = _at(price_words(price, instrument))
         kind = " stop" if stop else ""
         by_desk = " kept" if kept else ""
         count = f" ({len(some)} orders)" if len(some) > 1 else ""
@@ -104,10 +105,15 @@ def position_level(position: Position, instrument: Instrument) -> Level | None:
         return None
     side = "Long" if position.quantity > 0 else "Short"
     quantity = plain_text(position.quantity.copy_abs())
-    price = shown(f"{average:.{instrument.price_places}f}")
+    price = _at(average_words(average, instrument))
     return Level(
         average, f" {side} {quantity} @ {price} ", f" {side[0]} {quantity} ", Paint.OWN_LINE, Paint.OWN_LABEL, "╌"
     )
+
+
+def _at(words: str) -> str:
+    """A price as it stands in a label: without thousands separators."""
+    return shown(words.replace(",", ""))
 
 
 def staged_level(staged: Staged | Moved, instrument: Instrument) -> Level:

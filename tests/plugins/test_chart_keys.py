@@ -160,18 +160,24 @@ async def test_orders_fills_and_position_are_drawn_in(tmp_path):
         assert "▼" not in hands.text
         assert "◆" not in hands.text
         assert "made up" in hands.text
-        desk.engine.kept_at = lambda ts: True  # … or has kept those minutes
+        desk.engine.kept_at = lambda since, until: True  # … or has kept those minutes
         await desk.order(BTC.id, Side.BUY, "0.01")
         await hands.paint()
         assert "◆" in hands.text, "bought and sold at that price"
         assert "made up" not in hands.text
         newest = pane.plot.slots[-1].bar.ts
-        desk.engine.kept_at, desk.engine.candles_since = (lambda ts: False), newest  # … or saw the last bar alone
+        desk.engine.kept_at, desk.engine.candles_since = (lambda since, until: False), newest  # … or saw the last bar
         await desk.order(BTC.id, Side.BUY, "0.01")
         await hands.paint()
         border = pane.plot.x + (len(pane.plot.slots) - 1) * pane.plot.step
         [row] = [row for row in hands.rows if "made up" in row]
         assert row[:border].endswith("made up ╎")
+        desk.engine.candles_since = newest + 1  # … or not all of it
+        await desk.order(BTC.id, Side.BUY, "0.01")
+        await hands.paint()
+        [row] = [row for row in hands.rows if "made up" in row]
+        assert row[: pane.plot.columns].rstrip().endswith("made up")
+        assert "╎" not in row
 
 
 async def test_an_order_near_the_market_stretches_the_scale_and_one_far_away_is_counted(tmp_path):

@@ -20,6 +20,7 @@ from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 from workstation.market.bars import INTERVALS
 from workstation.market.demo import DemoMarket
+from workstation.market.demo.kept import Kept, Session
 from workstation.past.desk import open_past
 from workstation.past.market import PriceFrom
 from workstation.paths import Paths
@@ -213,7 +214,7 @@ async def test_a_clock_that_has_gone_back_is_told_and_shows_nothing_of_the_futur
         bars = back.bars(BTC)
         assert bars[-1].ts + MINUTE <= START + 10 * MINUTE
         assert traded(bars, shown[20].ts, shown[-1].ts + 1) == traded(shown[20:], 0, START)
-        assert not back.engine.keeper.kept.covers(fill.ts)
+        assert not back.engine.keeper.kept.covers(fill.ts, fill.ts)
         back.run(50)
         now = back.bars(BTC)
     async with desk(tmp_path, START + 2 * HOUR) as after:
@@ -260,3 +261,15 @@ async def test_a_torn_file_is_told_and_a_fresh_past_is_made(tmp_path: Path) -> N
     async with desk(tmp_path, START + 2 * HOUR) as third:
         assert traded(third.bars(BTC), shown.ts, shown.ts + 1) == traded([shown], 0, START + DAY)
         assert not any("made up anew" in text for text in third.said)
+
+
+def test_what_is_kept_of_a_run_covers_a_time_from_hour_to_hour_and_not_over_a_gap() -> None:
+    runs = [(Session(start=at, seed=1, rate=1.0, prices={}, opening={}), until) for at, until in (
+        (START + 10 * MINUTE, START + 3 * HOUR), (START + 3 * HOUR + MINUTE, START + 4 * HOUR),
+    )]  # fmt: skip
+    kept = Kept(sessions=runs, hours=[START + number * HOUR for number in range(4)])
+    assert kept.covers(START + 10 * MINUTE, START + 3 * HOUR), "its hours join"
+    assert not kept.covers(START, START + HOUR), "its beginning was made up"
+    assert not kept.covers(START + 2 * HOUR, START + 4 * HOUR), "a minute of it was"
+    assert kept.covers(START + 3 * HOUR + MINUTE, START + 4 * HOUR)
+    assert not kept.covers(START + 3 * HOUR + MINUTE, START + 4 * HOUR + 1)

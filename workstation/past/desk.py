@@ -233,7 +233,7 @@ async def open_past(engine: Engine, session: Session) -> PastDesk:
 
     def traded(ts: int) -> bool:
         """Candles of before this run are another market's, but for those that a demo has kept."""
-        return engine.mode not in ("demo", "replay") or ts >= engine.opened_at or engine.kept_at(ts)
+        return engine.mode not in ("demo", "replay") or ts >= engine.opened_at or engine.kept_at(ts, ts)
 
     def build() -> tuple[PastMarket, Timeline, list[EquitySnapshot]]:
         market = PastMarket(instruments, core.market, traded, Prices(until))

@@ -83,10 +83,17 @@ class Kept:
         """The first run of all: what the market was before it is drawn from it, whatever came later."""
         return self.sessions[0][0] if self.sessions else None
 
-    def covers(self, ts: int) -> bool:
-        """Whether the market was traded at `ts` (UTC ns) and what it did is kept."""
-        number = bisect_right(self._starts, ts)
-        return number > 0 and ts <= self.spans[number - 1].until
+    def covers(self, since: int, until: int) -> bool:
+        """Whether the market was traded all the time from `since` to `until` (UTC ns) and what it did is kept."""
+        number = bisect_right(self._starts, since)
+        if number == 0 or since > self.spans[number - 1].until:
+            return False
+        seen = self.spans[number - 1].until
+        for span in self.spans[number:]:  # a run goes on from hour to hour
+            if seen >= until or span.start > seen:
+                break
+            seen = span.until
+        return until <= seen
 
     def rows(self, hour: int) -> list[Row]:
         """The minutes of the hour that begins then, oldest first."""
