@@ -22,7 +22,7 @@ from screens.layout_actions import LAYOUT
 from screens.theme import Ink
 
 _MOST = 200
-_TITLES = 22
+_WIDEST_TITLE = 24  # cells; what is said of an entry with a longer one follows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Finder(Dialog[Entry]):
         self.entries = entries
         self.empty = empty
         #: Cells of the titles: what is said of each stands in one column, but for a few long ones.
-        self.titles = min(_TITLES, max((len(entry.title) for entry in entries if entry.detail), default=0))
+        self.titles = min(_WIDEST_TITLE, max((len(entry.title) for entry in entries if entry.detail), default=0))
 
     def offer(self, title: str, placeholder: str, entries: Sequence[Entry], empty: str, recent: Sequence[str]) -> None:
         """Show another list than before, as if newly made."""

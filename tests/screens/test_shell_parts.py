@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from screens.bars import age, money
 from screens.figures import figure_within, places_of
+from screens.finder import Entry, Finder
 from screens.fuzzy import score
 from screens.parts import wrapped
 from screens.sizes import Sizes, presets
 from screens.state import DeskState
 from screens.testing import BTC, ETH, PERP
-from screens.theme import COLOURS, Ink, contrast
+from screens.theme import COLOURS, DARK, INKS, Ink, contrast
 from workstation.domain.instrument import ContractType
 from workstation.settings import Settings
 
@@ -220,3 +221,10 @@ def test_a_figure_stays_with_its_unit_where_a_sentence_is_wrapped():
         lines = wrapped(text, width)
         assert " ".join(lines) == text
         assert not any(line.startswith(("s ", "%")) for line in lines)
+
+
+def test_what_is_said_of_the_entries_of_a_list_stands_in_one_column():
+    titles = ["BTC-USDT", "BTC-USDT-PERP", "For Sharpe ratio, profit factor and drawdown"]
+    finder = Finder("", "", [Entry("NOVA", title, lambda: None, "spot") for title in titles], "")
+    lines = ["".join(text for text, _ in finder._line(entry, INKS[DARK]).left) for entry in finder.entries]
+    assert [line.index("spot") for line in lines] == [38, 38, 58]
