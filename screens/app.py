@@ -55,6 +55,7 @@ from screens.themes import MONO, ThemeError
 from screens.time_travel import TimeTravel
 from screens.typed import TypedLines
 from screens.workspace import Workspace
+from workstation.domain.events import TradingState
 from workstation.ending import when_told
 from workstation.engine import Engine
 from workstation.interpreter import tune_interpreter
@@ -192,6 +193,7 @@ class TwsApp(App[None]):
         try:
             await start()
             self.layouts.store_opened()
+            self._say_halted()
         except Exception as error:
             self.engine.log.error("desk", f"The desk could not start whole: {error}")
             self.toast(f"The desk could not start whole: {error}", error=True)
@@ -212,6 +214,14 @@ class TwsApp(App[None]):
             self._kill_began()
         self.engine.alerts.on_fired = partial(ring, self)
         self.say_problems(self.problems)
+        if self.start_engine is None:
+            self._say_halted()
+
+    def _say_halted(self) -> None:
+        """A desk that comes back HALTED says how it is traded on again."""
+        engine = self.engine
+        if engine.trading_state is TradingState.HALTED and engine.kill_status.phase is KillPhase.IDLE:
+            self.toast(f"HALTED as the desk was left: :rearm {engine.account_name} trades again.", error=True)
 
     def _kill_began(self) -> None:
         self.travel.leave_all()
