@@ -221,7 +221,7 @@ class TwsApp(App[None]):
         """A desk that comes back HALTED says how it is traded on again."""
         engine = self.engine
         if engine.trading_state is TradingState.HALTED and engine.kill_status.phase is KillPhase.IDLE:
-            self.toast(f"HALTED as the desk was left: :rearm {engine.account_name} trades again.", error=True)
+            self.toast(f"HALTED, as the desk was left. To trade again type :rearm {engine.account_name}", error=True)
 
     def _kill_began(self) -> None:
         self.travel.leave_all()
