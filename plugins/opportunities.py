@@ -174,7 +174,7 @@ class OpportunitiesPane(TablePane[Row]):
         match column:
             case "what":
                 payer = "longs pay" if row.rate > 0 else "shorts pay" if row.rate < 0 else "nobody pays"
-                every = "" if row.every is None else f" every {span(row.every)}"
+                every = "" if row.every is None else f"/{span(row.every)}"  # 80 columns have room for no more
                 return f"{row.instrument}: {payer} {shown(f'{abs(row.rate) * 100:.4f}')}%{every}", ink.text
             case "edge":
                 if row.year is None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal as D
+
 import pytest
 from trading_scene import Scene, scene
 
 from plugins.opportunities import OpportunitiesPane
+from workstation.clock import HOUR
+from workstation.trading.opportunities import Carry
 
 SIZES = [(160, 48), (80, 24)]
 
@@ -32,6 +36,12 @@ async def test_every_kind_by_its_key(tmp_path):
         await pilot.press("v")
         await desk.painted(pilot)
         assert pane.view == "funding"
+        row = Carry("NOVA:BTC-USDT-PERP", D("0.0001"), 8 * HOUR, D("0.1095"), None, None, None)
+        assert pane._carry(row, "what")[0] == "NOVA:BTC-USDT-PERP: longs pay 0.0100%/8h"
+        await pilot.resize_terminal(80, 24)
+        await desk.painted(pilot)
+        room = next(width for column, _, width in pane._layout if column.key == "what")
+        assert len(pane._carry(row, "what")[0]) <= room, "it is read whole in 80 columns"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
