@@ -6,6 +6,7 @@ import textwrap
 
 import msgspec
 from rich.segment import Segment
+from textual.geometry import Region
 
 from screens.painted import Painted, cells
 
@@ -36,6 +37,7 @@ class Notices(Painted):
         self.items: list[Notice] = []
         self._wide = _WIDTH
         self._left = 0
+        self._beside_of: Region | None = None  # where the pane at hand was when they were placed
 
     def add(self, text: str, error: bool = False, stay: float | None = None) -> None:
         """`stay`: seconds, where neither those of news nor those of errors fit."""
@@ -66,6 +68,8 @@ class Notices(Painted):
         if any(item.until <= now for item in self.items):
             self.items = [item for item in self.items if item.until > now]
             self.arrange_lines()
+        elif self.items and self._at_hand() != self._beside_of:  # another pane or page: they stand in its way no more
+            self.arrange_lines()
 
     def _lines(self) -> list[list[Segment]]:
         ink = self.ink
@@ -84,6 +88,7 @@ class Notices(Painted):
         if not self.is_attached:
             return
         size, foot = self.screen.size, self._foot()
+        self._beside_of = self._at_hand()
         self._wide = _WIDTH
         count, self._left = len(self._lines()), max(0, size.width - _WIDTH - 1)
         room = self._beside(self._left, foot - count)
@@ -105,13 +110,17 @@ class Notices(Painted):
         if self.items:
             self.styles.offset = (self._left, max(0, self._foot() - len(self._lines())))
 
+    def _at_hand(self) -> Region | None:
+        pane = self.app.workspace.focused_pane  # type: ignore[attr-defined]
+        return None if pane is None else pane.region
+
     def _beside(self, left: int, top: int) -> tuple[int, int] | None:
         """(left edge, width) to the left of the pane at hand, where the corner is that pane's own foot: what came of
         its order stands there."""
-        pane = self.app.workspace.focused_pane  # type: ignore[attr-defined]
-        if pane is None or pane.region.right <= left or pane.region.bottom <= top or pane.region.x < _LEAST:
+        pane = self._at_hand()
+        if pane is None or pane.right <= left or pane.bottom <= top or pane.x < _LEAST:
             return None
-        return max(0, pane.region.x - _WIDTH - 1), min(_WIDTH, pane.region.x - 1)
+        return max(0, pane.x - _WIDTH - 1), min(_WIDTH, pane.x - 1)
 
     def repaint(self) -> None:
         for y, line in enumerate(self._lines()):

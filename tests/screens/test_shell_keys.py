@@ -587,3 +587,19 @@ async def test_the_kill_switch_waits_for_no_key_before_it(open_desk):
         assert desk.app.workspace.panes["books"].done == []  # waits for the key before it
         assert desk.engine.trading_state is TradingState.HALTED
         hangs.set()
+
+
+async def test_notices_stand_in_the_way_of_no_pane_that_the_focus_goes_to(open_desk):
+    async with open_desk() as (desk, pilot):
+        workspace, notices = desk.app.workspace, desk.app.desk_screen.notices
+        corner = 160 - 58 - 1
+        workspace.focus_slot("positions")
+        await desk.painted(pilot)
+        desk.app.toast("Something happened.")
+        await desk.painted(pilot)
+        pane = workspace.panes["positions"].region
+        assert notices.region.right <= pane.x, "the foot of the pane at hand says what came of its order"
+        workspace.focus_slot("books")
+        for _ in range(10):  # it is looked at with the status bar, not at every frame
+            await desk.painted(pilot)
+        assert notices.region.x == corner
