@@ -29,9 +29,11 @@ class OrderInitialized(_OrderEvent, frozen=True, kw_only=True, tag="initialized"
 
 
 class OrderDenied(_OrderEvent, frozen=True, kw_only=True, tag="denied"):
-    """Refused by the desk's own risk checks; the venue never heard of it."""
+    """Refused by the desk's own risk checks; the venue never heard of it. `check`: the name of the one that did, as in
+    `trading.risk.CHECKS`; "" where it was none (a halt, a store that fails) and in journals of before."""
 
     reason: str
+    check: str = ""
 
 
 class OrderSubmitted(_OrderEvent, frozen=True, kw_only=True, tag="submitted"):

@@ -73,7 +73,7 @@ class Journal(Protocol):
 class _Entry:
     """One order on its way to the journal."""
 
-    __slots__ = ("denied", "draft", "entered", "failure", "initialized", "order", "refusal", "venue")
+    __slots__ = ("check", "denied", "draft", "entered", "failure", "initialized", "order", "refusal", "venue")
 
     def __init__(self, draft: OrderDraft, order: Order, venue: Venue) -> None:
         self.draft = draft
@@ -82,6 +82,7 @@ class _Entry:
         self.initialized = OrderInitialized(client_id=order.client_id, ts=order.created_at, order=order)
         self.entered = False  # it has been judged, and everybody sees it
         self.refusal: str | None = "It was not judged."  # without a judgement nothing is sent
+        self.check = ""  # that refused it
         self.denied: OrderDenied | None = None
         self.failure: Exception | None = None  # why it could not be judged
 
@@ -174,7 +175,8 @@ class OrderGateway:
             self._log.error("orders", f"What comes before an order failed: {error!r}")
         try:
             verdicts = self.core.judge(draft, order.created_at, entry.venue.link is LinkState.CONNECTED)
-            refusal = next((verdict.sentence for verdict in verdicts if not verdict.ok), None)
+            refused = next((verdict for verdict in verdicts if not verdict.ok), None)
+            refusal, entry.check = (None, "") if refused is None else (refused.sentence, refused.check)
             if refusal is None and draft.origin != KILL and (bar := self.barred()) is not None:
                 refusal = f"The desk is being halted: {bar}."
         except Exception as error:
@@ -210,7 +212,9 @@ class OrderGateway:
         return sum(each not in self.core.orders.orders for each in self.sending)
 
     def _deny(self, entry: _Entry, reason: str) -> Order:
-        entry.denied = OrderDenied(client_id=entry.order.client_id, ts=self._clock.now(), reason=reason)
+        entry.denied = OrderDenied(
+            client_id=entry.order.client_id, ts=self._clock.now(), reason=reason, check=entry.check
+        )
         return self._fold(entry.denied)
 
     async def _store_and_send(self, entry: _Entry) -> Order:

@@ -594,3 +594,13 @@ async def test_an_order_that_was_denied_by_mistake_and_works_is_found(tmp_path: 
         assert (await settled(desk, order.client_id, OrderState.CANCELED)).venue_order_id
         assert await nova.inner.open_orders() == []
         assert sends(nova) == [order.client_id]
+
+
+async def test_a_denial_names_the_check_that_refused_and_so_does_the_journal_on_the_disk(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        order = await desk.market(PERP, Side.SELL, "0.1", reduce_only=True)
+        assert order.state is OrderState.DENIED
+        [denied] = [one for one in desk.engine.order_events(order.client_id) if isinstance(one, e.OrderDenied)]
+        assert (denied.check, denied.reason) == ("reduce only", order.reason)
+    async with demo_desk(tmp_path) as desk:
+        assert denied in desk.engine.order_events(order.client_id)
