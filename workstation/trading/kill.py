@@ -12,12 +12,11 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from functools import partial
 
 import msgspec
 
-from workstation.clock import SECOND, Clock
+from workstation.clock import Clock
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import counted, plain
@@ -26,7 +25,7 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import Journal, OrderGateway
 from workstation.trading.kill_flatten import Flattener
-from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
+from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus, receipt_of
 from workstation.trading.order_lines import price_terms
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
@@ -363,28 +362,13 @@ class KillSwitch:
         status = self.status
         status.finished = self._clock.now()
         status.phase = KillPhase.DONE
-        status.receipt = self._receipt()
+        status.receipt = receipt_of(status, self._notes)
         completed = KillCompleted(ts=status.finished, kill_id=self._kill_id, receipt=status.receipt)
         self._core.apply_account(completed)
         self._journal.append(completed)
         self._log.warning(KILL, status.receipt)
         self.on_receipt(completed, status)
         self._changed()
-
-    def _receipt(self) -> str:
-        status = self.status
-        took = ((status.finished or 0) - status.started) / SECOND
-        orders = [item for item in status.items if item.kind == "order"]
-        closed = [item for item in status.items if item.kind == "position" and item.state is KillOutcome.DONE]
-        left = [item for item in status.items if item.state is not KillOutcome.DONE]
-        parts = [f"Halted after {status.reason}: {counted(len(orders), 'working order')} gone"]
-        if status.flatten:
-            parts.append(f"{counted(len(closed), 'position')} closed")
-        parts += [f"{venue} {words}" for venue, words in status.venues.items()]
-        parts += [f"{item.instrument} {item.label}: {item.detail or 'no answer'}" for item in left]
-        parts += self._notes
-        when = datetime.fromtimestamp((status.finished or 0) // SECOND, UTC)
-        return f"{'; '.join(parts)}. Seen {when:%Y-%m-%d %H:%M:%S} UTC, {took:.1f} s after the press."
 
 
 def _label(order: Order, instrument: Instrument | None) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
+from workstation.clock import SECOND
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import counted
 
 
 class KillPhase(StrEnum):
@@ -51,3 +55,19 @@ class KillStatus:
     def accounts(self) -> tuple[str, ...]:
         """The accounts that it acts on."""
         return tuple(self.venues)
+
+
+def receipt_of(status: KillStatus, notes: Sequence[str]) -> str:
+    """A kill that is done, in words: what is gone, what the venues showed, what could not be done, and `notes`."""
+    took = ((status.finished or 0) - status.started) / SECOND
+    orders = [item for item in status.items if item.kind == "order"]
+    closed = [item for item in status.items if item.kind == "position" and item.state is KillOutcome.DONE]
+    left = [item for item in status.items if item.state is not KillOutcome.DONE]
+    parts = [f"Halted after {status.reason}: {counted(len(orders), 'working order')} gone"]
+    if status.flatten:
+        parts.append(f"{counted(len(closed), 'position')} closed")
+    parts += [f"{venue} {words}" for venue, words in status.venues.items()]
+    parts += [f"{item.instrument} {item.label}: {item.detail or 'no answer'}" for item in left]
+    parts += notes
+    when = datetime.fromtimestamp((status.finished or 0) // SECOND, UTC)
+    return f"{'; '.join(parts)}. Seen {when:%Y-%m-%d %H:%M:%S} UTC, {took:.1f} s after the press."

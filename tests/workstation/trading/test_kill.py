@@ -19,7 +19,7 @@ from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
 from workstation.trading.command_run import outcome
 from workstation.trading.errors import Refused
-from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase
+from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, receipt_of
 from workstation.venues.faulty import Fault
 from workstation.watch.requests import HaltRequest, HaltRequests
 
@@ -47,7 +47,7 @@ async def test_one_press_cancels_all_and_the_second_flattens_all_on_a_venue_gone
             assert f"{venue} shows no working order" in status.receipt
         assert "50 working orders gone; 5 positions closed" in status.receipt
         status.items.append(KillItem("order", "BUY 1 @ 5", BTC))  # of which the venue never said a word
-        assert f"{BTC} BUY 1 @ 5: no answer" in desk.engine._kill._receipt()
+        assert f"{BTC} BUY 1 @ 5: no answer" in receipt_of(status, [])
         assert len(faults.venues["ORCA"].struck) > 20, "the faults were not met"
 
 
