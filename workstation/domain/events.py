@@ -88,6 +88,7 @@ class OrderAmended(_OrderEvent, frozen=True, kw_only=True, tag="amended"):
     quantity: Decimal | None = None
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    reason: str = ""  # why they are others, where the desk did not ask for it
 
 
 class OrderAmendRejected(_OrderEvent, frozen=True, kw_only=True, tag="amend_rejected"):

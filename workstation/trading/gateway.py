@@ -25,6 +25,7 @@ from workstation.domain.events import (
     OrderCancelRejected,
     OrderDenied,
     OrderEvent,
+    OrderFilled,
     OrderInitialized,
     OrderPendingAmend,
     OrderPendingCancel,
@@ -43,7 +44,7 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.fee_values import FeeValues
-from workstation.trading.order_lines import BAD_NEWS, in_words
+from workstation.trading.order_lines import bad_news, in_words
 from workstation.trading.orders import Applied, Outcome, venue_of
 from workstation.trading.risk import KILL
 from workstation.venues.contract import LinkState, NoAnswer, Prepares, Venue, VenueError, VenueUnreachable, prices_only
@@ -121,6 +122,10 @@ class OrderGateway:
         self.sending: set[ClientOrderId] = set()
         self._next_entry: asyncio.Future[None] | None = None  # of somebody who waits for it
         self._withdrawn: set[ClientOrderId] = set()  # cancelled while their intent was being stored
+        #: Changes of orders that were sent: at which moment of the loop's, and whether the venue has answered.
+        self.changes: dict[ClientOrderId, tuple[float, bool]] = {}
+        #: Asked of a fill that its order cannot take: whether somebody sees to it.
+        self.fill_seen_to: Callable[[str, OrderFilled], bool] = lambda _venue, _event: False
         #: Called before an order of the desk is judged and taken in.
         self.before_entry: Callable[[], object] = lambda: None
         #: Told of a venue that could not be reached, gave no answer or failed.
@@ -307,8 +312,12 @@ class OrderGateway:
         if self._halted():
             reason = "Withdrawn before it was sent: the desk is HALTED."
             return self._record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=reason))
+        sent = asyncio.get_running_loop().time()
+        self.changes[client_id] = sent, False
         try:
             await asyncio.wait_for(venue.amend(after, quantity, price, stop_price), self._answer_timeout)
+            if client_id in self.changes:
+                self.changes[client_id] = sent, True
         except (NoAnswer, TimeoutError):
             self.on_venue_error(venue.name)
             self._log.warning("orders", f"No answer on the change of order {client_id}: asking {venue.name}.")
@@ -414,9 +423,13 @@ class OrderGateway:
         event = self.fees.valued(event)
         applied = self.core.apply_order(event)
         if applied.outcome is Outcome.APPLIED and applied.order is not None:
+            if applied.order.state is not OrderState.PENDING_AMEND:
+                self.changes.pop(event.client_id, None)
             self._journal.note(event, orders=(applied.order,))
             self._tell(event, applied.order)
         elif applied.outcome is Outcome.ILLEGAL:
+            if isinstance(event, OrderFilled) and self.fill_seen_to(venue, event):
+                return applied
             self._log.error("orders", f"{venue}: {applied.error}. Nothing was changed.")
             self.on_unanswered(event.client_id)
         elif applied.outcome is Outcome.STRANGER:
@@ -445,7 +458,7 @@ class OrderGateway:
         if isinstance(event, OrderTrailed):
             return  # many, and the order's own stop price says it
         terms = self.core.instruments.get(order.instrument)
-        if isinstance(event, BAD_NEWS):
+        if bad_news(event):
             self._log.warning("order", in_words(event, order, terms))
         else:
             self._log.in_passing("order", partial(in_words, event, order, terms))

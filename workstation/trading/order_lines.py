@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workstation.domain.events import (
+    OrderAmended,
     OrderAmendRejected,
     OrderCancelRejected,
     OrderDenied,
@@ -17,8 +18,12 @@ from workstation.domain.numbers import plain
 from workstation.domain.order import Order, OrderType, state_word
 from workstation.domain.prices import price_words
 
-#: What a trader did not wish for.
-BAD_NEWS = (OrderDenied, OrderRejected, OrderCancelRejected, OrderAmendRejected, OrderUnknown, OrderReopened)
+_BAD_NEWS = (OrderDenied, OrderRejected, OrderCancelRejected, OrderAmendRejected, OrderUnknown, OrderReopened)
+
+
+def bad_news(event: OrderEvent) -> bool:
+    """Whether it is something that the trader did not wish for."""
+    return isinstance(event, _BAD_NEWS) or (isinstance(event, OrderAmended) and bool(event.reason))
 
 
 def price_terms(order: Order, instrument: Instrument | None) -> str:

@@ -4,7 +4,8 @@
 
 A fill is a fact: it is taken in every state in which the venue can hold the order, and after an end that it crossed on
 the wire or that the venue did not keep to. It is never taken twice (the order manager drops known trade ids) and never
-beyond the quantity. An order whose end the venue does not keep to is open again (`OrderReopened`) until it is gone.
+beyond the quantity: the venue must show the order as larger first, which it may even after an end. An order whose end
+the venue does not keep to is open again (`OrderReopened`) until it is gone.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ LEGAL: dict[type[e.OrderEvent], frozenset[S]] = {
     e.OrderCancelRejected: frozenset({S.PENDING_CANCEL}),
     e.OrderCanceled: _AT_VENUE,
     e.OrderPendingAmend: _RESTING,
-    e.OrderAmended: _RESTING | {S.PENDING_AMEND, S.PENDING_CANCEL},
+    e.OrderAmended: _RESTING | {S.PENDING_AMEND, S.PENDING_CANCEL, S.FILLED} | _SAID_ENDED,
     e.OrderAmendRejected: frozenset({S.PENDING_AMEND, S.PENDING_CANCEL}),
     e.OrderExpired: _AT_VENUE,
     e.OrderReopened: _SAID_ENDED,
@@ -110,9 +111,11 @@ def apply(order: Order, event: e.OrderEvent, instrument: Instrument | None = Non
                 "pending_stop_price": stop_price,
             }
         case e.OrderAmended(quantity=quantity, price=price, stop_price=stop_price):
+            if order.is_closed and (quantity is None or quantity <= order.quantity):
+                raise IllegalTransition(f"order {order.client_id} has ended, and nobody shows it as larger than it was")
             terms = {"quantity": quantity, "price": price, "stop_price": stop_price}
             changes |= {name: term for name, term in terms.items() if term is not None}
-            if order.state is not S.PENDING_CANCEL:
+            if order.state not in (S.PENDING_CANCEL, *_SAID_ENDED):
                 changes |= {"state": resting_state(order)}
             if quantity is not None and quantity <= order.filled:
                 changes |= {"state": S.FILLED, "quantity": order.filled}

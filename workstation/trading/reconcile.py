@@ -31,6 +31,7 @@ from workstation.domain.order import CLOSED_STATES, ClientOrderId, Order, OrderS
 from workstation.domain.trailing import tighter
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
+from workstation.trading.fills_beyond import FillsBeyond
 from workstation.trading.first_prices import FirstPrices
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.lost_orders import LostOrders, never_seen
@@ -43,11 +44,13 @@ from workstation.venues.contract import (
     KnowsStrangers,
     LinkState,
     RealLink,
+    TakesLate,
     Venue,
     VenueError,
     VenueOrder,
     prices_only,
 )
+from workstation.venues.terms import CHANGED_THERE, change_made, other_terms
 from workstation.venues.urgency import Urgency, urgent
 
 _UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND})
@@ -113,6 +116,8 @@ class Reconciler:
         self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._first_prices = FirstPrices(core)
+        self._beyond = FillsBeyond(core, gateway, venues, clock, log)
+        gateway.fill_seen_to = self._beyond.take
         #: Told (venue, kind, words) of each difference between desk and venue that was found and repaired.
         self.on_difference: Callable[[str, str, str], None] = lambda *_: None
 
@@ -160,15 +165,18 @@ class Reconciler:
             return True  # the answer is of before: it says nothing of a change or a cancel sent since
         if shown is None and now.is_open:
             return self._never_had_it(venue, now, asked)
-        return shown is not None and await self._take(venue, client_id, shown)
+        return shown is not None and await self._take(venue, client_id, shown, asked)
 
-    async def _take(self, venue: Venue, client_id: ClientOrderId, shown: VenueOrder) -> bool:
-        """Apply what the venue shows of an order of ours. True while its fate is still unclear."""
+    async def _take(
+        self, venue: Venue, client_id: ClientOrderId, shown: VenueOrder, asked: float | None = None
+    ) -> bool:
+        """Apply what the venue, `asked` at that moment of the loop's, shows of an order of ours. True while its fate is
+        still unclear."""
         order = self._core.orders.orders[client_id]
         if order.is_closed:
             return False
         self.lost.known(client_id)
-        for event in self._missed(order, shown):
+        for event in self._missed(order, shown, asked):
             if self._gateway.report(venue.name, event).outcome is Outcome.APPLIED:
                 self.on_difference(venue.name, _kind(event), f"order {client_id} on {order.instrument}")
         order = self._core.orders.orders[client_id]
@@ -195,7 +203,18 @@ class Reconciler:
             self._gateway.report(venue.name, OrderCanceled(client_id=order.client_id, ts=ts, reason=reason))
         return False
 
-    def _missed(self, order: Order, shown: VenueOrder) -> list[OrderEvent]:
+    def _change_may_come(self, order: Order, asked: float) -> bool:
+        """Whether the change under way may be made after `asked`, a moment of the loop's: its request may be on its
+        way, or the venue has taken it and not carried it out yet."""
+        venue = self._venues[venue_of(order.instrument)]
+        if not isinstance(venue, TakesLate):
+            return False
+        if (sent := self._gateway.changes.get(order.client_id)) is None:  # in an earlier run
+            return self._clock.now() - order.updated_at < venue.request_life() * SECOND
+        at, answered = sent
+        return asked - at < (self.lost.span if answered else max(self.lost.span, venue.request_life()))
+
+    def _missed(self, order: Order, shown: VenueOrder, asked: float | None) -> list[OrderEvent]:
         """The events that lead from what the desk knows to what the venue shows (fills come by themselves)."""
         ts, client_id = self._clock.now(), order.client_id
         events: list[OrderEvent] = []
@@ -209,13 +228,10 @@ class Reconciler:
         if order.type is OrderType.TRAILING_STOP and tighter(order.side, shown.stop_price, order.stop_price):
             assert shown.stop_price is not None
             events.append(OrderTrailed(client_id=client_id, ts=ts, stop_price=shown.stop_price))
+        if terms := other_terms(order, shown):
+            events.append(OrderAmended(client_id=client_id, ts=ts, **terms, reason=CHANGED_THERE))
         if order.state is OrderState.PENDING_AMEND:
-            wanted = (order.pending_quantity, order.pending_price, order.pending_stop_price)
-            have = (shown.quantity, shown.price, shown.stop_price)
-            done = all(want is None or want == has for want, has in zip(wanted, have, strict=True))
-            if order.type is OrderType.TRAILING_STOP and order.pending_stop_price is not None:  # it may have gone on
-                done = not tighter(order.side, order.pending_stop_price, shown.stop_price)
-            if done:
+            if change_made(order, shown):
                 events.append(
                     OrderAmended(
                         client_id=client_id,
@@ -225,7 +241,7 @@ class Reconciler:
                         stop_price=shown.stop_price,
                     )
                 )
-            else:
+            elif asked is None or not self._change_may_come(order, asked):
                 reason = "the venue shows the old terms"
                 events.append(OrderAmendRejected(client_id=client_id, ts=ts, reason=reason))
         if shown.filled > order.filled:
@@ -389,6 +405,7 @@ class Reconciler:
             self._log.warning("orders", f"{venue.name} could not be compared with the store: {_said(error)}")
 
     async def close(self) -> None:
+        self._beyond.close()
         for task in list(self._asking.values()):
             task.cancel()
 

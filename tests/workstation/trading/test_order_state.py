@@ -74,8 +74,10 @@ def test_no_transition_outside_the_table_and_no_fill_lost_or_doubled(history: li
         assert (after.state is OrderState.FILLED) == (after.filled == after.quantity and after.filled > 0)
         assert after.is_open == (after in manager.open_orders())
         if before.state in CLOSED_STATES and after.state is not before.state:
-            # a fill that crossed the cancel on the wire, or an end that the venue did not keep to
-            assert after.state is OrderState.FILLED or isinstance(event, e.OrderReopened)
+            # a fill that crossed the cancel on the wire, an end that the venue did not keep to, or one that it shows
+            # as larger than the desk knew it
+            larger = isinstance(event, e.OrderAmended) and after.quantity > before.quantity
+            assert after.state is OrderState.FILLED or isinstance(event, e.OrderReopened) or larger
         assert after.worst_quantity >= after.leaves
     assert OrderManager.fold(manager.history("c")).orders == manager.orders
 
@@ -134,6 +136,20 @@ def test_a_fill_beyond_the_quantity_is_refused() -> None:
     order = apply(new_order(), e.OrderSubmitted(client_id="c", ts=1))
     with pytest.raises(IllegalTransition, match="beyond"):
         apply(order, a_fill("t1", 11))
+
+
+def test_an_order_that_the_venue_shows_as_larger_takes_more_even_after_its_end() -> None:
+    larger = e.OrderAmended(client_id="c", ts=4, quantity=D(15), reason="changed at the exchange")
+    working = apply(apply(new_order(), e.OrderSubmitted(client_id="c", ts=1)), a_fill("t1", 4))
+    filled = apply(working, a_fill("t2", 6))
+    assert apply(filled, larger).state is OrderState.PARTIALLY_FILLED
+    assert apply(apply(filled, larger), a_fill("t3", 5)).state is OrderState.FILLED
+    ended = apply(apply(working, e.OrderCanceled(client_id="c", ts=3)), larger)
+    assert (ended.state, ended.quantity) == (OrderState.CANCELED, 15)
+    for closed in (filled, ended):
+        for smaller in (e.OrderAmended(client_id="c", ts=5, quantity=D(10)), e.OrderAmended(client_id="c", ts=5)):
+            with pytest.raises(IllegalTransition):
+                apply(closed, smaller)
 
 
 def test_a_pending_amend_counts_at_its_worst() -> None:

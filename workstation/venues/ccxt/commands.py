@@ -125,10 +125,9 @@ async def amend(venue: CcxtVenue, order: Order, quantity: Decimal | None, price:
             venue.later(partial(venue.look_again, order.client_id))
             return
         raise wrong from error
-    venue.report(e.OrderAmended(client_id=order.client_id, ts=venue.clock.now(), quantity=total, price=at))
     if isinstance(answer, dict):  # a change keeps the order's id; what Kraken answers is the change's own
         answer = {**answer, "id": venue_id}
-    venue.took(order.client_id, answer)
+    venue.took(order.client_id, answer)  # the change is made when the exchange shows it: many only say that they heard
 
 
 async def cancel(venue: CcxtVenue, order: Order) -> None:

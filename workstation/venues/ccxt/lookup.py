@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workstation.clock import DAY, MILLISECOND, SECOND
+from workstation.domain import events as e
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.order import ClientOrderId
+from workstation.domain.order import ClientOrderId, Order, OrderState
 from workstation.venues.ccxt.errors import not_found, translated
 from workstation.venues.ccxt.ids import external_id, to_desk, to_wire
 from workstation.venues.ccxt.orders import wire_id_of
 from workstation.venues.ccxt.pages import to_the_end
 from workstation.venues.ccxt.particulars import Lookup
 from workstation.venues.contract import VenueError
+from workstation.venues.terms import CHANGED_THERE, other_terms
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
@@ -65,6 +68,33 @@ async def find_order(
         if not_found(error):
             return None
         raise translated(error, venue.name, f"the look-up of order {client_id}") from error
+
+
+def ask_for_terms(venue: CcxtVenue, client_id: ClientOrderId) -> None:
+    """A message has shown other terms of an order than the desk's: the exchange is asked, for messages overtake each
+    other. What it says is reported."""
+    if client_id not in venue.differing:
+        venue.differing.add(client_id)
+        venue.later(partial(_report_terms, venue, client_id))
+
+
+async def _report_terms(venue: CcxtVenue, client_id: ClientOrderId) -> None:
+    before = venue.known_order(client_id)
+    try:
+        structure = await find_order(venue, client_id)
+        shown = None if structure is None else venue.own.on_order(structure)
+    finally:
+        venue.differing.discard(client_id)
+    now = venue.known_order(client_id)
+    if shown is None or before is None or now is None or _terms(before) != _terms(now):
+        return  # changed while it was asked: what comes next shows whether it is as the desk has it
+    if terms := other_terms(now, shown):
+        event = e.OrderAmended(client_id=client_id, ts=venue.clock.now(), **terms, reason=CHANGED_THERE)
+        venue.report(event)
+
+
+def _terms(order: Order) -> tuple[object, ...]:
+    return order.state is OrderState.PENDING_AMEND, order.quantity, order.price, order.stop_price
 
 
 async def _by(exchange: Any, venue_id: str | None, symbol: str, params: dict[str, Any]) -> Mapping[str, Any] | None:

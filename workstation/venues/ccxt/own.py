@@ -24,6 +24,7 @@ from workstation.venues.ccxt.ids import EXTERNAL, to_desk
 from workstation.venues.ccxt.orders import fill_of, order_of, trade_id_of, wire_id_of
 from workstation.venues.ccxt.particulars import Counted, IdRule
 from workstation.venues.contract import OrderSink, VenueOrder
+from workstation.venues.terms import change_made, other_terms
 
 _ENDED = (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.FILLED)
 
@@ -74,10 +75,12 @@ class OwnOrders:
         fills_missing: Callable[[InstrumentId], None],
         stranger: Callable[[VenueOrder], None],
         revived: Callable[[], None],
+        differs: Callable[[ClientOrderId], None],
     ) -> None:
         """`instrument_of` and `market_id` by ccxt's symbol; `known`: the desk's order of an id; `fills_missing`: called
         when an order shows more filled than has been heard; `stranger`: an order that the desk never made; `revived`:
-        one of the desk's that was taken for rejected works."""
+        one of the desk's that was taken for rejected works; `differs`: a working order whose terms are others than the
+        desk's, unless what told so is older than the desk's last change."""
         self._clock = clock
         self._rule = rule
         self._per_symbol = per_symbol
@@ -89,6 +92,7 @@ class OwnOrders:
         self._fills_missing = fills_missing
         self._stranger = stranger
         self._revived = revived
+        self._differs = differs
         self.tracks: dict[ClientOrderId, Track] = {}
         #: Trade ids in the order in which they were heard.
         self.heard: dict[str, int] = {}
@@ -162,7 +166,8 @@ class OwnOrders:
             self._stranger(shown)
             return shown
         if not shown.quantity:  # some streams tell the change only
-            shown = _sized(shown, track.quantity)
+            order = self._known(client_id)
+            shown = _sized(shown, track.quantity if order is None else order.quantity)
         held = track.shown
         if held is None or track.ended or held.state not in _ENDED or not _before(shown, held):
             track.shown = shown
@@ -252,6 +257,7 @@ class OwnOrders:
                 self.report(e.OrderRejected(client_id=client_id, ts=ts, reason=f"{reason.rstrip('.')}."))
             return
         self._accept(track)
+        self._compare_terms(client_id, shown)
         if self.behind(track):
             self._fills_missing(track.instrument)
             return
@@ -264,6 +270,17 @@ class OwnOrders:
                 self.report(e.OrderExpired(client_id=client_id, ts=ts, reason=shown.reason))
             elif shown.state is not OrderState.FILLED:  # filled it is by its fills
                 self.report(e.OrderCanceled(client_id=client_id, ts=ts, reason=shown.reason))
+
+    def _compare_terms(self, client_id: ClientOrderId, shown: VenueOrder) -> None:
+        order = self._known(client_id)
+        if order is None or shown.state in _ENDED:
+            return
+        if order.state is OrderState.PENDING_AMEND and change_made(order, shown):
+            ts, quantity, price, stop_price = self._clock.now(), shown.quantity, shown.price, shown.stop_price
+            amended = e.OrderAmended(client_id=client_id, ts=ts, quantity=quantity, price=price, stop_price=stop_price)
+            self.report(amended)
+        elif other_terms(order, shown):
+            self._differs(client_id)
 
     def reject(self, client_id: ClientOrderId, reason: str) -> None:
         """The venue has certainly refused the order."""

@@ -29,7 +29,7 @@ from workstation.venues.ccxt.dead_man import BY_SWITCH, DeadMan
 from workstation.venues.ccxt.errors import is_limit, translated
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import external_id, to_wire
-from workstation.venues.ccxt.lookup import find_order
+from workstation.venues.ccxt.lookup import ask_for_terms, find_order
 from workstation.venues.ccxt.orders import adopted, fill_of, order_of, trade_id_of
 from workstation.venues.ccxt.own import OwnOrders
 from workstation.venues.ccxt.particulars import Particulars
@@ -141,6 +141,8 @@ class CcxtVenue:
         self._later: set[asyncio.Task[None]] = set()
         self._closed = False
         self.strangers: dict[ClientOrderId, VenueOrder] = {}
+        #: Orders whose terms it is being asked for.
+        self.differing: set[ClientOrderId] = set()
         self.own = OwnOrders(
             clock=clock,
             rule=facts.ids,
@@ -153,6 +155,7 @@ class CcxtVenue:
             fills_missing=self._fills_missing,
             stranger=self._stranger,
             revived=partial(self.later, self._compare_anew, _LOOK_AGAIN),
+            differs=partial(ask_for_terms, self),
         )
 
     def _known(self, client_id: ClientOrderId) -> Order | None:

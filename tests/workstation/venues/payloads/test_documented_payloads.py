@@ -20,6 +20,7 @@ from workstation.clock import MILLISECOND
 from workstation.domain import events as e
 from workstation.domain.fill import Liquidity
 from workstation.domain.order import OrderState, Side
+from workstation.venues.ccxt.ids import to_wire
 from workstation.venues.contract import NoAnswer
 
 NAMES = sorted(ANSWERS)
@@ -175,12 +176,22 @@ async def test_bybit_s_inverse_contracts_are_cancelled_by_the_coin_that_they_set
 
 
 @pytest.mark.parametrize("name", ["binanceusdm", "bybit", "okx", "kraken"])
-async def test_a_change_leaves_the_order_its_id(name: str) -> None:
+async def test_a_change_leaves_the_order_its_id_and_is_made_when_its_terms_are_shown(name: str) -> None:
     async with desk(name) as at:
         order = at.order(CLIENT_ID, main_market(at), Side.BUY, "0.5", "60000")
-        order = at.orders[CLIENT_ID] = msgspec.structs.replace(order, venue_order_id=NUMBER.get(name, "28"))
+        order = at.orders[CLIENT_ID] = msgspec.structs.replace(
+            order,
+            venue_order_id=NUMBER.get(name, "28"),
+            state=OrderState.PENDING_AMEND,
+            pending_price=Decimal(59000),
+        )
         await at.venue.amend(order, None, Decimal(59000), None)
-        assert [type(report) for report in at.reports] == [e.OrderAmended]
+        if name != "binanceusdm":  # whose answer shows the order as it is now; the others' only says that it was heard
+            assert not any(isinstance(report, e.OrderAmended) for report in at.reports)
+            wire = to_wire(CLIENT_ID, at.venue.facts.ids)
+            named = {"symbol": at.venue.symbols[order.instrument], "id": NUMBER.get(name, "28"), "clientOrderId": wire}
+            at.venue.own.on_order({**named, "status": "open", "amount": 0.5, "filled": 0.0, "price": 59000.0})
+        assert any(isinstance(report, e.OrderAmended) for report in at.reports)
         track = at.venue.own.track(CLIENT_ID)
         assert track is not None
         assert track.venue_id == NUMBER.get(name, "28")
