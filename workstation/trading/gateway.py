@@ -47,7 +47,17 @@ from workstation.trading.fee_values import FeeValues
 from workstation.trading.order_lines import bad_news, in_words
 from workstation.trading.orders import Applied, Outcome, venue_of
 from workstation.trading.risk import KILL
-from workstation.venues.contract import LinkState, NoAnswer, Prepares, Venue, VenueError, VenueUnreachable, prices_only
+from workstation.venues.contract import (
+    LinkState,
+    NoAnswer,
+    Prepares,
+    Venue,
+    VenueError,
+    VenueUnreachable,
+    Withheld,
+    prices_only,
+)
+from workstation.venues.urgency import unless
 
 
 class Journal(Protocol):
@@ -121,7 +131,7 @@ class OrderGateway:
         #: Orders whose intent is being stored or whose request is on its way: nothing may be concluded about them.
         self.sending: set[ClientOrderId] = set()
         self._next_entry: asyncio.Future[None] | None = None  # of somebody who waits for it
-        self._withdrawn: set[ClientOrderId] = set()  # cancelled while their intent was being stored
+        self._withdrawn: set[ClientOrderId] = set()  # cancelled before their request was answered
         #: Changes of orders that were sent: at which moment of the loop's, and whether the venue has answered.
         self.changes: dict[ClientOrderId, tuple[float, bool]] = {}
         #: Asked of a fill that its order cannot take: whether somebody sees to it.
@@ -165,6 +175,7 @@ class OrderGateway:
             return await self._store_and_send(entry)
         finally:
             self.sending.discard(client_id)
+            self._withdrawn.discard(client_id)
             self._entered()
             order = self.core.orders.orders.get(client_id)
             if order is not None and order.state is OrderState.UNKNOWN:
@@ -246,7 +257,10 @@ class OrderGateway:
             return self._record(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=reason))
         order = self._record(OrderSubmitted(client_id=client_id, ts=self._clock.now()))
         try:
-            await asyncio.wait_for(venue.submit(order), self._answer_timeout)
+            with unless(partial(self._kept_back, order)):
+                await asyncio.wait_for(venue.submit(order), self._answer_timeout)
+        except Withheld as error:
+            self._settle_send(client_id, OrderRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
         except VenueUnreachable as error:
             self.on_venue_error(venue.name)
             self._settle_send(client_id, OrderRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
@@ -261,6 +275,16 @@ class OrderGateway:
             self._log.error("orders", f"Sending order {client_id} failed in an unforeseen way: {error!r}")
             self._unanswered(client_id, f"sending failed: {error!r}")
         return self.core.orders.orders[client_id]
+
+    def _kept_back(self, order: Order) -> str | None:
+        """Why what is asked about an order may not leave the desk's own queue any more, or None."""
+        if order.origin == KILL:
+            return None
+        if self._halted():
+            return "It was not sent: the desk was halted while it waited in the queue."
+        if order.client_id in self._withdrawn:
+            return "It was not sent: it was pulled while it waited in the queue."
+        return None
 
     def _halted(self) -> bool:
         return self.core.state is TradingState.HALTED or self.barred() is not None
@@ -315,7 +339,8 @@ class OrderGateway:
         sent = asyncio.get_running_loop().time()
         self.changes[client_id] = sent, False
         try:
-            await asyncio.wait_for(venue.amend(after, quantity, price, stop_price), self._answer_timeout)
+            with unless(partial(self._kept_back, order)):
+                await asyncio.wait_for(venue.amend(after, quantity, price, stop_price), self._answer_timeout)
             if client_id in self.changes:
                 self.changes[client_id] = sent, True
         except (NoAnswer, TimeoutError):
@@ -323,7 +348,7 @@ class OrderGateway:
             self._log.warning("orders", f"No answer on the change of order {client_id}: asking {venue.name}.")
             self.on_unanswered(client_id)
         except VenueError as error:
-            if isinstance(error, VenueUnreachable):
+            if isinstance(error, VenueUnreachable) and not isinstance(error, Withheld):
                 self.on_venue_error(venue.name)
             if self.core.orders.orders[client_id].state is OrderState.PENDING_AMEND:
                 self._record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
@@ -368,6 +393,8 @@ class OrderGateway:
             # its plan, or somebody else, was faster since the command was given: what was asked for is done
             return order
         order = self._open_order(client_id)
+        if client_id in self.sending:  # it may still wait in a queue of the desk's, behind this cancel
+            self._withdrawn.add(client_id)
         if order.state is not OrderState.PENDING_CANCEL:
             order = self._record(OrderPendingCancel(client_id=client_id, ts=self._clock.now()))
         venue = self.venues[venue_of(order.instrument)]

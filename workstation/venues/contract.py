@@ -29,6 +29,10 @@ class VenueUnreachable(VenueError):
     """The request certainly never reached the venue."""
 
 
+class Withheld(VenueUnreachable):
+    """The desk itself did not let it go when its turn in the queue came: nothing was sent."""
+
+
 class NoAnswer(VenueError):
     """The request may have reached the venue; no answer came. Nothing may be assumed: ask, do not send again."""
 

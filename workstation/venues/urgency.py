@@ -5,7 +5,7 @@ It goes with the task (a context variable), so that all that the kill switch set
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import IntEnum
@@ -35,3 +35,22 @@ def urgent(urgency: Urgency) -> Iterator[None]:
         yield
     finally:
         _urgency.reset(token)
+
+
+_why_not: ContextVar[Callable[[], str | None] | None] = ContextVar("why_not", default=None)
+
+
+@contextmanager
+def unless(why_not: Callable[[], str | None]) -> Iterator[None]:
+    """Requests that are made within leave the queue only if `why_not` says nothing when their turn has come."""
+    token = _why_not.set(why_not)
+    try:
+        yield
+    finally:
+        _why_not.reset(token)
+
+
+def kept_back() -> str | None:
+    """Why what this task asks may not leave any more, or None."""
+    why_not = _why_not.get()
+    return None if why_not is None else why_not()

@@ -12,7 +12,8 @@ import heapq
 import itertools
 from collections.abc import Callable
 
-from workstation.venues.urgency import Urgency, urgency_now
+from workstation.venues.contract import Withheld
+from workstation.venues.urgency import Urgency, kept_back, urgency_now
 
 
 class RequestGate:
@@ -55,7 +56,8 @@ class RequestGate:
         self.burst += cost
 
     async def pass_through(self, cost: float | None = None) -> None:
-        """Wait for one's turn. What is cancelled while it waits was never sent."""
+        """Wait for one's turn. What is cancelled while it waits was never sent. Raises `Withheld` if it may not be sent
+        any more when its turn has come."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         future: asyncio.Future[None] = loop.create_future()
@@ -65,6 +67,8 @@ class RequestGate:
         await future
         self.passed += 1
         self.longest_wait = max(self.longest_wait, loop.time() - began)
+        if (why := kept_back()) is not None:
+            raise Withheld(why)
 
     def _serve(self) -> None:
         if self._timer is not None:
