@@ -38,11 +38,19 @@ def expect(venue: CcxtVenue, order: Order) -> None:
         return
     try:
         symbol = venue.symbol_of(order.instrument)
-        if malformed(order, venue.markets[symbol], venue.clock.now()) is None:
+        if _problem(venue, order, symbol) is None:
             request = _request(venue, order, symbol)
             venue.prepared.keep(Prepared(order, exchange, symbol, request, venue.facts.ahead))
     except VenueError:
         return
+
+
+def _problem(venue: CcxtVenue, order: Order, symbol: str) -> str | None:
+    """Why the order is not sent, a sentence."""
+    now = venue.clock.now()
+    if order.instrument in venue.terms.amiss:
+        return venue.terms.refusal(order, now)
+    return malformed(order, venue.markets[symbol], now)
 
 
 def _request(venue: CcxtVenue, order: Order, symbol: str) -> OrderRequest:
@@ -66,7 +74,7 @@ async def submit(venue: CcxtVenue, order: Order) -> None:
     prepared = venue.prepared.take(order, exchange)
     symbol = venue.symbol_of(order.instrument) if prepared is None else prepared.symbol
     if prepared is None:
-        problem = malformed(order, venue.markets[symbol], venue.clock.now())
+        problem = _problem(venue, order, symbol)
         if problem is not None:  # ccxt would round it in silence
             venue.own.sent(order)
             venue.own.reject(order.client_id, problem)
@@ -103,7 +111,8 @@ async def amend(venue: CcxtVenue, order: Order, quantity: Decimal | None, price:
     total = order.quantity if quantity is None else quantity
     at = order.price if price is None else price
     wanted = msgspec.structs.replace(order, quantity=total, price=at)
-    if (problem := malformed(wanted, venue.markets[symbol], venue.clock.now())) is not None:
+    problem = venue.terms.amiss.get(order.instrument) or malformed(wanted, venue.markets[symbol], venue.clock.now())
+    if problem is not None:
         venue.report(e.OrderAmendRejected(client_id=order.client_id, ts=venue.clock.now(), reason=problem))
         return
     try:

@@ -9,13 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workstation.clock import MILLISECOND, SECOND
+from workstation.domain.instrument import Instrument
 from workstation.venues.ccxt import account, dead_man, fees, told
 from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange, rate_of
-from workstation.venues.ccxt.errors import is_passing, translated, words_of
+from workstation.venues.ccxt.errors import is_limit, is_passing, translated, words_of
 from workstation.venues.ccxt.gate import backoff
-from workstation.venues.ccxt.instruments import NoInstrument, changed_terms, instrument_of
 from workstation.venues.ccxt.streams import Streams
-from workstation.venues.contract import LinkState, VenueError
+from workstation.venues.contract import LinkState, NoAnswer, VenueError, VenueUnreachable
 from workstation.venues.urgency import Urgency, urgent
 
 if TYPE_CHECKING:
@@ -30,21 +30,20 @@ _FIRST = 2.5
 DRIFT_TOLD = SECOND
 
 
-class TermsChanged(VenueError):
-    """The exchange lists an instrument with other terms than those that the desk runs on."""
-
-
 async def keep(venue: CcxtVenue) -> None:
     """Connect and stay connected, until cancelled."""
     attempt = 0
     while True:
         try:
+            await _silence(venue)
             await _establish(venue)
         except asyncio.CancelledError:
             raise
         except Exception as error:
             await _down(venue, error, attempt)
             passing = is_passing(error) or not isinstance(error, VenueError)
+            if venue.silence_asked.told:  # it goes at once when that is over: a kill may wait
+                continue
             await asyncio.sleep(backoff(attempt, venue.jitter) if passing else 60.0)
             attempt += 1
             continue
@@ -57,6 +56,13 @@ async def keep(venue: CcxtVenue) -> None:
         await _drop(venue)
 
 
+async def _silence(venue: CcxtVenue) -> None:
+    """Wait until the exchange may be asked again."""
+    while (left := venue.silence_asked.left) > 0:
+        venue.said = venue.silence_asked.words or venue.said
+        await asyncio.sleep(left)
+
+
 async def _establish(venue: CcxtVenue) -> None:
     """A fresh exchange object, its markets, its clock, its rights; then the streams."""
     venue.keys = await asyncio.to_thread(venue.credentials, venue.name) if venue.trades else None
@@ -64,10 +70,11 @@ async def _establish(venue: CcxtVenue) -> None:
     exchange = await asyncio.to_thread(open_exchange, venue.facts, venue.settings, venue.keys, hooks)
     venue.exchange = exchange
     hooks.gate = venue.gate = rate_of(exchange, venue.facts, venue.settings.rate_share)
+    venue.gate.pause(venue.silence_asked.left)  # its queue is new, the exchange's wish is not
     with urgent(Urgency.QUERY):
         await exchange.load_markets()
         venue.on_markets(exchange)
-        _check_terms(venue, exchange)
+        venue.terms.compare(venue, exchange)
         await measure_clock(venue, exchange)
         if venue.keys is not None:
             await _check_rights(venue, exchange)
@@ -78,13 +85,15 @@ async def _establish(venue: CcxtVenue) -> None:
         exchange=exchange,
         hooks=hooks,
         facts=venue.facts,
-        markets=venue.markets,
+        markets={symbol: each for symbol, each in venue.markets.items() if not _gone(venue, each)},
+        blank=[symbol for symbol, each in venue.markets.items() if each.id in venue.terms.amiss],
         clock=venue.clock,
         jitter=venue.jitter,
         notice=venue.notice,
         silence=venue.settings.silence_ms / 1_000,
     )
     streams.sink = venue.market_event
+    venue.terms.blank(venue)
     streams.on_back = lambda name: _came_back(venue, name)
     streams.on_fault = lambda name: _went(venue, name)
     own: dict[str, Callable[[Any], object]] = {}
@@ -105,6 +114,11 @@ async def _establish(venue: CcxtVenue) -> None:
     venue.on_notice("info", f"{venue.name} is connected: {venue.facts.title}{_clock_words(venue)}.")
     if venue.keys is not None:
         venue.later(partial(fees.learn, venue))
+
+
+def _gone(venue: CcxtVenue, instrument: Instrument) -> bool:
+    """Whether the exchange tells nothing of it any more."""
+    return instrument.id in venue.terms.amiss and instrument.id not in venue.terms.now
 
 
 def _each(take: Callable[[Any], object], found: Any) -> None:
@@ -130,24 +144,6 @@ def _came_back(venue: CcxtVenue, name: str) -> None:
     elif name in (told.BALANCES, told.POSITIONS):
         venue.told.missed = True
     venue.on_notice("info", f"{venue.name}: the stream of {name} is back.")
-
-
-def _check_terms(venue: CcxtVenue, exchange: Any) -> None:
-    """The exchange's markets against the instruments that the desk runs on."""
-    for symbol, known in venue.markets.items():
-        market = exchange.markets.get(symbol)
-        if market is None:
-            raise TermsChanged(f"{venue.name} no longer lists {known.symbol}: take it from the profile's symbols.")
-        try:
-            changed = changed_terms(known, instrument_of(venue.name, market, exchange.precisionMode))
-        except NoInstrument as error:
-            raise TermsChanged(str(error)) from None
-        if known.pooled and market.get("margin") is False:
-            raise TermsChanged(f"{venue.name} does not lend for {known.symbol}: take it from the profile's symbols.")
-        if changed:
-            raise TermsChanged(
-                f"{venue.name} has changed {', '.join(changed)} of {known.symbol}: start the desk again to take it."
-            )
 
 
 async def measure_clock(venue: CcxtVenue, exchange: Any) -> None:
@@ -204,6 +200,9 @@ async def _watch(venue: CcxtVenue) -> str:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(venue.probe_now.wait(), pause)
             await asyncio.sleep(0.2)
+        if venue.silence_asked.left:  # a probe that cannot leave tells nothing; the streams that live tell on
+            await _silence(venue)
+            venue.said = ""
         venue.probe_now.clear()
         exchange = venue.exchange
         try:
@@ -220,6 +219,8 @@ async def _watch(venue: CcxtVenue) -> str:
             if not is_passing(error) and not isinstance(error, TimeoutError):
                 venue.on_notice("warning", f"{venue.name}: {translated(error, venue.name, 'the probe')}")
                 continue
+            if is_limit(error) or venue.silence_asked.left:  # it has answered, or was not asked
+                continue
             missed += 1
             if missed >= 2:
                 return words_of(error) or ("it does not answer" if isinstance(error, TimeoutError) else repr(error))
@@ -228,9 +229,10 @@ async def _watch(venue: CcxtVenue) -> str:
 
 async def _down(venue: CcxtVenue, error: BaseException, attempt: int) -> None:
     wrong = translated(error, venue.name, "the connection")
-    offline = type(wrong) is not VenueError
+    offline = isinstance(wrong, VenueUnreachable | NoAnswer)
+    venue.note_limit(error)  # its headers go with the exchange object
     venue.state = LinkState.DOWN
-    venue.said = "it cannot be reached" if offline else str(wrong)
+    venue.said = venue.silence_asked.words or ("it cannot be reached" if offline else str(wrong))
     if attempt in (0, 10):
         level = "warning" if offline else "error"
         said = str(wrong) if not offline else f"{venue.name} cannot be reached: prices and orders wait until it can."

@@ -8,7 +8,7 @@ once, it and every book on the same connection; the next picture of the exchange
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -67,9 +67,11 @@ class Streams:
         jitter: Callable[[], float],
         notice: Callable[[str, str], None],
         silence: float,
+        blank: Collection[str] = (),
     ) -> None:
         """`markets`: instruments by ccxt's symbol; `notice(level, sentence)`: to the log; `silence`: seconds after
-        which a connection that says nothing, not even to a ping, is dead."""
+        which a connection that says nothing, not even to a ping, is dead; `blank`: symbols of which no book and no
+        trades are taken, as they would be counted in ticks and lots that are none any more."""
         self._venue = venue
         self._exchange = exchange
         self._hooks = hooks
@@ -94,6 +96,7 @@ class Streams:
         self._whole: set[str] = set()  # books that have had a picture and no fault since
         self._stale: set[str] = set()  # books that the desk was told to be stale
         self._silence = silence
+        self._blank = frozenset(blank)
         self._places: dict[str, tuple[int, int]] = {}
         exchange.streaming = exchange.deep_extend(
             exchange.streaming or {}, {"keepAlive": int(silence * 1_000 / 3), "maxPingPongMisses": 2.0}
@@ -107,8 +110,9 @@ class Streams:
     def start(self, own: Mapping[str, Callable[[Any], object]]) -> None:
         """Begin: market data of every instrument, and `own` (a watch method's name → who takes what it gives)."""
         for symbol in self._markets:
-            self._run(f"book {symbol}", self._watch_book, symbol)
-            self._run(f"trades {symbol}", self._watch_trades, symbol)
+            if symbol not in self._blank:
+                self._run(f"book {symbol}", self._watch_book, symbol)
+                self._run(f"trades {symbol}", self._watch_trades, symbol)
             if not self._markets[symbol].is_spot:
                 self._run(f"mark {symbol}", self._marks.watch, symbol)
         for method, take in own.items():

@@ -26,7 +26,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType
 from workstation.venues.ccxt import account, borrowing, cancels, commands, link, money, trades
 from workstation.venues.ccxt.countdowns import Countdowns
 from workstation.venues.ccxt.dead_man import BY_SWITCH, DeadMan
-from workstation.venues.ccxt.errors import is_limit, translated
+from workstation.venues.ccxt.errors import translated
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import external_id, to_wire
 from workstation.venues.ccxt.lookup import ask_for_terms, find_order
@@ -35,8 +35,10 @@ from workstation.venues.ccxt.own import OwnOrders
 from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.prepared import PreparedOrders
 from workstation.venues.ccxt.settings import Credentials, CredentialSource, VenueSettings, no_credentials
+from workstation.venues.ccxt.silence import Silence
 from workstation.venues.ccxt.stream_state import StreamState
 from workstation.venues.ccxt.streams import Streams
+from workstation.venues.ccxt.terms import Terms
 from workstation.venues.ccxt.told import BALANCES, POSITIONS, AccountNews
 from workstation.venues.contract import (
     Capabilities,
@@ -110,6 +112,8 @@ class CcxtVenue:
         self.dead_man = Countdowns(self) if facts.dead_man_cost else DeadMan(self)
         self.prepared = PreparedOrders()
         self.told = AccountNews()
+        self.terms = Terms()
+        self.silence_asked = Silence()
         self.others = account.Others()
         self.probe_now = asyncio.Event()
         #: Seconds after the time that a request bears (by the exchange's clock) from which on it shows what became of
@@ -299,14 +303,7 @@ class CcxtVenue:
             raise translated(error, self.name, doing) from error
 
     def note_limit(self, error: BaseException) -> None:
-        """Where the exchange says that it was asked too often, be silent for as long as it wants."""
-        if self.gate is None or not is_limit(error):
-            return
-        headers = getattr(self.exchange, "last_response_headers", None) or {}
-        wait = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-        seconds = min(float(wait), 600.0) if str(wait).isdigit() else 1.0
-        self.gate.pause(seconds)
-        self.on_notice("warning", f"{self.name} says that it was asked too often: silent for {seconds:.0f} s.")
+        self.silence_asked.note(self, error)
 
     def symbol_of(self, instrument: InstrumentId) -> str:
         """ccxt's symbol of an instrument. Raises `VenueError`."""
