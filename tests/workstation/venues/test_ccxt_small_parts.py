@@ -245,6 +245,7 @@ async def test_the_switch_is_told_as_often_as_its_shortest_time_wants(monkeypatc
         facts=SimpleNamespace(dead_man_of=float),
         settings=SimpleNamespace(dead_man_seconds=0.15),
         probe_now=asyncio.Event(),
+        silence_asked=SimpleNamespace(left=0.0),
         exchange=SimpleNamespace(has={}),
         keys=None,
     )
