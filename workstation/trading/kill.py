@@ -26,11 +26,16 @@ from workstation.trading.core import TradingCore
 from workstation.trading.gateway import Journal, OrderGateway
 from workstation.trading.kill_flatten import Flattener
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus, receipt_of
+from workstation.trading.lost_orders import never_seen
 from workstation.trading.order_lines import price_terms
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
 from workstation.venues.contract import KnowsUnopened, Venue, VenueOrder, prices_only
 from workstation.venues.urgency import Urgency, urgent
+
+#: Orders without an answer that are asked about at the same time at one venue: where each takes two questions, dozens
+#: would stand in each other's way until all have timed out, again and again.
+_AT_ONCE = 4
 
 
 class KillSwitch:
@@ -256,8 +261,8 @@ class KillSwitch:
 
     async def _pull(self, venue: Venue, whole: bool = False) -> None:
         """Cancel until the venue, asked twice, shows no working order and none of ours is open or unclear. While
-        positions wait to be closed, and not `whole`, those that the venue has denied are no obstacle: it could take
-        them for minutes yet."""
+        positions wait to be closed, and not `whole`, those without an answer that it does not show are no obstacle: it
+        could take them for minutes yet, and what closes contracts cannot close more than there is."""
         if prices_only(venue):
             self.status.venues[venue.name] = self._not_asked(venue.name)
             self._changed()
@@ -268,9 +273,7 @@ class KillSwitch:
             working = self._core.orders.open_at(venue.name)
             ours = {order.client_id: order for order in working if order.client_id not in self._over}
             if self.status.flatten and not whole:
-                ours = {
-                    client_id: order for client_id, order in ours.items() if not self._reconciler.lost.denied(client_id)
-                }
+                ours = {each: order for each, order in ours.items() if each in shown or not self._only_lost(order)}
             self._list_orders(shown, ours)
             if not shown and not ours:
                 empty += 1
@@ -290,10 +293,12 @@ class KillSwitch:
                     self._log.warning(KILL, f"{venue.name} did not take cancel-all ({error!r}): cancelling one by one.")
                 continue
             targets = [self._cancel(venue, order, ours.get(client_id)) for client_id, order in shown.items()]
-            unclear = [self._resolve(venue, client_id) for client_id in ours if client_id not in shown]
-            await asyncio.gather(*targets, *unclear)
+            unclear = sorted((each for each in ours if each not in shown), key=lambda each: self._orders[each].attempts)
+            withdrawn = [each for each in unclear if self._about_to_be_sent(each)]
+            lost = [each for each in unclear if each not in withdrawn][:_AT_ONCE]
+            await asyncio.gather(*targets, *(self._resolve(venue, each) for each in (*withdrawn, *lost)))
             await asyncio.sleep(pause)
-            pause = min(pause * 1.5, 1.0)
+            pause = min(pause * 1.5, 0.5 if len(unclear) > _AT_ONCE else 1.0)
         self._list_orders({}, {})
 
     def _untouched(self, venue: Venue) -> str:
@@ -321,10 +326,18 @@ class KillSwitch:
         except Exception as error:
             item.state, item.detail = KillOutcome.FAILED, str(error) or "no answer"
 
+    def _about_to_be_sent(self, client_id: str) -> bool:
+        return self._core.orders.orders[client_id].state is OrderState.INITIALIZED
+
+    def _only_lost(self, order: Order) -> bool:
+        """Whether all that is known of an order is that its request went without an answer."""
+        unanswered = order.state is OrderState.UNKNOWN and never_seen(order)
+        return unanswered or self._reconciler.lost.denied(order.client_id)
+
     async def _resolve(self, venue: Venue, client_id: str) -> None:
         item = self._orders[client_id]
         item.attempts += 1
-        if self._core.orders.orders[client_id].state is OrderState.INITIALIZED:
+        if self._about_to_be_sent(client_id):
             item.detail = "was about to be sent: withdrawn"
             try:
                 await self._gateway.cancel(client_id)
