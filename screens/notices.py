@@ -111,8 +111,10 @@ class Notices(Painted):
             self.styles.offset = (self._left, max(0, self._foot() - len(self._lines())))
 
     def _at_hand(self) -> Region | None:
-        pane = self.app.workspace.focused_pane  # type: ignore[attr-defined]
-        return None if pane is None else pane.region
+        """Where the pane with the focus is; while the command line has it, and as the desk closes, that of before."""
+        workspace = self.app.workspace  # type: ignore[attr-defined]
+        pane = workspace.focused_pane if workspace.is_attached else None
+        return self._beside_of if pane is None else pane.region
 
     def _beside(self, left: int, top: int) -> tuple[int, int] | None:
         """(left edge, width) to the left of the pane at hand, where the corner is that pane's own foot: what came of

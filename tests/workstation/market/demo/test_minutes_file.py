@@ -65,7 +65,7 @@ def test_minutes_are_read_as_they_were_written_and_those_without_a_trade_are_non
     assert len(bars(kept, A)) == 100
     assert [bar.ts for bar in bars(kept, B)] == [FIRST + n * MINUTE for n in range(1, 100, 2)]
     assert kept.origin == session()
-    assert [kept.covers(ts) for ts in (START - 1, START, FIRST + 100 * MINUTE, FIRST + 101 * MINUTE)] == [
+    assert [kept.covers(ts, ts) for ts in (START - 1, START, FIRST + 100 * MINUTE, FIRST + 101 * MINUTE)] == [
         False, True, True, False,
     ]  # fmt: skip
 
@@ -91,7 +91,7 @@ def test_a_week_of_hours_is_kept_and_the_first_session_however_long_ago(tmp_path
     assert len(kept.hours) == HOURS_KEPT
     assert kept.origin == session()
     assert [one.start for one, _ in kept.sessions] == [START, START + 6 * DAY, end]
-    assert not kept.covers(START + MINUTE)
+    assert not kept.covers(START + MINUTE, START + MINUTE)
     assert (tmp_path / "minutes.sqlite").stat().st_size < 2_000_000, "two instruments"
 
 
@@ -144,7 +144,7 @@ def test_an_hour_that_has_changed_on_the_disk_is_left_out_and_told(tmp_path: Pat
     file.close()
     kept, notices = read(tmp_path, START + 2 * DAY)
     assert notices == []
-    assert [kept.covers(hour + HOUR // 2) for hour in hours] == [True, False, True]
+    assert [kept.covers(hour + HOUR // 2, hour + HOUR // 2) for hour in hours] == [True, False, True]
 
 
 def test_a_file_of_a_newer_tws_is_left_alone(tmp_path: Path) -> None:
@@ -233,4 +233,4 @@ def test_killed_in_the_middle_of_writing_all_that_was_written_is_there(tmp_path:
     assert notices == []
     assert len(bars(kept, A)) in (len(seen), len(seen) + 1)
     assert [bar.open for bar in bars(kept, A)] == [float(n + 1) for n in range(len(bars(kept, A)))]
-    assert kept.covers(FIRST + len(seen) * MINUTE)
+    assert kept.covers(FIRST + len(seen) * MINUTE, FIRST + len(seen) * MINUTE)
