@@ -98,7 +98,7 @@ async def test_a_restart_in_the_middle_goes_on_and_one_after_it_comes_back_halte
     async with demo_desk(tmp_path, start=START + 120 * SECOND) as desk:
         app = screen_of(desk)
         async with app.run_test(size=(80, 24)) as pilot:
-            await shows(app, "HALTED", "as the desk was left. To trade again type :rearm demo")
+            await shows(app, "HALTED", "as the desk was left. To trade again", ":rearm demo")
             await pilot.press(":", *"buy 0.1 market", "enter")
             await shows(app, "The desk is HALTED: no order")
             assert desk.engine.positions() == []
