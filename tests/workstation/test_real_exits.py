@@ -98,7 +98,7 @@ async def test_a_plan_that_is_cancelled_is_pulled_before_the_comparison(
     async with real_desk(exchange, tmp_path) as engine:
         entry = replace(BUY, type=OrderType.LIMIT, price=Decimal(63_900))
         plan = await engine.start_plan(terms.bracket(entry, stop=Decimal(63_000), target=Decimal(70_000)))
-        await until(lambda: engine.plan_orders(plan)[0].state is OrderState.ACCEPTED)
+        await until(lambda: [order.state for order in engine.plan_orders(plan)][:1] == [OrderState.ACCEPTED])
     late = exchange.faults.hold("rest GET /api/v3/myTrades", "arrived")
     async with real_desk(exchange, tmp_path, compared=False) as engine:
         await until(lambda: engine.book(BTC).stale is None and late.reached.is_set())
