@@ -18,7 +18,7 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.orders import Outcome
 from workstation.venues.contract import Venue, VenueError
-from workstation.venues.terms import CHANGED_THERE
+from workstation.venues.order_terms import CHANGED_THERE
 
 if TYPE_CHECKING:
     from workstation.trading.gateway import OrderGateway

@@ -50,7 +50,7 @@ from workstation.venues.contract import (
     VenueOrder,
     prices_only,
 )
-from workstation.venues.terms import CHANGED_THERE, change_made, other_terms
+from workstation.venues.order_terms import CHANGED_THERE, change_made, other_terms
 from workstation.venues.urgency import Urgency, urgent
 
 _UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND})

@@ -16,7 +16,7 @@ from workstation.venues.ccxt.orders import wire_id_of
 from workstation.venues.ccxt.pages import to_the_end
 from workstation.venues.ccxt.particulars import Lookup
 from workstation.venues.contract import VenueError
-from workstation.venues.terms import CHANGED_THERE, other_terms
+from workstation.venues.order_terms import CHANGED_THERE, other_terms
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue

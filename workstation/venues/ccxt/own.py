@@ -24,7 +24,7 @@ from workstation.venues.ccxt.ids import EXTERNAL, to_desk
 from workstation.venues.ccxt.orders import fill_of, order_of, trade_id_of, wire_id_of
 from workstation.venues.ccxt.particulars import Counted, IdRule
 from workstation.venues.contract import OrderSink, VenueOrder
-from workstation.venues.terms import change_made, other_terms
+from workstation.venues.order_terms import change_made, other_terms
 
 _ENDED = (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.FILLED)
 

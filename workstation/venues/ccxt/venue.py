@@ -30,6 +30,7 @@ from workstation.venues.ccxt.errors import translated
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import external_id, to_wire
 from workstation.venues.ccxt.lookup import ask_for_terms, find_order
+from workstation.venues.ccxt.market_terms import Terms
 from workstation.venues.ccxt.orders import adopted, fill_of, order_of, trade_id_of
 from workstation.venues.ccxt.own import OwnOrders
 from workstation.venues.ccxt.particulars import Particulars
@@ -38,7 +39,6 @@ from workstation.venues.ccxt.settings import Credentials, CredentialSource, Venu
 from workstation.venues.ccxt.silence import Silence
 from workstation.venues.ccxt.stream_state import StreamState
 from workstation.venues.ccxt.streams import Streams
-from workstation.venues.ccxt.terms import Terms
 from workstation.venues.ccxt.told import BALANCES, POSITIONS, AccountNews
 from workstation.venues.contract import (
     Capabilities,
