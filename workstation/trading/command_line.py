@@ -213,9 +213,10 @@ def _theme(_word: Token, rest: Sequence[Token], end: int, context: Context) -> C
     if not rest:
         raise CommandError(f"Which theme{choice}?", end)
     _no_more(rest[1:])
-    if rest[0].text not in context.themes:
-        raise CommandError(f"There is no theme {rest[0].raw}{choice}.", rest[0].at)
-    return SetTheme(rest[0].text)
+    for name in (rest[0].text, f"tws-{rest[0].text}"):  # the desk's own are known by what they are, too
+        if name in context.themes:
+            return SetTheme(name)
+    raise CommandError(f"There is no theme {rest[0].raw}{choice}.", rest[0].at)
 
 
 def _playing(word: Token, context: Context) -> tuple[int, int]:

@@ -182,6 +182,7 @@ def test_an_order_is_read(text: str, expected: OrderDraft) -> None:
         ("rearm demo", Rearm("demo")),
         ("theme", RunAction("theme")),
         ("theme tws-light", SetTheme("tws-light")),
+        ("theme light", SetTheme("tws-light")),
         ("speed 10", SetSpeed(10.0)),
         ("speed 0.5x", SetSpeed(0.5)),
         ("seek +5m", Seek(NOW + 300 * SECOND)),
