@@ -11,9 +11,13 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
+from contextvars import ContextVar
 
 from workstation.venues.contract import Withheld
 from workstation.venues.urgency import Urgency, kept_back, urgency_now
+
+#: Called when a question of the running task leaves the queue: what measures its way begins there.
+on_leaving: ContextVar[Callable[[], None] | None] = ContextVar("on leaving the queue", default=None)
 
 
 class RequestGate:
@@ -69,6 +73,8 @@ class RequestGate:
         self.longest_wait = max(self.longest_wait, loop.time() - began)
         if (why := kept_back()) is not None:
             raise Withheld(why)
+        if (leaving := on_leaving.get()) is not None:
+            leaving()
 
     def _serve(self) -> None:
         if self._timer is not None:

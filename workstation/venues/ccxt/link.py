@@ -8,10 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from workstation.clock import MILLISECOND, SECOND
+from workstation.clock import MILLISECOND
 from workstation.domain.instrument import Instrument
 from workstation.venues.ccxt import account, dead_man, fees, told
 from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange, rate_of
+from workstation.venues.ccxt.clock_way import measure_clock
 from workstation.venues.ccxt.errors import is_limit, is_passing, translated, words_of
 from workstation.venues.ccxt.gate import backoff
 from workstation.venues.ccxt.streams import Streams
@@ -26,8 +27,6 @@ PROBE = 10.0
 PROBE_TIMEOUT = 5.0
 #: Seconds until the first probe, which arms the dead man's switch: Bybit's hangs on a stream that has to stand by then.
 _FIRST = 2.5
-#: Clock drift that the trader is told of.
-DRIFT_TOLD = SECOND
 
 
 async def keep(venue: CcxtVenue) -> None:
@@ -75,7 +74,7 @@ async def _establish(venue: CcxtVenue) -> None:
         await exchange.load_markets()
         venue.on_markets(exchange)
         venue.terms.compare(venue, exchange)
-        await measure_clock(venue, exchange)
+        await measure_clock(venue, exchange, PROBE_TIMEOUT)
         if venue.keys is not None:
             await _check_rights(venue, exchange)
             await _learn_number(venue, exchange)
@@ -146,24 +145,6 @@ def _came_back(venue: CcxtVenue, name: str) -> None:
     venue.on_notice("info", f"{venue.name}: the stream of {name} is back.")
 
 
-async def measure_clock(venue: CcxtVenue, exchange: Any) -> None:
-    """How far the exchange's clock is from ours, by half the way of a question; ccxt then signs by its clock. It goes
-    by this machine's own, which may be set while the desk runs, as it often is when the machine has slept."""
-    if not exchange.has.get("fetchTime"):
-        return
-    asked, signed = venue.clock.now(), exchange.milliseconds()
-    server = await asyncio.wait_for(exchange.fetch_time(), PROBE_TIMEOUT)
-    answered = venue.clock.now()
-    before, venue.round_trip = venue.drift, answered - asked
-    venue.drift = int(server) * MILLISECOND - (asked + answered) // 2
-    venue.signs_ahead = exchange.options["timeDifference"] = (signed + exchange.milliseconds()) // 2 - int(server)
-    if abs(venue.drift) > DRIFT_TOLD and (before is None or abs(before) <= DRIFT_TOLD):
-        venue.on_notice(
-            "warning",
-            f"{venue.name}'s clock is {venue.drift / SECOND:+.1f} s from this machine's: check the time here.",
-        )
-
-
 async def _check_rights(venue: CcxtVenue, exchange: Any) -> None:
     if venue.settings.sandbox or not venue.facts.rights:
         return
@@ -210,7 +191,7 @@ async def _watch(venue: CcxtVenue) -> str:
             with urgent(Urgency.CANCEL):
                 await asyncio.wait_for(venue.dead_man.hold(exchange), PROBE_TIMEOUT)
                 if exchange.has.get("fetchTime"):
-                    await measure_clock(venue, exchange)
+                    await measure_clock(venue, exchange, PROBE_TIMEOUT)
                 elif venue.keys is not None:
                     await asyncio.wait_for(exchange.fetch_balance(), PROBE_TIMEOUT)
             missed = 0

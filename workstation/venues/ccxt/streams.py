@@ -16,6 +16,7 @@ from typing import Any
 from workstation.clock import Clock
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import BookSnapshot, BookStale, MarketEvent, Trade
+from workstation.venues.ccxt.belief import Beliefs
 from workstation.venues.ccxt.books import BookReader, Tape
 from workstation.venues.ccxt.client import Hooks
 from workstation.venues.ccxt.continuity import Continuity, Gap, continuity, kraken_checksum, kraken_crc32
@@ -97,6 +98,7 @@ class Streams:
         self._stale: set[str] = set()  # books that the desk was told to be stale
         self._silence = silence
         self._blank = frozenset(blank)
+        self._beliefs = Beliefs(exchange, silence, self._whole, self._is_false)
         self._places: dict[str, tuple[int, int]] = {}
         exchange.streaming = exchange.deep_extend(
             exchange.streaming or {}, {"keepAlive": int(silence * 1_000 / 3), "maxPingPongMisses": 2.0}
@@ -115,6 +117,7 @@ class Streams:
                 self._run(f"trades {symbol}", self._watch_trades, symbol)
             if not self._markets[symbol].is_spot:
                 self._run(f"mark {symbol}", self._marks.watch, symbol)
+        self._tasks.append(asyncio.create_task(self._beliefs.keep(), name=f"{self._venue} beliefs"))
         for method, take in own.items():
             self._run(method, self._watch_own, getattr(self._exchange, method), partial(_each, take))
 
@@ -235,6 +238,8 @@ class Streams:
         ticks, lots = 1.0 / float(instrument.tick), 1.0 / float(instrument.lot)
         while True:
             trades = await self._exchange.watch_trades(symbol)
+            if state.up:  # the first that come may be old
+                self._beliefs.traded(symbol, trades)
             self._told(state)
             sink, now = self.sink, self._clock.now()
             for trade in trades if sink is not None else ():
@@ -361,7 +366,17 @@ class Streams:
                 self._stale.discard(symbol)
             elif symbol not in self._whole:
                 continue  # what follows a hole is of no use before the next picture
+            self._beliefs.changed(symbol)
             self.sink(event)
+
+    def _is_false(self, symbol: str, reason: str) -> None:
+        """A book that cannot be true: what was to bring its changes is lost, whatever else its connection tells."""
+        if symbol not in self._whole:
+            return
+        self._mark_stale(symbol, reason)
+        self._notice("warning", f"{self._venue}: the book of {symbol} is not believed any more: {reason}.")
+        if (client := self._connections.get(symbol)) is not None and client.error is None:
+            self._drop(client, ConnectionError(f"the book of {symbol} is begun anew"))
 
     def _owner(self, tape: Tape) -> str:
         return next((symbol for symbol, book in self._exchange.orderbooks.items() if book is tape.book), "")

@@ -105,6 +105,7 @@ class CcxtVenue:
         #: Server's clock less ours in ns, and how long its answer took; None before it was first asked.
         self.drift: int | None = None
         self.round_trip: int | None = None
+        self.clock_way = 0  # ns: the way of the question that `drift` rests on
         #: What ccxt's clock is ahead of the server's, in ms: what it signs is that much earlier.
         self.signs_ahead = 0
         #: UTC ns at which the desk first reached it, in this run or an earlier one on the same store.
