@@ -12,10 +12,11 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
+from workstation.clock import SECOND, Clock
 from workstation.venues.urgency import Urgency, urgent
 
 #: Seconds for which trades contradict a book that tells nothing before it is false: a change may be on its way.
-_CONTRADICTED = 1.0
+_CONTRADICTED = 1
 #: Trades that happened longer ago than this (ms) tell of the past.
 _OLD = 5_000
 #: Seconds between two looks at which books are silent; and for how long the exchange's own is waited for.
@@ -29,17 +30,14 @@ _log = logging.getLogger(__name__)
 class Beliefs:
     """Of the books of one exchange object. `whole`: those that count as true; `deny(symbol, reason)` ends that."""
 
-    def __init__(self, exchange: Any, silence: float, whole: Set[str], deny: Callable[[str, str], None]) -> None:
-        self._exchange, self._silence, self._whole, self._deny = exchange, silence, whole, deny
-        self._changes: dict[str, int] = {}
-        self._heard: dict[str, float] = {}  # loop time of the last change, or of the look that confirmed the book
-        self._doubted: dict[str, float] = {}  # since when trades contradict it
-
-    def changed(self, symbol: str) -> None:
-        """The exchange told something of the book."""
-        self._changes[symbol] = self._changes.get(symbol, 0) + 1
-        self._heard[symbol] = asyncio.get_running_loop().time()
-        self._doubted.pop(symbol, None)
+    def __init__(
+        self, exchange: Any, clock: Clock, silence: float, whole: Set[str], deny: Callable[[str, str], None]
+    ) -> None:
+        self._exchange, self._clock, self._silence, self._whole, self._deny = exchange, clock, silence, whole, deny
+        #: When the exchange told something of each book last (UTC ns); who tells the change writes it.
+        self.heard: dict[str, int] = {}
+        self._looked: dict[str, int] = {}  # when the exchange's own was asked for last
+        self._doubted: dict[str, int] = {}  # since when trades contradict it
 
     def traded(self, symbol: str, trades: Iterable[Mapping[str, Any]]) -> None:
         """Trades beyond the best prices take levels away: if the book tells nothing of it for so long, it is false."""
@@ -53,9 +51,12 @@ class Beliefs:
             apart = isinstance(info, Mapping) and bool(info.get("BT") or info.get("RPI"))  # dealt beside the book
             if apart or (trade.get("timestamp") or newest) < newest or bid <= price <= ask:
                 continue
-            now = asyncio.get_running_loop().time()
-            if now - self._doubted.setdefault(symbol, now) >= _CONTRADICTED:
-                self._doubted.pop(symbol)
+            now = self._clock.now()
+            since = self._doubted.get(symbol, 0)
+            if since <= self.heard.get(symbol, 0):  # it has told something since
+                self._doubted[symbol] = now
+            elif now - since >= _CONTRADICTED * SECOND:
+                del self._doubted[symbol]
                 self._deny(symbol, f"it trades at {price:g}, and the book stands still at {bid:g} / {ask:g}")
                 return
 
@@ -63,27 +64,27 @@ class Beliefs:
         """Look at the exchange's own book wherever ours has been silent for long."""
         if not self._exchange.has.get("fetchOrderBook"):
             return
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_ROUND)
             for symbol in sorted(self._whole):
-                if loop.time() - self._heard.get(symbol, loop.time()) < self._silence:
+                now = self._clock.now()
+                if now - max(self.heard.get(symbol, now), self._looked.get(symbol, 0)) < self._silence * SECOND:
                     continue
-                self._heard[symbol] = loop.time()
+                self._looked[symbol] = now
                 try:
                     await self._compare(symbol)
                 except Exception as error:  # the probe of the link tells of it
                     _log.debug("no look at the book of %s: %r", symbol, error)
 
     async def _compare(self, symbol: str) -> None:
-        changes, ours = self._changes.get(symbol), self._best(symbol)
+        heard, ours = self.heard.get(symbol), self._best(symbol)
         with urgent(Urgency.BACKGROUND):
             found = await asyncio.wait_for(self._exchange.fetch_order_book(symbol, _LEVELS), _ANSWER)
         theirs = _best_of(found)
         if ours is None or theirs is None or ours == theirs:
             return
         await asyncio.sleep(_CONTRADICTED)
-        if self._changes.get(symbol) == changes:
+        if self.heard.get(symbol) == heard:
             self._deny(
                 symbol,
                 f"it has told nothing for {self._silence:g} s, and the exchange's is {theirs[0]:g} / {theirs[1]:g}",

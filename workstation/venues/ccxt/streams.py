@@ -98,7 +98,7 @@ class Streams:
         self._stale: set[str] = set()  # books that the desk was told to be stale
         self._silence = silence
         self._blank = frozenset(blank)
-        self._beliefs = Beliefs(exchange, silence, self._whole, self._is_false)
+        self._beliefs = Beliefs(exchange, clock, silence, self._whole, self._is_false)
         self._places: dict[str, tuple[int, int]] = {}
         exchange.streaming = exchange.deep_extend(
             exchange.streaming or {}, {"keepAlive": int(silence * 1_000 / 3), "maxPingPongMisses": 2.0}
@@ -366,7 +366,7 @@ class Streams:
                 self._stale.discard(symbol)
             elif symbol not in self._whole:
                 continue  # what follows a hole is of no use before the next picture
-            self._beliefs.changed(symbol)
+            self._beliefs.heard[symbol] = now
             self.sink(event)
 
     def _is_false(self, symbol: str, reason: str) -> None:
