@@ -44,6 +44,7 @@ from workstation.venues.contract import (
     WatchesOrders,
     prices_only,
 )
+from workstation.venues.patience import answer_within
 
 #: Who "makes" an order by which a difference of a position is booked, and one that was found at the venue.
 RECONCILIATION, EXTERNAL = "reconciliation", "external"
@@ -241,7 +242,7 @@ class Comparisons:
         for client_id, instrument in ids.items():
             if client_id in self._told and not venue.adopts:
                 continue
-            order = await asyncio.wait_for(venue.stranger(client_id, instrument), self._timeout)
+            order = await answer_within(self._timeout, venue.stranger(client_id, instrument))
             if order is None:
                 continue
             if order.client_id in self._core.orders.orders:  # ours after all: a fill had named only the venue's id
@@ -274,7 +275,7 @@ class Comparisons:
                 self._found(venue.name, "position drift", words)
                 self._log.error("orders", f"{words}.")
                 continue
-            prices = await asyncio.wait_for(venue.entry_prices(), self._timeout)
+            prices = await answer_within(self._timeout, venue.entry_prices())
             price = prices.get(instrument) or self._core.market.mark(instrument)
             if price is None:
                 raise VenueError(f"{words}; without a price the difference cannot be booked.")
@@ -305,7 +306,7 @@ class Comparisons:
         raise VenueError(f"{venue.name} is traded on too busily for its positions to be compared")
 
     async def _differing(self, venue: Venue) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
-        positions = await asyncio.wait_for(venue.positions(), self._timeout)
+        positions = await answer_within(self._timeout, venue.positions())
         found = {}
         for instrument in {*positions, *(position.instrument for position in self._desk.positions())}:
             terms = self._core.instruments.get(instrument)
@@ -361,10 +362,10 @@ class Comparisons:
         `Differs`."""
         core = self._core
         if not isinstance(venue, RealLink) or not isinstance(venue, KnowsStrangers):
-            self._adjust(venue, await asyncio.wait_for(venue.balances(), self._timeout), opened)
+            self._adjust(venue, await answer_within(self._timeout, venue.balances()), opened)
             return
         for _ in range(_TRIES):
-            balances = await asyncio.wait_for(venue.balances(), self._timeout)
+            balances = await answer_within(self._timeout, venue.balances())
             if not self._drift(venue, balances):
                 return
             if not whole:

@@ -19,6 +19,7 @@ from workstation.trading.core import TradingCore
 from workstation.trading.orders import Outcome
 from workstation.venues.contract import Venue, VenueError
 from workstation.venues.order_terms import CHANGED_THERE
+from workstation.venues.patience import answer_within
 
 if TYPE_CHECKING:
     from workstation.trading.gateway import OrderGateway
@@ -72,7 +73,7 @@ class FillsBeyond:
         for pause in _PAUSES:
             await asyncio.sleep(pause)
             try:
-                shown = await asyncio.wait_for(self._venues[venue].order_status(client_id), self.timeout)
+                shown = await answer_within(self.timeout, self._venues[venue].order_status(client_id))
             except (VenueError, TimeoutError, OSError):
                 continue  # it proves nothing
             order = self._core.orders.orders[client_id]

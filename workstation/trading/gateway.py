@@ -57,7 +57,10 @@ from workstation.venues.contract import (
     Withheld,
     prices_only,
 )
+from workstation.venues.patience import Patience, answer_within
 from workstation.venues.urgency import unless
+
+_PULLED = "It was not sent: it was pulled while it waited in the queue."
 
 
 class Journal(Protocol):
@@ -131,6 +134,7 @@ class OrderGateway:
         #: Orders whose intent is being stored or whose request is on its way: nothing may be concluded about them.
         self.sending: set[ClientOrderId] = set()
         self._next_entry: asyncio.Future[None] | None = None  # of somebody who waits for it
+        self._queued: dict[ClientOrderId, Patience] = {}  # of those that are with their venue, or on the way there
         self._withdrawn: set[ClientOrderId] = set()  # cancelled before their request was answered
         #: Changes of orders that were sent: at which moment of the loop's, and whether the venue has answered.
         self.changes: dict[ClientOrderId, tuple[float, bool]] = {}
@@ -256,9 +260,10 @@ class OrderGateway:
             reason = "Withdrawn before it was sent."
             return self._record(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=reason))
         order = self._record(OrderSubmitted(client_id=client_id, ts=self._clock.now()))
+        patience = self._queued[client_id] = self._patience()
         try:
             with unless(partial(self._kept_back, order)):
-                await asyncio.wait_for(venue.submit(order), self._answer_timeout)
+                await patience.wait_for(venue.submit(order))
         except Withheld as error:
             self._settle_send(client_id, OrderRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
         except VenueUnreachable as error:
@@ -274,7 +279,19 @@ class OrderGateway:
             self.on_venue_error(venue.name)
             self._log.error("orders", f"Sending order {client_id} failed in an unforeseen way: {error!r}")
             self._unanswered(client_id, f"sending failed: {error!r}")
+        finally:
+            del self._queued[client_id]
         return self.core.orders.orders[client_id]
+
+    def _patience(self) -> Patience:
+        """With a command that is of no use late: what cannot leave soon shall not leave at all."""
+        return Patience(self._answer_timeout, queue=self._answer_timeout)
+
+    def give_up_queued(self) -> None:
+        """The desk is halted: what waits in its own queue is over now, and not when its turn would have come."""
+        for client_id, patience in self._queued.items():
+            if (why := self._kept_back(self.core.orders.orders[client_id])) is not None:
+                patience.give_up(why)
 
     def _kept_back(self, order: Order) -> str | None:
         """Why what is asked about an order may not leave the desk's own queue any more, or None."""
@@ -283,7 +300,7 @@ class OrderGateway:
         if self._halted():
             return "It was not sent: the desk was halted while it waited in the queue."
         if order.client_id in self._withdrawn:
-            return "It was not sent: it was pulled while it waited in the queue."
+            return _PULLED
         return None
 
     def _halted(self) -> bool:
@@ -338,11 +355,12 @@ class OrderGateway:
             return self._record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=reason))
         sent = asyncio.get_running_loop().time()
         self.changes[client_id] = sent, False
+        patience = self._patience()
         try:
             with unless(partial(self._kept_back, order)):
-                await asyncio.wait_for(venue.amend(after, quantity, price, stop_price), self._answer_timeout)
+                await patience.wait_for(venue.amend(after, quantity, price, stop_price))
             if client_id in self.changes:
-                self.changes[client_id] = sent, True
+                self.changes[client_id] = patience.left or sent, True
         except (NoAnswer, TimeoutError):
             self.on_venue_error(venue.name)
             self._log.warning("orders", f"No answer on the change of order {client_id}: asking {venue.name}.")
@@ -395,11 +413,15 @@ class OrderGateway:
         order = self._open_order(client_id)
         if client_id in self.sending:  # it may still wait in a queue of the desk's, behind this cancel
             self._withdrawn.add(client_id)
+            if (waiting := self._queued.get(client_id)) is not None and waiting.give_up(_PULLED):
+                await waiting.over()
+                if (order := self.core.orders.orders[client_id]).is_closed:
+                    return order
         if order.state is not OrderState.PENDING_CANCEL:
             order = self._record(OrderPendingCancel(client_id=client_id, ts=self._clock.now()))
         venue = self.venues[venue_of(order.instrument)]
         try:
-            await asyncio.wait_for(venue.cancel(order), self._answer_timeout)
+            await answer_within(self._answer_timeout, venue.cancel(order))
         except (NoAnswer, TimeoutError):
             self.on_venue_error(venue.name)
             self._log.warning("orders", f"No answer on the cancel of order {client_id}: asking {venue.name}.")

@@ -31,6 +31,7 @@ from workstation.trading.order_lines import price_terms
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
 from workstation.venues.contract import KnowsUnopened, Venue, VenueOrder, prices_only
+from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
 
 #: Orders without an answer that are asked about at the same time at one venue: where each takes two questions, dozens
@@ -105,6 +106,7 @@ class KillSwitch:
         self.status.flatten = self.status.flatten or flatten
         halted = TradingStateChanged(ts=ts, state=TradingState.HALTED, reason=reason, by=KILL)
         self._core.apply_account(halted)  # from here on no order leaves the desk
+        self._gateway.give_up_queued()
         for stop in self.on_halt:
             try:
                 stop(reason)
@@ -250,7 +252,7 @@ class KillSwitch:
             pause = min(pause * 2, 2.0)
 
     async def _ask[T](self, question: Awaitable[T]) -> T:
-        return await asyncio.wait_for(question, self._timeout)
+        return await answer_within(self._timeout, question)
 
     # Orders.
 

@@ -18,6 +18,7 @@ from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
 from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.venues.contract import Venue, VenueError
+from workstation.venues.patience import answer_within
 
 #: Share of the visible depth (within the price collar) that one closing order may take.
 SLICE = Decimal("0.5")
@@ -93,7 +94,7 @@ class Flattener:
             pause = min(pause * 1.3, 1.0)
 
     async def _ask[T](self, question: Awaitable[T]) -> T:
-        return await asyncio.wait_for(question, self._timeout)
+        return await answer_within(self._timeout, question)
 
     def _unsure(self, venue: Venue) -> bool:
         """Whether spot that this desk's books hold there may be gone: closed by hand since the desk last ran. Selling

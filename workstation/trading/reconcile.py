@@ -51,6 +51,7 @@ from workstation.venues.contract import (
     prices_only,
 )
 from workstation.venues.order_terms import CHANGED_THERE, change_made, other_terms
+from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
 
 _UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND})
@@ -154,7 +155,7 @@ class Reconciler:
             return False  # it cannot be asked: the order stays as it is
         asked = asyncio.get_running_loop().time()
         try:
-            shown = await asyncio.wait_for(venue.order_status(client_id), self._timeout)
+            shown = await answer_within(self._timeout, venue.order_status(client_id))
             if shown is not None and shown.filled > self._core.orders.orders[client_id].filled:
                 await self._fetch_fills(venue, order.created_at - SECOND, order.instrument)
         except (VenueError, TimeoutError, OSError) as error:
@@ -182,7 +183,7 @@ class Reconciler:
         order = self._core.orders.orders[client_id]
         if order.state is OrderState.PENDING_CANCEL and shown.state not in (OrderState.CANCELED, OrderState.FILLED):
             try:  # the cancel may have been lost: a cancel, unlike an order, may be repeated
-                await asyncio.wait_for(venue.cancel(order), self._timeout)
+                await answer_within(self._timeout, venue.cancel(order))
             except (VenueError, TimeoutError, OSError) as error:
                 self._log.warning("orders", f"{venue.name} did not cancel order {client_id}: {_said(error)}")
         order = self._core.orders.orders[client_id]
@@ -269,7 +270,7 @@ class Reconciler:
             question = venue.fills_of(only, since)
         else:
             question = venue.fills_since(since)
-        fills = await asyncio.wait_for(question, self._timeout * _PAGES)
+        fills = await answer_within(self._timeout * _PAGES, question)
         if isinstance(venue, KnowsStrangers):
             await self._first_prices.wait(venue.name, fills)
         for number, fill in enumerate(fills):
@@ -291,7 +292,7 @@ class Reconciler:
             return
         newest, asked = self._core.newest_entry(venue.name), self._clock.now()
         since = max(0, self._entries_seen.get(venue.name, newest) - _ENTRIES_BACK)
-        for entry in await asyncio.wait_for(venue.entries_since(since), self._timeout * _PAGES):
+        for entry in await answer_within(self._timeout * _PAGES, venue.entries_since(since)):
             self._entries.report(venue.name, entry)
         # a year without one is not asked for again and again
         self._entries_seen[venue.name] = max(newest, asked) if isinstance(venue, RealLink) else newest
@@ -311,7 +312,7 @@ class Reconciler:
         oldest = min((order.created_at for order in open_orders), default=self._clock.now()) - SECOND
         strangers = Strangers()
         strangers.fills = await self._fetch_fills(venue, oldest if since is None else since, whole=whole)
-        open_there = await asyncio.wait_for(venue.open_orders(), self._timeout * _PAGES)
+        open_there = await answer_within(self._timeout * _PAGES, venue.open_orders())
         listed = {shown.client_id: shown for shown in open_there}
         for number, before in enumerate(open_orders):
             if number % _ASKED_AT_ONCE == _ASKED_AT_ONCE - 1:
@@ -366,7 +367,7 @@ class Reconciler:
         made before the end. What it filled is booked first."""
         if order.state not in _SAID_ENDED or self._clock.now() - order.updated_at < _SETTLED:
             return False
-        shown = await asyncio.wait_for(venue.order_status(order.client_id), self._timeout)
+        shown = await answer_within(self._timeout, venue.order_status(order.client_id))
         if shown is None or shown.state in CLOSED_STATES:
             return False
         if shown.filled > self._core.orders.orders[order.client_id].filled:

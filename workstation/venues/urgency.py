@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from enum import IntEnum
 
 
@@ -54,3 +54,10 @@ def kept_back() -> str | None:
     """Why what this task asks may not leave any more, or None."""
     why_not = _why_not.get()
     return None if why_not is None else why_not()
+
+
+def afresh() -> Context:
+    """For work that goes on by itself: as urgent as who begins it, and bound to nothing else of his."""
+    context = Context()
+    context.run(_urgency.set, _urgency.get())
+    return context

@@ -6,11 +6,11 @@ queue is not of its way, and a longer way than the last one corrects what is kno
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from workstation.clock import MILLISECOND, SECOND
 from workstation.venues.ccxt.gate import on_leaving
+from workstation.venues.patience import answer_within
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
@@ -34,7 +34,7 @@ async def measure_clock(venue: CcxtVenue, exchange: Any, patience: float) -> Non
 
     token = on_leaving.set(leaves)
     try:
-        server = int(await asyncio.wait_for(exchange.fetch_time(), patience))
+        server = int(await answer_within(patience, exchange.fetch_time()))
     finally:
         on_leaving.reset(token)
     answered = venue.clock.now()

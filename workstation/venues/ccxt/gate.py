@@ -13,7 +13,8 @@ import itertools
 from collections.abc import Callable
 from contextvars import ContextVar
 
-from workstation.venues.contract import Withheld
+from workstation.venues.contract import VenueUnreachable, Withheld
+from workstation.venues.patience import patience_now
 from workstation.venues.urgency import Urgency, kept_back, urgency_now
 
 #: Called when a question of the running task leaves the queue: what measures its way begins there.
@@ -55,6 +56,13 @@ class RequestGate:
         """The exchange said that it was asked too often: nothing passes for so long."""
         self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
 
+    def close(self, why: str) -> None:
+        """Its connection is gone: what still waits is never sent."""
+        waiting, self._waiting = self._waiting, []
+        for *_, future in waiting:
+            if not future.done():
+                future.set_exception(VenueUnreachable(why))
+
     def lend(self, cost: float) -> None:
         """Let so much more be spent at once: for the last errands of a connection, of which nothing else has need."""
         self.burst += cost
@@ -68,11 +76,19 @@ class RequestGate:
         entry = (int(urgency_now()), next(self._count), 1.0 if cost is None else float(cost), future)
         heapq.heappush(self._waiting, entry)
         self._serve()
-        await future
-        self.passed += 1
-        self.longest_wait = max(self.longest_wait, loop.time() - began)
-        if (why := kept_back()) is not None:
-            raise Withheld(why)
+        asking, left = patience_now(), False
+        for each in asking:
+            each.waits()
+        try:
+            await future
+            self.passed += 1
+            self.longest_wait = max(self.longest_wait, loop.time() - began)
+            if (why := kept_back()) is not None:
+                raise Withheld(why)
+            left = True
+        finally:
+            for each in asking:
+                each.goes(left)
         if (leaving := on_leaving.get()) is not None:
             leaving()
 

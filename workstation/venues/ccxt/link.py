@@ -17,6 +17,7 @@ from workstation.venues.ccxt.errors import is_limit, is_passing, translated, wor
 from workstation.venues.ccxt.gate import backoff
 from workstation.venues.ccxt.streams import Streams
 from workstation.venues.contract import LinkState, NoAnswer, VenueError, VenueUnreachable
+from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
 
 if TYPE_CHECKING:
@@ -189,11 +190,11 @@ async def _watch(venue: CcxtVenue) -> str:
         try:
             pause = every
             with urgent(Urgency.CANCEL):
-                await asyncio.wait_for(venue.dead_man.hold(exchange), PROBE_TIMEOUT)
+                await answer_within(PROBE_TIMEOUT, venue.dead_man.hold(exchange))
                 if exchange.has.get("fetchTime"):
                     await measure_clock(venue, exchange, PROBE_TIMEOUT)
                 elif venue.keys is not None:
-                    await asyncio.wait_for(exchange.fetch_balance(), PROBE_TIMEOUT)
+                    await answer_within(PROBE_TIMEOUT, exchange.fetch_balance())
             missed = 0
         except Exception as error:
             venue.note_limit(error)
@@ -225,6 +226,8 @@ async def _drop(venue: CcxtVenue) -> None:
     venue.prepared.clear()
     streams, venue.streams = venue.streams, None
     exchange, venue.exchange = venue.exchange, None
+    if venue.gate is not None:
+        venue.gate.close(f"{venue.name} is not connected: what waited in the desk's own queue was not sent.")
     if streams is not None:
         await streams.stop()
     if exchange is not None:

@@ -51,7 +51,7 @@ from workstation.venues.contract import (
     VenueOrder,
     VenueUnreachable,
 )
-from workstation.venues.urgency import Urgency, urgency_now, urgent
+from workstation.venues.urgency import Urgency, afresh, urgency_now, urgent
 
 #: Seconds that an exchange may take to show what it has let in: its matching is behind when much is going on.
 _LAG = 10.0
@@ -279,7 +279,8 @@ class CcxtVenue:
             except Exception as error:
                 self.on_notice("error", f"{self.name}: {error!r}")
 
-        task = asyncio.create_task(do(), name=f"{self.name} later")
+        # who begins it does not wait for it, and what holds for his order does not hold for it
+        task = asyncio.create_task(do(), name=f"{self.name} later", context=afresh())
         self._later.add(task)
         task.add_done_callback(self._later.discard)
 
