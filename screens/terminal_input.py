@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 from codecs import getincrementaldecoder
 from typing import Any
@@ -34,11 +35,19 @@ def waiting(driver: type[Driver]) -> type[Driver]:
             super().__init__(*args, **options)
             self._file: Any = Lasting(sys.__stderr__) if sys.__stderr__ else None
             self.ends, self.end = os.pipe()  # what is written to `end` wakes the thread
+            # As an ordinary turn of the loop. A signal's own handler comes in the middle of any line, also while the
+            # next picture is handed over under a lock: to write to the terminal then is to wait for oneself for ever.
+            # A window that closes sends SIGCONT, too.
+            self._loop.add_signal_handler(signal.SIGTSTP, self._sigtstp_application)
+            self._loop.add_signal_handler(signal.SIGCONT, self._sigcont_application)
 
         def _sigcont_application(self, *_: object) -> None:
             """Textual takes every word to go on for the end of a suspension of its own. After a stop that it was not
             asked about (`kill -STOP`, a debugger) it would start a second reader and a second writer beside those that
-            are there: keys would come in any order, and the desk could not be left."""
+            are there: keys would come in any order, and the desk could not be left. Where the terminal is gone nothing
+            begins anew."""
+            if is_gone(self.fileno):
+                return
             reads = self._key_thread is not None and self._key_thread.is_alive()
             if self._auto_restart and reads and not self._must_signal_resume:
                 self.suspend_application_mode()

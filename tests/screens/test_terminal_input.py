@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import select
+import signal
 import threading
 import time
 from types import SimpleNamespace
@@ -116,6 +118,35 @@ def test_who_goes_on_after_a_stop_from_outside_begins_anew_and_has_one_reader(te
     terminal.driver._must_signal_resume = True  # it was suspended by ctrl+z, and has let go of the terminal
     terminal.driver._sigcont_application()
     assert did == ["resume_application_mode"]
+
+
+async def test_a_word_to_go_on_waits_until_the_loop_has_handed_over_its_picture(monkeypatch):
+    """A signal's handler comes in the middle of any line: one that writes while the writer's queue is locked by the
+    very thread that it interrupts waits for ever, and the desk with it."""
+    driver = waiting(LinuxDriver)(SimpleNamespace(cell_size=None))
+    pictures, suspended = queue.Queue(), asyncio.Event()
+    driver._key_thread = threading.current_thread()
+
+    def suspend():
+        assert not pictures.mutex.locked()  # it would wait for ever
+        pictures.put_nowait("suspended")
+        suspended.set()
+
+    monkeypatch.setattr(driver, "suspend_application_mode", suspend)
+    monkeypatch.setattr(driver, "resume_application_mode", lambda: pictures.put_nowait("resumed"))
+    monkeypatch.setattr("screens.terminal_input.is_gone", lambda _: False)
+    try:
+        with pictures.mutex:
+            os.kill(os.getpid(), signal.SIGCONT)
+            for _ in range(100):
+                pass  # the signal's handler comes here
+            assert not suspended.is_set()
+        await asyncio.wait_for(suspended.wait(), 5)
+        assert [pictures.get_nowait() for _ in range(2)] == ["suspended", "resumed"]
+    finally:
+        for number in (signal.SIGCONT, signal.SIGTSTP):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        os.close(driver.ends), os.close(driver.end)
 
 
 def test_input_that_has_ended_ends_the_thread(terminal):
