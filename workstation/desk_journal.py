@@ -12,7 +12,11 @@ from workstation.domain.order import Order
 from workstation.trading.errors import Refused
 
 if TYPE_CHECKING:
+    from workstation.store.beside import Place
     from workstation.store.store import Store
+
+#: Seconds for which a disk is waited for that keeps what the store could not.
+_PATIENCE = 1.0
 
 
 class DeskJournal:
@@ -23,6 +27,8 @@ class DeskJournal:
         self.store: Store | None = None
         #: Hears every event that is taken; any thread may call it.
         self.on_event: Callable[[OrderEvent | AccountEvent], None] = lambda event: None
+        self._hanging: set[Place] = set()  # beside the store
+        self._turns: dict[Place, asyncio.Lock] = {}
         self._noted = False  # the store has what is to be released after this turn of the loop
 
     def append(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Future[None]:
@@ -57,6 +63,35 @@ class DeskJournal:
         if not self._noted:
             self._noted = True
             asyncio.get_running_loop().call_soon(self._release, store)
+
+    async def keep_beside(self, *events: OrderEvent) -> bool:
+        """Keep what the store cannot take until the next start; whether any place beside it has taken it. One that
+        hangs is waited for once, for a second."""
+        if self.store is None:
+            return False
+        return any(await asyncio.gather(*(self._kept_in(place, events) for place in self.store.beside.places)))
+
+    async def _kept_in(self, place: Place, events: Sequence[OrderEvent]) -> bool:
+        async with self._turns.setdefault(place, asyncio.Lock()):  # or a disk that hangs would have every thread
+            if place in self._hanging:
+                return False
+            try:
+                await asyncio.wait_for(asyncio.to_thread(place.keep, events), _PATIENCE)
+            except TimeoutError:
+                self._hanging.add(place)
+                return False
+            except OSError:
+                return False
+            return True
+
+    async def kept_beside(self) -> list[OrderEvent | AccountEvent]:
+        """What an earlier run kept beside the store."""
+        return [] if self.store is None else await asyncio.to_thread(self.store.beside.kept)
+
+    async def drop_beside(self) -> None:
+        """The store has what was kept beside it. Raises OSError."""
+        if self.store is not None:
+            await asyncio.to_thread(self.store.beside.drop)
 
     def _release(self, store: Store) -> None:
         self._noted = False

@@ -154,6 +154,7 @@ class Engine(DeskState):
             denial_span=min(3.0, 2 * answer_timeout),
         )
         self.gateway.on_unanswered = self._reconciler.follow
+        self.gateway.without_store.beside = self._journal
         self._kill = KillSwitch(
             core=self.core,
             gateway=self.gateway,
@@ -300,6 +301,7 @@ class Engine(DeskState):
         self.alerts.start(self.get_setting(_ALERTS))
         waited_for = self.bus.subscribe(*ORDER_EVENTS, only=self.alerts.hears)
         self._tasks.append(asyncio.create_task(self._alert_of(waited_for), name="alerts of orders"))
+        await self.gateway.without_store.take_back()
         self._take_up_kill()
         await self.comparisons.first()
         self.ready = True

@@ -26,6 +26,7 @@ from workstation.outside_report import Outcome, Report, stopped
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
 from workstation.store import StoreError
+from workstation.store.beside import MEMORY  # a store that is thrown away has room there when the disk has none
 from workstation.store.lock import holder
 from workstation.trading.kill_status import KillPhase
 from workstation.venues.contract import RealLink, VenueError
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 PATIENCE = 4.0
 _CONNECT = 1.0
 _PAUSE = 0.1
-#: Where a store that is thrown away has room when the disk has none: a folder in memory, on systems that have it.
-MEMORY = Path("/dev/shm")
 #: What the system, the store, a venue and the settings say of what they cannot do.
 _SAID = (OSError, StoreError, VenueError, SettingsError)
 

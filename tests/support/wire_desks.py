@@ -54,12 +54,12 @@ class WireDesks:
         env = self.environment(WIRE_DOES=does, **extra)
         return subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
-    def trader(self, does: str) -> subprocess.Popen[str]:
+    def trader(self, does: str, **extra: str) -> subprocess.Popen[str]:
         """One that stands ready to do it: all that was left by the one before is clear by then, and in order."""
         with self._still():
-            process = self.open(does)
+            process = self.open(does, **extra)
             self._prove(self.hear(process, "found"))
-        if does in ("cancel", "amend"):
+        if does in ("cancel", "amend", "flatten"):
             self.go(process)
         self.hear(process, "ready")
         return process

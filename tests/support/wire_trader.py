@@ -3,9 +3,10 @@
 WIRE_DOES says what: `buy` (a limit order that rests), `take` (a market order), `cancel` and `amend` (enters one,
 waits until it works, cancels it or moves it ten ticks down), `queue` (as `buy`, with the venue's queue stopped: says
 `stored` when the intent is in the store and nothing has gone out), `route` (a market order over its asset's venues),
-`check` (nothing: shows what it found and ends). Lines: `found JSON` (once what an earlier desk left is clear),
-`ready`, `going`, `order CLIENT_ID STATE`, `done`. It waits for a line after `ready`, and where it enters an
-order first, before it does that.
+`flatten` (buys; then no file of this process may grow beyond WIRE_ROOM bytes, and the kill switch closes what was
+bought: says `receipt`), `check` (nothing: shows what it found and ends). Lines: `found JSON` (once what an earlier desk
+left is clear), `ready`, `going`, `order CLIENT_ID STATE`, `done`. It waits for a line after `ready`, and where it
+enters an order first, before it does that.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import sys
 from decimal import Decimal
 from typing import Any
@@ -21,6 +23,7 @@ import msgspec
 
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
+from workstation.trading.kill_status import KillPhase
 from workstation.venues.urgency import Urgency
 
 UNCLEAR = {
@@ -62,6 +65,19 @@ async def main(engine: Engine) -> None:
     resting = OrderDraft(instrument=instrument.id, side=Side.BUY, quantity=Decimal("0.01"), price=price)
     taking = OrderDraft(instrument=instrument.id, side=Side.BUY, quantity=Decimal("0.01"), type=OrderType.MARKET)
     order: Order | None = None
+    if does == "flatten":
+        await told()
+        await bought(engine, taking)
+        say("ready")
+        await told()
+        room = int(os.environ["WIRE_ROOM"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+        say("going")
+        engine.flatten("a test")
+        while not engine.kill_status.receipt:
+            await asyncio.sleep(0.01)
+        say("receipt", engine.kill_status.receipt)
+        await asyncio.sleep(3600)
     if does in ("cancel", "amend"):
         await told()  # who compares what was found has done so: from now on there is more
         order = await engine.submit(resting)
@@ -93,6 +109,12 @@ async def main(engine: Engine) -> None:
     await asyncio.sleep(3600)
 
 
+async def bought(engine: Engine, draft: OrderDraft) -> None:
+    order = await engine.submit(draft)
+    while engine.order(order.client_id).state is not OrderState.FILLED:  # type: ignore[union-attr]
+        await asyncio.sleep(0.01)
+
+
 async def stored(engine: Engine, venue: str) -> None:
     """Let the next request wait in the venue's queue, and say when its order's intent is in the store."""
     gate: Any = engine.venues[venue].gate  # type: ignore[attr-defined]
@@ -108,6 +130,7 @@ def clear(engine: Engine) -> bool:
         not engine.core.unproven
         and not any(order.state in UNCLEAR for order in engine.open_orders())
         and not engine.core.routes.active()
+        and engine.kill_status.phase in (KillPhase.IDLE, KillPhase.DONE)
     )
 
 

@@ -25,6 +25,7 @@ from workstation.domain.numbers import ZERO
 from workstation.domain.order import ClientOrderId, Order
 from workstation.store import migrations, reader
 from workstation.store.bell import Bell
+from workstation.store.beside import Beside
 from workstation.store.codec import Event, Row, exact_text, to_json
 from workstation.store.errors import StoreError, sentence
 from workstation.store.kept_statements import statements
@@ -126,6 +127,9 @@ class Store:
         self._statements = statements
         self._logged = 0  # lines since the start
         self._writer = Writer(path, connection, statements, self._report_failure, self._report_refused)
+        #: Where events are kept that this store did not take, until it is opened again.
+        self.beside = Beside(path, self.desk_id)
+        self.beside.make_ready()
 
     @classmethod
     def open(
@@ -251,6 +255,7 @@ class Store:
         """Write what waits, close the file and let another desk open it. Idempotent."""
         atexit.unregister(self.close)
         self._writer.close()
+        self.beside.close()
         self._lock.release()
 
     @property

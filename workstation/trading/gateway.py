@@ -1,6 +1,7 @@
 """The way of an order out to its venue and of reports back in: the async shell around `TradingCore`.
 
 The promise kept here: an order's intent is durable before its venue hears of it, and no order is ever sent twice.
+The closing orders of the kill switch alone do not wait for a store that fails: see without_store.py.
 A send without an answer makes the order UNKNOWN; the reconciler asks, and nothing is assumed.
 """
 
@@ -47,6 +48,7 @@ from workstation.trading.fee_values import FeeValues
 from workstation.trading.order_lines import bad_news, in_words
 from workstation.trading.orders import Applied, Outcome, venue_of
 from workstation.trading.risk import KILL
+from workstation.trading.without_store import WithoutStore
 from workstation.venues.contract import (
     LinkState,
     NoAnswer,
@@ -138,6 +140,7 @@ class OrderGateway:
         self._withdrawn: set[ClientOrderId] = set()  # cancelled before their request was answered
         #: Changes of orders that were sent: at which moment of the loop's, and whether the venue has answered.
         self.changes: dict[ClientOrderId, tuple[float, bool]] = {}
+        self.without_store = WithoutStore(core, clock, log, min(3.0, answer_timeout))
         #: Asked of a fill that its order cannot take: whether somebody sees to it.
         self.fill_seen_to: Callable[[str, OrderFilled], bool] = lambda _venue, _event: False
         #: Called before an order of the desk is judged and taken in.
@@ -240,11 +243,17 @@ class OrderGateway:
     async def _store_and_send(self, entry: _Entry) -> Order:
         client_id, venue = entry.order.client_id, entry.venue
         try:
-            await self._journal.commit(entry.initialized, orders=(entry.order,), meanwhile=partial(self._enter, entry))
+            enter = partial(self._enter, entry)
+            stored = self._journal.commit(entry.initialized, orders=(entry.order,), meanwhile=enter)
+            at_most = self.without_store.patience(entry.order)
+            await (stored if at_most is None else asyncio.wait_for(stored, at_most))
         except Exception as error:  # the store says so itself; the journal knows nothing of this order
             if not entry.entered:
                 self._enter(entry)
-            return self.core.orders.orders[client_id] if entry.denied is not None else self._deny(entry, str(error))
+            if entry.denied is not None:
+                return self.core.orders.orders[client_id]
+            if (refusal := await self.without_store.refusal(entry.initialized, entry.order, error)) is not None:
+                return self._deny(entry, refusal)
         order = self.core.orders.orders[client_id]
         if entry.refusal is not None:
             if entry.denied is None:
@@ -504,6 +513,8 @@ class OrderGateway:
 
     def _tell(self, event: OrderEvent, order: Order) -> None:
         self._bus.publish(event)
+        if order.is_closed:
+            self.without_store.ended(order)
         if isinstance(event, OrderTrailed):
             return  # many, and the order's own stop price says it
         terms = self.core.instruments.get(order.instrument)

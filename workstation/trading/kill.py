@@ -1,9 +1,10 @@
 """The kill switch: HALTED at once, every working order pulled, on the second press every position closed.
 
 Its task belongs to nobody that it stops. HALTED and the request are durable before any venue is spoken to (should the
-store fail, the kill goes on without it and says so). Each venue is worked on by itself; nothing that one of them does
-or fails to do ends the work on another. It ends only when the venue itself, asked twice, shows no working order (and no
-position): an own belief proves nothing. Until then it goes on, over restarts.
+store fail, the kill goes on without it and says so; its closing orders too, see without_store.py). Each venue is worked
+on by itself; nothing that one of them does or fails to do ends the work on another. It ends only when the venue itself,
+asked twice, shows no working order (and no position): an own belief proves nothing. Until then it goes on, over
+restarts.
 """
 
 from __future__ import annotations
@@ -377,7 +378,7 @@ class KillSwitch:
         status = self.status
         status.finished = self._clock.now()
         status.phase = KillPhase.DONE
-        status.receipt = receipt_of(status, self._notes)
+        status.receipt = receipt_of(status, [*self._notes, *self._gateway.without_store.words(self._kill_id)])
         completed = KillCompleted(ts=status.finished, kill_id=self._kill_id, receipt=status.receipt)
         self._core.apply_account(completed)
         self._journal.append(completed)

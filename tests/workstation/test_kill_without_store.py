@@ -1,0 +1,203 @@
+"""Flatten on a disk that takes nothing more: every position is closed, and the next start has the fills in its books.
+
+The system itself refuses to let any file of the desk grow (RLIMIT_FSIZE), in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.desk import BTC, PERP, START, TestDesk, demo_desk
+from tests.support.exchange import RICH, Login, LoopbackExchange
+from tests.support.kill_scene import Faults
+from tests.support.wire_desks import CREATE, WireDesks
+from workstation.clock import SECOND
+from workstation.domain.events import TradingState
+from workstation.domain.order import OrderState, Side
+from workstation.store import reader
+from workstation.store.beside import Beside
+from workstation.trading.kill_status import KillOutcome, KillPhase
+from workstation.venues.faulty import Fault
+
+#: So many bytes of each file: some intents find room in the file that was made ready, the others in memory; or none.
+LITTLE, NONE = "4096", "0"
+
+
+def held(exchange: LoopbackExchange, symbol: str) -> Decimal:
+    """A position of contracts, or what the account has of the coin beyond the two that are the trader's own."""
+    account = exchange.floor.account()
+    if symbol.endswith("-PERP"):
+        return exchange.do(lambda: sum(account.books.account.derivatives().values(), Decimal(0)))
+    return exchange.do(lambda: account.total("BTC") - 2)
+
+
+def stored(desks: WireDesks) -> set[str]:
+    store = next((desks.home / "data").glob("live*.sqlite"))
+    return {row["client_id"] for row in reader.rows(store, "SELECT client_id FROM orders WHERE origin = 'kill'")}
+
+
+def sent(desks: WireDesks) -> list[str]:
+    place, by = CREATE[desks.exchange.name]
+    return [params[by] for where, params in desks.exchange.done if where == place]
+
+
+MARKETS = [("binanceusdm", "BTC-USDT-PERP"), ("bybit", "BTC-USDT-PERP"), ("binance", "BTC-USDT")]
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(("name", "symbol"), MARKETS)
+def test_what_was_closed_without_the_store_is_in_it_after_the_next_start(
+    name: str, symbol: str, tmp_path: Path
+) -> None:
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=11, rate=0.2) as exchange:
+        desks = WireDesks({"loop": exchange}, tmp_path / "home", symbols=[symbol])
+        process = desks.trader("flatten", WIRE_ROOM=LITTLE)
+        assert held(exchange, symbol) > Decimal("0.009")
+        desks.go(process)
+        receipt = desks.hear(process, "receipt")
+        assert held(exchange, symbol) < Decimal("0.00002")  # of spot the exchange takes its fee in the coin
+        assert "1 closing order could not be stored and went out all the same" in receipt
+        assert stored(desks) == set()
+        desks.kill(process)
+        shown = desks.check()  # nothing lost, nothing doubled, nothing invented
+        assert len(sent(desks)) == 2
+        assert stored(desks) == {sent(desks)[1]}
+        assert len(shown["fills"]) >= 2
+        assert "external order" not in shown["differences"]
+        desks.check()  # and the start after it finds nothing more to do
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("at", ["arrived", "done"])
+@pytest.mark.parametrize(("name", "symbol"), MARKETS)
+def test_a_desk_killed_in_the_middle_of_it_finds_its_closing_order_again(
+    name: str, symbol: str, at: str, tmp_path: Path
+) -> None:
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=11, rate=0.2) as exchange:
+        desks = WireDesks({"loop": exchange}, tmp_path / "home", symbols=[symbol])
+        process = desks.trader("flatten", WIRE_ROOM=LITTLE)
+        hold = exchange.faults.hold(CREATE[name][0], at)
+        desks.go(process)
+        assert hold.reached.wait(30)
+        desks.kill(process)
+        hold.release()
+        exchange.faults.clear()
+        shown = desks.check()
+        closing = sent(desks)[1]
+        assert shown["orders"][closing][1] == OrderState.FILLED
+        assert Decimal(0) <= held(exchange, symbol) < Decimal("0.00002"), "closed, and not a coin more"
+        assert len(sent(desks)) == 2, "a second closing order would have been sent for what the first had closed"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(("name", "symbol"), MARKETS[:1])
+def test_contracts_are_closed_though_nothing_at_all_can_be_kept(name: str, symbol: str, tmp_path: Path) -> None:
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=11, rate=0.2) as exchange:
+        desks = WireDesks({"loop": exchange}, tmp_path / "home", symbols=[symbol])
+        process = desks.trader("flatten", WIRE_ROOM=NONE)
+        desks.go(process)
+        receipt = desks.hear(process, "receipt")
+        assert held(exchange, symbol) == 0
+        assert "1 closing order could be kept nowhere and went out all the same" in receipt
+        desks.kill(process)
+
+
+# The demo desk, of which the store alone fails: its venues' ledgers are their own.
+
+
+def fail(desk: TestDesk) -> None:
+    """As a disk that has become read-only: SQLite itself refuses the next write."""
+    store = desk.engine._store
+    assert store is not None
+    connection: sqlite3.Connection = store._writer._connection
+    connection.execute("PRAGMA query_only = ON")
+
+
+async def flattened(desk: TestDesk) -> str:
+    desk.engine.flatten("a test")
+    await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=20)
+    return desk.engine.kill_status.receipt
+
+
+async def test_the_demo_desk_closes_all_without_its_store_and_has_it_after_a_restart(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.SELL, "0.7")
+        await desk.market(BTC, Side.BUY, "0.4")
+        fail(desk)
+        receipt = await flattened(desk)
+        assert "2 positions closed" in receipt
+        assert "2 closing orders could not be stored and went out all the same" in receipt
+        fills = {fill.trade_id for fill in desk.engine.fills()}
+        assert (
+            sum(entry.source == "kill" and "without the store" in entry.text for entry in desk.engine.log.entries) == 1
+        )
+    async with demo_desk(tmp_path, start=START + 60 * SECOND) as desk:
+        await desk.settle(lambda: desk.engine.open_orders() == [])
+        assert {fill.trade_id for fill in desk.engine.fills()} == fills
+        assert desk.engine.positions() == []
+        closing = [order for order in desk.engine.orders() if order.origin == "kill"]
+        assert {order.state for order in closing} == {OrderState.FILLED}
+        assert {difference.kind for difference in desk.engine.comparisons.differences} <= {
+            "missed fill", "missed acceptance"
+        }  # fmt: skip
+        told = [entry.text for entry in desk.engine.log.entries if entry.source == "kill"]
+        assert any(text.startswith("2 closing orders of an earlier run") for text in told)
+    assert {fill.trade_id for fill in reader.fills(tmp_path / "demo.sqlite")} == fills
+    async with demo_desk(tmp_path, start=START + 120 * SECOND) as desk:
+        assert not any("earlier run" in entry.text for entry in desk.engine.log.entries)
+
+
+async def test_a_closing_order_that_the_venue_refused_is_not_asked_about_after_a_restart(tmp_path: Path) -> None:
+    faults = Faults()
+    async with demo_desk(tmp_path, wrap=faults) as desk:
+        await desk.market(PERP, Side.SELL, "0.7")
+        fail(desk)
+        faults.venues["NOVA"].faults.add("submit", Fault.REFUSE, times=1)
+        await flattened(desk)
+        (refused,) = [order for order in desk.engine.orders() if order.state is OrderState.REJECTED]
+    async with demo_desk(tmp_path, start=START + 60 * SECOND) as desk:
+        again = desk.engine.order(refused.client_id)
+        assert again is not None
+        assert (again.state, again.reason) == (OrderState.REJECTED, refused.reason)
+
+
+async def test_a_store_that_hangs_is_waited_for_and_then_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.SELL, "0.7")
+        waits = asyncio.Event()
+        journal = desk.engine._journal
+        real = journal.commit
+
+        def hang(*events: Any, **terms: Any) -> Any:
+            terms.get("meanwhile", lambda: None)()
+
+            async def later() -> None:
+                await waits.wait()
+
+            return later()
+
+        monkeypatch.setattr(journal, "commit", hang)
+        receipt = await flattened(desk)
+        assert desk.engine.positions() == []
+        assert "1 closing order could not be stored and went out all the same" in receipt
+        monkeypatch.setattr(journal, "commit", real)
+        waits.set()
+
+
+async def test_every_other_order_is_denied_when_the_store_fails(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.SELL, "0.7")
+        fail(desk)
+        denied = await desk.market(PERP, Side.BUY, "0.7", reduce_only=True)
+        assert denied.state is OrderState.DENIED
+        assert desk.engine.position(PERP).quantity == Decimal("-0.7")
+        await desk.settle(lambda: desk.engine.trading_state is TradingState.HALTED)
+        assert Beside(tmp_path / "demo.sqlite", desk.engine._store.desk_id).kept() == []  # type: ignore[union-attr]
+        assert KillOutcome.FAILED not in {item.state for item in desk.engine.kill_status.items}
