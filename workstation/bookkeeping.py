@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _EQUITY_EVERY = 60.0  # seconds between equity snapshots
 _PRICES_WITHIN = 1.0  # seconds after which what could not be valued is looked at again
+_OPENING = "opening balance"
 _FEES_EVERY = 1.0  # seconds between two looks at fees that have no value yet
 
 
@@ -62,7 +63,9 @@ class Bookkeeper:
         event = BalanceAdjusted(ts=self._desk.clock.now(), venue=venue, currency=currency, amount=amount, reason=reason)
         self._core.apply_account(event)
         self._journal.append(event)
-        say = self._log.info if reason == "opening balance" else self._log.warning
+        if reason == _OPENING:
+            self._day_start = None
+        say = self._log.info if reason == _OPENING else self._log.warning
         say("account", f"{venue}: {amount:+f} {currency}, {reason}.")
 
     # Equity.
@@ -77,23 +80,38 @@ class Bookkeeper:
         if (store := self._store) is None:
             return
         ts, equity = self._desk.clock.now(), self._desk.equity_detail()
-        if equity.unpriced:
+        if equity.unpriced or self._nothing_read():
             return  # half a valuation would be a false one
         for account, worth in {**equity.by_venue, DESK: equity.total}.items():
             store.save_equity(ts, account, worth, currency=self._currency)
 
+    def _nothing_read(self) -> bool:
+        """Whether no venue has told yet what the account holds: it counts as nothing, and is not."""
+        return not self._core.portfolio.accounts and bool(self._desk.unread())
+
+    def _opened_at(self, day: int) -> int:
+        """When a venue's opening balance came to the books last, if on that day; the day's own beginning otherwise.
+        What it was worth before is not known, and what its coins gain or lose from then on is profit and loss."""
+        for event in reversed(self._core.transfers):
+            if event.ts < day:
+                break
+            if event.reason == _OPENING:
+                return event.ts
+        return day
+
     def begin_day(self) -> bool:
         """Take the equity of the moment for the beginning of the UTC day, if none is known: at the latest before its
-        first order, so that what this one costs counts. False while something has no price."""
+        first order, so that what this one costs counts. False while something has no price, and while nothing is known
+        of what the account holds."""
         now = self._desk.clock.now()
         day = now - now % DAY
         if self._day_start is not None and self._day_start[0] == day:
             return True
         equity = self._desk.equity_detail()
-        if equity.unpriced:
+        if equity.unpriced or self._nothing_read():
             return False
-        store = self._opened()
-        known = store.equity(DESK, day) if store is not None else []
+        store, since = self._opened(), self._opened_at(day)
+        known = [kept for kept in store.equity(DESK, since) if kept.ts > since] if store is not None else []
         self._day_start = (day, known[0].ts, known[0].equity) if known else (day, now, equity.total)
         return True
 

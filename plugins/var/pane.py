@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from workstation.portfolio.risk_report import RiskReport
 
 _AGAIN = 60 * SECOND  # the book stands still: prices do not
+_SOON = 5 * SECOND  # what could not be measured may have its prices and candles by then
 _REST = 3 * SECOND  # the least time between two reports
 _HORIZONS = (1, 5, 10, 20)
 
@@ -104,7 +105,8 @@ class VarPane(CopiesTable, PaintedPane):
         wanted = (self.engine.portfolio_version, self.bars, self.horizon)
         if self._asked is not None:
             same, ago = self._asked[0] == wanted, now - self._asked[1]
-            if 0 <= ago < (_AGAIN if same else _REST if self._asked[0][1:] == wanted[1:] else 0):  # type: ignore[index]
+            again = _SOON if self._problem or self._unpriced else _AGAIN
+            if 0 <= ago < (again if same else _REST if self._asked[0][1:] == wanted[1:] else 0):  # type: ignore[index]
                 return
         self._asked = (wanted, now)
         self._working = True
@@ -122,6 +124,8 @@ class VarPane(CopiesTable, PaintedPane):
         self._version += 1
 
     async def _report(self, book: Book) -> tuple[RiskReport | None, str]:
+        if not book.held and book.unpriced:
+            return None, f"Nothing that is held has a price yet: {', '.join(book.unpriced)}."
         if not book.held:
             return None, "No position: there is nothing to lose but the account's own money."
         try:

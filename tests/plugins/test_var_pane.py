@@ -9,7 +9,7 @@ import pytest
 from trading_scene import BTC, ETH, Scene, scene
 
 from plugins.var import VarPane
-from plugins.var.book import book_of
+from plugins.var.book import Book, book_of
 from plugins.var.lines import lines_of, money
 from screens import figures
 from screens.testing import PERP
@@ -78,6 +78,22 @@ async def test_a_desk_that_holds_nothing_says_so(tmp_path):
         await pilot.press("ctrl+y")
         assert any("No position: there is nothing to lose" in toast for toast in desk.toasts())
         assert desk.app.clipboard == ""
+
+
+async def test_what_has_no_price_yet_is_no_empty_book_and_is_looked_at_again_soon(tmp_path, monkeypatch):
+    async with scene(tmp_path, VarPane) as (desk, pilot):
+        monkeypatch.setattr("plugins.var.pane.book_of", lambda *_: Book((), 0.0, {}, ("NOVA BTC",)))
+        await measured(desk, pilot)
+        assert "Nothing that is held has a price yet: NOVA BTC." in text(desk)
+        monkeypatch.setattr("plugins.var.pane.book_of", book_of)
+        desk.tick(5)
+        for _ in range(200):
+            desk.app.workspace.panes["var"].repaint()
+            await pilot.pause(0.05)
+            if "Exceeded 1 in 20" in text(desk):
+                break
+        else:
+            raise AssertionError(text(desk))
 
 
 async def test_the_tables_are_those_of_the_report(tmp_path):

@@ -6,7 +6,10 @@ from decimal import Decimal as D
 from pathlib import Path
 
 from tests.support.desk import BTC, demo_desk
+from tests.support.exchange import LoopbackExchange
+from tests.support.live_desk import live_desk_on, until
 from workstation.clock import DAY, HOUR
+from workstation.desk_records import DESK
 from workstation.domain.order import Side
 
 
@@ -26,3 +29,22 @@ async def test_and_what_the_first_of_a_new_day_costs(tmp_path: Path) -> None:
         await desk.market(BTC, Side.SELL, "0.5")
         await desk.settle(lambda: not desk.engine.positions())
         assert desk.engine.day_pnl() == desk.engine.equity() - before < D(-30)
+
+
+async def test_coins_that_an_account_holds_move_its_day_from_when_it_was_first_read(tmp_path: Path) -> None:
+    with LoopbackExchange("binance") as exchange:
+        async with live_desk_on(exchange, tmp_path) as engine:
+            await until(engine._books.begin_day)
+            begun = engine._books._day_start
+            assert begun is not None
+            assert begun[2] > 0
+            await until(lambda: abs(engine.equity() - begun[2]) > 1)  # the market moves
+            assert engine.day_pnl() == engine.equity() - begun[2]
+            await until(lambda: bool(engine._store.equity(DESK)))
+            assert all(kept.equity > 0 for kept in engine._store.equity(DESK)), "nothing was kept before it was read"
+            moved = engine.day_pnl()
+        async with live_desk_on(exchange, tmp_path) as engine:  # the same day, after a restart
+            await until(engine._books.begin_day)
+            assert engine._books._day_start is not None
+            assert engine._books._day_start[2] == begun[2]
+            assert abs(moved) > 1

@@ -161,7 +161,7 @@ def _measured(question: RiskQuestion) -> tuple[PriceTable, Floats, list[str]]:
             notes.append(f"{asset} has no prices in {question.prices.name}: it is not in the measures.")
             continue
         if (why := unusable(question.prices, asset, LEAST_ROWS + 1)) is not None:
-            notes.append(f"{why}: it is not in the measures.")
+            notes.append(f"{why} in {question.prices.name}: it is not in the measures.")
             continue
         usable.append(asset)
     if not usable:

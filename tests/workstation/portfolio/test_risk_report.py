@@ -173,14 +173,14 @@ def test_what_cannot_be_measured_is_left_out_and_said():
     found = report(ask(Holding("BTC", 1_000), Holding("SOL", 500), Holding("PEPE", 100), table=table))
     assert found.assets == ("BTC",)
     assert found.exposure.whole.gross == 1_600  # the exposure knows them still
-    assert "SOL has only 20 prices: it is not in the measures." in found.notes
+    assert f"SOL has only 20 prices in {table.name}: it is not in the measures." in found.notes
     assert any("PEPE has no prices" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
     ("spoil", "note"),
     [
-        (lambda v: v.__setitem__((slice(3, None), 2), np.nan), "SOL has only 3 prices: it is not in the measures."),
+        (lambda v: v.__setitem__((slice(3, None), 2), np.nan), "SOL has only 3 prices in "),
         (lambda v: v.__setitem__((slice(None), 2), 5.0), "SOL never moves from 5: its risk counts as none."),
         (lambda v: v.__setitem__((9, 2), -3.0), "SOL has the price -3 on"),
         (lambda v: v.__setitem__((9, 2), np.inf), "SOL has the price inf on"),
