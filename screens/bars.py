@@ -137,12 +137,16 @@ class StatusBar(_Bar):
                 groups[stall], groups[money_at] = self._stall(False), groups[money_at][:2]
             if full():
                 pages, groups, clock = whole
+        if narrower and full():
+            pages = narrower.pop(0)
+        if full():  # how old the data is is worth more than that all is well with the rest
+            groups[links] = self._links(True, words=False)
         while narrower and full():
             pages = narrower.pop(0)
         if full():
             clock = clock[:1]  # without the zone
         if full():
-            groups[links] = self._links(False)
+            groups[links] = self._links(False, words=False)
         if full():
             groups[stall] = self._stall(False)
         if full():
@@ -152,7 +156,7 @@ class StatusBar(_Bar):
         if full():
             groups[replay] = self._replay(day=False)
         if full() and groups[replay]:
-            groups[links] = self._links(False, names=False)
+            groups[links] = self._links(False, names=False, words=False)
         if full() and pages:
             pages = [self._one_page()]
         if full():
@@ -281,8 +285,9 @@ class StatusBar(_Bar):
             return [("Day ", self.ink.dim), (f"~{made}", self.ink.warning)]
         return [("Day ", self.ink.dim), (made, self.ink.signed(profit))]
 
-    def _links(self, ages: bool, names: bool = True) -> list[Part]:
-        """The venues; without `names` those of which all is well are a dot."""
+    def _links(self, ages: bool, names: bool = True, words: bool = True) -> list[Part]:
+        """The venues; without `names` those of which all is well are a dot, without `words` nothing more is said of
+        them."""
         ink, now = self.ink, self.engine.clock.now()
         stale = self.engine.settings.market.stale_after_ms * 1_000_000
         parts: list[Part] = []
@@ -307,7 +312,7 @@ class StatusBar(_Bar):
                 parts.append((f" {link.late}", ink.warning))
             if link.hears_orders is False and not link.late and str(link.state) == "connected":
                 parts.append((" own orders not heard", ink.warning))
-            parts += self._dead_man(link, ages)
+            parts += self._dead_man(link, words)
         return parts
 
     def _dead_man(self, link: Link, words: bool) -> list[Part]:

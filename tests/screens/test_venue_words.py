@@ -45,6 +45,17 @@ async def test_it_is_said_when_it_is_held_when_it_is_not_and_when_it_runs_out(tm
         assert "dead man" not in bar(desk)
 
 
+async def test_ages_stay_where_there_is_no_room_for_words_that_all_is_well(tmp_path):
+    desk = FrozenDesk(tmp_path, ALL)
+    async with desk.app.run_test(size=(130, 48)) as pilot:
+        await desk.ready(pilot)
+        tell(desk, NOVA=(LinkState.CONNECTED, True), ORBIT=(LinkState.CONNECTED, True))
+        assert "NOVA 0.0s ●" in " ".join(bar(desk).split())
+        assert "dead man" not in bar(desk)
+        tell(desk, NOVA=(LinkState.CONNECTED, True), ORBIT=(LinkState.CONNECTED, False))
+        assert "no dead man's switch" in bar(desk)
+
+
 async def test_where_it_is_held_instrument_by_instrument_it_is_said_for_how_many(tmp_path):
     desk = FrozenDesk(tmp_path, ALL)
     async with desk.app.run_test(size=(200, 48)) as pilot:
