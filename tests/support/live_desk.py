@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,7 @@ from tests.support.exchange.floor import Account
 from tests.support.exchange.server import Elsewhere
 from tests.support.real_venue import NAME, keys_of, settings_for
 from workstation.clock import LiveClock
+from workstation.domain.instrument import InstrumentId
 from workstation.domain.order import CLOSED_STATES, OrderState
 from workstation.engine import Engine
 from workstation.paths import Paths
@@ -24,6 +25,7 @@ from workstation.settings import LiveSettings, Settings
 from workstation.store import reader
 from workstation.trading.limits import RiskLimits
 from workstation.venues.ccxt.venue import CcxtVenue
+from workstation.venues.contract import LinkState
 
 SYMBOLS = {
     "binance": ("BTC-USDT", "ETH-USDT"),
@@ -85,6 +87,21 @@ async def until(condition: Callable[[], object], seconds: float = 30.0, say: Cal
     while not condition():
         assert loop.time() < end, f"not within {seconds} s: {say()}"
         await asyncio.sleep(0.02)
+
+
+async def reconnected(engine: Engine, exchange: LoopbackExchange, of: Iterable[InstrumentId]) -> None:
+    """The exchange goes away for a moment; the link stands again, and of these instruments there are books."""
+    venue: Any = engine.venues[NAME]
+    epoch = venue.epoch
+    await asyncio.to_thread(exchange.restart, 0.5)
+    venue.probe_now.set()
+    await until(lambda: venue.link is not LinkState.CONNECTED, 30, lambda: told(engine))
+
+    def ready() -> bool:
+        stands = venue.link is LinkState.CONNECTED and venue.epoch > epoch and NAME not in engine.core.unproven
+        return stands and all(engine.book(each).stale is None for each in of)
+
+    await until(ready, 40, lambda: told(engine))
 
 
 def clear(engine: Engine) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
 from workstation.store import reader
-from workstation.store.beside import Beside
+from workstation.store.beside import Beside, InFiles, Reserve
 from workstation.trading.kill_status import KillOutcome, KillPhase
 from workstation.venues.faulty import Fault
 
@@ -120,6 +121,16 @@ def fail(desk: TestDesk) -> None:
     connection.execute("PRAGMA query_only = ON")
 
 
+def unkept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does any place beside the store take anything."""
+
+    def refuse(self: object, events: Sequence[object]) -> None:
+        raise OSError("no room")
+
+    for place in (Reserve, InFiles):
+        monkeypatch.setattr(place, "keep", refuse)
+
+
 async def flattened(desk: TestDesk) -> str:
     desk.engine.flatten("a test")
     await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=20)
@@ -166,6 +177,21 @@ async def test_a_closing_order_that_the_venue_refused_is_not_asked_about_after_a
         again = desk.engine.order(refused.client_id)
         assert again is not None
         assert (again.state, again.reason) == (OrderState.REJECTED, refused.reason)
+
+
+async def test_spot_of_which_nothing_can_be_kept_stays_and_contracts_are_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.SELL, "0.7")
+        await desk.market(BTC, Side.BUY, "0.4")
+        unkept(monkeypatch)
+        fail(desk)
+        receipt = await flattened(desk)
+        assert [position.instrument for position in desk.engine.positions()] == [BTC]
+        assert "1 position closed" in receipt
+        assert "1 closing order could be kept nowhere" in receipt
+        assert "spot is not sold without a trace of it" in receipt
 
 
 async def test_a_store_that_hangs_is_waited_for_and_then_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,6 @@ the kill switch pulls everything."""
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -13,30 +10,15 @@ from typing import Any
 
 import pytest
 
+from tests.support.changed_listing import Refusing, listing_changed, unlisted, without
 from tests.support.exchange import RICH, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
-from tests.support.live_desk import NAME, live_desk_on, told, until
+from tests.support.live_desk import NAME, live_desk_on, reconnected, told, until
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
-from workstation.venues.contract import LinkState
 
 BTC, ETH = f"{NAME}:BTC-USDT", f"{NAME}:ETH-USDT"
 SYMBOLS = ("BTC-USDT", "ETH-USDT")
-
-
-def listing_changed(exchange: LoopbackExchange, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
-    """From now on the exchange lists its markets otherwise."""
-    real = exchange.dialect.answer
-
-    def answer(wire: Any, *, pretend: Any) -> Any:
-        found, after = real(wire, pretend=pretend)
-        if wire.path.endswith("exchangeInfo"):
-            listed = json.loads(found.text)
-            listed["symbols"] = change(listed["symbols"])
-            found = dataclasses.replace(found, text=json.dumps(listed))
-        return found, after
-
-    exchange.dialect.answer = answer  # type: ignore[method-assign]
 
 
 def coarser(markets: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -47,8 +29,7 @@ def coarser(markets: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return markets
 
 
-def delisted(markets: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [market for market in markets if market["symbol"] != "ETHUSDT"]
+delisted = without("ETHUSDT")
 
 
 def limit(instrument: str, price: str) -> OrderDraft:
@@ -61,21 +42,6 @@ def bought(instrument: str) -> OrderDraft:
 
 def filled(engine: Engine, client_id: str) -> bool:
     return engine.core.orders.orders[client_id].state is OrderState.FILLED
-
-
-async def reconnected(engine: Engine, exchange: LoopbackExchange) -> None:
-    venue = engine.venues[NAME]
-    epoch = venue.epoch  # type: ignore[attr-defined]
-    await asyncio.to_thread(exchange.restart, 0.5)
-    venue.probe_now.set()  # type: ignore[attr-defined]
-    await until(lambda: venue.link is not LinkState.CONNECTED, 30, lambda: told(engine))
-    ready = lambda: (  # noqa: E731
-        venue.link is LinkState.CONNECTED
-        and venue.epoch > epoch  # type: ignore[attr-defined]
-        and NAME not in engine.core.unproven
-        and engine.book(BTC).stale is None
-    )
-    await until(ready, 40, lambda: told(engine))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +60,7 @@ async def test_one_instrument_is_left_alone_and_all_else_goes_on(
                 held = await engine.submit(bought(instrument))
                 await until(lambda made=held: filled(engine, made.client_id))
             listing_changed(exchange, change)
-            await reconnected(engine, exchange)
+            await reconnected(engine, exchange, of=(BTC,))
 
             assert any(sentence in entry.text and entry.level == "error" for entry in engine.log.entries), told(engine)
             assert sentence in (engine.book(ETH).stale or "")
@@ -104,6 +70,8 @@ async def test_one_instrument_is_left_alone_and_all_else_goes_on(
             other = await engine.submit(limit(BTC, "62000"))
             await until(lambda: engine.core.orders.orders[other.client_id].state is OrderState.ACCEPTED)
 
+            if change is delisted:
+                Refusing(exchange, unlisted("ETHUSDT"))
             engine.flatten("a test")
             working = lambda: exchange.do(lambda: len(exchange.floor.account().working()))  # noqa: E731
             await until(lambda: working() == 0, 20, lambda: told(engine))
@@ -116,6 +84,7 @@ async def test_one_instrument_is_left_alone_and_all_else_goes_on(
                     each for each in engine.kill_status.items if each.kind == "position" and each.instrument == ETH
                 )
                 await until(lambda: sentence in item().detail, 20, lambda: told(engine))
+                await until(lambda: engine.kill_status.receipt, 20, lambda: told(engine))
 
 
 @pytest.mark.parametrize("symbols", [SYMBOLS, ("BTC-USDT",)])

@@ -140,6 +140,7 @@ class OrderGateway:
         self._withdrawn: set[ClientOrderId] = set()  # cancelled before their request was answered
         #: Changes of orders that were sent: at which moment of the loop's, and whether the venue has answered.
         self.changes: dict[ClientOrderId, tuple[float, bool]] = {}
+        self._refused_kill: dict[InstrumentId, str] = {}  # closing orders: the reason that was told last
         self.without_store = WithoutStore(core, clock, log, min(3.0, answer_timeout))
         #: Asked of a fill that its order cannot take: whether somebody sees to it.
         self.fill_seen_to: Callable[[str, OrderFilled], bool] = lambda _venue, _event: False
@@ -517,6 +518,10 @@ class OrderGateway:
             self.without_store.ended(order)
         if isinstance(event, OrderTrailed):
             return  # many, and the order's own stop price says it
+        if order.origin == KILL and isinstance(event, OrderDenied | OrderRejected):
+            if self._refused_kill.get(order.instrument) == event.reason:
+                return  # it is tried again and again; the kill's own status counts it
+            self._refused_kill[order.instrument] = event.reason
         terms = self.core.instruments.get(order.instrument)
         if bad_news(event):
             self._log.warning("order", in_words(event, order, terms))

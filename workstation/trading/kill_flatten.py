@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
+import msgspec
+
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add, floor_to, multiply, plain, subtract
 from workstation.domain.order import CLOSED_STATES, ClientOrderId, OrderDraft, OrderState, OrderType, Side, state_word
@@ -13,11 +15,12 @@ from workstation.domain.prices import average_words
 from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
+from workstation.trading.kill_refusals import Refusals
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
 from workstation.trading.risk_question import NEVER_COMPARED
-from workstation.venues.contract import Venue, VenueError
+from workstation.venues.contract import LinkState, TellsClosing, Venue, VenueError
 from workstation.venues.patience import answer_within
 
 #: Share of the visible depth (within the price collar) that one closing order may take.
@@ -49,6 +52,7 @@ class Flattener:
         self._changed = changed
         self._timeout = timeout
         self._items: dict[InstrumentId, KillItem] = {}
+        self._refusals = Refusals()
         #: venue → what it last showed of positions, as the end of a sentence.
         self.proof: dict[str, str] = {}
         self._left: set[str] = set()  # venues at which a closing order may still come
@@ -60,15 +64,15 @@ class Flattener:
         return left
 
     async def flatten(self, venue: Venue, spot: bool = True) -> None:
-        """Close until the venue, asked twice, shows no position (but what is too small for it to close). Without `spot`
-        only derivatives: there, no two orders close more than there is."""
+        """Close until the venue, asked twice, shows no position (but what it does not close: see kill_refusals.py).
+        Without `spot` only derivatives: there, no two orders close more than there is."""
         self._status.phase = KillPhase.FLATTENING
         empty, pause = 0, 0.02
         patient_until = asyncio.get_running_loop().time() + _PATIENCE
         while empty < 2:
             unsure = spot and asyncio.get_running_loop().time() < patient_until and self._unsure(venue)
             open_positions = await self._open_positions(venue, spot=spot and not unsure)
-            closable = {i: quantity for i, quantity in open_positions.items() if self._list_position(i, quantity)}
+            closable = {i: q for i, q in open_positions.items() if self._list_position(venue, i, q)}
             for instrument, item in self._items.items():
                 looked = spot or not self._core.instruments[instrument].is_spot
                 if looked and instrument.startswith(f"{venue.name}:") and instrument not in open_positions:
@@ -81,7 +85,8 @@ class Flattener:
             if not closable:
                 empty += 1
                 what = "position" if spot else "position of contracts"
-                self.proof[venue.name] = f" and no {what} ({empty}× asked)"
+                but = " but what is named here" if open_positions else ""
+                self.proof[venue.name] = f" and no {what}{but} ({empty}× asked)"
                 self._changed()
                 await asyncio.sleep(0.02)
                 continue
@@ -89,7 +94,13 @@ class Flattener:
             self.proof.pop(venue.name, None)
             self._status.venues[venue.name] = f"shows {len(closable)} positions"
             self._changed()
-            await asyncio.gather(*(self._close(venue, i, quantity) for i, quantity in closable.items()))
+            now = asyncio.get_running_loop().time()
+            due = {i: quantity for i, quantity in closable.items() if self._refusals.due(i, now)}
+            works = (self._close(venue, i, quantity) for i, quantity in due.items())
+            # to the end of each, whatever befalls another: what still runs would be closed a second time beside it
+            for error in await asyncio.gather(*works, return_exceptions=True):
+                if isinstance(error, BaseException):
+                    raise error
             await asyncio.sleep(pause)
             pause = min(pause * 1.3, 1.0)
 
@@ -154,8 +165,8 @@ class Flattener:
             return False
         return shown is not None and shown.state in CLOSED_STATES
 
-    def _list_position(self, instrument: InstrumentId, quantity: Decimal) -> bool:
-        """Show the position; False if it is smaller than anything the venue would trade."""
+    def _list_position(self, venue: Venue, instrument: InstrumentId, quantity: Decimal) -> bool:
+        """Show the position; False if it is smaller than anything the venue would trade, or is not closed there."""
         side = "LONG" if quantity > 0 else "SHORT"
         item = self._items.get(instrument)
         if item is None:
@@ -163,13 +174,27 @@ class Flattener:
             self._status.items.append(item)
         elif item.state is KillOutcome.DONE:  # an order without an answer has come after all
             item.state, item.label, item.detail = KillOutcome.PENDING, f"{side} {plain(abs(quantity))}", "open again"
-        terms = self._core.instruments[instrument]
+        if (why := self._refusals.given_up.get(instrument)) is not None:
+            item.state, item.detail = KillOutcome.FAILED, why
+            return False
+        terms, _ = self._terms(venue, instrument)
         closable = floor_to(abs(quantity), terms.lot)
-        if closable < max(terms.lot, terms.min_quantity) or self._too_small(terms, closable):
+        least = max(terms.lot, terms.min_quantity)
+        if closable < least or self._too_small(terms, closable):
             item.state = KillOutcome.FAILED
-            item.detail = f"{plain(abs(quantity))} is below the venue's minimum: it cannot be closed there"
+            minimum = f"minimum of {plain(least)}" if closable < least else "minimum value"
+            item.detail = f"{plain(abs(quantity))} is below the venue's {minimum}: it cannot be closed there"
             return False
         return True
+
+    def _terms(self, venue: Venue, instrument: InstrumentId) -> tuple[Instrument, str]:
+        """Those by which the position is closed now, and what the venue itself says against that."""
+        known = self._core.instruments[instrument]
+        now = venue.closing(instrument) if isinstance(venue, TellsClosing) else None
+        if now is None:
+            return known, ""
+        lot, least = max(known.lot, now.instrument.lot), max(known.min_quantity, now.instrument.min_quantity)
+        return msgspec.structs.replace(known, lot=lot, min_quantity=least), now.doubt
 
     def _too_small(self, instrument: Instrument, quantity: Decimal) -> bool:
         mark = self._core.market.mark(instrument.id)
@@ -178,7 +203,7 @@ class Flattener:
     async def _close(self, venue: Venue, instrument: InstrumentId, quantity: Decimal) -> None:
         item = self._items[instrument]
         item.attempts += 1
-        side, terms = Side.SELL if quantity > 0 else Side.BUY, self._core.instruments[instrument]
+        side, (terms, doubt) = Side.SELL if quantity > 0 else Side.BUY, self._terms(venue, instrument)
         whole = pools.covering(self._core, terms, -quantity) if terms.pooled and quantity < 0 else abs(quantity)
         draft = OrderDraft(
             instrument=instrument,
@@ -197,6 +222,7 @@ class Flattener:
             await asyncio.sleep(0.02)
             order = self._core.orders.orders[order.client_id]
         if order.is_open:  # pull this one and make sure before the next: two of spot would sell more than there is
+            self._refusals.went(instrument)
             item.detail = "the closing order has not filled yet: pulled, trying again"
             await self._gateway.cancel(order.client_id)
             while not await self._over(venue, order.client_id):
@@ -206,7 +232,12 @@ class Flattener:
                 await self._reconciler.ask(order.client_id)
                 await asyncio.sleep(0.1)
         elif order.state is OrderState.FILLED:
+            self._refusals.went(instrument)
             item.detail = f"closed {plain(order.filled)} at {average_words(order.average_price or ZERO, terms)}"
+        elif order.state in (OrderState.DENIED, OrderState.REJECTED):
+            item.state = KillOutcome.FAILED
+            now, connected = asyncio.get_running_loop().time(), venue.link is LinkState.CONNECTED
+            item.detail = self._refusals.refused(order, now, connected, doubt)
         else:
             item.state = KillOutcome.FAILED
             item.detail = order.reason or f"the closing order was {state_word(order.state)}"

@@ -306,6 +306,23 @@ class KnowsUnopened(Protocol):
         ...
 
 
+class ClosingTerms(msgspec.Struct, frozen=True):
+    """By which terms a position is closed now: lot and least quantity of `instrument`. `doubt`: why the venue may well
+    refuse it, a part of a sentence; "" where nothing is against it."""
+
+    instrument: Instrument
+    doubt: str = ""
+
+
+@runtime_checkable
+class TellsClosing(Protocol):
+    """A venue whose terms may have changed since the desk took them."""
+
+    def closing(self, instrument: InstrumentId) -> ClosingTerms | None:
+        """What goes for a closing order now, where that is not what the desk knows."""
+        ...
+
+
 @runtime_checkable
 class KnowsStrangers(Protocol):
     """A venue whose account others use too: it tells of orders that this desk did not make."""

@@ -49,7 +49,10 @@ def _problem(venue: CcxtVenue, order: Order, symbol: str) -> str | None:
     """Why the order is not sent, a sentence."""
     now = venue.clock.now()
     if order.instrument in venue.terms.amiss:
-        return venue.terms.refusal(order, now)
+        said = venue.terms.refusal(order, now)
+        listed = order.instrument in venue.terms.now or symbol not in venue.markets
+        if said is None or listed or not (order.origin == _KILL and order.reduce_only):
+            return said  # what the kill closes is tried at a market that is listed no more: the exchange says no itself
     return malformed(order, venue.markets[symbol], now)
 
 

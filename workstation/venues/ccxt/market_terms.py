@@ -14,6 +14,7 @@ from workstation.domain.market import BookStale
 from workstation.domain.numbers import plain
 from workstation.domain.order import Order, OrderType
 from workstation.venues.ccxt.instruments import NoInstrument, changed_terms, instrument_of
+from workstation.venues.contract import ClosingTerms
 from workstation.venues.matching.rules import malformed
 
 if TYPE_CHECKING:
@@ -88,6 +89,15 @@ class Terms:
             return said
         problem = malformed(order, terms, now)
         return None if problem is None else f"{problem} {said}"
+
+    def closing(self, name: InstrumentId, known: Instrument | None) -> ClosingTerms | None:
+        """What goes for an order that only closes; None where nothing is amiss. `known`: as the desk took it, as far as
+        the exchange can still be asked about it."""
+        if (said := self.amiss.get(name)) is None:
+            return None
+        if (now := self.now.get(name)) is not None:
+            return ClosingTerms(now)
+        return None if known is None else ClosingTerms(known, said.partition(":")[0].rstrip("."))
 
 
 def _change(name: str, known: Instrument, now: Instrument) -> str:

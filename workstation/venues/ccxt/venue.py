@@ -42,6 +42,7 @@ from workstation.venues.ccxt.streams import Streams
 from workstation.venues.ccxt.told import BALANCES, POSITIONS, AccountNews
 from workstation.venues.contract import (
     Capabilities,
+    ClosingTerms,
     EntrySink,
     LinkState,
     MarketSink,
@@ -377,6 +378,10 @@ class CcxtVenue:
         self.others.see(self, structures)
         found = [shown for each in structures if (shown := self.shown(each)) is not None]
         return [order for order in found if order.state.value not in ("canceled", "filled", "expired", "rejected")]
+
+    def closing(self, instrument: InstrumentId) -> ClosingTerms | None:
+        known = self.markets.get(self.symbols.get(instrument, ""))
+        return self.terms.closing(instrument, known)
 
     def unopened(self, positions: bool) -> str:
         return self.others.words(positions)
