@@ -58,3 +58,17 @@ async def test_a_clock_that_was_set_is_seen_though_the_answer_comes_late(exchang
         assert venue.drift is not None
         assert abs(venue.drift / 1e9 - 30.0) < 1.5
         assert abs(signed_ahead(venue) + 30_000) < 1_500
+
+
+@pytest.mark.parametrize("seconds", [10.0, -10.0])
+@pytest.mark.parametrize("dialect", ["binance", "binanceusdm", "bybit"])
+async def test_a_clock_that_is_far_off_from_the_beginning_keeps_no_desk_away(dialect: str, seconds: float) -> None:
+    """Bybit is asked for its markets with a signature, and takes none that is five seconds from its own clock."""
+    with LoopbackExchange(dialect, seed=None) as exchange:
+        Hand(exchange)
+        exchange.drift(seconds)
+        symbol = "BTC-USDT-PERP" if dialect == "binanceusdm" else "BTC-USDT"
+        async with loopback_venue(exchange, dialect, symbols=[symbol]) as (venue, _):
+            assert venue.drift is not None
+            assert abs(venue.drift / 1e9 - seconds) < 1
+            await venue.balances()

@@ -72,10 +72,11 @@ async def _establish(venue: CcxtVenue) -> None:
     hooks.gate = venue.gate = rate_of(exchange, venue.facts, venue.settings.rate_share)
     venue.gate.pause(venue.silence_asked.left)  # its queue is new, the exchange's wish is not
     with urgent(Urgency.QUERY):
+        await measure_clock(venue, exchange, PROBE_TIMEOUT)  # the markets are asked for with a signature here and there
         await exchange.load_markets()
         venue.on_markets(exchange)
         venue.terms.compare(venue, exchange)
-        await measure_clock(venue, exchange, PROBE_TIMEOUT)
+        await measure_clock(venue, exchange, PROBE_TIMEOUT)  # the first way was one of greetings, too
         if venue.keys is not None:
             await _check_rights(venue, exchange)
             await _learn_number(venue, exchange)
