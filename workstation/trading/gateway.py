@@ -138,6 +138,8 @@ class OrderGateway:
         self._next_entry: asyncio.Future[None] | None = None  # of somebody who waits for it
         self._queued: dict[ClientOrderId, Patience] = {}  # of those that are with their venue, or on the way there
         self._withdrawn: set[ClientOrderId] = set()  # cancelled before their request was answered
+        #: Orders without an answer: when their request left, by the loop's clock.
+        self.sent: dict[ClientOrderId, float] = {}
         #: Changes of orders that were sent: at which moment of the loop's, and whether the venue has answered.
         self.changes: dict[ClientOrderId, tuple[float, bool]] = {}
         self._refused_kill: dict[InstrumentId, str] = {}  # closing orders: the reason that was told last
@@ -270,7 +272,7 @@ class OrderGateway:
             reason = "Withdrawn before it was sent."
             return self._record(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=reason))
         order = self._record(OrderSubmitted(client_id=client_id, ts=self._clock.now()))
-        patience = self._queued[client_id] = self._patience()
+        patience = self._queued[client_id] = self._patience(order)
         try:
             with unless(partial(self._kept_back, order)):
                 await patience.wait_for(venue.submit(order))
@@ -291,11 +293,14 @@ class OrderGateway:
             self._unanswered(client_id, f"sending failed: {error!r}")
         finally:
             del self._queued[client_id]
+            if (order := self.core.orders.orders[client_id]).is_open and order.venue_order_id is None:
+                self.sent[client_id] = patience.left or asyncio.get_running_loop().time()
         return self.core.orders.orders[client_id]
 
-    def _patience(self) -> Patience:
-        """With a command that is of no use late: what cannot leave soon shall not leave at all."""
-        return Patience(self._answer_timeout, queue=self._answer_timeout)
+    def _patience(self, order: Order) -> Patience:
+        """With a command that is of no use late: what cannot leave soon shall not leave at all. What the kill switch
+        closes leaves as soon as anything may."""
+        return Patience(self._answer_timeout, queue=None if order.origin == KILL else self._answer_timeout)
 
     def give_up_queued(self) -> None:
         """The desk is halted: what waits in its own queue is over now, and not when its turn would have come."""
@@ -365,7 +370,7 @@ class OrderGateway:
             return self._record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=reason))
         sent = asyncio.get_running_loop().time()
         self.changes[client_id] = sent, False
-        patience = self._patience()
+        patience = self._patience(order)
         try:
             with unless(partial(self._kept_back, order)):
                 await patience.wait_for(venue.amend(after, quantity, price, stop_price))
@@ -484,6 +489,8 @@ class OrderGateway:
         if applied.outcome is Outcome.APPLIED and applied.order is not None:
             if applied.order.state is not OrderState.PENDING_AMEND:
                 self.changes.pop(event.client_id, None)
+            if applied.order.venue_order_id is not None or applied.order.is_closed:
+                self.sent.pop(event.client_id, None)
             self._journal.note(event, orders=(applied.order,))
             self._tell(event, applied.order)
         elif applied.outcome is Outcome.ILLEGAL:

@@ -17,7 +17,7 @@ from functools import partial
 
 import msgspec
 
-from workstation.clock import Clock
+from workstation.clock import SECOND, Clock
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import counted, plain
@@ -35,9 +35,10 @@ from workstation.venues.contract import KnowsUnopened, Venue, VenueOrder, prices
 from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
 
-#: Orders without an answer that are asked about at the same time at one venue: where each takes two questions, dozens
-#: would stand in each other's way until all have timed out, again and again.
-_AT_ONCE = 4
+#: Orders without an answer that take a question each and are asked about before the venue's list is looked at again.
+_IN_ONE_ROUND = 8
+#: Within which a request is answered where nothing is wrong.
+_SOON = SECOND
 
 
 class KillSwitch:
@@ -204,8 +205,7 @@ class KillSwitch:
             return
         while True:
             coming = self._may_come(venue)  # nothing worked there a moment ago; these may come
-            spot = not any(self._core.instruments[order.instrument].is_spot for order in coming)
-            await self._never_fail(venue, partial(self._flattener.flatten, spot=spot))
+            await self._never_fail(venue, partial(self._flattener.flatten, coming=coming))
             left = self._flattener.take_left(venue.name) or bool(coming)
             await self._never_fail(venue, partial(self._pull, whole=True))
             if not left:  # else one of them may have come and filled
@@ -297,12 +297,22 @@ class KillSwitch:
                 continue
             targets = [self._cancel(venue, order, ours.get(client_id)) for client_id, order in shown.items()]
             unclear = sorted((each for each in ours if each not in shown), key=lambda each: self._orders[each].attempts)
-            withdrawn = [each for each in unclear if self._about_to_be_sent(each)]
-            lost = [each for each in unclear if each not in withdrawn][:_AT_ONCE]
-            await asyncio.gather(*targets, *(self._resolve(venue, each) for each in (*withdrawn, *lost)))
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, 0.5 if len(unclear) > _AT_ONCE else 1.0)
+            alone = [each for each in unclear if not self._about_to_be_sent(each) and self._reconciler.asks_alone(each)]
+            later = set(alone[_IN_ONE_ROUND:])
+            await asyncio.gather(*targets, *(self._resolve(venue, each) for each in unclear if each not in later))
+            await self._pause(pause, ours)
+            # each look costs the venue's patience, and what may still come is heard of by the streams too
+            longest = 1.0 if shown or not all(self._only_lost(order) for order in ours.values()) else 2.0
+            pause = min(pause * 1.5, longest) if not later else 0.02
         self._list_orders({}, {})
+
+    async def _pause(self, seconds: float, ours: Mapping[str, Order]) -> None:
+        """Until one of these is heard of, so many seconds at most."""
+        orders, end = self._core.orders.orders, asyncio.get_running_loop().time() + seconds
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(min(left, 0.05))
+            if any(never_seen(order) and not never_seen(orders[each]) for each, order in ours.items()):
+                return
 
     def _untouched(self, venue: Venue) -> str:
         """What the account has that this desk cannot close."""
@@ -333,8 +343,9 @@ class KillSwitch:
         return self._core.orders.orders[client_id].state is OrderState.INITIALIZED
 
     def _only_lost(self, order: Order) -> bool:
-        """Whether all that is known of an order is that its request went without an answer."""
-        unanswered = order.state is OrderState.UNKNOWN and never_seen(order)
+        """Whether all that is known of an order is that its request went without an answer, so far."""
+        waits = order.state is OrderState.SUBMITTED and self._clock.now() - order.updated_at > _SOON
+        unanswered = (waits or order.state is OrderState.UNKNOWN) and never_seen(order)
         return unanswered or self._reconciler.lost.denied(order.client_id)
 
     async def _resolve(self, venue: Venue, client_id: str) -> None:
@@ -349,6 +360,8 @@ class KillSwitch:
             return
         if await self._reconciler.ask(client_id):
             item.detail = "its fate is not clear yet: asking the venue"
+            if self._reconciler.lost.denials(client_id):
+                return  # the venue has just said that it does not know it
             end = await self._ask(venue.order_status(client_id))
             if end is not None and end.state in CLOSED_STATES:  # it works no more, whenever its fills are heard
                 self._over.add(client_id)

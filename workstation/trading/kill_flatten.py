@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add, floor_to, multiply, plain, subtract
-from workstation.domain.order import CLOSED_STATES, ClientOrderId, OrderDraft, OrderState, OrderType, Side, state_word
+from workstation.domain.order import (
+    CLOSED_STATES,
+    ClientOrderId,
+    Order,
+    OrderDraft,
+    OrderState,
+    OrderType,
+    Side,
+    state_word,
+)
 from workstation.domain.prices import average_words
 from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.kill_refusals import Refusals
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
+from workstation.trading.lost_orders import never_seen
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
 from workstation.trading.risk_question import NEVER_COMPARED
@@ -27,6 +37,31 @@ from workstation.venues.patience import answer_within
 SLICE = Decimal("0.5")
 #: Seconds for which spot waits for the venue's first comparison in this run of the desk.
 _PATIENCE = 10.0
+
+
+class _Twice:
+    """Which coins may be sold, or bought back, by orders that are still to come: who closes them beside would do it
+    twice. What such an order adds is closed when it has come."""
+
+    def __init__(self, coming: Sequence[Order], instruments: Mapping[InstrumentId, Instrument]) -> None:
+        self._instruments = instruments
+        self._sold, self._bought = set[str](), set[str]()
+        for order in coming:
+            terms = instruments[order.instrument]
+            if terms.is_spot:
+                buys = order.side is Side.BUY
+                self._bought.add(terms.base if buys else terms.quote)
+                self._sold.add(terms.quote if buys else terms.base)
+        #: Positions that were left alone for it, when it was looked last.
+        self.left: set[InstrumentId] = set()
+
+    def may(self, instrument: InstrumentId, held: Decimal) -> bool:
+        return self._instruments[instrument].base in (self._sold if held > 0 else self._bought)
+
+
+def _no_word(order: Order) -> bool:
+    """Whether nothing was heard of an order: it is among those that may still come."""
+    return order.state in (OrderState.SUBMITTED, OrderState.UNKNOWN) and never_seen(order)
 
 
 class Flattener:
@@ -63,18 +98,20 @@ class Flattener:
         self._left.discard(venue)
         return left
 
-    async def flatten(self, venue: Venue, spot: bool = True) -> None:
+    async def flatten(self, venue: Venue, coming: Sequence[Order] = ()) -> None:
         """Close until the venue, asked twice, shows no position (but what it does not close: see kill_refusals.py).
-        Without `spot` only derivatives: there, no two orders close more than there is."""
+        `coming`: orders that may come yet. Coins that one of those may sell (or buy back) too are left alone: of
+        derivatives no two orders close more than there is."""
         self._status.phase = KillPhase.FLATTENING
         empty, pause = 0, 0.02
         patient_until = asyncio.get_running_loop().time() + _PATIENCE
+        twice = _Twice(coming, self._core.instruments)
         while empty < 2:
-            unsure = spot and asyncio.get_running_loop().time() < patient_until and self._unsure(venue)
-            open_positions = await self._open_positions(venue, spot=spot and not unsure)
+            unsure = asyncio.get_running_loop().time() < patient_until and self._unsure(venue)
+            open_positions = await self._open_positions(venue, twice, spot=not unsure)
             closable = {i: q for i, q in open_positions.items() if self._list_position(venue, i, q)}
             for instrument, item in self._items.items():
-                looked = spot or not self._core.instruments[instrument].is_spot
+                looked = instrument not in twice.left
                 if looked and instrument.startswith(f"{venue.name}:") and instrument not in open_positions:
                     item.state, item.detail = KillOutcome.DONE, "flat"
             if not closable and unsure:
@@ -84,9 +121,9 @@ class Flattener:
                 continue
             if not closable:
                 empty += 1
-                what = "position" if spot else "position of contracts"
                 but = " but what is named here" if open_positions else ""
-                self.proof[venue.name] = f" and no {what}{but} ({empty}× asked)"
+                but += " but beside lost orders of the same coin" if twice.left else ""
+                self.proof[venue.name] = f" and no position{but} ({empty}× asked)"
                 self._changed()
                 await asyncio.sleep(0.02)
                 continue
@@ -123,9 +160,9 @@ class Flattener:
             if not self._unsure(venue):
                 return
 
-    async def _open_positions(self, venue: Venue, spot: bool) -> dict[InstrumentId, Decimal]:
+    async def _open_positions(self, venue: Venue, twice: _Twice, spot: bool) -> dict[InstrumentId, Decimal]:
         """Derivatives as the venue shows them; spot as bought or sold short on this desk, as far as the venue's balance
-        holds or owes it."""
+        holds or owes it, but not where it may be closed `twice`."""
         found = {i: q for i, q in (await self._ask(venue.positions())).items() if q and i in self._core.instruments}
         if not spot:
             return found
@@ -133,6 +170,8 @@ class Flattener:
         for position in self._core.portfolio.open_positions():
             if position.instrument.startswith(f"{venue.name}:") and self._core.instruments[position.instrument].is_spot:
                 bought[position.instrument] = add(bought.get(position.instrument, ZERO), position.quantity)
+        twice.left = {name for name, quantity in bought.items() if quantity and twice.may(name, quantity)}
+        bought = {name: quantity for name, quantity in bought.items() if name not in twice.left}
         balances = await self._ask(venue.balances()) if any(bought.values()) else {}
         for name, quantity in bought.items():
             balance = balances.get(self._core.instruments[name].base, ZERO)
@@ -146,7 +185,7 @@ class Flattener:
         coming, and what is sold already would be sold again."""
         found: dict[InstrumentId, Decimal] = {}
         for order in self._core.orders.open_at(venue.name):
-            if not self._core.instruments[order.instrument].is_spot:
+            if not self._core.instruments[order.instrument].is_spot or _no_word(order):
                 continue
             shown = await self._ask(venue.order_status(order.client_id))
             heard = self._core.orders.orders[order.client_id].filled

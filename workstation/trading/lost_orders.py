@@ -22,32 +22,48 @@ _DENIALS = 3
 class LostOrders:
     """Told of each denial by the reconciler; asked by whoever wants to close a position beside such an order."""
 
-    def __init__(self, core: TradingCore, venues: Mapping[str, Venue], log: DeskLog, span: float) -> None:
-        """`span`: wall-clock seconds between the first and the last denial that are needed to believe one."""
-        self._core, self._venues, self._log = core, venues, log
+    def __init__(
+        self,
+        core: TradingCore,
+        venues: Mapping[str, Venue],
+        log: DeskLog,
+        span: float,
+        sent: Mapping[ClientOrderId, float],
+    ) -> None:
+        """`span`: wall-clock seconds between the first and the last denial that are needed to believe one; `sent`: when
+        orders left the desk, of this run, by the loop's clock."""
+        self._core, self._venues, self._log, self._sent = core, venues, log, sent
         self.span = span
         self._denials: dict[ClientOrderId, tuple[int, float, float]] = {}  # how often; asked first and last
         #: Called after each denial that is not believed yet: who waits may look again.
         self.on_denial: Callable[[ClientOrderId], None] = lambda _: None
 
-    def denial(self, order: Order, asked: float) -> bool:
-        """The order's venue, `asked` at that moment of the loop's, says that it does not know it. Whether that is
-        believed now."""
+    def denial(self, order: Order, asked: float, listed: bool = False) -> bool:
+        """The order's venue, `asked` at that moment of the loop's, says that it does not know it; or (`listed`) a list
+        that should show it does not: that alone is never believed. Whether it is believed now."""
         count, first, _ = self._denials.get(order.client_id, (0, asked, asked))
-        count += 1
-        self._denials[order.client_id] = (count, first, asked)
+        self._denials[order.client_id] = (count + 1, first, asked)
         span = self._span_of(order)
-        if count == 1 and span > self.span:
+        if count == 0 and span > self.span:
             self._log.info(
                 "orders",
                 f"{venue_of(order.instrument)} does not know order {order.client_id} so far: until {span:.0f} s have "
                 f"passed it may still come, and counts as a working order.",
             )
-        if count < _DENIALS or asked - first < span:
+        if listed or not self._believed(order, count + 1, first, asked):
             self.on_denial(order.client_id)
             return False
         del self._denials[order.client_id]
         return True
+
+    def _believed(self, order: Order, count: int, first: float, asked: float) -> bool:
+        since = min(first, self._sent.get(order.client_id, first))
+        return count >= _DENIALS and asked - first >= self.span and asked - since >= self._span_of(order)
+
+    def due(self, order: Order, asked: float) -> bool:
+        """Whether another denial, asked for then, would be believed."""
+        count, first, _ = self._denials.get(order.client_id, (0, asked, asked))
+        return self._believed(order, count + 1, first, asked)
 
     def known(self, client_id: ClientOrderId) -> None:
         """Its venue shows it: it is lost no more."""
@@ -67,13 +83,15 @@ class LostOrders:
     def words(self, order: Order) -> str:
         """What an order that is lost is waited for, and how long at most: "NOVA has not answered … for up to 28 s"."""
         venue, left = venue_of(order.instrument), self._span_of(order)
-        if found := self._denials.get(order.client_id):
-            left -= asyncio.get_running_loop().time() - found[1]
+        since = [found[1]] if (found := self._denials.get(order.client_id)) else []
+        since += [at] if (at := self._sent.get(order.client_id)) is not None else []
+        if since:
+            left -= asyncio.get_running_loop().time() - min(since)
         what = f"{order.side.upper()} {plain(order.leaves)} {order.instrument.partition(':')[2]}"
         return f"{venue} has not answered on the order {what}, and may still take it for up to {max(1.0, left):.0f} s"
 
     def _span_of(self, order: Order) -> float:
-        """Seconds from the first denial, before which the order was sent, until one is believed."""
+        """Seconds from when the order was sent (or, of an earlier run, the first denial) until one is believed."""
         venue = self._venues[venue_of(order.instrument)]
         if never_seen(order) and isinstance(venue, TakesLate):
             return max(self.span, venue.request_life())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from workstation.clock import SECOND, Clock, next_beat
 from workstation.domain.events import (
@@ -37,6 +38,7 @@ from workstation.trading.gateway import OrderGateway
 from workstation.trading.lost_orders import LostOrders, never_seen
 from workstation.trading.order_state import more_than_filled
 from workstation.trading.orders import Outcome, venue_of
+from workstation.trading.roll_call import UNCLEAR, RollCall
 from workstation.trading.venue_entries import VenueEntries
 from workstation.venues.contract import (
     AsksByInstrument,
@@ -54,7 +56,6 @@ from workstation.venues.order_terms import CHANGED_THERE, change_made, other_ter
 from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
 
-_UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND})
 #: States of an order that the venue's list of open orders settles.
 _LISTED = frozenset(
     {OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.TRIGGERED, OrderState.SUBMITTED, OrderState.UNKNOWN}
@@ -69,8 +70,6 @@ _ASKED_AT_ONCE = 64
 _BOOKED_AT_ONCE = 500
 #: How much longer than one look-up a list may take that comes page by page, through a queue.
 _PAGES = 12
-#: Orders of one venue that are asked about at the same time.
-_AT_ONCE = 4
 #: How far behind the newest known entry a venue's own entries are asked for: one that was missed lies behind it.
 _ENTRIES_BACK = 7 * 86_400 * SECOND
 
@@ -112,10 +111,10 @@ class Reconciler:
         self._patience = patience
         self._timeout = timeout
         #: What the venues have said of orders without an answer.
-        self.lost = LostOrders(core, venues, log, denial_span)
+        self.lost = LostOrders(core, venues, log, denial_span, gateway.sent)
         self._unclear_since: dict[ClientOrderId, float] = {}
         self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
-        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._roll_call = RollCall(core, clock, timeout, partial(self._fetch_fills, whole=False))
         self._first_prices = FirstPrices(core)
         self._beyond = FillsBeyond(core, gateway, venues, clock, log)
         gateway.fill_seen_to = self._beyond.take
@@ -133,13 +132,8 @@ class Reconciler:
 
     async def _follow(self, client_id: ClientOrderId) -> None:
         pause = 0.2
-        venue = venue_of(self._core.orders.orders[client_id].instrument)
-        turn = self._turns.setdefault(venue, asyncio.Semaphore(_AT_ONCE))
         with urgent(Urgency.BACKGROUND):  # a comparison of the whole venue goes first: it may settle this order too
-            while True:
-                async with turn:  # or all of them would wait in the venue's queue until they have timed out
-                    if not await self.ask(client_id):
-                        return
+            while await self.ask(client_id):
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.6, 5.0)
 
@@ -153,9 +147,8 @@ class Reconciler:
         venue = self._venues[venue_of(order.instrument)]
         if prices_only(venue):
             return False  # it cannot be asked: the order stays as it is
-        asked = asyncio.get_running_loop().time()
         try:
-            shown = await answer_within(self._timeout, venue.order_status(client_id))
+            shown, asked, listed = await self._look(venue, order)
             if shown is not None and shown.filled > self._core.orders.orders[client_id].filled:
                 await self._fetch_fills(venue, order.created_at - SECOND, order.instrument)
         except (VenueError, TimeoutError, OSError) as error:
@@ -165,8 +158,29 @@ class Reconciler:
         if now.is_open and (client_id in self._gateway.sending or more_than_filled(order, now)):
             return True  # the answer is of before: it says nothing of a change or a cancel sent since
         if shown is None and now.is_open:
-            return self._never_had_it(venue, now, asked)
+            return self._never_had_it(venue, now, asked, listed)
         return shown is not None and await self._take(venue, client_id, shown, asked)
+
+    def asks_alone(self, client_id: ClientOrderId) -> bool:
+        """Whether the venue's word on this order takes a question of its own."""
+        order = self._core.orders.orders[client_id]
+        helped = self._roll_call.helps(self._venues[venue_of(order.instrument)], order)
+        return not helped or self.lost.due(order, asyncio.get_running_loop().time())
+
+    async def _look(self, venue: Venue, order: Order) -> tuple[VenueOrder | None, float, bool]:
+        """What the venue shows of an order, when (by the loop's clock) it was asked, and whether that was by a list
+        only."""
+        loop = asyncio.get_running_loop()
+        if self._roll_call.helps(venue, order) and not self.lost.due(order, loop.time()):
+            picture = await self._roll_call.picture(venue, order.client_id)
+            shown = picture.shown.get(order.client_id)
+            if shown is not None or picture.whole:
+                return shown, picture.asked, True
+        async with self._roll_call.by_itself(venue):
+            asked = loop.time()
+            if self._core.orders.orders[order.client_id].is_closed:  # somebody else has asked meanwhile
+                return None, asked, True
+            return await answer_within(self._timeout, venue.order_status(order.client_id)), asked, False
 
     async def _take(
         self, venue: Venue, client_id: ClientOrderId, shown: VenueOrder, asked: float | None = None
@@ -187,12 +201,12 @@ class Reconciler:
             except (VenueError, TimeoutError, OSError) as error:
                 self._log.warning("orders", f"{venue.name} did not cancel order {client_id}: {_said(error)}")
         order = self._core.orders.orders[client_id]
-        return order.is_open and (order.state in _UNCLEAR or order.filled < shown.filled)
+        return order.is_open and (order.state in UNCLEAR or order.filled < shown.filled)
 
-    def _never_had_it(self, venue: Venue, order: Order, asked: float) -> bool:
-        """The venue, `asked` at that moment of the loop's, says so. True until the desk believes it: so long the order
-        counts in risk as if it worked."""
-        if not self.lost.denial(order, asked):
+    def _never_had_it(self, venue: Venue, order: Order, asked: float, listed: bool) -> bool:
+        """The venue, `asked` at that moment of the loop's, says so; or a list of it (`listed`) lacks the order. True
+        until the desk believes it: so long the order counts in risk as if it worked."""
+        if not self.lost.denial(order, asked, listed):
             return True
         ts = self._clock.now()
         if never_seen(order):
@@ -320,6 +334,8 @@ class Reconciler:
             order = self._core.orders.orders[before.client_id]
             if order.client_id in self._gateway.sending or order.is_closed:
                 continue
+            if order.client_id in self._asking and order.client_id not in listed and never_seen(order):
+                continue  # its fate is asked for already, and the comparison need not wait for that
             if order.state is OrderState.INITIALIZED:
                 event = OrderUnknown(client_id=order.client_id, ts=self._clock.now(), reason="the desk stopped before")
                 self._gateway.report(venue.name, event)
@@ -387,7 +403,7 @@ class Reconciler:
             unclear = {
                 order.client_id
                 for order in self._core.orders.open_orders()
-                if order.state in _UNCLEAR and not prices_only(self._venues[venue_of(order.instrument)])
+                if order.state in UNCLEAR and not prices_only(self._venues[venue_of(order.instrument)])
             }
             self._unclear_since = {cid: self._unclear_since.get(cid, now) for cid in unclear}
             for client_id, since in self._unclear_since.items():
@@ -407,6 +423,7 @@ class Reconciler:
 
     async def close(self) -> None:
         self._beyond.close()
+        self._roll_call.close()
         for task in list(self._asking.values()):
             task.cancel()
 

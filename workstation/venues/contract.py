@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -142,6 +142,16 @@ class TakesLate(Protocol):
     def request_life(self) -> float:
         """For how many seconds after it was sent a request may still be taken. That the venue knows no order proves
         nothing before."""
+        ...
+
+
+@runtime_checkable
+class ListsOrders(Protocol):
+    """A venue that shows many orders by few questions."""
+
+    async def orders_since(self, ts: int, instruments: Collection[InstrumentId]) -> tuple[Sequence[VenueOrder], bool]:
+        """Orders of these instruments that work, or were made since `ts` (UTC ns) and have ended; whether the latter
+        are all among them. A list may be behind: that it lacks an order is no proof that the venue does."""
         ...
 
 

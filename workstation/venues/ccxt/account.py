@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +44,12 @@ async def open_orders(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]
 _ASKED_BY_KIND = ("bybit", "kucoin", "gate", "bitget")
 
 
-def kinds(venue: CcxtVenue) -> list[dict[str, Any]]:
-    """ccxt's parameters for each kind of market that the desk has open there."""
+def kinds(venue: CcxtVenue, symbols: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """ccxt's parameters for each kind of market that the desk has open there, or of these markets."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for symbol, instrument in venue.markets.items():
+        if symbols is not None and symbol not in symbols:
+            continue
         if instrument.is_spot:
             found["spot", ""] = {"type": "spot"}
             continue

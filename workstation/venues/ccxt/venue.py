@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
-from workstation.venues.ccxt import account, borrowing, cancels, commands, link, money, trades
+from workstation.venues.ccxt import account, borrowing, cancels, commands, link, money, recent, trades
 from workstation.venues.ccxt.countdowns import Countdowns
 from workstation.venues.ccxt.dead_man import BY_SWITCH, DeadMan
 from workstation.venues.ccxt.errors import translated
@@ -382,6 +382,14 @@ class CcxtVenue:
     def closing(self, instrument: InstrumentId) -> ClosingTerms | None:
         known = self.markets.get(self.symbols.get(instrument, ""))
         return self.terms.closing(instrument, known)
+
+    async def orders_since(self, ts: int, instruments: Collection[InstrumentId]) -> tuple[Sequence[VenueOrder], bool]:
+        exchange, symbols = self.up(), {self.symbol_of(each) for each in instruments}
+        structures, whole = await self.ask("the orders", recent.orders_since(self, exchange, ts, symbols))
+        found = [shown for each in structures if (shown := self.shown(each)) is not None]
+        for shown in found:
+            self.own.bind(shown.client_id, shown.venue_order_id)
+        return found, whole
 
     def unopened(self, positions: bool) -> str:
         return self.others.words(positions)
