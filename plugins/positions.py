@@ -46,6 +46,7 @@ class Holding(msgspec.Struct, frozen=True):
     fees: Decimal
     currency: str
     liquidation: Decimal | None = None
+    known: bool = True  # whether the venue has told leverage and margin mode
     distance: Decimal | None = None  # to the liquidation price, in percent of the mark
     funding: Decimal = ZERO  # received less paid
     old: str = ""  # the age of the mark where it is stale
@@ -167,6 +168,7 @@ class PositionsPane(TablePane[Row]):
                     fees=position.fees,
                     currency=instrument.settlement,
                     liquidation=margin.liquidation,
+                    known=margin.known,
                     distance=None if away is None else multiply(away, Decimal(100)),
                     funding=margin.funding,
                     old=self._old(instrument.id),
@@ -240,10 +242,14 @@ class PositionsPane(TablePane[Row]):
                 return money_text(row.unrealized, True, decimals), ink.signed(row.unrealized)
             case "share":
                 return money_text(row.share, True), ink.signed(row.share)
+            case "liquidation" if row.liquidation is None and not row.known and row.quantity:
+                return "not known", ink.warning
             case "liquidation":
                 return price_within(row.liquidation, instrument, _LIQUIDATION), ink.text
             case "distance":
                 near = row.distance is not None and row.distance < _NEAR
+                if row.distance is None and not row.known and row.quantity:
+                    return "?", ink.warning
                 text = "–" if row.distance is None else ">999" if row.distance > 999 else shown(f"{row.distance:,.1f}")
                 return text, ink.warning if near else ink.dim
             case "funding":

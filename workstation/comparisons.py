@@ -29,6 +29,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.domain.prices import average_words
 from workstation.hints import Hints
 from workstation.log import DeskLog
+from workstation.margin_comparison import compare_margin
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
 from workstation.trading.risk_question import NEVER_COMPARED
@@ -37,6 +38,7 @@ from workstation.venues.contract import (
     KnowsStrangers,
     LinkState,
     RealLink,
+    TellsMargin,
     TellsTerms,
     Venue,
     VenueError,
@@ -107,6 +109,8 @@ class Comparisons:
             venue.on_notice = partial(self._notice, venue.name)
             if not prices_only(venue):
                 self._core.unproven[venue.name] = NEVER_COMPARED
+                if isinstance(venue, TellsMargin):
+                    self._core.keeps_margin.add(venue.name)
         if isinstance(venue, WatchesOrders):
             venue.working = partial(self._core.orders.open_at, venue.name)
         if isinstance(venue, KnowsStrangers):
@@ -220,6 +224,7 @@ class Comparisons:
                 await self._meet(venue, strangers)
         finally:
             self._caught_up(venue.name)
+        await compare_margin(venue, self._core, self._log, self._desk.clock.now, self._found, seconds=self._timeout)
         since = now - BACK if done.since is None else done.since
         epoch, began = venue.epoch if isinstance(venue, RealLink) else 0, asyncio.get_running_loop().time()
         if not self._hints.vouch(venue, epoch, began, self._every):

@@ -65,6 +65,8 @@ def _position(before: Decimal, preview: Preview, instrument: Instrument, ink: In
 def _liquidation(preview: Preview, instrument: Instrument, ink: Ink, width: int) -> Line:
     """Where the position would be liquidated once the order has filled, how far that is, and the leverage."""
     price, mark = preview.liquidation_after, preview.mark
+    if price is None and not preview.margin_known:
+        return ((" Liq.   ", ink.dim), ("not known", ink.warning))
     if price is None:
         return ((" Liq.   ", ink.dim), ("none" if preview.position_after else "–", ink.text))
     away = "" if not mark else f" {shown(f'{abs(price / mark - 1) * 100:.1f}')}% away"

@@ -21,6 +21,7 @@ class Margins:
 
     pools: tuple[tuple[str, float, float, float | None], ...]
     away: tuple[tuple[str, float, float], ...]
+    unknown: tuple[str, ...] = ()  # positions whose leverage and margin mode the venue does not tell
 
 
 def margins_of(engine: Engine) -> Margins:
@@ -39,7 +40,8 @@ def margins_of(engine: Engine) -> Margins:
         for one in margins
         if one.distance is not None and one.liquidation
     ]
-    return Margins(tuple(pools), tuple(sorted(away, key=lambda one: one[2])))
+    unknown = tuple(one.instrument for one in margins if not one.known and one.liquidation is None)
+    return Margins(tuple(pools), tuple(sorted(away, key=lambda one: one[2])), unknown)
 
 
 def margin_lines(found: Margins, ink: Ink, width: int) -> list[Line]:
@@ -58,6 +60,8 @@ def margin_lines(found: Margins, ink: Ink, width: int) -> list[Line]:
         style = ink.warning if distance < _NEAR else ink.text
         figures_of = ((price(at), 12, ink.dim), (number(100 * distance, ".1f", "%"), 12, style))
         lines.append(row(instrument, figures_of, ink, width))
-    if not found.away:
+    for instrument in found.unknown:
+        lines.append(row(instrument, (("not known", 12, ink.warning), ("", 12, ink.dim)), ink, width))
+    if not found.away and not found.unknown:
         lines.append(row("no position can be liquidated at any price", (), ink, width))
     return lines

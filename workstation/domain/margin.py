@@ -37,6 +37,20 @@ class MarginSetting(msgspec.Struct, frozen=True):
     mode: MarginMode = MarginMode.CROSS
 
 
+class MarginTold(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue tells of an instrument's margin; None for what it does not. `liquidation` is of a position of
+    `quantity` (signed)."""
+
+    leverage: Decimal | None = None
+    mode: MarginMode | None = None
+    quantity: Decimal = ZERO
+    liquidation: Decimal | None = None
+
+    @property
+    def known(self) -> bool:
+        return self.leverage is not None and self.mode is not None
+
+
 #: Terms of a derivative whose venue publishes none, up to its highest leverage: those of a middling bracket.
 _DEFAULT_LEVERAGE = Decimal(20)
 

@@ -62,7 +62,10 @@ class MarginBook:
             self._keep(instrument.id, margin.initial(position.cost.copy_abs(), leverage))
 
     def set_mode(self, instrument: Instrument, mode: MarginMode) -> None:
-        """Only while the instrument has no position."""
+        """Nothing is set aside under cross margin. A position that is open when its venue makes it isolated is margined
+        by the leverage that is set next."""
+        if mode is MarginMode.CROSS:
+            self.isolated.pop(instrument.id, None)
         self.settings[instrument.id] = MarginSetting(self.leverage(instrument), mode)
 
     def _keep(self, instrument: InstrumentId, wallet: Decimal) -> None:

@@ -46,7 +46,7 @@ from workstation.domain.events import (
 )
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.margin import initial
+from workstation.domain.margin import MarginTold, initial
 from workstation.domain.numbers import ONE, ZERO, add, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.spans import DAY, MILLISECOND, SECOND
@@ -102,6 +102,9 @@ class TradingCore:
         self.state_change = _FIRST
         #: Why the books of a venue may be wrong now, by its name; see `Question.unproven`.
         self.unproven: dict[str, str] = {}
+        #: Venues that keep leverage and margin mode themselves, and what they told of them last.
+        self.keeps_margin: set[str] = set()
+        self.margin_told: dict[InstrumentId, MarginTold] = {}
         self.unfinished_kill: KillRequested | None = None
         self.last_receipt: KillCompleted | None = None
         self.fills: list[Fill] = []

@@ -65,6 +65,9 @@ class InstrumentMargin(msgspec.Struct, frozen=True, kw_only=True):
     funding_rate: Decimal | None  # a fraction per funding time
     next_funding: int | None  # UTC ns
     account: AccountMargin
+    #: Whether leverage and mode are the venue's own word; without it `liquidation` is what the venue tells, or None.
+    known: bool = True
+    reckoned: Decimal | None = None  # the desk's own reckoning of `liquidation`, where the venue tells another
 
 
 def account_margin(core: TradingCore, venue: str, currency: str) -> AccountMargin:
@@ -169,7 +172,10 @@ def instrument_margin(core: TradingCore, instrument: Instrument) -> InstrumentMa
     value = ZERO if mark is None else instrument.notional(position.quantity, mark)
     whole = core.portfolio.standing(instrument.venue, instrument.settlement, core.market.mark)
     money = money_behind(book, whole, instrument, position, core.market.mark)
-    liquidation = margin.liquidation_price(instrument, position.quantity, position.cost, money)
+    reckoned = margin.liquidation_price(instrument, position.quantity, position.cost, money)
+    told, known = core.margin_told.get(instrument.id), knows_margin(core, instrument)
+    theirs = told.liquidation if told is not None and told.quantity == position.quantity else None
+    liquidation = theirs or (reckoned if known else None)
     return InstrumentMargin(
         instrument=instrument.id,
         currency=instrument.settlement,
@@ -189,7 +195,17 @@ def instrument_margin(core: TradingCore, instrument: Instrument) -> InstrumentMa
         funding_rate=None if market.mark is None else market.mark.funding_rate,
         next_funding=None if market.mark is None else market.mark.next_funding,
         account=account_margin(core, instrument.venue, instrument.settlement),
+        known=known,
+        reckoned=reckoned if known and liquidation != reckoned else None,
     )
+
+
+def knows_margin(core: TradingCore, instrument: Instrument) -> bool:
+    """Whether leverage and margin mode are known: a venue that keeps them itself has to have told them."""
+    if instrument.is_spot or instrument.venue not in core.keeps_margin:
+        return True
+    told = core.margin_told.get(instrument.id)
+    return told is not None and told.known
 
 
 def distance(quantity: Decimal, mark: Decimal | None, liquidation: Decimal | None) -> Decimal | None:

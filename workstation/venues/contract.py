@@ -12,7 +12,7 @@ import msgspec
 from workstation.domain.events import OrderEvent, VenueEntry
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.margin import MarginMode
+from workstation.domain.margin import MarginMode, MarginTold
 from workstation.domain.market import MarketEvent
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
 
@@ -192,6 +192,15 @@ class KeepsMargin(Protocol):
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None: ...
 
     async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None: ...
+
+
+@runtime_checkable
+class TellsMargin(Protocol):
+    """A venue that keeps leverage and margin mode itself, where others may change them."""
+
+    async def margin_told(self) -> dict[InstrumentId, MarginTold]:
+        """Of its derivatives; what it does not tell is None there."""
+        ...
 
 
 @runtime_checkable

@@ -130,6 +130,7 @@ class Account:
         self.records: dict[str, Record] = {}  # by the floor's own id of the order
         self.by_link: dict[str, list[Record]] = defaultdict(list)
         self.by_number: dict[tuple[InstrumentId, int], Record] = {}
+        self.liquidation_prices: dict[InstrumentId, Decimal] = {}  # what it shows of positions, where a test sets it
         self.listeners: list[Callable[[Account, list[Update]], None]] = []
         self._names = itertools.count(1)
 

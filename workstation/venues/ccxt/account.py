@@ -92,7 +92,7 @@ async def cancel_account(venue: CcxtVenue, exchange: Any) -> None:
     await asyncio.gather(*(cancel(kind) for kind in kinds(venue)))
 
 
-async def _shown_positions(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]]:
+async def shown_positions(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]]:
     """The account's positions in the derivatives that the desk has open there, as ccxt shows them."""
     symbols = [symbol for symbol, instrument in venue.markets.items() if not instrument.is_spot]
     if not symbols:
@@ -148,7 +148,7 @@ def _see_both(venue: CcxtVenue, shown: Sequence[Mapping[str, Any]]) -> None:
 async def positions(venue: CcxtVenue, exchange: Any) -> dict[InstrumentId, Decimal]:
     """Signed contracts of every open derivative position that the desk has open there."""
     found: dict[InstrumentId, Decimal] = {}
-    shown = await _shown_positions(venue, exchange)
+    shown = await shown_positions(venue, exchange)
     _see_both(venue, shown)
     for position in shown:
         if signed := signed_contracts(position):
@@ -167,7 +167,7 @@ async def entry_prices(venue: CcxtVenue, exchange: Any) -> dict[InstrumentId, De
     """Average entry prices of the open derivative positions."""
     return {
         venue.markets[position["symbol"]].id: price
-        for position in await _shown_positions(venue, exchange)
+        for position in await shown_positions(venue, exchange)
         if (price := exact(position.get("entryPrice")) or _entry_of(position.get("info")))
     }
 

@@ -20,10 +20,10 @@ from workstation.clock import MILLISECOND, Clock
 from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.margin import MarginMode
+from workstation.domain.margin import MarginMode, MarginTold
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
-from workstation.venues.ccxt import account, borrowing, cancels, commands, link, money, recent, trades
+from workstation.venues.ccxt import account, borrowing, cancels, commands, link, margin_terms, money, recent, trades
 from workstation.venues.ccxt.countdowns import Countdowns
 from workstation.venues.ccxt.dead_man import BY_SWITCH, DeadMan
 from workstation.venues.ccxt.errors import translated
@@ -459,6 +459,9 @@ class CcxtVenue:
 
     async def entries_since(self, ts: int) -> Sequence[e.VenueEntry]:
         return await self.ask("the funding payments", account.entries(self, self.up(), ts))
+
+    async def margin_told(self) -> dict[InstrumentId, MarginTold]:
+        return await self.ask("leverage and margin mode", margin_terms.margin_told(self, self.up()))
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
         symbol = self.symbol_of(instrument)

@@ -50,6 +50,7 @@ class UsdmPrivate(Private):
             ("GET", "/fapi/v2/positionRisk"): (self.positions, 5),
             ("GET", "/fapi/v3/positionRisk"): (self.positions, 5),
             ("GET", "/fapi/v1/leverageBracket"): (self.brackets, 1),
+            ("GET", "/fapi/v1/symbolConfig"): (self.symbol_config, 5),
             ("GET", "/fapi/v1/commissionRate"): (self.commission_rate, 20),
             ("GET", "/fapi/v1/income"): (self.income, 30),
             ("POST", "/fapi/v1/leverage"): (self.set_leverage, 1),
@@ -151,6 +152,15 @@ class UsdmPrivate(Private):
     def positions(self, account: Account, params: dict[str, str]) -> Result:
         wanted = [self.public.instrument(params)] if params.get("symbol") else list(self.public.by_symbol.values())
         return [row for each in wanted if (row := position_json(account, each))["positionAmt"] != "0"], nothing
+
+    def symbol_config(self, account: Account, params: dict[str, str]) -> Result:
+        rows = []
+        for symbol, instrument in self.public.by_symbol.items():
+            setting = account.books.account.margin.setting(instrument)
+            isolated = setting.mode is MarginMode.ISOLATED
+            row = {"symbol": symbol, "marginType": "ISOLATED" if isolated else "CROSSED", "isAutoAddMargin": "false"}
+            rows.append({**row, "leverage": int(setting.leverage), "maxNotionalValue": "1000000"})
+        return rows, nothing
 
     def brackets(self, account: Account, params: dict[str, str]) -> Result:
         rows = []

@@ -79,7 +79,7 @@ def position_json(account: Account, instrument: Instrument) -> dict[str, Any]:
         "breakEvenPrice": plain(entry),
         "markPrice": plain(mark or ZERO),
         "unRealizedProfit": plain(profit),
-        "liquidationPrice": "0",
+        "liquidationPrice": plain(account.liquidation_prices.get(instrument.id, ZERO)),
         "isolatedMargin": "0",
         "isolatedWallet": "0",
         "isolated": setting.mode is MarginMode.ISOLATED,

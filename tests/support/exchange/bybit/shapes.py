@@ -313,7 +313,7 @@ def position_json(account: Account, instrument: Instrument) -> dict[str, Any]:
         "leverage": plain(setting.leverage),
         "positionBalance": "0",
         "markPrice": "" if mark is None else plain(mark),
-        "liqPrice": "",
+        "liqPrice": plain(at) if (at := account.liquidation_prices.get(instrument.id)) else "",
         "bustPrice": "",
         "positionMM": "0",
         "positionIM": plain(margin.initial(position.cost.copy_abs(), setting.leverage)),
