@@ -15,6 +15,7 @@ from screens.figures import (
     money_text,
     name_text,
     places_of,
+    plain_text,
     price_text,
     price_within,
     sentence,
@@ -25,10 +26,12 @@ from screens.pane import Desk
 from screens.sight import age_words
 from screens.table import COPY_ACTIONS, TABLE_ACTIONS, Column, TablePane
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.margin import MarginMode
 from workstation.domain.numbers import ZERO, divide, multiply
 from workstation.domain.order import Order, OrderState
 from workstation.trading.command_run import outcome
 from workstation.trading.errors import Refused
+from workstation.trading.margin import InstrumentMargin
 from workstation.trading.portfolio import Equity
 
 
@@ -46,7 +49,9 @@ class Holding(msgspec.Struct, frozen=True):
     fees: Decimal
     currency: str
     liquidation: Decimal | None = None
-    known: bool = True  # whether the venue has told leverage and margin mode
+    margined: str = ""  # leverage and margin mode
+    known: bool = True  # whether the venue has told them
+    reckoned: bool = False  # the liquidation price is the desk's reckoning, not the venue's word
     distance: Decimal | None = None  # to the liquidation price, in percent of the mark
     funding: Decimal = ZERO  # received less paid
     old: str = ""  # the age of the mark where it is stale
@@ -81,6 +86,7 @@ _POSITIONS = (
     Column(
         "distance", "Dist.%", 6, right=True, keep=8, sort=lambda row: _far if row.distance is None else row.distance
     ),
+    Column("margin", "Margin", 10, right=True, keep=4),
     Column("realized", "Realised", 10, right=True, keep=5, sort=lambda row: row.realized),
     Column("fees", "Fees", 8, right=True, keep=3, sort=lambda row: row.fees),
     Column("funding", "Funding", 9, right=True, keep=3, sort=lambda row: row.funding),
@@ -97,6 +103,13 @@ _BALANCES = (
 _FIGURES = ("quantity", "value", "unrealized", "realized", "fees", "funding")
 _AT_MARK = ("mark", "value", "unrealized", "share", "distance")
 _REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
+
+
+def margin_text(margin: InstrumentMargin) -> str:
+    """How a derivative is margined, in ten cells."""
+    if not margin.known:
+        return "not known"
+    return f"{'iso.' if margin.mode is MarginMode.ISOLATED else 'cross'} {plain_text(margin.leverage)}×"
 
 
 class PositionsPane(TablePane[Row]):
@@ -168,7 +181,9 @@ class PositionsPane(TablePane[Row]):
                     fees=position.fees,
                     currency=instrument.settlement,
                     liquidation=margin.liquidation,
+                    margined="" if instrument.is_spot else margin_text(margin),
                     known=margin.known,
+                    reckoned=margin.reckoned,
                     distance=None if away is None else multiply(away, Decimal(100)),
                     funding=margin.funding,
                     old=self._old(instrument.id),
@@ -245,7 +260,10 @@ class PositionsPane(TablePane[Row]):
             case "liquidation" if row.liquidation is None and not row.known and row.quantity:
                 return "not known", ink.warning
             case "liquidation":
-                return price_within(row.liquidation, instrument, _LIQUIDATION), ink.text
+                about = "≈" if row.reckoned else ""
+                return about + price_within(row.liquidation, instrument, _LIQUIDATION - len(about)), ink.text
+            case "margin":
+                return row.margined, ink.text if row.known else ink.warning
             case "distance":
                 near = row.distance is not None and row.distance < _NEAR
                 if row.distance is None and not row.known and row.quantity:

@@ -29,7 +29,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderStat
 from workstation.domain.prices import average_words
 from workstation.hints import Hints
 from workstation.log import DeskLog
-from workstation.margin_comparison import compare_margin
+from workstation.margin_comparison import MarginComparison
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
 from workstation.trading.risk_question import NEVER_COMPARED
@@ -38,7 +38,6 @@ from workstation.venues.contract import (
     KnowsStrangers,
     LinkState,
     RealLink,
-    TellsMargin,
     TellsTerms,
     Venue,
     VenueError,
@@ -98,6 +97,7 @@ class Comparisons:
         self._told: set[ClientOrderId] = set()  # strangers that the log has
         self._running: dict[str, asyncio.Task[None]] = {}
         reconciler.on_difference = self._found
+        self.margin = MarginComparison(self._core, log, desk.clock.now, self._found)
 
     def introduce(self, venue: Venue) -> None:
         """Before the venue connects."""
@@ -109,8 +109,7 @@ class Comparisons:
             venue.on_notice = partial(self._notice, venue.name)
             if not prices_only(venue):
                 self._core.unproven[venue.name] = NEVER_COMPARED
-                if isinstance(venue, TellsMargin):
-                    self._core.keeps_margin.add(venue.name)
+                self.margin.introduce(venue)
         if isinstance(venue, WatchesOrders):
             venue.working = partial(self._core.orders.open_at, venue.name)
         if isinstance(venue, KnowsStrangers):
@@ -159,6 +158,7 @@ class Comparisons:
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await self.margin.close()
 
     def _look(self, venue: Venue) -> None:
         assert isinstance(venue, RealLink)
@@ -204,6 +204,7 @@ class Comparisons:
             if isinstance(venue, BooksBegin) and not self._get_setting(f"first_seen:{venue.name}", 0):
                 self._set_setting(f"first_seen:{venue.name}", venue.first_seen)
             self._seen[venue.name] = epoch
+            self.margin.begin(venue)
             if venue.epoch == epoch and self._core.unproven.pop(venue.name, None) is not None:
                 self._log.info("orders", f"{venue.name} and this desk's books agree: orders can be sent there.")
 
@@ -224,7 +225,6 @@ class Comparisons:
                 await self._meet(venue, strangers)
         finally:
             self._caught_up(venue.name)
-        await compare_margin(venue, self._core, self._log, self._desk.clock.now, self._found, seconds=self._timeout)
         since = now - BACK if done.since is None else done.since
         epoch, began = venue.epoch if isinstance(venue, RealLink) else 0, asyncio.get_running_loop().time()
         if not self._hints.vouch(venue, epoch, began, self._every):

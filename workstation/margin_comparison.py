@@ -1,69 +1,153 @@
-"""Comparing leverage and margin mode with what a venue tells: the trader may change them at its page at any time.
+"""Leverage, margin mode and liquidation prices as a venue tells them: they may be changed at its page at any time.
 
-A difference is appended as what the venue has changed. What it does not tell is not known: then no liquidation price of
-the desk's own is shown either, which would be a guess.
+They are read after each comparison, beside all else: no order waits for them. What the desk has never known is adopted
+without a word; what differs from what it knew is a difference, told once, and appended as what the venue has changed.
+What a venue told last holds while it tells nothing else (many tell of open positions only); a venue that gives no
+answer twice has told nothing. Until it has, the screen says "not known", no liquidation price of the desk's own is
+shown, which would be a guess, and margin is reckoned at a leverage of 1.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
+
+import msgspec
 
 from workstation.domain.events import LeverageChanged, MarginModeChanged
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.margin import MarginMode, MarginSetting, MarginTold
 from workstation.domain.numbers import plain
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
-from workstation.venues.contract import KeepsMargin, TellsMargin, Venue, VenueError
+from workstation.venues.contract import KeepsMargin, RealLink, TellsMargin, Venue, VenueError
+
+#: Seconds for one reading: its questions wait behind everything else.
+_PATIENCE = 60.0
+#: Instruments without position and working order that are asked again at one comparison, of those that are known.
+_AGAIN = 8
 
 
-async def compare_margin(
-    venue: Venue, core: TradingCore, log: DeskLog, now: Callable[[], int], found: Callable[[str, str, str], None], *,
-    seconds: float,
-) -> None:  # fmt: skip
-    """Never raises for a venue that cannot answer: nothing else of a comparison hangs on it."""
-    if not isinstance(venue, TellsMargin) or not isinstance(venue, KeepsMargin):
-        return
-    try:
-        version = core.portfolio.version
-        told = await asyncio.wait_for(venue.margin_told(), seconds)
-        if core.portfolio.version != version:  # what was booked meanwhile may be newer than the answer
-            told = await asyncio.wait_for(venue.margin_told(), seconds)
-    except (VenueError, TimeoutError) as error:
-        core.margin_told = {name: each for name, each in core.margin_told.items() if not _of(name, venue)}
-        log.warning(
-            "account", f"{venue.name} does not tell leverage and margin mode: {str(error) or 'no answer'}. Not known."
+class MarginComparison:
+    """Of all venues that tell. `begin` after a comparison; `settled` is False while one is read."""
+
+    def __init__(
+        self, core: TradingCore, log: DeskLog, now: Callable[[], int], found: Callable[[str, str, str], None]
+    ) -> None:
+        """`found(venue, kind, words)`: a difference."""
+        self._core, self._log, self._now, self._found = core, log, now, found
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._read: dict[InstrumentId, float] = {}  # when each was last asked for
+        self._failed: dict[str, int] = {}  # readings in a row without an answer
+        self._said: dict[str, int] = {}  # the epoch of each venue in which the log was told that it does not tell
+
+    def introduce(self, venue: Venue) -> None:
+        """Its derivatives are not known until it tells."""
+        if isinstance(venue, TellsMargin):
+            self._core.portfolio.margin.keepers.add(venue.name)
+
+    @property
+    def settled(self) -> bool:
+        return not self._running
+
+    def begin(self, venue: Venue) -> None:
+        if not isinstance(venue, TellsMargin) or not isinstance(venue, KeepsMargin) or venue.name in self._running:
+            return
+        task = asyncio.create_task(self._compare(venue), name=f"leverage at {venue.name}")
+        self._running[venue.name] = task
+        task.add_done_callback(lambda _: self._running.pop(venue.name, None))
+
+    async def close(self) -> None:
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _compare(self, venue: Venue) -> None:
+        assert isinstance(venue, TellsMargin)
+        assert isinstance(venue, KeepsMargin)
+        book = self._core.portfolio.margin
+        ours = [each for each in self._core.instruments.values() if each.venue == venue.name and not each.is_spot]
+        if not ours:
+            return
+        before = {each.id: (book.setting(each), book.told.get(each.id)) for each in ours}
+        try:
+            told = await asyncio.wait_for(venue.margin_told(self._wanted(ours)), _PATIENCE)
+        except (VenueError, TimeoutError) as error:
+            times = self._failed[venue.name] = self._failed.get(venue.name, 0) + 1
+            if times > 1:
+                for each in ours:
+                    book.told.pop(each.id, None)
+                self._say(venue, f"{str(error).rstrip('.') or 'no answer'}")
+            return
+        except Exception as error:
+            self._log.error("account", f"Leverage and margin mode at {venue.name} could not be read: {error!r}.")
+            return
+        self._failed.pop(venue.name, None)
+        for each in ours:
+            if (word := told.get(each.id)) is not None and before[each.id] == (
+                book.setting(each),
+                book.told.get(each.id),
+            ):
+                self._take(venue, each, word)  # (the desk's own change meanwhile is newer than the answer)
+        untold = [each.symbol for each in ours if not book.knows(each) and self._busy(each)]
+        if untold:
+            self._say(venue, f"not of {', '.join(untold[:3])}{' …' if len(untold) > 3 else ''}")
+
+    def _wanted(self, ours: list[Instrument]) -> list[InstrumentId]:
+        """Those with a position or a working order, then those that are not known, then some of the rest in turn."""
+        book, now = self._core.portfolio.margin, asyncio.get_running_loop().time()
+        busy = [each.id for each in ours if self._busy(each)]
+        unknown = [each.id for each in ours if each.id not in busy and not book.knows(each)]
+        rest = [each.id for each in ours if each.id not in busy and book.knows(each)]
+        wanted = [*busy, *unknown, *sorted(rest, key=lambda name: self._read.get(name, 0.0))[:_AGAIN]]
+        self._read |= dict.fromkeys(wanted, now)
+        return wanted
+
+    def _busy(self, instrument: Instrument) -> bool:
+        return bool(
+            self._core.portfolio.position(instrument.id).quantity or self._core.orders.open_orders(instrument.id)
         )
-        return
-    before = core.margin_told
-    core.margin_told = {name: each for name, each in before.items() if not _of(name, venue)} | told
-    for name, each in told.items():
-        instrument = core.instruments.get(name)
-        if instrument is None or venue.on_entry is None:
-            continue
-        setting, position = core.portfolio.margin.setting(instrument), core.portfolio.position(name)
-        moved = each.mode is not None and each.mode is not setting.mode
-        if moved and each.mode is not None:
-            words = f"{name}: {each.mode} margin at {venue.name}, the desk had {setting.mode}"
-            entry_id = f"margin-{name}-{now()}"
-            venue.on_entry(
-                MarginModeChanged(ts=now(), venue=venue.name, entry_id=entry_id, instrument=name, mode=each.mode)
+
+    def _say(self, venue: Venue, why: str) -> None:
+        """Once for each connection."""
+        epoch = venue.epoch if isinstance(venue, RealLink) else 0
+        if self._said.get(venue.name) != epoch:
+            self._said[venue.name] = epoch
+            self._log.warning(
+                "account",
+                f"{venue.name} does not tell leverage and margin mode ({why}): they are shown as not known, and margin "
+                "is reckoned at a leverage of 1.",
             )
-            found(venue.name, "margin mode", words)
-            log.warning("account", f"{words}: changed at the exchange.")
-        lever = each.leverage or setting.leverage
+
+    def _take(self, venue: KeepsMargin, instrument: Instrument, word: MarginTold) -> None:
+        book, name = self._core.portfolio.margin, instrument.id
+        earlier = book.told.get(name)
+        known = earlier is not None or name in book.settings
+        if earlier is not None:
+            word = msgspec.structs.replace(
+                word, leverage=word.leverage or earlier.leverage, mode=word.mode or earlier.mode
+            )
+        book.told[name] = word
+        held, had = self._core.portfolio.position(name), book.setting(instrument)
+        mode, lever = word.mode or had.mode, word.leverage or had.leverage
+        if venue.on_entry is None or MarginSetting(lever, mode) == had:
+            return
+        at = self._now()
+        terms: dict[str, Any] = {"ts": at, "venue": instrument.venue, "instrument": name}
+        if mode is not had.mode:
+            venue.on_entry(MarginModeChanged(entry_id=f"margin-{name}-{at}", mode=mode, **terms))
+            words = f"{name}: {mode} margin at {instrument.venue}, the desk had {had.mode}"
+            self._differs(known, instrument.venue, "margin mode", words)
         # a position that has become isolated is margined by the leverage anew
-        if lever != setting.leverage or (moved and position.quantity):
-            entry_id = f"leverage-{name}-{now()}"
-            venue.on_entry(
-                LeverageChanged(ts=now(), venue=venue.name, entry_id=entry_id, instrument=name, leverage=lever)
-            )
-        if lever != setting.leverage:
-            words = f"{name}: leverage {plain(lever)} at {venue.name}, the desk had {plain(setting.leverage)}"
-            found(venue.name, "leverage", words)
-            log.warning("account", f"{words}: changed at the exchange.")
-        if not each.known and (name not in before or before[name].known):
-            log.warning("account", f"{name}: {venue.name} does not tell leverage and margin mode now: not known.")
+        if lever != had.leverage or (mode is MarginMode.ISOLATED and held.quantity):
+            venue.on_entry(LeverageChanged(entry_id=f"leverage-{name}-{at}", leverage=lever, **terms))
+        if lever != had.leverage:
+            words = f"{name}: leverage {plain(lever)} at {instrument.venue}, the desk had {plain(had.leverage)}"
+            self._differs(known, instrument.venue, "leverage", words)
 
-
-def _of(name: str, venue: Venue) -> bool:
-    return name.startswith(f"{venue.name}:")
+    def _differs(self, known: bool, venue: str, kind: str, words: str) -> None:
+        if known:
+            self._found(venue, kind, words)
+            self._log.warning("account", f"{words}: changed at the exchange.")

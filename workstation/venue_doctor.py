@@ -18,6 +18,7 @@ from workstation.venues.ccxt import account, borrowing
 from workstation.venues.ccxt.client import close_exchange, open_exchange, rate_of
 from workstation.venues.ccxt.countdowns import most, time_for
 from workstation.venues.ccxt.errors import translated
+from workstation.venues.ccxt.margin_terms import told_words
 from workstation.venues.ccxt.particulars import OFFERED, Particulars, particulars
 from workstation.venues.ccxt.settings import Credentials, VenueSettings
 from workstation.venues.ccxt.told import streamed
@@ -101,7 +102,10 @@ def _derivatives(exchange: Any) -> list[Finding]:
     there = [words for method, words in _DERIVATIVES if has.get(method)]
     lacking = [words for method, words in _DERIVATIVES if not has.get(method)]
     without = f"; not: {', '.join(lacking)}" if lacking else ""
-    return [Finding(True, f"of perpetuals it tells or takes {', '.join(there)}{without}")]
+    return [
+        Finding(True, f"of perpetuals it tells or takes {', '.join(there)}{without}"),
+        Finding(True, f"leverage and margin mode as set there: {told_words(exchange.id)}"),
+    ]
 
 
 def _rules(facts: Particulars, terms: VenueSettings, exchange: Any) -> list[Finding]:

@@ -65,13 +65,14 @@ def _position(before: Decimal, preview: Preview, instrument: Instrument, ink: In
 def _liquidation(preview: Preview, instrument: Instrument, ink: Ink, width: int) -> Line:
     """Where the position would be liquidated once the order has filled, how far that is, and the leverage."""
     price, mark = preview.liquidation_after, preview.mark
-    if price is None and not preview.margin_known:
-        return ((" Liq.   ", ink.dim), ("not known", ink.warning))
+    if price is None and not preview.margin_known and preview.position_after:
+        return ((" Liq.   ", ink.dim), ("not known", ink.warning), (", margin at 1×", ink.dim))
     if price is None:
         return ((" Liq.   ", ink.dim), ("none" if preview.position_after else "–", ink.text))
     away = "" if not mark else f" {shown(f'{abs(price / mark - 1) * 100:.1f}')}% away"
     leverage = f" {plain_text(preview.leverage)}×"
-    line = [(" Liq.   ", ink.dim), (price_text(price, instrument), ink.warning)]
+    about = "≈" if preview.reckoned else ""
+    line = [(" Liq.   ", ink.dim), (about + price_text(price, instrument), ink.warning)]
     for part in (away, leverage):
         if sum(cell_len(text) for text, _ in line) + cell_len(part) < width:
             line.append((part, ink.dim))

@@ -123,6 +123,7 @@ def _exposure(found: RiskReport, margins: Margins) -> Table:
         rows.append(("margin", name, *(_NONE,) * 5, _coins(used), _coins(free), of_equity, _NONE, _NONE))
     for name, at, distance in margins.away:
         rows.append(("liquidation", name, *(_NONE,) * 8, price(at), _percent(distance)))
+    rows += [("liquidation", name, *(_NONE,) * 8, "not known", _NONE) for name in margins.unknown]
     return titles, rows
 
 

@@ -21,6 +21,7 @@ class Margins:
 
     pools: tuple[tuple[str, float, float, float | None], ...]
     away: tuple[tuple[str, float, float], ...]
+    reckoned: frozenset[str] = frozenset()  # those whose price is the desk's reckoning, though their venue has its own
     unknown: tuple[str, ...] = ()  # positions whose leverage and margin mode the venue does not tell
 
 
@@ -41,7 +42,8 @@ def margins_of(engine: Engine) -> Margins:
         if one.distance is not None and one.liquidation
     ]
     unknown = tuple(one.instrument for one in margins if not one.known and one.liquidation is None)
-    return Margins(tuple(pools), tuple(sorted(away, key=lambda one: one[2])), unknown)
+    reckoned = frozenset(one.instrument for one in margins if one.reckoned)
+    return Margins(tuple(pools), tuple(sorted(away, key=lambda one: one[2])), reckoned, unknown)
 
 
 def margin_lines(found: Margins, ink: Ink, width: int) -> list[Line]:
@@ -58,7 +60,10 @@ def margin_lines(found: Margins, ink: Ink, width: int) -> list[Line]:
     lines.append(head("To liquidation", (("price", 12), ("away", 12)), ink, width))
     for instrument, at, distance in found.away:
         style = ink.warning if distance < _NEAR else ink.text
-        figures_of = ((price(at), 12, ink.dim), (number(100 * distance, ".1f", "%"), 12, style))
+        figures_of = (
+            (("≈" if instrument in found.reckoned else "") + price(at), 12, ink.dim),
+            (number(100 * distance, ".1f", "%"), 12, style),
+        )
         lines.append(row(instrument, figures_of, ink, width))
     for instrument in found.unknown:
         lines.append(row(instrument, (("not known", 12, ink.warning), ("", 12, ink.dim)), ink, width))

@@ -12,6 +12,7 @@ from plugins.positions import PositionsPane
 from screens.figures import price_within
 from screens.testing import FrozenDesk
 from workstation.clock import SECOND
+from workstation.domain.margin import MarginMode, MarginTold
 from workstation.domain.market import BookSnapshot, MarkPrice, Trade
 from workstation.domain.order import OrderState, OrderType, Side
 
@@ -72,6 +73,32 @@ async def test_a_row_shows_where_it_would_be_liquidated_how_far_that_is_and_the_
         assert f"{margin.distance * 100:,.1f}" in row_of(desk, PERP)
         columns = [column.key for column in PositionsPane.COLUMNS]
         assert {"liquidation", "distance", "funding"} <= set(columns)
+
+
+async def test_what_its_venue_keeps_is_the_venues_word_or_not_known(tmp_path):
+    async with scene(tmp_path, PositionsPane) as (desk, pilot):
+        book = desk.engine.core.portfolio.margin
+        assert "cross 10×" in row_of(desk, PERP)
+        reckoned = f"{desk.engine.margin(PERP.id).liquidation:,.1f}"
+        book.keepers.add(PERP.venue)
+        mark(desk, "64115")
+        await desk.painted(pilot)
+        assert row_of(desk, PERP).count("not known") == 2
+        assert reckoned not in row_of(desk, PERP)
+        book.told[PERP.id] = MarginTold(leverage=D(10), mode=MarginMode.CROSS)
+        mark(desk, "64116")
+        await desk.painted(pilot)
+        assert f"≈{desk.engine.margin(PERP.id).liquidation:,.0f}" in row_of(desk, PERP)
+        assert "cross 10×" in row_of(desk, PERP)
+        held = desk.engine.position(PERP.id).quantity
+        book.told[PERP.id] = MarginTold(
+            leverage=D(10), mode=MarginMode.ISOLATED, quantity=held, liquidation=D("70012.5")
+        )
+        mark(desk, "64117")
+        await desk.painted(pilot)
+        assert " 70,012.5 " in row_of(desk, PERP)
+        assert "≈" not in row_of(desk, PERP)
+        assert " 9.2 " in row_of(desk, PERP), "percent of the mark"
 
 
 async def test_the_last_line_is_the_desks_equity_and_its_parts(tmp_path):

@@ -14,6 +14,7 @@ from plugins.ticket.form import Form, Money
 from screens.number_field import NumberField
 from screens.testing import START
 from workstation.clock import SECOND
+from workstation.domain.margin import MarginMode, MarginTold
 from workstation.domain.market import BookSnapshot
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side, TimeInForce
 from workstation.domain.plan import Distance, Trail
@@ -322,6 +323,22 @@ async def test_a_fee_of_the_list_is_marked_where_the_venue_has_not_told_what_the
         await type_into(pilot, desk, "amount", "0.03")
         await desk.painted(pilot)
         assert " list " not in fee()
+
+
+async def test_a_liquidation_price_that_the_venue_must_tell_first_is_not_made_up(tmp_path):
+    async with scene(tmp_path, TicketPane, traded=False) as (desk, pilot):
+        desk.app.desk.select(PERP.id)
+        book = desk.engine.core.portfolio.margin
+        book.keepers.add(PERP.venue)
+        await type_into(pilot, desk, "amount", "9")
+        await desk.painted(pilot)
+        assert "Liq.   not known, margin at 1×" in text_of(desk)
+        assert "The leverage there is not known" in " ".join(text_of(desk).split())
+        book.told[PERP.id] = MarginTold(leverage=D(50), mode=MarginMode.ISOLATED)
+        await type_into(pilot, desk, "amount", "8")
+        await desk.painted(pilot)
+        assert "Liq.   ≈" in text_of(desk)
+        assert "not known" not in text_of(desk)
 
 
 async def test_an_incomplete_ticket_says_what_is_missing_and_sends_nothing(tmp_path):

@@ -135,6 +135,14 @@ async def test_the_tables_are_those_of_the_report(tmp_path):
         assert "of equity" in text(desk)
         assert f"{used:,.0f}" in text(desk) or f"{used:,.2f}" in text(desk)
         assert "To liquidation" in text(desk)
+        assert "not known" not in text(desk)
+        desk.engine.core.portfolio.margin.keepers.add("NOVA")  # as a venue does that has not told its margin yet
+        desk.tick(5)
+        await desk.painted(pilot)
+        assert "not known" in text(desk)
+        desk.engine.core.portfolio.margin.keepers.clear()
+        desk.tick(5)
+        await desk.painted(pilot)
         await pilot.press("ctrl+y")
         (margin,) = (line.split("\t") for line in desk.app.clipboard.splitlines() if line.startswith("margin"))
         assert margin[7] == f"{used:,.8f}"

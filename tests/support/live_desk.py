@@ -51,7 +51,8 @@ def settings_of(
 
 @asynccontextmanager
 async def live_desk_on(exchange: LoopbackExchange | Elsewhere, folder: Path, **terms: Any) -> AsyncIterator[Engine]:
-    """A running live desk whose only venue is the exchange; with `wait=False` it is not waited for."""
+    """A running live desk whose only venue is the exchange; with `wait=False` it is not waited for. Leverage and margin
+    mode are read by then: what a test does to requests is done to those that it makes itself."""
     wait = terms.pop("wait", True)
     settings, paths = settings_of(exchange, **terms), paths_in(folder)
     keys = keys_of(exchange)
@@ -61,7 +62,7 @@ async def live_desk_on(exchange: LoopbackExchange | Elsewhere, folder: Path, **t
     try:
         await engine.wait_ready()
         if wait:
-            await until(lambda: proven(engine), 60)
+            await until(lambda: proven(engine) and engine.comparisons.margin.settled, 60)
         yield engine
     finally:
         await engine.close()

@@ -9,8 +9,8 @@ import msgspec
 
 from workstation.domain import margin
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.margin import MarginMode, MarginSetting
-from workstation.domain.numbers import ZERO, add, subtract
+from workstation.domain.margin import MarginMode, MarginSetting, MarginTold
+from workstation.domain.numbers import ONE, ZERO, add, subtract
 from workstation.domain.position import Position
 
 #: Mark price of an instrument; None where none is known.
@@ -27,6 +27,30 @@ class MarginBook:
     def __init__(self) -> None:
         self.settings: dict[InstrumentId, MarginSetting] = {}
         self.isolated: dict[InstrumentId, Decimal] = {}
+        #: Venues that keep leverage and margin mode themselves, and what they told of them last in this run: no part of
+        #: the fold.
+        self.keepers: set[str] = set()
+        self.told: dict[InstrumentId, MarginTold] = {}
+
+    def knows(self, instrument: Instrument) -> bool:
+        """Whether leverage and margin mode are known: a venue that keeps them itself has to have told them."""
+        if instrument.is_spot or instrument.venue not in self.keepers:
+            return True
+        told = self.told.get(instrument.id)
+        return told is not None and told.known
+
+    def counted(self, instrument: Instrument) -> Decimal:
+        """The leverage by which the margin of positions and orders is reckoned: what is not known counts as 1, so that
+        all of a position's value is needed. It may be more than the venue asks for, and is never less."""
+        return self.leverage(instrument) if self.knows(instrument) else ONE
+
+    def hear(self, instrument: Instrument, leverage: Decimal | None = None, mode: MarginMode | None = None) -> None:
+        """A venue has said that it changed one of them."""
+        if not instrument.is_spot and instrument.venue in self.keepers:
+            told = self.told.get(instrument.id) or MarginTold()
+            self.told[instrument.id] = msgspec.structs.replace(
+                told, leverage=leverage or told.leverage, mode=mode or told.mode
+            )
 
     def setting(self, instrument: Instrument) -> MarginSetting:
         """As set, else cross at the instrument's own leverage."""
@@ -118,7 +142,7 @@ def standing(
         else:
             value = instrument.notional(position.quantity, price)
             unrealized = add(unrealized, position.unrealized(instrument, price))
-        initial = add(initial, margin.initial(value, book.leverage(instrument)))
+        initial = add(initial, margin.initial(value, book.counted(instrument)))
         maintenance = add(maintenance, margin.maintenance(instrument, value))
     return MarginStanding(
         balance=balance,

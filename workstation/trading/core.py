@@ -46,7 +46,7 @@ from workstation.domain.events import (
 )
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.margin import MarginTold, initial
+from workstation.domain.margin import initial
 from workstation.domain.numbers import ONE, ZERO, add, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.spans import DAY, MILLISECOND, SECOND
@@ -102,9 +102,6 @@ class TradingCore:
         self.state_change = _FIRST
         #: Why the books of a venue may be wrong now, by its name; see `Question.unproven`.
         self.unproven: dict[str, str] = {}
-        #: Venues that keep leverage and margin mode themselves, and what they told of them last.
-        self.keeps_margin: set[str] = set()
-        self.margin_told: dict[InstrumentId, MarginTold] = {}
         self.unfinished_kill: KillRequested | None = None
         self.last_receipt: KillCompleted | None = None
         self.fills: list[Fill] = []
@@ -417,7 +414,7 @@ class TradingCore:
                 quantity = self._beyond_position(order, instrument)
             notional = instrument.notional(quantity, price)
             fee = multiply(notional, max(instrument.taker_fee, instrument.maker_fee, ZERO))
-            leverage = ONE if instrument.is_spot and not shorts else book.leverage(instrument)
+            leverage = ONE if instrument.is_spot and not shorts else book.counted(instrument)
             free = subtract(free, add(initial(notional, leverage), fee))
         return free
 
@@ -464,7 +461,8 @@ class TradingCore:
             exposure_elsewhere=self.exposure(without=draft.instrument),
             free_quote=self.free_funds(instrument.venue, instrument.settlement, but),
             free_base=self.free_base(instrument, but) if instrument.is_spot else ZERO,
-            leverage=self.portfolio.margin.leverage(instrument),
+            leverage=self.portfolio.margin.counted(instrument),
+            leverage_known=self.portfolio.margin.knows(instrument),
             can_short=self.portfolio.margin.can_short(instrument),
             lends=pools.room(self, instrument, but) if instrument.pooled else None,
             owed=pools.owed(self, instrument) if instrument.pooled else ZERO,

@@ -67,7 +67,7 @@ class InstrumentMargin(msgspec.Struct, frozen=True, kw_only=True):
     account: AccountMargin
     #: Whether leverage and mode are the venue's own word; without it `liquidation` is what the venue tells, or None.
     known: bool = True
-    reckoned: Decimal | None = None  # the desk's own reckoning of `liquidation`, where the venue tells another
+    reckoned: bool = False  # `liquidation` is the desk's reckoning, though the venue keeps margin by rules of its own
 
 
 def account_margin(core: TradingCore, venue: str, currency: str) -> AccountMargin:
@@ -173,7 +173,7 @@ def instrument_margin(core: TradingCore, instrument: Instrument) -> InstrumentMa
     whole = core.portfolio.standing(instrument.venue, instrument.settlement, core.market.mark)
     money = money_behind(book, whole, instrument, position, core.market.mark)
     reckoned = margin.liquidation_price(instrument, position.quantity, position.cost, money)
-    told, known = core.margin_told.get(instrument.id), knows_margin(core, instrument)
+    told, known = book.told.get(instrument.id), book.knows(instrument)
     theirs = told.liquidation if told is not None and told.quantity == position.quantity else None
     liquidation = theirs or (reckoned if known else None)
     return InstrumentMargin(
@@ -185,7 +185,7 @@ def instrument_margin(core: TradingCore, instrument: Instrument) -> InstrumentMa
         quantity=position.quantity,
         mark=mark,
         value=value,
-        initial=margin.initial(value, setting.leverage),
+        initial=margin.initial(value, book.counted(instrument)),
         maintenance=margin.maintenance(instrument, value),
         set_aside=book.isolated.get(instrument.id, ZERO),
         liquidation=liquidation,
@@ -196,16 +196,8 @@ def instrument_margin(core: TradingCore, instrument: Instrument) -> InstrumentMa
         next_funding=None if market.mark is None else market.mark.next_funding,
         account=account_margin(core, instrument.venue, instrument.settlement),
         known=known,
-        reckoned=reckoned if known and liquidation != reckoned else None,
+        reckoned=liquidation is not None and theirs is None and instrument.venue in book.keepers,
     )
-
-
-def knows_margin(core: TradingCore, instrument: Instrument) -> bool:
-    """Whether leverage and margin mode are known: a venue that keeps them itself has to have told them."""
-    if instrument.is_spot or instrument.venue not in core.keeps_margin:
-        return True
-    told = core.margin_told.get(instrument.id)
-    return told is not None and told.known
 
 
 def distance(quantity: Decimal, mark: Decimal | None, liquidation: Decimal | None) -> Decimal | None:

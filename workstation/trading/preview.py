@@ -13,7 +13,7 @@ from workstation.domain.numbers import ONE, multiply
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.domain.position import apply_fill
 from workstation.trading.core import TradingCore
-from workstation.trading.margin import knows_margin, liquidation_after
+from workstation.trading.margin import liquidation_after
 from workstation.trading.risk import Verdict, judge
 
 
@@ -39,6 +39,9 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     mark: Decimal | None = None
     leverage: Decimal = ONE
     margin_known: bool = True  # whether the venue has told leverage and margin mode
+    reckoned: bool = (
+        False  # `liquidation_after` is the desk's reckoning, though the venue keeps margin by its own rules
+    )
     listed_fee: bool = False
 
     @property
@@ -91,8 +94,9 @@ def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True
         position_after=after.quantity,
         average_after=after.average_price(instrument),
         queue=_queue(core, draft, price) if rests else None,
-        liquidation_after=liquidation_after(core, instrument, fill) if knows_margin(core, instrument) else None,
-        margin_known=knows_margin(core, instrument),
+        liquidation_after=liquidation_after(core, instrument, fill) if question.leverage_known else None,
+        margin_known=question.leverage_known,
+        reckoned=instrument.venue in core.portfolio.margin.keepers,
         mark=core.market.mark(instrument.id),
         leverage=question.leverage,
     )

@@ -261,9 +261,14 @@ def _buying_power(q: Question) -> str | None:
         what = "borrows" if q.lends is not None and d.side is Side.SELL else what
         how = "may be borrowed" if what == "borrows" else "are free"
         how = "are free or may be borrowed" if q.lends is not None and d.side is Side.BUY else how
+        untold = (
+            ""
+            if q.leverage_known or i.is_spot
+            else f" The leverage there is not known, and counted as 1: {i.venue} has not told it."
+        )
         return (
             f"The order {what} {money(needed)} {i.settlement} with its fee; "
-            f"{money(max(free, ZERO))} {how} at {i.venue}."
+            f"{money(max(free, ZERO))} {how} at {i.venue}.{untold}"
         )
     return None
 

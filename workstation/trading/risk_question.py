@@ -105,7 +105,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     free_base: Decimal  # spot: base currency not bound by working sells
     recent: Sequence[Order]  # orders entered within the last second or the duplicate window
     link_up: bool = True
-    leverage: Decimal = ONE  # as set for the instrument
+    leverage: Decimal = ONE  # as set for the instrument; 1 where the venue has not told it
+    leverage_known: bool = True
     can_short: bool = True  # more may be sold than is held
     lends: Decimal | None = None  # cross margin account of spot: worth in quote of what may still be borrowed
     owed: Decimal = ZERO  # … what buys back all that is owed of the coin (or is short), the fee in coins with it

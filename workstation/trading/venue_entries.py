@@ -36,12 +36,23 @@ class VenueEntries:
             return False
         if not self._core.apply_entry(entry):
             return False
+        self._hear(entry)
         order = self._core.orders.orders.get(entry.order.client_id) if isinstance(entry, PositionLiquidated) else None
         self._journal.append(entry, orders=() if order is None else (order,))
         self._bus.publish(entry)
         say = self._log.error if isinstance(entry, PositionLiquidated | InsuranceCovered) else self._log.info
         say("account", in_words(entry))
         return True
+
+    def _hear(self, entry: VenueEntry) -> None:
+        instrument = self._core.instruments.get(getattr(entry, "instrument", ""))
+        match entry:
+            case LeverageChanged(leverage=leverage) if instrument is not None:
+                self._core.portfolio.margin.hear(instrument, leverage=leverage)
+            case MarginModeChanged(mode=mode) if instrument is not None:
+                self._core.portfolio.margin.hear(instrument, mode=mode)
+            case _:
+                pass
 
 
 def in_words(entry: VenueEntry) -> str:

@@ -198,8 +198,9 @@ class KeepsMargin(Protocol):
 class TellsMargin(Protocol):
     """A venue that keeps leverage and margin mode itself, where others may change them."""
 
-    async def margin_told(self) -> dict[InstrumentId, MarginTold]:
-        """Of its derivatives; what it does not tell is None there."""
+    async def margin_told(self, wanted: Sequence[InstrumentId]) -> dict[InstrumentId, MarginTold]:
+        """Of its derivatives; what it does not tell is None there. `wanted`: those that are worth a question each,
+        first things first. It asks behind all else."""
         ...
 
 

@@ -101,7 +101,7 @@ def _asset(core: TradingCore, instrument: Instrument, origin: str) -> Asset:
         bids=_levels(instrument, bids),
         asks=_levels(instrument, asks),
         rate=rate,
-        leverage=core.portfolio.margin.leverage(instrument),
+        leverage=core.portfolio.margin.counted(instrument),
     )
 
 
@@ -217,7 +217,7 @@ def _work(core: TradingCore, rebalance: Rebalance, trade: RebalanceTrade, busy: 
         money=None
         if sells_spot or trade.reduce_only
         else pools.own_money(core, instrument.venue, instrument.settlement),
-        leverage=core.portfolio.margin.leverage(instrument),
+        leverage=core.portfolio.margin.counted(instrument),
         most=None if rate is None or not rate else divide(core.limits.max_order_value, rate),
         busy=busy,
         denied_until=denied[0],

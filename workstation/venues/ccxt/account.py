@@ -104,7 +104,9 @@ async def shown_positions(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, 
     else:  # Binance's is for all, whatever is asked
         shown = await exchange.fetch_positions(None if exchange.id == "binanceusdm" else symbols)
     venue.others.positions = [str(each["symbol"]) for each in shown if each.get("contracts") and _other(venue, each)]
-    return [position for position in shown if position.get("symbol") in venue.markets]
+    ours = [position for position in shown if position.get("symbol") in venue.markets]
+    venue.shown_positions = asyncio.get_running_loop().time(), ours
+    return ours
 
 
 def _other(venue: CcxtVenue, structure: Mapping[str, Any]) -> bool:

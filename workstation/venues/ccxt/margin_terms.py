@@ -1,9 +1,14 @@
-"""Leverage, margin mode and liquidation price of an account's derivatives, as the exchange tells them."""
+"""Leverage, margin mode and liquidation price of an account's derivatives, as the exchange tells them.
+
+Most of it comes with the positions, which are one question. What they leave out (Binance's tell neither leverage nor
+mode; most exchanges show open positions only) is asked for by one question where the exchange has such a one, and else
+instrument by instrument, one after the other with pauses: nothing of it is as urgent as an order.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -16,38 +21,94 @@ from workstation.venues.ccxt.instruments import exact
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
 
+type _Rows = list[Mapping[str, Any]]
 
-async def margin_told(venue: CcxtVenue, exchange: Any) -> dict[InstrumentId, MarginTold]:
-    """Of every derivative that is open there; a part that the exchange does not tell is None. Others than Binance and
-    Bybit tell of instruments with a position only: their other questions answer with the highest leverage, or of
-    spot."""
-    symbols = [symbol for symbol, each in venue.markets.items() if not each.is_spot]
-    if not symbols:
+#: Seconds for which the positions that a comparison has asked for stand for this too.
+_FRESH = 10.0
+#: Seconds between two questions for one instrument each.
+_PAUSE = 0.2
+
+
+async def margin_told(
+    venue: CcxtVenue, exchange: Any, wanted: Sequence[InstrumentId]
+) -> dict[InstrumentId, MarginTold]:
+    """Of every derivative that is open there; a part that the exchange does not tell, or was not asked for, is None:
+    single questions are put for the `wanted` alone. One that fails leaves the rest for the next time."""
+    rows: dict[str, _Rows] = {symbol: [] for symbol, each in venue.markets.items() if not each.is_spot}
+    if not rows:
         return {}
-    rows = {symbol: [] for symbol in symbols}  # type: dict[str, list[Mapping[str, Any]]]
-    settings: Mapping[str, Any] = {}
-    if exchange.id == "binanceusdm":  # its positions say neither, and those that are closed are not among them
-        settings, shown = await asyncio.gather(exchange.fetch_leverages(symbols), shown_positions(venue, exchange))
-    elif exchange.id == "bybit":  # asked for one market it tells of a closed position too; the mode is the account's
-        mode, *each = await asyncio.gather(
-            exchange.fetch_margin_mode(symbols[0]), *(exchange.fetch_positions([symbol]) for symbol in symbols)
-        )
-        shown = [position for page in each for position in page]
-        settings = {symbol: {"marginMode": mode.get("marginMode")} for symbol in symbols}
-    else:
-        shown = await shown_positions(venue, exchange)
-    for position in shown:
+    for position in await _positions(venue, exchange):
         rows.get(str(position.get("symbol")), []).append(position)
-    return {venue.markets[name].id: told_of(rows[name], settings.get(name) or {}) for name in symbols}
+    settings = await _settings(venue, exchange, list(rows))
+    ask = _SINGLY.get(exchange.id)
+    for instrument in wanted if ask is not None else ():
+        symbol = venue.symbols.get(instrument, "")
+        if ask is None or symbol not in rows or told_of(rows[symbol], settings.get(symbol, {})).known:
+            continue
+        await asyncio.sleep(_PAUSE)
+        try:
+            more, setting = await ask(venue, exchange, symbol)
+        except Exception as error:
+            venue.note_limit(error)
+            break
+        rows[symbol] += more
+        settings[symbol] = {**settings.get(symbol, {}), **setting}
+    return {venue.markets[symbol].id: told_of(each, settings.get(symbol, {})) for symbol, each in rows.items()}
+
+
+async def _positions(venue: CcxtVenue, exchange: Any) -> _Rows:
+    """As a comparison has just been shown them, else asked for."""
+    at, shown = venue.shown_positions
+    if asyncio.get_running_loop().time() - at <= _FRESH:
+        return shown
+    return await shown_positions(venue, exchange)
+
+
+async def _settings(venue: CcxtVenue, exchange: Any, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What one question tells of every instrument, and what the desk's own orders say."""
+    if exchange.id == "binanceusdm":
+        return {symbol: dict(each) for symbol, each in (await exchange.fetch_leverages(list(symbols))).items()}
+    if exchange.id == "bybit":  # the mode is the account's
+        mode = (await exchange.fetch_margin_mode(symbols[0])).get("marginMode")
+        return {symbol: {"marginMode": mode} for symbol in symbols}
+    if not venue.facts.order_margin_mode:
+        return {}
+    mode = {"ordered": venue.settings.margin_mode}
+    if not venue.facts.order_leverage:
+        return {symbol: dict(mode) for symbol in symbols}
+    return {symbol: mode | {"lever": venue.leverage_of(venue.markets[symbol])} for symbol in symbols}
+
+
+async def _bybit(venue: CcxtVenue, exchange: Any, symbol: str) -> tuple[_Rows, dict[str, Any]]:
+    """Asked for one market it tells of a closed position too."""
+    return await exchange.fetch_positions([symbol]), {}
+
+
+async def _leverage(venue: CcxtVenue, exchange: Any, symbol: str) -> tuple[_Rows, dict[str, Any]]:
+    found = await exchange.fetch_leverage(symbol, {"marginMode": venue.settings.margin_mode})
+    return [], {name: found.get(name) for name in ("longLeverage", "shortLeverage", "marginMode")}
+
+
+#: How an exchange is asked of one instrument. The others' single questions answer with the highest leverage, or of
+#: spot: of an instrument without a position they tell nothing.
+_SINGLY: dict[str, Callable[[CcxtVenue, Any, str], Awaitable[tuple[_Rows, dict[str, Any]]]]] = {
+    "bybit": _bybit,
+    "okx": _leverage,
+    "bitget": _leverage,
+}
 
 
 def told_of(positions: Sequence[Mapping[str, Any]], setting: Mapping[str, Any]) -> MarginTold:
-    """From ccxt's positions of one market (two in hedge mode) and ccxt's leverage of it."""
+    """From ccxt's positions of one market (two in hedge mode) and what is known of its setting."""
     held = [each for each in positions if signed_contracts(each)]
-    levers = {lever for name in ("longLeverage", "shortLeverage") if (lever := _lever(setting.get(name)))}
-    levers = levers or {lever for each in held or positions if (lever := _lever(each.get("leverage")))}
-    word = setting.get("marginMode")
-    modes = {word} if word else {each.get("marginMode") for each in held or positions}
+    shown = held or positions
+    levers = (
+        _only(_lever(setting.get(name)) for name in ("longLeverage", "shortLeverage"))
+        or _only(_position_lever(each) for each in shown)
+        or _only([_lever(setting.get("lever"))])
+    )
+    modes = {setting["marginMode"]} if setting.get("marginMode") else {each.get("marginMode") for each in shown}
+    modes = modes if any(modes) else {setting.get("ordered")}
     mode = modes.pop() if len(modes) == 1 else None
     alone = held[0] if len(held) == 1 else None
     return MarginTold(
@@ -58,7 +119,27 @@ def told_of(positions: Sequence[Mapping[str, Any]], setting: Mapping[str, Any]) 
     )
 
 
+def _only(found: Iterable[Decimal | None]) -> set[Decimal]:
+    return {lever for lever in found if lever is not None}
+
+
+def _position_lever(position: Mapping[str, Any]) -> Decimal | None:
+    """As it is set for a position. KuCoin's "real" one is its value by its margin, which moves with the price; Gate's
+    cross margin has another word for it, and 0 in the usual one."""
+    info = position.get("info")
+    info = info if isinstance(info, Mapping) else {}
+    if "realLeverage" in info:
+        return None
+    return _lever(position.get("leverage")) or _lever(info.get("cross_leverage_limit"))
+
+
 def _lever(shown: Any) -> Decimal | None:
-    """None for what is below one: Gate's 0 is "as the account's cross margin has it"."""
     lever = exact(shown)
     return lever if lever is not None and lever >= ONE else None
+
+
+def told_words(exchange: str) -> str:
+    """For the doctor: when leverage and margin mode of an exchange are known."""
+    if exchange in ("binanceusdm", *_SINGLY):
+        return "read from the exchange at every comparison"
+    return "read from the exchange where there is a position; without one not known until it is set from here"

@@ -117,6 +117,8 @@ class CcxtVenue:
         self.terms = Terms()
         self.silence_asked = Silence()
         self.others = account.Others()
+        #: Positions as ccxt showed them last, and when (the loop's clock).
+        self.shown_positions: tuple[float, list[Mapping[str, Any]]] = (float("-inf"), [])
         self.probe_now = asyncio.Event()
         #: Seconds after the time that a request bears (by the exchange's clock) from which on it shows what became of
         #: it. The setting of two classes of ccxt may make it longer.
@@ -460,8 +462,9 @@ class CcxtVenue:
     async def entries_since(self, ts: int) -> Sequence[e.VenueEntry]:
         return await self.ask("the funding payments", account.entries(self, self.up(), ts))
 
-    async def margin_told(self) -> dict[InstrumentId, MarginTold]:
-        return await self.ask("leverage and margin mode", margin_terms.margin_told(self, self.up()))
+    async def margin_told(self, wanted: Sequence[InstrumentId]) -> dict[InstrumentId, MarginTold]:
+        question = margin_terms.margin_told(self, self.up(), wanted)
+        return await self.ask("leverage and margin mode", question, Urgency.BACKGROUND)
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
         symbol = self.symbol_of(instrument)
