@@ -12,6 +12,7 @@ from workstation.domain.events import AccountEvent, OrderEvent
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.order import ClientOrderId, Order
 from workstation.log import DeskLog, LogEntry
+from workstation.notify.courier import PATIENCE, Courier
 from workstation.notify.delivery import Deliver
 from workstation.notify.messages import Topic, message_of
 from workstation.notify.outbox import Outbox
@@ -37,12 +38,14 @@ class Notifier:
         log: DeskLog,
         title: str,
         tries: tuple[float, ...] = _TRIES,
+        patience: float = PATIENCE,
     ) -> None:
-        """`addresses`: by name, asked for off the loop when the first note goes (a vault is opened for them)."""
+        """`addresses`: by name, asked for off the loop when the first note goes (a vault is opened for them);
+        `patience`: wall-clock seconds for which a server may take to answer."""
         self._outbox = outbox
         self._topics = frozenset(topics)
         self._addresses = addresses
-        self._deliver = deliver
+        self._courier = Courier(deliver, patience)
         self._order_of = order_of
         self._instrument_of = instrument_of
         self._clock = clock
@@ -90,10 +93,7 @@ class Notifier:
         if name is not None:
             addresses = {name: addresses[name]} if name in addresses else {}
         text = "This is a test of the notes that this desk sends."
-        return {
-            each: await asyncio.to_thread(self._deliver, address, self._title, text)
-            for each, address in addresses.items()
-        }
+        return {each: await self._courier.take(address, self._title, text) for each, address in addresses.items()}
 
     async def _run(self) -> None:
         while True:
@@ -121,7 +121,7 @@ class Notifier:
         for wait in self._tries:
             if wait:
                 await asyncio.sleep(wait)
-            problem = await asyncio.to_thread(self._deliver, address, self._title, text)
+            problem = await self._courier.take(address, self._title, text)
             if problem is None:
                 return
         self._log.error("notify", f"{name} {problem}: a note was not delivered.")
