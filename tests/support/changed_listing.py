@@ -49,10 +49,17 @@ def without(symbol: str) -> Callable[[Markets], Markets]:
 
 
 class Refusing:
-    """Refuses new orders as the exchange would, for as long as `why` gives a code and words."""
+    """Refuses new orders (or with `whatever` every request that names a market) as the exchange would, for as long as
+    `why` gives a code and words."""
 
-    def __init__(self, exchange: LoopbackExchange, why: Callable[[dict[str, str]], tuple[int, str] | None]) -> None:
+    def __init__(
+        self,
+        exchange: LoopbackExchange,
+        why: Callable[[dict[str, str]], tuple[int, str] | None],
+        whatever: bool = False,
+    ) -> None:
         self.why = why
+        self._whatever = whatever
         self.refused: list[dict[str, str]] = []
         self._exchange = exchange
         self._real = exchange.dialect.answer
@@ -60,7 +67,8 @@ class Refusing:
 
     def _answer(self, wire: Wire, *, pretend: bool) -> Any:
         made = wire.method == "POST" and wire.path.endswith(("/v3/order", "/v1/order", "/v5/order/create"))
-        said = self.why(wire.params) if made else None
+        named = self._whatever and wire.params.get("symbol")
+        said = self.why(wire.params) if made or named else None
         if said is None:
             return self._real(wire, pretend=pretend)
         self.refused.append(wire.params)

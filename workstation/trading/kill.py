@@ -26,12 +26,13 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import Journal, OrderGateway
 from workstation.trading.kill_flatten import Flattener
+from workstation.trading.kill_refusals import Stuck
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus, receipt_of
 from workstation.trading.lost_orders import never_seen
 from workstation.trading.order_lines import price_terms
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
-from workstation.venues.contract import KnowsUnopened, Venue, VenueOrder, prices_only
+from workstation.venues.contract import KnowsUnopened, Venue, VenueError, VenueOrder, prices_only
 from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
 
@@ -72,7 +73,8 @@ class KillSwitch:
         self._keeping: list[asyncio.Task[None]] = []
         self._notes: list[str] = []
         self._pulled: set[str] = set()
-        self._over: set[str] = set()  # orders that have ended at their venue, of which fills are missing
+        self._over: set[str] = set()  # orders that have ended at their venue, of which fills are missing; and
+        self._stuck = Stuck()  # those that the venue will not be asked about
         self._orders: dict[str, KillItem] = {}
         self.status = KillStatus()
         self._flattener = self._new_flattener()
@@ -138,7 +140,7 @@ class KillSwitch:
 
     def _begin(self, kill_id: str, reason: str, flatten: bool, ts: int) -> None:
         self._kill_id = kill_id
-        self._notes, self._orders, self._over = [], {}, set()
+        self._notes, self._orders, self._over, self._stuck = [], {}, set(), Stuck()
         venues = dict.fromkeys(self._venues, "not asked yet")
         self.status = KillStatus(phase=KillPhase.CANCELLING, flatten=flatten, reason=reason, started=ts, venues=venues)
         self._flattener = self._new_flattener()
@@ -158,6 +160,7 @@ class KillSwitch:
             kill_id=self._kill_id,
             changed=self._changed,
             timeout=self._timeout,
+            stuck=self._stuck,
         )
 
     def _start(self) -> None:
@@ -362,7 +365,14 @@ class KillSwitch:
             item.detail = "its fate is not clear yet: asking the venue"
             if self._reconciler.lost.denials(client_id):
                 return  # the venue has just said that it does not know it
-            end = await self._ask(venue.order_status(client_id))
+            try:
+                end = await self._ask(venue.order_status(client_id))
+            except VenueError as error:
+                if self._stuck.refused(self._core.orders.orders[client_id], error, asyncio.get_running_loop().time()):
+                    self._over.add(client_id)
+                    item.state = KillOutcome.FAILED
+                item.detail = str(error).rstrip(".")
+                return
             if end is not None and end.state in CLOSED_STATES:  # it works no more, whenever its fills are heard
                 self._over.add(client_id)
                 item.detail = f"{state_word(end.state)}, {plain(end.filled)} filled; the fills are still asked for"

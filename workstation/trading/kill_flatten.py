@@ -24,7 +24,7 @@ from workstation.domain.prices import average_words
 from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
-from workstation.trading.kill_refusals import Refusals
+from workstation.trading.kill_refusals import Refusals, Stuck
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus
 from workstation.trading.lost_orders import never_seen
 from workstation.trading.reconcile import Reconciler
@@ -77,8 +77,10 @@ class Flattener:
         kill_id: str,
         changed: Callable[[], None],
         timeout: float,
+        stuck: Stuck,
     ) -> None:
-        """`changed` is called whenever the status has; `timeout`: wall-clock seconds for one question to a venue."""
+        """`changed` is called whenever the status has; `timeout`: wall-clock seconds for one question to a venue;
+        `stuck`: orders that it refuses to be asked about."""
         self._core = core
         self._gateway = gateway
         self._reconciler = reconciler
@@ -86,6 +88,7 @@ class Flattener:
         self._kill_id = kill_id
         self._changed = changed
         self._timeout = timeout
+        self._stuck = stuck
         self._items: dict[InstrumentId, KillItem] = {}
         self._refusals = Refusals()
         #: venue → what it last showed of positions, as the end of a sentence.
@@ -185,7 +188,7 @@ class Flattener:
         coming, and what is sold already would be sold again."""
         found: dict[InstrumentId, Decimal] = {}
         for order in self._core.orders.open_at(venue.name):
-            if not self._core.instruments[order.instrument].is_spot or _no_word(order):
+            if not self._core.instruments[order.instrument].is_spot or _no_word(order) or self._stuck.is_stuck(order):
                 continue
             shown = await self._ask(venue.order_status(order.client_id))
             heard = self._core.orders.orders[order.client_id].filled
@@ -213,7 +216,10 @@ class Flattener:
             self._status.items.append(item)
         elif item.state is KillOutcome.DONE:  # an order without an answer has come after all
             item.state, item.label, item.detail = KillOutcome.PENDING, f"{side} {plain(abs(quantity))}", "open again"
-        if (why := self._refusals.given_up.get(instrument)) is not None:
+        why = self._refusals.given_up.get(instrument)
+        if why is None and self._core.instruments[instrument].is_spot:
+            why = self._stuck.of(instrument)
+        if why is not None:
             item.state, item.detail = KillOutcome.FAILED, why
             return False
         terms, _ = self._terms(venue, instrument)

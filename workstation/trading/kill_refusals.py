@@ -9,11 +9,14 @@ what the trader can do; pressing flatten again tries once more.
 from __future__ import annotations
 
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.order import Order, OrderState
+from workstation.domain.order import ClientOrderId, Order, OrderState
+from workstation.venues.contract import VenueError
 
 #: So often in a row, and over so many seconds, a venue must refuse to close a position until it is believed. Tests
 #: do not wait so long.
 TIMES, SECONDS = 10, 60.0
+#: The same for questions about an order.
+ASKED_TIMES, ASKED_SECONDS = 4, 10.0
 #: So often the desk itself must: it says the same again.
 _OF_ITS_OWN = 3
 #: Seconds until the second try; doubled each time, to a bound.
@@ -60,3 +63,35 @@ class Refusals:
             self.given_up[order.instrument] = f"{reason}: {_TO_DO}"
             return self.given_up[order.instrument]
         return f"{reason} (refused {times}×, trying again)"
+
+
+class Stuck:
+    """Orders that their venue refuses, by name, to be asked about (their market is listed no more, say): a kill does
+    not wait for them for ever. What of spot they may have bought or sold is not known: it is not closed then, for the
+    trader's own coins could be sold in its place."""
+
+    def __init__(self) -> None:
+        self._row: dict[ClientOrderId, tuple[int, float]] = {}
+        self._given_up: dict[ClientOrderId, Order] = {}
+
+    def refused(self, order: Order, error: VenueError, now: float) -> bool:
+        """A question about the order failed so, at that moment of the loop's. Whether it is given up. Raises the error
+        where it was none of the venue's word: that may pass."""
+        if type(error) is not VenueError:
+            raise error
+        times, since = self._row.get(order.client_id, (0, now))
+        self._row[order.client_id] = times + 1, since
+        if times + 1 >= ASKED_TIMES and now - since >= ASKED_SECONDS:
+            self._given_up[order.client_id] = order
+        return order.client_id in self._given_up
+
+    def is_stuck(self, order: Order) -> bool:
+        return order.client_id in self._given_up
+
+    def of(self, instrument: InstrumentId) -> str | None:
+        """Why spot of the instrument is not closed."""
+        if not any(order.instrument == instrument for order in self._given_up.values()):
+            return None
+        return (
+            "what an order of it has filled cannot be asked for: see at the exchange itself what is left, and close it"
+        )

@@ -60,7 +60,7 @@ class KillStatus:
 def receipt_of(status: KillStatus, notes: Sequence[str]) -> str:
     """A kill that is done, in words: what is gone, what the venues showed, what could not be done, and `notes`."""
     took = ((status.finished or 0) - status.started) / SECOND
-    orders = [item for item in status.items if item.kind == "order"]
+    orders = [item for item in status.items if item.kind == "order" and item.state is not KillOutcome.FAILED]
     closed = [item for item in status.items if item.kind == "position" and item.state is KillOutcome.DONE]
     left = [item for item in status.items if item.state is not KillOutcome.DONE]
     parts = [f"Halted after {status.reason}: {counted(len(orders), 'working order')} gone"]

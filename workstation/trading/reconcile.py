@@ -115,6 +115,7 @@ class Reconciler:
         self._unclear_since: dict[ClientOrderId, float] = {}
         self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
         self._roll_call = RollCall(core, clock, timeout, partial(self._fetch_fills, whole=False))
+        self._said_of: dict[ClientOrderId, str] = {}  # why an order could not be asked about, as it was told last
         self._first_prices = FirstPrices(core)
         self._beyond = FillsBeyond(core, gateway, venues, clock, log)
         gateway.fill_seen_to = self._beyond.take
@@ -152,8 +153,11 @@ class Reconciler:
             if shown is not None and shown.filled > self._core.orders.orders[client_id].filled:
                 await self._fetch_fills(venue, order.created_at - SECOND, order.instrument)
         except (VenueError, TimeoutError, OSError) as error:
-            self._log.warning("orders", f"{venue.name} could not be asked about order {client_id}: {_said(error)}")
+            if self._said_of.get(client_id) != (said := _said(error)):  # the same again and again is no news
+                self._said_of[client_id] = said
+                self._log.warning("orders", f"{venue.name} could not be asked about order {client_id}: {said}")
             return True
+        self._said_of.pop(client_id, None)
         now = self._core.orders.orders[client_id]
         if now.is_open and (client_id in self._gateway.sending or more_than_filled(order, now)):
             return True  # the answer is of before: it says nothing of a change or a cancel sent since

@@ -14,6 +14,7 @@ from workstation.domain.numbers import ZERO, add, counted
 from workstation.venues.ccxt import borrowing
 from workstation.venues.ccxt.errors import not_found
 from workstation.venues.ccxt.instruments import exact
+from workstation.venues.ccxt.market_terms import if_listed
 from workstation.venues.ccxt.pages import to_the_end
 from workstation.venues.contract import VenueError
 
@@ -25,10 +26,9 @@ async def open_orders(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]
     """Every open order of the account: by one question where the exchange takes it, else market by market or by kind of
     market; page after page."""
 
-    async def whole(symbol: str | None, terms: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        return await to_the_end(
-            exchange.id, lambda params: exchange.fetch_open_orders(symbol, None, None, params), terms
-        )
+    async def whole(symbol: str | None, terms: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        question = to_the_end(exchange.id, lambda params: exchange.fetch_open_orders(symbol, None, None, params), terms)
+        return await (question if symbol is None else if_listed(venue, symbol, question))
 
     if exchange.id in _ASKED_BY_KIND:
         wanted: list[tuple[str | None, Mapping[str, Any]]] = [(None, kind) for kind in kinds(venue)]
@@ -40,14 +40,20 @@ async def open_orders(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]
     return list({(order.get("symbol"), str(order["id"])): order for each in lists for order in each}.values())
 
 
+def lists_all(venue: CcxtVenue, exchange: Any) -> bool:
+    """Whether `open_orders` has those in markets that are listed no more: no market is named by it."""
+    return exchange.id in _ASKED_BY_KIND or not _needs_symbol(venue, exchange, "fetchOpenOrders")
+
+
 #: Exchanges whose account-wide questions are put for each kind of market by itself.
 _ASKED_BY_KIND = ("bybit", "kucoin", "gate", "bitget")
 
 
 def kinds(venue: CcxtVenue, symbols: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """ccxt's parameters for each kind of market that the desk has open there, or of these markets."""
+    """ccxt's parameters for each kind of market that the desk has open there, be it that they are listed no more; or of
+    these markets."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for symbol, instrument in venue.markets.items():
+    for symbol, instrument in {**venue.markets, **venue.terms.gone}.items():
         if symbols is not None and symbol not in symbols:
             continue
         if instrument.is_spot:
@@ -198,7 +204,8 @@ async def entries(venue: CcxtVenue, exchange: Any, since: int) -> Sequence[e.Ven
     found: list[e.VenueEntry] = []
     limit = venue.facts.funding_whole
     for asked in [None] if limit and len(symbols) > 1 else symbols:
-        for payment in await exchange.fetch_funding_history(asked, begin // MILLISECOND, limit or None):
+        question = exchange.fetch_funding_history(asked, begin // MILLISECOND, limit or None)
+        for payment in await (question if asked is None else if_listed(venue, asked, question)):
             amount, ts = exact(payment.get("amount")), int(payment["timestamp"]) * MILLISECOND
             instrument = venue.markets.get(asked or str(payment.get("symbol")))
             if not amount or ts < begin or instrument is None:

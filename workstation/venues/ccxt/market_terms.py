@@ -7,14 +7,16 @@ counted in ticks and lots that are none any more). Its orders are cancelled and 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.market import BookStale
 from workstation.domain.numbers import plain
 from workstation.domain.order import Order, OrderType
+from workstation.venues.ccxt.errors import is_limit, translated
 from workstation.venues.ccxt.instruments import NoInstrument, changed_terms, instrument_of
-from workstation.venues.contract import ClosingTerms
+from workstation.venues.contract import ClosingTerms, VenueError
 from workstation.venues.matching.rules import malformed
 
 if TYPE_CHECKING:
@@ -29,18 +31,24 @@ class Terms:
         self.amiss: dict[InstrumentId, str] = {}
         #: Those that are listed all the same, as the exchange lists them now.
         self.now: dict[InstrumentId, Instrument] = {}
+        #: Those that are not listed; of them, by ccxt's symbol, those that it has never heard of in this run.
+        self.unlisted: set[InstrumentId] = set()
+        self.gone: dict[str, Instrument] = {}
         #: ccxt's markets of the desk's instruments, as they were last listed: by them what was delisted is spoken of.
         self.markets: dict[str, Any] = {}
 
     def compare(self, venue: CcxtVenue, exchange: Any) -> None:
         """Look at the markets that were just loaded, and tell of what is amiss that was not before."""
         before, self.amiss, self.now = self.amiss, {}, {}
-        for symbol, known in list(venue.markets.items()):
+        known_before, self.unlisted, self.gone = {**venue.markets, **self.gone}, set(), {}
+        for symbol, known in known_before.items():
             market = exchange.markets.get(symbol)
             if market is not None:
                 self.markets[symbol] = market
+                venue.markets[symbol] = known
                 self._listed(venue, known, market, exchange.precisionMode)
                 continue
+            self.unlisted.add(known.id)
             self.amiss[known.id] = (
                 f"{venue.name} no longer lists {known.symbol}: nothing new is sent for it and its prices stand still, "
                 "all else goes on. Take it from the profile's symbols."
@@ -49,7 +57,10 @@ class Terms:
                 exchange.markets[symbol] = kept
                 exchange.markets_by_id.setdefault(kept["id"], []).append(kept)
             else:
-                del venue.markets[symbol]  # no question can name it, and one that did would fail for all the others
+                venue.markets.pop(
+                    symbol, None
+                )  # no question can name it, and one that did would fail for all the others
+                self.gone[symbol] = known
         for name, said in self.amiss.items():
             if before.get(name) != said:
                 venue.on_notice("error", said)
@@ -98,6 +109,20 @@ class Terms:
         if (now := self.now.get(name)) is not None:
             return ClosingTerms(now)
         return None if known is None else ClosingTerms(known, said.partition(":")[0].rstrip("."))
+
+
+async def if_listed[T](venue: CcxtVenue, symbol: str, question: Awaitable[Sequence[T]]) -> Sequence[T]:
+    """What is answered on a market by itself; nothing where the exchange refuses to be asked about one that it lists no
+    more, which would fail the question about all the others. Raises what the question raises elsewhere."""
+    try:
+        return await question
+    except Exception as error:
+        known = venue.markets.get(symbol)
+        if known is None or known.id not in venue.terms.unlisted or is_limit(error):
+            raise
+        if type(translated(error, venue.name, "it")) is not VenueError:
+            raise
+        return ()
 
 
 def _change(name: str, known: Instrument, now: Instrument) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workstation.clock import DAY, MILLISECOND, MINUTE, SECOND
 from workstation.domain.instrument import InstrumentId
+from workstation.venues.ccxt.market_terms import if_listed
 from workstation.venues.ccxt.pages import TRADES, to_the_end
 from workstation.venues.contract import LinkState
 
@@ -38,7 +39,9 @@ async def my_trades(venue: CcxtVenue, exchange: Any, since: int, *, symbols: Col
     if exchange.id in _TOGETHER:
         return await _trades(venue, exchange, None, since)
     asked = venue.markets if symbols is None else symbols
-    pages = await asyncio.gather(*(trades_of(venue, exchange, symbol, since) for symbol in asked))
+    pages = await asyncio.gather(
+        *(if_listed(venue, symbol, trades_of(venue, exchange, symbol, since)) for symbol in asked)
+    )
     return [trade for page in pages for trade in page]
 
 

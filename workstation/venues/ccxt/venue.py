@@ -23,7 +23,18 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode, MarginTold
 from workstation.domain.market import MarketEvent, MarkPrice
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
-from workstation.venues.ccxt import account, borrowing, cancels, commands, link, margin_terms, money, recent, trades
+from workstation.venues.ccxt import (
+    account,
+    borrowing,
+    cancels,
+    commands,
+    link,
+    margin_terms,
+    money,
+    recent,
+    trades,
+    unlisted,
+)
 from workstation.venues.ccxt.countdowns import Countdowns
 from workstation.venues.ccxt.dead_man import BY_SWITCH, DeadMan
 from workstation.venues.ccxt.errors import translated
@@ -354,7 +365,13 @@ class CcxtVenue:
     # Questions.
 
     async def order_status(self, client_id: ClientOrderId) -> VenueOrder | None:
-        structure = await find_order(self, client_id)
+        try:
+            structure = await find_order(self, client_id)
+        except VenueError as error:
+            order = self.known_order(client_id)
+            if type(error) is not VenueError or order is None or order.instrument not in self.terms.unlisted:
+                raise
+            return await unlisted.status(self, self.up(), order, error)
         return None if structure is None else self.shown(structure, client_id)
 
     def shown(self, structure: Mapping[str, Any], client_id: ClientOrderId | None = None) -> VenueOrder | None:
@@ -386,12 +403,13 @@ class CcxtVenue:
         return self.terms.closing(instrument, known)
 
     async def orders_since(self, ts: int, instruments: Collection[InstrumentId]) -> tuple[Sequence[VenueOrder], bool]:
-        exchange, symbols = self.up(), {self.symbol_of(each) for each in instruments}
+        listed = [each for each in instruments if each not in self.terms.unlisted]  # others would fail the question
+        exchange, symbols = self.up(), {self.symbol_of(each) for each in listed}
         structures, whole = await self.ask("the orders", recent.orders_since(self, exchange, ts, symbols))
         found = [shown for each in structures if (shown := self.shown(each)) is not None]
         for shown in found:
             self.own.bind(shown.client_id, shown.venue_order_id)
-        return found, whole
+        return found, whole and len(listed) == len(instruments)
 
     def unopened(self, positions: bool) -> str:
         return self.others.words(positions)
