@@ -12,7 +12,7 @@ import pytest
 from tests.support.exchange import RICH, Kind, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import live_desk_on, told, until
-from workstation.domain.order import OrderDraft, OrderState, Side
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 from workstation.trading.kill_status import KillPhase
 
@@ -98,3 +98,24 @@ async def test_a_cancel_gives_up_what_still_waits_and_asks_nobody(name: str, tmp
             await asyncio.sleep(3.2)
             assert not count(exchange, CREATE[name])
             assert not count(exchange, CANCEL[name])
+
+
+async def test_what_a_kill_closes_waits_for_its_turn_and_is_not_refused(name: str, tmp_path: Path) -> None:
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        async with live_desk_on(exchange, tmp_path, compare_seconds=60.0) as engine:
+            await engine.submit(OrderDraft(instrument=BTC, side=Side.BUY, quantity=D("0.5"), type=OrderType.MARKET))
+            await until(lambda: engine.position(BTC).quantity)
+            engine.gateway._answer_timeout = 0.5
+            venue: Any = engine.venues["LOOP"]
+            submit = venue.submit
+
+            async def later(order: Order) -> None:
+                gate_of(engine).pause(2.0)  # the exchange asks for silence
+                await submit(order)
+
+            venue.submit = later
+            engine.flatten("test")
+            await until(lambda: engine.kill_status.phase is KillPhase.DONE, 30, lambda: told(engine))
+            [closing] = [order for order in engine.orders() if order.origin == "kill"]
+            assert closing.state is OrderState.FILLED

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 
 class Urgency(IntEnum):
+    LINK = -1  # what keeps a link, and the dead man's switch that hangs on it, alive: seldom, and of one request
     KILL = 0
     CANCEL = 1
     ORDER = 2

@@ -21,6 +21,8 @@ from workstation.venues.ccxt.dead_man import DeadMan
 from workstation.venues.ccxt.errors import is_passing, words_of
 from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.particulars import Particulars
+from workstation.venues.contract import Withheld
+from workstation.venues.patience import Patience
 from workstation.venues.urgency import Urgency, urgent
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ _AGAIN, _IDLE, _FIRST = 1 / 3, 2 / 3, 3 / 4
 _EARLIER = 1.0
 #: Seconds in which all are told at the end.
 _PARTING = 1.8
+#: Seconds that the first telling of an instrument waits behind others, and each for its answer.
+_PATIENT, _ANSWER = 1.0, 10.0
 
 
 def time_for(count: int, wanted: float, facts: Particulars, gate: RequestGate | None) -> float:
@@ -79,7 +83,8 @@ class Countdowns(DeadMan):
         self._telling = self._waits = False
         self._spent, self._drained = 0.0, 0  # of the share of the rate limit, and when that was reckoned (UTC ns)
         self._said: tuple[str, int] = ("", 0)  # what was said of their number last
-        self._without: set[str] = set()  # symbols that the exchange has refused, over this connection
+        #: Symbols that the exchange has refused: how often in a row, and when it is asked again (UTC ns).
+        self._without: dict[str, tuple[int, int]] = {}
 
     @property
     def seconds(self) -> float:
@@ -100,11 +105,12 @@ class Countdowns(DeadMan):
     def _watched(self) -> tuple[list[str], int]:
         """Symbols that are told of, and how many have working orders: more than can be told are held for those that
         are held already."""
-        needed = self.needed()
+        needed, now = self.needed(), self._venue.clock.now()
         wanted = sorted(
-            (symbol for symbol in needed if symbol not in self._without), key=lambda symbol: symbol not in self.running
+            (symbol for symbol in needed if self._without.get(symbol, (0, 0))[1] <= now),
+            key=lambda symbol: symbol not in self.running,
         )
-        return wanted[: self._most], len(needed) - len(needed.keys() & self._without)
+        return wanted[: self._most], len(needed) - len(needed.keys() & self._without.keys() - set(wanted))
 
     @property
     def _most(self) -> int:
@@ -134,8 +140,8 @@ class Countdowns(DeadMan):
     def fresh(self) -> None:
         """Another connection: what was told counts on all the same."""
         self._notice_silence()
-        self.refused = ""
-        self._without.clear()
+        self._again = 0
+        self._without = {symbol: (refusals, 0) for symbol, (refusals, _) in self._without.items()}
 
     def _notice_silence(self) -> None:
         now, needed = self._venue.clock.now(), self.needed()
@@ -154,7 +160,7 @@ class Countdowns(DeadMan):
     # Telling.
 
     def order_sent(self, symbol: str) -> None:
-        if not self.wanted or self.refused:
+        if not self.wanted or self._rests:
             return
         running = self.running.get(symbol)
         if running is None or running.past(_FIRST, self._venue.clock.now()):
@@ -162,7 +168,7 @@ class Countdowns(DeadMan):
 
     async def hold(self, exchange: Any) -> None:
         """At every probe: what is due is told beside. The probe does not wait for it, and does not fail by it."""
-        if self.wanted and not self.refused:
+        if self.wanted and not self._rests:
             self._go_on()
 
     def _go_on(self) -> None:
@@ -172,7 +178,7 @@ class Countdowns(DeadMan):
     async def tell(self) -> None:
         """Tell what is due, as far as the share of the rate limit goes; the rest a moment later."""
         exchange = self._venue.exchange
-        if self._telling or self.refused or exchange is None:
+        if self._telling or self._rests or exchange is None:
             return
         self._telling, due = True, None
         try:
@@ -184,17 +190,27 @@ class Countdowns(DeadMan):
                     return
                 self._spent += self._venue.facts.dead_man_cost
                 try:
-                    with urgent(Urgency.ORDER):
-                        await self._count_down(exchange, *due)
+                    await self._in_time(exchange, *due)
                 except Exception as error:
                     self._venue.note_limit(error)
                     if self._venue.exchange is not exchange or is_passing(error):
                         return  # the next probe goes on
                     self._failed(due[0], error)
-                    if self.refused:
+                    if self._rests:
                         return
         finally:
             self._telling = False
+
+    async def _in_time(self, exchange: Any, symbol: str, seconds: float) -> None:
+        """It waits behind cancels, and behind a kill, for as long as its time allows; then it goes before them."""
+        running = self.running.get(symbol)
+        left = _PATIENT if running is None else _FIRST * running.seconds - running.age(self._venue.clock.now())
+        try:
+            with urgent(Urgency.ORDER):
+                await Patience(_ANSWER, queue=max(0.05, left)).wait_for(self._count_down(exchange, symbol, seconds))
+        except Withheld:
+            with urgent(Urgency.LINK):
+                await self._count_down(exchange, symbol, seconds)
 
     def _failed(self, symbol: str, error: Exception) -> None:
         """The exchange will not have it: for this instrument, or for the account where it holds none."""
@@ -204,12 +220,15 @@ class Countdowns(DeadMan):
         if not any(each.sure for each in self.running.values()):
             self._refuse(error)
             return
-        self._without.add(symbol)
-        venue.on_notice(
-            "warning",
-            f"{venue.name} does not hold the dead man's switch for {venue.markets[symbol].symbol} "
-            f"({words_of(error) or type(error).__name__}): should this desk die, working orders stay there.",
-        )
+        refusals, _ = self._without.get(symbol, (0, 0))
+        self._without[symbol] = refusals + 1, self._try_again(refusals)
+        if not refusals:
+            venue.on_notice(
+                "warning",
+                f"{venue.name} does not hold the dead man's switch for {venue.markets[symbol].symbol} "
+                f"({words_of(error) or type(error).__name__}): should this desk die, working orders stay there. It is "
+                "asked again.",
+            )
 
     async def _resume(self) -> None:
         self._waits = False
@@ -226,7 +245,7 @@ class Countdowns(DeadMan):
                 new.append(symbol)
             elif running.past(_AGAIN, now):
                 due.append((_end(running), symbol, seconds))
-        for symbol in self.running.keys() - set(watched) - self._without:
+        for symbol in self.running.keys() - set(watched) - self._without.keys():
             running = self.running[symbol]
             if running.over(now):
                 del self.running[symbol]
@@ -257,6 +276,10 @@ class Countdowns(DeadMan):
         self._notice_silence()
         if seconds:
             self.running[symbol] = Countdown(now, seconds, sure=True)
+            self._armed()
+            if self._without.pop(symbol, None) is not None:
+                name = self._venue.markets[symbol].symbol
+                self._venue.on_notice("info", f"{self._venue.name} holds the dead man's switch for {name} now.")
         else:
             self.running.pop(symbol, None)
 

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from workstation.clock import MILLISECOND, SECOND
 from workstation.venues.ccxt.errors import is_passing, words_of
+from workstation.venues.ccxt.gate import backoff
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
 
 #: The stream's name where the switch hangs on a topic of the private socket.
 STREAM = "dead man's switch"
+#: Seconds after a refusal until it is asked for again: of the first one, and at most.
+AGAIN, AGAIN_MOST = 10.0, 300.0
 #: Why an order is gone that was cancelled while the desk could not be heard.
 BY_SWITCH = "the venue's dead man's switch: this desk was not heard there"
 
@@ -33,8 +36,9 @@ class DeadMan:
         #: UTC ns at which the exchange was last told, or was last seen to be listening; 0 while the switch is not held.
         self.held = 0
         self._heard = 0  # UTC ns of the last time, over whichever connection; 0: not since it was let go
-        #: Why the exchange would not have it, in its words.
+        #: Why the exchange would not have it, in its words; empty once it has it.
         self.refused = ""
+        self._refusals, self._again = 0, 0  # one after the other; when it is asked again (UTC ns)
         #: The last silence in which the time ran out: its begin and when the desk was heard again, UTC ns; or zeros.
         self.silence = (0, 0)
         self._told = False  # Bybit knows the time
@@ -69,7 +73,7 @@ class DeadMan:
     def fresh(self) -> None:
         """Another connection: what was told before may be gone."""
         self._notice_silence()
-        self.held, self._told, self.refused = 0, False, ""
+        self.held, self._told, self._again = 0, False, 0
 
     def explains(self, updated: int | None) -> bool:
         """Whether the switch is what cancelled an order that the desk did not cancel; `updated`: the order's last
@@ -96,14 +100,20 @@ class DeadMan:
             f"man's switch of {seconds:g} s: it has cancelled what worked there. Orders are compared now.",
         )
 
+    @property
+    def _rests(self) -> bool:
+        """Whether the exchange has refused it, and is left alone for a while."""
+        return bool(self.refused) and self._venue.clock.now() < self._again
+
     def _hold(self) -> None:
         self._notice_silence()
+        self._armed()
         self.held = self._heard = self._venue.clock.now()
 
     async def hold(self, exchange: Any) -> None:
         """Arm it, or say that the desk still lives. Raises ccxt's exceptions where the exchange does not answer; an
-        exchange that refuses it is asked no more over this connection, and the trader is told."""
-        if not self.wanted or self.refused:
+        exchange that refuses it is asked again after growing pauses, and the trader is told."""
+        if not self.wanted or self._rests:
             return
         venue, self._asked = self._venue, True
         try:
@@ -126,13 +136,30 @@ class DeadMan:
             self._hold()
 
     def _refuse(self, error: BaseException) -> None:
-        venue, self._asked = self._venue, False
+        venue, first = self._venue, not self.refused
+        self._asked = self._told = False
         self.held, self._heard, self.refused = 0, 0, words_of(error) or type(error).__name__
-        venue.on_notice(
-            "warning",
-            f"{venue.name} does not hold the dead man's switch ({self.refused}): should this desk die, working "
-            "orders stay there.",
-        )
+        self._again, self._refusals = self._try_again(self._refusals), self._refusals + 1
+        if first:
+            venue.on_notice(
+                "warning",
+                f"{venue.name} does not hold the dead man's switch ({self.refused}): should this desk die, working "
+                "orders stay there. It is asked again.",
+            )
+
+    def _try_again(self, refusals: int) -> int:
+        """UTC ns of the next try after so many refusals before this one."""
+        pause = backoff(refusals, self._venue.jitter, AGAIN, AGAIN_MOST)
+        return self._venue.clock.now() + round(pause * SECOND)
+
+    def _armed(self) -> None:
+        """The exchange has it."""
+        if self.refused:
+            venue = self._venue
+            venue.on_notice(
+                "info", f"{venue.name} holds the dead man's switch now: should this desk die, working orders go."
+            )
+        self.refused, self._refusals = "", 0
 
     def watching(self, exchange: Any) -> Callable[[], Awaitable[Any]] | None:
         """The watch that keeps the topic of the private socket, where the switch hangs on one. Nothing ever comes."""

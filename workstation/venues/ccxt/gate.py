@@ -2,7 +2,8 @@
 
 ccxt asks `pass_through(cost)` before each request. Whoever has a more urgent errand overtakes all that waits: the kill
 switch before cancels, cancels before orders, orders before questions. The last fifth of the limit is kept for the kill
-switch and for cancels.
+switch and for cancels. A link's sign of life, which is seldom, goes before all of them: hundreds of cancels would have
+the desk taken for dead, by itself or by the exchange's dead man's switch.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ async def _watch(venue: CcxtVenue) -> str:
         exchange = venue.exchange
         try:
             pause = every
-            with urgent(Urgency.CANCEL):
+            with urgent(Urgency.LINK):
                 await answer_within(PROBE_TIMEOUT, venue.dead_man.hold(exchange))
                 if exchange.has.get("fetchTime"):
                     await measure_clock(venue, exchange, PROBE_TIMEOUT)

@@ -49,7 +49,7 @@ async def test_it_is_told_the_time_and_told_to_let_go(name: str) -> None:
     await at.venue.exchange.close()
 
 
-async def test_a_switch_that_the_exchange_refuses_is_told_once_and_not_asked_for_again() -> None:
+async def test_a_switch_that_the_exchange_refuses_is_told_once_and_left_alone_for_a_while() -> None:
     said = "Cannot set scheduled cancel time until enough volume traded. Required: $1000000. Traded: $373.47205."
     refused = GOOD["hyperliquid"] | {'"scheduleCancel"': {"status": "err", "response": said}}
     at = await desk("hyperliquid", refused)
