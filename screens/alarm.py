@@ -30,8 +30,20 @@ def terminal_note(text: str, in_tmux: bool) -> str:
 
 def ring(app: TwsApp, alert: Alert, text: str) -> None:
     """Tell of an alert that has fired, in the ways that the settings allow."""
-    ways, text = app.live.book.settings.alerts, sentence(text)
-    app.desk_screen.notices.add(f"ALERT  {text}", stay=STAYS)
+    _tell(app, f"ALERT  {sentence(text)}")
+
+
+def warn(app: TwsApp, text: str, bad: bool) -> None:
+    """Tell, as of an alert, that a position is not protected; quietly that it is again."""
+    if bad:
+        _tell(app, sentence(text), error=True)
+    else:
+        app.toast(sentence(text))
+
+
+def _tell(app: TwsApp, text: str, error: bool = False) -> None:
+    ways = app.live.book.settings.alerts
+    app.desk_screen.notices.add(text, error, stay=STAYS)
     if ways.bell:
         app.bell()
     driver = app._driver

@@ -23,7 +23,7 @@ from textual.widget import Widget
 from textual.worker import WorkerFailed
 
 from screens.actions import DESK, EVERYWHERE, RECORDING_ACTIONS, REPLAY_ACTIONS, Action, ActionTable, page_actions
-from screens.alarm import ring
+from screens.alarm import ring, warn
 from screens.arrivals import Arrivals, attentive
 from screens.collecting import Collector
 from screens.command_line import CommandLine
@@ -213,6 +213,7 @@ class TwsApp(App[None]):
         if self.engine.kill_status.phase is not KillPhase.IDLE:
             self._kill_began()
         self.engine.alerts.on_fired = partial(ring, self)
+        self.engine.unseen_stops.on_told = partial(warn, self)
         self.say_problems(self.problems)
         if self.start_engine is None:
             self._say_halted()

@@ -29,6 +29,7 @@ from workstation.trading.core import TradingCore
 from workstation.trading.margin import AccountMargin, InstrumentMargin, account_margin, instrument_margin
 from workstation.trading.orders import venue_of
 from workstation.trading.plans import rows
+from workstation.trading.plans.tally import Tally
 from workstation.trading.portfolio import Equity
 from workstation.trading.preview import Preview, preview
 from workstation.trading.rebalancing.head import rebalance_head
@@ -210,16 +211,18 @@ class DeskView:
         return [row for plan in plans.active(instrument) for row in self._kept(plan)]
 
     def _kept(self, plan: Plan) -> Sequence[rows.Kept]:
-        return rows.kept(plan, self.core.plans.tally(plan), self._rests_stops(plan))
+        return rows.kept(plan, *self._standing(plan))
 
-    def _rests_stops(self, plan: Plan) -> bool:
-        return OrderType.STOP in self.venues[venue_of(plan.instrument)].capabilities.order_types
+    def _standing(self, plan: Plan) -> tuple[Tally, bool, str]:
+        """What its orders have done, whether its venue takes stops, and why the desk sees no price there."""
+        rests = OrderType.STOP in self.venues[venue_of(plan.instrument)].capabilities.order_types
+        return self.core.plans.tally(plan), rests, self.core.plans.unseen.get(plan.instrument, "")
 
     def plan_rows(self, plan: Plan) -> list[Order]:
         """The plan among the orders: its head, its working orders, and the exits that the desk keeps."""
-        tally = self.core.plans.tally(plan)
-        working = [order for order in tally.orders if order.is_open]
-        return [rows.head(plan, tally, self._rests_stops(plan)), *working, *self._kept(plan)]
+        standing = self._standing(plan)
+        working = [order for order in standing[0].orders if order.is_open]
+        return [rows.head(plan, *standing), *working, *self._kept(plan)]
 
     @property
     def plans_version(self) -> int:

@@ -189,6 +189,7 @@ class Engine(DeskState):
         self._kill.on_receipt = self._books.keep_receipt
         keeping = KeeperParts(self.core, self.gateway, self._journal, clock, self.bus, self.log)
         self._plan_runner = PlanRunner(keeping, self.venues, self._reconciler.lost)
+        self.unseen_stops = self._plan_runner.unseen
         self._reconciler.lost.on_denial = lambda _: self._plan_runner.wake()
         self._plans = PlanDesk(self.core, self.gateway, self._plan_runner, clock, next_id)
         self._rebalance_runner = RebalanceRunner(keeping)

@@ -20,11 +20,12 @@ from workstation.domain.order import Order, OrderState, OrderType, Side
 from workstation.trading.command_run import cancelled
 from workstation.trading.command_text import spell
 from workstation.trading.errors import Refused
-from workstation.trading.plans.rows import NO_STOP, is_head, is_kept
+from workstation.trading.plans.rows import BLIND, NO_STOP, is_head, is_kept
 from workstation.trading.rebalancing.head import REBALANCE
 from workstation.trading.routing.words import BEST_OF
 
 SHOWN = ("all", "working", "done")
+_UNPROTECTED = (NO_STOP, BLIND)
 _BAD = (OrderState.DENIED, OrderState.REJECTED, OrderState.UNKNOWN)
 _MOVING = (
     OrderState.INITIALIZED,
@@ -136,7 +137,7 @@ class OrdersPane(TablePane[Order]):
         return row.client_id
 
     def row_style(self, row: Order) -> Style | None:
-        return self.ink.on_ask if row.state is OrderState.UNKNOWN or row.note == NO_STOP else None
+        return self.ink.on_ask if row.state is OrderState.UNKNOWN or row.note in _UNPROTECTED else None
 
     def cell(self, row: Order, column: str) -> tuple[str, Style]:
         if is_head(row) and row.origin == REBALANCE:
@@ -219,7 +220,7 @@ class OrdersPane(TablePane[Order]):
 
     def _state_style(self, order: Order) -> Style:
         ink = self.ink
-        if order.state is OrderState.UNKNOWN or order.note == NO_STOP:
+        if order.state is OrderState.UNKNOWN or order.note in _UNPROTECTED:
             return ink.error + Style(bold=True)
         if order.state in _BAD:
             return ink.error
@@ -241,6 +242,8 @@ class OrdersPane(TablePane[Order]):
             words = [kind(order), order.note, sentence(order.reason)]
             return [(" " + " · ".join(filter(None, words)), ink.dim)]
         if is_kept(order):
+            if order.note == BLIND:
+                return [(f" {order.leg} kept by the desk · {sentence(order.reason)}", ink.error)]
             return [(f" {order.leg} kept by the desk · {order.note}", ink.dim)]
         if not self._shows("terms") or len(terms(order)) > self._width_of("terms"):
             words.append(f"{TYPES[order.type]} {terms(order)}")

@@ -15,6 +15,9 @@ from workstation.market.bars import Candles
 from workstation.market.book import OrderBook
 from workstation.market.funding import with_interval
 
+#: Marks that are kept: of some seconds, also where ten come in one.
+_MARKS_KEPT = 64
+
 
 class InstrumentMarket:
     """What is known of one instrument now. Read it; only the market data path writes it."""
@@ -29,21 +32,25 @@ class InstrumentMarket:
         self.trades = 0  # how many trades there were: grows by one with each
         self.last: Trade | None = None
         self.mark: MarkPrice | None = None
+        self.marks: deque[MarkPrice] = deque(maxlen=_MARKS_KEPT)
         self.quote: Quote | None = None
         self.candles = Candles(history, bars_kept)
         self.updated_at = 0  # UTC ns of the newest event that told something of the market
+        self.book_at = 0  # … of its book, be it that nothing has changed there
         self._tick = float(instrument.tick)
         self._lot = float(instrument.lot)
 
     def apply(self, event: MarketEvent) -> None:
         if isinstance(event, BookStale):  # that nothing is known is no news: prices are as old as they were
-            self.updated_at = min(self.updated_at, event.ts)
+            self.updated_at, self.book_at = min(self.updated_at, event.ts), min(self.book_at, event.ts)
             self.book.apply(event)
             return
-        self.updated_at = event.ts
+        before, self.updated_at = self.updated_at, event.ts
         if isinstance(event, BookDelta | BookSnapshot):
+            self.book_at = event.ts
             self.book.apply(event)
         elif isinstance(event, Trade):
+            self.updated_at = max(before, event.ts)  # one that was missed is told of late
             self.last = event
             self.trades += 1
             self.volume += event.quantity
@@ -51,6 +58,7 @@ class InstrumentMarket:
             self.candles.add(event.ts, event.price * self._tick, event.quantity * self._lot)
         elif isinstance(event, MarkPrice):
             self.mark = with_interval(event, self.mark)
+            self.marks.append(self.mark)
         else:
             self.quote = event
 
@@ -61,17 +69,20 @@ class InstrumentMarket:
         return self.mid()
 
     def stale_for(self, now: int, limit: int) -> int | None:
-        """ns since the newest market event where that is more than `limit`; None while it is fresh, or before the
-        first."""
-        age = now - self.updated_at
-        return age if self.updated_at and age > limit else None
+        """ns since the book was heard of last where that is more than `limit` (trades beside it keep no book fresh);
+        None while it is fresh, or before the first."""
+        return _beyond(now, self.book_at or self.updated_at, limit)
 
     def price_stale_for(self, now: int, limit: int) -> int | None:
         """As `stale_for`, of what `price` rests on: a mark grows old by itself, whatever the book does."""
-        if self.mark is None:
-            return self.stale_for(now, limit)
-        age = now - self.mark.ts
-        return age if age > limit else None
+        return _beyond(now, self.mid_at if self.mark is None else self.mark.ts, limit)
+
+    @property
+    def mid_at(self) -> int:
+        """UTC ns of what `mid` rests on; 0 while there is nothing."""
+        if self.book.best_bid is not None and self.book.best_ask is not None:
+            return self.book_at
+        return self.last.ts if self.last is not None else 0
 
     def mid(self) -> Decimal | None:
         """The middle of the book, else the last trade."""
@@ -84,6 +95,10 @@ class InstrumentMarket:
         """Change, range and volume of the last 24 hours (or of what is known of them)."""
         bar = self.candles.series(MINUTE).merged(DAY)
         return None if bar is None else DayStats(bar.open, bar.high, bar.low, bar.close, bar.volume)
+
+
+def _beyond(now: int, at: int, limit: int) -> int | None:
+    return now - at if at and now - at > limit else None
 
 
 class DayStats:
@@ -130,6 +145,7 @@ class MarketData:
             market.candles.reset()
             market.last = None
             market.mark = None
+            market.marks.clear()
 
 
 def _no_history(_interval: int, _count: int) -> Sequence[Bar]:

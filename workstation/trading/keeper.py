@@ -59,18 +59,22 @@ class OrderKeeper(ABC):
         self._changing: set[ClientOrderId] = set()  # orders whose change or cancel is being handed over
         self._quiet: dict[ClientOrderId, int] = {}  # order → UTC ns until which it is left alone
         self._watched: set[InstrumentId] = set()
-        self._seen: dict[InstrumentId, tuple[int | None, int | None]] = {}
+        self._seen: dict[InstrumentId, tuple[object, object]] = {}
         self._timer: tuple[int, Timer] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def market_moved(self, instrument: InstrumentId) -> None:
-        """A market event came: cheap where nothing in the instrument waits, or its best prices are what they were."""
+        """A market event came: cheap where nothing in the instrument waits, or its best prices are what they were. Of a
+        book that is stale trades and marks tell (`market.proof`)."""
         if instrument not in self._watched:
             return
-        book = self._core.market.markets[instrument].book
-        best = (book.best_bid, book.best_ask)
-        if self._seen.get(instrument) != best:
-            self._seen[instrument] = best
+        market = self._core.market.markets[instrument]
+        book = market.book
+        seen: tuple[object, object] = (book.best_bid, book.best_ask)
+        if book.stale is not None:
+            seen = (market.trades, market.mark)
+        if self._seen.get(instrument) != seen:
+            self._seen[instrument] = seen
             self._wake.set()
 
     def wake(self) -> None:

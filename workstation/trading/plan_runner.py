@@ -15,6 +15,7 @@ from workstation.domain.events import OrderEvent, PlanChanged, PlanEnded, PlanEv
 from workstation.domain.numbers import ZERO, add, plain
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderType, Side
 from workstation.domain.plan import EXIT_LEGS, STOP_LEG, Plan, PlanId
+from workstation.market.proof import proofs
 from workstation.trading import pools
 from workstation.trading.errors import Refused
 from workstation.trading.keeper import KeeperParts, OrderKeeper
@@ -26,6 +27,7 @@ from workstation.trading.plans.rows import is_unprotected
 from workstation.trading.plans.tally import Tally
 from workstation.trading.plans.words import in_words
 from workstation.trading.risk_question import NEVER_COMPARED
+from workstation.trading.unseen_stops import UnseenStops
 from workstation.venues.contract import LinkState, Venue
 
 #: How often a plan is looked at without pause before the runner lets others have a turn.
@@ -47,6 +49,7 @@ class PlanRunner(OrderKeeper):
         self._venues, self._lost = venues, lost
         self._told: dict[ClientOrderId, str] = {}
         self._since: dict[PlanId, tuple[int, Decimal]] = {}
+        self.unseen = UnseenStops(parts.core, parts.log)
         self._waiting: dict[str, int] = {}  # venue → since when its first comparison is waited for
 
     def _concerns(self, event: OrderEvent) -> bool:
@@ -69,7 +72,19 @@ class PlanRunner(OrderKeeper):
             except Exception as error:
                 self._log.error("plans", f"The plan {plan.kind} of {plan.instrument} could not be kept: {error!r}")
                 wakes.append(self._clock.now() + SECOND)
+        if (again := self.unseen.look(filter(self._holds_stop, plans), self._clock.now())) is not None:
+            wakes.append(again)
         self._set_timer(min(wakes, default=None))
+
+    def _holds_stop(self, plan: Plan) -> bool:
+        """Whether the plan's stop is one that only this desk's own eyes can fire."""
+        if plan.stop is None or self._rests_stops(plan):
+            return False
+        plan = self._core.plans.sets[plan.plan_id]
+        return is_unprotected(plan, self._core.plans.tally(plan))
+
+    def _rests_stops(self, plan: Plan) -> bool:
+        return OrderType.STOP in self._venues[venue_of(plan.instrument)].capabilities.order_types
 
     def _keep(self, plan_id: PlanId, wakes: list[int]) -> None:
         """Carry out what the plan wants; changed terms are looked at again at once."""
@@ -144,7 +159,8 @@ class PlanRunner(OrderKeeper):
         core = self._core
         venue = self._venues[venue_of(plan.instrument)]
         terms = core.instruments[plan.instrument]
-        book = core.market.markets[plan.instrument].book
+        market = core.market.markets[plan.instrument]
+        book = market.book
         bid, ask = (None, None) if book.stale is not None else (book.best_bid, book.best_ask)
         now = self._clock.now()
         position = core.portfolio.position(plan.instrument).quantity
@@ -163,11 +179,12 @@ class PlanRunner(OrderKeeper):
             state=core.state,
             busy=frozenset(self._under_way(plan.plan_id)),
             room=self._room(),
-            rests_stops=OrderType.STOP in venue.capabilities.order_types,
+            rests_stops=self._rests_stops(plan),
+            proofs=proofs(market, now),
             rests_both=self._reduces(plan),
             lost=self._lost_exits(plan, tally),
             amends=venue.capabilities.amend,
-            volume=terms.quantity(core.market.markets[plan.instrument].volume - seen),
+            volume=terms.quantity(market.volume - seen),
             entered_before=entered,
             fee=pools.fee_in_coins(core, terms, add(tally.open, tally.exited)) if short else ZERO,
             spare=pools.spare(core, terms, tally.open, but=exits) if short else ZERO,

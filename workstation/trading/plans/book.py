@@ -24,6 +24,8 @@ class PlanBook(OrderSets[Plan]):
         """`orders`: every order of the desk, kept up to date by the order manager."""
         super().__init__(orders)
         self._adopted: dict[ClientOrderId, PlanId] = {}
+        #: Instruments in which this desk holds stops and sees no price, and why (kept by `UnseenStops`).
+        self.unseen: dict[InstrumentId, str] = {}
 
     def apply(self, event: PlanEvent) -> Plan | None:
         """Fold one event in; the plan after it (None: the event is of a plan that was never started)."""

@@ -3,7 +3,9 @@
 Where the exits stand is a question of what happens when the desk is gone, and of never closing more than there is:
 
 - The stop rests at the venue as a STOP order from the first fill on, so it protects without the desk. (At a venue
-  without stop orders the desk holds it: when the market passes it the position is closed by a market order.)
+  without stop orders the desk holds it: when the market passes it the position is closed by a market order. The middle
+  of the book tells when that is; while the book is not to be believed, trades or marks of a second that all are beyond
+  the stop do (`market.proof`), and while nothing does the desk says that the position is NOT PROTECTED.)
 - Where the venue enforces reduce-only (derivatives) the target rests there too, as a reduce-only limit order with its
   place in the queue: both legs may rest, for the venue shrinks them with the position.
 - On spot, and wherever reduce-only is not enforced, a resting stop and a resting target could both fill. There the
@@ -46,8 +48,7 @@ def with_fee(s: Situation, quantity: Decimal) -> Decimal:
 
 def passed(s: Situation) -> bool:
     """The market has passed the stop: no stop can be placed there any more."""
-    mid = s.mid
-    return s.plan.stop is not None and mid is not None and not s.better(mid, s.plan.stop)
+    return s.plan.stop is not None and s.is_at(s.plan.stop)
 
 
 def reached(s: Situation) -> bool:

@@ -68,8 +68,9 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     handed over at this moment, so that nothing may be concluded about them. `room`: entries that may be sent now (the
     order-rate limit). `rests_stops`: the venue takes stop orders. `rests_both`: it enforces reduce-only, so that stop
     and target may both rest there. `amends`: it can change orders. `volume`: what has traded in the market since the
-    desk began to watch the plan (or it was resumed), `entered_before` what the plan had filled then. `fee`: of a short
-    on margin what the exits buy beyond it, for the fee that is taken in coins; `spare`: what of it may be bought now.
+    desk began to watch the plan (or it was resumed), `entered_before` what the plan had filled then. `proofs`:
+    ranges in which the market proves to be while its book cannot be believed (`market.proof`). `fee`: of a short on
+    margin what the exits buy beyond it, for the fee that is taken in coins; `spare`: what of it may be bought now.
     """
 
     plan: Plan
@@ -90,6 +91,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     fee: Decimal = ZERO
     spare: Decimal = ZERO
     lost: frozenset[ClientOrderId] = frozenset()
+    proofs: tuple[tuple[Decimal, Decimal], ...] = ()
 
     def live(self, leg: str) -> list[Order]:
         """The leg's orders that can still fill, but for the lost ones."""
@@ -105,8 +107,24 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exit_price(self) -> Decimal | None:
-        """The best price at which the position could be closed now."""
-        return self.bid if self.plan.side is Side.BUY else self.ask
+        """The best price at which the position could be closed now: of the book, else the worst of those between which
+        the market proves to be."""
+        long = self.plan.side is Side.BUY
+        price = self.bid if long else self.ask
+        if price is not None or not self.proofs:
+            return price
+        return max(low for low, _ in self.proofs) if long else min(high for _, high in self.proofs)
+
+    def is_at(self, price: Decimal) -> bool:
+        """Whether the market is at the price, or at one that is worse for who holds the plan's position: by the middle
+        of the book, or by what proves where it is while the book is not to be believed. Of a stop that no venue takes,
+        one side decides where the other is empty: who would sell sees offers there, who would buy bids."""
+        long, middle = self.plan.side is Side.BUY, self.mid
+        if middle is None and not self.rests_stops:
+            middle = self.ask if long else self.bid
+        if middle is not None and not self.better(middle, price):
+            return True
+        return any(not self.better(high if long else low, price) for low, high in self.proofs)
 
     def better(self, a: Decimal, b: Decimal) -> bool:
         """Whether price `a` is a better one than `b` for who holds the plan's position."""

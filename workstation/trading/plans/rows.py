@@ -19,6 +19,7 @@ HELD = "held"  # by the desk: it acts when the market is there
 WAITS = "waits"  # for an entry to fill
 #: What an exit that the desk holds says of itself beside its state.
 _WHILE_IT_RUNS = "by this desk: it does nothing while the desk is off"
+BLIND = "BLIND"  # held by the desk, which sees no price to act by
 NO_STOP = "NO STOP"  # what is open has no stop at the venue, and the plan wants one
 
 
@@ -51,8 +52,8 @@ def is_unprotected(plan: Plan, tally: Tally) -> bool:
     )
 
 
-def status(plan: Plan, tally: Tally, rests_stops: bool = True) -> str:
-    """The plan's state in a word or two."""
+def status(plan: Plan, tally: Tally, rests_stops: bool = True, unseen: str = "") -> str:
+    """The plan's state in a word or two. `unseen`: why the desk sees no price."""
     if not plan.is_active:
         return "ending"
     if plan.execution is not None:
@@ -60,7 +61,7 @@ def status(plan: Plan, tally: Tally, rests_stops: bool = True) -> str:
     if not tally.open:
         return "chasing" if plan.chase_to is not None else WAITS if plan.has_exits else "working"
     if is_unprotected(plan, tally):
-        return NO_STOP if rests_stops else HELD
+        return NO_STOP if rests_stops else BLIND if unseen else HELD
     if any(order.type is OrderType.MARKET or order.tif is TimeInForce.IOC for order in _live_exits(tally)):
         return "closing"
     return "protected" if tally.live(STOP_LEG) else "trails" if plan.trail is not None else "open"
@@ -78,7 +79,7 @@ def wanted_quantity(plan: Plan) -> Decimal:
     return total
 
 
-def head(plan: Plan, tally: Tally, rests_stops: bool = True) -> Head:
+def head(plan: Plan, tally: Tally, rests_stops: bool = True, unseen: str = "") -> Head:
     """`filled` is what was entered, `origin` the kind, `note` the state, `reason` the exits as they are typed."""
     adopted = [order.quantity for order in tally.orders if order.client_id == plan.adopted]
     execution = "" if plan.execution is None else execution_text(plan.execution)
@@ -94,14 +95,14 @@ def head(plan: Plan, tally: Tally, rests_stops: bool = True) -> Head:
         quantity=add(wanted_quantity(plan), sum(adopted, ZERO)),
         filled=filled,
         filled_value=multiply(tally.entry_price or ZERO, filled) if entered else ZERO,
-        note=status(plan, tally, rests_stops),
+        note=status(plan, tally, rests_stops, unseen),
         reason=f"{execution}{bound}{exits_text(plan)}",
         origin=str(plan.kind),
     )
 
 
-def kept(plan: Plan, tally: Tally, rests_stops: bool = True) -> list[Kept]:
-    """The exits with a price that no order stands for now."""
+def kept(plan: Plan, tally: Tally, rests_stops: bool = True, unseen: str = "") -> list[Kept]:
+    """The exits with a price that no order stands for now. `unseen`: why the desk sees no price."""
     if not plan.is_active:
         return []
     quantity = tally.open or wanted_quantity(plan)
@@ -111,6 +112,9 @@ def kept(plan: Plan, tally: Tally, rests_stops: bool = True) -> list[Kept]:
             continue
         note = WAITS if not tally.open else HELD if leg == TARGET_LEG or not rests_stops else NO_STOP
         stops = leg == STOP_LEG
+        reason = _WHILE_IT_RUNS if note == HELD else ""
+        if unseen and note == HELD:
+            note, reason = BLIND, f"{'NOT PROTECTED: ' if stops else ''}this desk sees no price ({unseen})"
         rows.append(
             _row(
                 Kept,
@@ -123,7 +127,7 @@ def kept(plan: Plan, tally: Tally, rests_stops: bool = True) -> list[Kept]:
                 type_=OrderType.STOP if stops else OrderType.LIMIT,
                 stop_price=price if stops else None,
                 price=None if stops else price,
-                reason=_WHILE_IT_RUNS if note == HELD else "",
+                reason=reason,
             )
         )
     return rows

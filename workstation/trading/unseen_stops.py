@@ -1,0 +1,90 @@
+"""Stops that this desk holds while it sees no price to judge them by: the position is NOT PROTECTED, and that is said.
+
+No real venue has stop orders that this desk sends, so every stop there is held. A book that breaks is whole again
+within a second or two mostly; what lasts longer is told once, on the screen, in the row of the stop and in the log,
+and once more when something tells the price again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from workstation.clock import SECOND
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import ZERO, add, plain
+from workstation.domain.plan import Plan
+from workstation.domain.prices import price_words
+from workstation.log import DeskLog
+from workstation.market.proof import believed, unseen
+from workstation.trading.core import TradingCore
+
+#: ns without a price after which it is told; and of trades or marks alone after which they are relied on again: where
+#: few come, each would end what the next pause begins.
+_LASTS, _CALM = 2 * SECOND, 30 * SECOND
+_LOOK = SECOND
+
+
+class UnseenStops:
+    """`look` is called time and again while stops are held; what it has told stands in `PlanBook.unseen`."""
+
+    def __init__(self, core: TradingCore, log: DeskLog) -> None:
+        self._core, self._log = core, log
+        self._blind: dict[InstrumentId, int] = {}  # since when there is no price
+        self._seen: dict[InstrumentId, int] = {}  # since when there is one again, of those that were told of
+        #: Called with a sentence, and whether it is bad news (a screen shows it).
+        self.on_told: Callable[[str, bool], None] = lambda _text, _bad: None
+
+    def look(self, held: Iterable[Plan], now: int) -> int | None:
+        """`held`: plans whose stop this desk holds over something that is open. When to look again (UTC ns)."""
+        plans: dict[InstrumentId, list[Plan]] = {}
+        for plan in held:
+            plans.setdefault(plan.instrument, []).append(plan)
+        told = self._core.plans.unseen
+        for gone in [name for name in (*told, *self._blind) if name not in plans]:
+            self._blind.pop(gone, None)
+            self._seen.pop(gone, None)
+            if told.pop(gone, None) is not None:
+                self._core.plans.version += 1
+        for name, here in plans.items():
+            self._judge(name, here, now)
+        return now + _LOOK if plans else None
+
+    def _judge(self, name: InstrumentId, plans: list[Plan], now: int) -> None:
+        market, told = self._core.market.markets[name], self._core.plans.unseen
+        if why := unseen(market, now):
+            self._seen.pop(name, None)
+            if now - self._blind.setdefault(name, now) >= _LASTS and name not in told:
+                told[name] = why
+                self._tell(
+                    f"{self._words(plans)} and sees no price to judge by ({why}). Watch it at the exchange.", True
+                )
+            return
+        self._blind.pop(name, None)
+        if name not in told:
+            return
+        whole = believed(market, now)
+        if whole or now - self._seen.setdefault(name, now) >= _CALM:
+            self._seen.pop(name, None)
+            del told[name]
+            by = "its book is whole" if whole else "its trades or marks tell the price, its book does not yet"
+            self._tell(f"{self._amount(plans)} are protected again by this desk: {by}.", False)
+
+    def _tell(self, text: str, bad: bool) -> None:
+        self._core.plans.version += 1
+        (self._log.error if bad else self._log.info)("plans", text)
+        self.on_told(text, bad)
+
+    def _amount(self, plans: list[Plan]) -> str:
+        open_ = ZERO
+        for plan in plans:
+            open_ = add(open_, self._core.plans.tally(plan).open)
+        return f"{plain(open_)} {plans[0].instrument}"
+
+    def _words(self, plans: list[Plan]) -> str:
+        terms, first = self._core.instruments[plans[0].instrument], plans[0].stop
+        what = (
+            f"the stop at {price_words(first, terms)}"
+            if first is not None and len(plans) == 1
+            else f"{len(plans)} stops"
+        )
+        return f"{self._amount(plans)} are NOT PROTECTED: this desk holds {what}"
