@@ -4,7 +4,7 @@ where nothing tells the price, the desk says that the position is NOT PROTECTED.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +26,7 @@ BTC, PERP = "LOOP:BTC-USDT", "LOOP:BTC-USDT-PERP"
 
 
 @pytest.fixture
-def books_lost(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
+def books_lost(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """While it holds something, no change of a book is told."""
     gone: list[bool] = []
     send = Socket.send
@@ -36,7 +36,7 @@ def books_lost(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
             send(self, place, text)
 
     monkeypatch.setattr(Socket, "send", without_books)
-    yield gone
+    return gone
 
 
 @asynccontextmanager

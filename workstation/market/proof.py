@@ -1,7 +1,7 @@
 """What trades and marks prove where a book is not to be believed: by it a trigger is judged that the desk holds.
 
 The rule, for a sell trigger (a buy's is its mirror). While the book is believed, its middle decides. While it is stale,
-or nothing has been heard of it for long, the market counts as at or below a price where either holds:
+has one side only, or nothing has been heard of it for long, the market is at or below a price where either holds:
 
 - it traded there for a second: all trades of at least the last second, two or more, are at or below the price, and the
   newest is of the last ten seconds. One bad print among good ones proves nothing, nor does one alone;
@@ -51,14 +51,25 @@ def unseen(market: InstrumentMarket, now: int) -> str:
     """Why nothing tells where the market is now; "" while something does."""
     if believed(market, now) or _traded(market, now) or _marked(market, now):
         return ""
-    if market.book.stale is not None:
-        return market.book.stale
+    book = market.book
+    if book.stale is not None:
+        return book.stale
+    if book.best_bid is None or book.best_ask is None:
+        return (
+            "nobody bids"
+            if book.best_ask is not None
+            else "nobody offers"
+            if book.best_bid is not None
+            else "its book is empty"
+        )
     return f"nothing has been heard of its book for {(now - market.book_at) // SECOND} s"
 
 
 def believed(market: InstrumentMarket, now: int) -> bool:
     """Whether the book tells where the market is."""
-    return market.book.stale is None and now - market.book_at <= _BOOK_LIVES
+    book = market.book
+    both = book.best_bid is not None and book.best_ask is not None
+    return book.stale is None and both and now - market.book_at <= _BOOK_LIVES
 
 
 def _traded(market: InstrumentMarket, now: int) -> bool:

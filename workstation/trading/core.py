@@ -453,7 +453,7 @@ class TradingCore:
             best_opposite=None if opposite is None else instrument.price(opposite),
             sweep=self._sweep(draft, instrument) if draft.type is OrderType.MARKET else None,
             stale=book.stale,
-            price_age=now - market.updated_at if market.updated_at else None,
+            price_age=now - market.mid_at if market.mid_at else None,
             position=self.portfolio.position(draft.instrument),
             held=self.held(instrument),
             rate=self.portfolio.rate(instrument.venue, instrument.settlement, self.market.mark),

@@ -101,7 +101,7 @@ class RiskDesk:
         core = self._core
         for instrument, market in core.market.markets.items():
             price = market.mid()
-            if price is not None and market.book.stale is None and now - market.updated_at < VALUE_EVERY:
+            if price is not None and market.book.stale is None and now - market.mid_at < VALUE_EVERY:
                 self._keep(core.breakers.on_price(now, instrument, price))
         if ts >= self._next_value:
             self._next_value = ts + VALUE_EVERY

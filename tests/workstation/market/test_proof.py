@@ -1,4 +1,4 @@
-"""By what a held trigger is judged while the book cannot be believed: by what agrees for a second, never by one print."""
+"""What a held trigger goes by while the book is not to be believed: what agrees for a second, never one print."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from workstation.clock import SECOND
 from workstation.domain import events as e
 from workstation.domain.events import TradingState
 from workstation.domain.instrument import ContractType, Instrument
-from workstation.domain.market import BookSnapshot
+from workstation.domain.market import BookDelta, BookSnapshot, MarkPrice, Trade
 from workstation.domain.order import Order, OrderDraft, OrderType, Side, TimeInForce
 from workstation.market.data import MarketData
 from workstation.trading.core import TradingCore
@@ -179,6 +179,27 @@ def test_no_order_without_a_live_price() -> None:
     assert "stale" in objections(core, order())["price known"]
     empty = TradingCore([PERP], MarketData([PERP]), RiskLimits())
     assert "price known" in objections(empty, order())
+
+
+def test_trades_and_marks_keep_no_frozen_book_fresh() -> None:
+    core = desk()
+    later = NOW + 11 * SECOND
+    core.market.apply(Trade(PERP.id, later, 19_000, 1, False))
+    core.market.apply(MarkPrice(PERP.id, later, D(9_500)))
+    assert "11 s old" in objections(core, order(), later)["price known"]
+    core.market.apply(BookDelta(PERP.id, later, 1, 1, (), ()))  # the exchange says that nothing has changed
+    assert "price known" not in objections(core, order(), later)
+
+
+def test_where_one_side_is_empty_the_last_trade_is_judged_by_its_own_age() -> None:
+    core = desk()
+    core.market.apply(BookSnapshot(PERP.id, NOW, 2, (), ((20_020, 1_000),)))
+    core.market.apply(Trade(PERP.id, NOW, 20_000, 1, False))
+    later = NOW + 11 * SECOND
+    core.market.apply(BookDelta(PERP.id, later, 2, 2, (), ()))
+    assert "11 s old" in objections(core, order(), later)["price known"]
+    core.market.apply(Trade(PERP.id, later, 20_000, 1, False))
+    assert "price known" not in objections(core, order(), later)
 
 
 def e_stale() -> object:

@@ -14,7 +14,7 @@ import pytest
 from ccxt.base.errors import BadResponse, ExchangeNotAvailable
 
 from workstation.clock import SECOND, SimClock
-from workstation.venues.ccxt import link, streams
+from workstation.venues.ccxt import link, pictures
 from workstation.venues.ccxt.client import must_be_readable
 from workstation.venues.ccxt.dead_man import DeadMan
 from workstation.venues.ccxt.from_thread import _cancel
@@ -164,21 +164,19 @@ def test_books_are_asked_less_deep_where_many_are_open() -> None:
 
 
 async def test_a_picture_that_waits_in_the_desk_s_own_queue_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "_PICTURE", 0.05)
+    monkeypatch.setattr(pictures, "_PICTURE", 0.05)
     gate = RequestGate(10.0, 10.0, headroom=0.0)
     found = asyncio.get_running_loop().create_future()
 
     async def watch(_symbol: str, _depth: int | None) -> object:
         return await found
 
-    at = SimpleNamespace(
-        _exchange=SimpleNamespace(watch_order_book=watch), _depth=100, _silence=0.0, _hooks=SimpleNamespace(gate=gate)
-    )
+    exchange = SimpleNamespace(watch_order_book=watch)
     await gate.pass_through(10)
     others = [asyncio.ensure_future(gate.pass_through(5)) for _ in range(2)]
     await asyncio.sleep(0)
     assert gate.backlog == 1.0
-    picture = asyncio.ensure_future(streams.Streams._first_picture(cast(streams.Streams, at), "BTC/USDT"))
+    picture = asyncio.ensure_future(pictures.first_picture(exchange, gate, "BTC/USDT", 100, 0.0))
     await asyncio.sleep(0.2)
     assert not picture.done()
     found.set_result({})
@@ -187,8 +185,8 @@ async def test_a_picture_that_waits_in_the_desk_s_own_queue_is_not_given_up(monk
         other.cancel()
     found = asyncio.get_running_loop().create_future()
     assert gate.backlog == 0.0
-    with pytest.raises(streams.NoPicture, match="no picture of it came within 0 s"):
-        await streams.Streams._first_picture(cast(streams.Streams, at), "BTC/USDT")
+    with pytest.raises(pictures.NoPicture, match="no picture of it came within 0 s"):
+        await pictures.first_picture(exchange, gate, "BTC/USDT", 100, 0.0)
 
 
 async def test_a_list_that_is_taken_page_by_page_is_read_as_far_as_it_has_to_be() -> None:

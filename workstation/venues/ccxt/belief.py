@@ -1,8 +1,9 @@
 """Whether a book that tells no changes may be believed: a quiet market, or a subscription that the exchange has lost.
 
 A connection that answers pings, and on which other books go on, proves nothing of this one. Its silence is broken only
-by what comes beside it: trades beyond its best prices, which would have changed it; and, when it has been silent for
-long, a look at the exchange's own.
+by what comes beside it: trades beyond its best prices, which would have changed it; and a look at the exchange's own,
+which also confirms a quiet book. What is denied and comes again just as it was is not denied again: the exchange means
+it so. It is not confirmed either, and grows old.
 """
 
 from __future__ import annotations
@@ -19,25 +20,41 @@ from workstation.venues.urgency import Urgency, urgent
 _CONTRADICTED = 1
 #: Trades that happened longer ago than this (ms) tell of the past.
 _OLD = 5_000
-#: Seconds between two looks at which books are silent; and for how long the exchange's own is waited for.
-_ROUND, _ANSWER = 1.0, 10.0
+#: Seconds between two looks at which books are silent, between two questions, and that an answer is waited for.
+_ROUND, _SPACING, _ANSWER = 0.5, 0.5, 10.0
+#: Seconds of silence after which a book is looked at, at most: a quiet one that is true should not look old (the
+#: setting market.stale_after_ms, five seconds unless it is changed).
+_QUIET = 3.5
 #: Levels a side that are asked for: the fewest that any exchange gives.
 _LEVELS = 5
 
 _log = logging.getLogger(__name__)
 
 
+#: Best bid and offer; None where nobody is.
+type Best = tuple[float | None, float | None]
+
+
 class Beliefs:
-    """Of the books of one exchange object. `whole`: those that count as true; `deny(symbol, reason)` ends that."""
+    """Of the books of one exchange object. `whole`: those that count as true; `deny(symbol, reason)` ends that,
+    `confirm(symbol)` says that nothing has changed."""
 
     def __init__(
-        self, exchange: Any, clock: Clock, silence: float, whole: Set[str], deny: Callable[[str, str], None]
+        self,
+        exchange: Any,
+        clock: Clock,
+        silence: float,
+        whole: Set[str],
+        deny: Callable[[str, str], None],
+        confirm: Callable[[str], None],
     ) -> None:
-        self._exchange, self._clock, self._silence, self._whole, self._deny = exchange, clock, silence, whole, deny
+        self._exchange, self._clock, self._whole, self._deny, self._confirm = exchange, clock, whole, deny, confirm
+        self._silence = round(min(silence, _QUIET) * SECOND)
         #: When the exchange told something of each book last (UTC ns); who tells the change writes it.
         self.heard: dict[str, int] = {}
         self._looked: dict[str, int] = {}  # when the exchange's own was asked for last
         self._doubted: dict[str, int] = {}  # since when trades contradict it
+        self._denied: dict[str, Best] = {}  # as it stood when it was denied last
 
     def traded(self, symbol: str, trades: Iterable[Mapping[str, Any]]) -> None:
         """Trades beyond the best prices take levels away: if the book tells nothing of it for so long, it is false."""
@@ -49,7 +66,8 @@ class Beliefs:
         for trade in trades:
             info, price = trade.get("info"), trade["price"]
             apart = isinstance(info, Mapping) and bool(info.get("BT") or info.get("RPI"))  # dealt beside the book
-            if apart or (trade.get("timestamp") or newest) < newest or bid <= price <= ask:
+            within = (bid is None or bid <= price) and (ask is None or price <= ask)
+            if apart or within or (trade.get("timestamp") or newest) < newest:
                 continue
             now = self._clock.now()
             since = self._doubted.get(symbol, 0)
@@ -57,7 +75,9 @@ class Beliefs:
                 self._doubted[symbol] = now
             elif now - since >= _CONTRADICTED * SECOND:
                 del self._doubted[symbol]
-                self._deny(symbol, f"it trades at {price:g}, and the book stands still at {bid:g} / {ask:g}")
+                self._call_false(
+                    symbol, best, f"it trades at {price:.12g}, and the book stands still at {_words(best)}"
+                )
                 return
 
     async def keep(self) -> None:
@@ -68,33 +88,46 @@ class Beliefs:
             await asyncio.sleep(_ROUND)
             for symbol in sorted(self._whole):
                 now = self._clock.now()
-                if now - max(self.heard.get(symbol, now), self._looked.get(symbol, 0)) < self._silence * SECOND:
+                if now - max(self.heard.get(symbol, 0), self._looked.get(symbol, 0)) < self._silence:
                     continue
                 self._looked[symbol] = now
                 try:
                     await self._compare(symbol)
                 except Exception as error:  # the probe of the link tells of it
                     _log.debug("no look at the book of %s: %r", symbol, error)
+                await asyncio.sleep(_SPACING)
 
     async def _compare(self, symbol: str) -> None:
-        heard, ours = self.heard.get(symbol), self._best(symbol)
+        heard, ours = self.heard.get(symbol, 0), self._best(symbol)
         with urgent(Urgency.BACKGROUND):
             found = await asyncio.wait_for(self._exchange.fetch_order_book(symbol, _LEVELS), _ANSWER)
         theirs = _best_of(found)
-        if ours is None or theirs is None or ours == theirs:
+        if ours is None or self.heard.get(symbol, 0) != heard:  # it lives
+            return
+        if ours == theirs:
+            self._confirm(symbol)
             return
         await asyncio.sleep(_CONTRADICTED)
-        if self.heard.get(symbol) == heard:
-            self._deny(
-                symbol,
-                f"it has told nothing for {self._silence:g} s, and the exchange's is {theirs[0]:g} / {theirs[1]:g}",
+        if self.heard.get(symbol, 0) == heard:
+            silent = (self._clock.now() - heard) // SECOND
+            self._call_false(
+                symbol, ours, f"it has told nothing for {silent} s, and the exchange's is {_words(theirs)}"
             )
 
-    def _best(self, symbol: str) -> tuple[float, float] | None:
-        return _best_of(self._exchange.orderbooks.get(symbol))
+    def _call_false(self, symbol: str, ours: Best, reason: str) -> None:
+        if self._denied.get(symbol) != ours:
+            self._denied[symbol] = ours
+            self._deny(symbol, reason)
+
+    def _best(self, symbol: str) -> Best | None:
+        book = self._exchange.orderbooks.get(symbol)
+        return None if book is None else _best_of(book)
 
 
-def _best_of(book: Any) -> tuple[float, float] | None:
-    if not book or not book["bids"] or not book["asks"]:
-        return None
-    return float(book["bids"][0][0]), float(book["asks"][0][0])
+def _best_of(book: Any) -> Best:
+    bid, ask = (float(book[side][0][0]) if book[side] else None for side in ("bids", "asks"))
+    return bid, ask
+
+
+def _words(best: Best) -> str:
+    return " / ".join("nobody" if price is None else f"{price:.12g}" for price in best)

@@ -125,6 +125,15 @@ class BookReader:
         before, self._last = self._last, nonce
         return BookDelta(instrument.id, ts, nonce, before if nonce else 0, bids, asks)
 
+    def unchanged(self, ts: int) -> BookDelta:
+        """That nothing has changed since the last reading."""
+        return BookDelta(self.instrument.id, ts, self._last, self._last, (), ())
+
+    def empty(self, ts: int) -> BookSnapshot:
+        """A picture of a market in which nobody bids nor offers."""
+        self._last = 0
+        return BookSnapshot(self.instrument.id, ts, 0, (), ())
+
     def _levels(self, changes: dict[float, float]) -> Levels:
         ticks, lots = self._ticks, self._lots
         return tuple(

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from workstation.clock import Clock
+from workstation.clock import MILLISECOND, Clock
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import BookSnapshot, BookStale, MarketEvent, Trade
 from workstation.venues.ccxt.belief import Beliefs
@@ -24,6 +24,7 @@ from workstation.venues.ccxt.errors import words_of
 from workstation.venues.ccxt.gate import backoff
 from workstation.venues.ccxt.marks import Marks
 from workstation.venues.ccxt.particulars import Particulars
+from workstation.venues.ccxt.pictures import NoPicture, first_picture, take_back
 from workstation.venues.ccxt.stream_state import StreamState, beaten
 from workstation.venues.contract import MarketSink, StreamAge
 
@@ -31,10 +32,9 @@ from workstation.venues.contract import MarketSink, StreamAge
 _RECOVERED = 20.0
 #: Seconds without a fault after which a quiet stream counts as standing, if its connection has answered.
 _STANDS = 2.0
-#: Seconds within which a book's first picture must come (or of the silence that is allowed, if that is longer).
-_PICTURE = 15.0
-#: Seconds that are waited for it at most while the queue in front of the exchange is long.
-_QUEUED = 120.0
+
+#: Milliseconds after which a trade that is told has been missed: it is not one of now.
+_LATE = 5_000
 
 #: The book (ccxt's symbol) that the running task watches: which connection it stands on is seen by what it asks.
 _watched: ContextVar[str] = ContextVar("watched book", default="")
@@ -47,10 +47,6 @@ _own: ContextVar[str] = ContextVar("watched stream of the account", default="")
 def _each(take: Callable[[Any], object], found: Iterable[Any]) -> None:
     for one in found:
         take(one)
-
-
-class NoPicture(ConnectionError):
-    """A book whose stream stands, but which never came."""
 
 
 class Streams:
@@ -98,7 +94,8 @@ class Streams:
         self._stale: set[str] = set()  # books that the desk was told to be stale
         self._silence = silence
         self._blank = frozenset(blank)
-        self._beliefs = Beliefs(exchange, clock, silence, self._whole, self._is_false)
+        self._alone: set[str] = set()  # books that never came, beside others that did
+        self._beliefs = Beliefs(exchange, clock, silence, self._whole, self._is_false, self._is_true)
         self._places: dict[str, tuple[int, int]] = {}
         exchange.streaming = exchange.deep_extend(
             exchange.streaming or {}, {"keepAlive": int(silence * 1_000 / 3), "maxPingPongMisses": 2.0}
@@ -164,7 +161,7 @@ class Streams:
                 error: BaseException = ConnectionError("the connection was closed")  # ccxt cancels its futures
             except Exception as caught:
                 error = caught
-            attempt = 0 if loop.time() - began > _RECOVERED else attempt
+            attempt = 0 if state.up and loop.time() - began > _RECOVERED else attempt
             state.up, state.said = False, words_of(error) or type(error).__name__
             state.faults += 1
             self.on_fault(name)
@@ -191,13 +188,16 @@ class Streams:
     async def _watch_book(self, state: StreamState, symbol: str) -> None:
         self._exchange.orderbooks.pop(symbol, None)  # some classes put a new picture on top of the old levels
         _watched.set(symbol)
-        await self._first_picture(symbol)
+        if symbol in self._alone:
+            self._alone.discard(symbol)
+            await take_back(self._exchange, symbol)
+        await first_picture(self._exchange, self._hooks.gate, symbol, self._depth, self._silence)
         connection = self._connections.get(symbol)
         while True:
             self._told(state)
             if self._hooks.dirty:
                 self._flush()
-            if symbol not in self._whole:
+            if symbol not in self._whole and not self._is_empty(symbol):
                 raise NoPicture("what came of it was no picture")
             if connection is not None and connection.error is not None:  # it ended while nobody waited for it
                 raise ConnectionError(f"its connection was closed: {words_of(connection.error)}")
@@ -205,30 +205,28 @@ class Streams:
             if self._connections.get(symbol) is not connection:
                 raise ConnectionError("its connection was closed")
 
-    async def _first_picture(self, symbol: str) -> None:
-        """Wait for a book to come. Raises `NoPicture` if it does not: what was to bring it may be lost."""
-        first = asyncio.ensure_future(self._exchange.watch_order_book(symbol, self._depth))
-        longest, gate = max(_PICTURE, self._silence), self._hooks.gate
-        patience, waited = longest, 0.0
-        try:
-            while not (await asyncio.wait({first}, timeout=patience))[0]:
-                waited += patience
-                # the question may wait in our own queue, or as long as the exchange wants silence
-                patience = 0.0 if gate is None else min(gate.backlog, _QUEUED - waited)
-                if gate is not None and gate.paused_for:
-                    patience = longest
-                if patience <= 0:
-                    raise NoPicture(f"no picture of it came within {waited:.0f} s")
-            await first
-        finally:
-            first.cancel()
+    def _is_empty(self, symbol: str) -> bool:
+        """Whether the picture that came is one of a market in which nobody bids nor offers; the desk is told so."""
+        book = self._exchange.orderbooks.get(symbol)
+        if book is None or book["bids"] or book["asks"] or self.sink is None:
+            return False
+        self._whole.add(symbol)
+        self._stale.discard(symbol)
+        self._beliefs.heard[symbol] = now = self._clock.now()
+        self.sink(self._readers[symbol].empty(now))
+        return True
 
     def _book_failed(self, symbol: str, error: BaseException) -> None:
         """A connection that stands would go on telling changes of a book whose beginning is lost, and ccxt would make a
-        book of them: it is begun anew too."""
+        book of them: it is begun anew too. A book that never came is left without a picture, and asked for by itself,
+        where others stand on its connection."""
         client, was_whole = self._connections.get(symbol), symbol in self._whole
         self._mark_stale(symbol, f"its stream broke: {words_of(error) or type(error).__name__}")
-        if client is not None and client.error is None and (was_whole or isinstance(error, NoPicture)):
+        if client is None or client.error is not None:
+            return
+        if isinstance(error, NoPicture) and any(self._connections.get(other) is client for other in self._whole):
+            self._alone.add(symbol)
+        elif was_whole or isinstance(error, NoPicture):
             self._drop(client, ConnectionError(f"the book of {symbol} is begun anew"))
 
     async def _watch_trades(self, state: StreamState, symbol: str) -> None:
@@ -242,11 +240,13 @@ class Streams:
                 self._beliefs.traded(symbol, trades)
             self._told(state)
             sink, now = self.sink, self._clock.now()
+            theirs = self._exchange.milliseconds() - int(self._exchange.options.get("timeDifference") or 0)
             for trade in trades if sink is not None else ():
                 assert sink is not None
                 price, size = int(trade["price"] * ticks + 0.5), int(trade["amount"] * lots + 0.5) or 1
-                buyer = trade.get("side") != "sell"
-                sink(Trade(instrument.id, now, price, size, buyer, str(trade.get("id") or "")))
+                buyer, late = trade.get("side") != "sell", theirs - (trade.get("timestamp") or theirs)
+                at = now if late < _LATE else now - late * MILLISECOND  # some begin with those of the last hours
+                sink(Trade(instrument.id, at, price, size, buyer, str(trade.get("id") or "")))
 
     def _tell(self, event: MarketEvent) -> None:
         if self.sink is not None:
@@ -368,6 +368,11 @@ class Streams:
                 continue  # what follows a hole is of no use before the next picture
             self._beliefs.heard[symbol] = now
             self.sink(event)
+
+    def _is_true(self, symbol: str) -> None:
+        """A quiet book: the exchange's own is the same."""
+        if symbol in self._whole and self.sink is not None:
+            self.sink(self._readers[symbol].unchanged(self._clock.now()))
 
     def _is_false(self, symbol: str, reason: str) -> None:
         """A book that cannot be true: what was to bring its changes is lost, whatever else its connection tells."""
