@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.support.exchange import RICH, Login, LoopbackExchange
 from tests.support.exchange.dialect import Answer
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import NAME, live_desk_on, told, until
 from workstation.domain.order import OrderDraft, OrderState, Side
-from workstation.venues.contract import LinkState
+from workstation.venues.contract import LinkState, VenueError
 
 BTC = f"{NAME}:BTC-USDT"
 
@@ -105,3 +109,46 @@ async def test_more_silence_than_ten_minutes_is_kept_and_a_new_queue_keeps_it(tm
     assert min(silence.left, venue.gate.paused_for) > 7_190
     assert silence.words == "it asked for silence until 02:00:00 UTC"
     assert venue.said == ["LOOP says that it was asked too often: silent for 7200 s, until 02:00:00 UTC."]
+
+
+LIMIT = {
+    "binance": ('{"code":-1003,"msg":"Too many requests."}', 429),
+    "bybit": ('{"retCode":10006,"retMsg":"Too many visits!","result":{}}', 429),
+}
+
+
+@pytest.mark.parametrize("dialect", LIMIT)
+@pytest.mark.parametrize(
+    ("wait", "least", "most"),
+    [
+        (lambda now: format_datetime(now + timedelta(seconds=30), usegmt=True), 26, 31.5),
+        (lambda now: (now + timedelta(seconds=30)).strftime("%A, %d-%b-%y %H:%M:%S GMT"), 26, 31.5),  # as of old
+        (lambda now: format_datetime(now - timedelta(seconds=30), usegmt=True), 0, 1),  # over already
+        (lambda now: "Fri, 31 Dec 9998 23:59:59 GMT", 3 * 86_399, 3 * 86_400),
+        (lambda now: "2.5", 1.5, 2.5),
+        (lambda now: "soon", 0, 1),
+    ],
+)
+async def test_the_end_of_a_silence_may_be_told_as_a_moment(
+    dialect: str, wait: Any, least: float, most: float, tmp_path: Path
+) -> None:
+    with LoopbackExchange(dialect, logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        async with live_desk_on(exchange, tmp_path, compare_seconds=60.0) as engine:
+            venue: Any = engine.venues[NAME]
+            venue.drift += 7_000_000_000  # the exchange's clock is ahead, and the moment is by that
+            text, status = LIMIT[dialect]
+            real, limits = exchange.dialect.answer, [1]
+
+            def answer(wire: Any, *, pretend: Any) -> Any:
+                if not limits or wire.path not in ("/api/v3/openOrders", "/v5/order/realtime"):
+                    return real(wire, pretend=pretend)
+                limits.clear()
+                there = datetime.now(UTC) + timedelta(seconds=7)
+                return Answer(text, status, {"retry-after": wait(there)}), lambda: None
+
+            exchange.dialect.answer = answer  # type: ignore[method-assign]
+            with pytest.raises(VenueError):
+                await venue.open_orders()
+            assert least <= venue.silence_asked.left <= most
+            assert least <= venue.gate.paused_for <= most

@@ -7,8 +7,10 @@ it longer, and a kill switch may then never get through.
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from workstation.clock import SECOND
 from workstation.venues.ccxt.errors import is_limit
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 #: Seconds of silence where the exchange does not tell how long.
 _UNTOLD = 1.0
+#: The longest that is believed: what is beyond Binance's longest ban is a slip.
+_LONGEST = 3 * 86_400.0
+_NUMBER = re.compile(r"\d{1,9}(\.\d+)?")
 
 
 class Silence:
@@ -49,7 +54,7 @@ class Silence:
         """Where the exchange says that it was asked too often, be silent for as long as it wants."""
         if not is_limit(error):
             return
-        told = _retry_after(venue.exchange)
+        told = _retry_after(venue)
         seconds = _UNTOLD if told is None else told
         longer = seconds - self.left
         if longer > 0:
@@ -65,7 +70,18 @@ class Silence:
             )
 
 
-def _retry_after(exchange: Any) -> float | None:
-    headers = getattr(exchange, "last_response_headers", None) or {}
-    wait = str(next((value for name, value in headers.items() if name.lower() == "retry-after"), ""))
-    return float(wait) if wait.isdigit() else None
+def _retry_after(venue: CcxtVenue) -> float | None:
+    """Seconds that the answer asks for (RFC 9110, 10.2.3): so many, or until a moment by the exchange's clock."""
+    headers = getattr(venue.exchange, "last_response_headers", None) or {}
+    wait = str(next((value for name, value in headers.items() if name.lower() == "retry-after"), "")).strip()
+    if _NUMBER.fullmatch(wait):
+        seconds = float(wait)
+    else:
+        try:
+            until = parsedate_to_datetime(wait)
+        except ValueError:
+            return None
+        there = (venue.clock.now() + (venue.drift or 0)) / SECOND
+        # such a date has no fractions: what is over a moment too early makes a ban longer
+        seconds = until.replace(tzinfo=until.tzinfo or UTC).timestamp() - there + 1.0
+    return min(max(seconds, _UNTOLD), _LONGEST)
