@@ -152,7 +152,7 @@ def _of_entry(entry: LogEntry) -> Message | None:
         topic = Topic.DISCONNECT
     elif entry.source == "alerts" and entry.level is Level.WARNING:
         topic = Topic.ALERT
-    elif entry.source in ("store", "market", "watchdog", "waiting") and entry.level is Level.ERROR:
+    elif entry.source in ("store", "market", "watchdog", "waiting", "position") and entry.level is Level.ERROR:
         topic = Topic.TROUBLE
     return None if topic is None else Message(topic, entry.ts, {"text": entry.text})
 

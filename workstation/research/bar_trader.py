@@ -113,7 +113,7 @@ class BarTrader:
             raise StrategyError(f"The strategy has no further instrument {name!r}: it must declare it in FURTHER.")
         return found
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, loud: bool = False) -> None:
         """A backtest has no log."""
 
     def hold(self, weights: Mapping[str, float], *, band: float = 0.0) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.order import ClientOrderId, Order, OrderType
+from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType
 from workstation.domain.strategy_run import RunId, StrategyRun
 from workstation.strategies.run_book import RunBook, StrategyDesk, instruments_of
+from workstation.trading.lost_orders import never_seen
 from workstation.trading.orders import venue_of
 from workstation.trading.risk_question import NEVER_COMPARED
 
@@ -43,6 +44,7 @@ class Comings:
         """`runs`: those that are at work, or wait for it. `changed` is called when one says what it waits for."""
         self._desk, self._runs, self._changed = desk, runs, changed
         self._tasks: set[asyncio.Task[None]] = set()
+        self._logged: dict[RunId, str] = {}  # the kind of what the log has of each
 
     def begin(self, live: LiveRun, again: bool = False) -> None:
         """At once where nothing is in its way, or as soon as nothing is. One that is silenced meanwhile never does."""
@@ -75,6 +77,8 @@ class Comings:
                 self._say(live, f"Waits for {missing}.")
                 if loop.time() > told_at and self._tell(live, missing.partition(":")[0]):
                     told_at = math.inf
+            elif lost := self._waits_for_lost(live):
+                self._say(live, f"Waits, and keeps what protects it: {lost}.", "lost")
             elif await self._pull_resting(live.book):
                 break
             else:
@@ -85,16 +89,40 @@ class Comings:
             self._changed()
             self._desk.log.info("strategies", f"{live.run.run_id} runs again.")
 
-    async def _pull_resting(self, book: RunBook) -> bool:
-        """Whether all have ended. One at the market (it closes a position, say) is on its way: it is waited for."""
-        found = _reached(book, self._desk)
-        pulled = await book.pull([order.client_id for order in found if order.type is not OrderType.MARKET])
-        return pulled and not _reached(book, self._desk)
+    def _waits_for_lost(self, live: LiveRun) -> str:
+        """For which order without an answer it waits, and for how long at most; "" for none. So long nothing of it is
+        pulled: its stop goes on protecting. Of contracts it is none any more once the venue has denied it often enough
+        (see `HeldBack.passes`): it counts as cancelled then; of spot what it would close could be closed twice."""
+        for order in _reached(live.book, self._desk):
+            lost = order.state is OrderState.UNKNOWN and never_seen(order)
+            if not lost or live.book.pulled(order.client_id):
+                continue
+            if not live.leave(order):
+                return self._desk.lost.words(order)
+        return ""
 
-    def _say(self, live: LiveRun, words: str) -> None:
-        if words != live.stands_by:
-            live.stands_by = words
-            self._changed()
+    async def _pull_resting(self, book: RunBook) -> bool:
+        """Whether all have ended. One at the market (it closes a position, say) is on its way: it is waited for. One
+        that counts as cancelled without an answer is not."""
+        found = self._standing(book)
+        pulled = await book.pull([order.client_id for order in found if order.type is not OrderType.MARKET])
+        return pulled and not self._standing(book)
+
+    def _standing(self, book: RunBook) -> list[Order]:
+        return [
+            order
+            for order in _reached(book, self._desk)
+            if not (order.state is OrderState.UNKNOWN and book.pulled(order.client_id))
+        ]
+
+    def _say(self, live: LiveRun, words: str, kind: str = "") -> None:
+        """`kind`: of a sentence that says every second something else; it is logged once."""
+        if words == live.stands_by:
+            return
+        live.stands_by = words
+        self._changed()
+        known, self._logged[live.run.run_id] = self._logged.get(live.run.run_id), kind
+        if not kind or known != kind:
             self._desk.log.warning("strategies", f"{live.run.run_id} has not begun. {words}")
 
     def _tell(self, live: LiveRun, venue: str) -> bool:

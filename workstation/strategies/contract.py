@@ -85,8 +85,9 @@ class Trader(Protocol):
     def blind(self) -> str:
         """Why one of its instruments is not to be traded now (its book is not known), as a sentence; "" if all are."""
 
-    def say(self, text: str) -> None:
-        """Tell the trader a sentence: it stands in the desk's log under the strategy's name."""
+    def say(self, text: str, *, loud: bool = False) -> None:
+        """Tell the trader a sentence: it stands in the desk's log under the strategy's name; with `loud` as an error of
+        which he is sent a note too."""
 
     def hold(self, weights: Mapping[str, float], *, band: float = 0.0) -> None:
         """Bring what this strategy holds, of any instruments, to these weights of its equity (fractions by

@@ -57,9 +57,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A sentence for the desk's log."""
+    """A sentence for the desk's log; with `loud` an error, of which a note is sent."""
 
     text: str
+    loud: bool = False
 
 
 type Wish = Enter | Pull | Flatten | SetTimer | Hold | Say
@@ -168,8 +169,8 @@ class LegTrader:
         self._check()
         self._call.wishes.append(Hold(tuple(weights.items()), band))
 
-    def say(self, text: str) -> None:
-        self._call.wishes.append(Say(text))
+    def say(self, text: str, *, loud: bool = False) -> None:
+        self._call.wishes.append(Say(text, loud))
 
     def of(self, name: str) -> LegTrader:
         raise Refused(f"{name} is asked of the strategy's own trader, not of that of {self.instrument.symbol}.")

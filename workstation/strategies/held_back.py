@@ -164,11 +164,18 @@ class HeldBack:
         return self._words([one for one in unended if not one.reduce_only and one.side.sign * position < 0])
 
     def _beside(self, instrument: InstrumentId, stop: bool = False) -> str:
-        """A `stop` of contracts may stand beside another that its venue denies: they close no more than there is."""
+        """A `stop` of contracts may stand beside an order that its venue denies."""
         unended = self._book.unended(instrument)
-        if stop and self._reduces(instrument):
-            unended = [one for one in unended if not (one.reduce_only and self._desk.lost.denied(one.client_id))]
+        if stop:
+            unended = [one for one in unended if not self.passes(one)]
         return self._words(unended)
+
+    def passes(self, order: Order) -> bool:
+        """Whether a stop may stand beside an order without an answer: of contracts, once the venue has denied it often
+        enough. Two that are reduce-only close no more than there is, and one that enlarges the position closes none."""
+        enlarges = order.side.sign * self._book.position(order.instrument) >= 0
+        harmless = self._reduces(order.instrument) and (order.reduce_only or enlarges)
+        return harmless and self._desk.lost.denied(order.client_id)
 
     def _words(self, unended: list[Order]) -> str:
         lost = next((one for one in unended if self._desk.lost.denials(one.client_id)), None)
@@ -187,6 +194,15 @@ class HeldBack:
         """An exit was sent and has no answer. Of contracts `instead` is done once its venue has said often enough that
         it does not know it, and it is pulled should it come; of spot it is waited for."""
         self._lost[client_id] = _Lost(what, instead)
+        self.ask_on()
+
+    def follow(self, client_id: ClientOrderId) -> None:
+        """An order without an answer that counts as cancelled: it is pulled should it come."""
+
+        async def nothing() -> None:
+            pass
+
+        self._lost[client_id] = _Lost("An order", nothing, told=True, followed=True)
         self.ask_on()
 
     async def _see_lost(self, client_id: ClientOrderId) -> None:

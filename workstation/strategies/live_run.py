@@ -13,7 +13,7 @@ from workstation.clock import Timer
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import Trade
-from workstation.domain.order import ClientOrderId
+from workstation.domain.order import ClientOrderId, Order
 from workstation.domain.strategy_run import StrategyRun
 from workstation.strategies.bar_window import late_after
 from workstation.strategies.blame import file_of, own_trace, raised
@@ -77,6 +77,14 @@ class LiveRun:
             warm(*(list(heard.series.closed) for heard in self.heard.values()))
         self.stands_by = ""
         self.begin()
+
+    def leave(self, order: Order) -> bool:
+        """Whether an order of before that has no answer is not waited for any more: it is pulled should it come."""
+        if not self._out.held_back.passes(order):
+            return False
+        self.book.leave(order.client_id)
+        self._out.held_back.follow(order.client_id)
+        return True
 
     def market_moved(self, instrument: InstrumentId, trade: Trade | None) -> None:
         """The market of one of its instruments moved: closed bars are queued, book and trade wait conflated. Cheap:

@@ -90,8 +90,10 @@ class OrdersOut:
                 await self._pull(None, instrument)
                 for held in self._book.holds if instrument is None else [instrument]:
                     await self._flatten(held, tag)
-            case Say(text=text):
+            case Say(text=text, loud=False):
                 self._desk.log.warning("strategies", f"{self._book.run.run_id} {text}")
+            case Say(text=text):
+                self._desk.log.error("position", f"{self._book.run.run_id} {text}")
             case Hold(weights=weights, band=band):
                 if self._trader.alive:
                     await self._desk.hold(self._book.run.run_id, self._book.equity, dict(weights), band)

@@ -127,10 +127,9 @@ class PairLive(SignalLive):
         self._peers = BarWindow(self._bars.least)
 
     def on_timer(self, name: str) -> None:
+        super().on_timer(name)
         what, _, ts = name.partition(" ")
         if what == "again":
-            if self._refused and self._closing is not None:
-                self._leave(self._closing)
             return
         for waiting, missing in ((self._mine, self._peer), (self._theirs, self.trader)):
             if any(bar.ts == int(ts) for bar in waiting):
@@ -353,9 +352,10 @@ class PairLive(SignalLive):
                 self._is_flat(self._price)
             return
         super().on_reject(client_id, reason)
-        if self._refused and self._was_close(client_id):
-            self.trader.say(f"could not close a leg ({reason}) and tries again.")
-            self.trader.timer(min(self._interval, 10 * SECOND) / SECOND, "again")
+
+    def _close_refused(self, reason: str) -> None:
+        loud, self._told_refused = not self._told_refused, True
+        self.trader.say(f"could not close a leg ({reason}) and tries again.", loud=loud)
 
     def on_pulled(self, client_id: str) -> None:
         """Its hedge's order, which was still under way as the first leg went out, has ended."""

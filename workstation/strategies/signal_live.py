@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from workstation.clock import SECOND
 from workstation.domain.bar import Bar
 from workstation.domain.fill import Fill
 from workstation.domain.market import BookSnapshot
@@ -23,6 +24,8 @@ from workstation.strategies.signal_play import SignalPlay
 
 #: Bars over which the signals are worked out at least: enough for the usual averages to have settled.
 LEAST_BARS = 5_000
+#: Nanoseconds after which a close that was refused is tried again, at most.
+_AGAIN = 10 * SECOND
 #: Signals that are kept for the screen.
 _LAST_SIGNALS = 50
 
@@ -35,6 +38,10 @@ class SignalLive(Strategy):
     down) is its trade from there on, entered at its average price: its stop is set at once, its exits hold. What the
     venue (a liquidation) or the kill switch closes of its position has left it, and what stays keeps a stop of its
     size.
+
+    A position is never left without its stop in silence. If the stop is refused (or ends at the venue), what is held is
+    closed at the market; if that is refused too, it is tried again every ten seconds, and on each bar's close, until it
+    is closed. The trader is sent a note of both.
 
     `history`: closed bars from before the start, oldest first; they only warm the indicators up. `interval`: that of
     the bars, in ns.
@@ -68,6 +75,7 @@ class SignalLive(Strategy):
         self._entry_side = 0  # of the entry under way
         self._given_up = False  # the entry under way is not wanted any more: it is left as soon as it fills
         self._refused = False  # the order that closes the position was
+        self._told_refused = False  # of this position
         self._price = 0.0  # the newest close
         self._value = self._paid = 0.0
         self._beside = 0.0  # value of what is held of another instrument for each unit
@@ -260,7 +268,7 @@ class SignalLive(Strategy):
         if self._stop_id:  # it has filled, but where others closed the position
             self.trader.cancel(self._stop_id)
         self._stops.clear()
-        self._closing, self._stop_id, self._paid = None, "", equity
+        self._closing, self._stop_id, self._paid, self._told_refused = None, "", equity, False
         if self._next:
             self._enter_next(price)
 
@@ -274,9 +282,24 @@ class SignalLive(Strategy):
                 self._enter_next(self._price)
         if client_id == self._stop_id and self._started().side and self._closing is None:
             self._stop_id = ""
-            self._leave(Reason.STOP)  # a position whose stop is refused is not kept
+            if self._holds():  # a position whose stop is refused is not kept
+                self.trader.say(
+                    f"has no stop ({reason.rstrip('.')}), and closes what it holds at the market.", loud=True
+                )
+            self._leave(Reason.STOP)
         elif self._closing is not None and self._holds() and self._was_close(client_id):
-            self._refused = True  # it is tried again on the next close
+            self._refused = True
+            self._close_refused(reason.rstrip("."))
+            self.trader.timer(min(self._interval or _AGAIN, _AGAIN) / SECOND, "again")
+
+    def _close_refused(self, reason: str) -> None:
+        """Tell of it: as loud as it is the first time."""
+        loud, self._told_refused = not self._told_refused, True
+        self.trader.say(f"holds its position WITHOUT A STOP: it cannot close it ({reason}) and tries again.", loud=loud)
+
+    def on_timer(self, name: str) -> None:
+        if name == "again" and self._refused and self._closing is not None:
+            self._leave(self._closing)
 
     def on_unsent(self, client_id: str, reason: str) -> None:
         """The stop was not refused: it is set again, and the position stays."""

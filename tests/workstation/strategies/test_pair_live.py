@@ -195,7 +195,7 @@ class Hand:
     def timer(self, _seconds: float, name: str = "") -> None:
         self.timers.append(name)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, loud: bool = False) -> None:
         self.told.append(text)
 
 

@@ -129,7 +129,7 @@ class Hand:
     def close(self, tag: str = "") -> None:
         self.sent.append(f"close {tag}")
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, loud: bool = False) -> None:
         self.told.append(text)
 
 

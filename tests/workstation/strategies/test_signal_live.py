@@ -220,6 +220,8 @@ class Slow:
     def __init__(self) -> None:
         self.position = Decimal(0)
         self.sent: list[str] = []
+        self.timers: list[tuple[float, str]] = []
+        self.said: list[tuple[str, bool]] = []
 
     def order(self, side: Side, units: Decimal, **_terms: object) -> str:
         self.sent.append(f"{side} {len(self.sent)}")
@@ -227,6 +229,15 @@ class Slow:
 
     def close(self, tag: str = "") -> None:
         self.sent.append(f"close {tag}")
+
+    def cancel(self, client_id: str) -> None:
+        pass
+
+    def timer(self, seconds: float, name: str = "") -> None:
+        self.timers.append((seconds, name))
+
+    def say(self, text: str, *, loud: bool = False) -> None:
+        self.said.append((text, loud))
 
 
 def told(*says: str) -> tuple[SignalLive, Slow, Callable[[str, int], None]]:
@@ -294,6 +305,34 @@ def test_an_exit_that_is_refused_is_tried_again_on_the_next_close() -> None:
         if number == 1:
             live.on_reject("the desk's own", "no price")
     assert trader.sent == ["buy 0", "close signal", "close signal"]
+
+
+def test_a_position_whose_stop_is_refused_is_closed_and_told_and_a_refused_close_is_tried_again_soon() -> None:
+    live, trader, fill = told("long")
+    live.inner.exits = Exits(stop=0.05)
+    live._play = None
+    live.on_start()
+    live.on_bar(Bar(60_000_000_000, 100.0, 101.0, 99.0, 100.0, 1.0))
+    live.inner.says = ("long", "long")  # type: ignore[attr-defined]
+    live.on_bar(Bar(120_000_000_000, 100.0, 101.0, 99.0, 100.0, 1.0))
+    fill("buy", 1)
+    assert live._stop_id == trader.sent[-1] == "sell 1"
+    live.on_reject("sell 1", "The venue takes no stops.")
+    assert trader.sent[-1] == "close stop"
+    assert trader.said == [("has no stop (The venue takes no stops), and closes what it holds at the market.", True)]
+    for number in (1, 2):
+        live.on_reject("the desk's own", "no price")
+        assert trader.timers == [(10.0, "again")] * number
+        assert trader.said[-1] == (
+            "holds its position WITHOUT A STOP: it cannot close it (no price) and tries again.",
+            number == 1,
+        )
+        live.on_timer("again")
+        assert trader.sent[1:] == ["sell 1"] + ["close stop"] * (number + 1)
+    live.on_timer("again")  # nothing was refused since
+    assert trader.sent[1:] == ["sell 1"] + ["close stop"] * 3
+    fill("sell", 0)
+    assert live._told_refused is False
 
 
 class Recorded(SignalLive):

@@ -15,14 +15,14 @@ from tests.support.desk import BTC, OTHER_PERP, PERP, START, TestDesk, demo_desk
 from workstation.clock import SECOND
 from workstation.domain.events import OrderFilled
 from workstation.domain.fill import Fill, Liquidity
-from workstation.domain.order import Order, OrderState, Side
+from workstation.domain.order import Order, OrderDraft, OrderState, Side
 from workstation.domain.strategy_run import RunState, StrategyRun
 from workstation.domain.trade_rules import TradeRules
 from workstation.notify.messages import Topic, message_of
 from workstation.strategies import comings, held_back, run_book
 from workstation.strategies.strategy_thread import StrategyThread
 from workstation.trading.risk_question import NEVER_COMPARED
-from workstation.venues.contract import LinkState
+from workstation.venues.contract import LinkState, VenueError
 from workstation.venues.faulty import Fault, FaultyVenue
 from workstation.venues.simulated import SimulatedVenue
 
@@ -183,6 +183,107 @@ async def test_it_begins_only_when_its_orders_of_before_have_ended(tmp_path: Pat
         link.up()
         await desk.settle(lambda: len(stops(desk, run)) == 1 and stops(desk, run)[0].client_id != old.client_id)
         assert view(run.run_id).position
+
+
+async def lost_before_a_restart(tmp_path: Path, instrument: str) -> tuple[StrategyRun, Order, Order, int]:
+    """A run that holds something with its stop at the venue, and has an order that nobody has answered."""
+    link = Faulty()
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        run = await held(desk, tmp_path, instrument)
+        [stop] = stops(desk, run)
+        link.venues["NOVA"].faults.add("submit", Fault.LOST)
+        draft = OrderDraft(
+            instrument=instrument, side=Side.BUY, quantity=Decimal(1), price=Decimal(50_000), origin=run.run_id
+        )
+        lost = await desk.engine.gateway.submit(draft)
+        assert lost.state is OrderState.UNKNOWN
+        return run, stop, lost, desk.clock.now()
+
+
+class Slow(Faulty):
+    """Venues that may take a request for a while after it was sent."""
+
+    life = 30.0
+
+    def __call__(self, venue: SimulatedVenue) -> FaultyVenue:
+        found = super().__call__(venue)
+        found.request_life = lambda: self.life  # type: ignore[attr-defined]
+        return found
+
+
+async def test_of_contracts_an_order_without_an_answer_is_waited_for_until_its_venue_denies_it(tmp_path: Path) -> None:
+    run, old, lost, now = await lost_before_a_restart(tmp_path, PERP)
+    link = Slow()
+    async with demo_desk(tmp_path, wrap=link, start=now) as desk:
+        desk.engine._reconciler.lost.span = 0.2
+        await desk.settle(
+            lambda: (
+                [one.state for one in stops(desk, run)] == [OrderState.ACCEPTED]
+                and stops(desk, run)[0].client_id != old.client_id
+            )
+        )
+        assert desk.engine.core.orders.orders[lost.client_id].is_open, "half a minute it may still come"
+        assert not desk.engine.strategies.view(run.run_id).waits
+        await link.venues["NOVA"].inner.submit(lost)  # and it comes
+        await desk.settle(lambda: not desk.engine.core.orders.orders[lost.client_id].is_open)
+        assert [one.client_id for one in await link.venues["NOVA"].open_orders()] == [
+            one.client_id for one in stops(desk, run)
+        ]
+
+
+async def test_of_spot_its_end_is_waited_for_in_words_and_the_stop_stands_so_long(tmp_path: Path) -> None:
+    run, old, lost, now = await lost_before_a_restart(tmp_path, BTC)
+    link = Slow()
+    async with demo_desk(tmp_path, wrap=link, start=now) as desk:
+        desk.engine._reconciler.lost.span = 0.2
+        await desk.settle(lambda: desk.engine._reconciler.lost.denied(lost.client_id))
+        words = "Waits, and keeps what protects it: NOVA has not answered on the order BUY 1 BTC-USDT, and may still"
+        await desk.settle(lambda: desk.engine.strategies.view(run.run_id).waits.startswith(words))
+        await asyncio.sleep(0.2)
+        assert old.client_id in [one.client_id for one in await link.venues["NOVA"].open_orders()]
+        assert sum("has not begun" in entry.text for entry in desk.engine.log.entries) == 1
+        link.life = 0.0
+        await desk.settle(lambda: desk.engine.core.orders.orders[lost.client_id].state is OrderState.REJECTED)
+        await desk.settle(
+            lambda: (
+                [one.state for one in stops(desk, run)] == [OrderState.ACCEPTED]
+                and stops(desk, run)[0].client_id != old.client_id
+            )
+        )
+
+
+async def test_a_position_whose_stop_its_venue_refuses_is_closed_and_the_trader_is_sent_a_note(tmp_path: Path) -> None:
+    file = tmp_path / "always.py"
+    file.write_text(ALWAYS)
+    link = Faulty()
+    async with demo_desk(tmp_path, wrap=link) as desk:
+        nova = link.venues["NOVA"]
+        real, refused = nova.submit, list[Order]()
+
+        async def submit(order: Order) -> None:
+            if order.stop_price is not None or (order.reduce_only and len(refused) < 2):
+                refused.append(order)
+                raise VenueError("NOVA takes nothing of the kind.")
+            await real(order)
+
+        nova.submit = submit  # type: ignore[method-assign]
+        run = await desk.engine.strategies.start(
+            f"{file}:Always", PERP, capital=Decimal(10_000), interval=5 * SECOND, rules=RULES
+        )
+        closed = lambda: [one for one in sent(desk, run) if one.reduce_only and one.state is OrderState.FILLED]  # noqa: E731
+        for _ in range(60):
+            await desk.run(0.5)
+            await asyncio.sleep(0.01)
+            if closed():
+                break
+        assert len(refused) == 2
+        assert [one.quantity for one in closed()[:1]] == [refused[0].quantity]
+        said = [entry for entry in desk.engine.log.entries if entry.source == "position"]
+        assert "has no stop (NOVA takes nothing of the kind), and closes what it holds at the market" in said[0].text
+        assert "holds its position WITHOUT A STOP: it cannot close it" in said[1].text
+        note = message_of(said[1], lambda _: None, lambda _: None)
+        assert note is not None
+        assert note.topic is Topic.TROUBLE
 
 
 async def test_nothing_is_entered_on_bars_that_closed_while_it_waited(tmp_path: Path) -> None:
