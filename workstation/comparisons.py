@@ -18,20 +18,20 @@ from typing import Any
 import msgspec
 
 from workstation.bookkeeping import Bookkeeper
-from workstation.clock import SECOND
 from workstation.comparison_rounds import BACK, FURTHEST, Difference, Differs, Round, Rounds
 from workstation.desk_view import DeskView
 from workstation.domain.events import OrderFilled
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, counted, divide, multiply, plain, subtract
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.prices import average_words
 from workstation.hints import Hints
 from workstation.log import DeskLog
 from workstation.margin_comparison import MarginComparison
+from workstation.others_orders import OthersOrders
 from workstation.trading.gateway import OrderGateway
-from workstation.trading.reconcile import Reconciler, Strangers
+from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.venues.contract import (
     BooksBegin,
@@ -47,8 +47,8 @@ from workstation.venues.contract import (
 )
 from workstation.venues.patience import answer_within
 
-#: Who "makes" an order by which a difference of a position is booked, and one that was found at the venue.
-RECONCILIATION, EXTERNAL = "reconciliation", "external"
+#: Who "makes" an order by which a difference of a position is booked.
+RECONCILIATION = "reconciliation"
 #: Seconds between reading a real venue's money and its fills: reports are on their way for so long.
 _GRACE = 1.0
 _TRIES = 5
@@ -94,10 +94,18 @@ class Comparisons:
         self._next: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._failed: dict[str, int] = {}  # the epoch of each real venue at its last comparison that failed
-        self._told: set[ClientOrderId] = set()  # strangers that the log has
         self._running: dict[str, asyncio.Task[None]] = {}
         reconciler.on_difference = self._found
         self.margin = MarginComparison(self._core, log, desk.clock.now, self._found)
+        self._others = OthersOrders(
+            core=desk.core,
+            gateway=gateway,
+            reconciler=reconciler,
+            clock=desk.clock,
+            log=log,
+            found=self._found,
+            timeout=timeout,
+        )
 
     def introduce(self, venue: Venue) -> None:
         """Before the venue connects."""
@@ -112,8 +120,7 @@ class Comparisons:
                 self.margin.introduce(venue)
         if isinstance(venue, WatchesOrders):
             venue.working = partial(self._core.orders.open_at, venue.name)
-        if isinstance(venue, KnowsStrangers):
-            venue.known_order = self._core.orders.orders.get
+        self._others.introduce(venue)
 
     def _notice(self, venue: str, level: str, sentence: str) -> None:
         {"error": self._log.error, "warning": self._log.warning}.get(level, self._log.info)("venue", sentence)
@@ -173,6 +180,7 @@ class Comparisons:
         # (and only so: one that has failed is tried again when its pause is over, whatever the streams tell)
         hinted = name not in self._failures and self._hints.due(venue, now)
         if hinted or now >= self._next.get(name, 0.0) or (fresh and self._failed.get(name) != venue.epoch):
+            self._hints.begun(venue)
             task = asyncio.create_task(self._compare(venue), name=f"comparison with {name}")
             self._running[name] = task
             task.add_done_callback(lambda _: self._running.pop(name, None))
@@ -222,7 +230,7 @@ class Comparisons:
         try:
             strangers = await self._reconciler.venue(venue, done.since, whole=done.whole)
             if isinstance(venue, KnowsStrangers):
-                await self._meet(venue, strangers)
+                await self._others.meet(venue, strangers)
         finally:
             self._caught_up(venue.name)
         since = now - BACK if done.since is None else done.since
@@ -236,40 +244,6 @@ class Comparisons:
 
     def _found(self, venue: str, kind: str, text: str) -> None:
         self.differences.append(Difference(ts=self._desk.clock.now(), venue=venue, kind=kind, text=text))
-
-    # Orders that this desk never made.
-
-    async def _meet(self, venue: Venue, strangers: Strangers) -> None:
-        assert isinstance(venue, KnowsStrangers)
-        ids = {fill.client_id: fill.instrument for fill in strangers.fills}
-        ids |= {order.client_id: order.instrument for order in strangers.orders}
-        own: set[ClientOrderId] = set()
-        for client_id, instrument in ids.items():
-            if client_id in self._told and not venue.adopts:
-                continue
-            order = await answer_within(self._timeout, venue.stranger(client_id, instrument))
-            if order is None:
-                continue
-            if order.client_id in self._core.orders.orders:  # ours after all: a fill had named only the venue's id
-                own.add(order.client_id)
-                continue
-            words = f"{order.side} {plain(order.quantity)} {order.instrument}, order {order.venue_order_id}"
-            if not venue.adopts:
-                self._told.add(client_id)
-                self._found(venue.name, "external order", f"{words}: ignored")
-                self._log.warning("orders", f"{venue.name} has an order that this desk did not make: {words}. Ignored.")
-                continue
-            self._gateway.adopt(order)
-            own.add(order.client_id)
-            self._found(venue.name, "external order", f"{words}: adopted")
-            self._log.warning(
-                "orders", f"{venue.name} has an order that this desk did not make: {words}. It is the desk's own now."
-            )
-        if own:
-            oldest = min(fill.ts for fill in strangers.fills) if strangers.fills else self._desk.clock.now() - BACK
-            await self._reconciler.fills(venue, oldest - SECOND)
-            for client_id in own:
-                await self._reconciler.ask(client_id)
 
     # Positions.
 

@@ -1,7 +1,8 @@
-"""What a venue's streams of balances and positions tell, held against the desk's books.
+"""What a venue's streams of balances and positions tell, held against the desk's books; and orders that others make.
 
-A difference that stays when all is quiet is a reason to compare now, and nothing else: the comparison asks the venue
-and books what it finds. While these streams stand and agree with the books, their venue is asked less often.
+A difference that stays when all is quiet, or an order of others that is not the desk's own, is a reason to compare now,
+and nothing else: the comparison asks the venue and books what it finds, and the desk trades on meanwhile. While these
+streams stand and agree with the books, their venue is asked less often.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, subtract
 from workstation.domain.order import OrderState
 from workstation.trading.core import TradingCore
-from workstation.venues.contract import TellsAccount, Venue
+from workstation.venues.contract import KnowsStrangers, TellsAccount, Venue
 
 #: Seconds without a word of the streams and without a change of the books after which both count as said.
 _QUIET = 1.0
@@ -32,15 +33,19 @@ class Hints:
         self._seen: dict[str, tuple[int, tuple[Decimal, ...]]] = {}  # version of the streams' word, and the books then
         self._since: dict[str, float] = {}  # when they last changed, until they have been compared
         self._hinted: dict[str, float] = {}  # when a comparison was last asked for here
+        self._met: dict[str, int] = {}  # `stirred` of a venue when a comparison with it last began
         self._asked: dict[str, tuple[int, float]] = {}  # epoch and time of the last question for balances and positions
 
     def due(self, venue: Venue, now: float) -> bool:
         """Whether a venue has told what the desk's books do not have. Says so once for each word, and not oftener than
         every ten seconds."""
+        name = venue.name
+        waits = name in self._hinted and now - self._hinted[name] < _FLOOR
+        if isinstance(venue, KnowsStrangers) and venue.stirred != self._met.get(name, 0) and not waits:
+            return self._ask_now(name, now)
         if not isinstance(venue, TellsAccount):
             return False
-        told, name = venue.told, venue.name
-        waits = name in self._hinted and now - self._hinted[name] < _FLOOR
+        told = venue.told
         if told.missed and venue.account_streams() and not waits:
             told.missed = False
             return self._ask_now(name, now)
@@ -63,6 +68,11 @@ class Hints:
         self._asked.pop(venue, None)
         self._hinted[venue] = now
         return True
+
+    def begun(self, venue: Venue) -> None:
+        """A comparison begins: what others have done until now it will see."""
+        if isinstance(venue, KnowsStrangers):
+            self._met[venue.name] = venue.stirred
 
     def word(self, venue: Venue) -> int:
         """Which word of the streams is the newest: for `asked`, before the venue is asked."""

@@ -217,7 +217,8 @@ class RealLink(Protocol):
     """A venue behind a network, which connects by itself and goes on trying.
 
     Until `epoch` has been seen by a comparison of the desk's books with the venue, only orders that shrink a position
-    go there: it grows whenever link or own streams were away.
+    go there: it grows whenever link or own streams were away. (What others do on the account is told by the streams and
+    takes the right to trade from nobody.)
     """
 
     epoch: int
@@ -349,6 +350,10 @@ class KnowsStrangers(Protocol):
 
     #: The desk's order of a client id, for those of its earlier runs.
     known_order: Callable[[ClientOrderId], Order | None]
+    #: Takes an order of theirs at the first word of it; whether it is the desk's own from now on.
+    on_stranger: Callable[[Order], bool]
+    #: Grows whenever one was made, or has filled, that did not become the desk's own.
+    stirred: int
 
     @property
     def place(self) -> str:

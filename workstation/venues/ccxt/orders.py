@@ -189,7 +189,13 @@ def adopted(structure: Mapping[str, Any], shown: VenueOrder, now: int) -> Order:
         created_at=ts,
         updated_at=now,
         venue_order_id=shown.venue_order_id,
+        filled=shown.filled,
     )
+
+
+def whole(order: Order) -> bool:
+    """Whether all is known of an order of others that it takes to adopt it: some messages tell the change only."""
+    return bool(order.quantity and order.venue_order_id) and (order.type is OrderType.MARKET or order.price is not None)
 
 
 def trade_id_of(structure: Mapping[str, Any], market_id: str, per_symbol: bool) -> str:

@@ -20,12 +20,14 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add
 from workstation.domain.order import ClientOrderId, Order, OrderState
-from workstation.venues.ccxt.ids import EXTERNAL, to_desk
+from workstation.venues.ccxt.ids import to_desk
 from workstation.venues.ccxt.orders import fill_of, order_of, trade_id_of, wire_id_of
 from workstation.venues.ccxt.particulars import Counted, IdRule
 from workstation.venues.contract import OrderSink, VenueOrder
 from workstation.venues.order_terms import change_made, other_terms
 
+#: Orders whose trades are kept until it is known whose they are; the oldest are let go.
+_WAITING = 1_000
 _ENDED = (OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.FILLED)
 
 
@@ -73,14 +75,14 @@ class OwnOrders:
         known: Callable[[ClientOrderId], Order | None],
         report: OrderSink,
         fills_missing: Callable[[InstrumentId], None],
-        stranger: Callable[[VenueOrder], None],
+        stranger: Callable[[Mapping[str, Any], VenueOrder], None],
         revived: Callable[[], None],
         differs: Callable[[ClientOrderId], None],
     ) -> None:
         """`instrument_of` and `market_id` by ccxt's symbol; `known`: the desk's order of an id; `fills_missing`: called
-        when an order shows more filled than has been heard; `stranger`: an order that the desk never made; `revived`:
-        one of the desk's that was taken for rejected works; `differs`: a working order whose terms are others than the
-        desk's, unless what told so is older than the desk's last change."""
+        when an order shows more filled than has been heard; `stranger`: an order that the desk never made, which may be
+        the desk's own afterwards; `revived`: one of the desk's that was taken for rejected works; `differs`: a working
+        order whose terms are others than the desk's, unless what told so is older than the desk's last change."""
         self._clock = clock
         self._rule = rule
         self._per_symbol = per_symbol
@@ -163,8 +165,11 @@ class OwnOrders:
         if shown.client_id != client_id:
             shown = _renamed(shown, client_id)
         if track is None:
-            self._stranger(shown)
-            return shown
+            self._stranger(structure, shown)
+            track = self.track(client_id)
+            if track is None:
+                return shown
+            self._bind(track, shown.venue_order_id)
         if not shown.quantity:  # some streams tell the change only
             order = self._known(client_id)
             shown = _sized(shown, track.quantity if order is None else order.quantity)
@@ -188,8 +193,10 @@ class OwnOrders:
         if fill is None:
             return None
         if track is None:
-            if client_id.startswith(EXTERNAL) and venue_id:
+            if venue_id:
                 self._waiting.setdefault(self._place(instrument.id, venue_id), []).append(structure)
+                if len(self._waiting) > _WAITING:
+                    self._waiting.pop(next(iter(self._waiting)))
             return fill
         if venue_id:
             self._bind(track, venue_id)

@@ -22,7 +22,7 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode, MarginTold
 from workstation.domain.market import MarketEvent, MarkPrice
-from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, TimeInForce
+from workstation.domain.order import CLOSED_STATES, ClientOrderId, Order, OrderState, OrderType, TimeInForce
 from workstation.venues.ccxt import (
     account,
     borrowing,
@@ -42,7 +42,7 @@ from workstation.venues.ccxt.gate import RequestGate
 from workstation.venues.ccxt.ids import external_id, to_wire
 from workstation.venues.ccxt.lookup import ask_for_terms, find_order
 from workstation.venues.ccxt.market_terms import Terms
-from workstation.venues.ccxt.orders import adopted, fill_of, order_of, trade_id_of
+from workstation.venues.ccxt.orders import adopted, fill_of, order_of, trade_id_of, whole
 from workstation.venues.ccxt.own import OwnOrders
 from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.prepared import PreparedOrders
@@ -69,6 +69,8 @@ from workstation.venues.urgency import Urgency, afresh, urgency_now, urgent
 _LAG = 10.0
 #: Seconds after an acknowledgement that said nothing of the order's state until the venue is asked.
 _LOOK_AGAIN = 1.0
+#: Orders of others that are remembered.
+_STRANGERS = 5_000
 
 
 class CcxtVenue:
@@ -159,7 +161,10 @@ class CcxtVenue:
         self._task: asyncio.Task[None] | None = None
         self._later: set[asyncio.Task[None]] = set()
         self._closed = False
-        self.strangers: dict[ClientOrderId, VenueOrder] = {}
+        #: Orders of others that the desk has not adopted, as they were told of last; the oldest are let go.
+        self.strangers: dict[ClientOrderId, Order] = {}
+        self.stirred = 0
+        self.on_stranger: Callable[[Order], bool] = lambda _order: False
         #: Orders whose terms it is being asked for.
         self.differing: set[ClientOrderId] = set()
         self.own = OwnOrders(
@@ -270,13 +275,22 @@ class CcxtVenue:
         if self._order_sink is not None:
             self._order_sink(event)
 
-    def _stranger(self, shown: VenueOrder) -> None:
-        """An order of the account that this desk did not make: the comparison decides what becomes of it."""
-        if shown.client_id not in self.strangers:
-            self.strangers[shown.client_id] = shown
-            self.epoch += 1
-        else:
-            self.strangers[shown.client_id] = shown
+    def _stranger(self, structure: Mapping[str, Any], shown: VenueOrder) -> None:
+        """An order of the account that this desk did not make: adopted at once where all is told that it takes, else
+        the next comparison decides what becomes of it. One that has ended without a fill has touched nothing."""
+        if shown.state in CLOSED_STATES and not shown.filled:
+            self.strangers.pop(shown.client_id, None)
+            return
+        order = adopted(structure, shown, self.clock.now())
+        if whole(order) and self.on_stranger(order):
+            self.strangers.pop(shown.client_id, None)
+            return
+        before = self.strangers.get(shown.client_id)
+        if before is None or before.filled != shown.filled:
+            self.stirred += 1
+        self.strangers[shown.client_id] = order
+        if len(self.strangers) > _STRANGERS:
+            self.strangers.pop(next(iter(self.strangers)))
 
     async def _compare_anew(self) -> None:
         self.epoch += 1
@@ -462,6 +476,9 @@ class CcxtVenue:
         self.own.remember(orders)
 
     async def stranger(self, client_id: ClientOrderId, instrument: InstrumentId) -> Order | None:
+        told = self.strangers.get(client_id)
+        if told is not None and whole(told):  # a question for each would leave none for the desk's own orders
+            return told
         structure = await find_order(self, client_id, instrument)
         shown = None if structure is None else self.shown(structure)
         if structure is None or shown is None:
@@ -469,8 +486,8 @@ class CcxtVenue:
         if (ours := self.known_order(shown.client_id)) is not None:
             self.own.bind(ours.client_id, shown.venue_order_id)
             return ours
-        self.strangers[shown.client_id] = shown
-        return adopted(structure, shown, self.clock.now())
+        order = self.strangers[shown.client_id] = adopted(structure, shown, self.clock.now())
+        return order
 
     async def entry_prices(self) -> dict[InstrumentId, Decimal]:
         return await self.ask("the positions", account.entry_prices(self, self.up()))

@@ -1,0 +1,115 @@
+"""Others trade on the same account: this desk goes on trading, and its books and limits have what they did."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.support.desk import GENEROUS
+from tests.support.exchange import RICH, Login, LoopbackExchange
+from tests.support.exchange_hand import Hand
+from tests.support.live_desk import DUST, Truth, live_desk_on, told, until
+from tests.support.others import Other
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from workstation.engine import Engine
+
+#: The instrument of each exchange that is traded here.
+TRADED = {"binance": "LOOP:BTC-USDT", "binanceusdm": "LOOP:BTC-USDT-PERP", "bybit": "LOOP:BTC-USDT-PERP"}
+DIALECTS = ["bybit", "binance", pytest.param("binanceusdm", marks=pytest.mark.slow)]
+#: Comparisons by the clock never come in these tests.
+NEVER = 600.0
+
+
+def bid(instrument: str, price: int, quantity: str = "0.001") -> OrderDraft:
+    return OrderDraft(instrument=instrument, side=Side.BUY, quantity=Decimal(quantity), price=Decimal(price))
+
+
+def market(instrument: str, side: Side, quantity: str) -> OrderDraft:
+    return OrderDraft(instrument=instrument, side=side, quantity=Decimal(quantity), type=OrderType.MARKET)
+
+
+def found_elsewhere(engine: Engine) -> list[Order]:
+    return [order for order in engine.orders() if order.origin == "external"]
+
+
+def settled(exchange: LoopbackExchange, engine: Engine) -> bool:
+    """Whether the desk has the same money as the exchange."""
+    account, have = exchange.floor.account(), engine.core.portfolio.balance
+    money = exchange.do(lambda: {each: account.total(each) for each in account.currencies})
+    return all(abs(have("LOOP", currency) - total) < DUST for currency, total in money.items())
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("external", ["adopt", "ignore"])
+async def test_while_others_enter_orders_this_desk_s_are_not_denied(name: str, external: str, tmp_path: Path) -> None:
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        instrument = TRADED[name]
+        terms = {"compare_seconds": NEVER, "external_orders": external}
+        async with live_desk_on(exchange, tmp_path, **terms) as engine, Other(exchange).quoting(instrument):
+            for number in range(12):
+                order = await engine.submit(bid(instrument, 59_000 + number))
+                assert order.state is not OrderState.DENIED, f"{order.reason}\n{told(engine)}"
+                await asyncio.sleep(0.15)
+            if external == "adopt":
+                await until(lambda: len(found_elsewhere(engine)) > 8, say=lambda: told(engine))
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_what_others_trade_is_in_the_books_at_once_and_limits_judge_by_it(name: str, tmp_path: Path) -> None:
+    risk = msgspec.structs.replace(GENEROUS, max_position_value=Decimal(20_000))
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        instrument, other = TRADED[name], Other(exchange)
+        async with live_desk_on(exchange, tmp_path, compare_seconds=NEVER, risk=risk) as engine:
+            before = len(exchange.done)
+            other.enters(instrument, Side.BUY, "0.25")
+            await until(lambda: engine.position(instrument).quantity > Decimal("0.24"), say=lambda: told(engine))
+            asked = [place for place, _ in list(exchange.done)[before:] if "position" in place or "wallet" in place]
+            assert asked == [], "the streams had told it: no question was needed"
+            (theirs,) = found_elsewhere(engine)
+            await until(lambda: engine.core.orders.orders[theirs.client_id].state is OrderState.FILLED)
+            denied = await engine.submit(market(instrument, Side.BUY, "0.1"))
+            assert denied.state is OrderState.DENIED
+            assert "position" in denied.reason
+            assert (await engine.submit(market(instrument, Side.SELL, "0.1"))).state is not OrderState.DENIED
+            await until(lambda: not Truth(exchange).invented(engine) and settled(exchange, engine))
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_an_order_by_hand_elsewhere_that_rests_and_fills_later_is_followed_from_its_first_word(
+    name: str, tmp_path: Path
+) -> None:
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:
+        hand = Hand(exchange)
+        instrument = TRADED[name]
+        async with live_desk_on(exchange, tmp_path, compare_seconds=NEVER) as engine:
+            Other(exchange).enters(instrument, Side.BUY, "0.05", 63_000)
+            await until(lambda: len(found_elsewhere(engine)) == 1, 3)
+            assert not engine.core.unproven
+            (theirs,) = found_elsewhere(engine)
+            assert (theirs.state, theirs.price) == (OrderState.ACCEPTED, Decimal(63_000))
+            await asyncio.to_thread(hand.sold, "0.05", "62990", instrument.partition(":")[2])
+            await until(lambda: engine.core.orders.orders[theirs.client_id].state is OrderState.FILLED)
+            await until(lambda: settled(exchange, engine), say=lambda: told(engine))
+            assert not Truth(exchange).invented(engine)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_ignored_orders_of_others_have_the_desk_compare_soon(name: str, tmp_path: Path) -> None:
+    """Also where the streams of money and positions tell nothing."""
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        instrument = TRADED[name]
+        async with live_desk_on(exchange, tmp_path, compare_seconds=NEVER, external_orders="ignore") as engine:
+            engine.venues["LOOP"].told.take = lambda **_: None  # type: ignore[attr-defined]
+            Other(exchange).enters(instrument, Side.BUY, "0.05")
+            await until(lambda: settled(exchange, engine), 20, say=lambda: told(engine))
+            assert found_elsewhere(engine) == []
+            if instrument.endswith("-PERP"):
+                assert engine.position(instrument).quantity == Decimal("0.05")
+            assert sum("did not make" in entry.text for entry in engine.log.entries) == 1
