@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -46,6 +47,12 @@ class MarginComparison:
         """Its derivatives are not known until it tells."""
         if isinstance(venue, TellsMargin):
             self._core.portfolio.margin.keepers.add(venue.name)
+            venue.on_margin = partial(self._heard, venue)
+
+    def _heard(self, venue: Venue, name: InstrumentId, word: MarginTold) -> None:
+        instrument = self._core.instruments.get(name)
+        if instrument is not None and isinstance(venue, KeepsMargin):
+            self._take(venue, instrument, word)
 
     @property
     def settled(self) -> bool:
@@ -71,7 +78,7 @@ class MarginComparison:
         ours = [each for each in self._core.instruments.values() if each.venue == venue.name and not each.is_spot]
         if not ours:
             return
-        before = {each.id: (book.setting(each), book.told.get(each.id)) for each in ours}
+        before = dict(book.told)
         try:
             told = await asyncio.wait_for(venue.margin_told(self._wanted(ours)), _PATIENCE)
         except (VenueError, TimeoutError) as error:
@@ -86,11 +93,8 @@ class MarginComparison:
             return
         self._failed.pop(venue.name, None)
         for each in ours:
-            if (word := told.get(each.id)) is not None and before[each.id] == (
-                book.setting(each),
-                book.told.get(each.id),
-            ):
-                self._take(venue, each, word)  # (the desk's own change meanwhile is newer than the answer)
+            if (word := told.get(each.id)) is not None:
+                self._take(venue, each, _unless_newer(word, before.get(each.id), book.told.get(each.id)))
         untold = [each.symbol for each in ours if not book.knows(each) and self._busy(each)]
         if untold:
             self._say(venue, f"not of {', '.join(untold[:3])}{' …' if len(untold) > 3 else ''}")
@@ -151,3 +155,16 @@ class MarginComparison:
         if known:
             self._found(venue, kind, words)
             self._log.warning("account", f"{words}: changed at the exchange.")
+
+
+def _unless_newer(word: MarginTold, before: MarginTold | None, now: MarginTold | None) -> MarginTold:
+    """An answer, but for what the desk or a stream has changed since it was asked for."""
+    if now is None or now is before:
+        return word
+    before = before or MarginTold()
+    return MarginTold(
+        leverage=word.leverage if now.leverage == before.leverage else now.leverage,
+        mode=word.mode if now.mode == before.mode else now.mode,
+        quantity=now.quantity,
+        liquidation=now.liquidation,
+    )

@@ -33,9 +33,10 @@ def set_there(exchange: LoopbackExchange, leverage: int, mode: MarginMode) -> No
     """At the exchange's own page."""
 
     def change() -> None:
-        books, now = exchange.floor.account().books, exchange.clock.now()
-        books.set_margin_mode(PERP, mode, now)
-        books.set_leverage(PERP, Decimal(leverage), now)
+        account, now = exchange.floor.account(), exchange.clock.now()
+        if account.books.account.margin.setting(account.floor.instruments[PERP]).mode is not mode:
+            account.tell(account.took(account.books.set_margin_mode(PERP, mode, now)))
+        account.tell(account.took(account.books.set_leverage(PERP, Decimal(leverage), now)))
 
     exchange.do(change)
 
@@ -93,6 +94,23 @@ async def test_a_change_at_the_exchange_is_told_once_and_its_liquidation_price_g
         assert [each for each in told(engine, 99).splitlines() if "changed at the exchange" in each] == [
             f"warning account: {PERP}: leverage 7 at LOOP, the desk had 10: changed at the exchange."
         ]
+
+
+async def test_streams_tell_of_it_at_once_and_what_the_desk_set_is_no_difference(
+    exchange: LoopbackExchange, tmp_path: Path
+) -> None:
+    """No comparison comes in this test."""
+    async with live_desk_on(exchange, tmp_path, compare_seconds=600.0) as engine:
+        await engine.set_leverage(PERP, Decimal(4))
+        assert engine.margin(PERP).leverage == 4
+        liquidated_at(exchange, "61234.5")
+        await buy(engine)
+        assert not engine.comparisons.differences
+        set_there(exchange, 9, MarginMode.CROSS)
+        await until(lambda: engine.margin(PERP).leverage == 9, say=lambda: told(engine))
+        assert [each.kind for each in engine.comparisons.differences] == ["leverage"]
+        if exchange.name == "bybit":  # its positions are streamed whole
+            await until(lambda: engine.margin(PERP).liquidation == Decimal("61234.5"), say=lambda: told(engine))
 
 
 async def test_no_order_waits_for_it_and_what_is_not_known_yet_counts_as_one(

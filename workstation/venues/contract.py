@@ -198,6 +198,9 @@ class KeepsMargin(Protocol):
 class TellsMargin(Protocol):
     """A venue that keeps leverage and margin mode itself, where others may change them."""
 
+    #: Told of what its streams tell of them by the way.
+    on_margin: Callable[[InstrumentId, MarginTold], None]
+
     async def margin_told(self, wanted: Sequence[InstrumentId]) -> dict[InstrumentId, MarginTold]:
         """Of its derivatives; what it does not tell is None there. `wanted`: those that are worth a question each,
         first things first. It asks behind all else."""

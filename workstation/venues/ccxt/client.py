@@ -40,6 +40,8 @@ class Hooks:
         self.on_message: Callable[[Any, Any], bool] = lambda _client, _message: True
         #: After ccxt has taken a raw message.
         self.after_message: Callable[[Any, Any], None] = lambda _client, _message: None
+        #: Binance's word that the account's leverage was changed, of which ccxt takes no notice.
+        self.on_config: Callable[[Mapping[str, Any]], None] = lambda _message: None
         self.on_open: Callable[[Any], None] = lambda _client: None
         #: A watch method is about to wait for what this connection brings.
         self.on_use: Callable[[Any], None] = lambda _client: None
@@ -101,6 +103,11 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
         if hooks.on_message(client, message):
             exchange_class.handle_message(self, client, message)
             hooks.after_message(client, message)
+
+    def handle_account_message(self: Any, client: Any, message: Any) -> None:
+        if type(message) is dict and message.get("e") == "ACCOUNT_CONFIG_UPDATE":
+            hooks.on_config(message)
+        handle_message(self, client, message)
 
     def on_connected(self: Any, client: Any, message: Any = None) -> None:
         exchange_class.on_connected(self, client, message)
@@ -167,6 +174,8 @@ def hooked(exchange_class: type[Any], hooks: Hooks) -> type[Any]:
         body["ensure_user_data_stream_ws_subscribe_listen_token"] = ensure_user_data_stream_ws_subscribe_listen_token
     if hasattr(exchange_class, "handle_event_stream_terminated"):
         body["handle_event_stream_terminated"] = handle_event_stream_terminated
+    if exchange_class.__name__ == "binanceusdm":
+        body["handle_message"] = handle_account_message
     if exchange_class.__name__ == "kraken":
         body["sign"] = sign
     if exchange_class.__name__ == "bitstamp":

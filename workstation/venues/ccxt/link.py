@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workstation.clock import MILLISECOND
 from workstation.domain.instrument import Instrument
-from workstation.venues.ccxt import account, dead_man, fees, told
+from workstation.venues.ccxt import account, dead_man, fees, margin_terms, told
 from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange, rate_of
 from workstation.venues.ccxt.clock_way import measure_clock
 from workstation.venues.ccxt.errors import is_limit, is_passing, translated, words_of
@@ -108,6 +108,7 @@ async def _establish(venue: CcxtVenue) -> None:
     for name, watched in told.own_of_contracts(venue, exchange, own).items():
         streams.keep_topic(name, watched, partial(_each, own[name.partition(" ")[0]]))
     told.watch(venue, exchange, streams)
+    hooks.on_config = partial(margin_terms.reset, venue, exchange)
     if (watch := venue.dead_man.watching(exchange)) is not None:
         streams.keep_topic(dead_man.STREAM, watch)
     venue.state, venue.said = LinkState.CONNECTED, ""

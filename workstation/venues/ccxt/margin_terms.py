@@ -2,7 +2,8 @@
 
 Most of it comes with the positions, which are one question. What they leave out (Binance's tell neither leverage nor
 mode; most exchanges show open positions only) is asked for by one question where the exchange has such a one, and else
-instrument by instrument, one after the other with pauses: nothing of it is as urgent as an order.
+instrument by instrument, one after the other with pauses: nothing of it is as urgent as an order. What streams tell of
+it by the way is taken too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.margin import MarginMode, MarginTold
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 
 type _Rows = list[Mapping[str, Any]]
 
-#: Seconds for which the positions that a comparison has asked for stand for this too.
-_FRESH = 10.0
+#: Seconds for which the positions that a comparison has asked for stand for this too, once.
+_FRESH = 5.0
 #: Seconds between two questions for one instrument each.
 _PAUSE = 0.2
 
@@ -59,9 +62,36 @@ async def margin_told(
 async def _positions(venue: CcxtVenue, exchange: Any) -> _Rows:
     """As a comparison has just been shown them, else asked for."""
     at, shown = venue.shown_positions
+    venue.shown_positions = float("-inf"), []
     if asyncio.get_running_loop().time() - at <= _FRESH:
         return shown
-    return await shown_positions(venue, exchange)
+    shown = await shown_positions(venue, exchange)
+    venue.shown_positions = float("-inf"), []
+    return shown
+
+
+def heard(venue: CcxtVenue, shown: Sequence[Mapping[str, Any]]) -> None:
+    """Positions as Bybit streams them, each whole. The mode is the account's, and no part of them."""
+    rows: dict[str, _Rows] = {}
+    for position in shown:
+        rows.setdefault(str(position.get("symbol")), []).append(position)
+    for symbol, each in rows.items():
+        _hand_on(venue, symbol, msgspec.structs.replace(told_of(each, {}), mode=None))
+
+
+def reset(venue: CcxtVenue, exchange: Any, message: Mapping[str, Any]) -> None:
+    """Binance's ACCOUNT_CONFIG_UPDATE: a leverage that was set. The liquidation price that was told before is of
+    another one."""
+    change = message.get("ac")
+    if isinstance(change, Mapping):
+        symbol = exchange.safe_symbol(change.get("s"), None, None, "contract")
+        _hand_on(venue, symbol, MarginTold(leverage=_lever(change.get("l"))))
+
+
+def _hand_on(venue: CcxtVenue, symbol: str, word: MarginTold) -> None:
+    instrument = venue.markets.get(symbol)
+    if instrument is not None and instrument.id not in venue.changing:
+        venue.on_margin(instrument.id, word)
 
 
 async def _settings(venue: CcxtVenue, exchange: Any, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -115,7 +145,7 @@ def told_of(positions: Sequence[Mapping[str, Any]], setting: Mapping[str, Any]) 
         leverage=levers.pop() if len(levers) == 1 else None,
         mode=MarginMode(mode) if mode in tuple(MarginMode) else None,
         quantity=ZERO if alone is None else signed_contracts(alone),
-        liquidation=None if alone is None else exact(alone.get("liquidationPrice")) or None,
+        liquidation=None if alone is None else _liquidation(alone),
     )
 
 
@@ -130,12 +160,23 @@ def _position_lever(position: Mapping[str, Any]) -> Decimal | None:
     info = info if isinstance(info, Mapping) else {}
     if "realLeverage" in info:
         return None
-    return _lever(position.get("leverage")) or _lever(info.get("cross_leverage_limit"))
+    own = info.get("leverage") if isinstance(info.get("liquidation_price"), Mapping) else None  # Coinbase's
+    return _lever(position.get("leverage")) or _lever(info.get("cross_leverage_limit")) or _lever(own)
+
+
+def _liquidation(position: Mapping[str, Any]) -> Decimal | None:
+    """None where it tells none, or 0. Coinbase's word for it ccxt does not read."""
+    info = position.get("info")
+    own = info.get("liquidation_price") if isinstance(info, Mapping) else None
+    at = exact(position.get("liquidationPrice")) or (exact(own.get("value")) if isinstance(own, Mapping) else None)
+    return at if at is not None and at > 0 else None
 
 
 def _lever(shown: Any) -> Decimal | None:
     lever = exact(shown)
-    return lever if lever is not None and lever >= ONE else None
+    if lever is None or lever < ONE:
+        return None
+    return lever.to_integral_value() if lever == lever.to_integral_value() else lever
 
 
 def told_words(exchange: str) -> str:

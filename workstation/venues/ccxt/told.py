@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add
+from workstation.venues.ccxt import margin_terms
 from workstation.venues.ccxt.account import signed_contracts
 from workstation.venues.ccxt.instruments import exact
 from workstation.venues.ccxt.money import WALLETS, okx_cash
@@ -68,6 +69,8 @@ def watch(venue: CcxtVenue, exchange: Any, streams: Streams) -> None:
         for market, row in known:
             if market is not None:  # a long and a short of one instrument count together, as where they are asked for
                 found[market.id] = add(found.get(market.id, ZERO), signed_contracts(row))
+        if exchange.id == "bybit":
+            margin_terms.heard(venue, rows)
         if exchange.id == "bitget":  # each message shows all that is open: what it does not show is closed
             found = {market.id: ZERO for market in venue.markets.values() if not market.is_spot} | found
         told.take(positions=found)

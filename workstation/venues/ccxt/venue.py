@@ -130,6 +130,10 @@ class CcxtVenue:
         self.terms = Terms()
         self.silence_asked = Silence()
         self.others = account.Others()
+        #: Told of leverage and mode that a stream has told.
+        self.on_margin: Callable[[InstrumentId, MarginTold], None] = lambda _instrument, _word: None
+        #: Instruments whose leverage or mode the desk is changing: what is told of them meanwhile is its own doing.
+        self.changing: set[InstrumentId] = set()
         #: Positions as ccxt showed them last, and when (the loop's clock).
         self.shown_positions: tuple[float, list[Mapping[str, Any]]] = (float("-inf"), [])
         self.probe_now = asyncio.Event()
@@ -499,7 +503,8 @@ class CcxtVenue:
 
     async def margin_told(self, wanted: Sequence[InstrumentId]) -> dict[InstrumentId, MarginTold]:
         question = margin_terms.margin_told(self, self.up(), wanted)
-        return await self.ask("leverage and margin mode", question, Urgency.BACKGROUND)
+        found = await self.ask("leverage and margin mode", question, Urgency.BACKGROUND)
+        return {name: word for name, word in found.items() if name not in self.changing}
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
         symbol = self.symbol_of(instrument)
@@ -509,13 +514,22 @@ class CcxtVenue:
             for each in self.markets.values():
                 self._booked(e.LeverageChanged, "leverage", each.id, leverage=leverage)
             return
-        await self.ask("the change of leverage", self.up().set_leverage(int(leverage), symbol), Urgency.ORDER)
+        change = self.up().set_leverage(int(leverage), symbol)
+        await self._change(instrument, self.ask("the change of leverage", change, Urgency.ORDER))
         self._booked(e.LeverageChanged, "leverage", instrument, leverage=leverage)
 
     async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None:
         symbol = self.symbol_of(instrument)
-        await self.ask("the change of margin mode", self.up().set_margin_mode(str(mode), symbol), Urgency.ORDER)
+        change = self.up().set_margin_mode(str(mode), symbol)
+        await self._change(instrument, self.ask("the change of margin mode", change, Urgency.ORDER))
         self._booked(e.MarginModeChanged, "margin", instrument, mode=mode)
+
+    async def _change(self, instrument: InstrumentId, change: Awaitable[object]) -> None:
+        self.changing.add(instrument)
+        try:
+            await change
+        finally:
+            self.changing.discard(instrument)
 
     def _booked(self, kind: Callable[..., e.VenueEntry], word: str, instrument: InstrumentId, **terms: Any) -> None:
         """Tell of a change that the venue has made: it has no id of its own there."""

@@ -238,6 +238,8 @@ async def test_coinbase_s_products_spot_and_contracts() -> None:
     assert (nano.maker_fee, nano.taker_fee) == (Decimal("0.0004"), Decimal("0.0006"))  # ccxt gives per cent
     assert await desk.venue.positions() == {nano.id: Decimal(2)}
     assert await desk.venue.entry_prices() == {nano.id: Decimal(49000)}
+    told = (await desk.venue.margin_told([nano.id]))[nano.id]
+    assert (told.leverage, told.mode, told.quantity, told.liquidation) == (5, None, 2, 40_000)
     await desk.venue.exchange.close()
 
 

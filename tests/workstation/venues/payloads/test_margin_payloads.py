@@ -1,0 +1,115 @@
+"""Leverage, margin mode and liquidation price of what each offered exchange answers, in the shape of its documents."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from answering import Desk, desk_on
+from documented import ANSWERS
+from payload_markets import MARKETS
+
+from workstation.domain.margin import MarginMode, MarginTold
+from workstation.venues.ccxt import margin_terms
+
+#: Answers to what is asked beside the positions.
+BESIDE: dict[str, dict[str, Any]] = {
+    "binanceusdm": {
+        "symbolConfig": [
+            {
+                "symbol": "BTCUSDT",
+                "marginType": "CROSSED",
+                "isAutoAddMargin": False,
+                "leverage": 10,
+                "maxNotionalValue": "1000000",
+            }
+        ]
+    },
+    "bybit": {
+        "v5/account/info": {
+            "retCode": 0,
+            "result": {"marginMode": "REGULAR_MARGIN", "updatedTime": "1723481446000", "unifiedMarginStatus": 5},
+        }
+    },
+}
+#: Of an instrument without a position.
+FLAT: dict[str, dict[str, Any]] = {
+    "okx": {
+        "account/positions": {"code": "0", "data": []},
+        "account/leverage-info": {
+            "code": "0",
+            "data": [{"instId": "BTC-USDT-SWAP", "lever": "5.00000000", "mgnMode": "cross", "posSide": "net"}],
+        },
+    },
+    "bitget": {
+        "mix/position/all-position": {"code": "00000", "data": []},
+        "mix/account/account": {
+            "code": "00000",
+            "data": {
+                "marginCoin": "USDT",
+                "crossedMarginLeverage": 5,
+                "isolatedLongLever": 20,
+                "isolatedShortLever": 20,
+                "marginMode": "crossed",
+                "posMode": "one_way_mode",
+            },
+        },
+    },
+    "bybit": {
+        "v5/account/info": {"retCode": 0, "result": {"marginMode": "ISOLATED_MARGIN"}},
+        "position/list & =linear": {"retCode": 0, "result": {"category": "linear", "list": []}},
+        "position/list & =linear & symbol=BTCUSDT": {
+            "retCode": 0,
+            "result": {
+                "category": "linear",
+                "list": [{"symbol": "BTCUSDT", "side": "", "size": "0", "leverage": "5", "positionIdx": 0}],
+            },
+        },
+    },
+    "hyperliquid": {
+        '"clearinghouseState"': ANSWERS["hyperliquid"]['"clearinghouseState"'] | {"assetPositions": []},
+    },
+}
+#: Contracts of the short position, which is 0.3 BTC everywhere, and the liquidation price that is told of it.
+SHORT = {"okx": "-30", "kucoin": "-300", "gate": "-3000"}
+LIQUIDATION = {"binanceusdm": Decimal(300_000)}
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(margin_terms, "_PAUSE", 0.0)
+
+
+async def told_by(name: str, answers: dict[str, Any]) -> tuple[Desk, dict[str, MarginTold]]:
+    at = await desk_on(name, ANSWERS[name] | answers, MARKETS[name])
+    try:
+        return at, await at.venue.margin_told([each.id for each in at.venue.markets.values() if not each.is_spot])
+    finally:
+        await at.venue.exchange.close()
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS))
+async def test_of_a_position(name: str) -> None:
+    at, found = await told_by(name, BESIDE.get(name, {}))
+    ours = [each.id for each in at.venue.markets.values() if not each.is_spot]
+    assert sorted(found) == sorted(ours)
+    held = [word for word in found.values() if word.quantity]
+    if not ours:
+        return
+    quantity, at_price = Decimal(SHORT.get(name, "-0.3")), LIQUIDATION.get(name)
+    assert held == [MarginTold(leverage=Decimal(10), mode=MarginMode.CROSS, quantity=quantity, liquidation=at_price)]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("okx", MarginTold(leverage=Decimal(5), mode=MarginMode.CROSS)),
+        ("bitget", MarginTold(leverage=Decimal(5), mode=MarginMode.CROSS)),
+        ("bybit", MarginTold(leverage=Decimal(5), mode=MarginMode.ISOLATED)),
+        ("hyperliquid", MarginTold()),
+    ],
+)
+async def test_of_an_instrument_without_one(name: str, wanted: MarginTold) -> None:
+    _, found = await told_by(name, FLAT[name])
+    assert wanted in found.values()
