@@ -38,7 +38,8 @@ def coarser_lot(symbol: str, lot: str) -> Callable[[Markets], Markets]:
                     if terms["filterType"].endswith("LOT_SIZE"):
                         terms["stepSize"] = terms["minQty"] = lot
                 if "lotSizeFilter" in market:
-                    market["lotSizeFilter"] |= {"qtyStep": lot, "minOrderQty": lot}
+                    step = "basePrecision" if "basePrecision" in market["lotSizeFilter"] else "qtyStep"
+                    market["lotSizeFilter"] |= {step: lot, "minOrderQty": lot}
         return markets
 
     return change

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workstation.clock import MILLISECOND
 from workstation.domain.instrument import Instrument
-from workstation.venues.ccxt import account, dead_man, fees, margin_terms, told
+from workstation.venues.ccxt import account, dead_man, fees, margin_terms, terms_watch, told
 from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange, rate_of
 from workstation.venues.ccxt.clock_way import measure_clock
 from workstation.venues.ccxt.errors import is_limit, is_passing, translated, words_of
@@ -32,6 +32,14 @@ _FIRST = 2.5
 
 async def keep(venue: CcxtVenue) -> None:
     """Connect and stay connected, until cancelled."""
+    looking = asyncio.create_task(terms_watch.keep(venue), name=f"{venue.name} terms")
+    try:
+        await _stay(venue)
+    finally:
+        looking.cancel()
+
+
+async def _stay(venue: CcxtVenue) -> None:
     attempt = 0
     while True:
         try:

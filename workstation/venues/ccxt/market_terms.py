@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Terms:
-    """What is amiss with which instrument of a venue, as it was found at the last connect."""
+    """What is amiss with which instrument of a venue, as it was found when its list was looked at last."""
 
     def __init__(self) -> None:
         #: Instruments that nothing new is sent for, each with the sentence that says why.

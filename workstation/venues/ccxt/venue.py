@@ -21,7 +21,7 @@ from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.margin import MarginMode, MarginTold
-from workstation.domain.market import MarketEvent, MarkPrice
+from workstation.domain.market import BookStale, MarketEvent, MarkPrice
 from workstation.domain.order import CLOSED_STATES, ClientOrderId, Order, OrderState, OrderType, TimeInForce
 from workstation.venues.ccxt import (
     account,
@@ -272,6 +272,8 @@ class CcxtVenue:
     def market_event(self, event: MarketEvent) -> None:
         if isinstance(event, MarkPrice):
             self._marks[event.instrument] = event.price
+        elif self.terms.amiss and event.instrument in self.terms.amiss and not isinstance(event, BookStale):
+            return  # counted in ticks and lots that are none any more
         if self._market_sink is not None:
             self._market_sink(event)
 
