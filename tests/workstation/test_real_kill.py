@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from tests.support.exchange import Fault, Kind, LoopbackExchange
+from tests.support.exchange.binance_usdm import BinanceUsdm
 from tests.support.exchange_hand import Hand
+from tests.support.live_desk import live_desk_on
 from tests.support.real_desk import desk_settings, keys_of, real_desk, until
-from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side, TimeInForce
 from workstation.venues.ccxt.client import open_exchange
 from workstation.venues.ccxt.particulars import particulars
 
-BTC = "LOOP:BTC-USDT"
+BTC, PERP = "LOOP:BTC-USDT", "LOOP:BTC-USDT-PERP"
+MARKET = OrderType.MARKET
 
 
 @pytest.mark.parametrize("fills", ["late", pytest.param("never", marks=pytest.mark.slow)])
@@ -69,3 +74,32 @@ async def test_the_receipt_names_orders_of_the_account_in_markets_that_are_not_o
             said = "LOOP shows no working order (2× asked), but 1 order in SOL/USDT, not open here and not touched"
             assert said in engine.kill_status.receipt
             assert engine.kill_status.receipt.startswith("Halted after test: 1 working order gone")
+
+
+async def test_a_kill_names_its_markets_where_the_list_of_all_orders_is_dear(tmp_path: Path) -> None:
+    """A list of all orders costs as much as forty of one market, and what the kill asks for next waits for it: one is
+    enough, when the desk's own have gone. It shows what others have elsewhere."""
+    mine = BinanceUsdm().instruments[0]
+    other = msgspec.structs.replace(mine, symbol="ETH-USDT-PERP", base="ETH")
+    with LoopbackExchange("binanceusdm", instruments=[mine, other], seed=None) as exchange:
+        Hand(exchange)
+        async with live_desk_on(exchange, tmp_path) as engine:
+            venue: Any = engine.venues["LOOP"]
+            bid = OrderDraft(instrument=PERP, side=Side.BUY, quantity=Decimal("0.1"), price=Decimal(63_000))
+            order = await engine.submit(bid)
+            await until(lambda: engine.core.orders.orders[order.client_id].state is OrderState.ACCEPTED)
+            await engine.submit(OrderDraft(instrument=PERP, side=Side.BUY, quantity=Decimal("0.1"), type=MARKET))
+            await until(lambda: engine.position(PERP).quantity)
+            elsewhere: dict[str, Any] = {"instrument": "LOOP:ETH-USDT-PERP", "side": Side.BUY, "quantity": Decimal(1)}
+            elsewhere |= {"type": OrderType.LIMIT, "tif": TimeInForce.GTC, "price": Decimal(3_000)}
+            record, _ = exchange.do(lambda: exchange.floor.account().submit("byhand", {"type": "LIMIT"}, **elsewhere))
+            assert record.order.is_open, record.order.reason
+            venue.others.seen = float("-inf")
+            before = len(exchange.done)
+            engine.flatten("test")
+            await until(lambda: engine.kill_status.receipt)
+            asked = [words for place, words in exchange.done[before:] if place == "rest GET /fapi/v1/openOrders"]
+            assert sum("symbol" not in words for words in asked) == 1
+            assert len(asked) > 4
+            assert engine.position(PERP).quantity == 0
+            assert "but 1 order in ETH/USDT:USDT, not open here and not touched" in engine.kill_status.receipt

@@ -17,21 +17,43 @@ from workstation.venues.ccxt.instruments import exact
 from workstation.venues.ccxt.market_terms import if_listed
 from workstation.venues.ccxt.pages import to_the_end
 from workstation.venues.contract import VenueError
+from workstation.venues.urgency import Urgency, urgency_now
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
 
 
-async def open_orders(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]]:
-    """Every open order of the account: by one question where the exchange takes it, else market by market or by kind of
-    market; page after page."""
+#: Seconds for which a kill goes by what the last whole list showed of markets that are not open here.
+_WHOLE_LIST = 30.0
+
+
+async def working(venue: CcxtVenue, exchange: Any) -> list[Mapping[str, Any]]:
+    """Every open order, and what there is of others is kept. A kill looks again and again, and what it waits for in the
+    queue is time for which orders work: it names the markets where that costs less, until they are empty."""
+    now, dear = asyncio.get_running_loop().time(), len(venue.markets) * 2 <= venue.facts.list_cost
+    if urgency_now() is Urgency.KILL and dear and not venue.terms.gone:
+        found = await open_orders(venue, exchange, list(venue.markets))
+        if found or now - venue.others.seen < _WHOLE_LIST:
+            return found
+    found = await open_orders(venue, exchange)
+    venue.others.see(venue, found, now)
+    return found
+
+
+async def open_orders(
+    venue: CcxtVenue, exchange: Any, symbols: Collection[str] | None = None
+) -> list[Mapping[str, Any]]:
+    """Every open order of the account, or of these markets: by one question where the exchange takes it, else market by
+    market or by kind of market; page after page."""
 
     async def whole(symbol: str | None, terms: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         question = to_the_end(exchange.id, lambda params: exchange.fetch_open_orders(symbol, None, None, params), terms)
         return await (question if symbol is None else if_listed(venue, symbol, question))
 
-    if exchange.id in _ASKED_BY_KIND:
-        wanted: list[tuple[str | None, Mapping[str, Any]]] = [(None, kind) for kind in kinds(venue)]
+    if symbols is not None:
+        wanted: list[tuple[str | None, Mapping[str, Any]]] = [(symbol, {}) for symbol in symbols]
+    elif exchange.id in _ASKED_BY_KIND:
+        wanted = [(None, kind) for kind in kinds(venue)]
     elif _needs_symbol(venue, exchange, "fetchOpenOrders"):
         wanted = [(symbol, {}) for symbol in venue.markets]
     else:
@@ -125,10 +147,12 @@ class Others:
 
     def __init__(self) -> None:
         self.orders: list[str] = []
+        self.seen = float("-inf")  # when (by the loop's clock) all were listed last
         self.positions: list[str] = []
         self.both: list[str] = []
 
-    def see(self, venue: CcxtVenue, orders: Sequence[Mapping[str, Any]]) -> None:
+    def see(self, venue: CcxtVenue, orders: Sequence[Mapping[str, Any]], now: float) -> None:
+        self.seen = now
         self.orders = [str(each["symbol"]) for each in orders if _other(venue, each)]
 
     def words(self, positions: bool) -> str:

@@ -68,6 +68,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     dead_man_topics: bool = False
     #: What telling it once costs for each instrument, in ccxt's units, where it is told instrument by instrument.
     dead_man_cost: float = 0.0
+    #: What the list of all open orders costs more than that of one market, as a factor.
+    list_cost: float = 1.0
     #: Parameters of the dead man's switch.
     dead_man_params: dict[str, Any] = {}
     #: Whether an order's price and quantity can be changed in place, keeping its id.
@@ -166,6 +168,7 @@ OFFERED: dict[str, Particulars] = {
         Particulars(
             ccxt="binance",
             title="Binance spot",
+            list_cost=13.0,
             depths=((1000, 10.0), (500, 5.0), (100, 1.0)),
             options={
                 "defaultType": "spot",
@@ -183,6 +186,7 @@ OFFERED: dict[str, Particulars] = {
             symbols=_PERPS,
             dead_man=120.0,
             dead_man_cost=10.0,
+            list_cost=40.0,
             amend=True,
             own_streams_silent=True,
             depths=((1000, 20.0), (500, 10.0), (100, 5.0), (50, 2.0)),

@@ -413,8 +413,7 @@ class CcxtVenue:
 
     async def open_orders(self) -> Sequence[VenueOrder]:
         exchange = self.up()
-        structures = await self.ask("the open orders", account.open_orders(self, exchange))
-        self.others.see(self, structures)
+        structures = await self.ask("the open orders", account.working(self, exchange))
         found = [shown for each in structures if (shown := self.shown(each)) is not None]
         return [order for order in found if order.state.value not in ("canceled", "filled", "expired", "rejected")]
 
