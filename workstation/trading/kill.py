@@ -15,24 +15,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 
-import msgspec
-
 from workstation.clock import SECOND, Clock
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
-from workstation.domain.instrument import Instrument
-from workstation.domain.numbers import counted, plain
-from workstation.domain.order import CLOSED_STATES, Order, OrderDraft, OrderState, Side, state_word
+from workstation.domain.numbers import plain
+from workstation.domain.order import CLOSED_STATES, Order, OrderState, state_word
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import Journal, OrderGateway
 from workstation.trading.kill_flatten import Flattener
 from workstation.trading.kill_refusals import Stuck
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus, receipt_of
+from workstation.trading.kill_words import as_order, label_of, not_asked, untouched
 from workstation.trading.lost_orders import never_seen
-from workstation.trading.order_lines import price_terms
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
-from workstation.venues.contract import KnowsUnopened, Venue, VenueError, VenueOrder, prices_only
+from workstation.venues.contract import Venue, VenueError, VenueOrder, prices_only
 from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
 
@@ -270,7 +267,7 @@ class KillSwitch:
         positions wait to be closed, and not `whole`, those without an answer that it does not show are no obstacle: it
         could take them for minutes yet, and what closes contracts cannot close more than there is."""
         if prices_only(venue):
-            self.status.venues[venue.name] = self._not_asked(venue.name)
+            self.status.venues[venue.name] = not_asked(self._core, venue.name)
             self._changed()
             return
         empty, pause, first = 0, 0.02, True
@@ -284,7 +281,9 @@ class KillSwitch:
             if not shown and not ours:
                 empty += 1
                 shown_so = f"({empty}× asked){self._flattener.proof.get(venue.name, '')}"
-                self.status.venues[venue.name] = f"shows no working order {shown_so}{self._untouched(venue)}"
+                self.status.venues[venue.name] = (
+                    f"shows no working order {shown_so}{untouched(venue, self.status.flatten)}"
+                )
                 self._changed()
                 await asyncio.sleep(0.02)
                 continue
@@ -317,19 +316,6 @@ class KillSwitch:
             if any(never_seen(order) and not never_seen(orders[each]) for each, order in ours.items()):
                 return
 
-    def _untouched(self, venue: Venue) -> str:
-        """What the account has that this desk cannot close."""
-        words = venue.unopened(self.status.flatten) if isinstance(venue, KnowsUnopened) else ""
-        return f", but {words}" if words else ""
-
-    def _not_asked(self, venue: str) -> str:
-        """Of a venue that only prices are taken from: what the books of an earlier time say may stand there still."""
-        orders = len(self._core.orders.open_at(venue))
-        held = sum(one.instrument.startswith(f"{venue}:") for one in self._core.portfolio.open_positions())
-        parts = [counted(n, what) for n, what in ((orders, "working order"), (held, "position")) if n]
-        left = f"; {' and '.join(parts)} of this desk's may stand there" if parts else ""
-        return f"cannot be asked: prices only{left}"
-
     async def _cancel(self, venue: Venue, shown: VenueOrder, ours: Order | None) -> None:
         item = self._orders[shown.client_id]
         item.attempts += 1
@@ -338,7 +324,7 @@ class KillSwitch:
                 order = await self._gateway.cancel(shown.client_id)
                 item.detail = order.reason if order.state is not OrderState.CANCELED else ""
             else:
-                await self._ask(venue.cancel(_as_order(shown)))
+                await self._ask(venue.cancel(as_order(shown)))
         except Exception as error:
             item.state, item.detail = KillOutcome.FAILED, str(error) or "no answer"
 
@@ -384,7 +370,7 @@ class KillSwitch:
                 known = self._core.orders.orders.get(client_id)
                 kind = "closing order" if known is not None and known.origin == KILL else "order"
                 terms = self._core.instruments.get(order.instrument)
-                label = _label(known, terms) if known else f"{plain(order.quantity)}"
+                label = label_of(known, terms) if known else f"{plain(order.quantity)}"
                 item = KillItem(kind, label, order.instrument)
                 self._orders[client_id] = item
                 self.status.items.append(item)
@@ -408,14 +394,3 @@ class KillSwitch:
         self._log.warning(KILL, status.receipt)
         self.on_receipt(completed, status)
         self._changed()
-
-
-def _label(order: Order, instrument: Instrument | None) -> str:
-    return f"{order.side.upper()} {plain(order.leaves)} {price_terms(order, instrument)}"
-
-
-def _as_order(shown: VenueOrder) -> Order:
-    """A venue's order that this desk never made, in the form in which it can be cancelled."""
-    draft = OrderDraft(instrument=shown.instrument, side=Side.BUY, quantity=shown.quantity, price=shown.price)
-    order = Order.from_draft(draft, shown.client_id, 0)
-    return msgspec.structs.replace(order, venue_order_id=shown.venue_order_id, state=OrderState.ACCEPTED)

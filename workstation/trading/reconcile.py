@@ -12,30 +12,23 @@ from functools import partial
 
 from workstation.clock import SECOND, Clock, next_beat
 from workstation.domain.events import (
-    OrderAccepted,
-    OrderAmended,
-    OrderAmendRejected,
     OrderCanceled,
-    OrderEvent,
-    OrderExpired,
     OrderFilled,
     OrderRejected,
     OrderReopened,
-    OrderTrailed,
-    OrderTriggered,
     OrderUnknown,
 )
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import plain
-from workstation.domain.order import CLOSED_STATES, ClientOrderId, Order, OrderState, OrderType, state_word
-from workstation.domain.trailing import tighter
+from workstation.domain.order import CLOSED_STATES, ClientOrderId, Order, OrderState, state_word
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.fills_beyond import FillsBeyond
 from workstation.trading.first_prices import FirstPrices
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.lost_orders import LostOrders, never_seen
+from workstation.trading.missed_reports import kind_of, missed_reports
 from workstation.trading.order_state import more_than_filled
 from workstation.trading.orders import Outcome, venue_of
 from workstation.trading.roll_call import UNCLEAR, RollCall
@@ -52,7 +45,6 @@ from workstation.venues.contract import (
     VenueOrder,
     prices_only,
 )
-from workstation.venues.order_terms import CHANGED_THERE, change_made, other_terms
 from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
 
@@ -195,9 +187,10 @@ class Reconciler:
         if order.is_closed:
             return False
         self.lost.known(client_id)
-        for event in self._missed(order, shown, asked):
+        refused = asked is None or not self._change_may_come(order, asked)
+        for event in missed_reports(order, shown, self._clock.now(), refused):
             if self._gateway.report(venue.name, event).outcome is Outcome.APPLIED:
-                self.on_difference(venue.name, _kind(event), f"order {client_id} on {order.instrument}")
+                self.on_difference(venue.name, kind_of(event), f"order {client_id} on {order.instrument}")
         order = self._core.orders.orders[client_id]
         if order.state is OrderState.PENDING_CANCEL and shown.state not in (OrderState.CANCELED, OrderState.FILLED):
             try:  # the cancel may have been lost: a cancel, unlike an order, may be repeated
@@ -232,46 +225,6 @@ class Reconciler:
             return self._clock.now() - order.updated_at < venue.request_life() * SECOND
         at, answered = sent
         return asked - at < (self.lost.span if answered else max(self.lost.span, venue.request_life()))
-
-    def _missed(self, order: Order, shown: VenueOrder, asked: float | None) -> list[OrderEvent]:
-        """The events that lead from what the desk knows to what the venue shows (fills come by themselves)."""
-        ts, client_id = self._clock.now(), order.client_id
-        events: list[OrderEvent] = []
-        rejected = shown.state is OrderState.REJECTED
-        if order.state is OrderState.INITIALIZED:
-            events.append(OrderUnknown(client_id=client_id, ts=ts, reason="found in the store without an answer"))
-        if order.venue_order_id is None and not rejected and order.state is not OrderState.PARTIALLY_FILLED:
-            events.append(OrderAccepted(client_id=client_id, ts=ts, venue_order_id=shown.venue_order_id))
-        if shown.state is OrderState.TRIGGERED and not order.triggered:
-            events.append(OrderTriggered(client_id=client_id, ts=ts))
-        if order.type is OrderType.TRAILING_STOP and tighter(order.side, shown.stop_price, order.stop_price):
-            assert shown.stop_price is not None
-            events.append(OrderTrailed(client_id=client_id, ts=ts, stop_price=shown.stop_price))
-        if terms := other_terms(order, shown):
-            events.append(OrderAmended(client_id=client_id, ts=ts, **terms, reason=CHANGED_THERE))
-        if order.state is OrderState.PENDING_AMEND:
-            if change_made(order, shown):
-                events.append(
-                    OrderAmended(
-                        client_id=client_id,
-                        ts=ts,
-                        quantity=shown.quantity,
-                        price=shown.price,
-                        stop_price=shown.stop_price,
-                    )
-                )
-            elif asked is None or not self._change_may_come(order, asked):
-                reason = "the venue shows the old terms"
-                events.append(OrderAmendRejected(client_id=client_id, ts=ts, reason=reason))
-        if shown.filled > order.filled:
-            return events  # its fills are still missing: nothing final may be said before them
-        if rejected:
-            events.append(OrderRejected(client_id=client_id, ts=ts, reason=shown.reason or "rejected by the venue"))
-        elif shown.state is OrderState.CANCELED:
-            events.append(OrderCanceled(client_id=client_id, ts=ts, reason=shown.reason))
-        elif shown.state is OrderState.EXPIRED:
-            events.append(OrderExpired(client_id=client_id, ts=ts, reason=shown.reason))
-        return events
 
     # A venue.
 
@@ -434,18 +387,3 @@ class Reconciler:
 
 def _said(error: Exception) -> str:
     return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
-
-
-def _kind(event: OrderEvent) -> str:
-    """What the desk had not heard of an order, in words."""
-    match event:
-        case OrderAccepted():
-            return "missed acceptance"
-        case OrderRejected():
-            return "missed rejection"
-        case OrderCanceled() | OrderExpired():
-            return "missed end"
-        case OrderAmended() | OrderAmendRejected():
-            return "missed change"
-        case _:
-            return "missed report"
