@@ -154,6 +154,34 @@ async def test_a_book_that_never_comes_disturbs_no_other_and_comes_once_it_can(m
             assert stale(desk, ETH) == []
 
 
+@pytest.mark.slow
+async def test_a_book_that_is_false_again_and_again_disturbs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pictures come, and no change of it."""
+    send = Socket.send
+
+    def without_changes(self: Socket, place: str, text: str) -> None:
+        if not ("BTCUSDT" in text and "orderbook" in place and '"delta"' in text):
+            send(self, place, text)
+
+    monkeypatch.setattr(Socket, "send", without_changes)
+    with LoopbackExchange("bybit", seed=None) as exchange:
+        hand = Hand(exchange)
+        async with loopback_venue(exchange, "bybit", silence_ms=60_000) as (venue, desk):
+            told: list[str] = []
+            venue.on_notice = lambda level, sentence: told.append(sentence)
+            for n in range(60):
+                hand.around(63_000 - 10 * n)
+                hand.sold("0.01", f"{62_990 - 10 * n}")
+                await asyncio.sleep(0.25)
+                if len(stale(desk)) >= 3:
+                    break
+            assert all("it trades at 62" in reason for reason in stale(desk)[:3])
+            assert len(stale(desk)) >= 3
+            assert stale(desk, ETH) == []
+            assert faults_of(venue, "book ETH/USDT") == 0
+            assert sum("book BTC/USDT broke (it is not believed" in sentence for sentence in told) == 1
+
+
 def faults_of(venue: CcxtVenue, name: str) -> int:
     return next((state.faults for state in venue.stream_states() if state.name == name), 0)
 

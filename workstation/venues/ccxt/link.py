@@ -15,6 +15,7 @@ from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange,
 from workstation.venues.ccxt.clock_way import measure_clock
 from workstation.venues.ccxt.errors import is_limit, is_passing, translated, words_of
 from workstation.venues.ccxt.gate import backoff
+from workstation.venues.ccxt.stream_state import take_each
 from workstation.venues.ccxt.streams import Streams
 from workstation.venues.contract import LinkState, NoAnswer, VenueError, VenueUnreachable
 from workstation.venues.patience import answer_within
@@ -114,7 +115,7 @@ async def _establish(venue: CcxtVenue) -> None:
     venue.dead_man.fresh()
     streams.start(own)
     for name, watched in told.own_of_contracts(venue, exchange, own).items():
-        streams.keep_topic(name, watched, partial(_each, own[name.partition(" ")[0]]))
+        streams.keep_topic(name, watched, partial(take_each, own[name.partition(" ")[0]]))
     told.watch(venue, exchange, streams)
     hooks.on_config = partial(margin_terms.reset, venue, exchange)
     if (watch := venue.dead_man.watching(exchange)) is not None:
@@ -129,11 +130,6 @@ async def _establish(venue: CcxtVenue) -> None:
 def _gone(venue: CcxtVenue, instrument: Instrument) -> bool:
     """Whether the exchange tells nothing of it any more."""
     return instrument.id in venue.terms.amiss and instrument.id not in venue.terms.now
-
-
-def _each(take: Callable[[Any], object], found: Any) -> None:
-    for one in found:
-        take(one)
 
 
 def _clock_words(venue: CcxtVenue) -> str:

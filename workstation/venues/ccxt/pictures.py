@@ -17,7 +17,7 @@ _TAKEN_BACK = 5.0
 
 
 class NoPicture(ConnectionError):
-    """A book whose stream stands, but which never came."""
+    """A book whose stream stands, but which never came, or was false."""
 
 
 async def first_picture(

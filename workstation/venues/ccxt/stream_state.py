@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -54,3 +54,9 @@ def beaten(line: Any, now: int) -> None:
     """A connection has shown that it lives, and told nothing."""
     line.beats = getattr(line, "beats", 0) + 1
     line.beat_at = now
+
+
+def take_each(take: Callable[[Any], object], found: Iterable[Any]) -> None:
+    """One after the other, what a watch method has given."""
+    for one in found:
+        take(one)

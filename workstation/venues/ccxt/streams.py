@@ -8,12 +8,12 @@ once, it and every book on the same connection; the next picture of the exchange
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from workstation.clock import MILLISECOND, Clock
+from workstation.clock import MILLISECOND, SECOND, Clock
 from workstation.domain.instrument import Instrument
 from workstation.domain.market import BookSnapshot, BookStale, MarketEvent, Trade
 from workstation.venues.ccxt.belief import Beliefs
@@ -25,7 +25,7 @@ from workstation.venues.ccxt.gate import backoff
 from workstation.venues.ccxt.marks import Marks
 from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.pictures import NoPicture, first_picture, take_back
-from workstation.venues.ccxt.stream_state import StreamState, beaten
+from workstation.venues.ccxt.stream_state import StreamState, beaten, take_each
 from workstation.venues.contract import MarketSink, StreamAge
 
 #: A stream that lived so many seconds has recovered: its next pause is a short one again.
@@ -33,6 +33,8 @@ _RECOVERED = 20.0
 #: Seconds without a fault after which a quiet stream counts as standing, if its connection has answered.
 _STANDS = 2.0
 
+#: ns between two times that a connection is begun anew for the sake of one of the books that stand on it.
+_DISTURBED = 60 * SECOND
 #: Milliseconds after which a trade that is told has been missed: it is not one of now.
 _LATE = 5_000
 
@@ -42,11 +44,6 @@ _watched: ContextVar[str] = ContextVar("watched book", default="")
 _stream: ContextVar[str] = ContextVar("stream", default="")
 #: The stream of the account that the running task watches.
 _own: ContextVar[str] = ContextVar("watched stream of the account", default="")
-
-
-def _each(take: Callable[[Any], object], found: Iterable[Any]) -> None:
-    for one in found:
-        take(one)
 
 
 class Streams:
@@ -84,7 +81,7 @@ class Streams:
         self.on_back: Callable[[str], None] = lambda _name: None
         #: Called with a stream's name when it has failed.
         self.on_fault: Callable[[str], None] = lambda _name: None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by the name of their stream
         self._marks = Marks(exchange, markets, clock, self._told, self._tell)
         self._readers = {symbol: BookReader(instrument) for symbol, instrument in markets.items()}
         self._checkers: dict[int, Continuity | None] = {}
@@ -94,7 +91,9 @@ class Streams:
         self._stale: set[str] = set()  # books that the desk was told to be stale
         self._silence = silence
         self._blank = frozenset(blank)
-        self._alone: set[str] = set()  # books that never came, beside others that did
+        self._alone: set[str] = set()  # books that are asked for by themselves: others stand on their connection
+        self._begun: dict[str, int] = {}  # when a connection was begun anew for the sake of one of its books
+        self._false: dict[str, BaseException] = {}  # streams that are ended because what they told is not believed
         self._beliefs = Beliefs(exchange, clock, silence, self._whole, self._is_false, self._is_true)
         self._places: dict[str, tuple[int, int]] = {}
         exchange.streaming = exchange.deep_extend(
@@ -114,9 +113,9 @@ class Streams:
                 self._run(f"trades {symbol}", self._watch_trades, symbol)
             if not self._markets[symbol].is_spot:
                 self._run(f"mark {symbol}", self._marks.watch, symbol)
-        self._tasks.append(asyncio.create_task(self._beliefs.keep(), name=f"{self._venue} beliefs"))
+        self._tasks["beliefs"] = asyncio.create_task(self._beliefs.keep(), name=f"{self._venue} beliefs")
         for method, take in own.items():
-            self._run(method, self._watch_own, getattr(self._exchange, method), partial(_each, take))
+            self._run(method, self._watch_own, getattr(self._exchange, method), partial(take_each, take))
 
     def keep_topic(
         self, name: str, watch: Callable[[], Awaitable[Any]], take: Callable[[Any], object] = lambda _found: None
@@ -128,9 +127,10 @@ class Streams:
         return [state.age(self._markets) for state in self.states.values()]
 
     async def stop(self) -> None:
-        for task in self._tasks:
+        self._false.clear()
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks, self._hooks.stop(), return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), self._hooks.stop(), return_exceptions=True)
         self._tasks.clear()
 
     def give_up(self, reason: str) -> None:
@@ -141,8 +141,7 @@ class Streams:
 
     def _run(self, name: str, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         self.states[name] = StreamState(name)
-        task = asyncio.create_task(self._keep(name, work, *arguments), name=f"{self._venue} {name}")
-        self._tasks.append(task)
+        self._tasks[name] = asyncio.create_task(self._keep(name, work, *arguments), name=f"{self._venue} {name}")
 
     async def _keep(self, name: str, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         loop = asyncio.get_running_loop()
@@ -155,10 +154,10 @@ class Streams:
                 del self.states[name]  # the exchange has no such stream
                 return
             except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
+                task, false = asyncio.current_task(), self._false.pop(name, None)
+                if task is None or (task.cancelling() and (false is None or task.uncancel())):
                     raise
-                error: BaseException = ConnectionError("the connection was closed")  # ccxt cancels its futures
+                error: BaseException = false or ConnectionError("the connection was closed")  # ccxt cancels futures
             except Exception as caught:
                 error = caught
             attempt = 0 if state.up and loop.time() - began > _RECOVERED else attempt
@@ -218,16 +217,19 @@ class Streams:
 
     def _book_failed(self, symbol: str, error: BaseException) -> None:
         """A connection that stands would go on telling changes of a book whose beginning is lost, and ccxt would make a
-        book of them: it is begun anew too. A book that never came is left without a picture, and asked for by itself,
-        where others stand on its connection."""
+        book of them: it is begun anew too. A book that never came, or was false, is asked for by itself where others
+        stand on its connection; where the exchange takes no subscription back, they are disturbed once in a while."""
         client, was_whole = self._connections.get(symbol), symbol in self._whole
         self._mark_stale(symbol, f"its stream broke: {words_of(error) or type(error).__name__}")
-        if client is None or client.error is not None:
+        if client is None or client.error is not None or not (was_whole or isinstance(error, NoPicture)):
             return
-        if isinstance(error, NoPicture) and any(self._connections.get(other) is client for other in self._whole):
+        now, shared = self._clock.now(), any(self._connections.get(other) is client for other in self._whole)
+        lately = now - self._begun.get(symbol, -_DISTURBED) < _DISTURBED
+        if isinstance(error, NoPicture) and shared and (self._exchange.has.get("unWatchOrderBook") or lately):
             self._alone.add(symbol)
-        elif was_whole or isinstance(error, NoPicture):
-            self._drop(client, ConnectionError(f"the book of {symbol} is begun anew"))
+            return
+        self._begun[symbol] = now
+        self._drop(client, ConnectionError(f"the book of {symbol} is begun anew"))
 
     async def _watch_trades(self, state: StreamState, symbol: str) -> None:
         if not self._exchange.has.get("watchTrades"):
@@ -379,9 +381,8 @@ class Streams:
         if symbol not in self._whole:
             return
         self._mark_stale(symbol, reason)
-        self._notice("warning", f"{self._venue}: the book of {symbol} is not believed any more: {reason}.")
-        if (client := self._connections.get(symbol)) is not None and client.error is None:
-            self._drop(client, ConnectionError(f"the book of {symbol} is begun anew"))
+        self._false[f"book {symbol}"] = NoPicture(f"it is not believed: {reason}")
+        self._tasks[f"book {symbol}"].cancel()
 
     def _owner(self, tape: Tape) -> str:
         return next((symbol for symbol, book in self._exchange.orderbooks.items() if book is tape.book), "")
