@@ -126,7 +126,7 @@ async def test_a_position_whose_stop_sees_no_price_is_said_to_be_not_protected(
         assert engine.plans_version > version
         [entry] = [one for one in engine.log.entries if "NOT PROTECTED" in one.text]
         assert entry.level is Level.ERROR
-        assert "LOOP:BTC-USDT are NOT PROTECTED: this desk holds the stop at 63,500" in entry.text
+        assert "LOOP:BTC-USDT are NOT PROTECTED: no price is seen for the stop at 63,500" in entry.text
         assert said == [(entry.text, True)]
         books_lost.clear()
         hand.exchange.faults.clear()

@@ -55,9 +55,7 @@ class UnseenStops:
             self._seen.pop(name, None)
             if now - self._blind.setdefault(name, now) >= _LASTS and name not in told:
                 told[name] = why
-                self._tell(
-                    f"{self._words(plans)} and sees no price to judge by ({why}). Watch it at the exchange.", True
-                )
+                self._tell(f"{self._words(plans)} held here. Watch it at the exchange ({why}).", True)
             return
         self._blind.pop(name, None)
         if name not in told:
@@ -82,9 +80,5 @@ class UnseenStops:
 
     def _words(self, plans: list[Plan]) -> str:
         terms, first = self._core.instruments[plans[0].instrument], plans[0].stop
-        what = (
-            f"the stop at {price_words(first, terms)}"
-            if first is not None and len(plans) == 1
-            else f"{len(plans)} stops"
-        )
-        return f"{self._amount(plans)} are NOT PROTECTED: this desk holds {what}"
+        what = f"{len(plans)} stops" if first is None or len(plans) > 1 else f"the stop at {price_words(first, terms)}"
+        return f"{self._amount(plans)} are NOT PROTECTED: no price is seen for {what}"

@@ -14,7 +14,9 @@ import pytest
 from ccxt.base.errors import BadResponse, ExchangeNotAvailable
 
 from workstation.clock import SECOND, SimClock
-from workstation.venues.ccxt import link, pictures
+from workstation.domain.instrument import Instrument
+from workstation.domain.order import Side
+from workstation.venues.ccxt import commands, link, pictures
 from workstation.venues.ccxt.client import must_be_readable
 from workstation.venues.ccxt.dead_man import DeadMan
 from workstation.venues.ccxt.from_thread import _cancel
@@ -25,6 +27,7 @@ from workstation.venues.ccxt.pages import TRADES, to_the_end
 from workstation.venues.ccxt.particulars import OFFERED, particulars
 from workstation.venues.ccxt.trades import trades_of
 from workstation.venues.ccxt.venue import CcxtVenue
+from workstation.venues.contract import VenueError
 
 
 @pytest.mark.parametrize(
@@ -250,3 +253,15 @@ async def test_the_switch_is_told_as_often_as_its_shortest_time_wants(monkeypatc
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(link._watch(cast(CcxtVenue, venue)), 1.5)
     assert len(told) >= 3
+
+
+def test_a_market_order_that_goes_as_a_limit_goes_by_the_last_trade_while_there_is_no_book() -> None:
+    instrument = Instrument(venue="V", symbol="BTC-PERP", base="BTC", quote="USDC", tick=Decimal(1), lot=Decimal(1))
+    exchange = SimpleNamespace(orderbooks={"BTC": {"bids": [[100.0, 1.0]], "asks": []}}, trades={})
+    venue = cast(CcxtVenue, SimpleNamespace(name="V", exchange=exchange, symbols={instrument.id: "BTC"}))
+    assert commands._market_limit(venue, instrument, Side.SELL) == 98
+    exchange.orderbooks.clear()
+    with pytest.raises(VenueError, match="shows no price"):
+        commands._market_limit(venue, instrument, Side.SELL)
+    exchange.trades["BTC"] = [{"price": 70.0}, {"price": 50.0}]
+    assert commands._market_limit(venue, instrument, Side.SELL) == 49

@@ -193,8 +193,11 @@ def _buys_by_cost(venue: CcxtVenue) -> bool:
 
 
 def _market_limit(venue: CcxtVenue, instrument: Instrument, side: Side) -> Decimal:
-    book = venue.exchange.orderbooks.get(venue.symbols[instrument.id]) if venue.exchange.orderbooks else None
+    """By the best price; by the last trade while the book is not to be believed, as a held stop may fire then."""
+    exchange, symbol = venue.exchange, venue.symbols[instrument.id]
+    book, trades = (exchange.orderbooks or {}).get(symbol), list((exchange.trades or {}).get(symbol, ()))
     levels = [] if not book else book["asks" if side is Side.BUY else "bids"]
-    if not levels:
+    if not levels and not trades:
         raise VenueError(f"{venue.name} shows no price of {instrument.symbol} for a market order now.")
-    return reaching(instrument, side, instrument.price(int(levels[0][0] / float(instrument.tick) + 0.5)))
+    best = levels[0][0] if levels else trades[-1]["price"]
+    return reaching(instrument, side, instrument.price(int(best / float(instrument.tick) + 0.5)))
