@@ -34,12 +34,11 @@ async def loopback_venue(
     """A venue that is connected (if `wait`), and the desk that listens to it."""
     facts, settings = particulars(name), venue_settings(exchange, symbols, **terms)
     settings = msgspec.structs.replace(settings, exchange=name)
-    if name not in _listings:
-        listing = Listing()
+    listing = _listings.setdefault(name, Listing())
+    if listing.missing(settings.symbols):
         assert not await ask_listing("LOOP", facts, settings, listing, settings.symbols)
-        _listings[name] = listing
     clock = LiveClock()
-    instruments = _listings[name].chosen(settings.symbols)
+    instruments = listing.chosen(settings.symbols)
     venue = CcxtVenue("LOOP", facts, settings, instruments, clock, keys_of(exchange), jitter=lambda: 0.0)
     desk = VenueDesk(venue, clock)
     venue.known_order = desk.orders.get
