@@ -239,7 +239,7 @@ class KillSwitch:
 
     async def _never_fail(self, venue: Venue, work: Callable[[Venue], Awaitable[None]]) -> None:
         """Do `work` on a venue until it ends, whatever goes wrong on the way."""
-        pause = 0.1
+        pause, told = 0.1, ""
         while True:
             try:
                 await work(venue)
@@ -247,7 +247,9 @@ class KillSwitch:
             except Exception as error:
                 words = (str(error) or type(error).__name__).rstrip(".")
                 self.status.venues[venue.name] = f"cannot be asked: {words}; trying again"
-                self._log.error(KILL, f"{venue.name}: {words}; the kill switch tries again.")
+                if words != told:  # the same again and again is no news
+                    told = words
+                    self._log.error(KILL, f"{venue.name}: {words}; the kill switch tries again.")
                 self._changed()
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
@@ -387,7 +389,9 @@ class KillSwitch:
         status = self.status
         status.finished = self._clock.now()
         status.phase = KillPhase.DONE
-        status.receipt = receipt_of(status, [*self._notes, *self._gateway.without_store.words(self._kill_id)])
+        status.receipt = receipt_of(
+            status, [*dict.fromkeys(self._notes), *self._gateway.without_store.words(self._kill_id)]
+        )
         completed = KillCompleted(ts=status.finished, kill_id=self._kill_id, receipt=status.receipt)
         self._core.apply_account(completed)
         self._journal.append(completed)
