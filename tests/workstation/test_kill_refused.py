@@ -10,7 +10,7 @@ import pytest
 from tests.support.changed_listing import Refusing, coarser_lot, listing_changed, off_lot, unlisted, without
 from tests.support.exchange import RICH, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
-from tests.support.live_desk import NAME, live_desk_on, reconnected, told, until
+from tests.support.live_desk import NAME, Truth, live_desk_on, reconnected, told, until
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 from workstation.trading import kill_refusals
@@ -50,6 +50,38 @@ async def test_a_lot_that_has_become_coarser_is_minded_and_the_rest_is_named(tmp
             await until(lambda: engine.position(PERP).quantity == Decimal("0.002"), say=lambda: told(engine))
             assert f"{PERP} LONG 0.012: 0.002 is below the venue's minimum of 0.01: it cannot be closed there" in said
             assert "and no position but what is named here (2× asked)" in said
+
+
+@pytest.mark.parametrize("takes", [True, False])
+async def test_a_rest_below_the_lot_is_closed_as_a_whole_where_the_exchange_does_that(
+    takes: bool, tmp_path: Path
+) -> None:
+    def why(params: dict[str, str]) -> tuple[int, str] | None:
+        whole = params["qty"] == "0" and params["reduceOnly"] == "True" and params["closeOnTrigger"] == "True"
+        return None if whole and takes else (10001, "Qty invalid")
+
+    with LoopbackExchange("bybit", logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        async with live_desk_on(exchange, tmp_path) as engine:
+            await buy(engine, PERP, "0.002")
+        listing_changed(exchange, coarser_lot("BTCUSDT", "0.01"))
+        refusing = Refusing(exchange, why)
+        for number in (1, 2):  # the first start takes the new lot, the second knows it
+            async with live_desk_on(exchange, tmp_path, wait=False) as engine:
+                await until(lambda: NAME not in engine.core.unproven, say=lambda: told(engine))
+                said = await receipt(engine)
+                if takes:
+                    await until(lambda: engine.position(PERP).quantity == 0, say=lambda: told(engine))
+                    assert refusing.refused == []
+                    break
+                assert len(refusing.refused) == number, "one refusal is enough"
+                assert (
+                    "0.002 is below the venue's minimum of 0.01; LOOP refused the order: Qty invalid: close it" in said
+                )
+        if takes:
+            async with live_desk_on(exchange, tmp_path) as engine:
+                assert Truth(exchange).differences(engine) == []
+                assert Truth.invented(engine) == []
 
 
 async def test_a_position_in_a_market_that_is_no_longer_listed_is_tried_once_and_named(tmp_path: Path) -> None:

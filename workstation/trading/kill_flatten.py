@@ -225,6 +225,8 @@ class Flattener:
         terms, _ = self._terms(venue, instrument)
         closable = floor_to(abs(quantity), terms.lot)
         least = max(terms.lot, terms.min_quantity)
+        if closable < least and venue.capabilities.closes_whole and not terms.is_spot:
+            return True
         if closable < least or self._too_small(terms, closable):
             item.state = KillOutcome.FAILED
             minimum = f"minimum of {plain(least)}" if closable < least else "minimum value"
@@ -250,10 +252,13 @@ class Flattener:
         item.attempts += 1
         side, (terms, doubt) = Side.SELL if quantity > 0 else Side.BUY, self._terms(venue, instrument)
         whole = pools.covering(self._core, terms, -quantity) if terms.pooled and quantity < 0 else abs(quantity)
+        slice_, least = self._slice(terms, side, whole), max(terms.lot, terms.min_quantity)
+        if floor_to(whole, terms.lot) < least:  # what the venue closes as a whole, or not
+            slice_, doubt = whole, doubt or f"{plain(whole)} is below the venue's minimum of {plain(least)}"
         draft = OrderDraft(
             instrument=instrument,
             side=side,
-            quantity=self._slice(terms, side, whole),
+            quantity=slice_,
             type=OrderType.MARKET,
             reduce_only=True,
             origin=KILL,

@@ -117,6 +117,9 @@ def _tick(q: Question) -> str | None:
 def _lot(q: Question) -> str | None:
     """The quantity is a multiple of the lot and not below the venue's minimum."""
     i = q.instrument
+    whole = q.venue is not None and q.venue.closes_whole and q.draft.reduce_only and not i.is_spot
+    if whole and q.draft.origin == KILL and q.draft.quantity < max(i.lot, i.min_quantity):
+        return None
     if not is_multiple(q.draft.quantity, i.lot):
         return f"The quantity {plain(q.draft.quantity)} is not a multiple of the lot {plain(i.lot)}."
     if q.draft.quantity < i.min_quantity:

@@ -53,6 +53,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     amend: bool = True
     iceberg: bool = True
     simulated_money: bool = True
+    #: A reduce-only market order that is smaller than a lot of its contract closes what is left of the position.
+    closes_whole: bool = False
 
 
 class VenueOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,12 +48,20 @@ def expect(venue: CcxtVenue, order: Order) -> None:
 def _problem(venue: CcxtVenue, order: Order, symbol: str) -> str | None:
     """Why the order is not sent, a sentence."""
     now = venue.clock.now()
-    if order.instrument in venue.terms.amiss:
+    if order.instrument in venue.terms.amiss and not _closes_rest(venue, order, symbol):
         said = venue.terms.refusal(order, now)
         listed = order.instrument in venue.terms.now or symbol not in venue.markets
         if said is None or listed or not (order.origin == _KILL and order.reduce_only):
             return said  # what the kill closes is tried at a market that is listed no more: the exchange says no itself
-    return malformed(order, venue.markets[symbol], now)
+    return None if _closes_rest(venue, order, symbol) else malformed(order, venue.markets[symbol], now)
+
+
+def _closes_rest(venue: CcxtVenue, order: Order, symbol: str) -> bool:
+    """Whether the kill closes what is left of a position and is less than the exchange trades, where it takes that."""
+    if order.origin != _KILL or not order.reduce_only or order.type is not OrderType.MARKET:
+        return False
+    terms = venue.terms.now.get(order.instrument) or venue.markets[symbol]
+    return bool(venue.facts.whole_close) and not terms.is_spot and order.quantity < max(terms.lot, terms.min_quantity)
 
 
 def _request(venue: CcxtVenue, order: Order, symbol: str) -> OrderRequest:
@@ -66,6 +74,8 @@ def _request(venue: CcxtVenue, order: Order, symbol: str) -> OrderRequest:
     request = request_of(order, venue.facts, instrument, limit, venue.settings.margin_mode, leverage)
     if venue.lending is not None:
         request.params.update(venue.lending.order(order))
+    if _closes_rest(venue, order, symbol):
+        return msgspec.structs.replace(request, amount="0", params=request.params | venue.facts.whole_close)
     return request
 
 

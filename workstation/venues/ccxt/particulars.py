@@ -72,6 +72,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     list_cost: float = 1.0
     #: Parameters of the dead man's switch.
     dead_man_params: dict[str, Any] = {}
+    #: Parameters of a market order that closes a position of contracts as a whole, however small; empty: there is none.
+    whole_close: dict[str, Any] = {}
     #: Whether an order's price and quantity can be changed in place, keeping its id.
     amend: bool = False
     #: Parameter by which ccxt's class takes the client order id of a new order.
@@ -209,6 +211,8 @@ OFFERED: dict[str, Particulars] = {
             receive_window=5.0,  # what ccxt asks for
             cancel_by="orderLinkId",
             cancel_all="account",
+            # a quantity of nothing, reduce-only: "you can close the position", say its notes on placing orders
+            whole_close={"qty": "0", "closeOnTrigger": True},
             amend=True,
             rights="privateGetV5UserQueryApi",
             rights_path=("result", "permissions", "Wallet", "Withdraw"),

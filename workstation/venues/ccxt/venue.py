@@ -108,6 +108,7 @@ class CcxtVenue:
             iceberg=False,
             reduce_only=True,
             simulated_money=False,
+            closes_whole=bool(facts.whole_close),
         )
         self.exchange: Any = None
         self.keys: Credentials | None = None

@@ -61,6 +61,9 @@ def terms(account: Account, instrument: Instrument, params: dict[str, Any]) -> d
         raise bad("price is required")
     if quantity is None:
         raise bad("qty is required")
+    if not quantity and not instrument.is_spot and params.get("reduceOnly") and params.get("closeOnTrigger"):
+        # close what there is
+        quantity = abs(account.books.account.derivatives().get(instrument.id, quantity))
     if instrument.is_spot and not limited and _in_money(params, side):
         quantity = _for_money(account, instrument, side, quantity)
     kind = OrderType.LIMIT if limited else OrderType.MARKET
