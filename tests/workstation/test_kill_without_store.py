@@ -125,10 +125,12 @@ def test_contracts_are_closed_though_nothing_at_all_can_be_kept(name: str, symbo
 # The demo desk, of which the store alone fails: its venues' ledgers are their own.
 
 
-def fail(desk: TestDesk) -> None:
-    """As a disk that has become read-only: SQLite itself refuses the next write."""
+async def fail(desk: TestDesk) -> None:
+    """As a disk that has become read-only: SQLite itself refuses the next write, what was noted before it is stored."""
     store = desk.engine._store
     assert store is not None
+    await asyncio.sleep(0)
+    await asyncio.to_thread(store.flush)
     connection: sqlite3.Connection = store._writer._connection
     connection.execute("PRAGMA query_only = ON")
 
@@ -153,7 +155,7 @@ async def test_the_demo_desk_closes_all_without_its_store_and_has_it_after_a_res
     async with demo_desk(tmp_path) as desk:
         await desk.market(PERP, Side.SELL, "0.7")
         await desk.market(BTC, Side.BUY, "0.4")
-        fail(desk)
+        await fail(desk)
         receipt = await flattened(desk)
         assert "2 positions closed" in receipt
         assert "2 closing orders could not be stored and went out all the same" in receipt
@@ -181,7 +183,7 @@ async def test_a_closing_order_that_the_venue_refused_is_not_asked_about_after_a
     faults = Faults()
     async with demo_desk(tmp_path, wrap=faults) as desk:
         await desk.market(PERP, Side.SELL, "0.7")
-        fail(desk)
+        await fail(desk)
         faults.venues["NOVA"].faults.add("submit", Fault.REFUSE, times=1)
         await flattened(desk)
         (refused,) = [order for order in desk.engine.orders() if order.state is OrderState.REJECTED]
@@ -198,7 +200,7 @@ async def test_spot_of_which_nothing_can_be_kept_stays_and_contracts_are_closed(
         await desk.market(PERP, Side.SELL, "0.7")
         await desk.market(BTC, Side.BUY, "0.4")
         unkept(monkeypatch)
-        fail(desk)
+        await fail(desk)
         receipt = await flattened(desk)
         assert [position.instrument for position in desk.engine.positions()] == [BTC]
         assert "1 position closed" in receipt
@@ -232,7 +234,7 @@ async def test_a_store_that_hangs_is_waited_for_and_then_left(tmp_path: Path, mo
 async def test_every_other_order_is_denied_when_the_store_fails(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await desk.market(PERP, Side.SELL, "0.7")
-        fail(desk)
+        await fail(desk)
         denied = await desk.market(PERP, Side.BUY, "0.7", reduce_only=True)
         assert denied.state is OrderState.DENIED
         assert desk.engine.position(PERP).quantity == Decimal("-0.7")

@@ -279,6 +279,11 @@ class Reconciler:
         order), then every open order, then those that should have ended and work there still. What is there of orders
         that the desk never made is given back. Raises what look-ups raise."""
         await self._fetch_entries(venue)
+        for order in self._core.orders.open_at(venue.name):
+            if order.state is OrderState.INITIALIZED and order.client_id not in self._gateway.sending:
+                # before its fills come: an order that was never sent could have none
+                event = OrderUnknown(client_id=order.client_id, ts=self._clock.now(), reason="the desk stopped before")
+                self._gateway.report(venue.name, event)
         open_orders = self._core.orders.open_at(venue.name)
         oldest = min((order.created_at for order in open_orders), default=self._clock.now()) - SECOND
         strangers = Strangers()
@@ -293,9 +298,6 @@ class Reconciler:
                 continue
             if order.client_id in self._asking and order.client_id not in listed and never_seen(order):
                 continue  # its fate is asked for already, and the comparison need not wait for that
-            if order.state is OrderState.INITIALIZED:
-                event = OrderUnknown(client_id=order.client_id, ts=self._clock.now(), reason="the desk stopped before")
-                self._gateway.report(venue.name, event)
             shown = listed.get(order.client_id)
             # what was being changed while the list was made, changed since, or filled more than is known, is asked
             # about by itself
