@@ -18,7 +18,7 @@ from tests.support.live_desk import Truth, live_desk_on, told, until
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
 from workstation.trading.kill_status import KillPhase
-from workstation.venues.contract import VenueError, VenueOrder
+from workstation.venues.contract import VenueError, VenueOrder, VenueUnreachable
 
 NAMES = pytest.mark.parametrize("name", ["binance", "bybit"])
 pytestmark = [pytest.mark.timeout(180), NAMES]
@@ -151,6 +151,28 @@ async def test_lists_that_the_exchange_refuses_keep_nobody_from_asking(name: str
         await until(
             lambda: {one.state for one in now(engine, orders)} == {OrderState.ACCEPTED}, 40, lambda: told(engine)
         )
+
+
+async def test_lists_are_what_is_asked_for_when_the_exchange_is_back(name: str, tmp_path: Path) -> None:
+    async with desk(name, tmp_path) as (exchange, engine, venue):
+        ask, failures = venue.orders_since, 4
+
+        async def away(ts: int, instruments: set[str]) -> tuple[Sequence[VenueOrder], bool]:
+            nonlocal failures
+            failures -= 1
+            if failures >= 0:
+                raise VenueUnreachable("LOOP is not connected.")
+            answer: tuple[Sequence[VenueOrder], bool] = await ask(ts, instruments)
+            return answer
+
+        venue.orders_since = away
+        orders = await sent(exchange, engine, name, Kind.CUT)
+        exchange.faults.clear()
+        await until(
+            lambda: {one.state for one in now(engine, orders)} == {OrderState.ACCEPTED}, 30, lambda: told(engine)
+        )
+        assert failures < 0
+        assert len(asked_alone(name, exchange)) <= _MANY / 3, "they were asked about one by one"
 
 
 async def test_spot_is_sold_beside_purchases_that_may_still_come(name: str, tmp_path: Path) -> None:

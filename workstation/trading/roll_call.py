@@ -26,8 +26,8 @@ _RECENT = HOUR
 _SPACING = 0.5
 #: Orders of one venue that are asked about by themselves at the same time.
 _AT_ONCE = 4
-#: Seconds for which orders are asked about one by one where the lists have failed.
-_WITHOUT = 30.0
+#: Seconds for which orders are asked about one by one where a list was refused, or twice not answered.
+_REFUSED, _UNANSWERED = 30.0, 5.0
 #: States of orders that a venue is asked about.
 UNCLEAR = frozenset({OrderState.SUBMITTED, OrderState.UNKNOWN, OrderState.PENDING_CANCEL, OrderState.PENDING_AMEND})
 
@@ -120,12 +120,14 @@ class RollCall:
         return Picture(asked, shown, whole)
 
     def _failed(self, venue: str, error: Exception) -> None:
-        """A list that the venue refuses, or that fails twice, is no help for a while."""
-        refused = isinstance(error, VenueError) and not isinstance(error, NoAnswer | VenueUnreachable)
-        self._failures[venue] = self._failures.get(venue, 0) + (2 if refused else 1)
-        if self._failures[venue] >= 2:
-            self._without[venue] = asyncio.get_running_loop().time() + _WITHOUT
-            self._failures[venue] = 0
+        """A list that the venue refuses, or does not answer twice, is no help for a while. That the venue could not be
+        reached says nothing of its lists: when it is back, they are what is needed."""
+        if isinstance(error, VenueUnreachable):
+            return
+        self._failures[venue] = failures = self._failures.get(venue, 0) + 1
+        refused = isinstance(error, VenueError) and not isinstance(error, NoAnswer)
+        if refused or failures >= 2:
+            self._without[venue] = asyncio.get_running_loop().time() + (_REFUSED if refused else _UNANSWERED)
 
     def close(self) -> None:
         for task in (*self._next.values(), *self._under_way.values()):
