@@ -8,6 +8,7 @@ import asyncio.futures
 import decimal
 import fcntl
 import gc
+import itertools
 import os
 import shutil
 import sys
@@ -78,10 +79,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.slow)
 
 
+#: Loops that have ended hold their pipes until they are collected, and `select` knows no file above the 1024th.
+_COLLECT_EVERY = 50
+_runs = itertools.count(1)
+
+
 def pytest_runtest_setup() -> None:
-    """ccxt makes its own rounding that of the thread, for good; the next test is not to round by it."""
+    """ccxt makes its own rounding that of the thread, for good; the next test is not to round by it. An order keeps the
+    collector away until its loop calls it back, which may have ended before."""
     decimal.setcontext(decimal.DefaultContext.copy())
     forget_handlers()
+    gc.enable()
+    if next(_runs) % _COLLECT_EVERY == 0:
+        gc.collect()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

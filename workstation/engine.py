@@ -286,7 +286,9 @@ class Engine(DeskState):
         journal = await asyncio.to_thread(lambda: list(store.journal()))
         await self._fold(journal)
         self.journal += journal
-        self._store = self._journal.store = store
+        self._journal.store = store
+        taken_back = await self.gateway.without_store.take_back()
+        self._store = store  # from here to the kill of before nothing is waited for: it is carried out, or pressed anew
         self._rebalance_runner.folded()
         self.opened_at = self.clock.now()
         self.candles_since = self.opened_at if self.mode == "demo" else 0
@@ -302,7 +304,7 @@ class Engine(DeskState):
         self.alerts.start(self.get_setting(_ALERTS))
         waited_for = self.bus.subscribe(*ORDER_EVENTS, only=self.alerts.hears)
         self._tasks.append(asyncio.create_task(self._alert_of(waited_for), name="alerts of orders"))
-        await self.gateway.without_store.take_back()
+        taken_back()
         self._take_up_kill()
         await self.comparisons.first()
         self.ready = True
@@ -331,6 +333,8 @@ class Engine(DeskState):
                     self.core.state_change = self._early_halt
                 await asyncio.sleep(0)
             self.core.fold(journal[start : start + _FOLDED_AT_ONCE])
+        if self._early_halt is not None:
+            self.core.state_change = self._early_halt
 
     def leave_armed(self) -> None:
         """What the venues would cancel by themselves is not kept from it when the desk closes."""

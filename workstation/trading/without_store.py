@@ -17,7 +17,8 @@ Every other order is denied when the store fails, as ever.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from workstation.clock import Clock
@@ -109,11 +110,11 @@ class WithoutStore:
 
     # At the next start.
 
-    async def take_back(self) -> None:
+    async def take_back(self) -> Callable[[], None]:
         """Have what an earlier run kept beside the store in the books and in the store. An order without an end is
-        asked about from here on."""
+        asked about from here on. Returns what tells the log of it."""
         if self.beside is None or not (waiting := await self.beside.kept_beside()):
-            return
+            return lambda: None
         events: list[OrderEvent] = []
         for event in waiting:
             if isinstance(event, ORDER_EVENTS):
@@ -129,14 +130,15 @@ class WithoutStore:
                 await self.beside.commit(*events, orders=stored)
             await self.beside.drop_beside()
         except Exception as error:  # they stay where they are, for the next start
-            self._log.error(KILL, f"What was kept beside the store could not be put into it: {error}")
-            return
-        if orders:
-            self._log.warning(
-                KILL,
-                f"{counted(len(orders), 'closing order')} of an earlier run, which the store could not take then, "
-                f"{'is' if len(orders) == 1 else 'are'} in it now; the venues are asked what they have filled.",
-            )
+            return partial(self._log.error, KILL, f"What was kept beside the store could not be put into it: {error}")
+        if not orders:
+            return lambda: None
+        return partial(
+            self._log.warning,
+            KILL,
+            f"{counted(len(orders), 'closing order')} of an earlier run, which the store could not take then, "
+            f"{'is' if len(orders) == 1 else 'are'} in it now; the venues are asked what they have filled.",
+        )
 
     def _fold(self, event: OrderEvent, events: list[OrderEvent]) -> None:
         applied = self._core.apply_order(event)
