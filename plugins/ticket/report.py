@@ -12,6 +12,7 @@ from rich.style import Style
 from screens.figures import plain_text, price_text, quantity_text, sentence, shown, small_money_text
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument
+from workstation.domain.margin import MarginMode
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.position import Position
 from workstation.trading.command_run import outcome
@@ -73,7 +74,8 @@ def _liquidation(preview: Preview, instrument: Instrument, ink: Ink, width: int)
     leverage = f" {plain_text(preview.leverage)}×"
     about = "≈" if preview.reckoned else ""
     line = [(" Liq.   ", ink.dim), (about + price_text(price, instrument), ink.warning)]
-    for part in (away, leverage):
+    isolated = " iso." if preview.mode is MarginMode.ISOLATED else ""
+    for part in (away, leverage, isolated):
         if sum(cell_len(text) for text, _ in line) + cell_len(part) < width:
             line.append((part, ink.dim))
     return tuple(line)

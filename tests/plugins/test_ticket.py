@@ -14,7 +14,7 @@ from plugins.ticket.form import Form, Money
 from screens.number_field import NumberField
 from screens.testing import START
 from workstation.clock import SECOND
-from workstation.domain.margin import MarginMode, MarginTold
+from workstation.domain.margin import MarginMode, MarginSetting, MarginTold
 from workstation.domain.market import BookSnapshot
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side, TimeInForce
 from workstation.domain.plan import Distance, Trail
@@ -335,9 +335,11 @@ async def test_a_liquidation_price_that_the_venue_must_tell_first_is_not_made_up
         assert "Liq.   not known, margin at 1×" in text_of(desk)
         assert "The leverage there is not known" in " ".join(text_of(desk).split())
         book.told[PERP.id] = MarginTold(leverage=D(50), mode=MarginMode.ISOLATED)
+        book.settings[PERP.id] = MarginSetting(D(50), MarginMode.ISOLATED)
         await type_into(pilot, desk, "amount", "8")
         await desk.painted(pilot)
         assert "Liq.   ≈" in text_of(desk)
+        assert "50× iso." in text_of(desk)
         assert "not known" not in text_of(desk)
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from workstation.domain.fill import Fill, Liquidity
-from workstation.domain.margin import initial
+from workstation.domain.margin import MarginMode, initial
 from workstation.domain.numbers import ONE, multiply
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.domain.position import apply_fill
@@ -38,10 +38,9 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     liquidation_after: Decimal | None = None
     mark: Decimal | None = None
     leverage: Decimal = ONE
+    mode: MarginMode = MarginMode.CROSS  # of a derivative
     margin_known: bool = True  # whether the venue has told leverage and margin mode
-    reckoned: bool = (
-        False  # `liquidation_after` is the desk's reckoning, though the venue keeps margin by its own rules
-    )
+    reckoned: bool = False  # `liquidation_after` is but the desk's reckoning: the venue has rules of its own
     listed_fee: bool = False
 
     @property
@@ -97,6 +96,7 @@ def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True
         liquidation_after=liquidation_after(core, instrument, fill) if question.leverage_known else None,
         margin_known=question.leverage_known,
         reckoned=instrument.venue in core.portfolio.margin.keepers,
+        mode=core.portfolio.margin.setting(instrument).mode,
         mark=core.market.mark(instrument.id),
         leverage=question.leverage,
     )

@@ -19,7 +19,9 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.margin import MarginMode, MarginTold
 from workstation.domain.numbers import ONE, ZERO
 from workstation.venues.ccxt.account import shown_positions, signed_contracts
+from workstation.venues.ccxt.errors import translated
 from workstation.venues.ccxt.instruments import exact
+from workstation.venues.contract import VenueError
 
 if TYPE_CHECKING:
     from workstation.venues.ccxt.venue import CcxtVenue
@@ -36,7 +38,7 @@ async def margin_told(
     venue: CcxtVenue, exchange: Any, wanted: Sequence[InstrumentId]
 ) -> dict[InstrumentId, MarginTold]:
     """Of every derivative that is open there; a part that the exchange does not tell, or was not asked for, is None:
-    single questions are put for the `wanted` alone. One that fails leaves the rest for the next time."""
+    single questions are put for the `wanted` alone. Without an answer to one, the rest is left for the next time."""
     rows: dict[str, _Rows] = {symbol: [] for symbol, each in venue.markets.items() if not each.is_spot}
     if not rows:
         return {}
@@ -53,6 +55,8 @@ async def margin_told(
             more, setting = await ask(venue, exchange, symbol)
         except Exception as error:
             venue.note_limit(error)
+            if type(translated(error, venue.name, "leverage and margin mode")) is VenueError:
+                continue  # it has no answer of this one (Gate: where there never was a position)
             break
         rows[symbol] += more
         settings[symbol] = {**settings.get(symbol, {}), **setting}
@@ -119,10 +123,16 @@ async def _leverage(venue: CcxtVenue, exchange: Any, symbol: str) -> tuple[_Rows
     return [], {name: found.get(name) for name in ("longLeverage", "shortLeverage", "marginMode")}
 
 
+async def _gate(venue: CcxtVenue, exchange: Any, symbol: str) -> tuple[_Rows, dict[str, Any]]:
+    """It tells of one contract whether there is a position or not."""
+    return [await exchange.fetch_position(symbol)], {}
+
+
 #: How an exchange is asked of one instrument. The others' single questions answer with the highest leverage, or of
 #: spot: of an instrument without a position they tell nothing.
 _SINGLY: dict[str, Callable[[CcxtVenue, Any, str], Awaitable[tuple[_Rows, dict[str, Any]]]]] = {
     "bybit": _bybit,
+    "gate": _gate,
     "okx": _leverage,
     "bitget": _leverage,
 }
@@ -177,6 +187,43 @@ def _lever(shown: Any) -> Decimal | None:
     if lever is None or lever < ONE:
         return None
     return lever.to_integral_value() if lever == lever.to_integral_value() else lever
+
+
+#: Exchanges where a leverage is set for one margin mode, and a mode with its leverage: ccxt makes it cross (Gate's
+#: isolated) unless it is told.
+_TOGETHER = ("gate", "hyperliquid", "okx")
+
+
+async def set_leverage(venue: CcxtVenue, exchange: Any, symbol: str, leverage: Decimal) -> MarginMode | None:
+    """The mode for which it was set, where the exchange takes both at once."""
+    if exchange.id not in _TOGETHER:
+        await exchange.set_leverage(int(leverage), symbol)
+        return None
+    mode = venue.modes.get(venue.markets[symbol].id, MarginMode(venue.settings.margin_mode))
+    await exchange.set_leverage(int(leverage), symbol, {"marginMode": str(mode)})
+    return mode
+
+
+def mode_refusal(venue: CcxtVenue, instrument: InstrumentId, mode: MarginMode) -> str | None:
+    """Why the margin mode of an instrument cannot be set so from here, a sentence."""
+    if venue.facts.order_margin_mode and str(mode) != venue.settings.margin_mode:
+        return (
+            f"{venue.name}'s orders name their margin mode, {venue.settings.margin_mode} for this desk: "
+            f'margin_mode = "{mode}" in the venue\'s table of the config file changes it.'
+        )
+    if venue.facts.ccxt in _TOGETHER and instrument not in venue.modes:
+        return f"{venue.name} sets margin mode and leverage together, and has not told the leverage: set that first."
+    return None
+
+
+async def set_mode(venue: CcxtVenue, exchange: Any, symbol: str, mode: MarginMode) -> None:
+    leverage = int(venue.leverage_of(venue.markets[symbol]))
+    if exchange.id == "gate":
+        await exchange.set_leverage(leverage, symbol, {"marginMode": str(mode)})
+    elif exchange.id in _TOGETHER:
+        await exchange.set_margin_mode(str(mode), symbol, {"leverage": leverage})
+    else:
+        await exchange.set_margin_mode(str(mode), symbol)
 
 
 def told_words(exchange: str) -> str:

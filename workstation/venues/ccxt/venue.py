@@ -133,6 +133,8 @@ class CcxtVenue:
         self.others = account.Others()
         #: Told of leverage and mode that a stream has told.
         self.on_margin: Callable[[InstrumentId, MarginTold], None] = lambda _instrument, _word: None
+        #: The margin modes that it has told last, or taken.
+        self.modes: dict[InstrumentId, MarginMode] = {}
         #: Instruments whose leverage or mode the desk is changing: what is told of them meanwhile is its own doing.
         self.changing: set[InstrumentId] = set()
         #: Positions as ccxt showed them last, and when (the loop's clock).
@@ -506,6 +508,7 @@ class CcxtVenue:
     async def margin_told(self, wanted: Sequence[InstrumentId]) -> dict[InstrumentId, MarginTold]:
         question = margin_terms.margin_told(self, self.up(), wanted)
         found = await self.ask("leverage and margin mode", question, Urgency.BACKGROUND)
+        self.modes |= {name: word.mode for name, word in found.items() if word.mode is not None}
         return {name: word for name, word in found.items() if name not in self.changing}
 
     async def set_leverage(self, instrument: InstrumentId, leverage: Decimal) -> None:
@@ -516,20 +519,26 @@ class CcxtVenue:
             for each in self.markets.values():
                 self._booked(e.LeverageChanged, "leverage", each.id, leverage=leverage)
             return
-        change = self.up().set_leverage(int(leverage), symbol)
-        await self._change(instrument, self.ask("the change of leverage", change, Urgency.ORDER))
+        change = margin_terms.set_leverage(self, self.up(), symbol, leverage)
+        mode = await self._change(instrument, self.ask("the change of leverage", change, Urgency.ORDER))
+        if mode is not None and self.modes.get(instrument) is not mode:
+            self.modes[instrument] = mode
+            self._booked(e.MarginModeChanged, "margin", instrument, mode=mode)
         self._booked(e.LeverageChanged, "leverage", instrument, leverage=leverage)
 
     async def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode) -> None:
         symbol = self.symbol_of(instrument)
-        change = self.up().set_margin_mode(str(mode), symbol)
+        if (why := margin_terms.mode_refusal(self, instrument, mode)) is not None:
+            raise VenueError(why)
+        change = margin_terms.set_mode(self, self.up(), symbol, mode)
         await self._change(instrument, self.ask("the change of margin mode", change, Urgency.ORDER))
+        self.modes[instrument] = mode
         self._booked(e.MarginModeChanged, "margin", instrument, mode=mode)
 
-    async def _change(self, instrument: InstrumentId, change: Awaitable[object]) -> None:
+    async def _change[T](self, instrument: InstrumentId, change: Awaitable[T]) -> T:
         self.changing.add(instrument)
         try:
-            await change
+            return await change
         finally:
             self.changing.discard(instrument)
 

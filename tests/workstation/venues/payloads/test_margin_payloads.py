@@ -10,8 +10,10 @@ from answering import Desk, desk_on
 from documented import ANSWERS
 from payload_markets import MARKETS
 
+from workstation.domain import events as e
 from workstation.domain.margin import MarginMode, MarginTold
 from workstation.venues.ccxt import margin_terms
+from workstation.venues.contract import VenueError
 
 #: Answers to what is asked beside the positions.
 BESIDE: dict[str, dict[str, Any]] = {
@@ -67,6 +69,17 @@ FLAT: dict[str, dict[str, Any]] = {
             },
         },
     },
+    "gate": {
+        "futures/usdt/positions": [],
+        "futures/usdt/positions/BTC_USDT": {
+            "contract": "BTC_USDT",
+            "size": 0,
+            "leverage": "0",
+            "cross_leverage_limit": "5",
+            "liq_price": "0",
+            "mode": "single",
+        },
+    },
     "hyperliquid": {
         '"clearinghouseState"': ANSWERS["hyperliquid"]['"clearinghouseState"'] | {"assetPositions": []},
     },
@@ -107,9 +120,49 @@ async def test_of_a_position(name: str) -> None:
         ("okx", MarginTold(leverage=Decimal(5), mode=MarginMode.CROSS)),
         ("bitget", MarginTold(leverage=Decimal(5), mode=MarginMode.CROSS)),
         ("bybit", MarginTold(leverage=Decimal(5), mode=MarginMode.ISOLATED)),
+        ("gate", MarginTold(leverage=Decimal(5), mode=MarginMode.CROSS)),
         ("hyperliquid", MarginTold()),
     ],
 )
 async def test_of_an_instrument_without_one(name: str, wanted: MarginTold) -> None:
     _, found = await told_by(name, FLAT[name])
     assert wanted in found.values()
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "asked", "words"),
+    [
+        ("gate", MarginMode.CROSS, "POST & /leverage", ("cross_leverage_limit=7", "leverage=0")),
+        ("gate", MarginMode.ISOLATED, "POST & /leverage", ("leverage=7",)),
+        ("hyperliquid", MarginMode.ISOLATED, '"type":"updateLeverage"', ('"isCross":false', '"leverage":7')),
+        ("okx", MarginMode.CROSS, "account/set-leverage", ('"mgnMode":"cross"', '"lever":7')),
+    ],
+)
+async def test_a_leverage_is_set_for_the_mode_that_the_exchange_has(
+    name: str, mode: MarginMode, asked: str, words: tuple[str, ...]
+) -> None:
+    """ccxt takes Gate's contracts out of cross margin by it, and Hyperliquid's into it, where it is told no mode."""
+    at = await desk_on(name, ANSWERS[name] | {asked: {"code": "0", "data": []}}, MARKETS[name])
+    perp = next(each.id for each in at.venue.markets.values() if not each.is_spot)
+    at.venue.modes[perp] = mode
+    booked: list[e.VenueEntry] = []
+    at.venue.on_entry = booked.append
+    try:
+        await at.venue.set_leverage(perp, Decimal(7))
+        assert all(word in at.answers.sent[-1].text.replace(" ", "") for word in words), at.answers.sent[-1].text
+        (entry,) = booked
+        assert isinstance(entry, e.LeverageChanged)
+        assert entry.leverage == 7
+    finally:
+        await at.venue.exchange.close()
+
+
+async def test_where_orders_name_their_margin_mode_it_is_the_config_s() -> None:
+    at = await desk_on("okx", ANSWERS["okx"], MARKETS["okx"])
+    perp = next(each.id for each in at.venue.markets.values() if not each.is_spot)
+    try:
+        with pytest.raises(VenueError, match='margin_mode = "isolated" in the venue\'s table'):
+            await at.venue.set_margin_mode(perp, MarginMode.ISOLATED)
+        assert not at.answers.sent
+    finally:
+        await at.venue.exchange.close()
