@@ -22,8 +22,6 @@ from workstation.trading.reconcile import Reconciler, Strangers
 from workstation.venues.contract import KnowsStrangers, Venue
 from workstation.venues.patience import answer_within
 
-#: Who "makes" an order that was found at the venue.
-EXTERNAL = "external"
 #: Of the orders that come within so long of one that was warned of, the log has a line in passing.
 _WARNED = 10 * SECOND
 

@@ -7,8 +7,10 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from typing import Any
 
 from tests.support.exchange import LoopbackExchange
+from tests.support.exchange.bybit.shapes import order_id
 from workstation.domain.order import OrderType, Side, TimeInForce
 
 _WORDS = {"binance": "type", "binanceusdm": "type", "bybit": "orderType"}
@@ -34,7 +36,12 @@ class Other:
         tif = TimeInForce.IOC if price is None else TimeInForce.GTC
         words = {_WORDS[self._exchange.name]: word}
         limit = None if price is None else Decimal(price)
-        self._account.tell(self._account.submit(link, words, **terms, price=limit, tif=tif)[1])
+        record, updates = self._account.submit(link, words, **terms, price=limit, tif=tif)
+        if self._exchange.name == "bybit":  # it finds them by a number of its own
+            dialect: Any = self._exchange.dialect
+            known = order_id(self._exchange.floor.instruments[instrument], record.order_id)
+            dialect.private._by_id[known] = record
+        self._account.tell(updates)
         return link
 
     @asynccontextmanager

@@ -12,6 +12,8 @@ from workstation.domain.numbers import QUANTUM, ZERO, divide, subtract
 
 #: Unique for ever over all desks and restarts; the key under which a venue is asked about an order.
 type ClientOrderId = str
+#: Who "makes" an order (its `origin`) that was found at the venue: this desk never sent it.
+EXTERNAL = "external"
 
 
 class Side(StrEnum):

@@ -23,6 +23,7 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import Journal, OrderGateway
 from workstation.trading.kill_flatten import Flattener
+from workstation.trading.kill_others import Others
 from workstation.trading.kill_refusals import Stuck
 from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, KillStatus, receipt_of
 from workstation.trading.kill_words import as_order, label_of, not_asked, untouched
@@ -74,6 +75,7 @@ class KillSwitch:
         self._stuck = Stuck()  # those that the venue will not be asked about
         self._orders: dict[str, KillItem] = {}
         self.status = KillStatus()
+        self._others = Others(core, gateway, timeout)
         self._flattener = self._new_flattener()
         #: Called at once when the desk halts: strategies and execution algorithms stop here. One that raises is logged.
         self.on_halt: list[Callable[[str], None]] = []
@@ -140,6 +142,7 @@ class KillSwitch:
         self._notes, self._orders, self._over, self._stuck = [], {}, set(), Stuck()
         venues = dict.fromkeys(self._venues, "not asked yet")
         self.status = KillStatus(phase=KillPhase.CANCELLING, flatten=flatten, reason=reason, started=ts, venues=venues)
+        self._others = Others(self._core, self._gateway, self._timeout)
         self._flattener = self._new_flattener()
 
     def _pulled_before(self) -> list[KillItem]:
@@ -205,11 +208,19 @@ class KillSwitch:
             return
         while True:
             coming = self._may_come(venue)  # nothing worked there a moment ago; these may come
-            await self._never_fail(venue, partial(self._flattener.flatten, coming=coming))
+            theirs, last = self._others.count(venue.name), self._others.too_long(venue.name)
+            pulling = asyncio.create_task(self._others.pull_on(venue), name=f"orders of others at {venue.name}")
+            try:
+                await self._never_fail(venue, partial(self._flattener.flatten, coming=coming))
+            finally:
+                pulling.cancel()
+                await asyncio.gather(pulling, return_exceptions=True)
             left = self._flattener.take_left(venue.name) or bool(coming)
             await self._never_fail(venue, partial(self._pull, whole=True))
-            if not left:  # else one of them may have come and filled
+            more = self._others.count(venue.name) > theirs and not last
+            if not left and not more:  # else one of them may have come and filled
                 return
+            await asyncio.sleep(0.5 if more else 0)  # others may go on: each look costs the venue's patience
 
     async def _durable(self) -> None:
         """Wait for the store to have HALTED and the request on disk, but not for ever."""
@@ -262,12 +273,14 @@ class KillSwitch:
     def _may_come(self, venue: Venue) -> list[Order]:
         """Ours that are open after a pull: without an answer, unknown to the venue, whose request it could still take;
         or taken since."""
-        return [one for one in self._core.orders.open_at(venue.name) if one.client_id not in self._over]
+        there = self._others.without(venue, self._core.orders.open_at(venue.name))
+        return [one for one in there if one.client_id not in self._over]
 
     async def _pull(self, venue: Venue, whole: bool = False) -> None:
         """Cancel until the venue, asked twice, shows no working order and none of ours is open or unclear. While
         positions wait to be closed, and not `whole`, those without an answer that it does not show are no obstacle: it
-        could take them for minutes yet, and what closes contracts cannot close more than there is."""
+        could take them for minutes yet, and what closes contracts cannot close more than there is. Nor is what others
+        send after the press: see kill_others.py."""
         if prices_only(venue):
             self.status.venues[venue.name] = not_asked(self._core, venue.name)
             self._changed()
@@ -275,22 +288,27 @@ class KillSwitch:
         empty, pause, first = 0, 0.02, True
         while empty < 2:
             shown = {order.client_id: order for order in await self._ask(venue.open_orders())}
-            working = self._core.orders.open_at(venue.name)
+            theirs = self._others.look(venue, shown)
+            shown = {each: order for each, order in shown.items() if each not in theirs}
+            working = self._others.without(venue, self._core.orders.open_at(venue.name))
             ours = {order.client_id: order for order in working if order.client_id not in self._over}
             if self.status.flatten and not whole:
                 ours = {each: order for each, order in ours.items() if each in shown or not self._only_lost(order)}
             self._list_orders(shown, ours)
             if not shown and not ours:
                 empty += 1
-                shown_so = f"({empty}× asked){self._flattener.proof.get(venue.name, '')}"
-                self.status.venues[venue.name] = (
-                    f"shows no working order {shown_so}{untouched(venue, self.status.flatten)}"
-                )
+                await self._others.pull(venue, theirs.values())
+                self.status.venues[venue.name] = self._shows_nothing(venue, empty)
                 self._changed()
+                waited_for = whole or not self.status.flatten
+                if theirs and waited_for and not self._others.too_long(venue.name):
+                    empty, pause = 0, min(pause * 1.5, 0.5)
+                    await asyncio.sleep(pause)
                 await asyncio.sleep(0.02)
                 continue
             empty = 0
-            self.status.venues[venue.name] = f"shows {len(shown)} working orders to be pulled"
+            words = f"shows {len(shown)} working orders to be pulled{self._others.words(venue.name)}"
+            self.status.venues[venue.name] = words
             self._changed()
             if first and shown:
                 first = False
@@ -300,6 +318,7 @@ class KillSwitch:
                     self._log.warning(KILL, f"{venue.name} did not take cancel-all ({error!r}): cancelling one by one.")
                 continue
             targets = [self._cancel(venue, order, ours.get(client_id)) for client_id, order in shown.items()]
+            targets.append(self._others.pull(venue, theirs.values()))
             unclear = sorted((each for each in ours if each not in shown), key=lambda each: self._orders[each].attempts)
             alone = [each for each in unclear if not self._about_to_be_sent(each) and self._reconciler.asks_alone(each)]
             later = set(alone[_IN_ONE_ROUND:])
@@ -317,6 +336,12 @@ class KillSwitch:
             await asyncio.sleep(min(left, 0.05))
             if any(never_seen(order) and not never_seen(orders[each]) for each, order in ours.items()):
                 return
+
+    def _shows_nothing(self, venue: Venue, asked: int) -> str:
+        left, proof = self._others.left(venue.name), self._flattener.proof.get(venue.name, "")
+        working = f"nothing of this desk's working, but {left} of somebody else's," if left else "no working order"
+        ends = f"{untouched(venue, self.status.flatten)}{self._others.words(venue.name)}"
+        return f"shows {working} ({asked}× asked){proof}{ends}"
 
     async def _cancel(self, venue: Venue, shown: VenueOrder, ours: Order | None) -> None:
         item = self._orders[shown.client_id]

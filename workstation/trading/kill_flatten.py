@@ -12,6 +12,7 @@ from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add, floor_to, multiply, plain, subtract
 from workstation.domain.order import (
     CLOSED_STATES,
+    EXTERNAL,
     ClientOrderId,
     Order,
     OrderDraft,
@@ -188,7 +189,9 @@ class Flattener:
         coming, and what is sold already would be sold again."""
         found: dict[InstrumentId, Decimal] = {}
         for order in self._core.orders.open_at(venue.name):
-            if not self._core.instruments[order.instrument].is_spot or _no_word(order) or self._stuck.is_stuck(order):
+            if not self._core.instruments[order.instrument].is_spot or order.origin == EXTERNAL:
+                continue
+            if _no_word(order) or self._stuck.is_stuck(order):
                 continue
             shown = await self._ask(venue.order_status(order.client_id))
             heard = self._core.orders.orders[order.client_id].filled
@@ -282,6 +285,8 @@ class Flattener:
                 await self._reconciler.ask(order.client_id)
                 await asyncio.sleep(0.1)
         elif order.state is OrderState.FILLED:
+            if order.filled >= floor_to(whole, terms.lot):
+                self._refusals.closed(instrument, asyncio.get_running_loop().time())
             self._refusals.went(instrument)
             item.detail = f"closed {plain(order.filled)} at {average_words(order.average_price or ZERO, terms)}"
         elif order.state in (OrderState.DENIED, OrderState.REJECTED):

@@ -19,6 +19,8 @@ TIMES, SECONDS = 10, 60.0
 ASKED_TIMES, ASKED_SECONDS = 4, 10.0
 #: So often the desk itself must: it says the same again.
 _OF_ITS_OWN = 3
+#: So often, and over so many seconds, all of a position must have been closed until others that open it are left to it.
+OPENED_TIMES, OPENED_SECONDS = 5, 30.0
 #: Seconds until the second try; doubled each time, to a bound.
 _FIRST, _LAST = 0.05, 5.0
 _TO_DO = "close it at the exchange itself, or press flatten again"
@@ -30,6 +32,7 @@ class Refusals:
     def __init__(self) -> None:
         self._row: dict[InstrumentId, tuple[int, float]] = {}  # how often in a row, since when
         self._next: dict[InstrumentId, float] = {}
+        self._closed: dict[InstrumentId, tuple[int, float]] = {}  # how often all of it was closed, since when
         #: What is not tried again, with the sentence that says why.
         self.given_up: dict[InstrumentId, str] = {}
 
@@ -40,6 +43,17 @@ class Refusals:
         """Something of the position was closed, or nothing was refused."""
         self._row.pop(instrument, None)
         self._next.pop(instrument, None)
+
+    def closed(self, instrument: InstrumentId, now: float) -> None:
+        """All of a position was closed. Where it is opened again and again, by somebody else on the account, this desk
+        does not go on with him for ever."""
+        times, since = self._closed.get(instrument, (0, now))
+        self._closed[instrument] = times + 1, since
+        if times + 1 >= OPENED_TIMES and now - since >= OPENED_SECONDS:
+            self.given_up[instrument] = (
+                f"closed {times + 1}×, and somebody else on this account opens it again each time: stop him, then "
+                "press flatten again"
+            )
 
     def refused(self, order: Order, now: float, connected: bool, doubt: str) -> str:
         """A closing order was refused. `connected`: the venue's link stands, so that the refusal is its word;

@@ -12,7 +12,7 @@ from workstation.clock import MILLISECOND
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument
 from workstation.domain.numbers import ONE, ZERO, divide, floor_to, multiply, plain
-from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType, Side, TimeInForce
+from workstation.domain.order import EXTERNAL, ClientOrderId, Order, OrderState, OrderType, Side, TimeInForce
 from workstation.venues.ccxt.ids import to_desk, to_wire
 from workstation.venues.ccxt.instruments import exact
 from workstation.venues.ccxt.particulars import Counted, IdRule, Particulars
@@ -184,7 +184,7 @@ def adopted(structure: Mapping[str, Any], shown: VenueOrder, now: int) -> Order:
         expire_at=None,
         post_only=bool(structure.get("postOnly")),
         reduce_only=bool(structure.get("reduceOnly")),
-        origin="external",
+        origin=EXTERNAL,
         note="made by others at the venue",
         created_at=ts,
         updated_at=now,
