@@ -98,13 +98,13 @@ class WithoutStore:
         found = []
         if n := sum(kept):
             found.append(
-                f"{counted(n, 'closing order')} could not be stored and went out all the same: what they filled is not "
-                f"in the store until the desk starts again with room on its disk, which books it"
+                f"{counted(n, 'closing order')} could not be stored and went out all the same: the store has nothing "
+                f"of it until the desk starts again with room on its disk, which books what was filled"
             )
         if n := len(kept) - sum(kept):
             found.append(
                 f"{counted(n, 'closing order')} could be kept nowhere and went out all the same: after a restart what "
-                f"they filled shows as a difference with the venue"
+                f"was filled shows as a difference with the venue"
             )
         return found
 
