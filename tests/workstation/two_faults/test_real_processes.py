@@ -101,7 +101,7 @@ async def test_a_desk_that_hangs_while_its_order_fills_is_stopped_from_another_s
         assert code == DONE, said
 
 
-@pytest.mark.parametrize("dialect", ["binance", "bybit"])
+@pytest.mark.parametrize("dialect", ["bybit"])
 async def test_a_desk_that_is_banned_is_stopped_as_soon_as_it_may_ask(dialect: str, tmp_path: Path) -> None:
     with shells_on(dialect, tmp_path) as shells:
         await asyncio.to_thread(shells.desk, "take")
