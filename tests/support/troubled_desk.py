@@ -196,18 +196,19 @@ class Scene:
         self.exchange.dialect.answer = answer
         return over
 
-    def banned(self, status: int = 418, seconds: float = 0.0) -> Callable[[], None]:
-        """Every request is refused and told to come back when the ban is over; what ends it before."""
-        loop = asyncio.get_running_loop()
+    def banned(self, status: int, seconds: float) -> list[Wire]:
+        """For so long every request is refused, and told when to come back; those that came all the same."""
+        loop, came = asyncio.get_running_loop(), list[Wire]()
         ends = loop.time() + seconds
 
-        def refused(_wire: Wire) -> Answer | None:
-            left = ends - loop.time()
-            if left <= 0:
+        def refused(wire: Wire) -> Answer | None:
+            if (left := ends - loop.time()) <= 0:
                 return None
+            came.append(wire)
             return Answer('{"code":-1003,"msg":"Way too many requests."}', status, {"Retry-After": str(int(left) + 1)})
 
-        return self.answers(refused)
+        self.answers(refused)
+        return came
 
     def unreachable(self) -> None:
         """No request arrives and no socket lives until the faults are cleared."""

@@ -86,16 +86,13 @@ async def test_coins_are_withdrawn_while_they_are_sold(tmp_path: Path) -> None:
         assert scene.coins() < D("0.0001")
 
 
-@pytest.mark.parametrize("dialect", ["binanceusdm"])
-async def test_an_order_is_enlarged_by_hand_unheard_fills_beyond_and_the_line_breaks(
-    dialect: str, tmp_path: Path
-) -> None:
+async def test_an_order_is_enlarged_by_hand_unheard_fills_beyond_and_the_line_breaks(tmp_path: Path) -> None:
     """What fills beyond the quantity that the desk knew is closed too; nothing of it is made up."""
-    async with troubled(dialect, tmp_path) as scene:
-        instrument = scene.spot if dialect == "bybit" else scene.contract
+    async with troubled("binanceusdm", tmp_path) as scene:
+        instrument = scene.contract
         before = scene.coins()
         order = await scene.rests(instrument)
-        scene.exchange.faults.script(ORDER_TOLD[dialect], Kind.DROP)
+        scene.exchange.faults.script(ORDER_TOLD["binanceusdm"], Kind.DROP)
         record = scene.exchange.do(scene.account.working)[0]
         scene.exchange.do(lambda: scene.account.tell(scene.account.amend(record, D("0.3"), None)))
         await scene.sold_into(instrument, "0.1")
@@ -109,15 +106,14 @@ async def test_an_order_is_enlarged_by_hand_unheard_fills_beyond_and_the_line_br
         assert not scene.contracts()
 
 
-@pytest.mark.parametrize("dialect", ["binanceusdm"])
-async def test_the_dead_man_s_switch_has_fired_while_the_desk_was_cut_off(dialect: str, tmp_path: Path) -> None:
+async def test_the_dead_man_s_switch_has_fired_while_the_desk_was_cut_off(tmp_path: Path) -> None:
     """Orders that it cancelled are neither believed to work nor sent again, and what filled before is booked."""
-    async with troubled(dialect, tmp_path, dead_man_seconds=10.0) as scene:
+    async with troubled("binanceusdm", tmp_path, dead_man_seconds=10.0) as scene:
         for number in range(3):
             await scene.rests(scene.contract, price=63_000 - number)
         venue = scene.engine.venues["LOOP"]
         await until(venue.dead_man_holds, 20)  # type: ignore[attr-defined]
-        sent = scene.sent(CREATE[dialect][0])
+        sent = scene.sent(CREATE["binanceusdm"][0])
         scene.unreachable()
         await scene.sold_into(scene.contract, "0.05")
         await until(lambda: not scene.working(), 40)
@@ -125,7 +121,7 @@ async def test_the_dead_man_s_switch_has_fired_while_the_desk_was_cut_off(dialec
         await scene.agrees()
         assert scene.told_of("dead man's switch of 10 s: it has cancelled what worked there")
         assert all(order.state is OrderState.CANCELED for order in scene.engine.orders())
-        assert scene.sent(CREATE[dialect][0]) == sent
+        assert scene.sent(CREATE["binanceusdm"][0]) == sent
 
 
 async def test_the_dead_man_s_switch_fires_while_the_desk_hangs_and_the_kill_is_pressed(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -48,17 +47,13 @@ async def test_the_exchange_restarts_between_two_cancels_and_its_streams_begin_a
         await until(lambda: scene.shows_the_book(scene.contract), say=lambda: told(scene.engine))
 
 
-@pytest.mark.parametrize("dialect", ["binance"])
-async def test_the_exchange_has_banned_the_desk(dialect: str, tmp_path: Path) -> None:
-    async with troubled(dialect, tmp_path) as scene:
+async def test_the_exchange_has_banned_the_desk(tmp_path: Path) -> None:
+    async with troubled("binance", tmp_path) as scene:
         await orders_and_position(scene, 6)
-        seen = len(scene.exchange.done)
-        scene.banned(418 if dialect == "binance" else 403, 12.0)
-        began = time.monotonic()
+        refused = scene.banned(418, 8.0)
         scene.engine.flatten("a test")
         await scene.killed(45)
-        assert len(scene.exchange.done) > seen
-        assert time.monotonic() - began > 11
+        assert 1 <= len(refused) <= 3, "who asks on into a ban is banned for longer"
 
 
 @pytest.mark.parametrize("dialect", ["binance", "bybit"])
@@ -104,7 +99,7 @@ async def test_a_change_comes_late_a_part_is_filled_unheard_and_the_cancel_is_lo
         assert not scene.contracts()
 
 
-@pytest.mark.parametrize(("dialect", "ahead"), [("binance", -10.0), ("bybit", -10.0), ("bybit", 10.0)])
+@pytest.mark.parametrize(("dialect", "ahead"), [("binance", -10.0), ("bybit", 10.0)])
 async def test_the_clock_is_wrong_from_the_start_and_the_streams_are_silent(
     dialect: str, ahead: float, tmp_path: Path
 ) -> None:
@@ -123,9 +118,8 @@ async def test_the_clock_is_wrong_from_the_start_and_the_streams_are_silent(
         assert len(scene.engine.fills()) == 3 or not scene.contracts()
 
 
-@pytest.mark.parametrize("dialect", ["bybit"])
-async def test_the_key_is_refused_for_a_while(dialect: str, tmp_path: Path) -> None:
-    async with troubled(dialect, tmp_path) as scene:
+async def test_the_key_is_refused_for_a_while(tmp_path: Path) -> None:
+    async with troubled("bybit", tmp_path) as scene:
         await orders_and_position(scene, 3)
 
         def refused(wire: Wire) -> Answer | None:
@@ -159,10 +153,9 @@ async def test_fills_come_twice_in_disorder_and_late_over_a_broken_connection(di
         await scene.killed()
 
 
-@pytest.mark.parametrize("dialect", ["binance"])
-async def test_the_books_stand_still_while_the_market_falls(dialect: str, tmp_path: Path) -> None:
+async def test_the_books_stand_still_while_the_market_falls(tmp_path: Path) -> None:
     """The subscription of one instrument's book is lost, its trades go on: nothing is entered on what it shows."""
-    async with troubled(dialect, tmp_path) as scene:
+    async with troubled("binance", tmp_path) as scene:
         await scene.rests(scene.spot, price=60_000)
         await scene.holds(scene.spot, "0.1")
         for place in ("ws depthUpdate", "ws orderbook"):
