@@ -65,6 +65,7 @@ from workstation.trading.rebalancing.book import RebalanceBook
 from workstation.trading.results import Results
 from workstation.trading.risk import KILL, GroupRisk, OwnerRisk, PositionRisk, Question, Verdict, judge
 from workstation.trading.routing.book import RouteBook
+from workstation.trading.shares import Shares
 from workstation.trading.trades import TradeBook
 from workstation.venues.contract import Capabilities
 
@@ -112,6 +113,7 @@ class TradingCore:
         self._sent_day = 0
         self.trades = TradeBook()
         self.bookings = Bookings(self.instruments, self.portfolio, self.results, self.trades)
+        self.shares = Shares()
         self._held_by: dict[tuple[str, InstrumentId], Decimal] = {}  # signed quantity by (origin, instrument)
 
     @property
@@ -134,6 +136,8 @@ class TradingCore:
                 self.fills.append(event.fill)
                 self._book_origin(applied.order.origin, event.fill)
                 self._fill(event.fill, applied.order)
+                held = self.portfolio.position(event.fill.instrument).quantity
+                self.shares.fill(applied.order.origin, event.fill, self.instruments[event.fill.instrument], held)
             elif isinstance(event, OrderInitialized):
                 if event.order.reduce_only and event.order.instrument in self.instruments:
                     opened = Side.SELL if event.order.side is Side.BUY else Side.BUY

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from workstation.clock import SECOND
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add, floor_to, multiply, plain, subtract
 from workstation.domain.order import (
@@ -31,13 +32,16 @@ from workstation.trading.lost_orders import never_seen
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
 from workstation.trading.risk_question import NEVER_COMPARED
-from workstation.venues.contract import LinkState, TellsClosing, Venue, VenueError
+from workstation.trading.shares import part_of
+from workstation.venues.contract import KnowsStrangers, LinkState, TellsClosing, Venue, VenueError
 from workstation.venues.patience import answer_within
 
 #: Share of the visible depth (within the price collar) that one closing order may take.
 SLICE = Decimal("0.5")
 #: Seconds for which spot waits for the venue's first comparison in this run of the desk.
 _PATIENCE = 10.0
+#: How far before the press fills of spot are asked for (ns) before it is sold.
+_FILLS_BACK = 30 * SECOND
 
 
 class _Twice:
@@ -127,6 +131,7 @@ class Flattener:
                 empty += 1
                 but = " but what is named here" if open_positions else ""
                 but += " but beside lost orders of the same coin" if twice.left else ""
+                but += self._of_others(venue)
                 self.proof[venue.name] = f" and no position{but} ({empty}× asked)"
                 self._changed()
                 await asyncio.sleep(0.02)
@@ -165,15 +170,16 @@ class Flattener:
                 return
 
     async def _open_positions(self, venue: Venue, twice: _Twice, spot: bool) -> dict[InstrumentId, Decimal]:
-        """Derivatives as the venue shows them; spot as bought or sold short on this desk, as far as the venue's balance
-        holds or owes it, but not where it may be closed `twice`."""
+        """Derivatives as the venue shows them; spot as bought or sold short by orders that this desk sent (shares.py), as
+        far as the venue's balance holds or owes it, but not where it may be closed `twice`."""
         found = {i: q for i, q in (await self._ask(venue.positions())).items() if q and i in self._core.instruments}
         if not spot:
             return found
+        sold = {name: await self._not_booked(venue, name) for name, own in self._own_spot(venue).items() if own}
         bought = await self._unheard(venue)
-        for position in self._core.portfolio.open_positions():
-            if position.instrument.startswith(f"{venue.name}:") and self._core.instruments[position.instrument].is_spot:
-                bought[position.instrument] = add(bought.get(position.instrument, ZERO), position.quantity)
+        for name, own in self._own_spot(venue).items():
+            there = add(self._core.portfolio.position(name).quantity, sold.get(name, ZERO))
+            bought[name] = add(bought.get(name, ZERO), part_of(own, there))
         twice.left = {name for name, quantity in bought.items() if quantity and twice.may(name, quantity)}
         bought = {name: quantity for name, quantity in bought.items() if name not in twice.left}
         balances = await self._ask(venue.balances()) if any(bought.values()) else {}
@@ -183,6 +189,38 @@ class Flattener:
             if held and (held > 0) == (quantity > 0):
                 found[name] = held
         return found
+
+    def _own_spot(self, venue: Venue) -> dict[InstrumentId, Decimal]:
+        """What orders that this desk sent have bought (or sold short) of spot and still hold."""
+        held = {one.instrument: one.quantity for one in self._core.portfolio.open_positions()}
+        return {
+            name: self._core.shares.own(name, quantity)
+            for name, quantity in held.items()
+            if name.startswith(f"{venue.name}:") and self._core.instruments[name].is_spot
+        }
+
+    def _of_others(self, venue: Venue) -> str:
+        """What orders of others have bought of spot, in words: it is not this desk's to sell."""
+        parts = []
+        for name in self._own_spot(venue):
+            theirs = self._core.shares.theirs(name, self._core.portfolio.position(name).quantity)
+            terms = self._core.instruments[name]
+            if abs(theirs) >= max(terms.lot, terms.min_quantity):
+                parts.append(f"{plain(theirs)} {terms.base}")
+        return f" but {' and '.join(parts)} of orders that this desk did not send: not touched" if parts else ""
+
+    async def _not_booked(self, venue: Venue, instrument: InstrumentId) -> Decimal:
+        """Asks for the fills of now, so that what has been sold meanwhile is not sold again. The signed quantity of
+        those by orders of others that are not in the books yet."""
+        if not isinstance(venue, KnowsStrangers):
+            return ZERO
+        try:
+            since = self._status.started - _FILLS_BACK
+            strange = await self._ask(self._reconciler.fills_in(venue, instrument, since))
+        except (VenueError, TimeoutError, OSError):
+            return ZERO  # the balance bounds what is sold, and what this desk sent is known
+        theirs = [fill for fill in strange if fill.instrument == instrument] if venue.adopts else []
+        return sum((multiply(fill.quantity, Decimal(fill.side.sign)) for fill in theirs), ZERO)
 
     async def _unheard(self, venue: Venue) -> dict[InstrumentId, Decimal]:
         """What orders of spot have filled by the venue's word, beyond the fills that were heard: they may be long in

@@ -274,6 +274,10 @@ class Reconciler:
         await self._fetch_entries(venue)
         return await self._fetch_fills(venue, since)
 
+    async def fills_in(self, venue: Venue, instrument: InstrumentId, since: int) -> list[Fill]:
+        """As `fills`, of one instrument where the venue can be asked so, and without what it booked by itself."""
+        return await self._fetch_fills(venue, since, instrument)
+
     async def venue(self, venue: Venue, since: int | None = None, *, whole: bool = True) -> Strangers:
         """Bring the desk to what the venue shows: its own entries, missed fills (since `since`, or the oldest open
         order), then every open order, then those that should have ended and work there still. What is there of orders

@@ -1,0 +1,94 @@
+"""Spot on an account that others trade on too: the kill switch sells what this desk's own orders have bought, once."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.support.exchange import RICH, Login, LoopbackExchange
+from tests.support.exchange_hand import Hand
+from tests.support.live_desk import live_desk_on, told, until
+from tests.support.others import Other
+from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
+from workstation.engine import Engine
+
+BTC = "LOOP:BTC-USDT"
+
+
+async def buys(engine: Engine, quantity: str, side: Side = Side.BUY) -> None:
+    draft = OrderDraft(instrument=BTC, side=side, quantity=Decimal(quantity), type=OrderType.MARKET)
+    order = await engine.submit(draft)
+    await until(lambda: engine.core.orders.orders[order.client_id].state is OrderState.FILLED, say=lambda: told(engine))
+
+
+def coins(exchange: LoopbackExchange) -> Decimal:
+    return exchange.do(lambda: exchange.floor.account().total("BTC"))
+
+
+async def flattened(engine: Engine) -> str:
+    await until(lambda: engine.kill_status.receipt, 60, say=lambda: f"{engine.kill_status}\n{told(engine)}")
+    return engine.kill_status.receipt
+
+
+def near(amount: Decimal, expected: str) -> bool:
+    """But for fees."""
+    return abs(amount - Decimal(expected)) < Decimal("0.001")
+
+
+@pytest.mark.parametrize("name", ["bybit", "binance"])
+async def test_two_desks_of_one_account_that_both_flatten_sell_no_coin_twice(name: str, tmp_path: Path) -> None:
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        before = coins(exchange)
+        async with live_desk_on(exchange, tmp_path / "a") as a, live_desk_on(exchange, tmp_path / "b") as b:
+            await buys(a, "0.2")
+            await buys(b, "0.3")
+            for desk in (a, b):
+                await until(
+                    lambda desk=desk: near(desk.position(BTC).quantity, "0.5"), say=lambda desk=desk: told(desk)
+                )  # type: ignore[misc]
+            a.flatten("test")
+            b.flatten("test")
+            await asyncio.gather(flattened(a), flattened(b))
+            assert near(coins(exchange) - before, "0")
+            assert coins(exchange) >= before, "the trader's own coins"
+            for desk in (a, b):
+                await until(lambda desk=desk: near(desk.position(BTC).quantity, "0"), say=lambda desk=desk: told(desk))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["bybit", "binance"])
+async def test_what_others_bought_stays_and_the_receipt_says_so(name: str, tmp_path: Path) -> None:
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        before = coins(exchange)
+        async with live_desk_on(exchange, tmp_path) as engine:
+            await buys(engine, "0.2")
+            Other(exchange).enters(BTC, Side.BUY, "0.3")
+            await until(lambda: near(engine.position(BTC).quantity, "0.5"), say=lambda: told(engine))
+            engine.flatten("test")
+            receipt = await flattened(engine)
+            assert near(coins(exchange) - before, "0.3")
+            assert "0.2997 BTC of orders that this desk did not send: not touched" in receipt
+
+
+@pytest.mark.parametrize("name", ["bybit", "binance"])
+async def test_coins_that_somebody_has_sold_meanwhile_are_not_sold_again_though_no_stream_told(
+    name: str, tmp_path: Path
+) -> None:
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        before = coins(exchange)
+        async with live_desk_on(exchange, tmp_path, compare_seconds=600.0) as engine:
+            await buys(engine, "0.2")
+            engine.venues["LOOP"].on_stranger = lambda _order: False  # type: ignore[attr-defined]
+            engine.venues["LOOP"].told.take = lambda **_: None  # type: ignore[attr-defined]
+            engine.comparisons._next["LOOP"] = asyncio.get_running_loop().time() + 600
+            engine.comparisons._hints.due = lambda *_: False  # type: ignore[method-assign]
+            Other(exchange).enters(BTC, Side.SELL, "0.1998")
+            await until(lambda: near(coins(exchange) - before, "0"))
+            engine.flatten("test")
+            await flattened(engine)
+            assert near(coins(exchange) - before, "0")
