@@ -170,8 +170,8 @@ class Flattener:
                 return
 
     async def _open_positions(self, venue: Venue, twice: _Twice, spot: bool) -> dict[InstrumentId, Decimal]:
-        """Derivatives as the venue shows them; spot as bought or sold short by orders that this desk sent (shares.py), as
-        far as the venue's balance holds or owes it, but not where it may be closed `twice`."""
+        """Derivatives as the venue shows them; spot as bought or sold short by orders that this desk sent (shares.py),
+        as far as the venue's balance holds or owes it, but not where it may be closed `twice`."""
         found = {i: q for i, q in (await self._ask(venue.positions())).items() if q and i in self._core.instruments}
         if not spot:
             return found
