@@ -46,6 +46,10 @@ async def margin_told(
         rows.get(str(position.get("symbol")), []).append(position)
     settings = await _settings(venue, exchange, list(rows))
     ask = _SINGLY.get(exchange.id)
+    if ask is not None:  # what is open need not wait for all that is not
+        for symbol, shown in rows.items():
+            if shown:
+                _hand_on(venue, symbol, told_of(shown, settings.get(symbol, {})))
     for instrument in wanted if ask is not None else ():
         symbol = venue.symbols.get(instrument, "")
         if ask is None or symbol not in rows or told_of(rows[symbol], settings.get(symbol, {})).known:
@@ -60,6 +64,7 @@ async def margin_told(
             break
         rows[symbol] += more
         settings[symbol] = {**settings.get(symbol, {}), **setting}
+        _hand_on(venue, symbol, told_of(rows[symbol], settings[symbol]))
     return {venue.markets[symbol].id: told_of(each, settings.get(symbol, {})) for symbol, each in rows.items()}
 
 

@@ -114,6 +114,19 @@ async def test_of_a_position(name: str) -> None:
     assert held == [MarginTold(leverage=Decimal(10), mode=MarginMode.CROSS, quantity=quantity, liquidation=at_price)]
 
 
+async def test_what_is_learnt_first_does_not_wait_for_the_rest() -> None:
+    at = await desk_on("bybit", ANSWERS["bybit"] | BESIDE["bybit"], MARKETS["bybit"])
+    heard: list[str] = []
+    at.venue.on_margin = lambda instrument, _word: heard.append(f"{instrument} after {len(at.answers.sent)}")
+    ours = [each for each in at.venue.markets.values() if not each.is_spot]
+    try:
+        await at.venue.margin_told([each.id for each in ours])
+        assert len(ours) > 1
+        assert heard[0] == f"{next(each.id for each in ours if not each.is_inverse)} after {len(at.answers.sent) - 1}"
+    finally:
+        await at.venue.exchange.close()
+
+
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
