@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from workstation.engine import Engine
 from workstation.market.data import MarketData
 from workstation.paths import Paths
 from workstation.real_keys import keys_of
+from workstation.same_account import desks_beside, in_words, leave_note
 from workstation.settings import Settings, SettingsError
 from workstation.venues.ccxt import borrowing
 from workstation.venues.ccxt.history import VenueHistory
@@ -51,6 +52,7 @@ def live_desk(
     store = store or paths.store("live", profile)
     _release(store, paths)
     notices: list[str] = []
+    beside: list[Callable[[], list[str]]] = []
     venues: list[Venue] = []
     for name, facts, terms in opened_venues(settings):
         _must_be_there(store, name, facts, terms)
@@ -58,7 +60,9 @@ def live_desk(
         instruments = _on_margin(name, facts, terms, instruments)
         notices += problems
         venues.append(_ccxt_venue(name, facts, terms, instruments, clock, credentials, paths))
-    return _engine("live", settings, paths, profile, clock, venues, store, notices)
+        if traded is None and not terms.data_only:
+            beside.append(_beside(paths, store, name, terms, credentials))
+    return _engine("live", settings, paths, profile, clock, venues, store, notices, beside)
 
 
 def paper_desk(
@@ -89,6 +93,23 @@ def paper_desk(
         )
         venues.append(account)
     return _engine("paper", settings, paths, profile, clock, venues, store, notices)
+
+
+def _beside(
+    paths: Paths, store: Path, name: str, terms: VenueSettings, credentials: CredentialSource
+) -> Callable[[], list[str]]:
+    """Tells of other desks of this machine that run on the same account now, in a sentence."""
+    try:
+        keys = credentials(name)
+    except VenueError:  # the venue itself says so when it connects
+        keys = None
+    notes = None if keys is None else leave_note(paths, store, name, keys.key or keys.wallet)
+
+    def look() -> list[str]:
+        found = [] if notes is None else desks_beside(notes, store)
+        return [in_words(name, found, terms.external_orders == "adopt")] if found else []
+
+    return look
 
 
 def _none(_venue: str) -> None:
@@ -270,6 +291,7 @@ def _engine(
     venues: Sequence[Venue],
     store: Path,
     notices: list[str],
+    beside: Sequence[Callable[[], list[str]]] = (),
 ) -> Engine:
     instruments = [instrument for venue in venues for instrument in venue.instruments()]
     history = VenueHistory({venue.name: prices for venue in venues if (prices := _prices_of(venue)) is not None}, clock)
@@ -288,7 +310,7 @@ def _engine(
         currency=currency,
         at_par=_DOLLARS if currency in _DOLLARS else (),
         account_name=name,
-        notices=lambda: notices,
+        notices=lambda: [*notices, *(sentence for look in beside for sentence in look())],
         on_close=history.stop,
         doors=Doors.of(store, paths.state),
         strategies=paths.strategies,
