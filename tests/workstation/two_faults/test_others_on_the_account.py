@@ -39,9 +39,8 @@ async def quoting(scene: Scene, other: Engine, every: float = 0.15) -> AsyncIter
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("external", ["adopt", "ignore"])
-async def test_a_desk_trades_on_while_others_do_so_on_its_account(external: str, tmp_path: Path) -> None:
-    async with troubled("bybit", tmp_path, judged=False, external_orders=external) as scene:
+async def test_a_desk_trades_on_while_others_do_so_on_its_account(tmp_path: Path) -> None:
+    async with troubled("bybit", tmp_path, judged=False) as scene:
         desk = scene.engine
         async with scene.desk_beside("other") as other, quoting(scene, other):
             await until(lambda: scene.working() > 5)

@@ -78,7 +78,7 @@ async def test_the_desk_hangs_with_a_full_queue_and_is_halted_from_another_shell
 
 
 async def test_leverage_is_changed_at_the_exchange_while_the_line_is_cut_and_a_fill_comes(tmp_path: Path) -> None:
-    async with troubled("binanceusdm", tmp_path) as scene:
+    async with troubled("bybit", tmp_path) as scene:
         await scene.rests(PERP)
 
         def changed() -> None:
