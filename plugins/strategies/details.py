@@ -13,7 +13,7 @@ from screens.figures import local_time, moment, money_text, price_text, quantity
 from screens.parts import Line, Part, count, fit, price
 from screens.theme import Ink
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.order import Order, OrderState, OrderType, Side, state_word
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side, state_word
 from workstation.log import Level, LogEntry
 from workstation.research.bench.messages import StrategyChoice
 from workstation.strategies.run_book import RunView
@@ -34,6 +34,16 @@ def leg_name(instrument: InstrumentId, among: Iterable[InstrumentId]) -> str:
     """Its symbol; with its venue where another of them is called the same."""
     symbol = instrument.partition(":")[2]
     return instrument if sum(one.partition(":")[2] == symbol for one in among) > 1 else symbol
+
+
+def held_words(held: Sequence[OrderDraft], instrument_of: Callable[[InstrumentId], Instrument]) -> str:
+    """Of stops that the desk holds, since the venue takes none."""
+    names = len({draft.instrument for draft in held}) > 1
+    at = " and ".join(
+        f"{price_text(draft.stop_price, instrument_of(draft.instrument))}{' of ' + draft.instrument if names else ''}"
+        for draft in held
+    )
+    return f"This desk holds its {'stop' if len(held) == 1 else 'stops'} at {at}: not while the desk is off."
 
 
 def orders(

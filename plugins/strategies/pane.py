@@ -223,6 +223,8 @@ class StrategiesPane(StrategyControl):
                 why.append((f"It still holds {held}, and none of its orders protects that: {way}.", ink.warning))
             if run.state is RunState.RUNNING and row.view.waits:
                 why.append((row.view.waits, ink.warning))
+            elif row.view.held:
+                why.append((details.held_words(row.view.held, self.engine.instrument), ink.dim))
         elif isinstance(row, Installed):
             title = row.choice.title
             state = (f" {kind_of(row.choice)} ", ink.error if row.choice.error else ink.accent)

@@ -13,7 +13,7 @@ from workstation.clock import Timer
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import Trade
-from workstation.domain.order import ClientOrderId, Order
+from workstation.domain.order import ClientOrderId, Order, OrderDraft
 from workstation.domain.strategy_run import StrategyRun
 from workstation.strategies.bar_window import late_after
 from workstation.strategies.blame import file_of, own_trace, raised
@@ -92,6 +92,7 @@ class LiveRun:
         heard = self.heard[instrument]
         if self.stands_by:
             return
+        self._out.held_stops.market_moved(instrument)
         if trade is not None:
             if self._hears_trades:
                 heard.trade = trade
@@ -207,10 +208,15 @@ class LiveRun:
         return ""
 
     @property
+    def held_stops(self) -> tuple[OrderDraft, ...]:
+        """Its stops that this desk holds, since its venue takes none."""
+        return self._out.held_stops.drafts()
+
+    @property
     def waits(self) -> str:
         """What it waits for before it begins, or with a stop; why it enters nothing; of a strategy on events with
         several instruments the data that is not there now, as what it does then is its own. A sentence, or ""."""
-        if held := self.stands_by or self._out.held_back.waits:
+        if held := self.stands_by or self._out.held_stops.waits or self._out.held_back.waits:
             return held
         several = len(self.heard) > 1
         missing = (self._blind() or self._behind()) if several else ""

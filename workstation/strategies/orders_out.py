@@ -16,6 +16,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType
 from workstation.strategies.desk_trader import DeskTrader, Enter, Flatten, Hold, Pull, Say, SetTimer, Wish
 from workstation.strategies.held_back import HeldBack, Seen, is_stop
+from workstation.strategies.held_stops import HeldStops
 from workstation.strategies.payable import payable
 from workstation.strategies.run_book import RunBook, StrategyDesk, closing, whole
 
@@ -41,6 +42,7 @@ class OrdersOut:
     def __init__(self, book: RunBook, desk: StrategyDesk, trader: DeskTrader, run: Hears) -> None:
         self._book, self._desk, self._trader, self._run = book, desk, trader, run
         self.held_back = HeldBack(book, desk, self._not_sent, run.ended_unfilled)
+        self.held_stops = HeldStops(book.run.run_id, desk, self._next)
         self._outbox: deque[Wish | Seen] = deque()  # of each call that asked for something, what it saw comes first
         self._send = asyncio.Event()
         self._submits: set[asyncio.Task[Order]] = set()
@@ -48,6 +50,11 @@ class OrdersOut:
     def put(self, seen: Seen, wishes: Iterable[Wish]) -> None:
         """What a call that saw this asked for."""
         self._outbox.extend((seen, *wishes))
+        self._send.set()
+
+    def _next(self, wish: Wish) -> None:
+        """Before all else that waits."""
+        self._outbox.appendleft(wish)
         self._send.set()
 
     def clear(self) -> None:
@@ -58,6 +65,7 @@ class OrdersOut:
         """Nothing of it is sent any more."""
         self._outbox.clear()
         self.held_back.end()
+        self.held_stops.end()
 
     async def handed_over(self) -> None:
         """Until every order that was handed over has its answer, or none."""
@@ -78,6 +86,9 @@ class OrdersOut:
         match wish:
             case Seen():
                 self.held_back.decided(wish)
+            case Enter(draft=draft) if self.held_stops.takes(draft):
+                if self._trader.alive:
+                    self.held_stops.hold(wish)
             case Enter(client_id=client_id, draft=draft):
                 leaves, before = self.held_back.leaves(draft), self.held_back.before(draft.instrument)
                 why, send = partial(self.held_back.why_not, draft, leaves), partial(self._enter, wish, leaves, before)
@@ -119,6 +130,8 @@ class OrdersOut:
 
     async def _pull(self, client_id: ClientOrderId | None, instrument: InstrumentId | None) -> None:
         self.held_back.cancels(client_id, instrument)
+        for dropped in self.held_stops.drop(client_id, instrument):
+            self._run.pulled(dropped)
         for dropped in await self.held_back.drop(client_id, instrument):
             self._run.pulled(dropped)
         if not await self._book.pull(None if client_id is None else [client_id], instrument):

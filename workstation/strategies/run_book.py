@@ -58,7 +58,7 @@ class RunView(msgspec.Struct, frozen=True):
     has brought, in parts; `slowest` ms of its longest call; `code` the signals of its last bar (see
     `SignalStrategy.codes`), None for one without signals; `signals` the newest ones, oldest first. `legs`: of more than
     one instrument each, the first one first; `position` and `entry` are those of the first. `waits`: the data that it
-    does not have now, as a sentence."""
+    does not have now, as a sentence. `held`: its stops that this desk holds, since the venue takes none."""
 
     run: StrategyRun
     position: Decimal
@@ -71,6 +71,7 @@ class RunView(msgspec.Struct, frozen=True):
     signals: tuple[Signal, ...] = ()
     legs: tuple[LegView, ...] = ()
     waits: str = ""
+    held: tuple[OrderDraft, ...] = ()
 
     @property
     def holds(self) -> dict[InstrumentId, Decimal]:

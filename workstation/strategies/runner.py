@@ -102,7 +102,13 @@ class StrategyRunner:
             return view
         code, signals = getattr(live.strategy, "last_code", None), getattr(live.strategy, "signals", ())
         return replace(
-            view, calls=live.calls, slowest=1000 * live.slowest, code=code, signals=signals, waits=live.waits
+            view,
+            calls=live.calls,
+            slowest=1000 * live.slowest,
+            code=code,
+            signals=signals,
+            waits=live.waits,
+            held=live.held_stops,
         )
 
     def names(self) -> list[str]:

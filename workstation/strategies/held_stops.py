@@ -1,0 +1,176 @@
+"""Stops of a run at a venue that takes no stop orders from this desk, as no real one does: held here until the market
+passes them, and sent as a market (or limit) order then, under the id that the strategy knows.
+
+When the market has passed a price is the rule of `market/proof.py`, as for the stops of plans. Where nothing tells the
+price for two seconds, what a stop is to protect is NOT PROTECTED, and that is said; so is that it is again. Like every
+order of a run they are gone when it ends or is paused, and do nothing while the desk is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from workstation.clock import SECOND, Timer
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import add, divide
+from workstation.domain.order import ClientOrderId, OrderDraft, OrderType, Side
+from workstation.domain.prices import price_words
+from workstation.market.data import InstrumentMarket
+from workstation.market.proof import believed, proofs, unseen
+from workstation.strategies.desk_trader import Enter
+from workstation.strategies.run_book import StrategyDesk
+from workstation.trading.orders import venue_of
+
+#: ns between two looks though no event comes: what was true a second ago may be old by now.
+_LOOK = SECOND // 10
+#: ns without a price after which that is told, and of trades or marks alone after which they are relied on again.
+_LASTS, _CALM = 2 * SECOND, 30 * SECOND
+
+_FIRED = {
+    OrderType.STOP: OrderType.MARKET,
+    OrderType.STOP_LIMIT: OrderType.LIMIT,
+}
+
+
+@dataclass(slots=True)
+class _Sight:
+    """Of one instrument: since when nothing tells its price, since when something does again, and what was told."""
+
+    blind: int = 0
+    seen: int = 0
+    why: str = ""
+
+
+class HeldStops:
+    """Of one run, on the event loop. `market_moved` is called for every event of its markets."""
+
+    def __init__(self, run_id: str, desk: StrategyDesk, fire: Callable[[Enter], None]) -> None:
+        """`fire` sends what a stop has become."""
+        self._run_id, self._desk, self._fire = run_id, desk, fire
+        self._held: dict[ClientOrderId, Enter] = {}
+        self._sight: dict[InstrumentId, _Sight] = {}
+        self._timer: Timer | None = None
+
+    def takes(self, draft: OrderDraft) -> bool:
+        """Whether the order is one that has to be held here: a stop that its venue does not know."""
+        venue = self._desk.gateway.venues.get(venue_of(draft.instrument))
+        return draft.type in _FIRED and venue is not None and draft.type not in venue.capabilities.order_types
+
+    def hold(self, wish: Enter) -> None:
+        self._held[wish.client_id] = wish
+        self._look(wish.draft.instrument)
+        self._wind()
+
+    def drop(self, client_id: ClientOrderId | None, instrument: InstrumentId | None = None) -> list[ClientOrderId]:
+        """That one, all of an instrument, or all are held no more."""
+        found = [
+            key
+            for key, wish in self._held.items()
+            if (key == client_id if client_id is not None else instrument in (None, wish.draft.instrument))
+        ]
+        for key in found:
+            del self._held[key]
+        return found
+
+    def end(self) -> None:
+        self._held.clear()
+        self._sight.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def drafts(self) -> tuple[OrderDraft, ...]:
+        """What is held now, the oldest first."""
+        return tuple(wish.draft for wish in self._held.values())
+
+    @property
+    def waits(self) -> str:
+        """That a stop sees no price, as a sentence; or ""."""
+        for name, sight in self._sight.items():
+            if sight.why:
+                return f"NOT PROTECTED: no price of {name} is seen for its stop ({sight.why})."
+        return ""
+
+    def market_moved(self, instrument: InstrumentId) -> None:
+        if self._held:
+            self._look(instrument)
+
+    # Looking.
+
+    def _wind(self) -> None:
+        if self._timer is None and self._held:
+            self._timer = self._desk.clock.call_at(self._desk.clock.now() + _LOOK, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        here = {wish.draft.instrument for wish in self._held.values()}
+        for gone in self._sight.keys() - here:
+            del self._sight[gone]
+        for instrument in here:
+            self._judge_sight(instrument)
+            self._look(instrument)
+        self._wind()
+
+    def _look(self, instrument: InstrumentId) -> None:
+        market = self._desk.core.market.markets[instrument]
+        now = self._desk.clock.now()
+        for client_id, wish in list(self._held.items()):
+            draft = wish.draft
+            if draft.instrument != instrument or draft.stop_price is None:
+                continue
+            if any(_beyond(draft.side, price, draft.stop_price) for price in _prices(draft.side, market, now)):
+                del self._held[client_id]
+                self._fire(_fired(wish))
+
+    def _judge_sight(self, instrument: InstrumentId) -> None:
+        market, now = self._desk.core.market.markets[instrument], self._desk.clock.now()
+        sight = self._sight.setdefault(instrument, _Sight())
+        if why := unseen(market, now):
+            sight.seen = 0
+            sight.blind = sight.blind or now
+            if now - sight.blind >= _LASTS and not sight.why:
+                sight.why = why
+                stops = [wish.draft.stop_price for wish in self._held.values() if wish.draft.instrument == instrument]
+                terms = market.instrument
+                what = f"stop at {price_words(stops[0], terms)}" if len(stops) == 1 and stops[0] else "stops"
+                self._desk.log.error(
+                    "position",
+                    f"{self._run_id} is NOT PROTECTED: no price is seen for its {what} of {instrument}, held here. "
+                    f"Watch it at the exchange ({why}).",
+                )
+            return
+        sight.blind = 0
+        if not sight.why:
+            return
+        sight.seen = sight.seen or now
+        if believed(market, now) or now - sight.seen >= _CALM:
+            sight.why, sight.seen = "", 0
+            self._desk.log.info(
+                "position", f"{self._run_id} is protected again by this desk: {instrument} has a price."
+            )
+
+
+def _fired(wish: Enter) -> Enter:
+    """What a stop becomes when the market has passed it."""
+    return Enter(wish.client_id, replace(wish.draft, type=_FIRED[wish.draft.type], stop_price=None), wish.price)
+
+
+def _beyond(side: Side, price: Decimal, stop: Decimal) -> bool:
+    return price <= stop if side is Side.SELL else price >= stop
+
+
+def _prices(side: Side, market: InstrumentMarket, now: int) -> Iterator[Decimal]:
+    """Where the market is proved to be: at that price or one that is worse for who waits with a stop on that side."""
+    if believed(market, now):
+        bid, ask = market.book.best_bid, market.book.best_ask
+        assert bid is not None
+        assert ask is not None
+        terms = market.instrument
+        yield divide(add(terms.price(bid), terms.price(ask)), Decimal(2))
+        return
+    for low, high in proofs(market, now):
+        yield high if side is Side.SELL else low
