@@ -31,6 +31,7 @@ from workstation.domain.numbers import ZERO, divide, multiply
 from workstation.domain.order import Order, OrderState
 from workstation.trading.command_run import outcome
 from workstation.trading.errors import Refused
+from workstation.trading.exits import held_words
 from workstation.trading.margin import InstrumentMargin
 from workstation.trading.portfolio import Equity
 
@@ -368,7 +369,12 @@ class PositionsPane(TablePane[Row]):
         self._say("Reverse", await self.engine.reverse(self._instrument_here()))
 
     async def action_break_even(self) -> None:
-        self._say("Break-even stop of", await self.engine.break_even(self._instrument_here()))
+        instrument = self._instrument_here()
+        stop = await self.engine.break_even(instrument)
+        if isinstance(stop, Order):
+            self._say("Break-even stop of", stop)
+        else:
+            self.toast(f"Break-even stop of {instrument}: {held_words(stop, self.engine.instrument(instrument))}")
 
     def action_choose(self) -> None:
         if isinstance(row := self.selected_row, Holding):

@@ -187,7 +187,7 @@ class DeskCommands(DeskRecords):
         self._open_for_orders()
         return await self._exits.reverse(instrument)
 
-    async def break_even(self, instrument: InstrumentId) -> Order:
+    async def break_even(self, instrument: InstrumentId) -> Order | Plan:
         self._open_for_orders()
         return await self._exits.break_even(instrument)
 

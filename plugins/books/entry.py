@@ -19,6 +19,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderDraft, Side
 from workstation.market.book import OrderBook
 from workstation.trading.command_run import outcome
 from workstation.trading.errors import Refused
+from workstation.trading.exits import held_words
 
 
 class OrderEntry(LadderCursor):
@@ -277,4 +278,8 @@ class OrderEntry(LadderCursor):
 
     async def action_break_even(self) -> None:
         instrument, _ = self.market_here()
-        self.tell("Break-even stop", await self.answered(await self.engine.break_even(instrument.id)))
+        stop = await self.engine.break_even(instrument.id)
+        if isinstance(stop, Order):
+            self.tell("Break-even stop", await self.answered(stop))
+        else:
+            self.say(f"Break-even stop: {held_words(stop, instrument)}")

@@ -68,6 +68,7 @@ from workstation.trading.commands import (
 )
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
+from workstation.trading.exits import held_words
 from workstation.trading.limits_book import changed_text
 from workstation.trading.rebalancing.looking import RebalancePreview
 from workstation.trading.rebalancing.planning import Wish
@@ -125,7 +126,7 @@ class CommandDesk(ExecutionDesk, RebalancingDesk, Protocol):
     ) -> Awaitable[Sequence[Order]]: ...
     def close_position(self, instrument: InstrumentId, /) -> Awaitable[Order]: ...
     def reverse(self, instrument: InstrumentId, /) -> Awaitable[Order]: ...
-    def break_even(self, instrument: InstrumentId, /) -> Awaitable[Order]: ...
+    def break_even(self, instrument: InstrumentId, /) -> Awaitable[Order | Plan]: ...
     def set_leverage(self, instrument: InstrumentId, leverage: Decimal, /) -> Awaitable[None]: ...
     def set_margin_mode(self, instrument: InstrumentId, mode: MarginMode, /) -> Awaitable[None]: ...
     def kill(self, reason: str = ..., /) -> Any: ...
@@ -252,7 +253,10 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
         case ReversePosition(instrument=instrument):
             return said(await desk.reverse(instrument))
         case BreakEven(instrument=instrument):
-            return said(await desk.break_even(instrument))
+            stop = await desk.break_even(instrument)
+            if isinstance(stop, Order):
+                return said(stop)
+            return f"Break-even stop of {instrument}: {held_words(stop, desk.instrument(instrument))}"
         case SetLeverage(instrument=instrument, leverage=leverage):
             await desk.set_leverage(instrument, leverage)
             return f"The leverage of {instrument} is {leverage} now."

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 from decimal import Decimal
 
-from workstation.domain.instrument import InstrumentId
+from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import add, floor_to, multiply, plain
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
-from workstation.domain.plan import STOP_LEG, PlanId
+from workstation.domain.plan import STOP_LEG, Plan, PlanId
 from workstation.domain.position import Position
 from workstation.domain.prices import price_words
 from workstation.trading import pools
@@ -18,9 +18,16 @@ from workstation.trading.errors import Refused
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.lost_orders import LostOrders
 from workstation.trading.plan_desk import PlanDesk
+from workstation.trading.plans.terms import exits
 
 #: Wall-clock seconds that working orders get to be gone before the position is touched.
 _PULL_TIMEOUT = 3.0
+
+
+def held_words(plan: Plan, terms: Instrument) -> str:
+    """Of a stop that this desk holds, the rest of a sentence."""
+    at = "" if plan.stop is None else f" at {price_words(plan.stop, terms)}"
+    return f"held by this desk{at}, {terms.venue} takes none."
 
 
 class Exits:
@@ -77,10 +84,11 @@ class Exits:
         )
         return await self._gateway.submit(draft)
 
-    async def break_even(self, instrument: InstrumentId, origin: str = "manual") -> Order:
+    async def break_even(self, instrument: InstrumentId, origin: str = "manual") -> Order | Plan:
         """A reduce-only stop at the price where closing pays entry and both fees; an older one of ours is replaced.
 
         Plans that hold the position move their stops there (never back); a stop of its own protects what they do not.
+        Where the venue takes no stops this desk holds it: what comes back is the plan then.
         """
         position = self._position(instrument)
         terms = self._core.instruments[instrument]
@@ -101,8 +109,11 @@ class Exits:
             )
         kept = await self._move_plans(instrument, stop, long)
         rest = floor_to(self._core.plans.unclaimed(instrument, position.quantity), terms.lot)
+        held = OrderType.STOP not in self._gateway.venues[terms.venue].capabilities.order_types
         if kept and rest < max(terms.lot, terms.min_quantity):
-            return await self._stop_of(kept[0])
+            return self._core.plans.sets[kept[0]] if held else await self._stop_of(kept[0])
+        if held:
+            return await self._plans.start(exits(instrument, Side.BUY if long else Side.SELL, stop=stop, quantity=rest))
         for order in self._core.orders.open_orders(instrument):
             if order.note == "break-even" and order.reduce_only:
                 await self._gateway.cancel(order.client_id)

@@ -6,20 +6,18 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from tests.support.desk import BTC, PERP, TestDesk, demo_desk
 from tests.support.exchange import LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import live_desk_on, until
+from tests.support.no_stops import no_stops
 from workstation.clock import SECOND
 from workstation.domain.order import Order, OrderState, OrderType
 from workstation.domain.strategy_run import StrategyRun
 from workstation.engine import Engine
 from workstation.strategies.trade_rules import TradeRules
-from workstation.venues.faulty import FaultyVenue
-from workstation.venues.simulated import SimulatedVenue
 
 CODE = """
 from workstation.strategies.contract import SignalStrategy, Signals, Strategy
@@ -40,19 +38,6 @@ class Stopped(Strategy):
         if self.trader.position > 0:
             self.trader.order(Side.SELL, self.trader.position, stop=Decimal(63500), reduce_only=True, tag="stop")
 """
-
-
-class NoStops(FaultyVenue):
-    """Takes market and limit orders, like the real ones."""
-
-    @property
-    def capabilities(self):
-        plain = frozenset({OrderType.MARKET, OrderType.LIMIT})
-        return msgspec.structs.replace(self.inner.capabilities, order_types=plain)
-
-
-def no_stops(venue: SimulatedVenue) -> NoStops:
-    return NoStops(venue, venue._clock)
 
 
 def code(folder: Path) -> Path:
