@@ -19,7 +19,7 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
-from workstation.venues.contract import KnowsStrangers, Venue
+from workstation.venues.contract import DELEVERAGED, LIQUIDATED, SETTLED, KnowsStrangers, Venue
 from workstation.venues.patience import answer_within
 
 #: Of the orders that come within so long of one that was warned of, the log has a line in passing.
@@ -99,6 +99,14 @@ class OthersOrders:
 
     def _tell(self, venue: str, order: Order, became: str, ends: str) -> None:
         words = f"{order.side} {plain(order.quantity)} {order.instrument}, order {order.venue_order_id}"
+        if order.note in (LIQUIDATED, DELEVERAGED, SETTLED):
+            self._found(venue, "closed by the venue", f"{words}: {became}")
+            text = f"{order.instrument} was {order.note}: {words}."
+            if order.note == SETTLED:
+                self._log.warning("position", text)
+            else:
+                self._log.error("position", text)
+            return
         self._found(venue, "external order", f"{words}: {became}")
         now = self._clock.now()
         warn = now - self._warned.get(venue, -_WARNED) >= _WARNED

@@ -349,6 +349,14 @@ class TellsClosing(Protocol):
         ...
 
 
+#: Notes of orders by which a venue itself closes a position.
+LIQUIDATED, DELEVERAGED, SETTLED = (
+    "liquidated by the venue",
+    "auto-deleveraged by the venue",
+    "settled by the venue at the end of the contract",
+)
+
+
 @runtime_checkable
 class KnowsStrangers(Protocol):
     """A venue whose account others use too: it tells of orders that this desk did not make."""

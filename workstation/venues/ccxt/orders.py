@@ -16,6 +16,7 @@ from workstation.domain.order import EXTERNAL, ClientOrderId, Order, OrderState,
 from workstation.venues.ccxt.ids import to_desk, to_wire
 from workstation.venues.ccxt.instruments import exact
 from workstation.venues.ccxt.particulars import Counted, IdRule, Particulars
+from workstation.venues.ccxt.venue_closes import closed_by_venue
 from workstation.venues.contract import VenueOrder
 
 #: How far through the book a market order to buy may reach where the exchange takes none of a quantity.
@@ -185,7 +186,7 @@ def adopted(structure: Mapping[str, Any], shown: VenueOrder, now: int) -> Order:
         post_only=bool(structure.get("postOnly")),
         reduce_only=bool(structure.get("reduceOnly")),
         origin=EXTERNAL,
-        note="made by others at the venue",
+        note=closed_by_venue(structure) or "made by others at the venue",
         created_at=ts,
         updated_at=now,
         venue_order_id=shown.venue_order_id,
