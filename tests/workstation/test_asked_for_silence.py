@@ -47,6 +47,7 @@ class Ban:
         return time.monotonic() >= self.until
 
 
+@pytest.mark.slow
 async def test_a_ban_is_waited_out_on_a_link_that_stands_and_the_kill_comes_right_after(tmp_path: Path) -> None:
     with LoopbackExchange("binance", logins=[Login(balances=RICH)], seed=None) as exchange:
         Hand(exchange)

@@ -38,6 +38,7 @@ def near(amount: Decimal, expected: str) -> bool:
     return abs(amount - Decimal(expected)) < Decimal("0.001")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bybit", "binance"])
 async def test_two_desks_of_one_account_that_both_flatten_sell_no_coin_twice(name: str, tmp_path: Path) -> None:
     with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:

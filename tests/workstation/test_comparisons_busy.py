@@ -51,6 +51,7 @@ async def test_a_position_whose_fill_has_not_been_heard_yet_is_not_booked_as_a_d
         assert [fill.client_id for fill in engine.fills()] == [order.client_id]
 
 
+@pytest.mark.slow
 async def test_money_that_cannot_be_compared_on_a_busy_venue_is_not_called_compared(
     exchange: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from workstation.domain.order import OrderDraft, OrderState, Side
 from workstation.engine import Engine
 from workstation.venues.urgency import Urgency, urgent
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("name", ["binanceusdm", "bybit"])]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.parametrize("name", ["binanceusdm", "bybit"])]
 
 PERP = "LOOP:BTC-USDT-PERP"
 ARM = {"bybit": "/v5/order/disconnected-cancel-all", "binanceusdm": "/fapi/v1/countdownCancelAll"}

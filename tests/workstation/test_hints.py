@@ -137,7 +137,12 @@ class Kept:
 
 def watched(account: str) -> tuple[AccountNews, Kept]:
     venue = SimpleNamespace(
-        told=AccountNews(), keys=object(), settings=SimpleNamespace(account=account), markets={"BTC/USDT:USDT": PERP}
+        told=AccountNews(),
+        keys=object(),
+        settings=SimpleNamespace(account=account),
+        markets={"BTC/USDT:USDT": PERP},
+        changing=set(),
+        on_margin=lambda *_: None,
     )
     exchange = SimpleNamespace(
         id="bybit", has={"watchBalance": True, "watchPositions": True}, watch_balance=None, watch_positions=None

@@ -52,6 +52,7 @@ async def test_a_lot_that_has_become_coarser_is_minded_and_the_rest_is_named(tmp
             assert "and no position but what is named here (2× asked)" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("takes", [True, False])
 async def test_a_rest_below_the_lot_is_closed_as_a_whole_where_the_exchange_does_that(
     takes: bool, tmp_path: Path

@@ -40,6 +40,7 @@ def working(exchange: LoopbackExchange) -> int:
     return exchange.do(lambda: len(exchange.floor.account().working()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DIALECTS)
 @pytest.mark.parametrize("external", ["adopt", pytest.param("ignore", marks=pytest.mark.slow)])
 async def test_positions_are_closed_and_the_kill_ends_though_somebody_else_goes_on_quoting(
@@ -87,6 +88,7 @@ async def test_when_the_other_ends_the_kill_ends_with_nothing_left(name: str, tm
             assert "on this account" in engine.kill_status.receipt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bybit", pytest.param("binanceusdm", marks=pytest.mark.slow)])
 async def test_a_position_that_somebody_else_opens_again_and_again_is_named_and_left(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

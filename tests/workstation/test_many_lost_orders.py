@@ -21,7 +21,7 @@ from workstation.trading.kill_status import KillPhase
 from workstation.venues.contract import VenueError, VenueOrder, VenueUnreachable
 
 NAMES = pytest.mark.parametrize("name", ["binance", "bybit"])
-pytestmark = [pytest.mark.timeout(180), NAMES]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), NAMES]
 
 BTC = "LOOP:BTC-USDT"
 CREATE = {"binance": "rest POST /api/v3/order", "bybit": "rest POST /v5/order/create"}

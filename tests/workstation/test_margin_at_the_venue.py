@@ -134,6 +134,7 @@ async def test_no_order_waits_for_it_and_what_is_not_known_yet_counts_as_one(
         assert all(each.ok for each in engine.preview(too_much).verdicts if each.check == "buying power")
 
 
+@pytest.mark.slow
 async def test_what_the_exchange_does_not_tell_is_not_known_and_said_once(
     exchange: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +156,7 @@ async def test_what_the_exchange_does_not_tell_is_not_known_and_said_once(
         assert engine.core.portfolio.margin.told[PERP].leverage == 4, "the exchange has taken it: it is known"
 
 
+@pytest.mark.slow
 async def test_one_answer_that_is_lost_is_nothing_two_are(exchange: LoopbackExchange, tmp_path: Path) -> None:
     place = "rest GET /fapi/v1/symbolConfig" if exchange.name == "binanceusdm" else "rest GET /v5/account/info"
     set_there(exchange, 6, MarginMode.CROSS)

@@ -87,6 +87,7 @@ async def test_one_that_the_exchange_pulls_while_the_desk_runs_is_taken_for_pull
             await until(lambda: now(engine, order).state is OrderState.CANCELED, 10, lambda: told(engine))
 
 
+@pytest.mark.slow
 async def test_the_kill_names_one_that_works_all_the_same_and_pulls_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

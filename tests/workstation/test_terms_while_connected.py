@@ -17,7 +17,7 @@ from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.venues.ccxt import terms_watch
 from workstation.venues.ccxt.listing import Listing
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("dialect", ["binance", "bybit"])]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.parametrize("dialect", ["binance", "bybit"])]
 
 BTC, ETH = f"{NAME}:BTC-USDT", f"{NAME}:ETH-USDT"
 

@@ -16,7 +16,7 @@ from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, S
 from workstation.engine import Engine
 from workstation.trading.kill_status import KillPhase
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("name", ["binance", "bybit"])]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.parametrize("name", ["binance", "bybit"])]
 
 BTC = "LOOP:BTC-USDT"
 CREATE = {"binance": "rest POST /api/v3/order", "bybit": "rest POST /v5/order/create"}

@@ -121,7 +121,7 @@ async def test_a_kill_leaves_none_that_could_still_sell(tmp_path: Path) -> None:
         before = sent(desk.engine, run)
         desk.engine.kill("test")
         assert desk.engine.strategies.view(run.run_id).held == ()
-        await desk.run(600)
+        await desk.run(90)
         assert len(sent(desk.engine, run)) == len(before)
 
 
