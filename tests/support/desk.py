@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 
+from tests.support.going_on import going_on
 from tests.support.taped_market import TapedMarket
 from workstation.assembly import open_store
 from workstation.clock import SECOND, SimClock
@@ -75,12 +76,8 @@ class TestDesk:
                 await self.run(0.01 * speed)
                 await asyncio.sleep(0.01)
 
-        task = asyncio.create_task(tick())
-        try:
+        async with going_on(tick()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     def best(self, instrument: str, side: Side) -> Decimal:
         """The best bid (BUY) or ask (SELL)."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.support.exchange import LoopbackExchange
 from tests.support.exchange.bybit.shapes import order_id
+from tests.support.going_on import going_on
 from workstation.domain.order import OrderType, Side, TimeInForce
 
 _WORDS = {"binance": "type", "binanceusdm": "type", "bybit": "orderType"}
@@ -53,9 +54,5 @@ class Other:
                 self.enters(instrument, Side.BUY, "0.001", price + number)
                 await asyncio.sleep(every)
 
-        task = asyncio.create_task(quote())
-        try:
+        async with going_on(quote()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.exchange import RICH, Kind, Login, LoopbackExchange
-from tests.support.exchange.socket import Socket
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import live_desk_on, told, until
+from tests.support.lost_books import silence_books
 from workstation.domain.market import MarkPrice
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.engine import Engine
@@ -28,15 +28,7 @@ BTC, PERP = "LOOP:BTC-USDT", "LOOP:BTC-USDT-PERP"
 @pytest.fixture
 def books_lost(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """While it holds something, no change of a book is told."""
-    gone: list[bool] = []
-    send = Socket.send
-
-    def without_books(self: Socket, place: str, text: str) -> None:
-        if not (gone and "depthUpdate" in place):
-            send(self, place, text)
-
-    monkeypatch.setattr(Socket, "send", without_books)
-    return gone
+    return silence_books(monkeypatch)
 
 
 @asynccontextmanager

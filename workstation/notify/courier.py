@@ -4,9 +4,8 @@ holds up neither the next address nor the end of the process."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
 
+from workstation.aside import aside
 from workstation.notify.delivery import Deliver
 
 #: Wall-clock seconds after which a note counts as not answered.
@@ -25,26 +24,13 @@ class Courier:
         """Bring one note. None if it was taken, else why not, as the rest of a sentence."""
         if address in self._out:
             return "has not answered to an earlier note yet"
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[str | None] = loop.create_future()
-
-        def settle(problem: str | None) -> None:
-            self._out.discard(address)
-            if not answer.done():
-                answer.set_result(problem)
-
-        def bring() -> None:
-            try:
-                problem = self._deliver(address, title, text)
-            except BaseException as error:
-                problem = f"did not take the note ({type(error).__name__})"
-            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody asks any more
-                loop.call_soon_threadsafe(settle, problem)
-
         self._out.add(address)
-        threading.Thread(target=bring, name="a note", daemon=True).start()
+        answer = aside(lambda: self._deliver(address, title, text), "a note")
+        answer.add_done_callback(lambda _: self._out.discard(address))
         try:
             async with asyncio.timeout(self._patience):
-                return await answer
+                return await asyncio.shield(answer)
         except TimeoutError:
             return f"has not answered within {self._patience:g} s"
+        except Exception as error:
+            return f"did not take the note ({type(error).__name__})"

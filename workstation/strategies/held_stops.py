@@ -9,7 +9,6 @@ order of a run they are gone when it ends or is paused, and do nothing while the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -20,29 +19,19 @@ from workstation.domain.numbers import add, divide
 from workstation.domain.order import ClientOrderId, OrderDraft, OrderType, Side
 from workstation.domain.prices import price_words
 from workstation.market.data import InstrumentMarket
-from workstation.market.proof import believed, proofs, unseen
+from workstation.market.proof import believed, proofs
+from workstation.market.sight import Sight
 from workstation.strategies.desk_trader import Enter
 from workstation.strategies.run_book import StrategyDesk
 from workstation.trading.orders import venue_of
 
 #: ns between two looks though no event comes: what was true a second ago may be old by now.
 _LOOK = SECOND // 10
-#: ns without a price after which that is told, and of trades or marks alone after which they are relied on again.
-_LASTS, _CALM = 2 * SECOND, 30 * SECOND
 
 _FIRED = {
     OrderType.STOP: OrderType.MARKET,
     OrderType.STOP_LIMIT: OrderType.LIMIT,
 }
-
-
-@dataclass(slots=True)
-class _Sight:
-    """Of one instrument: since when nothing tells its price, since when something does again, and what was told."""
-
-    blind: int = 0
-    seen: int = 0
-    why: str = ""
 
 
 class HeldStops:
@@ -52,7 +41,7 @@ class HeldStops:
         """`fire` sends what a stop has become."""
         self._run_id, self._desk, self._fire = run_id, desk, fire
         self._held: dict[ClientOrderId, Enter] = {}
-        self._sight: dict[InstrumentId, _Sight] = {}
+        self._sight: dict[InstrumentId, Sight] = {}
         self._timer: Timer | None = None
 
     def takes(self, draft: OrderDraft) -> bool:
@@ -128,30 +117,20 @@ class HeldStops:
 
     def _judge_sight(self, instrument: InstrumentId) -> None:
         market, now = self._desk.core.market.markets[instrument], self._desk.clock.now()
-        sight = self._sight.setdefault(instrument, _Sight())
-        if why := unseen(market, now):
-            sight.seen = 0
-            sight.blind = sight.blind or now
-            if now - sight.blind >= _LASTS and not sight.why:
-                sight.why = why
-                stops = [wish.draft.stop_price for wish in self._held.values() if wish.draft.instrument == instrument]
-                terms = market.instrument
-                what = f"stop at {price_words(stops[0], terms)}" if len(stops) == 1 and stops[0] else "stops"
-                self._desk.log.error(
-                    "position",
-                    f"{self._run_id} is NOT PROTECTED: no price is seen for its {what} of {instrument}, held here. "
-                    f"Watch it at the exchange ({why}).",
-                )
+        sight = self._sight.setdefault(instrument, Sight())
+        if not sight.changes(market, now):
             return
-        sight.blind = 0
         if not sight.why:
+            text = f"{self._run_id} is protected again by this desk: {instrument} has a price."
+            self._desk.log.info("position", text)
             return
-        sight.seen = sight.seen or now
-        if believed(market, now) or now - sight.seen >= _CALM:
-            sight.why, sight.seen = "", 0
-            self._desk.log.info(
-                "position", f"{self._run_id} is protected again by this desk: {instrument} has a price."
-            )
+        stops = [wish.draft.stop_price for wish in self._held.values() if wish.draft.instrument == instrument]
+        at = f"stop at {price_words(stops[0], market.instrument)}" if len(stops) == 1 and stops[0] else "stops"
+        self._desk.log.error(
+            "position",
+            f"{self._run_id} is NOT PROTECTED: no price is seen for its {at} of {instrument}, held here. "
+            f"Watch it at the exchange ({sight.why}).",
+        )
 
 
 def _fired(wish: Enter) -> Enter:

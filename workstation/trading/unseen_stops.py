@@ -15,12 +15,10 @@ from workstation.domain.numbers import ZERO, add, plain
 from workstation.domain.plan import Plan
 from workstation.domain.prices import price_words
 from workstation.log import DeskLog
-from workstation.market.proof import believed, unseen
+from workstation.market.proof import believed
+from workstation.market.sight import Sight
 from workstation.trading.core import TradingCore
 
-#: ns without a price after which it is told; and of trades or marks alone after which they are relied on again: where
-#: few come, each would end what the next pause begins.
-_LASTS, _CALM = 2 * SECOND, 30 * SECOND
 _LOOK = SECOND
 
 
@@ -29,8 +27,7 @@ class UnseenStops:
 
     def __init__(self, core: TradingCore, log: DeskLog) -> None:
         self._core, self._log = core, log
-        self._blind: dict[InstrumentId, int] = {}  # since when there is no price
-        self._seen: dict[InstrumentId, int] = {}  # since when there is one again, of those that were told of
+        self._sights: dict[InstrumentId, Sight] = {}
         #: Called with a sentence, and whether it is bad news (a screen shows it).
         self.on_told: Callable[[str, bool], None] = lambda _text, _bad: None
 
@@ -40,9 +37,8 @@ class UnseenStops:
         for plan in held:
             plans.setdefault(plan.instrument, []).append(plan)
         told = self._core.plans.unseen
-        for gone in [name for name in (*told, *self._blind) if name not in plans]:
-            self._blind.pop(gone, None)
-            self._seen.pop(gone, None)
+        for gone in [name for name in self._sights if name not in plans]:
+            del self._sights[gone]
             if told.pop(gone, None) is not None:
                 self._core.plans.version += 1
         for name, here in plans.items():
@@ -51,21 +47,17 @@ class UnseenStops:
 
     def _judge(self, name: InstrumentId, plans: list[Plan], now: int) -> None:
         market, told = self._core.market.markets[name], self._core.plans.unseen
-        if why := unseen(market, now):
-            self._seen.pop(name, None)
-            if now - self._blind.setdefault(name, now) >= _LASTS and name not in told:
-                told[name] = why
-                self._tell(f"{self._words(plans)} held here. Watch it at the exchange ({why}).", True)
+        sight = self._sights.setdefault(name, Sight())
+        if not sight.changes(market, now):
             return
-        self._blind.pop(name, None)
-        if name not in told:
+        if sight.why:
+            told[name] = sight.why
+            self._tell(f"{self._words(plans)} held here. Watch it at the exchange ({sight.why}).", True)
             return
+        del told[name]
         whole = believed(market, now)
-        if whole or now - self._seen.setdefault(name, now) >= _CALM:
-            self._seen.pop(name, None)
-            del told[name]
-            by = "its book is whole" if whole else "its trades or marks tell the price, its book does not yet"
-            self._tell(f"{self._amount(plans)} are protected again by this desk: {by}.", False)
+        by = "its book is whole" if whole else "its trades or marks tell the price, its book does not yet"
+        self._tell(f"{self._amount(plans)} are protected again by this desk: {by}.", False)
 
     def _tell(self, text: str, bad: bool) -> None:
         self._core.plans.version += 1

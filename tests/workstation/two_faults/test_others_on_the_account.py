@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.exchange import Kind
+from tests.support.going_on import going_on
 from tests.support.live_desk import told, until
 from tests.support.troubled_desk import Scene, troubled
 from tests.support.wire_desks import CREATE
@@ -30,12 +31,8 @@ async def quoting(scene: Scene, other: Engine, every: float = 0.15) -> AsyncIter
             price += 1
             await asyncio.sleep(every)
 
-    task = asyncio.create_task(quote())
-    try:
+    async with going_on(quote()):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.slow

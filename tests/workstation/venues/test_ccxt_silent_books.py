@@ -17,6 +17,7 @@ from tests.support.exchange import RICH, Login, LoopbackExchange
 from tests.support.exchange.socket import Socket
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import live_desk_on, told, until
+from tests.support.lost_books import silence_books
 from workstation.domain.market import BookDelta, BookSnapshot, BookStale
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.market.book import OrderBook
@@ -36,15 +37,7 @@ def exchange() -> Iterator[LoopbackExchange]:
 @pytest.fixture
 def lost(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """While it holds something, the exchange tells no changes of any book; all else goes on."""
-    gone: list[bool] = []
-    send = Socket.send
-
-    def without_books(self: Socket, place: str, text: str) -> None:
-        if not (gone and "depthUpdate" in place):
-            send(self, place, text)
-
-    monkeypatch.setattr(Socket, "send", without_books)
-    return gone
+    return silence_books(monkeypatch)
 
 
 def stale(desk: VenueDesk, symbol: str = BTC) -> list[str]:

@@ -8,11 +8,9 @@ for a good part of a second.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from workstation.aside import aside
 from workstation.venues.ccxt.client import close_exchange, open_exchange
 from workstation.venues.ccxt.errors import words_of
 from workstation.venues.ccxt.particulars import Particulars
@@ -48,7 +46,9 @@ async def _look(venue: CcxtVenue) -> None:
     if venue.gate is not None:
         with urgent(Urgency.BACKGROUND):
             await venue.gate.pass_through(_COST)
-    listed = await answer_within(_PATIENCE, _beside(lambda: asyncio.run(_listing(venue.facts, venue.settings))))
+    listed = await answer_within(
+        _PATIENCE, aside(lambda: asyncio.run(_listing(venue.facts, venue.settings)), "markets' terms")
+    )
     if venue.state is not LinkState.CONNECTED or venue.exchange is not exchange:
         return  # whoever has connected meanwhile has looked
     venue.on_markets(listed)
@@ -80,29 +80,3 @@ async def _listing(facts: Particulars, settings: VenueSettings) -> Any:
     finally:
         await close_exchange(exchange)
     return exchange
-
-
-def _beside[T](work: Callable[[], T]) -> asyncio.Future[T]:
-    """Done in a thread that a desk which closes does not wait for."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def tell(result: T | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, failure = None, None
-        try:
-            result = work()
-        except Exception as error:
-            failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(tell, result, failure)
-
-    threading.Thread(target=run, name="markets' terms", daemon=True).start()
-    return done
