@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from decimal import Decimal
 
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -116,7 +115,7 @@ class Exits:
             return await self._plans.start(exits(instrument, Side.BUY if long else Side.SELL, stop=stop, quantity=rest))
         for order in self._core.orders.open_orders(instrument):
             if order.note == "break-even" and order.reduce_only:
-                await self._gateway.cancel(order.client_id)
+                await self._gateway.pull(order.client_id)
         draft = OrderDraft(
             instrument=instrument,
             side=Side.SELL if long else Side.BUY,
@@ -213,8 +212,7 @@ class Exits:
         pause = 0.1
         while (order := self._core.orders.orders[client_id]).is_open:
             if order.venue_order_id is not None and order.state is not OrderState.PENDING_CANCEL:
-                with contextlib.suppress(Refused):  # closed meanwhile
-                    await self._gateway.cancel(client_id)
+                await self._gateway.pull(client_id)
                 pause = min(pause * 2, 5.0)
             await asyncio.sleep(pause)
 

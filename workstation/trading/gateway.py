@@ -422,10 +422,8 @@ class OrderGateway:
         return await self._whole(self._cancel(client_id))
 
     async def _cancel(self, client_id: ClientOrderId) -> Order:
-        if (order := self.core.orders.orders[client_id]).state is OrderState.CANCELED:
-            # its plan, or somebody else, was faster since the command was given: what was asked for is done
-            return order
-        order = self._open_order(client_id)
+        if (order := self.core.orders.orders[client_id]).is_closed:
+            return order  # since the command was given: by its plan, by a fill, by somebody else
         if client_id in self.sending:  # it may still wait in a queue of the desk's, behind this cancel
             self._withdrawn.add(client_id)
             if (waiting := self._queued.get(client_id)) is not None and waiting.give_up(_PULLED):
@@ -450,11 +448,21 @@ class OrderGateway:
         return self.core.orders.orders[client_id]
 
     async def cancel_all(self, instrument: InstrumentId | None = None, side: Side | None = None) -> list[Order]:
-        """Pull every open order (of an instrument, of a side) that can be; returns them as they stand after."""
+        """Pull every open order (of an instrument, of a side) that can be; returns them as they stand after. One that
+        ends by itself meanwhile (filled, expired, pulled with another by its plan) is as good as pulled."""
         await self.all_entered()  # what was handed over before is meant too
         orders = [order for order in self.core.orders.open_orders(instrument) if side is None or order.side is side]
         orders = [order for order in orders if self.reaches(order)]
-        return list(await asyncio.gather(*(self.cancel(order.client_id) for order in orders if order.is_open)))
+        return list(await asyncio.gather(*(self.pull(order.client_id) for order in orders if order.is_open)))
+
+    async def pull(self, client_id: ClientOrderId) -> Order:
+        """`cancel`, where an order that has ended by itself is as good as pulled."""
+        try:
+            return await self.cancel(client_id)
+        except Refused:
+            if (order := self.core.orders.orders[client_id]).is_closed:
+                return order
+            raise
 
     def reaches(self, order: Order) -> bool:
         """Whether the order's venue can be told anything about it."""

@@ -315,7 +315,7 @@ class Flattener:
         if order.is_open:  # pull this one and make sure before the next: two of spot would sell more than there is
             self._refusals.went(instrument)
             item.detail = "the closing order has not filled yet: pulled, trying again"
-            await self._gateway.cancel(order.client_id)
+            await self._gateway.pull(order.client_id)
             while not await self._over(venue, order.client_id):
                 if not terms.is_spot and self._reconciler.lost.denied(order.client_id):
                     self._left.add(venue.name)

@@ -124,7 +124,7 @@ class Others:
     async def _cancel(self, venue: Venue, shown: VenueOrder) -> None:
         try:
             if shown.client_id in self._core.orders.orders:
-                await self._gateway.cancel(shown.client_id)
+                await self._gateway.pull(shown.client_id)
             else:
                 await answer_within(self._timeout, venue.cancel(as_order(shown)))
         except (VenueError, TimeoutError, OSError):

@@ -322,6 +322,24 @@ async def test_cancel_all_means_the_order_of_the_key_before_too(tmp_path: Path, 
         assert sends(venues["NOVA"]) == []
 
 
+async def test_cancel_all_goes_on_past_an_order_that_has_ended_since_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with demo_desk(tmp_path) as desk:
+        _, second, _ = [await desk.limit(PERP, Side.BUY, "0.1", away=away) for away in (300, 400, 500)]
+        gateway, cancel = desk.engine.gateway, desk.engine.gateway.cancel
+
+        async def cancel_after_an_end(client_id: str) -> Order:
+            if client_id == second.client_id:
+                gateway.report("NOVA", e.OrderExpired(client_id=client_id, ts=desk.clock.now()))
+            return await cancel(client_id)
+
+        monkeypatch.setattr(gateway, "cancel", cancel_after_an_end)
+        states = [order.state for order in await desk.engine.cancel_all()]
+        assert states == [OrderState.CANCELED, OrderState.EXPIRED, OrderState.CANCELED]
+        assert not desk.engine.open_orders()
+
+
 async def test_a_halt_while_an_intent_waits_for_the_disk_denies_the_order(
     tmp_path: Path, slow_disk: threading.Event
 ) -> None:
