@@ -39,6 +39,7 @@ def exchange() -> Iterator[LoopbackExchange]:
         yield exchange
 
 
+@pytest.mark.slow
 async def test_links_comparisons_dead_mans_switch_and_timers_are_due_at_once(
     exchange: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,7 @@ async def test_a_ban_is_waited_out_on_a_link_that_stands_and_the_kill_comes_righ
             assert exchange.do(lambda: len(exchange.floor.account().working())) == 0
 
 
+@pytest.mark.slow
 async def test_a_reconnect_into_a_ban_waits_until_it_is_over(tmp_path: Path) -> None:
     with LoopbackExchange("binance", logins=[Login(balances=RICH)], seed=None) as exchange:
         Hand(exchange)

@@ -86,6 +86,7 @@ async def test_one_bad_print_fires_no_stop(tmp_path: Path, books_lost: list[bool
         assert not engine.core.plans.unseen
 
 
+@pytest.mark.slow
 async def test_of_contracts_the_mark_fires_it_where_nothing_trades(tmp_path: Path, books_lost: list[bool]) -> None:
     async with long_with_a_stop("binanceusdm", PERP, tmp_path) as (engine, hand):
         await lose_the_book(engine, hand, books_lost)

@@ -60,6 +60,7 @@ async def test_two_desks_of_one_account_that_both_flatten_sell_no_coin_twice(nam
                 await until(lambda desk=desk: near(desk.position(BTC).quantity, "0"), say=lambda desk=desk: told(desk))  # type: ignore[misc]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bybit", "binance"])
 async def test_what_others_bought_stays_and_the_receipt_says_so(name: str, tmp_path: Path) -> None:
     with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:
@@ -75,6 +76,7 @@ async def test_what_others_bought_stays_and_the_receipt_says_so(name: str, tmp_p
             assert "0.2997 BTC of orders that this desk did not send: not touched" in receipt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bybit", "binance"])
 async def test_coins_that_somebody_has_sold_meanwhile_are_not_sold_again_though_no_stream_told(
     name: str, tmp_path: Path

@@ -27,6 +27,7 @@ def exchange() -> Iterator[LoopbackExchange]:
         yield exchange
 
 
+@pytest.mark.slow
 async def test_a_position_whose_fill_has_not_been_heard_yet_is_not_booked_as_a_difference(
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ async def queued(engine: Engine, exchange: LoopbackExchange, draft: OrderDraft) 
     return tasks
 
 
+@pytest.mark.slow
 async def test_a_halt_from_outside_that_the_loop_has_not_taken_yet_holds_what_waits(tmp_path: Path) -> None:
     with LoopbackExchange("bybit", logins=[Login(balances=RICH)], seed=None) as exchange:
         Hand(exchange)

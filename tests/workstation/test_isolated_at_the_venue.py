@@ -19,6 +19,7 @@ PERP: InstrumentId = "LOOP:BTC-USDT-PERP"
 BUY = OrderDraft(instrument=PERP, side=Side.BUY, quantity=Decimal("0.5"), type=OrderType.MARKET)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["binanceusdm", "bybit"])
 async def test_it_is_traded_and_closed_like_any_other(name: str, tmp_path: Path) -> None:
     with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:

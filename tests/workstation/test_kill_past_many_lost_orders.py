@@ -7,6 +7,8 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tests.support.exchange import RICH, Kind, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import live_desk_on, told, until
@@ -17,6 +19,7 @@ BTC, PERP = "LOOP:BTC-USDT", "LOOP:BTC-USDT-PERP"
 _MANY = 60
 
 
+@pytest.mark.slow
 async def test_contracts_are_closed_though_many_orders_have_no_answer(tmp_path: Path) -> None:
     with LoopbackExchange("bybit", logins=[Login(balances=RICH)], seed=None) as exchange:
         Hand(exchange)

@@ -71,6 +71,7 @@ async def test_positions_are_closed_and_the_kill_ends_though_somebody_else_goes_
             assert not engine.core.orders.orders[mine.client_id].is_open
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DIALECTS)
 async def test_when_the_other_ends_the_kill_ends_with_nothing_left(name: str, tmp_path: Path) -> None:
     with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:

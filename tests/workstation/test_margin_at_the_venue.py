@@ -57,6 +57,7 @@ def warned(engine: Engine) -> list[str]:
     return [each.text for each in engine.log.entries if each.level in ("warning", "error") and "margin" in each.text]
 
 
+@pytest.mark.slow
 async def test_what_was_set_at_the_exchange_is_read_at_the_start(exchange: LoopbackExchange, tmp_path: Path) -> None:
     set_there(exchange, 8, MarginMode.ISOLATED)
     async with live_desk_on(exchange, tmp_path, compare_seconds=600.0) as engine:
@@ -78,6 +79,7 @@ async def test_what_was_set_at_the_exchange_is_read_at_the_start(exchange: Loopb
         assert [each.kind for each in engine.comparisons.differences] == ["leverage"], "it was changed meanwhile"
 
 
+@pytest.mark.slow
 async def test_a_change_at_the_exchange_is_told_once_and_its_liquidation_price_goes_first(
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ async def test_the_subscription_is_extended_before_it_ends(exchange: LoopbackExc
         await filled_by_the_stream(engine, exchange, hand, "63990")
 
 
+@pytest.mark.slow
 async def test_a_subscription_that_could_not_be_extended_at_first_is_all_the_same(
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:
@@ -85,6 +86,7 @@ async def test_a_subscription_that_is_never_answered_is_waited_for_no_longer_tha
         await filled_by_the_stream(engine, exchange, hand, "63990")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("says", [True, False], ids=["with a last word", "in silence"])
 async def test_a_subscription_that_has_ended_is_begun_anew_and_what_was_missed_is_asked_for(
     exchange: LoopbackExchange, tmp_path: Path, *, says: bool

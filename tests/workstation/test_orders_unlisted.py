@@ -56,6 +56,7 @@ def delist(exchange: LoopbackExchange, symbol: str) -> None:
         Refusing(exchange, unlisted(symbol), whatever=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "instrument", "symbol", "price", "symbols"), MARKETS)
 async def test_one_that_the_exchange_has_pulled_is_taken_for_pulled(
     name: str, instrument: str, symbol: str, price: str, symbols: tuple[str, ...], tmp_path: Path

@@ -43,6 +43,7 @@ def settled(exchange: LoopbackExchange, engine: Engine) -> bool:
     return all(abs(have("LOOP", currency) - total) < DUST for currency, total in money.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DIALECTS)
 @pytest.mark.parametrize("external", ["adopt", "ignore"])
 async def test_while_others_enter_orders_this_desk_s_are_not_denied(name: str, external: str, tmp_path: Path) -> None:
@@ -99,6 +100,7 @@ async def test_an_order_by_hand_elsewhere_that_rests_and_fills_later_is_followed
             assert not Truth(exchange).invented(engine)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DIALECTS)
 async def test_ignored_orders_of_others_have_the_desk_compare_soon(name: str, tmp_path: Path) -> None:
     """Also where the streams of money and positions tell nothing."""

@@ -74,6 +74,7 @@ async def test_changed_while_nobody_listens_and_filled_beyond_what_the_desk_knew
         assert (order.state, order.quantity, order.filled) == (OrderState.FILLED, D("0.3"), D("0.3"))
 
 
+@pytest.mark.slow
 async def test_a_change_that_was_acknowledged_and_not_made_is_told_as_such(tmp_path: Path) -> None:
     async with resting("bybit", BTC, tmp_path) as (exchange, engine, name):
         exchange.faults.script(AMEND["bybit"], Kind.PRETENDED)
@@ -93,6 +94,7 @@ async def test_a_change_that_was_made_is_told_by_the_stream(tmp_path: Path) -> N
         assert (order.quantity, order.price) == (D("0.3"), D(62_999))
 
 
+@pytest.mark.slow
 async def test_a_change_that_comes_late_is_not_refused_before_it_can_come_no_more(tmp_path: Path) -> None:
     async with resting("binanceusdm", PERP, tmp_path) as (exchange, engine, name):
         for venue in engine.venues.values():
@@ -105,6 +107,7 @@ async def test_a_change_that_comes_late_is_not_refused_before_it_can_come_no_mor
         await sold_into(exchange, engine, PERP, "0.05", "0.25")
 
 
+@pytest.mark.slow
 async def test_and_one_that_never_came_is_refused_then(tmp_path: Path) -> None:
     async with resting("bybit", BTC, tmp_path) as (exchange, engine, name):
         exchange.faults.script(AMEND["bybit"], Kind.LOST)

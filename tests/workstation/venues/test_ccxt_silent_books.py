@@ -95,6 +95,7 @@ def news(desk: VenueDesk, before: int) -> list[BookDelta]:
     return [e for e in desk.market[before:] if isinstance(e, BookDelta) and e.instrument == BTC]
 
 
+@pytest.mark.slow
 async def test_an_exchange_that_means_what_was_denied_is_not_asked_for_ever(exchange: LoopbackExchange) -> None:
     """Trades beside the book, of which nothing says so: it is begun anew once, comes again as it was, and stays."""
     hand = Hand(exchange)

@@ -29,6 +29,8 @@ PROBE = 10.0
 PROBE_TIMEOUT = 5.0
 #: Seconds until the first probe, which arms the dead man's switch: Bybit's hangs on a stream that has to stand by then.
 _FIRST = 2.5
+#: Seconds for which a link waits for the kind of the account.
+_KIND_TIMEOUT = 2.0
 
 
 async def keep(venue: CcxtVenue) -> None:
@@ -89,6 +91,7 @@ async def _establish(venue: CcxtVenue) -> None:
         if venue.keys is not None:
             await _check_rights(venue, exchange)
             await _learn_number(venue, exchange)
+            await _learn_kind(venue, exchange)
     venue.first_seen = venue.first_seen or venue.clock.now()
     venue.streams = streams = Streams(
         venue=venue.name,
@@ -175,6 +178,13 @@ async def _learn_number(venue: CcxtVenue, exchange: Any) -> None:
             f"{venue.name} does not tell the account's number, without which its streams of contracts tell nothing of "
             f"own orders: {words_of(error)}. They are asked for.",
         )
+
+
+async def _learn_kind(venue: CcxtVenue, exchange: Any) -> None:
+    """Once, before the questions that go out together: they would ask each for itself, at the cost of a second."""
+    if venue.facts.kind:
+        with contextlib.suppress(Exception):  # who needs it asks again, and says what is wrong
+            await answer_within(_KIND_TIMEOUT, getattr(exchange, venue.facts.kind)())
 
 
 async def _watch(venue: CcxtVenue) -> str:

@@ -101,6 +101,8 @@ class Particulars(msgspec.Struct, frozen=True, kw_only=True):
     rights_path: tuple[str, ...] = ()
     #: ccxt's implicit method whose answer has the account's number as `user_id`, where streams of contracts need it.
     number: str = ""
+    #: ccxt's method that learns what kind of account this is, where each question asks for that until one knows.
+    kind: str = ""
     #: Seconds' worth of the rate limit that may be spent at once: some count by the minute, most by the second.
     burst_seconds: float = 1.0
     #: Cost of a request by its path, in ccxt's units, where ccxt counts it otherwise than the exchange does.
@@ -214,6 +216,7 @@ OFFERED: dict[str, Particulars] = {
             # a quantity of nothing, reduce-only: "you can close the position", say its notes on placing orders
             whole_close={"qty": "0", "closeOnTrigger": True},
             amend=True,
+            kind="is_unified_enabled",
             rights="privateGetV5UserQueryApi",
             rights_path=("result", "permissions", "Wallet", "Withdraw"),
             continuity="bybit",

@@ -134,6 +134,7 @@ async def test_signature_key_time_and_rate_are_checked(exchange: LoopbackExchang
     assert "Withdraw" in permissions["Wallet"]
 
 
+@pytest.mark.slow
 async def test_the_numbers_of_a_book_follow_each_other(exchange: LoopbackExchange) -> None:
     public = exchange.floor.public["LOOP:BTC-USDT-PERP"]
     url = f"ws://{exchange.address}/v5/public/linear"

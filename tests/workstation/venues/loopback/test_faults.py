@@ -104,6 +104,7 @@ async def test_a_dropped_update_is_a_gap_that_ccxt_sees(exchange: LoopbackExchan
     await books(client, 2)
 
 
+@pytest.mark.slow
 async def test_a_broken_message_a_closed_socket_and_a_restart_end_a_stream(
     exchange: LoopbackExchange, connect: Connect
 ) -> None:
