@@ -422,8 +422,10 @@ class OrderGateway:
         return await self._whole(self._cancel(client_id))
 
     async def _cancel(self, client_id: ClientOrderId) -> Order:
-        if (order := self.core.orders.orders[client_id]).is_closed:
-            return order  # since the command was given: by its plan, by a fill, by somebody else
+        if (order := self.core.orders.orders[client_id]).state is OrderState.CANCELED:
+            # its plan, or somebody else, was faster since the command was given: what was asked for is done
+            return order
+        order = self._open_order(client_id)
         if client_id in self.sending:  # it may still wait in a queue of the desk's, behind this cancel
             self._withdrawn.add(client_id)
             if (waiting := self._queued.get(client_id)) is not None and waiting.give_up(_PULLED):
