@@ -15,7 +15,7 @@ from workstation.domain.events import BalanceAdjusted, KillCompleted
 from workstation.domain.numbers import ZERO, add, multiply, plain, subtract
 from workstation.log import DeskLog, LogEntry
 from workstation.trading.fee_values import FeeValues
-from workstation.trading.gateway import Journal
+from workstation.trading.journal import Journal
 from workstation.trading.kill_status import KillStatus
 
 if TYPE_CHECKING:

@@ -319,7 +319,7 @@ class Comparisons:
         )
         order = Order.from_draft(draft, self._gateway.next_id(), now)
         order = msgspec.structs.replace(order, venue_order_id=f"reconciled-{order.client_id}")
-        self._gateway.adopt(order)
+        self._gateway.records.adopt(order)
         fill = Fill(
             trade_id=f"reconciled-{order.client_id}",
             client_id=order.client_id,

@@ -94,7 +94,7 @@ class OthersOrders:
                 await self._reconciler.ask(client_id)
 
     def _adopt(self, venue: str, order: Order) -> None:
-        self._gateway.adopt(order)
+        self._gateway.records.adopt(order)
         self._tell(venue, order, "adopted", "It is the desk's own now.")
 
     def _tell(self, venue: str, order: Order, became: str, ends: str) -> None:

@@ -31,7 +31,8 @@ from workstation.strategies.run_book import RunView, StrategyDesk, closing, view
 from workstation.strategies.run_rebalances import RunRebalances
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
-from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.gateway import OrderGateway
+from workstation.trading.journal import Journal
 from workstation.trading.lost_orders import LostOrders
 
 if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, not with the desk

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine, Mapping
 from decimal import Decimal
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from workstation.bus import Bus
 from workstation.clock import Clock
 from workstation.domain.events import (
-    AccountEvent,
-    OrderAccepted,
     OrderAmendRejected,
     OrderCancelRejected,
     OrderDenied,
@@ -32,12 +29,10 @@ from workstation.domain.events import (
     OrderPendingCancel,
     OrderRejected,
     OrderSubmitted,
-    OrderTrailed,
     OrderUnknown,
     TradingState,
 )
 from workstation.domain.instrument import InstrumentId
-from workstation.domain.numbers import ZERO
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, Side, TimeInForce, state_word
 from workstation.domain.session import session_end
 from workstation.interpreter import collector
@@ -45,7 +40,8 @@ from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.fee_values import FeeValues
-from workstation.trading.order_lines import bad_news, in_words
+from workstation.trading.journal import Journal
+from workstation.trading.order_records import OrderRecords
 from workstation.trading.orders import Applied, Outcome, venue_of
 from workstation.trading.risk import KILL
 from workstation.trading.without_store import WithoutStore
@@ -63,27 +59,6 @@ from workstation.venues.patience import Patience, answer_within
 from workstation.venues.urgency import unless
 
 _PULLED = "It was not sent: it was pulled while it waited in the queue."
-
-
-class Journal(Protocol):
-    """Where events become durable, in the order in which they are given."""
-
-    def append(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> Future[None]: ...
-
-    def commit(
-        self,
-        *events: OrderEvent | AccountEvent,
-        orders: Sequence[Order] = (),
-        meanwhile: Callable[[], None] | None = None,
-    ) -> Awaitable[None]:
-        """`append` for a coroutine that awaits it at once. `meanwhile` is called once, on the event loop, before what
-        is returned is done: while the disk writes, if there is such a time. It must not raise. Raises `Refused` if
-        nothing can be stored; then `meanwhile` is not called."""
-        ...
-
-    def note(self, *events: OrderEvent | AccountEvent, orders: Sequence[Order] = ()) -> None:
-        """`append` for who does not wait: durable with the next append or after this turn of the event loop."""
-        ...
 
 
 class _Entry:
@@ -126,7 +101,6 @@ class OrderGateway:
         self.venues = venues
         self._journal = journal
         self._clock = clock
-        self._bus = bus
         self._log = log
         self._next_id = next_id
         self.fees = FeeValues(core, log)
@@ -142,8 +116,8 @@ class OrderGateway:
         self.sent: dict[ClientOrderId, float] = {}
         #: Changes of orders that were sent: at which moment of the loop's, and whether the venue has answered.
         self.changes: dict[ClientOrderId, tuple[float, bool]] = {}
-        self._refused_kill: dict[InstrumentId, str] = {}  # closing orders: the reason that was told last
         self.without_store = WithoutStore(core, clock, log, min(3.0, answer_timeout))
+        self.records = OrderRecords(core, journal, clock, bus, log, self.without_store.ended)
         #: Asked of a fill that its order cannot take: whether somebody sees to it.
         self.fill_seen_to: Callable[[str, OrderFilled], bool] = lambda _venue, _event: False
         #: Called before an order of the desk is judged and taken in.
@@ -208,7 +182,7 @@ class OrderGateway:
         except Exception as error:
             entry.failure, refusal = error, f"It could not be judged: {error!r}"
         entry.refusal, entry.entered = refusal, True
-        self._fold(entry.initialized)
+        self.records.fold(entry.initialized)
         self._entered()
         if refusal is not None:
             self._deny(entry, refusal)
@@ -241,7 +215,7 @@ class OrderGateway:
         entry.denied = OrderDenied(
             client_id=entry.order.client_id, ts=self._clock.now(), reason=reason, check=entry.check
         )
-        return self._fold(entry.denied)
+        return self.records.fold(entry.denied)
 
     async def _store_and_send(self, entry: _Entry) -> Order:
         client_id, venue = entry.order.client_id, entry.venue
@@ -270,8 +244,8 @@ class OrderGateway:
         if client_id in self._withdrawn or (self._halted() and order.origin != KILL):
             self._withdrawn.discard(client_id)
             reason = "Withdrawn before it was sent."
-            return self._record(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=reason))
-        order = self._record(OrderSubmitted(client_id=client_id, ts=self._clock.now()))
+            return self.records.record(OrderDenied(client_id=client_id, ts=self._clock.now(), reason=reason))
+        order = self.records.record(OrderSubmitted(client_id=client_id, ts=self._clock.now()))
         patience = self._queued[client_id] = self._patience(order)
         try:
             with unless(partial(self._kept_back, order)):
@@ -323,11 +297,11 @@ class OrderGateway:
 
     def _settle_send(self, client_id: ClientOrderId, event: OrderEvent) -> None:
         if self.core.orders.orders[client_id].state in (OrderState.SUBMITTED, OrderState.PENDING_CANCEL):
-            self._record(event)
+            self.records.record(event)
 
     def _unanswered(self, client_id: ClientOrderId, reason: str) -> None:
         if self.core.orders.orders[client_id].state is OrderState.SUBMITTED:
-            self._record(OrderUnknown(client_id=client_id, ts=self._clock.now(), reason=reason))
+            self.records.record(OrderUnknown(client_id=client_id, ts=self._clock.now(), reason=reason))
             self._log.warning("orders", f"No answer on order {client_id}: asking {venue_of(self._of(client_id))}.")
 
     async def amend(
@@ -357,17 +331,17 @@ class OrderGateway:
         pending = OrderPendingAmend(
             client_id=client_id, ts=self._clock.now(), quantity=quantity, price=price, stop_price=stop_price
         )
-        after = self._fold(pending)
+        after = self.records.fold(pending)
         try:
             await self._journal.commit(pending, orders=(after,))
         except Exception as error:
-            self._fold(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
+            self.records.fold(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
             raise Refused(f"The change was not sent: {error}") from error
         if self.core.orders.orders[client_id].state is not OrderState.PENDING_AMEND:
             return self.core.orders.orders[client_id]  # filled, cancelled or killed meanwhile
         if self._halted():
             reason = "Withdrawn before it was sent: the desk is HALTED."
-            return self._record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=reason))
+            return self.records.record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=reason))
         sent = asyncio.get_running_loop().time()
         self.changes[client_id] = sent, False
         patience = self._patience(order)
@@ -384,7 +358,7 @@ class OrderGateway:
             if isinstance(error, VenueUnreachable) and not isinstance(error, Withheld):
                 self.on_venue_error(venue.name)
             if self.core.orders.orders[client_id].state is OrderState.PENDING_AMEND:
-                self._record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
+                self.records.record(OrderAmendRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
         return self.core.orders.orders[client_id]
 
     def _judge_amendment(
@@ -433,7 +407,7 @@ class OrderGateway:
                 if (order := self.core.orders.orders[client_id]).is_closed:
                     return order
         if order.state is not OrderState.PENDING_CANCEL:
-            order = self._record(OrderPendingCancel(client_id=client_id, ts=self._clock.now()))
+            order = self.records.record(OrderPendingCancel(client_id=client_id, ts=self._clock.now()))
         venue = self.venues[venue_of(order.instrument)]
         try:
             await answer_within(self._answer_timeout, venue.cancel(order))
@@ -445,7 +419,7 @@ class OrderGateway:
             if isinstance(error, VenueUnreachable):
                 self.on_venue_error(venue.name)
             if self.core.orders.orders[client_id].state is OrderState.PENDING_CANCEL:
-                self._record(OrderCancelRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
+                self.records.record(OrderCancelRejected(client_id=client_id, ts=self._clock.now(), reason=str(error)))
             self.on_unanswered(client_id)
         return self.core.orders.orders[client_id]
 
@@ -501,8 +475,7 @@ class OrderGateway:
                 self.changes.pop(event.client_id, None)
             if applied.order.venue_order_id is not None or applied.order.is_closed:
                 self.sent.pop(event.client_id, None)
-            self._journal.note(event, orders=(applied.order,))
-            self._tell(event, applied.order)
+            self.records.keep(event, applied.order)
         elif applied.outcome is Outcome.ILLEGAL:
             if isinstance(event, OrderFilled) and self.fill_seen_to(venue, event):
                 return applied
@@ -511,44 +484,6 @@ class OrderGateway:
         elif applied.outcome is Outcome.STRANGER:
             self._log.warning("orders", f"{venue}: {applied.error}.")
         return applied
-
-    def adopt(self, order: Order) -> Order:
-        """Make an order that works at a venue, and that this desk never sent, one of its own."""
-        now, client_id = self._clock.now(), order.client_id
-        fresh = msgspec.structs.replace(order, state=OrderState.INITIALIZED, venue_order_id=None, filled=ZERO)
-        accepted = OrderAccepted(client_id=client_id, ts=now, venue_order_id=order.venue_order_id or "")
-        self._record(OrderInitialized(client_id=client_id, ts=now, order=fresh))
-        self._record(OrderSubmitted(client_id=client_id, ts=now))
-        return self._record(accepted)
-
-    def _fold(self, event: OrderEvent) -> Order:
-        """Apply an event of our own making, which is legal by construction."""
-        applied = self.core.apply_order(event)
-        if applied.outcome is not Outcome.APPLIED or applied.order is None:
-            raise RuntimeError(applied.error)
-        self._tell(event, applied.order)
-        return applied.order
-
-    def _tell(self, event: OrderEvent, order: Order) -> None:
-        self._bus.publish(event)
-        if order.is_closed:
-            self.without_store.ended(order)
-        if isinstance(event, OrderTrailed):
-            return  # many, and the order's own stop price says it
-        if order.origin == KILL and isinstance(event, OrderDenied | OrderRejected):
-            if self._refused_kill.get(order.instrument) == event.reason:
-                return  # it is tried again and again; the kill's own status counts it
-            self._refused_kill[order.instrument] = event.reason
-        terms = self.core.instruments.get(order.instrument)
-        if bad_news(event):
-            self._log.warning("order", in_words(event, order, terms))
-        else:
-            self._log.in_passing("order", partial(in_words, event, order, terms))
-
-    def _record(self, event: OrderEvent) -> Order:
-        order = self._fold(event)
-        self._journal.note(event, orders=(order,))
-        return order
 
     async def _whole[T](self, work: Coroutine[Any, Any, T], at_once: bool = False) -> T:
         loop = asyncio.get_running_loop()

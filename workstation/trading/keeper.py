@@ -23,7 +23,8 @@ from workstation.domain.order import ClientOrderId, OrderDraft
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
-from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.gateway import OrderGateway
+from workstation.trading.journal import Journal
 
 #: Pause after the desk has refused a change or a cancel before it is tried again.
 _QUIET = SECOND

@@ -21,7 +21,8 @@ from workstation.domain.numbers import plain
 from workstation.domain.order import CLOSED_STATES, Order, OrderState, state_word
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
-from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.gateway import OrderGateway
+from workstation.trading.journal import Journal
 from workstation.trading.kill_flatten import Flattener
 from workstation.trading.kill_others import Others
 from workstation.trading.kill_refusals import Stuck

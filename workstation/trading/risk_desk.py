@@ -19,7 +19,8 @@ from workstation.log import DeskLog
 from workstation.trading.breakers import Breaker
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
-from workstation.trading.gateway import Journal, OrderGateway
+from workstation.trading.gateway import OrderGateway
+from workstation.trading.journal import Journal
 from workstation.trading.limits import RiskLimits
 
 #: The market's own time between two looks at prices, and between two valuations.

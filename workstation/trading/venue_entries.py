@@ -17,7 +17,7 @@ from workstation.domain.events import (
 from workstation.domain.numbers import ONE, divide, plain
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
-from workstation.trading.gateway import Journal
+from workstation.trading.journal import Journal
 
 
 class VenueEntries:

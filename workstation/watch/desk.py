@@ -13,7 +13,7 @@ from workstation.domain.events import KillRequested, TradingState, TradingStateC
 from workstation.domain.numbers import counted
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
-from workstation.trading.gateway import Journal
+from workstation.trading.journal import Journal
 from workstation.trading.kill import KillSwitch
 from workstation.trading.kill_status import KillStatus
 from workstation.trading.risk import KILL
