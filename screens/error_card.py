@@ -23,14 +23,14 @@ class ErrorCard(PaintedPane):
         self.message = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
     def paint(self, now: int) -> None:
-        ink, width = self.ink, max(10, self.width - 4)
-        lines: list[list[Segment]] = [
-            [],
-            cells(("  ✗ ", ink.error), (f"The {self.TITLE} pane has failed.", ink.strong)),
-            [],
-        ]
-        lines += [cells((f"  {line}", ink.error)) for line in textwrap.wrap(self.message, width)[:4]]
-        lines += [[], cells(("  ^R", ink.accent), (" or a click starts it again.", ink.text))]
+        ink, width = self.ink, max(8, self.width - 4)
+        first, *rest = textwrap.wrap(f"The {self.TITLE} pane has failed.", max(8, width - 2))
+        lines: list[list[Segment]] = [[], cells(("  ✗ ", ink.error), (first, ink.strong))]
+        lines += [cells((f"    {line}", ink.strong)) for line in rest]
+        lines += [[], *(cells((f"  {line}", ink.error)) for line in textwrap.wrap(self.message, width)[:4]), []]
+        first, *rest = textwrap.wrap("^R or a click starts it again.", width)
+        lines += [cells(("  ^R", ink.accent), (first.removeprefix("^R"), ink.text))]
+        lines += [cells((f"  {line}", ink.text)) for line in rest]
         lines += [
             cells((f"  {line}", ink.dim))
             for line in textwrap.wrap("The rest of the desk goes on; the traceback is in the log.", width)
