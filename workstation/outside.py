@@ -220,10 +220,9 @@ class OutsideKill:
             end = f"No request could be left: if it runs again it trades on. End it with `kill -9 {pid}`."
             pulled, receipt = (report.text, report.receipt) if report else (what, "")
             return self._report(Outcome.FAILED, f"{pulled} {end}", receipt)
-        waits = (
-            "A halt request is durable beside the store: no order leaves that desk when it runs again, and the next "
-            "start begins HALTED."
-        )
+        asleep, awake = "no order leaves that desk when it runs again", "that desk may trade on until it sees it"
+        runs = asleep if stopped(pid) else awake
+        waits = f"A halt request is durable beside the store: {runs}, and the next start begins HALTED."
         again = f"end the desk with `kill -9 {pid}` and repeat this command."
         if report is not None:
             return self._report(report.outcome, f"{report.text} {waits} To have it stored now, {again}", report.receipt)

@@ -1,12 +1,16 @@
 """A script for `tws run --script`: takes two positions and five working orders, says `ready`, then does as it is told.
 
 Lines on standard input: `block SECONDS` blocks the event loop and submits an order the instant it is free again (`woke
-STATE REASON` says what became of it); `submit` submits one now (`sent STATE REASON`).
+STATE REASON` says what became of it); `submit` submits one now (`sent STATE REASON`); `files` uses up every file that
+the system gives this process (`none left`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import resource
 import sys
 import time
 from decimal import Decimal
@@ -23,6 +27,14 @@ def far_bid(engine: Engine, instrument: str, away: int) -> OrderDraft:
     assert book.best_bid is not None
     price = terms.price(book.best_bid - away)
     return OrderDraft(instrument=instrument, side=Side.BUY, quantity=Decimal("0.01"), price=price)
+
+
+def use_up_files() -> None:
+    most = max(map(int, os.listdir("/dev/fd"))) + 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    with contextlib.suppress(OSError):
+        while True:
+            os.dup(0)
 
 
 async def main(engine: Engine) -> None:
@@ -45,6 +57,10 @@ async def main(engine: Engine) -> None:
         words = (await asyncio.to_thread(sys.stdin.readline)).split()
         if not words:
             return
+        if words[0] == "files":
+            use_up_files()
+            say("none left")
+            continue
         if words[0] == "block":
             time.sleep(float(words[1]))  # noqa: ASYNC251 - the fault itself
         order = await engine.submit(far_bid(engine, BTC, 2_500))

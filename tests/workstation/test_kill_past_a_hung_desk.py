@@ -174,6 +174,7 @@ async def test_spot_is_not_sold_past_a_hung_desk_and_the_receipt_says_how_much_t
     assert exchange.do(lambda: exchange.floor.account().total("BTC")) == coins
     assert f"Spot is not closed past the desk: its books have {held.normalize():f} {BTC}." in report.receipt
     assert report.receipt in report.text
+    assert "that desk may trade on until it sees it" in report.text, "it runs, and only does not answer"
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -208,6 +209,7 @@ def test_a_stopped_process_is_named_and_honours_the_request_when_it_goes_on(tmp_
         assert (code, report["outcome"]) == (4, "left")
         assert f"process {running.pid}" in report["text"]
         assert "it is stopped" in report["text"]
+        assert "no order leaves that desk when it runs again" in report["text"]
         assert requests_left(tmp_path) == [report["kill_id"]]
         running.tell("submit")  # waits in the pipe: the first thing that the desk finds when it goes on
         running.process.send_signal(signal.SIGCONT)
@@ -308,6 +310,34 @@ def test_without_the_socket_the_file_reaches_the_desk(tmp_path: Path) -> None:
         assert (code, report["outcome"]) == (0, "done"), report
         assert "5 working orders gone" in report["receipt"]
         assert running.process.poll() is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["socket", "file"])
+def test_a_desk_that_has_used_up_its_files_hears_the_request(way: str, tmp_path: Path) -> None:
+    with desk(tmp_path) as running:
+        running.tell("files")
+        assert running.line() == "none left"
+        if way == "file":
+            Doors.of(tmp_path / "data" / "demo.sqlite", tmp_path / "state").socket.unlink()
+        for words in ((), ("--flatten",)):  # the first one is not the last that it hears
+            code, report = kill(tmp_path, *words)
+            assert (code, report["outcome"], report["pid"]) == (0, "done", running.pid), report
+        running.close()
+    everything_is_gone(tmp_path)
+
+
+def test_who_asks_and_goes_away_leaves_no_trace(tmp_path: Path) -> None:
+    with desk(tmp_path) as running:
+        address = os.fspath(Doors.of(tmp_path / "data" / "demo.sqlite", tmp_path / "state").socket)
+        for asked in (b"", b"{", b'{"ask": "status"}\n'):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as shell:
+                shell.connect(address)
+                shell.sendall(asked)
+        assert kill(tmp_path)[0] == 0
+        running.close()
+        assert running.process.stderr is not None
+        assert "Traceback" not in running.process.stderr.read()
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ Answers to a kill, until it ends: `heard` (pid), `blocked` (what could be done w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -23,8 +24,10 @@ import msgspec
 
 from workstation.trading.kill_status import KillOutcome, KillPhase, KillStatus
 from workstation.watch.requests import HaltRequest, Ticket
+from workstation.watch.spare import Spare
 
 _TICK = 0.05
+_PAUSE = 0.25
 _ALIVE = 1.0
 _LONGEST_QUESTION = 65_536
 
@@ -56,6 +59,7 @@ class ControlSocket:
         self._wake: tuple[int, int] | None = None  # a pipe that ends when the socket is closed
         self._threads: set[threading.Thread] = set()
         self._mark: tuple[int, int] | None = None
+        self._spare: Spare | None = None
 
     def open(self, trouble: Callable[[str], None]) -> None:
         """Listen; what hinders it goes to `trouble` as a sentence. Another desk's socket is left alone, a dead one's
@@ -75,6 +79,7 @@ class ControlSocket:
         self._mark = (status.st_dev, status.st_ino)
         self._server = server
         self._wake = os.pipe()
+        self._spare = Spare()
         self._start(self._accept)
         return None
 
@@ -95,6 +100,8 @@ class ControlSocket:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._server.close()
         os.close(self._wake[0])
+        if self._spare is not None:
+            self._spare.close()
 
     def _start(self, work: Callable[[], None]) -> None:
         def run() -> None:
@@ -110,28 +117,36 @@ class ControlSocket:
     def _accept(self) -> None:
         assert self._server is not None
         assert self._wake is not None
+        assert self._spare is not None
         while True:
             asked, _, _ = select.select([self._server.fileno(), self._wake[0]], [], [])  # an idle desk is not woken
             if self._closing.is_set():
                 return
             if self._server.fileno() not in asked:
                 continue
-            connection, _ = self._server.accept()
+            try:
+                connection, _ = self._spare.lend(self._server.accept)
+            except OSError:  # not even the spare descriptor is left, or who asked has gone: the next one is heard
+                self._closing.wait(_PAUSE)
+                continue
             self._start(lambda connection=connection: self._serve(connection))  # type: ignore[misc]
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
             connection.settimeout(5.0)
-            try:
-                question = msgspec.json.decode(_line(connection), type=Question)
-                if question.ask == "kill" and question.request is not None:
-                    self._follow(connection, question.request)
-                else:
-                    _send(connection, self._status())
-            except msgspec.MsgspecError:
-                _send(connection, {"event": "error", "text": "The question was not understood."})
-            except OSError:  # who asked has gone: what was asked goes on
-                pass
+            with contextlib.suppress(OSError):  # who asked has gone: what was asked goes on
+                self._answer(connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        try:
+            question = msgspec.json.decode(_line(connection), type=Question)
+        except msgspec.MsgspecError:
+            _send(connection, {"event": "error", "text": "The question was not understood."})
+            return
+        if question.ask == "kill" and question.request is not None:
+            self._follow(connection, question.request)
+        else:
+            _send(connection, self._status())
 
     def _status(self) -> dict[str, object]:
         return {"event": "status", "pid": os.getpid(), "stood_still": round(self._watchdog.loop_age(), 1)}

@@ -22,6 +22,7 @@ from workstation.domain.events import KillRequested
 from workstation.trading.kill_status import KillStatus
 from workstation.watch.control import ControlSocket
 from workstation.watch.requests import Doors, HaltRequest, HaltRequests, Ticket
+from workstation.watch.spare import Spare
 from workstation.watch.stalls import BEAT, LIMIT, LoopWatch, Stall, stack_of
 
 #: Seconds that a loop has to take a halt request before the watchdog halts without it.
@@ -81,6 +82,7 @@ class Watchdog:
         self._stopping = threading.Event()
         self._beat: asyncio.TimerHandle | None = None
         self._told_unreadable = False
+        self._spare: Spare | None = None
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     # On the loop.
@@ -89,6 +91,7 @@ class Watchdog:
         """Honour what waits, then watch. An address that cannot be had is told; the request files still work."""
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
+        self._spare = Spare()
         self._poll()
         self._control.open(self._desk.trouble)
         self._on_beat()
@@ -115,6 +118,8 @@ class Watchdog:
         self._control.close()
         if self._thread.is_alive():
             self._thread.join(2.0)
+        if self._spare is not None:
+            self._spare.close()
         with contextlib.suppress(OSError):
             self._requests.drop_ready()
 
@@ -209,7 +214,7 @@ class Watchdog:
 
     def _poll(self) -> None:
         try:
-            pending = self._requests.pending()
+            pending = self._spare.lend(self._requests.pending) if self._spare else self._requests.pending()
         except OSError as error:
             if not self._told_unreadable:
                 self._desk.trouble(f"Halt requests cannot be seen: {error}")
