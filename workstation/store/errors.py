@@ -15,12 +15,18 @@ class DuplicateFill(StoreError):
     """A fill whose (venue, trade id) is already stored: the whole append that carried it was refused."""
 
 
+class StoreGone(OSError):
+    """The file of an open store has been removed, moved away or replaced by another one."""
+
+
 def sentence(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     """The error of SQLite or the system as a `StoreError` about the store at `path`."""
     return StoreError(f"The store {path} {_what(error)}")
 
 
 def _what(error: sqlite3.Error | OSError) -> str:
+    if isinstance(error, StoreGone):
+        return "was removed, moved or replaced while it was open: nothing that is written to it now would be kept."
     if isinstance(error, OSError):
         match error.errno:
             case errno.EACCES | errno.EPERM | errno.EROFS:

@@ -14,6 +14,8 @@ import threading
 from concurrent.futures import Future
 from pathlib import Path
 
+from workstation.store.errors import StoreGone
+
 #: Bytes of the log that are on the disk before they are needed: flushing a write into room that is there takes half
 #: the time of flushing one that makes the file longer, and does not wait for others' flushes.
 ROOM = 4 << 20
@@ -29,11 +31,19 @@ class WriteAheadLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = os.open(path.with_name(path.name + "-wal"), os.O_RDWR)
+        self._store = _identity(os.stat(path))
 
     def flush(self) -> None:
         """Put on the disk what was written before. Raises OSError: then nothing is known of what was written since the
-        last flush."""
+        last flush; StoreGone where whoever opens the store next would not find it, since the open files are no longer
+        those of its name."""
         _flush(self._file)
+        try:
+            there = _identity(os.stat(self._path)) == self._store
+        except FileNotFoundError:
+            there = False
+        if not there or not os.fstat(self._file).st_nlink:
+            raise StoreGone(f"{self._path} is another file, or none")
 
     def make_room(self) -> None:
         """Lengthen the file with zeros, which SQLite takes for what they are: no frame of this log. Where that is
@@ -71,3 +81,7 @@ class WriteAheadLog:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -99,7 +99,8 @@ class WithoutStore:
         if n := sum(kept):
             found.append(
                 f"{counted(n, 'closing order')} could not be stored and went out all the same: the store has nothing "
-                f"of it until the desk starts again with room on its disk, which books what was filled"
+                f"of {'it' if n == 1 else 'them'} until the desk starts again with room on its disk, which books what "
+                f"was filled"
             )
         if n := len(kept) - sum(kept):
             found.append(

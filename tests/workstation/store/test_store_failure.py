@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,45 @@ def test_appends_that_were_waiting_when_the_disk_failed_fail_too(tmp_path: Path)
     durable = outcomes.count(True)
     assert outcomes == [True] * durable + [False] * (20_000 - durable)  # a beginning without a gap
     assert len(list(store.journal())) == durable < 20_000
+
+
+def removed(store: Path) -> None:
+    store.unlink()
+
+
+def removed_with_its_log(store: Path) -> None:
+    for file in store.parent.glob(f"{store.name}*"):
+        file.unlink()
+
+
+def its_log_removed(store: Path) -> None:
+    store.with_name(f"{store.name}-wal").unlink()
+
+
+def moved(store: Path) -> None:
+    store.rename(store.with_name("elsewhere.sqlite"))
+
+
+def replaced_by_a_copy(store: Path) -> None:
+    copy = store.with_name("copy")
+    copy.write_bytes(store.read_bytes())
+    copy.rename(store)
+
+
+@pytest.mark.parametrize("done", [removed, removed_with_its_log, its_log_removed, moved, replaced_by_a_copy])
+def test_what_the_next_start_would_not_find_is_not_durable(done: Callable[[Path], None], tmp_path: Path) -> None:
+    """Somebody clears up, or puts a backup in its place, while the desk runs."""
+    told: list[str] = []
+    store = open_store(tmp_path / "demo.sqlite")
+    store.on_failure = lambda error: told.append(str(error))
+    store.append(intent("before")).result()
+    done(store.path)
+    with pytest.raises(StoreError, match="removed, moved or replaced while it was open"):
+        store.append(intent("after")).result()
+    with pytest.raises(StoreError, match="start the desk again"):
+        store.append(intent("later")).result()
+    assert len(told) == 1
+    store.close()
 
 
 def test_a_listener_that_raises_does_not_stop_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
