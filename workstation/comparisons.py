@@ -31,13 +31,15 @@ from workstation.log import DeskLog
 from workstation.margin_comparison import MarginComparison
 from workstation.others_orders import OthersOrders
 from workstation.trading.gateway import OrderGateway
-from workstation.trading.reconcile import Reconciler
+from workstation.trading.reconcile import Reconciler, Strangers
 from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.venues.contract import (
+    AWAY,
     BooksBegin,
     KnowsStrangers,
     LinkState,
     RealLink,
+    TellsAnew,
     TellsTerms,
     Venue,
     VenueError,
@@ -54,7 +56,7 @@ _GRACE = 1.0
 _TRIES = 5
 #: What real venues round away when they book: a difference of money up to it is none.
 _DUST = Decimal("1e-8")
-_AWAY = "it was away, and its orders and money have not been compared since"
+_SINCE = "its orders and money have not been compared since"
 
 
 class Comparisons:
@@ -117,7 +119,10 @@ class Comparisons:
             venue.on_notice = partial(self._notice, venue.name)
             if not prices_only(venue):
                 self._core.unproven[venue.name] = NEVER_COMPARED
+                self._core.behind.add(venue.name)
                 self.margin.introduce(venue)
+                if isinstance(venue, TellsAnew):
+                    venue.on_anew = partial(self._doubt, venue)
         if isinstance(venue, WatchesOrders):
             venue.working = partial(self._core.orders.open_at, venue.name)
         self._others.introduce(venue)
@@ -171,8 +176,8 @@ class Comparisons:
         assert isinstance(venue, RealLink)
         name = venue.name
         fresh = self._seen.get(name) != venue.epoch
-        if (fresh or venue.link is not LinkState.CONNECTED) and name not in self._core.unproven:
-            self._core.unproven[name] = _AWAY
+        if fresh or venue.link is not LinkState.CONNECTED:
+            self._doubt(venue, behind=venue.link is not LinkState.CONNECTED)
         if venue.link is not LinkState.CONNECTED or name in self._running:
             return
         now = asyncio.get_running_loop().time()
@@ -184,6 +189,15 @@ class Comparisons:
             task = asyncio.create_task(self._compare(venue), name=f"comparison with {name}")
             self._running[name] = task
             task.add_done_callback(lambda _: self._running.pop(name, None))
+
+    def _doubt(self, venue: Venue, behind: bool = True) -> None:
+        """What the books have of the venue may be wrong. `behind`: fills may have been missed (of a simulated account
+        none ever is)."""
+        if behind and isinstance(venue, TellsAnew):
+            self._core.behind.add(venue.name)
+        if venue.name not in self._core.unproven:
+            why = venue.why_anew if isinstance(venue, TellsAnew) and venue.link is LinkState.CONNECTED else AWAY
+            self._core.unproven[venue.name] = f"{why or AWAY}, and {_SINCE}"
 
     # One comparison.
 
@@ -227,12 +241,15 @@ class Comparisons:
 
     async def _round(self, venue: Venue, done: Round) -> Round:
         now, opened = self._desk.clock.now(), venue.name in self._core.portfolio.accounts
+        epoch = venue.epoch if isinstance(venue, RealLink) else 0
         try:
             strangers = await self._reconciler.venue(venue, done.since, whole=done.whole)
             if isinstance(venue, KnowsStrangers):
                 await self._others.meet(venue, strangers)
         finally:
             self._caught_up(venue.name)
+        if isinstance(venue, RealLink) and venue.epoch == epoch and venue.link is LinkState.CONNECTED:
+            self._core.behind.discard(venue.name)
         since = now - BACK if done.since is None else done.since
         epoch, began = venue.epoch if isinstance(venue, RealLink) else 0, asyncio.get_running_loop().time()
         if not self._hints.vouch(venue, epoch, began, self._every):
@@ -279,7 +296,7 @@ class Comparisons:
             if not whole:
                 raise Differs
             await asyncio.sleep(_GRACE)
-            await self._reconciler.fills(venue, since)
+            await self._fills(venue, since)
             if self._core.portfolio.version == version and self._settled(venue):
                 return differing
         raise VenueError(f"{venue.name} is traded on too busily for its positions to be compared")
@@ -352,11 +369,18 @@ class Comparisons:
             version = core.portfolio.version
             if opened:
                 await asyncio.sleep(_GRACE)
-            await self._reconciler.fills(venue, since)
+            await self._fills(venue, since)
             if core.portfolio.version == version and self._settled(venue):
                 self._adjust(venue, balances, opened)
                 return
         raise VenueError(f"{venue.name} is traded on too busily for its money to be compared")
+
+    async def _fills(self, venue: Venue, since: int) -> None:
+        """Book what was missed until now, that of orders of others with it where they are adopted."""
+        strangers = Strangers()
+        strangers.fills = await self._reconciler.fills(venue, since)
+        if strangers.fills and isinstance(venue, KnowsStrangers) and venue.adopts:
+            await self._others.meet(venue, strangers)
 
     def _settled(self, venue: Venue) -> bool:
         """Whether no order is on its way, of which the venue may know more than the desk."""

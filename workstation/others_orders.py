@@ -60,7 +60,7 @@ class OthersOrders:
     def _heard(self, venue: KnowsStrangers, name: str, order: Order) -> bool:
         if not venue.adopts or order.instrument not in self._core.instruments:
             return False
-        if name in self._core.unproven:  # a comparison is due: until then the books may lack what has filled before
+        if name in self._core.behind:  # the books may lack what has filled before
             return False
         if order.client_id not in self._core.orders.orders:
             self._adopt(name, order)

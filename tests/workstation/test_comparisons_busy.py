@@ -148,4 +148,6 @@ async def test_an_order_that_comes_after_the_exchange_has_denied_it_is_found_and
         late.release()
         await until(lambda: state() is OrderState.CANCELED, 20)
         assert [found.kind for found in engine.comparisons.differences] == ["missed acceptance"]
+        why = engine.venues[NAME].why_anew  # type: ignore[attr-defined]
+        assert why == "an order works there that it had said it never had", "it was not away"
         assert truth.differences(engine) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -97,6 +98,32 @@ async def test_an_order_by_hand_elsewhere_that_rests_and_fills_later_is_followed
             await asyncio.to_thread(hand.sold, "0.05", "62990", instrument.partition(":")[2])
             await until(lambda: engine.core.orders.orders[theirs.client_id].state is OrderState.FILLED)
             await until(lambda: settled(exchange, engine), say=lambda: told(engine))
+            assert not Truth(exchange).invented(engine)
+
+
+@pytest.mark.parametrize("told_by_streams", [pytest.param(False, marks=pytest.mark.slow), True])
+async def test_what_others_trade_while_the_desk_compares_itself_is_booked_as_theirs_and_not_as_a_difference(
+    told_by_streams: bool, tmp_path: Path
+) -> None:
+    """From the moment when what had been missed is booked, the streams' word of them is taken though the comparison
+    goes on; what they leave out it asks for itself."""
+    with LoopbackExchange("bybit", logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        instrument = TRADED["bybit"]
+        async with live_desk_on(exchange, tmp_path, compare_seconds=NEVER) as engine:
+            venue: Any = engine.venues["LOOP"]
+            if not told_by_streams:
+                venue.on_stranger = lambda _order: False
+            positions = exchange.faults.hold("rest GET /v5/position/list", "arrived")
+            venue.anew("a test wants it")
+            assert engine.core.unproven["LOOP"].startswith("a test wants it, and its orders and money have not")
+            await until(positions.reached.is_set)
+            Other(exchange).enters(instrument, Side.BUY, "0.05")
+            if told_by_streams:
+                await until(lambda: engine.position(instrument).quantity == Decimal("0.05"), 2, lambda: told(engine))
+            positions.release()
+            await until(lambda: not engine.core.unproven, say=lambda: told(engine))
+            assert [(one.filled, one.state) for one in engine.orders()] == [(Decimal("0.05"), OrderState.FILLED)]
             assert not Truth(exchange).invented(engine)
 
 

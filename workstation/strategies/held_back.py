@@ -16,6 +16,7 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, floor_to
 from workstation.domain.order import ClientOrderId, Order, OrderDraft
 from workstation.strategies.run_book import RunBook, StrategyDesk
+from workstation.trading.missed import Missed
 from workstation.trading.orders import venue_of
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class HeldBack:
     ) -> None:
         """`failed` hears of what could not be handed over, `given_up` of an entry that is not sent any more."""
         self._book, self._desk = book, desk
+        self._missed = Missed(desk.core, desk.clock)
         self._held: dict[str, _Held] = {}
         self._lost: dict[ClientOrderId, _Lost] = {}
         self._seen = Seen({}, {})
@@ -144,6 +146,8 @@ class HeldBack:
 
     def why_not(self, draft: OrderDraft, leaves: bool) -> str:
         """Why an order has to wait; "" where it goes now."""
+        if leaves and (why := self._missed_words(draft.instrument)):
+            return why
         if not is_stop(draft):
             plain = (one for one in self._book.unended(draft.instrument) if not one.reduce_only)
             twice = not draft.reduce_only and any(one.side is draft.side for one in plain)
@@ -158,10 +162,20 @@ class HeldBack:
         """Why what closes a position reduce-only has to wait: beside a stop of spot, or a plain order, that may still
         come it would close it twice. Of contracts two that are reduce-only cannot."""
         if not self._reduces(instrument):
-            return self._beside(instrument)
+            return self._missed_words(instrument) or self._beside(instrument)
         position = self._book.position(instrument)
         unended = self._book.unended(instrument)
         return self._words([one for one in unended if not one.reduce_only and one.side.sign * position < 0])
+
+    def _missed_words(self, instrument: InstrumentId) -> str:
+        """Why what closes spot has to wait: what the run holds there may have been sold by hand."""
+        venue, gateway = venue_of(instrument), self._desk.gateway
+        if venue not in gateway.venues or not self._desk.core.instruments[instrument].is_spot:
+            return ""
+        connected = gateway.link_up(instrument)
+        if self._missed.waits(venue, connected) and connected:
+            return f"what happened at {venue} while it was away is asked for"
+        return ""
 
     def _beside(self, instrument: InstrumentId, stop: bool = False) -> str:
         """A `stop` of contracts may stand beside an order that its venue denies."""

@@ -103,6 +103,8 @@ class TradingCore:
         self.state_change = _FIRST
         #: Why the books of a venue may be wrong now, by its name; see `Question.unproven`.
         self.unproven: dict[str, str] = {}
+        #: Venues of which fills may have been missed since they were last away, that are not booked yet.
+        self.behind: set[str] = set()
         self.unfinished_kill: KillRequested | None = None
         self.last_receipt: KillCompleted | None = None
         self.fills: list[Fill] = []

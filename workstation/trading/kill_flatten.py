@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from workstation.clock import SECOND
+from workstation.clock import DAY, SECOND
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add, floor_to, multiply, plain, subtract
 from workstation.domain.order import (
@@ -31,17 +31,16 @@ from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, Ki
 from workstation.trading.lost_orders import never_seen
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
-from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.trading.shares import part_of
 from workstation.venues.contract import KnowsStrangers, LinkState, TellsClosing, Venue, VenueError
 from workstation.venues.patience import answer_within
 
 #: Share of the visible depth (within the price collar) that one closing order may take.
 SLICE = Decimal("0.5")
-#: Seconds for which spot waits for the venue's first comparison in this run of the desk.
+#: Seconds for which spot waits until what was missed while the venue was away is booked.
 _PATIENCE = 10.0
-#: How far before the press fills of spot are asked for (ns) before it is sold.
-_FILLS_BACK = 30 * SECOND
+#: How far before the press fills of spot are asked for (ns) before it is sold; the same where the books are behind.
+_FILLS_BACK, _FURTHER_BACK = 30 * SECOND, DAY
 
 
 class _Twice:
@@ -154,9 +153,9 @@ class Flattener:
         return await answer_within(self._timeout, question)
 
     def _unsure(self, venue: Venue) -> bool:
-        """Whether spot that this desk's books hold there may be gone: closed by hand since the desk last ran. Selling
-        it would then sell the trader's own coins."""
-        if self._core.unproven.get(venue.name) != NEVER_COMPARED:
+        """Whether spot that this desk's books hold there may be gone: closed by hand since the desk last heard of it.
+        Selling it would then sell the trader's own coins."""
+        if venue.name not in self._core.behind:
             return False
         held = [position.instrument for position in self._core.portfolio.open_positions()]
         return any(self._core.instruments[each].is_spot for each in held if each.startswith(f"{venue.name}:"))
@@ -215,7 +214,8 @@ class Flattener:
         if not isinstance(venue, KnowsStrangers):
             return ZERO
         try:
-            since = self._status.started - _FILLS_BACK
+            behind = venue.name in self._core.behind
+            since = self._status.started - (_FURTHER_BACK if behind else _FILLS_BACK)
             strange = await self._ask(self._reconciler.fills_in(venue, instrument, since))
         except (VenueError, TimeoutError, OSError):
             return ZERO  # the balance bounds what is sold, and what this desk sent is known

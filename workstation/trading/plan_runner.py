@@ -20,13 +20,13 @@ from workstation.trading import pools
 from workstation.trading.errors import Refused
 from workstation.trading.keeper import KeeperParts, OrderKeeper
 from workstation.trading.lost_orders import LostOrders
+from workstation.trading.missed import Missed
 from workstation.trading.orders import venue_of
 from workstation.trading.plans.decide import decide
 from workstation.trading.plans.intents import Amend, Change, End, Pull, Send, Situation, Wake
 from workstation.trading.plans.rows import is_unprotected
 from workstation.trading.plans.tally import Tally
 from workstation.trading.plans.words import in_words
-from workstation.trading.risk_question import NEVER_COMPARED
 from workstation.trading.unseen_stops import UnseenStops
 from workstation.venues.contract import LinkState, Venue
 
@@ -34,8 +34,8 @@ from workstation.venues.contract import LinkState, Venue
 _LOOKS = 20
 #: Pause after a change or cancel was refused by the desk before it is tried again.
 _QUIET = SECOND
-#: For how long a connected venue's first comparison is waited for, and how often it is looked whether it is there.
-_PATIENCE, _LOOK = 30 * SECOND, SECOND // 5
+#: How often it is looked whether what was missed of a venue is booked.
+_LOOK = SECOND // 5
 
 
 class PlanRunner(OrderKeeper):
@@ -50,7 +50,7 @@ class PlanRunner(OrderKeeper):
         self._told: dict[ClientOrderId, str] = {}
         self._since: dict[PlanId, tuple[int, Decimal]] = {}
         self.unseen = UnseenStops(parts.core, parts.log)
-        self._waiting: dict[str, int] = {}  # venue → since when its first comparison is waited for
+        self._missed = Missed(parts.core, parts.clock)
 
     def _concerns(self, event: OrderEvent) -> bool:
         return self._core.plans.stirs
@@ -117,23 +117,17 @@ class PlanRunner(OrderKeeper):
         self._wake.set()
 
     def _unsure(self, plan: Plan) -> bool:
-        """Whether what the plan holds may be gone: sold by hand while the desk was closed. Of spot an exit would then
-        sell the trader's own coins (of contracts it is reduce-only), so it waits until the venue was compared; and so
-        does whatever is worked in slices."""
-        instrument, now = self._core.instruments[plan.instrument], self._clock.now()
+        """Whether what the plan holds may be gone: then an exit of spot waits (see missed.py; of contracts it is
+        reduce-only), and so does whatever is worked in slices."""
+        instrument = self._core.instruments[plan.instrument]
         name = instrument.venue
-        at_once = not instrument.is_spot and plan.execution is None
-        if at_once or self._core.unproven.get(name) != NEVER_COMPARED:
+        if not instrument.is_spot and plan.execution is None:
             return False
-        if self._venues[name].link is not LinkState.CONNECTED:
-            self._waiting.pop(name, None)
+        if self._missed.waits(name, self._venues[name].link is LinkState.CONNECTED):
             return True
-        waited = now - self._waiting.setdefault(name, now)
-        if waited <= _PATIENCE:
-            return True
-        if self._told.get(name) != NEVER_COMPARED:
-            self._told[name] = NEVER_COMPARED
-            self._log.error("plans", f"{name} cannot be compared: exits there go by this desk's own books from now on.")
+        if (since := self._missed.given_up(name)) is not None and self._told.get(name) != str(since):
+            self._told[name] = str(since)
+            self._log.error("plans", f"{name} cannot be compared: exits there go by this desk's own books until it is.")
         return False
 
     def _alarm(self, plan: Plan) -> None:

@@ -217,6 +217,18 @@ class BooksBegin(Protocol):
     first_seen: int  # UTC ns; 0 before the first look
 
 
+#: Why a real venue has to be compared anew, where nothing else is told.
+AWAY = "it was away"
+
+
+@runtime_checkable
+class TellsAnew(Protocol):
+    """A real venue that says why its `epoch` has grown, and calls as it does."""
+
+    why_anew: str
+    on_anew: Callable[[], None]
+
+
 @runtime_checkable
 class RealLink(Protocol):
     """A venue behind a network, which connects by itself and goes on trying.

@@ -160,3 +160,28 @@ async def test_of_spot_it_is_waited_for_and_the_trader_reads_for_what_and_how_lo
         await scene.desk.settle(lambda: not scene.desk.engine.core.orders.orders[first.client_id].is_open)
         await scene.desk.settle(lambda: any("hears of a refusal" in one.text for one in scene.desk.engine.log.entries))
         assert not scene.waits
+
+
+async def test_what_closes_spot_waits_until_what_was_missed_of_its_venue_is_booked(tmp_path: Path) -> None:
+    """What the run holds may have been sold by hand meanwhile: the trader's own coins would go."""
+    async with holding(tmp_path, BTC) as scene:
+        core = scene.desk.engine.core
+        core.behind.add("NOVA")
+        scene.live.change(lambda: scene.live.trader.close("signal"))
+        missed = "what happened at NOVA while it was away is asked for."
+        await scene.desk.settle(lambda: scene.waits == f"The order that closes is not sent yet: {missed}")
+        scene.live.change(lambda: scene.live.trader.order(Side.SELL, Decimal("0.2")) and None)
+        words = f"An order of {scene.run.run_id} is not sent yet: {missed}"
+        await scene.desk.settle(lambda: any(line.text == words for line in scene.desk.engine.log.entries))
+        assert len(scene.sent()) == 1
+        core.behind.clear()
+        await scene.desk.settle(lambda: not scene.held)
+
+
+async def test_what_closes_spot_does_not_wait_for_a_venue_that_tells_nothing_for_ever(tmp_path: Path) -> None:
+    async with holding(tmp_path, BTC) as scene:
+        scene.desk.engine.core.behind.add("NOVA")
+        scene.live.change(lambda: scene.live.trader.close("signal"))
+        await scene.desk.settle(lambda: scene.waits)
+        await scene.desk.run(31)
+        await scene.desk.settle(lambda: not scene.held)

@@ -137,9 +137,9 @@ async def test_an_order_beyond_the_first_page_is_found() -> None:
 
 
 def test_a_silence_is_noticed_though_the_connection_was_renewed_within_it() -> None:
-    clock, said = SimClock(0), []
+    clock, said, anew = SimClock(0), [], []
     venue = SimpleNamespace(
-        clock=clock, name="LOOP", epoch=0, gate=None, on_notice=lambda level, text: said.append(text),
+        clock=clock, name="LOOP", anew=anew.append, gate=None, on_notice=lambda level, text: said.append(text),
         facts=SimpleNamespace(dead_man_of=float), settings=SimpleNamespace(dead_man_seconds=Decimal(60)),
     )  # fmt: skip
     switch = DeadMan(cast(CcxtVenue, venue))
@@ -151,10 +151,10 @@ def test_a_silence_is_noticed_though_the_connection_was_renewed_within_it() -> N
     clock.advance(40 * SECOND)
     switch._hold()
     assert switch.silence == (SECOND, 90 * SECOND)
-    assert venue.epoch == 1
     switch._hold()
     assert len(said) == 1
     assert "heard nothing of this desk for 89 s" in said[0]
+    assert anew == ["its dead man's switch has cancelled orders"]
 
 
 def test_books_are_asked_less_deep_where_many_are_open() -> None:

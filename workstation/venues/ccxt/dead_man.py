@@ -93,7 +93,7 @@ class DeadMan:
 
     def _tell_silence(self, began: int, now: int, seconds: float) -> None:
         venue, self.silence = self._venue, (began, now)
-        venue.epoch += 1
+        venue.anew("its dead man's switch has cancelled orders")
         venue.on_notice(
             "warning",
             f"{venue.name} heard nothing of this desk for {(now - began) / SECOND:.0f} s, longer than its dead "

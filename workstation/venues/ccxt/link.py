@@ -17,7 +17,7 @@ from workstation.venues.ccxt.errors import is_limit, is_passing, translated, wor
 from workstation.venues.ccxt.gate import backoff
 from workstation.venues.ccxt.stream_state import take_each
 from workstation.venues.ccxt.streams import Streams
-from workstation.venues.contract import LinkState, NoAnswer, VenueError, VenueUnreachable
+from workstation.venues.contract import AWAY, LinkState, NoAnswer, VenueError, VenueUnreachable
 from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
 
@@ -31,6 +31,7 @@ PROBE_TIMEOUT = 5.0
 _FIRST = 2.5
 #: Seconds for which a link waits for the kind of the account.
 _KIND_TIMEOUT = 2.0
+_UNHEARD = "its stream of this account's orders was away"
 
 
 async def keep(venue: CcxtVenue) -> None:
@@ -124,7 +125,7 @@ async def _establish(venue: CcxtVenue) -> None:
     if (watch := venue.dead_man.watching(exchange)) is not None:
         streams.keep_topic(dead_man.STREAM, watch)
     venue.state, venue.said = LinkState.CONNECTED, ""
-    venue.epoch += 1
+    venue.anew(AWAY)
     venue.on_notice("info", f"{venue.name} is connected: {venue.facts.title}{_clock_words(venue)}.")
     if venue.keys is not None:
         venue.later(partial(fees.learn, venue))
@@ -143,13 +144,13 @@ def _clock_words(venue: CcxtVenue) -> str:
 
 def _went(venue: CcxtVenue, name: str) -> None:
     if name.startswith("watch_"):
-        venue.epoch += 1  # what happens from here on may be missed
+        venue.anew(_UNHEARD)  # what happens from here on may be missed
     venue.probe_now.set()
 
 
 def _came_back(venue: CcxtVenue, name: str) -> None:
     if name.startswith("watch_"):
-        venue.epoch += 1
+        venue.anew(_UNHEARD)
     elif name in (told.BALANCES, told.POSITIONS):
         venue.told.missed = True
     venue.on_notice("info", f"{venue.name}: the stream of {name} is back.")

@@ -115,8 +115,9 @@ class CcxtVenue:
         self.gate: RequestGate | None = None
         self.streams: Streams | None = None
         self.state = LinkState.DOWN
-        #: Grows whenever the desk must compare itself with the venue anew.
-        self.epoch = 0
+        #: Grows whenever the desk must compare itself with the venue anew, and why it did last.
+        self.epoch, self.why_anew = 0, ""
+        self.on_anew: Callable[[], None] = lambda: None
         #: Server's clock less ours in ns, and how long its answer took; None before it was first asked.
         self.drift: int | None = None
         self.round_trip: int | None = None
@@ -185,7 +186,7 @@ class CcxtVenue:
             report=self.report,
             fills_missing=self._fills_missing,
             stranger=self._stranger,
-            revived=partial(self.later, self._compare_anew, _LOOK_AGAIN),
+            revived=partial(self.later, self._compare_revived, _LOOK_AGAIN),
             differs=partial(ask_for_terms, self),
         )
 
@@ -301,8 +302,13 @@ class CcxtVenue:
         if len(self.strangers) > _STRANGERS:
             self.strangers.pop(next(iter(self.strangers)))
 
-    async def _compare_anew(self) -> None:
-        self.epoch += 1
+    def anew(self, why: str) -> None:
+        """Have the desk compare itself with the venue; `why`, as the rest of "NOVA is REDUCING: …"."""
+        self.epoch, self.why_anew = self.epoch + 1, why
+        self.on_anew()
+
+    async def _compare_revived(self) -> None:
+        self.anew("an order works there that it had said it never had")
 
     def later(self, work: Callable[[], Awaitable[None]], after: float = 0.0) -> None:
         """Do something beside, after a pause; what goes wrong there is logged."""
