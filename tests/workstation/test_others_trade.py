@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,43 @@ async def test_ignored_orders_of_others_have_the_desk_compare_soon(name: str, tm
             if instrument.endswith("-PERP"):
                 assert engine.position(instrument).quantity == Decimal("0.05")
             assert sum("did not make" in entry.text for entry in engine.log.entries) == 1
+
+
+@pytest.mark.parametrize("first", ["cancelled", "filled", "in another market"])
+async def test_others_may_use_a_client_id_again(first: str, tmp_path: Path) -> None:
+    """Binance lets them, once its order has ended and in each market; bots do. The new order is another one: neither is
+    it pulled as a cancel that was lost, nor are its fills beyond an order's quantity, nor is it overseen."""
+    with LoopbackExchange("binance", logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        btc, other, account = "LOOP:BTC-USDT", Other(exchange), exchange.floor.account()
+        other._names = itertools.repeat("grid1")  # type: ignore[assignment]
+        async with live_desk_on(exchange, tmp_path, compare_seconds=1.5) as engine:
+            if first == "in another market":
+                other.enters("LOOP:ETH-USDT", Side.BUY, "1", 2_900)
+            else:
+                other.enters(btc, Side.BUY, "0.01", None if first == "filled" else 60_000)
+            await until(lambda: len(found_elsewhere(engine)) == 1, say=lambda: told(engine))
+            if first == "cancelled":
+                exchange.do(lambda: account.tell(account.cancel(account.working()[0])))
+            if first != "in another market":
+                await until(lambda: found_elsewhere(engine)[0].is_closed, say=lambda: told(engine))
+            other.enters(btc, Side.BUY, "0.02", 60_010)
+            other.enters(btc, Side.BUY, "0.02")
+            await until(lambda: len(found_elsewhere(engine)) == 3, say=lambda: told(engine))
+            compared = engine.comparisons.differences
+            compared.clear()
+            engine.comparisons._next.clear()
+            await until(lambda: engine.comparisons._next, say=lambda: told(engine))
+            rests, fills = found_elsewhere(engine)[1:]
+            assert (rests.state, rests.price) == (OrderState.ACCEPTED, Decimal(60_010)), told(engine)
+            assert (fills.state, fills.filled) == (OrderState.FILLED, Decimal("0.02")), told(engine)
+            assert exchange.do(lambda: [one.order.price for one in account.working(btc)]) == [Decimal(60_010)]
+            assert settled(exchange, engine)
+            assert not Truth(exchange).invented(engine)
+            assert await cancelled(engine, rests)
+
+
+async def cancelled(engine: Engine, order: Order) -> bool:
+    await engine.cancel(order.client_id)
+    await until(lambda: engine.core.orders.orders[order.client_id].is_closed, say=lambda: told(engine))
+    return engine.core.orders.orders[order.client_id].state is OrderState.CANCELED

@@ -19,8 +19,9 @@ from workstation.domain import events as e
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, add
+from workstation.domain.order import EXTERNAL as OTHERS
 from workstation.domain.order import ClientOrderId, Order, OrderState
-from workstation.venues.ccxt.ids import to_desk
+from workstation.venues.ccxt.ids import EXTERNAL, to_desk
 from workstation.venues.ccxt.orders import fill_of, order_of, trade_id_of, wire_id_of
 from workstation.venues.ccxt.particulars import Counted, IdRule
 from workstation.venues.contract import OrderSink, VenueOrder
@@ -134,17 +135,28 @@ class OwnOrders:
         venue_id = str(structure.get("order") or "")
         instrument = self._instrument_of(str(structure.get("symbol")))
         found = self._by_venue_id.get(self._place(instrument.id if instrument else None, venue_id))
-        return found or to_desk(wire_id_of(structure), venue_id, self._rule)
+        return found or self._named(wire_id_of(structure), venue_id, instrument)
 
     def name_of(self, structure: Mapping[str, Any]) -> ClientOrderId:
         """The client id of an order. One that names none, or one that nobody here gave (some exchanges give an order a
         new one when they change it), is the desk's where the desk knows the exchange's own number of it."""
         venue_id = str(structure.get("id") or "")
-        client_id = to_desk(wire_id_of(structure), venue_id, self._rule)
+        instrument = self._instrument_of(str(structure.get("symbol")))
+        client_id = self._named(wire_id_of(structure), venue_id, instrument)
         if self.track(client_id) is not None:
             return client_id
-        instrument = self._instrument_of(str(structure.get("symbol")))
         return self._by_venue_id.get(self._place(instrument.id if instrument else None, venue_id), client_id)
+
+    def _named(self, wire: str | None, venue_id: str, instrument: Instrument | None) -> ClientOrderId:
+        """By the id that its maker gave it. Others may give one again once its order has ended, and in each market
+        (Binance lets them): that is another order, and goes by the exchange's own number."""
+        client_id = to_desk(wire, venue_id, self._rule)
+        track, order = self.track(client_id), self._known(client_id)
+        if track is None or order is None or order.origin != OTHERS or "" in (venue_id, track.venue_id):
+            return client_id
+        elsewhere = instrument is not None and instrument.id != track.instrument
+        again = track.venue_id != venue_id and (track.ended or order.is_closed)
+        return f"{EXTERNAL}{venue_id}" if elsewhere or again else client_id
 
     # What ccxt gives.
 
