@@ -48,7 +48,21 @@ async def test_a_lot_that_has_become_coarser_is_minded_and_the_rest_is_named(tmp
             assert refusing.refused == []
             assert closing(engine) == [OrderState.FILLED]
             await until(lambda: engine.position(PERP).quantity == Decimal("0.002"), say=lambda: told(engine))
-            assert f"{PERP} LONG 0.012: 0.002 is below the venue's minimum of 0.01: it cannot be closed there" in said
+            little = "0.002 is below the venue's minimum of 0.01: it cannot be closed there"
+            assert f"{PERP} LONG 0.012: closed 0.01; {little}" in said
+            assert "0 positions closed" in said, "what is left of contracts is a position"
+            assert "and no position but what is named here (2× asked)" in said
+
+
+async def test_what_the_fee_leaves_of_a_coin_is_named_and_its_position_counts_as_closed(tmp_path: Path) -> None:
+    with LoopbackExchange("binance", logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        async with live_desk_on(exchange, tmp_path) as engine:
+            await buy(engine, BTC, "0.33166")  # 0.00033166 of it are the fee
+            said = await receipt(engine)
+            assert "1 position closed; " in said
+            little = "0.00000834 is below the venue's minimum of 0.00001: it cannot be closed there"
+            assert f"{BTC} LONG 0.33132834: closed 0.33132; {little}" in said
             assert "and no position but what is named here (2× asked)" in said
 
 

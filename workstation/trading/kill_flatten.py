@@ -95,6 +95,7 @@ class Flattener:
         self._stuck = stuck
         self._items: dict[InstrumentId, KillItem] = {}
         self._refusals = Refusals()
+        self._closed: dict[InstrumentId, Decimal] = {}  # what this kill's own orders have closed
         #: venue → what it last showed of positions, as the end of a sentence.
         self.proof: dict[str, str] = {}
         self._left: set[str] = set()  # venues at which a closing order may still come
@@ -255,25 +256,33 @@ class Flattener:
         if item is None:
             item = self._items[instrument] = KillItem("position", f"{side} {plain(abs(quantity))}", instrument)
             self._status.items.append(item)
-        elif item.state is KillOutcome.DONE:  # an order without an answer has come after all
-            item.state, item.label, item.detail = KillOutcome.PENDING, f"{side} {plain(abs(quantity))}", "open again"
         why = self._refusals.given_up.get(instrument)
         if why is None and self._core.instruments[instrument].is_spot:
             why = self._stuck.of(instrument)
+        too_little = "" if why else self._too_little(venue, instrument, abs(quantity))
+        if item.state is KillOutcome.DONE and not (item.rest and too_little):
+            item.state, item.label = KillOutcome.PENDING, f"{side} {plain(abs(quantity))}"
+            item.detail, item.rest = "open again", ""  # an order without an answer has come after all
         if why is not None:
             item.state, item.detail = KillOutcome.FAILED, why
             return False
+        if too_little:
+            item.state, item.detail = KillOutcome.FAILED, f"{too_little}: it cannot be closed there"
+            if closed := self._closed.get(instrument):
+                item.detail = f"closed {plain(closed)}; {item.detail}"
+                if self._core.instruments[instrument].is_spot:  # what the fee has left of a coin is no position
+                    item.state, item.rest = KillOutcome.DONE, item.detail
+        return not too_little
+
+    def _too_little(self, venue: Venue, instrument: InstrumentId, quantity: Decimal) -> str:
+        """Why the venue does not trade so little, as a sentence; empty where it does."""
         terms, _ = self._terms(venue, instrument)
-        closable = floor_to(abs(quantity), terms.lot)
-        least = max(terms.lot, terms.min_quantity)
-        if closable < least and venue.capabilities.closes_whole and not terms.is_spot:
-            return True
-        if closable < least or self._too_small(terms, closable):
-            item.state = KillOutcome.FAILED
-            minimum = f"minimum of {plain(least)}" if closable < least else "minimum value"
-            item.detail = f"{plain(abs(quantity))} is below the venue's {minimum}: it cannot be closed there"
-            return False
-        return True
+        closable, least = floor_to(quantity, terms.lot), max(terms.lot, terms.min_quantity)
+        if closable < least and not (venue.capabilities.closes_whole and not terms.is_spot):
+            return f"{plain(quantity)} is below the venue's minimum of {plain(least)}"
+        if closable >= least and self._too_small(terms, closable):
+            return f"{plain(quantity)} is below the venue's minimum value"
+        return ""
 
     def _terms(self, venue: Venue, instrument: InstrumentId) -> tuple[Instrument, str]:
         """Those by which the position is closed now, and what the venue itself says against that."""
@@ -312,6 +321,7 @@ class Flattener:
                 await self._reconciler.ask(order.client_id)
             await asyncio.sleep(0.02)
             order = self._core.orders.orders[order.client_id]
+        self._closed[instrument] = add(self._closed.get(instrument, ZERO), order.filled)
         if order.is_open:  # pull this one and make sure before the next: two of spot would sell more than there is
             self._refusals.went(instrument)
             item.detail = "the closing order has not filled yet: pulled, trying again"

@@ -35,6 +35,7 @@ class KillItem:
     state: KillOutcome = KillOutcome.PENDING
     detail: str = ""  # the venue's last words
     attempts: int = 0
+    rest: str = ""  # what is left of a position that is closed all the same, and why: too little for the venue
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ def receipt_of(status: KillStatus, notes: Sequence[str]) -> str:
     took = ((status.finished or 0) - status.started) / SECOND
     orders = [item for item in status.items if item.kind == "order" and item.state is not KillOutcome.FAILED]
     closed = [item for item in status.items if item.kind == "position" and item.state is KillOutcome.DONE]
-    left = [item for item in status.items if item.state is not KillOutcome.DONE]
+    left = [item for item in status.items if item.state is not KillOutcome.DONE or item.rest]
     parts = [f"Halted after {status.reason}: {counted(len(orders), 'working order')} gone"]
     if status.flatten:
         parts.append(f"{counted(len(closed), 'position')} closed")
