@@ -188,7 +188,7 @@ class OutsideKill:
     def _done(self, receipt: str, durable: bool) -> Report:
         if durable:
             return self._report(Outcome.DONE, receipt, receipt)
-        return self._report(Outcome.HALTED, f"{receipt} HALTED could not be stored: see the desk's log.", receipt)
+        return self._report(Outcome.HALTED, f"{receipt} HALTED could not be stored.", receipt)
 
     def _late(self, goes_on: str) -> Report:
         venues: Mapping[str, str] = self._last.get("venues", {})
@@ -251,10 +251,15 @@ class OutsideKill:
             return self._report(Outcome.DONE, "The replay has ended, and its simulated orders with it.")
         if self._mode != "demo" and (not self._store.exists() or not self._reaches()):
             return self._store_alone()
+        from workstation.outside_books import is_stored
+
         try:
             desk = self._desk(self._store)
             self._tell(f"No {self._mode} desk runs: this process stops everything itself.")
-            return self._with_left(asyncio.run(self._as_desk(desk)), desk, books=True)
+            report = asyncio.run(self._as_desk(desk))
+            if report.outcome is Outcome.DONE and not is_stored(self._store, self._asked):
+                report = self._done(report.receipt, durable=False)
+            return self._with_left(report, desk, books=True)
         except StoreError as error:
             return None if holder(self._store) is not None else self._without_store(error)
         except SettingsError as error:

@@ -10,7 +10,7 @@ from workstation.domain.events import KillRequested, TradingState, TradingStateC
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import plain
 from workstation.domain.position import Position
-from workstation.store import reader
+from workstation.store import StoreError, reader
 from workstation.store.store import Store
 from workstation.watch.requests import HaltRequest
 
@@ -45,6 +45,14 @@ def receipt_since(store: Path, ts: int) -> str | None:
     """Of the last kill that the store's desk has finished since then (UTC ns). Raises StoreError."""
     receipts = [kept for kept in reader.receipts(store) if kept.ts >= ts]
     return str(receipts[-1].body["receipt"]) if receipts else None
+
+
+def is_stored(store: Path, since: int) -> bool:
+    """Whether a kill that was asked for then (UTC ns) stands in the store, which may have failed under it."""
+    try:
+        return receipt_since(store, since) is not None
+    except StoreError:
+        return False
 
 
 def leave_halted(store: Path, mode: str, request: HaltRequest) -> None:

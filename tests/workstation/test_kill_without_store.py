@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sqlite3
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -177,6 +178,18 @@ async def test_the_demo_desk_closes_all_without_its_store_and_has_it_after_a_res
     assert {fill.trade_id for fill in reader.fills(tmp_path / "demo.sqlite")} == fills
     async with demo_desk(tmp_path, start=START + 120 * SECOND) as desk:
         assert not any("earlier run" in entry.text for entry in desk.engine.log.entries)
+
+
+async def test_what_the_store_did_not_take_is_told_by_the_receipt_and_not_by_asyncio(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await fail(desk)
+        desk.engine.kill("a test")
+        receipt = await flattened(desk)
+        assert receipt.count("the request could not be stored") == 1
+    gc.collect()
+    assert not any("never retrieved" in record.getMessage() for record in caplog.records)
 
 
 async def test_a_closing_order_that_the_venue_refused_is_not_asked_about_after_a_restart(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,7 @@ from workstation.outside import OutsideKill
 from workstation.outside_report import Outcome
 from workstation.paths import Paths
 from workstation.settings import Settings
-from workstation.store import reader
+from workstation.store import Store, reader
 from workstation.trading.core import TradingCore
 from workstation.trading.limits import RiskLimits
 from workstation.venues.simulated_ledger import SqliteLedger
@@ -428,3 +430,29 @@ def test_a_request_that_another_kill_took_with_its_own_is_done_all_the_same(
     report = kill_it.run()
     assert report.outcome is Outcome.DONE, report.text
     assert "no position" in report.receipt
+
+
+def test_a_store_that_fails_under_the_kill_is_not_called_halted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk has become full: nothing can be left beside the store, and the store takes the start, not the kill."""
+    append = Store.append
+
+    def full(store: Store, *events: Any, **terms: Any) -> Any:
+        if any(isinstance(event, KillRequested) for event in events):
+            store._writer._fail([], OSError(errno.ENOSPC, "No space left on device"))
+        return append(store, *events, **terms)
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Store, "append", full)
+    monkeypatch.setattr(HaltRequests, "write", no_room)
+    paths = Paths.of({"TWS_HOME": str(tmp_path)})
+    kill_it = OutsideKill(
+        Settings(), paths, "demo", paths.store("demo"), flatten=True, wait=30, say=lambda sentence: None
+    )
+    report = kill_it.run()
+    assert report.outcome is Outcome.HALTED, report.text
+    assert report.text.endswith("HALTED could not be stored.")
+    assert "the disk is full" in report.receipt

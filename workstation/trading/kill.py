@@ -119,7 +119,9 @@ class KillSwitch:
         requested = KillRequested(ts=ts, kill_id=self._kill_id, flatten=flatten, reason=reason)
         self._core.apply_account(requested)
         self._last_stored = self._journal.append(halted, requested)
-        self._stored.append(asyncio.wrap_future(self._last_stored))
+        stored = asyncio.wrap_future(self._last_stored)
+        stored.add_done_callback(_heard)
+        self._stored.append(stored)
         self._log.warning(KILL, f"KILL SWITCH: {reason}. {'Flattening.' if flatten else 'Pulling every order.'}")
         self._start()
         return self._last_stored
@@ -424,3 +426,9 @@ class KillSwitch:
         self._log.warning(KILL, status.receipt)
         self.on_receipt(completed, status)
         self._changed()
+
+
+def _heard(future: asyncio.Future[None]) -> None:
+    """asyncio writes a failure that nobody has asked for to the terminal; this one the receipt tells."""
+    if not future.cancelled():
+        future.exception()
