@@ -14,6 +14,7 @@ from tests.support.live_desk import live_desk_on, told, until
 from tests.support.others import Other
 from workstation.domain.order import OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
+from workstation.trading.plans import terms
 
 BTC = "LOOP:BTC-USDT"
 
@@ -95,3 +96,39 @@ async def test_coins_that_somebody_has_sold_meanwhile_are_not_sold_again_though_
             engine.flatten("test")
             await flattened(engine)
             assert near(coins(exchange) - before, "0")
+
+
+@pytest.mark.parametrize("name", ["bybit", "binance"])
+async def test_coins_that_the_trader_had_before_and_sells_by_hand_take_nothing_from_what_the_desk_buys(
+    name: str, tmp_path: Path
+) -> None:
+    """The position is the sum of both, and below zero."""
+    with LoopbackExchange(name, logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        async with live_desk_on(exchange, tmp_path) as engine:
+            Other(exchange).enters(BTC, Side.SELL, "0.3")
+            await until(lambda: engine.position(BTC).quantity == Decimal("-0.3"), say=lambda: told(engine))
+            before = coins(exchange)
+            await buys(engine, "0.2")
+            engine.flatten("test")
+            receipt = await flattened(engine)
+            assert "1 position closed" in receipt
+            assert "did not send" not in receipt
+            assert Decimal(0) <= coins(exchange) - before < Decimal("0.0001")
+
+
+async def test_and_nothing_from_what_protects_it(tmp_path: Path) -> None:
+    with LoopbackExchange("binance", logins=[Login(balances=RICH)], seed=None) as exchange:
+        hand = Hand(exchange)
+        async with live_desk_on(exchange, tmp_path) as engine:
+            Other(exchange).enters(BTC, Side.SELL, "0.3")
+            await until(lambda: engine.position(BTC).quantity == Decimal("-0.3"), say=lambda: told(engine))
+            before = coins(exchange)
+            buy = OrderDraft(instrument=BTC, side=Side.BUY, quantity=Decimal("0.2"), type=OrderType.MARKET)
+            plan = await engine.start_plan(terms.bracket(buy, stop=Decimal(63_500), target=Decimal(70_000)))
+            await until(lambda: coins(exchange) > before, say=lambda: told(engine))
+            await asyncio.sleep(0.3)
+            assert [one.plan_id for one in engine.plans() if one.is_active] == [plan.plan_id]
+            await asyncio.to_thread(hand.around, 62_000)
+            await until(lambda: not any(one.is_active for one in engine.plans()), say=lambda: told(engine))
+            assert Decimal(0) <= coins(exchange) - before < Decimal("0.0001")

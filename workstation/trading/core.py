@@ -489,6 +489,15 @@ class TradingCore:
             unproven=self.unproven.get(instrument.venue, ""),
         )
 
+    def closable(self, name: InstrumentId, side: Side) -> Decimal:
+        """The signed position that exits of that side of it may close: of spot never less than what this desk's own
+        orders have bought, though others have sold coins that the trader had before."""
+        quantity = self.portfolio.position(name).quantity
+        terms = self.instruments[name]
+        if side is Side.SELL or not terms.is_spot or terms.pooled:
+            return quantity
+        return max(quantity, self.shares.own(name, quantity))
+
     def judge(
         self, draft: OrderDraft, now: int, link_up: bool = True, but: ClientOrderId | None = None
     ) -> list[Verdict]:

@@ -31,7 +31,6 @@ from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, Ki
 from workstation.trading.lost_orders import never_seen
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
-from workstation.trading.shares import part_of
 from workstation.venues.contract import KnowsStrangers, LinkState, TellsClosing, Venue, VenueError
 from workstation.venues.patience import answer_within
 
@@ -158,8 +157,7 @@ class Flattener:
         Selling it would then sell the trader's own coins."""
         if venue.name not in self._core.behind:
             return False
-        held = [position.instrument for position in self._core.portfolio.open_positions()]
-        return any(self._core.instruments[each].is_spot for each in held if each.startswith(f"{venue.name}:"))
+        return bool(self._spot(venue))
 
     async def _compared(self, venue: Venue) -> None:
         """Wait until it is, for a second at most: a kill goes first in the queue of requests, and what it asks again
@@ -175,11 +173,11 @@ class Flattener:
         found = {i: q for i, q in (await self._ask(venue.positions())).items() if q and i in self._core.instruments}
         if not spot:
             return found
-        sold = {name: await self._not_booked(venue, name) for name, own in self._own_spot(venue).items() if own}
+        sold = {name: await self._not_booked(venue, name) for name in self._spot(venue) if self._own(name)}
         bought = await self._unheard(venue)
-        for name, own in self._own_spot(venue).items():
-            there = add(self._core.portfolio.position(name).quantity, sold.get(name, ZERO))
-            bought[name] = add(bought.get(name, ZERO), part_of(own, there))
+        for name in self._spot(venue):
+            there, unbooked = self._core.portfolio.position(name).quantity, sold.get(name, ZERO)
+            bought[name] = add(bought.get(name, ZERO), self._core.shares.own(name, there, unbooked))
         twice.left = {name for name, quantity in bought.items() if quantity and twice.may(name, quantity)}
         bought = {name: quantity for name, quantity in bought.items() if name not in twice.left}
         balances = await self._ask(venue.balances()) if any(bought.values()) else {}
@@ -190,22 +188,23 @@ class Flattener:
                 found[name] = held
         return found
 
-    def _own_spot(self, venue: Venue) -> dict[InstrumentId, Decimal]:
+    def _spot(self, venue: Venue) -> set[InstrumentId]:
+        """In which this desk or others hold something, or have sold it."""
+        held = {position.instrument for position in self._core.portfolio.open_positions()}
+        names = held | self._core.shares.instruments()
+        return {n for n in names if n.startswith(f"{venue.name}:") and self._core.instruments[n].is_spot}
+
+    def _own(self, name: InstrumentId) -> Decimal:
         """What orders that this desk sent have bought (or sold short) of spot and still hold."""
-        held = {one.instrument: one.quantity for one in self._core.portfolio.open_positions()}
-        return {
-            name: self._core.shares.own(name, quantity)
-            for name, quantity in held.items()
-            if name.startswith(f"{venue.name}:") and self._core.instruments[name].is_spot
-        }
+        return self._core.shares.own(name, self._core.portfolio.position(name).quantity)
 
     def _of_others(self, venue: Venue) -> str:
         """What orders of others have bought of spot, in words: it is not this desk's to sell."""
         parts = []
-        for name in self._own_spot(venue):
+        for name in sorted(self._spot(venue)):
             theirs = self._core.shares.theirs(name, self._core.portfolio.position(name).quantity)
             terms = self._core.instruments[name]
-            if abs(theirs) >= max(terms.lot, terms.min_quantity):
+            if (theirs if not terms.pooled else abs(theirs)) >= max(terms.lot, terms.min_quantity):
                 parts.append(f"{plain(theirs)} {terms.base}")
         return f" but {' and '.join(parts)} of orders that this desk did not send: not touched" if parts else ""
 

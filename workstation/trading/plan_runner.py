@@ -157,7 +157,6 @@ class PlanRunner(OrderKeeper):
         book = market.book
         bid, ask = (None, None) if book.stale is not None else (book.best_bid, book.best_ask)
         now = self._clock.now()
-        position = core.portfolio.position(plan.instrument).quantity
         tally = core.plans.tally(plan)
         seen, entered = self._watched_since(plan, tally)
         short = terms.pooled and plan.side is Side.SELL and plan.has_exits
@@ -166,7 +165,7 @@ class PlanRunner(OrderKeeper):
             plan=plan,
             tally=tally,
             instrument=terms,
-            available=core.plans.available(plan, position),
+            available=core.plans.available(plan, core.closable(plan.instrument, plan.side)),
             now=now,
             bid=None if bid is None else terms.price(bid),
             ask=None if ask is None else terms.price(ask),

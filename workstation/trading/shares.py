@@ -2,8 +2,10 @@
 
 An account's coins bear no name: a second desk's purchases, and the trader's own by telephone, are in the books of each
 desk that adopts them. Whoever sells "its position" there sells what is another's. So the kill switch sells what orders
-that this desk sent have bought. What others buy is theirs; what they sell is taken from theirs first, and what this
-desk sells from its own; neither's share is more than the position, nor against it.
+that this desk sent have bought. What others buy is theirs; what they sell is taken from theirs first, then from this
+desk's; what this desk sells from its own first, then from theirs. What others sell beyond both are coins that the
+trader had before: they take nothing from what this desk buys afterwards, though the position is their sum. On margin
+it is one balance for all, that is lent to them as one: there neither's share is more than the position, nor against it.
 """
 
 from __future__ import annotations
@@ -21,25 +23,50 @@ class Shares:
 
     def __init__(self) -> None:
         self._theirs: dict[InstrumentId, Decimal] = {}
+        self._pooled: set[InstrumentId] = set()
 
     def fill(self, origin: str, fill: Fill, instrument: Instrument, position: Decimal) -> None:
         """`origin` of its order; `position`: signed, after it."""
-        if not instrument.is_spot or (origin != EXTERNAL and instrument.id not in self._theirs):
+        name = instrument.id
+        if not instrument.is_spot or (origin != EXTERNAL and name not in self._theirs):
             return
-        theirs = self._theirs.get(instrument.id, ZERO)
-        if origin == EXTERNAL:
-            theirs = add(theirs, multiply(fill.quantity, Decimal(fill.side.sign)))
-            if fill.fee_currency == instrument.base:
-                theirs = subtract(theirs, fill.fee)
-        self._theirs[instrument.id] = part_of(theirs, position)
+        theirs = self._theirs.get(name, ZERO)
+        change = multiply(fill.quantity, Decimal(fill.side.sign))
+        if fill.fee_currency == instrument.base:
+            change = subtract(change, fill.fee)
+        own = subtract(subtract(position, change), theirs)  # before it
+        if instrument.pooled:
+            self._pooled.add(name)
+            theirs = part_of(add(theirs, change) if origin == EXTERNAL else theirs, position)
+        elif origin == EXTERNAL:
+            theirs = add(theirs, subtract(change, taken(change, theirs, own)))
+        elif change < 0:
+            theirs = add(theirs, taken(change, own, theirs))
+        self._theirs[name] = theirs
+
+    def instruments(self) -> frozenset[InstrumentId]:
+        """In which others have traded."""
+        return frozenset(self._theirs)
 
     def theirs(self, instrument: InstrumentId, position: Decimal) -> Decimal:
         """Others' part of a position, with its sign."""
-        return part_of(self._theirs.get(instrument, ZERO), position)
+        theirs = self._theirs.get(instrument, ZERO)
+        return part_of(theirs, position) if instrument in self._pooled else theirs
 
-    def own(self, instrument: InstrumentId, position: Decimal) -> Decimal:
-        """What is left of it to orders that this desk sent."""
-        return subtract(position, self.theirs(instrument, position))
+    def own(self, instrument: InstrumentId, position: Decimal, unbooked: Decimal = ZERO) -> Decimal:
+        """What of it is left to orders that this desk sent; `unbooked`: what others have traded since, signed."""
+        theirs = self.theirs(instrument, position)
+        own = subtract(position, theirs)
+        if instrument in self._pooled:
+            return part_of(own, add(position, unbooked))
+        return add(own, taken(unbooked, theirs, own))
+
+
+def taken(change: Decimal, first: Decimal, then: Decimal) -> Decimal:
+    """How much of a change falls to `then`: what `first` does not have against it, and `then` has."""
+    if change < 0:
+        return -min(max(ZERO, subtract(-change, max(ZERO, first))), max(ZERO, then))
+    return min(max(ZERO, subtract(change, max(ZERO, -first))), max(ZERO, -then))
 
 
 def part_of(share: Decimal, position: Decimal) -> Decimal:

@@ -25,6 +25,11 @@ CASES = {
     "what the desk has sold of theirs is theirs no more": ([("external", "0.3"), ("", "-0.3"), ("", "0.3")], "0.3"),
     "strategies are this desk's": ([("trend", "0.1"), ("external", "0.3"), ("", "0.1")], "0.2"),
     "sold short, each for itself": ([("", "-0.2"), ("external", "-0.3")], "-0.2"),
+    "others sell what the trader had before, then the desk buys": ([("external", "-0.3"), ("", "0.2")], "0.2"),
+    "and sells some of it": ([("external", "-0.3"), ("", "0.2"), ("", "-0.05")], "0.15"),
+    "others sell on": ([("external", "-0.3"), ("", "0.2"), ("external", "-0.1")], "0.1"),
+    "others buy back": ([("external", "-0.3"), ("", "0.2"), ("external", "0.3")], "0.2"),
+    "others buy what the desk has sold short": ([("", "-0.2"), ("external", "0.3")], "0"),
     "through zero": ([("external", "0.3"), ("", "-0.5")], "-0.2"),
 }
 
