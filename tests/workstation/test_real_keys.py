@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from workstation.settings import Settings, SettingsError
 from workstation.vault import ApiKey, Entry, Kind, Vault, VaultError, sealing
 from workstation.venue_doctor import examine_venue
 from workstation.venues.ccxt.settings import VenueSettings
-from workstation.venues.contract import LinkState
+from workstation.venues.contract import LinkState, VenueError
 
 WORDS = "correct horse"
 
@@ -59,6 +60,31 @@ def test_a_wrong_passphrase_stops_a_desk_but_not_a_kill(tmp_path, monkeypatch, c
         keys_of(paths_in(tmp_path))
     assert keys_of(paths_in(tmp_path), must=False)("LOOP").key == "of the environment"
     assert "does not open" in capsys.readouterr().err
+
+
+def test_a_key_that_is_locked_in_the_vault_is_not_called_missing(tmp_path, monkeypatch):
+    keep(tmp_path, "loop", ApiKey(key="k", secret="s"))
+    monkeypatch.setenv("TWS_PASSPHRASE", "wrong")
+    source = keys_of(paths_in(tmp_path), must=False)
+    with pytest.raises(VenueError, match=r"The API key of LOOP is in the vault\. The passphrase does not open"):
+        source("LOOP")
+    assert source("NOVA") is None
+
+
+@pytest.mark.parametrize("typed", [["wrong", "worng", WORDS], ["wrong", "wrong", "wrong", WORDS]])
+def test_who_types_the_passphrase_for_a_kill_is_asked_again(typed, tmp_path, monkeypatch, capsys):
+    keep(tmp_path, "loop", ApiKey(key="k", secret="s"))
+    monkeypatch.delenv("TWS_PASSPHRASE")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(getpass, "getpass", lambda _: typed.pop(0))
+    in_time = len(typed) == 3
+    source = keys_of(paths_in(tmp_path), must=False)
+    if in_time:
+        assert source("LOOP").key == "k"
+    else:
+        assert typed == [WORDS], "three times and no more: the venues of the environment's keys wait"
+        with pytest.raises(VenueError, match="in the vault"):
+            source("LOOP")
 
 
 async def test_a_live_desk_opens_its_account_with_the_key_of_the_vault(tmp_path):
