@@ -38,3 +38,5 @@ async def test_contracts_are_closed_though_many_orders_have_no_answer(tmp_path: 
             engine.flatten("test")
             await until(lambda: not engine.position(PERP).quantity, 15, lambda: told(engine))
             assert engine.kill_status.phase is not KillPhase.DONE, "one of them may still come"
+            words = "shows no working order, and is asked what has become of"
+            await until(lambda: words in engine.kill_status.venues["LOOP"], 15, lambda: engine.kill_status.venues)

@@ -115,3 +115,21 @@ async def test_a_position_that_somebody_else_opens_again_and_again_is_named_and_
             receipt = engine.kill_status.receipt
             assert "no position (" not in receipt or not contracts(exchange)
             assert "somebody else" in receipt
+
+
+@pytest.mark.slow
+async def test_an_order_of_others_that_is_heard_of_after_the_press_and_is_of_before_is_no_going_on(
+    tmp_path: Path,
+) -> None:
+    """Another shell has closed a position past a desk that hung, and the next one meets its order."""
+    with LoopbackExchange("bybit", logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        async with live_desk_on(exchange, tmp_path) as engine:
+            await holds(engine, "LOOP:BTC-USDT")
+        Other(exchange).enters("LOOP:BTC-USDT-PERP", Side.BUY, "0.05")
+        async with live_desk_on(exchange, tmp_path, wait=False) as engine:
+            engine.flatten("test")
+            await until(lambda: engine.kill_status.receipt, say=lambda: engine.kill_status)
+            assert "external" in {order.origin for order in engine.orders()}, told(engine)
+            assert "2 positions closed" in engine.kill_status.receipt
+            assert "somebody else" not in engine.kill_status.receipt

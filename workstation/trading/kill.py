@@ -17,7 +17,7 @@ from functools import partial
 
 from workstation.clock import SECOND, Clock
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
-from workstation.domain.numbers import plain
+from workstation.domain.numbers import counted, plain
 from workstation.domain.order import CLOSED_STATES, Order, OrderState, state_word
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
@@ -76,7 +76,7 @@ class KillSwitch:
         self._stuck = Stuck()  # those that the venue will not be asked about
         self._orders: dict[str, KillItem] = {}
         self.status = KillStatus()
-        self._others = Others(core, gateway, timeout)
+        self._others = Others(core, gateway, timeout, 0)
         self._flattener = self._new_flattener()
         #: Called at once when the desk halts: strategies and execution algorithms stop here. One that raises is logged.
         self.on_halt: list[Callable[[str], None]] = []
@@ -145,7 +145,7 @@ class KillSwitch:
         self._notes, self._orders, self._over, self._stuck = [], {}, set(), Stuck()
         venues = dict.fromkeys(self._venues, "not asked yet")
         self.status = KillStatus(phase=KillPhase.CANCELLING, flatten=flatten, reason=reason, started=ts, venues=venues)
-        self._others = Others(self._core, self._gateway, self._timeout)
+        self._others = Others(self._core, self._gateway, self._timeout, ts)
         self._flattener = self._new_flattener()
 
     def _pulled_before(self) -> list[KillItem]:
@@ -310,8 +310,10 @@ class KillSwitch:
                 await asyncio.sleep(0.02)
                 continue
             empty = 0
-            words = f"shows {len(shown)} working orders to be pulled{self._others.words(venue.name)}"
-            self.status.venues[venue.name] = words
+            words = f"shows {counted(len(shown), 'working order')} to be pulled" if shown else "shows no working order"
+            if unheard := sum(each not in shown for each in ours):
+                words += f", and is asked what has become of {counted(unheard, 'order')} of this desk's"
+            self.status.venues[venue.name] = f"{words}{self._others.words(venue.name)}"
             self._changed()
             if first and shown:
                 first = False

@@ -44,11 +44,12 @@ class _Of:
 class Others:
     """Of one kill."""
 
-    def __init__(self, core: TradingCore, gateway: OrderGateway, timeout: float) -> None:
-        """`timeout`: seconds for one question to a venue."""
+    def __init__(self, core: TradingCore, gateway: OrderGateway, timeout: float, since: int) -> None:
+        """`timeout`: seconds for one question to a venue; `since`: when the kill was pressed (UTC ns)."""
         self._core = core
         self._gateway = gateway
         self._timeout = timeout
+        self._since = since
         self._known = len(core.orders.orders)
         self._of: dict[str, _Of] = {}
 
@@ -60,7 +61,9 @@ class Others:
         theirs = {name: order for name, order in shown.items() if name not in of.before and self._not_sent(name)}
         of.shown = set(theirs)
         adopted = islice(self._core.orders.orders.values(), self._known, None)
-        names = {one.client_id for one in adopted if one.origin == EXTERNAL and _at(one, venue)} - of.before
+        # one that is heard of late may be of long before: what another shell has closed, say
+        lately = [one for one in adopted if one.origin == EXTERNAL and one.created_at >= self._since]
+        names = {one.client_id for one in lately if _at(one, venue)} - of.before
         if not {*theirs, *names} <= of.came:
             of.last = asyncio.get_running_loop().time()
             of.first = of.last if of.first is None else of.first
