@@ -60,7 +60,8 @@ class Bookkeeper:
 
     def adjust(self, venue: str, currency: str, amount: Decimal, reason: str) -> None:
         """Book money that came or went."""
-        event = BalanceAdjusted(ts=self._desk.clock.now(), venue=venue, currency=currency, amount=amount, reason=reason)
+        now, value = self._desk.clock.now(), self._worth(venue, currency, amount)
+        event = BalanceAdjusted(ts=now, venue=venue, currency=currency, amount=amount, reason=reason, value=value)
         self._core.apply_account(event)
         self._journal.append(event)
         if reason == _OPENING:
@@ -113,6 +114,8 @@ class Bookkeeper:
         store, since = self._opened(), self._opened_at(day)
         known = [kept for kept in store.equity(DESK, since) if kept.ts > since] if store is not None else []
         self._day_start = (day, known[0].ts, known[0].equity) if known else (day, now, equity.total)
+        if not known:
+            self.save_equity()  # kept at once: a desk that is closed within the minute goes on from there
         return True
 
     def day_pnl(self) -> Decimal:
@@ -124,14 +127,22 @@ class Bookkeeper:
         return subtract(subtract(self._desk.equity_detail().total, start), self._paid_in(since))
 
     def _paid_in(self, since: int) -> Decimal:
-        """Deposits less withdrawals after `since` at today's prices, in the account currency."""
+        """Deposits less withdrawals after `since` in the account currency, at the prices of when they came: what coins
+        that are gone would be worth by now is nobody's profit. Where a coin had no price then, at today's."""
         total = ZERO
         for event in reversed(self._core.transfers):
             if event.ts <= since:
                 break
-            rate = self._core.portfolio.rate(event.venue, event.currency, self._core.market.mark)
-            total = add(total, ZERO if rate is None else multiply(event.amount, rate))
+            worth = event.value
+            if worth is None:
+                worth = self._worth(event.venue, event.currency, event.amount)
+            total = add(total, worth or ZERO)
         return total
+
+    def _worth(self, venue: str, currency: str, amount: Decimal) -> Decimal | None:
+        """Of now, in the account currency."""
+        rate = self._core.portfolio.rate(venue, currency, self._core.market.mark)
+        return None if rate is None else multiply(amount, rate)
 
     # Fees.
 

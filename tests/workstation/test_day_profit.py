@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal as D
 from pathlib import Path
 
+import pytest
+
 from tests.support.desk import BTC, demo_desk
-from tests.support.exchange import LoopbackExchange
-from tests.support.live_desk import live_desk_on, until
-from workstation.clock import DAY, HOUR
+from tests.support.exchange import RICH, Login, LoopbackExchange
+from tests.support.exchange_hand import Hand
+from tests.support.live_desk import live_desk_on, told, until
+from workstation.clock import DAY, HOUR, SECOND
 from workstation.desk_records import DESK
 from workstation.domain.order import Side
 
@@ -48,3 +52,37 @@ async def test_coins_that_an_account_holds_move_its_day_from_when_it_was_first_r
             assert engine._books._day_start is not None
             assert engine._books._day_start[2] == begun[2]
             assert abs(moved) > 1
+
+
+@pytest.mark.slow
+async def test_coins_that_were_withdrawn_move_it_no_more(tmp_path: Path) -> None:
+    with LoopbackExchange("bybit", logins=[Login(balances=RICH)], seed=None) as exchange:
+        hand, account = Hand(exchange), exchange.floor.account()
+        async with live_desk_on(exchange, tmp_path) as engine:
+            await until(engine._books.begin_day)
+            exchange.do(lambda: account.deposit("BTC", D("-1.5")))
+            await until(lambda: engine.balance("LOOP", "BTC") == D("0.5"), say=lambda: told(engine))
+            assert engine.day_pnl() == 0
+            await asyncio.to_thread(hand.around, 60_000)
+            await until(lambda: engine.day_pnl() == D(-2_000), say=engine.day_pnl)
+            exchange.do(lambda: account.deposit("BTC", D("1")))
+            await until(lambda: engine.balance("LOOP", "BTC") == D("1.5"), say=lambda: told(engine))
+            assert engine.day_pnl() == D(-2_000)
+            await asyncio.to_thread(hand.around, 61_000)
+            await until(lambda: engine.day_pnl() == D(-500), say=engine.day_pnl)
+        async with live_desk_on(exchange, tmp_path) as engine:
+            await until(lambda: engine.day_pnl() == D(-500), say=engine.day_pnl)
+
+
+async def test_a_restart_within_the_first_minute_of_a_day_forgets_nothing_of_it(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path, start=20_459 * DAY - 4 * SECOND) as desk:
+        await desk.run(5)
+        before = desk.engine.equity()
+        await desk.market(BTC, Side.BUY, "0.5")
+        await desk.settle(lambda: bool(desk.engine.positions()))
+        spent, now = desk.engine.day_pnl(), desk.clock.now()
+        assert spent == desk.engine.equity() - before < D(-30)
+    async with demo_desk(tmp_path, start=now) as desk:
+        await desk.settle(desk.engine._books.begin_day)
+        assert desk.engine._books._day_start is not None
+        assert desk.engine._books._day_start[2] == before

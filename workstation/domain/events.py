@@ -170,13 +170,15 @@ class TradingStateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tradin
 
 
 class BalanceAdjusted(msgspec.Struct, frozen=True, kw_only=True, tag="balance"):
-    """Money that came or went other than by a fill: opening balance, deposits, withdrawals, funding, corrections."""
+    """Money that came or went other than by a fill: opening balance, deposits, withdrawals, funding, corrections.
+    `value`: its worth in the account currency then; None where its coin had no price (and in older journals)."""
 
     ts: int
     venue: str
     currency: str
     amount: Decimal
     reason: str
+    value: Decimal | None = None
 
 
 class KillRequested(msgspec.Struct, frozen=True, kw_only=True, tag="kill_requested"):
