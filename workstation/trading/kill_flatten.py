@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from workstation.clock import DAY, SECOND
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ZERO, add, floor_to, multiply, plain, subtract
+from workstation.domain.numbers import ZERO, add, counted, floor_to, multiply, plain, subtract
 from workstation.domain.order import (
     CLOSED_STATES,
     EXTERNAL,
@@ -31,7 +31,7 @@ from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, Ki
 from workstation.trading.lost_orders import never_seen
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
-from workstation.venues.contract import KnowsStrangers, LinkState, TellsClosing, Venue, VenueError
+from workstation.venues.contract import KnowsStrangers, LinkState, NeedsPrices, TellsClosing, Venue, VenueError
 from workstation.venues.patience import answer_within
 
 #: Share of the visible depth (within the price collar) that one closing order may take.
@@ -137,10 +137,11 @@ class Flattener:
                 continue
             empty = 0
             self.proof.pop(venue.name, None)
-            self._status.venues[venue.name] = f"shows {len(closable)} positions"
+            self._status.venues[venue.name] = f"shows {counted(len(closable), 'position')}"
             self._changed()
             now = asyncio.get_running_loop().time()
-            due = {i: quantity for i, quantity in closable.items() if self._refusals.due(i, now)}
+            blind = self._blind(venue, closable)
+            due = {i: q for i, q in closable.items() if i not in blind and self._refusals.due(i, now)}
             works = (self._close(venue, i, quantity) for i, quantity in due.items())
             # to the end of each, whatever befalls another: what still runs would be closed a second time beside it
             for error in await asyncio.gather(*works, return_exceptions=True):
@@ -158,6 +159,21 @@ class Flattener:
         if venue.name not in self._core.behind:
             return False
         return bool(self._spot(venue))
+
+    def _blind(self, venue: Venue, closable: Iterable[InstrumentId]) -> set[InstrumentId]:
+        """Positions that nothing would close now, for want of prices. They say so, and an order for them would end
+        unfilled again and again."""
+        if not isinstance(venue, NeedsPrices):
+            return set()
+        blind = {name: why for name in closable if (why := venue.no_prices(name))}
+        for name, why in blind.items():
+            self._items[name].detail = f"{why}: closed as soon as they are back"
+        if blind:
+            why = next(iter(blind.values()))
+            waits = f"shows {counted(len(blind), 'position')} that cannot be closed yet: {why}"
+            self._status.venues[venue.name] = waits
+            self._changed()
+        return set(blind)
 
     async def _compared(self, venue: Venue) -> None:
         """Wait until it is, for a second at most: a kill goes first in the queue of requests, and what it asks again

@@ -361,6 +361,15 @@ class TellsClosing(Protocol):
         ...
 
 
+@runtime_checkable
+class NeedsPrices(Protocol):
+    """A venue that fills orders on prices of another one, which may be away."""
+
+    def no_prices(self, instrument: InstrumentId) -> str:
+        """Why nothing fills there now, as the end of a sentence; empty where something can."""
+        ...
+
+
 #: Notes of orders by which a venue itself closes a position.
 LIQUIDATED, DELEVERAGED, SETTLED = (
     "liquidated by the venue",

@@ -112,6 +112,12 @@ class PaperVenue(SimulatedVenue):
     def hears_orders(self) -> bool | None:
         return None
 
+    def no_prices(self, instrument: InstrumentId) -> str:
+        if self.prices.link is not LinkState.CONNECTED:
+            return f"its prices are away ({(self.prices.said or self.prices.link).rstrip('.')})"
+        stale = self.book(instrument).stale
+        return f"there is no book of {instrument} ({stale.rstrip('.')})" if stale else ""
+
     async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None:
         await super().connect(on_market, on_order)
         await self.prices.connect(self.feed, _no_orders)

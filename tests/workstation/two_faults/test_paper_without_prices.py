@@ -37,6 +37,8 @@ async def test_nothing_fills_on_what_was_seen_last(stopped: str, tmp_path: Path)
                 engine.flatten("a test")
                 await asyncio.sleep(2)
                 assert not engine.kill_status.receipt
+                assert "1 position that cannot be closed yet: its prices are away" in engine.kill_status.venues["LOOP"]
+                assert not [order for order in engine.orders() if order.origin == "kill"], "none could fill"
                 assert engine.position(BTC).quantity == Decimal("0.2")
             exchange.faults.clear()
             if stopped == "when they are back":
