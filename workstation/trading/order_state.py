@@ -29,7 +29,7 @@ _SAID_ENDED = frozenset({S.CANCELED, S.EXPIRED, S.REJECTED})
 LEGAL: dict[type[e.OrderEvent], frozenset[S]] = {
     e.OrderDenied: frozenset({S.INITIALIZED}),
     e.OrderSubmitted: frozenset({S.INITIALIZED}),
-    e.OrderAccepted: frozenset({S.SUBMITTED, S.UNKNOWN, S.PENDING_CANCEL}),
+    e.OrderAccepted: frozenset({S.SUBMITTED, S.UNKNOWN, S.PENDING_CANCEL, S.PARTIALLY_FILLED, S.TRIGGERED}),
     e.OrderRejected: frozenset({S.SUBMITTED, S.UNKNOWN, S.PENDING_CANCEL}),
     e.OrderUnknown: frozenset({S.INITIALIZED, S.SUBMITTED}),
     e.OrderTriggered: _AT_VENUE,
@@ -74,8 +74,11 @@ def apply(order: Order, event: e.OrderEvent, instrument: Instrument | None = Non
         case e.OrderSubmitted():
             changes |= {"state": S.SUBMITTED}
         case e.OrderAccepted(venue_order_id=venue_order_id):
-            pending = order.state is S.PENDING_CANCEL
-            changes |= {"state": S.PENDING_CANCEL if pending else S.ACCEPTED, "venue_order_id": venue_order_id}
+            overtaken = order.state in (S.PARTIALLY_FILLED, S.TRIGGERED)
+            further = overtaken or order.state is S.PENDING_CANCEL
+            if overtaken and order.venue_order_id is not None:
+                raise IllegalTransition(f"order {order.client_id} was accepted before, as {order.venue_order_id}")
+            changes |= {"state": order.state if further else S.ACCEPTED, "venue_order_id": venue_order_id}
         case e.OrderRejected(reason=reason):
             changes |= {"state": S.REJECTED, "reason": reason}
         case e.OrderUnknown(reason=reason):

@@ -128,7 +128,8 @@ def _said_before(order: Order, event: OrderEvent) -> bool:
     """Whether a report only repeats what has been booked, by another mouth of the venue."""
     match event:
         case OrderAccepted(venue_order_id=venue_order_id):
-            return order.venue_order_id == venue_order_id
+            late = order.state is OrderState.FILLED and order.venue_order_id is None  # its fill was told first
+            return late or order.venue_order_id == venue_order_id
         case OrderCanceled():
             return order.state is OrderState.CANCELED
         case OrderExpired():

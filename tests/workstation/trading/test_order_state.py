@@ -117,6 +117,26 @@ def test_an_order_that_the_venue_shows_after_its_end_is_open_again_with_what_it_
         apply(filled, again)
 
 
+def test_an_acceptance_that_its_fills_have_overtaken_is_no_error() -> None:
+    """Bybit tells of fills and of orders on two streams."""
+    accepted = e.OrderAccepted(client_id="c", ts=4, venue_order_id="v1")
+    for quantity, outcome, state in (
+        (4, Outcome.APPLIED, OrderState.PARTIALLY_FILLED),
+        (10, Outcome.DUPLICATE, OrderState.FILLED),
+    ):
+        manager = OrderManager()
+        manager.apply(e.OrderInitialized(client_id="c", ts=1, order=new_order()))
+        for event in (e.OrderSubmitted(client_id="c", ts=2), a_fill("t1", quantity)):
+            manager.apply(event)
+        assert manager.apply(accepted).outcome is outcome
+        assert manager.orders["c"].state is state
+        assert manager.apply(accepted).outcome is Outcome.DUPLICATE
+        other = e.OrderAccepted(client_id="c", ts=5, venue_order_id="v2")
+        if state is OrderState.PARTIALLY_FILLED:
+            assert manager.orders["c"].venue_order_id == "v1"
+            assert manager.apply(other).outcome is Outcome.ILLEGAL
+
+
 def test_a_cancel_that_finds_the_order_ended_is_no_error() -> None:
     manager = OrderManager()
     manager.apply(e.OrderInitialized(client_id="c", ts=1, order=new_order()))
