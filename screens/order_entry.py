@@ -103,9 +103,8 @@ class OrderEntryPane(PaintedPane):
                 self.tell(what, await self.answered(await self.engine.submit(draft)))
             else:
                 self.sight.must_be_new(self.engine, self.engine.instrument(draft.instrument))  # plans carry no age
-                self.say(
-                    f"{what}. {started(await self.engine.start_plan(plan), self.engine.instrument(plan.instrument))}"
-                )
+                begun, held = await self.engine.start_plan(plan), any(map(self.engine.holds, plan.entries))
+                self.say(f"{what}. {started(begun, self.engine.instrument(plan.instrument), held)}")
         except Refused:
             self.outcome = (f"{what}: not sent.", True)
             raise

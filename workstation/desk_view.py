@@ -28,7 +28,7 @@ from workstation.trading import pools
 from workstation.trading.core import TradingCore
 from workstation.trading.margin import AccountMargin, InstrumentMargin, account_margin, instrument_margin
 from workstation.trading.orders import venue_of
-from workstation.trading.plans import rows
+from workstation.trading.plans import held_entries, rows
 from workstation.trading.plans.tally import Tally
 from workstation.trading.portfolio import Equity
 from workstation.trading.preview import Preview, preview
@@ -393,10 +393,14 @@ class DeskView:
         venue = self.venues[venue_of(order.instrument)]
         return venue.queue_ahead(client_id) if isinstance(venue, ShowsQueue) else None
 
+    def holds(self, draft: OrderDraft) -> bool:
+        """Whether this desk would hold the order until the market reaches its trigger: its venue takes none such."""
+        return held_entries.holds(draft, self.venues[venue_of(draft.instrument)].capabilities.order_types)
+
     def preview(self, draft: OrderDraft) -> Preview:
         """What the draft would do and what risk says of it."""
         venue = self.venues[venue_of(draft.instrument)]
-        found = preview(self.core, draft, self.clock.now(), venue.link is LinkState.CONNECTED)
+        found = preview(self.core, draft, self.clock.now(), venue.link is LinkState.CONNECTED, self.holds(draft))
         listed = isinstance(venue, KnowsFees) and draft.instrument not in venue.own_fees
         return msgspec.structs.replace(found, listed_fee=True) if listed else found
 

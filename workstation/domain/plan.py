@@ -32,6 +32,7 @@ class PlanKind(StrEnum):
     EXIT = "exit"  # exits of a position that is there: OCO, take-profit, stop, trailing stop
     SCALE = "scale"  # a ladder of entries, with exits for the whole or without
     CHASE = "chase"  # a limit that follows the best price, with exits or without
+    STOP = "stop"  # a stop or stop-limit order that the desk holds, for its venue takes none
     TWAP = "twap"  # these four work one quantity in slices (`Plan.execution`)
     VWAP = "vwap"
     POV = "pov"

@@ -70,6 +70,7 @@ from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.exits import held_words
 from workstation.trading.limits_book import changed_text
+from workstation.trading.plans.rows import is_kept
 from workstation.trading.rebalancing.looking import RebalancePreview
 from workstation.trading.rebalancing.planning import Wish
 from workstation.trading.risk_desk import RiskDesk
@@ -108,6 +109,7 @@ class CommandDesk(ExecutionDesk, RebalancingDesk, Protocol):
     def open_orders(self, instrument: InstrumentId | None = None, /) -> Sequence[Order]: ...
     def plan_of(self, order: Order, /) -> Plan | None: ...
     def submit(self, draft: OrderDraft, /) -> Awaitable[Order]: ...
+    def holds(self, draft: OrderDraft, /) -> bool: ...
     def preview_route(self, draft: OrderDraft, /) -> RouteLook: ...
     def route_order(self, draft: OrderDraft, /) -> Awaitable[Order | Route]: ...
     def start_plan(self, plan: Plan, /) -> Awaitable[Plan]: ...
@@ -186,6 +188,7 @@ def context_of(
         portfolios=kept_portfolios(desk.get_setting(PORTFOLIOS)),
         rebalance=lambda wish: preview_words(desk.preview_rebalance(wish), currency),
         route=lambda draft: look_words(desk.preview_route(draft)),
+        holds=desk.holds,
         limit=desk.core.limits_book.preview,
     )
 
@@ -208,7 +211,7 @@ async def perform(command: Command, desk: CommandDesk) -> str | None:
         return outcome(order, desk.instrument(order.instrument))
 
     def begun(plan: Plan) -> str:
-        return started(plan, desk.instrument(plan.instrument))
+        return started(plan, desk.instrument(plan.instrument), any(map(desk.holds, plan.entries)))
 
     match command:
         case PlaceOrder(draft=draft, best_of=True):
@@ -312,15 +315,16 @@ async def _chase(command: ChaseOrder, desk: CommandDesk) -> Plan:
     return await desk.chase(order.client_id, bound)
 
 
-def started(plan: Plan, instrument: Instrument | None) -> str:
-    """What a plan that was just started will do, as a sentence."""
+def started(plan: Plan, instrument: Instrument | None, held: bool = False) -> str:
+    """What a plan that was just started will do, as a sentence. `held`: its entry waits on the desk for its trigger."""
     exits = exits_in_words(plan, instrument)
     if plan.kind is PlanKind.EXIT:
         return f"{grouped(plan.covers)} protected: {exits}."
     entries = f"{len(plan.entries)} entries are" if len(plan.entries) > 1 else "The entry is"
     if plan.chase_to is not None:
         entries = f"The order chases the best price to {price_words(plan.chase_to, instrument)} and is"
-    return f"{entries} on the way{f'; then {exits}' if exits else ''}."
+    where = "held by this desk until the market reaches its price" if held else "on the way"
+    return f"{entries} {where}{f'; then {exits}' if exits else ''}."
 
 
 def cancelled(orders: Sequence[Order]) -> str:
@@ -336,6 +340,9 @@ def cancelled(orders: Sequence[Order]) -> str:
 
 def outcome(order: Order, instrument: Instrument | None) -> str:
     """What became of an order that was just sent, as a sentence; its prices are written by the `instrument`'s tick."""
+    if is_kept(order):
+        at = "" if order.stop_price is None else f" until the market passes {price_words(order.stop_price, instrument)}"
+        return f"Held by this desk{at}: it does nothing while the desk is off."
     average = "" if order.average_price is None else f" at {average_words(order.average_price, instrument)}"
     match order.state:
         case OrderState.DENIED:

@@ -93,6 +93,8 @@ def order_text(draft: OrderDraft, context: Context) -> str:
         words.append(f"showing {grouped(draft.display)} at a time")
     words.append(f"on {venue}")
     parts = [" ".join(words)]
+    if context.holds(draft):
+        parts.append("held by this desk until then")
     if draft.tif is TimeInForce.IOC:
         parts.append("what cannot fill at once is cancelled")
     elif draft.tif is TimeInForce.FOK:

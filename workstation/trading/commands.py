@@ -72,6 +72,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     rebalance: Callable[[Wish], str] | None = None
     #: How an order to the best venues would be split now, in words. Raises `Refused` where it cannot be sent.
     route: Callable[[OrderDraft], str] | None = None
+    #: Whether the desk itself would hold an order until the market reaches its trigger.
+    holds: Callable[[OrderDraft], bool] = lambda _: False
     #: What a limit is and would be, in words, by its path and the text typed for it. Raises `Refused`.
     limit: Callable[[str, str], tuple[str, str]] | None = None
     #: How the trader writes numbers.

@@ -137,6 +137,10 @@ class OrderGateway:
         """A fresh id, for who must know it before the order is entered."""
         return self._next_id()
 
+    def session_end(self) -> int:
+        """UTC ns at which a DAY order of now ends."""
+        return session_end(self._clock.now(), self._session_ends)
+
     async def submit(self, draft: OrderDraft, client_id: ClientOrderId | None = None) -> Order:
         """Check, store, send. Returns the order as it stands once the venue has taken the request, DENIED included.
 
@@ -152,7 +156,7 @@ class OrderGateway:
             raise RuntimeError(f"The order {client_id} exists already.")
         now = self._clock.now()
         if draft.tif is TimeInForce.DAY and draft.expire_at is None:
-            draft = msgspec.structs.replace(draft, expire_at=session_end(now, self._session_ends))
+            draft = msgspec.structs.replace(draft, expire_at=self.session_end())
         entry = _Entry(draft, Order.from_draft(draft, client_id, now), self.venues[venue_of(draft.instrument)])
         self.sending.add(client_id)
         try:

@@ -14,13 +14,17 @@ from workstation.domain.events import PlanChanged, PlanEnded, PlanStarted
 from workstation.domain.execution import Execution
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, floor_to
-from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side, state_word
+from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side, TimeInForce, state_word
 from workstation.domain.plan import ENTRY_LEG, STOP_LEG, TARGET_LEG, Plan, PlanId, PlanKind, PlanState, Trail
 from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import OrderGateway
+from workstation.trading.orders import venue_of
 from workstation.trading.plan_runner import PlanRunner
-from workstation.trading.plans.terms import problem
+from workstation.trading.plans import held_entries
+from workstation.trading.plans.rows import kept
+from workstation.trading.plans.terms import exits, held_entry, problem
+from workstation.trading.preview import held_verdicts
 
 
 class PlanDesk:
@@ -55,7 +59,7 @@ class PlanDesk:
         if sentence := problem(plan, terms, self._entry_price(plan, market), market if held else None):
             raise Refused(sentence)
         for draft in plan.entries:
-            self._judge(draft)
+            self._judge_entry(draft)
         now = self._clock.now()
         if plan.execution is not None:
             for draft in self._runner.first_orders(msgspec.structs.replace(plan, created_at=now)):
@@ -75,6 +79,36 @@ class PlanDesk:
         for verdict in verdicts:
             if not verdict.ok:
                 raise Refused(verdict.sentence)
+
+    def _judge_entry(self, draft: OrderDraft) -> None:
+        """As the order that its venue will hear of. One that is held here must have a price that is still to come."""
+        if not self.holds(draft):
+            self._judge(draft)
+            return
+        for verdict in held_verdicts(self._core, draft, self._clock.now(), self._gateway.link_up(draft.instrument)):
+            if not verdict.ok:
+                raise Refused(verdict.sentence)
+
+    def holds(self, draft: OrderDraft) -> bool:
+        """Whether this desk has to hold the order: a stop that its venue does not take."""
+        venue = self._gateway.venues.get(venue_of(draft.instrument))
+        return venue is not None and held_entries.holds(draft, venue.capabilities.order_types)
+
+    async def hold(self, draft: OrderDraft) -> Order:
+        """Hold a stop order until the market passes its price, as a plan; it comes back as its row. One against the
+        position is an exit of what is there. Raises `Refused`."""
+        if draft.tif is TimeInForce.DAY and draft.expire_at is None:
+            draft = msgspec.structs.replace(draft, expire_at=self._gateway.session_end())
+        plan = await self.start(self._protecting(draft) or held_entry(draft))
+        order_types = self._gateway.venues[venue_of(draft.instrument)].capabilities.order_types
+        return next(iter(kept(plan, self._core.plans.tally(plan), OrderType.STOP in order_types)))
+
+    def _protecting(self, draft: OrderDraft) -> Plan | None:
+        position = self._core.portfolio.position(draft.instrument).quantity
+        against = position * draft.side.sign < 0 and draft.quantity <= abs(position)
+        if draft.type is not OrderType.STOP or not against:
+            return None
+        return exits(draft.instrument, draft.side.opposite, stop=draft.stop_price, quantity=draft.quantity)
 
     def _covering(self, plan: Plan) -> Plan:
         """The plan over the part of the position that no other plan protects."""
@@ -235,6 +269,8 @@ class PlanDesk:
     ) -> None:
         """Move an exit that the desk keeps."""
         plan_id, _, leg = client_id.partition("/")
+        if await self._amend_held(plan_id, leg, quantity, price, stop_price):
+            return
         if quantity is not None:
             raise Refused("The size of a plan's exits follows what it holds: move the price, or cancel it.")
         if leg == STOP_LEG and stop_price is not None:
@@ -243,6 +279,32 @@ class PlanDesk:
             await self.amend(plan_id, target=price)
         else:
             raise Refused("Move the stop or the target of the plan, in its own row.")
+
+    async def _amend_held(
+        self,
+        plan_id: PlanId,
+        leg: str,
+        quantity: Decimal | None,
+        price: Decimal | None,
+        stop_price: Decimal | None,
+    ) -> bool:
+        """Change an entry that waits here for its price. False: it is none of these."""
+        plan = self._active(plan_id)
+        waiting = held_entries.waiting(plan, self._core.plans.tally(plan), rests_stops=False)
+        draft = next((each for each in waiting if each.leg == leg and self.holds(each)), None)
+        if draft is None:
+            return False
+        wanted = {"quantity": quantity, "price": price, "stop_price": stop_price}
+        after = msgspec.structs.replace(draft, **{name: value for name, value in wanted.items() if value is not None})
+        self._judge_entry(after)
+        entries = tuple(after if each is draft else each for each in plan.entries)
+        changed = msgspec.structs.replace(plan, entries=entries, updated_at=self._clock.now())
+        if sentence := problem(
+            changed, self._core.instruments[plan.instrument], self._entry_price(changed, after.stop_price), None
+        ):
+            raise Refused(sentence)
+        await self._stored(PlanChanged(ts=self._clock.now(), plan=changed, reason="by the trader"), loud=False)
+        return True
 
     async def cancel_kept(self, client_id: ClientOrderId) -> None:
         """Take an exit that the desk keeps out of its plan; the plan's own id ends the plan."""

@@ -22,6 +22,7 @@ from workstation.trading.keeper import KeeperParts, OrderKeeper
 from workstation.trading.lost_orders import LostOrders
 from workstation.trading.missed import Missed
 from workstation.trading.orders import venue_of
+from workstation.trading.plans import held_entries
 from workstation.trading.plans.decide import decide
 from workstation.trading.plans.intents import Amend, Change, End, Pull, Send, Situation, Wake
 from workstation.trading.plans.rows import is_unprotected
@@ -49,6 +50,7 @@ class PlanRunner(OrderKeeper):
         self._venues, self._lost = venues, lost
         self._told: dict[ClientOrderId, str] = {}
         self._since: dict[PlanId, tuple[int, Decimal]] = {}
+        self._sighted: dict[PlanId, int] = {}  # when the market was seen before the price of an entry that is held
         self.unseen = UnseenStops(parts.core, parts.log)
         self._missed = Missed(parts.core, parts.clock)
 
@@ -62,6 +64,7 @@ class PlanRunner(OrderKeeper):
         self._watched = {plan.instrument for plan in plans}
         alive = {plan.plan_id for plan in plans}
         self._since = {plan_id: since for plan_id, since in self._since.items() if plan_id in alive}
+        self._sighted = {plan_id: at for plan_id, at in self._sighted.items() if plan_id in alive}
         wakes: list[int] = []
         for plan in plans:
             try:
@@ -72,16 +75,17 @@ class PlanRunner(OrderKeeper):
             except Exception as error:
                 self._log.error("plans", f"The plan {plan.kind} of {plan.instrument} could not be kept: {error!r}")
                 wakes.append(self._clock.now() + SECOND)
-        if (again := self.unseen.look(filter(self._holds_stop, plans), self._clock.now())) is not None:
+        if (again := self.unseen.look(filter(self._watches, plans), self._clock.now())) is not None:
             wakes.append(again)
         self._set_timer(min(wakes, default=None))
 
-    def _holds_stop(self, plan: Plan) -> bool:
-        """Whether the plan's stop is one that only this desk's own eyes can fire."""
-        if plan.stop is None or self._rests_stops(plan):
+    def _watches(self, plan: Plan) -> bool:
+        """Whether only this desk's own eyes can fire the plan's stop, or an entry that waits for its price."""
+        if self._rests_stops(plan):
             return False
         plan = self._core.plans.sets[plan.plan_id]
-        return is_unprotected(plan, self._core.plans.tally(plan))
+        tally = self._core.plans.tally(plan)
+        return is_unprotected(plan, tally) or bool(held_entries.waiting(plan, tally, False))
 
     def _rests_stops(self, plan: Plan) -> bool:
         return OrderType.STOP in self._venues[venue_of(plan.instrument)].capabilities.order_types
@@ -91,7 +95,9 @@ class PlanRunner(OrderKeeper):
         for _ in range(_LOOKS):
             plan = self._core.plans.sets[plan_id]
             again = False
-            for intent in decide(self.situation(plan)):
+            situation = self.situation(plan)
+            self._note_sight(situation)
+            for intent in decide(situation):
                 match intent:
                     case Change(plan=changed, reason=reason, loud=loud):
                         self.record(PlanChanged(ts=self._clock.now(), plan=changed, reason=reason), loud)
@@ -115,6 +121,11 @@ class PlanRunner(OrderKeeper):
                 self._alarm(plan)
                 return
         self._wake.set()
+
+    def _note_sight(self, s: Situation) -> None:
+        held = held_entries.waiting(s.plan, s.tally, s.rests_stops)
+        if held and s.sees and not any(held_entries.passed(s, draft) for draft in held):
+            self._sighted[s.plan.plan_id] = s.now
 
     def _unsure(self, plan: Plan) -> bool:
         """Whether what the plan holds may be gone: then an exit of spot waits (see missed.py; of contracts it is
@@ -174,6 +185,7 @@ class PlanRunner(OrderKeeper):
             room=self._room(),
             rests_stops=self._rests_stops(plan),
             proofs=proofs(market, now),
+            sighted=self._sighted.get(plan.plan_id),
             rests_both=self._reduces(plan),
             lost=self._lost_exits(plan, tally),
             amends=venue.capabilities.amend,

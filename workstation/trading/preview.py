@@ -14,6 +14,7 @@ from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.domain.position import apply_fill
 from workstation.trading.core import TradingCore
 from workstation.trading.margin import liquidation_after
+from workstation.trading.plans import held_entries
 from workstation.trading.risk import Verdict, judge
 
 
@@ -42,17 +43,25 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     margin_known: bool = True  # whether the venue has told leverage and margin mode
     reckoned: bool = False  # `liquidation_after` is but the desk's reckoning: the venue has rules of its own
     listed_fee: bool = False
+    held: bool = False  # by this desk, until the market passes its stop price: its venue takes no stop orders
 
     @property
     def ok(self) -> bool:
         return all(verdict.ok for verdict in self.verdicts)
 
 
-def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True) -> Preview:
-    """Look ahead on one draft. Raises KeyError for an unknown instrument."""
+def held_verdicts(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True) -> Sequence[Verdict]:
+    """What the risk checks say of a stop order that the desk holds; its venue must take what it becomes."""
+    becomes = judge(core.question(held_entries.fired(draft), now, link_up))
+    taken = next(verdict for verdict in becomes if verdict.check == "venue")
+    return [taken if verdict.check == "venue" else verdict for verdict in judge(core.question(draft, now, link_up))]
+
+
+def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True, held: bool = False) -> Preview:
+    """Look ahead on one draft. `held`: by the desk. Raises KeyError for an unknown instrument."""
     question = core.question(draft, now, link_up)
     instrument = question.instrument
-    verdicts = judge(question)
+    verdicts = held_verdicts(core, draft, now, link_up) if held else judge(question)
     price = question.price
     position = question.position
     if price is None or price <= 0 or draft.quantity <= 0:
@@ -66,6 +75,7 @@ def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True
             position_after=position.quantity,
             average_after=position.average_price(instrument),
             queue=None,
+            held=held,
         )
     rests = draft.type is OrderType.LIMIT and _rests(draft, price, question.best_opposite)
     notional = instrument.notional(draft.quantity, price)
@@ -99,6 +109,7 @@ def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True
         mode=core.portfolio.margin.setting(instrument).mode,
         mark=core.market.mark(instrument.id),
         leverage=question.leverage,
+        held=held,
     )
 
 

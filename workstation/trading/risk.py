@@ -71,7 +71,7 @@ def _venue(q: Question) -> str | None:
         return f"{name} is open for its prices only: no order goes there."
     if q.draft.type not in can.order_types:
         kept = q.draft.type.has_trigger and not can.simulated_money
-        hint = " that this desk sends: as an exit of a position (stop, tp) it is held by the desk" if kept else ""
+        hint = " that this desk sends: trail as an exit of a position is held by the desk" if kept else ""
         return f"{name} has no {q.draft.type.replace('_', '-')} orders{hint}."
     if q.draft.tif not in can.tifs:
         return f"{name} has no {q.draft.tif} orders."

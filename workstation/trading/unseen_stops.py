@@ -8,6 +8,7 @@ and once more when something tells the price again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 
 from workstation.clock import SECOND
 from workstation.domain.instrument import InstrumentId
@@ -32,7 +33,8 @@ class UnseenStops:
         self.on_told: Callable[[str, bool], None] = lambda _text, _bad: None
 
     def look(self, held: Iterable[Plan], now: int) -> int | None:
-        """`held`: plans whose stop this desk holds over something that is open. When to look again (UTC ns)."""
+        """`held`: plans whose stop this desk holds over something that is open, or of which an entry waits here for its
+        price. When to look again (UTC ns)."""
         plans: dict[InstrumentId, list[Plan]] = {}
         for plan in held:
             plans.setdefault(plan.instrument, []).append(plan)
@@ -57,20 +59,30 @@ class UnseenStops:
         del told[name]
         whole = believed(market, now)
         by = "its book is whole" if whole else "its trades or marks tell the price, its book does not yet"
-        self._tell(f"{self._amount(plans)} are protected again by this desk: {by}.", False)
+        if self._open(plans):
+            self._tell(f"{self._amount(plans)} are protected again by this desk: {by}.", False)
+        else:
+            self._tell(f"The price of {name}, for which an entry waits here, is seen again: {by}.", False)
 
     def _tell(self, text: str, bad: bool) -> None:
         self._core.plans.version += 1
         (self._log.error if bad else self._log.info)("plans", text)
         self.on_told(text, bad)
 
-    def _amount(self, plans: list[Plan]) -> str:
+    def _open(self, plans: list[Plan]) -> Decimal:
         open_ = ZERO
         for plan in plans:
             open_ = add(open_, self._core.plans.tally(plan).open)
-        return f"{plain(open_)} {plans[0].instrument}"
+        return open_
+
+    def _amount(self, plans: list[Plan]) -> str:
+        return f"{plain(self._open(plans))} {plans[0].instrument}"
 
     def _words(self, plans: list[Plan]) -> str:
+        if not self._open(plans):
+            what = "the stop entry" if len(plans) == 1 else f"{len(plans)} stop entries"
+            return f"{plans[0].instrument}: no price is seen for {what}"
+        plans = [plan for plan in plans if self._core.plans.tally(plan).open]
         terms, first = self._core.instruments[plans[0].instrument], plans[0].stop
         what = f"{len(plans)} stops" if first is None or len(plans) > 1 else f"the stop at {price_words(first, terms)}"
         return f"{self._amount(plans)} are NOT PROTECTED: no price is seen for {what}"

@@ -44,6 +44,7 @@ RULES: dict[PlanKind, Callable[[Situation], list[Intent]]] = {
     PlanKind.EXIT: _entries_and_exits,
     PlanKind.SCALE: _entries_and_exits,
     PlanKind.CHASE: _entries_and_exits,
+    PlanKind.STOP: _entries_and_exits,
     PlanKind.TWAP: decide_execution,
     PlanKind.VWAP: decide_execution,
     PlanKind.POV: decide_execution,

@@ -71,6 +71,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     desk began to watch the plan (or it was resumed), `entered_before` what the plan had filled then. `proofs`:
     ranges in which the market proves to be while its book cannot be believed (`market.proof`). `fee`: of a short on
     margin what the exits buy beyond it, for the fee that is taken in coins; `spare`: what of it may be bought now.
+    `sighted`: when the desk last saw the market before it passes the price of an entry that the plan holds; None where
+    it never did.
     """
 
     plan: Plan
@@ -92,6 +94,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     spare: Decimal = ZERO
     lost: frozenset[ClientOrderId] = frozenset()
     proofs: tuple[tuple[Decimal, Decimal], ...] = ()
+    sighted: int | None = None
 
     def live(self, leg: str) -> list[Order]:
         """The leg's orders that can still fill, but for the lost ones."""
@@ -116,15 +119,30 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
         return max(low for low, _ in self.proofs) if long else min(high for _, high in self.proofs)
 
     def is_at(self, price: Decimal) -> bool:
-        """Whether the market is at the price, or at one that is worse for who holds the plan's position: by the middle
-        of the book, or by what proves where it is while the book is not to be believed. Of a stop that no venue takes,
-        one side decides where the other is empty: who would sell sees offers there, who would buy bids."""
-        long, middle = self.plan.side is Side.BUY, self.mid
+        """Whether the market is at the price, or at one that is worse for who holds the plan's position."""
+        return self.is_beyond(price, falls=self.plan.side is Side.BUY)
+
+    def is_beyond(self, price: Decimal, falls: bool) -> bool:
+        """Whether the market has fallen (risen) to the price or beyond: by the middle of the book, or by what proves
+        where it is while the book is not to be believed. Of a stop that no venue takes, one side decides where the
+        other is empty: who would sell sees offers there, who would buy bids."""
+        middle = self.mid
         if middle is None and not self.rests_stops:
-            middle = self.ask if long else self.bid
-        if middle is not None and not self.better(middle, price):
-            return True
-        return any(not self.better(high if long else low, price) for low, high in self.proofs)
+            middle = self.ask if falls else self.bid
+        prices = [high if falls else low for low, high in self.proofs]
+        if middle is not None:
+            prices.append(middle)
+        return any(each <= price if falls else each >= price for each in prices)
+
+    @property
+    def sees(self) -> bool:
+        """Whether anything tells where the market is."""
+        return self.mid is not None or bool(self.proofs)
+
+    @property
+    def hindered(self) -> str:
+        """Why no entry goes now, as the end of a sentence; "" where one may."""
+        return "" if self.state is TradingState.ACTIVE else f"the desk was {self.state.upper()}"
 
     def better(self, a: Decimal, b: Decimal) -> bool:
         """Whether price `a` is a better one than `b` for who holds the plan's position."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from workstation.domain.numbers import ZERO, add, multiply
-from workstation.domain.order import Order, OrderState, OrderType, Side, TimeInForce
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side, TimeInForce
 from workstation.domain.plan import EXIT_LEGS, STOP_LEG, TARGET_LEG, Plan, PlanKind
+from workstation.trading.plans import held_entries
 from workstation.trading.plans.tally import Tally
 from workstation.trading.plans.words import execution_text, exits_text
 
@@ -28,7 +29,8 @@ class Head(Order, frozen=True, kw_only=True):
 
 
 class Kept(Order, frozen=True, kw_only=True):
-    """An exit that the desk keeps and no venue has; `note` says what it waits for."""
+    """An exit that the desk keeps and no venue has, or an entry that waits here for its stop price; `note` says what it
+    waits for."""
 
 
 def kept_id(plan: Plan, leg: str) -> str:
@@ -58,6 +60,8 @@ def status(plan: Plan, tally: Tally, rests_stops: bool = True, unseen: str = "")
         return "ending"
     if plan.execution is not None:
         return "PAUSED" if plan.execution.paused_at is not None else "working"
+    if held_entries.waiting(plan, tally, rests_stops):
+        return BLIND if unseen else HELD
     if not tally.open:
         return "chasing" if plan.chase_to is not None else WAITS if plan.has_exits else "working"
     if is_unprotected(plan, tally):
@@ -102,11 +106,12 @@ def head(plan: Plan, tally: Tally, rests_stops: bool = True, unseen: str = "") -
 
 
 def kept(plan: Plan, tally: Tally, rests_stops: bool = True, unseen: str = "") -> list[Kept]:
-    """The exits with a price that no order stands for now. `unseen`: why the desk sees no price."""
+    """Entries that wait here for their price, and the exits with a price that no order stands for now. `unseen`: why
+    the desk sees no price."""
     if not plan.is_active:
         return []
     quantity = tally.open or wanted_quantity(plan)
-    rows = []
+    rows = [_held(plan, draft, unseen) for draft in held_entries.waiting(plan, tally, rests_stops)]
     for leg, price in ((STOP_LEG, plan.stop), (TARGET_LEG, plan.target)):
         if price is None or tally.live(leg):
             continue
@@ -133,6 +138,26 @@ def kept(plan: Plan, tally: Tally, rests_stops: bool = True, unseen: str = "") -
     return rows
 
 
+def _held(plan: Plan, draft: OrderDraft, unseen: str) -> Kept:
+    """An entry that waits here for the market to pass its stop price."""
+    return _row(
+        Kept,
+        plan,
+        kept_id(plan, draft.leg),
+        draft.leg,
+        side=draft.side,
+        quantity=draft.quantity,
+        note=BLIND if unseen else HELD,
+        type_=draft.type,
+        stop_price=draft.stop_price,
+        price=draft.price,
+        reason=f"this desk sees no price ({unseen})" if unseen else _WHILE_IT_RUNS,
+        reduce_only=draft.reduce_only,
+        tif=draft.tif,
+        expire_at=draft.expire_at,
+    )
+
+
 def _row[R: (Head, Kept)](
     cls: type[R],
     plan: Plan,
@@ -149,6 +174,9 @@ def _row[R: (Head, Kept)](
     stop_price: Decimal | None = None,
     reason: str = "",
     origin: str = "",
+    reduce_only: bool | None = None,
+    tif: TimeInForce = TimeInForce.GTC,
+    expire_at: int | None = None,
 ) -> R:
     return cls(
         client_id=client_id,
@@ -158,10 +186,10 @@ def _row[R: (Head, Kept)](
         quantity=quantity,
         price=price,
         stop_price=stop_price,
-        tif=TimeInForce.GTC,
-        expire_at=None,
+        tif=tif,
+        expire_at=expire_at,
         post_only=False,
-        reduce_only=bool(leg),
+        reduce_only=bool(leg) if reduce_only is None else reduce_only,
         origin=origin or plan.origin,
         note=note,
         created_at=plan.created_at,

@@ -45,6 +45,11 @@ def chase(
     return msgspec.structs.replace(plan, chase_to=bound)
 
 
+def held_entry(draft: OrderDraft) -> Plan:
+    """A stop (or stop-limit) order that the desk holds, for its venue takes none."""
+    return _entered(PlanKind.STOP, [draft], None, None, None)
+
+
 def exits(
     instrument: str,
     position_side: Side,

@@ -73,8 +73,9 @@ def plan_text(plan: Plan) -> str:
     size = f" {plain(quantity)}" if quantity != ZERO else ""
     side = f"{plan.side.opposite}" if plan.covers else f"{plan.side}"
     chase = f", chased to {plain(plan.chase_to)}" if plan.chase_to is not None else ""
+    at = "".join(f" at {plain(draft.stop_price)}" for draft in plan.entries if draft.stop_price is not None)
     exits = exits_text(plan)
-    return f"{plan.kind} {side}{size} {plan.instrument}{chase}{f', {exits}' if exits else ''}"
+    return f"{plan.kind} {side}{size} {plan.instrument}{at}{chase}{f', {exits}' if exits else ''}"
 
 
 def in_words(event: PlanEvent, plan: Plan) -> str:
