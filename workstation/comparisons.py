@@ -24,7 +24,7 @@ from workstation.domain.events import OrderFilled
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import ZERO, counted, divide, multiply, plain, subtract
-from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.order import RECONCILIATION, Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.prices import average_words
 from workstation.hints import Hints
 from workstation.log import DeskLog
@@ -49,8 +49,6 @@ from workstation.venues.contract import (
 )
 from workstation.venues.patience import answer_within
 
-#: Who "makes" an order by which a difference of a position is booked.
-RECONCILIATION = "reconciliation"
 #: Seconds between reading a real venue's money and its fills: reports are on their way for so long.
 _GRACE = 1.0
 _TRIES = 5

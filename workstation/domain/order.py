@@ -14,6 +14,8 @@ from workstation.domain.numbers import QUANTUM, ZERO, divide, subtract
 type ClientOrderId = str
 #: Who "makes" an order (its `origin`) that was found at the venue: this desk never sent it.
 EXTERNAL = "external"
+#: Origin of the orders by which a comparison books what a venue holds and no order of the desk's tells of.
+RECONCILIATION = "reconciliation"
 
 
 class Side(StrEnum):

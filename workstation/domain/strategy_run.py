@@ -16,6 +16,11 @@ from workstation.domain.trade_rules import UNCHANGED, TradeRules
 type RunId = str
 
 
+def is_run(origin: str) -> bool:
+    """Whether orders of that origin are a run's."""
+    return "@" in origin
+
+
 class RunState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"  # by the trader: its orders are pulled, it hears nothing until it is resumed

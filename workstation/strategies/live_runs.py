@@ -1,5 +1,5 @@
 """The runs that are at work on the desk, and what each of them hears: its markets, the fills and ends of its orders,
-and what a liquidation or the kill switch closes of it."""
+and what a liquidation, the kill switch or the trader's hand closes of it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,23 @@ from workstation.domain.events import (
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
-from workstation.domain.order import Side
+from workstation.domain.order import EXTERNAL, RECONCILIATION, Side
 from workstation.domain.prices import price_words
 from workstation.domain.strategy_run import RunId, StrategyRun
 from workstation.strategies.run_book import StrategyDesk
-from workstation.trading.results import CLOSERS
+from workstation.trading.results import CLOSERS, HANDS
 
 if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, not with the desk
     from workstation.strategies.contract import Strategy
     from workstation.strategies.live_run import LiveRun
+
+_OTHERS = CLOSERS | HANDS
+_WHOSE = {
+    LIQUIDATION: "The venue's liquidation",
+    EXTERNAL: "Somebody outside this desk",
+    RECONCILIATION: "An order that this desk knows nothing of",
+    "manual": "The trader",
+}
 
 
 class LiveRuns:
@@ -102,14 +110,14 @@ class LiveRuns:
 
     def _concerns(self, event: OrderEvent) -> bool:
         order = self._core.orders.orders.get(event.client_id)
-        return order is not None and bool(self.runs) and (order.origin in self.runs or order.origin in CLOSERS)
+        return order is not None and bool(self.runs) and (order.origin in self.runs or order.origin in _OTHERS)
 
     async def _pass_on(self) -> None:
         async for event in self._orders:
             order = self._core.orders.orders.get(event.client_id)
             if order is None:
                 continue
-            if order.origin in CLOSERS and isinstance(event, OrderFilled):
+            if order.origin in _OTHERS and isinstance(event, OrderFilled):
                 self._closed_by_others(order.origin, event.fill)
             elif (live := self.runs.get(order.origin)) is None:
                 continue
@@ -119,8 +127,8 @@ class LiveRuns:
                 live.ended_unfilled(event.client_id, event.reason)
 
     def _closed_by_others(self, origin: str, fill: Fill) -> None:
-        """A liquidation or the kill switch closed of what strategies hold."""
-        whose = "The venue's liquidation" if origin == LIQUIDATION else "The kill switch"
+        """A liquidation, the kill switch or the trader's hand closed of what strategies hold."""
+        whose = _WHOSE.get(origin, "The kill switch")
         for run_id, part in self._core.results.shares(fill):
             if (live := self.runs.get(run_id)) is not None:
                 did = "bought" if part.side is Side.BUY else "sold"

@@ -116,7 +116,6 @@ class TradingCore:
         self.trades = TradeBook()
         self.bookings = Bookings(self.instruments, self.portfolio, self.results, self.trades)
         self.shares = Shares()
-        self._held_by: dict[tuple[str, InstrumentId], Decimal] = {}  # signed quantity by (origin, instrument)
 
     @property
     def limits(self) -> RiskLimits:
@@ -136,7 +135,6 @@ class TradingCore:
         if applied.outcome is Outcome.APPLIED:
             if isinstance(event, OrderFilled) and applied.order is not None:
                 self.fills.append(event.fill)
-                self._book_origin(applied.order.origin, event.fill)
                 self._fill(event.fill, applied.order)
                 held = self.portfolio.position(event.fill.instrument).quantity
                 self.shares.fill(applied.order.origin, event.fill, self.instruments[event.fill.instrument], held)
@@ -161,11 +159,6 @@ class TradingCore:
         plan = self.plans.of(order)
         side, stop = (None, None) if plan is None else (plan.side, plan.stop)
         self.bookings.fill(FillStep(fill, order.origin, side, stop))
-
-    def _book_origin(self, origin: str, fill: Fill) -> None:
-        key = (origin, fill.instrument)
-        signed = multiply(fill.quantity, Decimal(fill.side.sign))
-        self._held_by[key] = add(self._held_by.get(key, ZERO), signed)
 
     def _count(self, order: Order, by: int) -> None:
         day = order.created_at // DAY
@@ -388,7 +381,8 @@ class TradingCore:
                     buys = add(buys, order.worst_quantity)
                 else:
                     sells = add(sells, order.worst_quantity)
-        held = self._held_by.get((origin, instrument.id), ZERO)
+        owned = self.results.owners.get((origin, instrument.id))
+        held = ZERO if owned is None else owned.position.quantity
         return OwnerRisk(origin, PositionRisk(held, buys, sells, unit), working, self.sent_on(now, origin))
 
     def exposure(self, without: InstrumentId | None = None) -> Decimal:

@@ -25,11 +25,16 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.interest import apply_interest, interest_of, is_in_coins
 from workstation.domain.numbers import ZERO, add, divide, multiply, subtract
+from workstation.domain.order import EXTERNAL, RECONCILIATION
 from workstation.domain.position import Position, apply_fill
+from workstation.domain.strategy_run import is_run
 
 #: Origins that close what others opened: their fills are booked to those.
 CLOSERS = frozenset({"kill", LIQUIDATION})
 _HAND = "manual"
+#: Origins of the trader's hand, here and elsewhere. By which the position becomes smaller than what strategies hold of
+#: it is booked to those: a strategy that went on believing in it would sell it a second time.
+HANDS = frozenset({_HAND, EXTERNAL, RECONCILIATION})
 
 #: Value of one unit of a venue's currency in the account currency; None where no market can tell.
 type Rate = Callable[[str, str], Decimal | None]
@@ -119,8 +124,8 @@ class Results:
         day.realized = add(day.realized, subtract(after.realized, before.realized))
         day.fees = add(day.fees, subtract(after.fees, before.fees))
         day.fills += 1
-        parts = tuple(self._parts(fill, origin))
-        if origin in CLOSERS:
+        parts = tuple(self._parts(fill, origin, before.quantity))
+        if origin in CLOSERS or origin in HANDS:
             self._shares[fill.instrument, fill.trade_id] = parts
         for owner, part in parts:
             own = self._own(owner, fill.instrument)
@@ -129,7 +134,8 @@ class Results:
         self.version += 1
 
     def shares(self, fill: Fill) -> tuple[tuple[str, Fill], ...]:
-        """Whose position a fill of the kill switch or of a liquidation closed, with each one's part of it."""
+        """Whose position a fill of the kill switch, of a liquidation or of the trader's hand closed, with each one's
+        part of it."""
         return self._shares.get((fill.instrument, fill.trade_id), ())
 
     def undo(self, fill: Fill, before: Position, after: Position) -> None:
@@ -208,18 +214,36 @@ class Results:
             self.owners[key] = Owned(Position(instrument=instrument))
         return self.owners[key]
 
-    def _parts(self, fill: Fill, origin: str) -> Iterator[tuple[str, Fill]]:
-        """The fill by owners: one of the kill switch or of a liquidation closes what others hold, the largest first."""
-        left, fee, value = fill.quantity, fill.fee, fill.fee_value
+    def _of_others(self, fill: Fill, origin: str, before: Decimal) -> Decimal:
+        """So much of a fill may close what others hold. `before`: the desk's position, signed. What a hand closes is
+        its own first; of what strategies hold it is what the whole position becomes smaller by beyond that."""
         if origin in CLOSERS:
+            return fill.quantity
+        if origin not in HANDS or before * fill.side.sign >= 0:
+            return ZERO
+        own = before
+        for (name, instrument), one in self.owners.items():
+            if instrument == fill.instrument and is_run(name):
+                own = subtract(own, one.position.quantity)
+        closes = min(abs(before), fill.quantity)
+        return max(ZERO, subtract(closes, max(ZERO, -own * fill.side.sign)))
+
+    def _parts(self, fill: Fill, origin: str, before: Decimal) -> Iterator[tuple[str, Fill]]:
+        """The fill by owners: one of the kill switch or of a liquidation closes what others hold, the largest first;
+        one of the trader's hand what strategies do."""
+        left, fee, value = fill.quantity, fill.fee, fill.fee_value
+        if of_others := self._of_others(fill, origin, before):
             against = sorted(
                 (abs(own.position.quantity), name)
                 for (name, instrument), own in self.owners.items()
-                if instrument == fill.instrument and own.position.quantity * fill.side.sign < 0
+                if instrument == fill.instrument
+                and own.position.quantity * fill.side.sign < 0
+                and (origin in CLOSERS or is_run(name))
             )
             for held, name in reversed(against):
-                size = min(held, left)
+                size = min(held, left, of_others)
                 if size:
+                    of_others = subtract(of_others, size)
                     whole = size == left
                     share = fee if whole else divide(multiply(fill.fee, size), fill.quantity)
                     worth = value

@@ -14,7 +14,8 @@ from tests.support.exchange_hand import Hand
 from tests.support.live_desk import live_desk_on, until
 from tests.support.no_stops import no_stops
 from workstation.clock import SECOND
-from workstation.domain.order import Order, OrderState, OrderType
+from workstation.domain.numbers import floor_to
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.strategy_run import StrategyRun
 from workstation.engine import Engine
 from workstation.strategies.trade_rules import TradeRules
@@ -113,6 +114,31 @@ async def test_a_stop_that_is_moved_replaces_the_one_before_and_a_pause_lets_go_
         await strategies.pause(run.run_id)
         assert strategies.view(run.run_id).held == ()
         assert [order.side for order in sent(desk.engine, run)] == ["buy"]
+
+
+@pytest.mark.parametrize("instrument", [BTC, PERP])
+async def test_what_the_trader_closes_by_hand_is_not_sold_a_second_time_by_the_stop(
+    tmp_path: Path, instrument: str
+) -> None:
+    """On spot the stop would sell the trader's own coins; of contracts the run would keep what is not there."""
+    async with demo_desk(tmp_path, wrap=no_stops) as desk:
+        strategies = desk.engine.strategies
+        run = await entered(desk, tmp_path, instrument, 0.05)
+        held = strategies.view(run.run_id).position
+        half = floor_to(held / 2, desk.engine.instrument(instrument).lot)
+        by_hand = OrderDraft(instrument=instrument, side=Side.SELL, quantity=half, type=OrderType.MARKET)
+        await desk.engine.submit(by_hand)
+        left = held - half
+
+        def smaller() -> bool:
+            return [stop.quantity for stop in strategies.view(run.run_id).held] == [left]
+
+        await desk.settle(smaller)
+        assert strategies.view(run.run_id).position == left == desk.engine.position(instrument).quantity
+        assert any(entry.text.startswith(f"The trader sold {half:f} {instrument}") for entry in desk.engine.log.entries)
+        await desk.engine.close_position(instrument)
+        await desk.settle(lambda: not strategies.view(run.run_id).held)
+        assert not strategies.view(run.run_id).position
 
 
 async def test_after_a_restart_it_is_held_again(tmp_path: Path) -> None:

@@ -95,7 +95,6 @@ def books(core: TradingCore) -> dict[str, Any]:
         "owners": held,
         "trades": trades,
         "open": {name: core.trades.open_trade(name) for name in core.instruments},
-        "held by": {key: amount for key, amount in core._held_by.items() if amount},
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,12 +91,33 @@ def test_funding_interest_and_deposits_stand_on_their_days_and_deposits_are_no_p
 
 def test_each_strategy_is_reckoned_as_if_it_traded_alone():
     book = Book()
-    book.fill("sma_cross", "1", "100")
-    book.fill("manual", "-1", "104")  # the desk is flat now; each of the two is not
+    book.fill("sma_cross@NOVA:BTC-PERP", "1", "100")
+    book.fill("grid@NOVA:BTC-PERP", "-1", "104")  # the desk is flat now; each of the two is not
     owners = book.owners("110")
-    assert owners["sma_cross"].unrealized == 10
-    assert owners["manual"].unrealized == -6
-    assert owners["sma_cross"].net == D("9.5")
+    assert owners["sma_cross@NOVA:BTC-PERP"].unrealized == 10
+    assert owners["grid@NOVA:BTC-PERP"].unrealized == -6
+    assert owners["sma_cross@NOVA:BTC-PERP"].net == D("9.5")
+
+
+@pytest.mark.parametrize("hand", ["manual", "external", "reconciliation"])
+@pytest.mark.parametrize("way", [1, -1])
+def test_what_a_hand_closes_is_its_own_first_and_then_of_the_strategies(hand, way):
+    """A strategy that went on believing in coins that were sold by hand would sell them a second time."""
+    book, run = Book(), "sma@NOVA:BTC-PERP"
+    held = lambda: {name: way * own.position.quantity for (name, _), own in book.results.owners.items()}  # noqa: E731
+    book.fill(run, f"{3 * way}", "100", fee="0")
+    book.fill("manual", f"{way}", "100", fee="0")
+    book.fill(hand, f"{-way}", "110", fee="0")
+    assert held()[run] == 3, "the hand has closed its own"
+    book.fill(hand, f"{-2 * way}", "110", fee="0")
+    assert held()[run] == 1
+    assert book.owners("110")[run].realized == 20 * way
+    book.fill(hand, f"{-5 * way}", "110", fee="0")
+    assert held()[run] == 0
+    assert sum(held().values()) == -4, "what is beyond that is a position of the hand's"
+    book.fill(run, f"{way}", "110", fee="0")
+    book.fill(hand, f"{-way}", "110", fee="0")
+    assert held()[run] == 1, "the desk's position grew the other way: nothing of the strategy's was closed"
 
 
 def test_what_the_kill_switch_closes_is_booked_to_those_who_held_it():
@@ -129,7 +151,7 @@ def test_a_currency_without_a_price_is_left_out_and_says_so():
 
 
 fills = st.tuples(
-    st.sampled_from(["manual", "a", "b", "kill", "liquidation"]),
+    st.sampled_from(["manual", "a@x", "b@x", "external", "kill", "liquidation"]),
     st.integers(1, 50).map(lambda n: n / 1000) | st.integers(-50, -1).map(lambda n: n / 1000),
     st.integers(900, 1100),
     st.integers(0, 3),
