@@ -14,6 +14,7 @@ from workstation.domain.events import (
     OrderTriggered,
     OrderUnknown,
 )
+from workstation.domain.numbers import ZERO
 from workstation.domain.order import Order, OrderState, OrderType
 from workstation.domain.trailing import tighter
 from workstation.venues.contract import VenueOrder
@@ -51,6 +52,9 @@ def missed_reports(order: Order, shown: VenueOrder, ts: int, refused: bool) -> l
         elif refused:
             reason = "the venue shows the old terms"
             events.append(OrderAmendRejected(client_id=client_id, ts=ts, reason=reason))
+    if shown.state is OrderState.FILLED and ZERO < shown.quantity <= shown.filled == order.filled < order.quantity:
+        # the exchange made a reduce-only order as small as the position was: nothing of it works any more
+        events.append(OrderAmended(client_id=client_id, ts=ts, quantity=shown.quantity, reason=CHANGED_THERE))
     if shown.filled > order.filled:
         return events  # its fills are still missing: nothing final may be said before them
     if rejected:
