@@ -96,6 +96,7 @@ async def test_depth_updates_through_our_side_and_ccxt_s(capsys: pytest.CaptureF
                 jitter=lambda: 0.0,
                 notice=lambda *_: None,
                 silence=15.0,
+                there=lambda: time.time_ns() // 1_000_000,
             )
             streams.sink = take
             hooks.on_open(Wire())

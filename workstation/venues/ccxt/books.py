@@ -2,6 +2,9 @@
 
 ccxt.pro keeps a book of its own and hands it out whole. Reading all of it after each message would cost more than
 parsing it; so the two sides of each book are exchanged for ones that also write down what is done to them.
+
+What a book tells is doubted while it is crossed, or seconds old by the exchange's own stamp: a feed that lags, as in
+every crash, comes as regularly as any other. It is whole again with the first reading that gives no cause for doubt.
 """
 
 from __future__ import annotations
@@ -10,7 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 from workstation.domain.instrument import Instrument
-from workstation.domain.market import BookDelta, BookSnapshot, Levels
+from workstation.domain.market import BookDelta, BookSnapshot, BookStale, Levels
+
+#: Milliseconds by which what a book tells may be late, and by how much at most once it has been later; what is later
+#: than an hour bears no time, but something else.
+_LATE, _IN_TIME, _NO_TIME = 3_000, 1_500, 3_600_000
 
 
 class Tape:
@@ -97,19 +104,29 @@ def overheard(book: Any, dirty: list[Tape]) -> Any:
 class BookReader:
     """Turns one instrument's tapes into events in whole ticks and lots."""
 
-    __slots__ = ("_last", "_lots", "_ticks", "instrument")
+    __slots__ = ("_last", "_least", "_lots", "_ticks", "crossed", "doubted", "instrument")
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self._ticks, self._lots = 1.0 / float(instrument.tick), 1.0 / float(instrument.lot)
+        self._least = float(instrument.tick) / 2
         self._last = 0
+        self.doubted = ""  # why what it tells is not believed at present
+        self.crossed = False
 
-    def read(self, tape: Tape, ts: int) -> BookSnapshot | BookDelta | None:
-        """What changed since the last reading; None for nothing. The tape is empty afterwards."""
+    def read(self, tape: Tape, ts: int, there: int | None = None) -> BookSnapshot | BookDelta | BookStale | None:
+        """What changed since the last reading; None for nothing. The tape is empty afterwards. `there`: the time at the
+        exchange in ms; None where it is not known, or where what the book begins with may be old and true.
+
+        Raises `ValueError` for a size below nothing."""
         book, instrument = tape.book, self.instrument
         nonce = int(book.get("nonce") or 0)
         tape.changed = False
-        if tape.fresh:
+        was, self.doubted = self.doubted, self._doubt(book, there)
+        if self.doubted:
+            tape.fresh = True
+            return None if was else BookStale(instrument.id, ts, self.doubted)
+        if was or tape.fresh:
             if not book["bids"] and not book["asks"]:
                 return None
             tape.fresh = False
@@ -125,6 +142,18 @@ class BookReader:
         before, self._last = self._last, nonce
         return BookDelta(instrument.id, ts, nonce, before if nonce else 0, bids, asks)
 
+    def _doubt(self, book: Any, there: int | None) -> str:
+        bids, asks, stamp = book["bids"], book["asks"], book.get("timestamp")
+        self.crossed = bool(bids and asks and bids[0][0] > asks[0][0])
+        if self.crossed:
+            return f"its best bid {bids[0][0]:.12g} stands above its best offer {asks[0][0]:.12g}"
+        if there is None or not stamp:
+            return ""
+        late = there - stamp
+        if not (_IN_TIME if self.doubted else _LATE) < late < _NO_TIME:
+            return ""
+        return f"what it tells comes {late / 1_000:.0f} s late"
+
     def unchanged(self, ts: int) -> BookDelta:
         """That nothing has changed since the last reading."""
         return BookDelta(self.instrument.id, ts, self._last, self._last, (), ())
@@ -135,9 +164,13 @@ class BookReader:
         return BookSnapshot(self.instrument.id, ts, 0, (), ())
 
     def _levels(self, changes: dict[float, float]) -> Levels:
-        ticks, lots = self._ticks, self._lots
+        ticks, lots, least = self._ticks, self._lots, self._least
+        if changes and min(changes.values()) < 0:
+            raise ValueError("a size is below nothing")
         return tuple(
-            (int(price * ticks + 0.5), (int(size * lots + 0.5) or 1) if size else 0) for price, size in changes.items()
+            (int(price * ticks + 0.5), (int(size * lots + 0.5) or 1) if size else 0)
+            for price, size in changes.items()
+            if price >= least  # at nothing nobody deals
         )
 
     def _whole(self, side: Any) -> Levels:
@@ -145,6 +178,10 @@ class BookReader:
         found: dict[int, int] = {}
         for level in side:
             price, size = int(level[0] * ticks + 0.5), int(level[1] * lots + 0.5) or 1
+            if size < 0:
+                raise ValueError("a size is below nothing")
+            if price <= 0:
+                continue
             found[price] = found.get(price, 0) + size
         return tuple(found.items())
 

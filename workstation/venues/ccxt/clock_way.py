@@ -21,6 +21,11 @@ DRIFT_TOLD = SECOND
 _AS_GOOD = 100 * MILLISECOND
 
 
+def time_there(venue: CcxtVenue) -> int | None:
+    """The time at the exchange now, UTC ms; None while its clock is not known."""
+    return None if venue.drift is None else (venue.clock.now() + venue.drift) // MILLISECOND
+
+
 async def measure_clock(venue: CcxtVenue, exchange: Any, patience: float) -> None:
     """Ask for the exchange's time. What is signed goes by this machine's own clock, which may be set while the desk
     runs, as it often is when the machine has slept."""

@@ -12,7 +12,7 @@ from workstation.clock import MILLISECOND
 from workstation.domain.instrument import Instrument
 from workstation.venues.ccxt import account, dead_man, fees, margin_terms, terms_watch, told
 from workstation.venues.ccxt.client import Hooks, close_exchange, open_exchange, rate_of
-from workstation.venues.ccxt.clock_way import measure_clock
+from workstation.venues.ccxt.clock_way import measure_clock, time_there
 from workstation.venues.ccxt.errors import is_limit, is_passing, translated, words_of
 from workstation.venues.ccxt.gate import backoff
 from workstation.venues.ccxt.stream_state import take_each
@@ -105,6 +105,7 @@ async def _establish(venue: CcxtVenue) -> None:
         jitter=venue.jitter,
         notice=venue.notice,
         silence=venue.settings.silence_ms / 1_000,
+        there=partial(time_there, venue),
     )
     streams.sink = venue.market_event
     venue.terms.blank(venue)

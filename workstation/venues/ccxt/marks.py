@@ -91,7 +91,7 @@ class Marks:
 
     def _tell(self, symbol: str, price: Any, funding: _Funding) -> None:
         exact_price = exact(price)
-        if exact_price is None:
+        if exact_price is None or exact_price <= 0:  # of a contract that does not trade yet, or no longer
             return
         rate, following, interval = funding.terms()
         self._sink(MarkPrice(self._markets[symbol].id, self._clock.now(), exact_price, rate, following, interval))

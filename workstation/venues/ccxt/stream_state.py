@@ -60,3 +60,8 @@ def take_each(take: Callable[[Any], object], found: Iterable[Any]) -> None:
     """One after the other, what a watch method has given."""
     for one in found:
         take(one)
+
+
+def is_trade(found: Mapping[str, Any]) -> bool:
+    """Whether what ccxt calls a trade has a price and a size."""
+    return (found.get("price") or 0) > 0 and (found.get("amount") or 0) > 0

@@ -18,21 +18,22 @@ from workstation.domain.instrument import Instrument
 from workstation.domain.market import BookSnapshot, BookStale, MarketEvent, Trade
 from workstation.venues.ccxt.belief import Beliefs
 from workstation.venues.ccxt.books import BookReader, Tape
+from workstation.venues.ccxt.checksums import KrakenSums
 from workstation.venues.ccxt.client import Hooks
-from workstation.venues.ccxt.continuity import Continuity, Gap, continuity, kraken_checksum, kraken_crc32
+from workstation.venues.ccxt.continuity import Continuity, Gap, continuity, kraken_checksum
+from workstation.venues.ccxt.doubts import Doubts
 from workstation.venues.ccxt.errors import words_of
 from workstation.venues.ccxt.gate import backoff
 from workstation.venues.ccxt.marks import Marks
 from workstation.venues.ccxt.particulars import Particulars
 from workstation.venues.ccxt.pictures import NoPicture, first_picture, take_back
-from workstation.venues.ccxt.stream_state import StreamState, beaten, take_each
+from workstation.venues.ccxt.stream_state import StreamState, beaten, is_trade, take_each
 from workstation.venues.contract import MarketSink, StreamAge
 
 #: A stream that lived so many seconds has recovered: its next pause is a short one again.
 _RECOVERED = 20.0
 #: Seconds without a fault after which a quiet stream counts as standing, if its connection has answered.
 _STANDS = 2.0
-
 #: ns between two times that a connection is begun anew for the sake of one of the books that stand on it.
 _DISTURBED = 60 * SECOND
 #: Milliseconds after which a trade that is told has been missed: it is not one of now.
@@ -61,6 +62,7 @@ class Streams:
         jitter: Callable[[], float],
         notice: Callable[[str, str], None],
         silence: float,
+        there: Callable[[], int | None],
         blank: Collection[str] = (),
     ) -> None:
         """`markets`: instruments by ccxt's symbol; `notice(level, sentence)`: to the log; `silence`: seconds after
@@ -95,7 +97,9 @@ class Streams:
         self._begun: dict[str, int] = {}  # when a connection was begun anew for the sake of one of its books
         self._false: dict[str, BaseException] = {}  # streams that are ended because what they told is not believed
         self._beliefs = Beliefs(exchange, clock, silence, self._whole, self._is_false, self._is_true)
-        self._places: dict[str, tuple[int, int]] = {}
+        self._doubts = Doubts(self._readers, self.states, clock, self._deny)
+        self._sums = KrakenSums(exchange, self._readers)
+        self._there = there
         exchange.streaming = exchange.deep_extend(
             exchange.streaming or {}, {"keepAlive": int(silence * 1_000 / 3), "maxPingPongMisses": 2.0}
         )
@@ -196,7 +200,7 @@ class Streams:
             self._told(state)
             if self._hooks.dirty:
                 self._flush()
-            if symbol not in self._whole and not self._is_empty(symbol):
+            if symbol not in self._whole and not self._readers[symbol].doubted and not self._is_empty(symbol):
                 raise NoPicture("what came of it was no picture")
             if connection is not None and connection.error is not None:  # it ended while nobody waited for it
                 raise ConnectionError(f"its connection was closed: {words_of(connection.error)}")
@@ -237,18 +241,17 @@ class Streams:
         instrument = self._markets[symbol]
         ticks, lots = 1.0 / float(instrument.tick), 1.0 / float(instrument.lot)
         while True:
-            trades = await self._exchange.watch_trades(symbol)
+            trades = [each for each in await self._exchange.watch_trades(symbol) if is_trade(each)]
             if state.up:  # the first that come may be old
                 self._beliefs.traded(symbol, trades)
             self._told(state)
-            sink, now = self.sink, self._clock.now()
-            theirs = self._exchange.milliseconds() - int(self._exchange.options.get("timeDifference") or 0)
-            for trade in trades if sink is not None else ():
-                assert sink is not None
+            now, there = self._clock.now(), self._there()
+            for trade in trades:
                 price, size = int(trade["price"] * ticks + 0.5), int(trade["amount"] * lots + 0.5) or 1
-                buyer, late = trade.get("side") != "sell", theirs - (trade.get("timestamp") or theirs)
+                stamp, buyer = trade.get("timestamp"), trade.get("side") != "sell"
+                late = there - stamp if there and stamp else 0
                 at = now if late < _LATE else now - late * MILLISECOND  # some begin with those of the last hours
-                sink(Trade(instrument.id, at, price, size, buyer, str(trade.get("id") or "")))
+                self._tell(Trade(instrument.id, at, price, size, buyer, str(trade.get("id") or "")))
 
     def _tell(self, event: MarketEvent) -> None:
         if self.sink is not None:
@@ -326,29 +329,15 @@ class Streams:
     def _after(self, client: Any, message: Any) -> None:
         if self._hooks.dirty:
             expected = kraken_checksum(message) if self._facts.continuity == "kraken" else None
-            if expected is not None and not self._kraken_whole(expected.market, expected.value):
+            if expected is not None and not self._sums.agree(expected.market, expected.value):
                 self._hooks.dirty.clear()
                 self._broken(client, Gap(expected.market, "the checksum of the book is wrong"))
                 return
             self._flush()
 
-    def _kraken_whole(self, symbol: str, checksum: int) -> bool:
-        book, reader = self._exchange.orderbooks.get(symbol), self._readers.get(symbol)
-        if book is None or reader is None:
-            return True
-        if symbol not in self._places:
-            info = self._exchange.markets[symbol]["info"]
-            self._places[symbol] = (int(info.get("pair_decimals", 0)), int(info.get("lot_decimals", 8)))
-        ticks, lots = 1.0 / float(reader.instrument.tick), 1.0 / float(reader.instrument.lot)
-        bids, asks = (
-            [(int(level[0] * ticks + 0.5), int(level[1] * lots + 0.5)) for level in book[side][:10]]
-            for side in ("bids", "asks")
-        )
-        return kraken_crc32(reader.instrument, bids, asks, *self._places[symbol]) == checksum
-
     def _flush(self) -> None:
         """Hand on what ccxt has done to its books since the last time."""
-        dirty, now = self._hooks.dirty, self._clock.now()
+        dirty, now, there = self._hooks.dirty, self._clock.now(), self._there()
         tapes = dirty[:]
         dirty.clear()
         for tape in tapes:  # whatever happens to one of them, the next change of each is seen
@@ -360,8 +349,12 @@ class Streams:
             reader = self._readers.get(symbol)
             if reader is None:  # none of ours, or a book that has been begun anew since
                 continue
-            event = reader.read(tape, now)
+            begins = symbol not in self._whole and not reader.doubted  # a first picture may be old and true
+            event = reader.read(tape, now, None if begins else there)
             if event is None or self.sink is None:
+                continue
+            if isinstance(event, BookStale):
+                self._is_doubted(symbol, event)
                 continue
             if isinstance(event, BookSnapshot):
                 self._whole.add(symbol)
@@ -371,15 +364,24 @@ class Streams:
             self._beliefs.heard[symbol] = now
             self.sink(event)
 
+    def _is_doubted(self, symbol: str, event: BookStale) -> None:
+        self._whole.discard(symbol)
+        if self.sink is not None and symbol not in self._stale:
+            self._stale.add(symbol)
+            self.sink(event)
+        self._doubts.begin(symbol, event.ts)
+
     def _is_true(self, symbol: str) -> None:
         """A quiet book: the exchange's own is the same."""
         if symbol in self._whole and self.sink is not None:
             self.sink(self._readers[symbol].unchanged(self._clock.now()))
 
     def _is_false(self, symbol: str, reason: str) -> None:
+        if symbol in self._whole:
+            self._deny(symbol, reason)
+
+    def _deny(self, symbol: str, reason: str) -> None:
         """A book that cannot be true: what was to bring its changes is lost, whatever else its connection tells."""
-        if symbol not in self._whole:
-            return
         self._mark_stale(symbol, reason)
         self._false[f"book {symbol}"] = NoPicture(f"it is not believed: {reason}")
         self._tasks[f"book {symbol}"].cancel()
@@ -390,6 +392,7 @@ class Streams:
     def _mark_stale(self, symbol: str, reason: str) -> None:
         self._exchange.orderbooks.pop(symbol, None)
         self._whole.discard(symbol)
+        self._doubts.end(symbol)
         instrument = self._markets.get(symbol)
         if instrument is None or self.sink is None or symbol in self._stale:
             return
