@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from workstation.clock import SECOND, Clock
 from workstation.comparison_rounds import BACK
 from workstation.domain.instrument import InstrumentId
@@ -18,6 +20,7 @@ from workstation.domain.order import ClientOrderId, Order
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.gateway import OrderGateway
+from workstation.trading.order_ids import made_by_kill, made_by_tws
 from workstation.trading.reconcile import Reconciler, Strangers
 from workstation.venues.contract import DELEVERAGED, LIQUIDATED, SETTLED, KnowsStrangers, Venue
 from workstation.venues.patience import answer_within
@@ -94,6 +97,8 @@ class OthersOrders:
                 await self._reconciler.ask(client_id)
 
     def _adopt(self, venue: str, order: Order) -> None:
+        if made_by_kill(order.client_id):
+            order = msgspec.structs.replace(order, note="tws kill, past this desk")
         self._gateway.records.adopt(order)
         self._tell(venue, order, "adopted", "It is the desk's own now.")
 
@@ -107,10 +112,17 @@ class OthersOrders:
             else:
                 self._log.error("position", text)
             return
+        if made_by_kill(order.client_id):
+            self._found(venue, "closed by tws kill", f"{words}: {became}")
+            self._log.warning("orders", f"{venue}: closed by tws kill, past this desk: {words}.")
+            return
         self._found(venue, "external order", f"{words}: {became}")
         now = self._clock.now()
         warn = now - self._warned.get(venue, -_WARNED) >= _WARNED
         if warn:
             self._warned[venue] = now
         say = self._log.warning if warn else self._log.info
-        say("orders", f"{venue} has an order that this desk did not make: {words}. {ends}")
+        maker = "that this desk did not make"
+        if made_by_tws(order.client_id):
+            maker = "that another desk of tws made, or this one before its store was replaced"
+        say("orders", f"{venue} has an order {maker}: {words}. {ends}")

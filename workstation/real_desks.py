@@ -18,6 +18,7 @@ from workstation.paths import Paths
 from workstation.real_keys import keys_of
 from workstation.same_account import desks_beside, in_words, leave_note
 from workstation.settings import Settings, SettingsError
+from workstation.trading.order_ids import kill_order_id, random_order_id
 from workstation.venues.ccxt import borrowing
 from workstation.venues.ccxt.history import VenueHistory
 from workstation.venues.ccxt.listing import Listing, instruments_for, wanted_symbols
@@ -42,7 +43,8 @@ def live_desk(
     traded: Path | None = None,
 ) -> Engine:
     """The desk on the profile's real venues. `store` is another file in place of its own; keys come from the vault.
-    `traded`: the store whose instruments are opened beside the profile's, if it is another one; it is only read.
+    `traded`: the store of the desk for which `tws kill` opens this one; its instruments are opened beside the
+    profile's. Where `store` is another, it is only read, and orders bear the mark of that.
 
     Opens without a network: a venue that cannot be reached is DOWN and goes on trying. Blocks only where a venue's
     instruments are not known on this machine yet. Raises `SettingsError`, `StoreError` if another desk has the store.
@@ -62,7 +64,8 @@ def live_desk(
         venues.append(_ccxt_venue(name, facts, terms, instruments, clock, credentials, paths))
         if traded is None and not terms.data_only:
             beside.append(_beside(paths, store, name, terms, credentials))
-    return _engine("live", settings, paths, profile, clock, venues, store, notices, beside)
+    next_id = random_order_id if traded in (None, store) else kill_order_id
+    return _engine("live", settings, paths, profile, clock, venues, store, notices, beside, next_id)
 
 
 def paper_desk(
@@ -292,6 +295,7 @@ def _engine(
     store: Path,
     notices: list[str],
     beside: Sequence[Callable[[], list[str]]] = (),
+    next_id: Callable[[], str] = random_order_id,
 ) -> Engine:
     instruments = [instrument for venue in venues for instrument in venue.instruments()]
     history = VenueHistory({venue.name: prices for venue in venues if (prices := _prices_of(venue)) is not None}, clock)
@@ -301,6 +305,7 @@ def _engine(
     name = settings.account.name if settings.account.name != "demo" else (profile or mode)
     return Engine(
         mode=mode,
+        next_id=next_id,
         clock=clock,
         venues=venues,
         market=market,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ import pytest
 from tests.support.desk import GENEROUS
 from tests.support.exchange import RICH, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
-from tests.support.live_desk import DUST, Truth, live_desk_on, told, until
+from tests.support.live_desk import DUST, Truth, live_desk_on, paths_in, settings_of, told, until
 from tests.support.others import Other
+from tests.support.real_venue import keys_of
+from workstation.clock import LiveClock
 from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.engine import Engine
+from workstation.real_desks import live_desk
+from workstation.trading.order_ids import kill_order_id, made_by_kill, made_by_tws, random_order_id
 
 #: The instrument of each exchange that is traded here.
 TRADED = {"binance": "LOOP:BTC-USDT", "binanceusdm": "LOOP:BTC-USDT-PERP", "bybit": "LOOP:BTC-USDT-PERP"}
@@ -177,6 +182,41 @@ async def test_others_may_use_a_client_id_again(first: str, tmp_path: Path) -> N
             assert settled(exchange, engine)
             assert not Truth(exchange).invented(engine)
             assert await cancelled(engine, rests)
+
+
+@pytest.mark.parametrize(
+    ("client_id", "sentence"),
+    [
+        (kill_order_id(), "LOOP: closed by tws kill, past this desk: sell 0.05 LOOP:BTC-USDT-PERP, order"),
+        (random_order_id(), "LOOP has an order that another desk of tws made, or this one before its store was"),
+    ],
+    ids=["of a kill", "of a desk"],
+)
+async def test_an_order_of_tws_that_this_store_does_not_have_is_told_as_what_it_is(
+    client_id: str, sentence: str, tmp_path: Path
+) -> None:
+    with LoopbackExchange("bybit", logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        instrument, other = TRADED["bybit"], Other(exchange)
+        other._names = iter([client_id])  # type: ignore[assignment]
+        async with live_desk_on(exchange, tmp_path, compare_seconds=NEVER) as engine:
+            await engine.submit(market(instrument, Side.BUY, "0.05"))
+            other.enters(instrument, Side.SELL, "0.05")
+            await until(lambda: len(engine.fills()) == 2, say=lambda: told(engine))
+            assert engine.position(instrument).is_flat
+            assert sum(entry.text.startswith(sentence) for entry in engine.log.entries) == 1, told(engine)
+
+
+async def test_what_tws_kill_sends_without_the_desk_s_store_bears_its_mark(tmp_path: Path) -> None:
+    with LoopbackExchange("bybit", logins=[Login(balances=RICH)], seed=None) as exchange:
+        settings, paths, keys = settings_of(exchange), paths_in(tmp_path), keys_of(exchange)
+        stores = {"own": paths.data / "own.sqlite", "thrown away": tmp_path / "live.sqlite"}
+        made = {}
+        for name, store in stores.items():
+            desk = partial(live_desk, settings, paths, None, LiveClock(), keys, store, stores["own"])
+            made[name] = (await asyncio.to_thread(desk)).gateway.next_id()
+        assert [made_by_kill(client_id) for client_id in made.values()] == [False, True]
+        assert all(made_by_tws(client_id) for client_id in made.values())
 
 
 async def cancelled(engine: Engine, order: Order) -> bool:

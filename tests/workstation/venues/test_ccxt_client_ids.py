@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workstation.trading.order_ids import random_order_id
+from workstation.trading.order_ids import kill_order_id, random_order_id
 from workstation.venues.ccxt.ids import EXTERNAL, external_id, to_desk, to_wire
 from workstation.venues.ccxt.particulars import OFFERED, IdRule
 from workstation.venues.contract import VenueError
@@ -31,8 +31,7 @@ ALLOWED = {
 @pytest.mark.parametrize("exchange", sorted(OFFERED))
 def test_the_desk_s_own_ids_fit_every_exchange_and_come_back(exchange: str) -> None:
     rule = OFFERED[exchange].ids
-    for _ in range(200):
-        client_id = random_order_id()
+    for client_id in [random_order_id() for _ in range(200)] + [kill_order_id()]:
         wire = to_wire(client_id, rule)
         assert re.fullmatch(ALLOWED[exchange], wire)
         assert to_desk(wire, "77", rule) == client_id
