@@ -38,6 +38,7 @@ from workstation.venues.contract import (
     BooksBegin,
     KnowsStrangers,
     LinkState,
+    MayStop,
     RealLink,
     TellsAnew,
     TellsTerms,
@@ -121,6 +122,8 @@ class Comparisons:
                 self.margin.introduce(venue)
                 if isinstance(venue, TellsAnew):
                     venue.on_anew = partial(self._doubt, venue)
+        if isinstance(venue, MayStop):
+            venue.on_stopped = partial(self._notice, venue.name, "error")
         if isinstance(venue, WatchesOrders):
             venue.working = partial(self._core.orders.open_at, venue.name)
         self._others.introduce(venue)

@@ -161,7 +161,7 @@ class OutsideKill:
             case "progress":
                 self._progress(answer)
             case "done":
-                return self._done(answer["receipt"], bool(answer["durable"]))
+                return self._done(answer["receipt"], bool(answer["durable"]), bool(answer.get("left")))
             case "closing":
                 self._tell("That desk is closing.")
             case "error":
@@ -185,9 +185,9 @@ class OutsideKill:
             self._told = sentence
             self._say(sentence)
 
-    def _done(self, receipt: str, durable: bool) -> Report:
-        if durable:
-            return self._report(Outcome.DONE, receipt, receipt)
+    def _done(self, receipt: str, durable: bool, left: bool = False) -> Report:
+        if durable:  # `left`: a venue of the desk itself has stopped
+            return self._report(Outcome.HALTED if left else Outcome.DONE, receipt, receipt)
         return self._report(Outcome.HALTED, f"{receipt} HALTED could not be stored.", receipt)
 
     def _late(self, goes_on: str) -> Report:
@@ -307,7 +307,7 @@ class OutsideKill:
                     self._progress(progress(engine.kill_status, True))
                 await asyncio.sleep(0.02)
             if confirmed := engine.kill_status.phase is KillPhase.DONE:
-                return self._report(Outcome.DONE, engine.kill_status.receipt, engine.kill_status.receipt)
+                return self._done(engine.kill_status.receipt, durable=True, left=engine.kill_status.stopped)
         finally:
             if self._pid is not None or not confirmed:
                 engine.leave_armed()  # a hung desk's switch is not ours; and what still works is watched by nobody

@@ -28,7 +28,8 @@ from workstation.settings import Settings
 from workstation.store import Store, reader
 from workstation.trading.core import TradingCore
 from workstation.trading.limits import RiskLimits
-from workstation.venues.simulated_ledger import SqliteLedger
+from workstation.venues.simulated import SimulatedVenue
+from workstation.venues.simulated_ledger import LedgerError, SqliteLedger
 from workstation.watch.requests import Doors, HaltRequest, HaltRequests, new_request
 
 TWS = [sys.executable, "-m", "workstation.cli"]
@@ -430,6 +431,24 @@ def test_a_request_that_another_kill_took_with_its_own_is_done_all_the_same(
     report = kill_it.run()
     assert report.outcome is Outcome.DONE, report.text
     assert "no position" in report.receipt
+
+
+def test_a_simulated_venue_that_has_stopped_is_not_called_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = SimulatedVenue.connect
+
+    async def stops(venue: SimulatedVenue, *sinks: Any) -> None:
+        await connect(venue, *sinks)
+        if venue.name == "NOVA":
+            venue._fail(LedgerError("The ledger cannot be written: the disk is full."))
+
+    monkeypatch.setattr(SimulatedVenue, "connect", stops)
+    paths = Paths.of({"TWS_HOME": str(tmp_path)})
+    kill_it = OutsideKill(
+        Settings(), paths, "demo", paths.store("demo"), flatten=True, wait=30, say=lambda sentence: None
+    )
+    report = kill_it.run()
+    assert report.outcome is Outcome.HALTED, report.text
+    assert "NOVA has stopped (The ledger cannot be written: the disk is full)" in report.receipt
 
 
 def test_a_store_that_fails_under_the_kill_is_not_called_halted(

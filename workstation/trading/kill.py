@@ -31,7 +31,7 @@ from workstation.trading.kill_words import as_order, label_of, not_asked, untouc
 from workstation.trading.lost_orders import never_seen
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
-from workstation.venues.contract import Venue, VenueError, VenueOrder, prices_only
+from workstation.venues.contract import Venue, VenueError, VenueOrder, VenueStopped, prices_only
 from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
 
@@ -71,6 +71,7 @@ class KillSwitch:
         self._last_stored: Future[None] = Future()
         self._keeping: list[asyncio.Task[None]] = []
         self._notes: list[str] = []
+        self._stopped: set[str] = set()  # venues, for this run of the desk
         self._pulled: set[str] = set()
         self._over: set[str] = set()  # orders that have ended at their venue, of which fills are missing; and
         self._stuck = Stuck()  # those that the venue will not be asked about
@@ -207,7 +208,7 @@ class KillSwitch:
                 return
             await asyncio.sleep(0.02)
         await self._durable()
-        if prices_only(venue):
+        if prices_only(venue) or venue.name in self._stopped:
             return
         while True:
             coming = self._may_come(venue)  # nothing worked there a moment ago; these may come
@@ -221,7 +222,7 @@ class KillSwitch:
             left = self._flattener.take_left(venue.name) or bool(coming)
             await self._never_fail(venue, partial(self._pull, whole=True))
             more = self._others.count(venue.name) > theirs and not last
-            if not left and not more:  # else one of them may have come and filled
+            if venue.name in self._stopped or (not left and not more):  # else one of them may have come and filled
                 return
             await asyncio.sleep(0.5 if more else 0)  # others may go on: each look costs the venue's patience
 
@@ -258,6 +259,9 @@ class KillSwitch:
             try:
                 await work(venue)
                 return
+            except VenueStopped as error:
+                self._end_at(venue, str(error))
+                return
             except Exception as error:
                 words = (str(error) or type(error).__name__).rstrip(".")
                 self.status.venues[venue.name] = f"cannot be asked: {words}; trying again"
@@ -267,6 +271,15 @@ class KillSwitch:
                 self._changed()
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
+
+    def _end_at(self, venue: Venue, why: str) -> None:
+        """Nothing more can be done there in this run of the desk."""
+        words = f"has stopped ({why.rstrip('.')}): what it holds waits for the next start of the desk, which goes on"
+        if self.status.venues[venue.name] != words:
+            self._log.error(KILL, f"{venue.name} {words}.")
+        self._stopped.add(venue.name)
+        self.status.venues[venue.name], self.status.stopped = words, True
+        self._changed()
 
     async def _ask[T](self, question: Awaitable[T]) -> T:
         return await answer_within(self._timeout, question)
@@ -423,8 +436,9 @@ class KillSwitch:
             status, [*dict.fromkeys(self._notes), *self._gateway.without_store.words(self._kill_id)]
         )
         completed = KillCompleted(ts=status.finished, kill_id=self._kill_id, receipt=status.receipt)
-        self._core.apply_account(completed)
-        self._journal.append(completed)
+        if not status.stopped:
+            self._core.apply_account(completed)
+            self._journal.append(completed)
         self._log.warning(KILL, status.receipt)
         self.on_receipt(completed, status)
         self._changed()

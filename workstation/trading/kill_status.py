@@ -51,6 +51,7 @@ class KillStatus:
     receipt: str = ""
     venues: dict[str, str] = field(default_factory=dict)  # venue → what it last showed, or why it cannot be asked
     version: int = 0
+    stopped: bool = False  # a venue of the desk itself has stopped: the next start of the desk goes on
 
     @property
     def accounts(self) -> tuple[str, ...]:

@@ -29,6 +29,10 @@ class VenueUnreachable(VenueError):
     """The request certainly never reached the venue."""
 
 
+class VenueStopped(VenueUnreachable):
+    """The venue is a part of this desk and has ended before it: nothing moves there until the desk starts again."""
+
+
 class Withheld(VenueUnreachable):
     """The desk itself did not let it go when its turn in the queue came: nothing was sent."""
 
@@ -359,6 +363,14 @@ class TellsClosing(Protocol):
     def closing(self, instrument: InstrumentId) -> ClosingTerms | None:
         """What goes for a closing order now, where that is not what the desk knows."""
         ...
+
+
+@runtime_checkable
+class MayStop(Protocol):
+    """A venue that is a part of this desk, and may end before it."""
+
+    #: Called with a sentence when it has.
+    on_stopped: Callable[[str], None]
 
 
 @runtime_checkable

@@ -34,6 +34,7 @@ from workstation.venues.contract import (
     OrderSink,
     VenueError,
     VenueOrder,
+    VenueStopped,
     VenueUnreachable,
 )
 from workstation.venues.matching import models
@@ -96,6 +97,8 @@ class SimulatedVenue:
         self.on_entry: EntrySink | None = None
         self._link = LinkState.DOWN
         self._failure: str | None = None
+        self._stopped = False  # by a failure: it was not closed
+        self.on_stopped: Callable[[str], None] = lambda _: None
         for order in self._exchange.open.values():
             self._schedule_expiry(order)
 
@@ -255,6 +258,8 @@ class SimulatedVenue:
         return self._exchange.account.derivatives()
 
     def _check_link(self) -> None:
+        if self._failure is not None and self._stopped:
+            raise VenueStopped(self._failure)
         if self._failure is not None:
             raise VenueUnreachable(self._failure)
         if self._link is not LinkState.CONNECTED:
@@ -317,6 +322,7 @@ class SimulatedVenue:
 
     def _fail(self, error: LedgerError) -> None:
         """What the ledger does not hold did not happen: no report goes out, and the venue is gone until a restart."""
-        self._failure = str(error)
+        self._failure, self._stopped = str(error), True
         self._link = LinkState.DOWN
         self._agenda.stop()
+        self.on_stopped(f"{self.name} has stopped: {error} Nothing moves there until the desk starts again.")

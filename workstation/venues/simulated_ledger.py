@@ -196,7 +196,10 @@ class SqliteLedger:
                 raise
             said = str(error)
             held = isinstance(error.__cause__, BlockingIOError)
-            if held or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            busy = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            if busy and lock is not None:  # SQLite says so too where a full disk keeps it from mending the log
+                said = "another program has it, or its disk is full"
+            elif held or busy:
                 said = "another running desk has it; close that one first, or start this one with another TWS_HOME"
             elif isinstance(error, StoreError):  # a sentence already
                 raise LedgerError(said.replace("The store", "The simulated venue's ledger", 1)) from error

@@ -164,7 +164,15 @@ class ControlSocket:
                 answer = {"event": "blocked", "text": ticket.words, "durable": ticket.durable.is_set()}
             elif ticket.taken.is_set() and status.phase is KillPhase.DONE:
                 ticket.durable.wait(1.0)
-                _send(connection, {"event": "done", "receipt": status.receipt, "durable": ticket.durable.is_set()})
+                _send(
+                    connection,
+                    {
+                        "event": "done",
+                        "receipt": status.receipt,
+                        "durable": ticket.durable.is_set(),
+                        "left": status.stopped,
+                    },
+                )
                 return
             elif ticket.taken.is_set() and status.version != told and status.phase is not KillPhase.IDLE:
                 told = status.version

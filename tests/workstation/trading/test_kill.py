@@ -7,11 +7,12 @@ import errno
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from tests.support.desk import BTC, PERP, START, demo_desk
+from tests.support.desk import BTC, OTHER_PERP, PERP, START, demo_desk
 from tests.support.kill_scene import Faults, break_everything, fill_the_desk, nothing_doubled, nothing_left
 from tests.support.live_desk import until
 from workstation.clock import SECOND
@@ -94,6 +95,34 @@ async def test_a_restart_in_the_middle_goes_on_and_comes_back_halted(tmp_path: P
         assert (denied.state, "HALTED" in denied.reason) == (OrderState.DENIED, True)
         await desk.engine.rearm("demo")
         assert (await desk.market(BTC, Side.BUY, "0.1")).state is OrderState.FILLED
+
+
+async def test_a_venue_of_the_desk_that_has_stopped_holds_up_no_kill_and_the_next_start_goes_on(
+    tmp_path: Path,
+) -> None:
+    """The ledger of a simulated venue cannot be written: the disk is full, say."""
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(BTC, Side.BUY, "0.4")
+        await desk.market(OTHER_PERP, Side.BUY, "1.3")
+        await desk.limit(PERP, Side.BUY, "0.1", away=300)
+        ledger: Any = desk.venues["NOVA"].ledger
+        ledger._db.execute("PRAGMA query_only = ON")
+        desk.engine.flatten("test")
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE)
+        receipt = desk.engine.kill_status.receipt
+        assert "NOVA has stopped (The simulated venue's ledger" in receipt
+        assert "waits for the next start of the desk, which goes on; ORCA shows no working order" in receipt
+        told = [entry.text for entry in desk.engine.log.entries if entry.source == "venue" and entry.level == "error"]
+        assert len(told) == 1
+        assert told[0].startswith("NOVA has stopped: ")
+        assert not desk.engine.core.portfolio.position(OTHER_PERP).quantity
+    ledger._mover.close()  # as the end of the process does
+    ledger._db.close()
+    ledger._lock.release()
+    async with demo_desk(tmp_path, start=START + 60 * SECOND) as desk:
+        await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE, timeout=30)
+        await nothing_left(desk)
+        assert "restart" in desk.engine.kill_status.receipt
 
 
 async def test_the_kill_before_the_store_is_open_counts(tmp_path: Path) -> None:
