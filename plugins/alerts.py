@@ -79,6 +79,8 @@ class AlertsPane(TablePane[Alert]):
                     return f"quiet for {span(row.snoozed_until - self._now)}", ink.warning
                 if row.kind is AlertKind.REBALANCE:
                     return self._due(row), ink.warning if row.side else ink.bid
+                if self.engine.alerts.blind.why(row):
+                    return "BLIND: no price", ink.warning
                 return "waits", ink.bid
             case "often":
                 return "every" if row.repeat else "once", ink.dim

@@ -34,7 +34,7 @@ def ring(app: TwsApp, alert: Alert, text: str) -> None:
 
 
 def warn(app: TwsApp, text: str, bad: bool) -> None:
-    """Tell, as of an alert, that a position is not protected; quietly that it is again."""
+    """Tell, as of an alert, that a position is not protected or alerts are blind; quietly that all is well again."""
     if bad:
         _tell(app, sentence(text), error=True)
     else:

@@ -40,16 +40,21 @@ def proofs(market: InstrumentMarket, now: int) -> tuple[Range, ...]:
     newest = market.last if _traded(market, now) else None
     if newest is not None and (ticks := _agreed((each.ts, each.price) for each in reversed(market.tape))):
         found.append((price(min(ticks)), price(max(ticks))))
-    if _marked(market, now) and (marked := _agreed((each.ts, each.price) for each in reversed(market.marks))):
+    if marked(market, now) and (prices := _agreed((each.ts, each.price) for each in reversed(market.marks))):
         if newest is not None:
-            marked.append(price(newest.price))
-        found.append((min(marked), max(marked)))
+            prices.append(price(newest.price))
+        found.append((min(prices), max(prices)))
     return tuple(found)
 
 
 def unseen(market: InstrumentMarket, now: int) -> str:
     """Why nothing tells where the market is now; "" while something does."""
-    if believed(market, now) or _traded(market, now) or _marked(market, now):
+    return "" if _traded(market, now) or marked(market, now) else disbelief(market, now)
+
+
+def disbelief(market: InstrumentMarket, now: int) -> str:
+    """Why the book does not tell where the market is; "" while it is believed."""
+    if believed(market, now):
         return ""
     book = market.book
     if book.stale is not None:
@@ -76,7 +81,8 @@ def _traded(market: InstrumentMarket, now: int) -> bool:
     return market.last is not None and now - market.last.ts <= _TRADE_LIVES
 
 
-def _marked(market: InstrumentMarket, now: int) -> bool:
+def marked(market: InstrumentMarket, now: int) -> bool:
+    """Whether a mark tells of now."""
     return market.mark is not None and now - market.mark.ts <= _MARK_LIVES
 
 

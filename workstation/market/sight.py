@@ -26,7 +26,11 @@ class Sight:
 
     def changes(self, market: InstrumentMarket, now: int) -> bool:
         """Look again (`now` in UTC ns). Whether the price was lost, or is back, at this very look."""
-        if why := unseen(market, now):
+        return self.notes(unseen(market, now), believed(market, now), now)
+
+    def notes(self, why: str, sure: bool, now: int) -> bool:
+        """As `changes`, of whatever is looked at: `why` nothing tells it now, and whether what tells it will last."""
+        if why:
             self._seen = None
             self._blind = now if self._blind is None else self._blind
             if self.why or now - self._blind < _LASTS:
@@ -37,7 +41,7 @@ class Sight:
         if not self.why:
             return False
         self._seen = now if self._seen is None else self._seen
-        if not believed(market, now) and now - self._seen < _CALM:
+        if not sure and now - self._seen < _CALM:
             return False
         self.why, self._seen = "", None
         return True

@@ -1,7 +1,7 @@
 """Alerts at work: watches the market for those that are set, keeps them in the store, and tells when one fires.
 
 A market event costs one look-up where its instrument has no alert; where it has, the range since the last look is
-widened, and alerts are judged a few times a second. Nothing is judged on data that is old or on a stale book.
+widened, and alerts are judged a few times a second, by what `alert_sight` lets them see.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from workstation.domain.events import OrderEvent, OrderFilled
 from workstation.domain.fill import Fill
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
-from workstation.domain.numbers import divide, multiply, plain, subtract
+from workstation.domain.numbers import multiply, plain
 from workstation.domain.order import state_word
 from workstation.domain.prices import price_words
 from workstation.log import DeskLog
+from workstation.trading.alert_sight import AlertSight, BlindAlerts
 from workstation.trading.alerts import (
     Alert,
     AlertKind,
@@ -63,7 +64,9 @@ class AlertDesk:
         self._clock = clock
         self._log = log
         self._keep = keep
-        self._day_pnl = day_pnl
+        self._sight = AlertSight(core, day_pnl)
+        #: Which of them see nothing: a screen shows it.
+        self.blind = BlindAlerts(self._sight, core, log)
         self._alerts: dict[str, Alert] = {}
         self._watched: dict[InstrumentId, tuple[int, int] | None] = {}  # lowest and highest trade since the last look
         self._moved: set[InstrumentId] = set()
@@ -199,12 +202,6 @@ class AlertDesk:
                     told = f"{what} is {state_word(alert.state)}{f': {reason}' if reason else ''}."
                 self._fired(fire(alert, now), told)
 
-    def _fresh(self, name: InstrumentId) -> bool:
-        market = self._core.market.markets.get(name)
-        if market is None or market.book.stale is not None:
-            return False
-        return self._clock.now() - market.updated_at < _OLD
-
     def _look(self) -> None:
         self._look_timer = None
         moved, self._moved = self._moved, set()
@@ -212,37 +209,9 @@ class AlertDesk:
             traded = self._watched.get(name)
             if name in self._watched:
                 self._watched[name] = None
-            if not self._fresh(name):
-                continue
             for alert in [one for one in self._alerts.values() if one.instrument == name and not one.done]:
-                seen = self._seen(alert, traded)
-                if seen is not None:
-                    self._judge(alert, seen)
-
-    def _seen(self, alert: Alert, traded: tuple[int, int] | None) -> Seen | None:
-        """The value of a market alert: a price above a level is one that traded or is bid there, below one that traded
-        or is offered there."""
-        market, instrument = self._core.market.markets[alert.instrument], self._core.instruments[alert.instrument]
-        bid, ask = market.book.best_bid, market.book.best_ask
-        match alert.kind:
-            case AlertKind.SPREAD if bid is not None and ask is not None:
-                value = subtract(instrument.price(ask), instrument.price(bid))
-                return Seen(value, value, value)
-            case AlertKind.FUNDING if market.mark is not None and market.mark.funding_rate is not None:
-                rate = market.mark.funding_rate
-                return Seen(rate, rate, rate)
-            case AlertKind.PRICE:
-                if market.last is None and (bid is None or ask is None):
-                    return None
-                last = market.last.price if market.last is not None else (bid + ask) // 2  # type: ignore[operator]
-                if bid is not None and ask is not None:
-                    last = min(max(last, bid), ask)
-                low, high = traded or (last, last)
-                low = min(low, last) if ask is None else min(low, last, ask)
-                high = max(high, last) if bid is None else max(high, last, bid)
-                return Seen(instrument.price(low), instrument.price(high), instrument.price(last))
-            case _:
-                return None
+                for seen in self._sight.seen(alert, traded, self._clock.now()):
+                    self._judge(self._alerts[alert.alert_id], seen)
 
     def _tick(self) -> None:
         """Once a second: profit, and what has expired."""
@@ -263,6 +232,8 @@ class AlertDesk:
                 self._alerts[alert.alert_id] = replace(alert, snoozed_until=0)
                 self._changed()
                 self._moved |= {alert.instrument} & self._watched.keys()  # what holds still is told at once
+        if self.blind.look([one for one in self._alerts.values() if not one.done], now):
+            self.version += 1
         if self._moved and self._look_timer is None:
             self._look_timer = self._clock.call_at(now + _LOOK_EVERY, self._look)
         if self._tick_timer is None and any(not one.done for one in self._alerts.values()):
@@ -272,7 +243,7 @@ class AlertDesk:
         if alert.instrument and alert.side and self._core.portfolio.position(alert.instrument).is_flat:
             self._alerts[alert.alert_id] = replace(alert, side=0)  # the next position is another story
             self._changed()
-        elif (profit := self._profit(alert.instrument)) is not None:
+        elif (profit := self._sight.profit(alert.instrument, self._clock.now())) is not None:
             self._judge(alert, Seen(profit, profit, profit))
 
     def due(self, alert: Alert) -> int | None:
@@ -288,20 +259,6 @@ class AlertDesk:
         elif after is not alert:
             self._alerts[alert.alert_id] = after
             self._changed()
-
-    def _profit(self, name: InstrumentId) -> Decimal | None:
-        """In the account currency, to a cent; None while a price that it needs is missing or old."""
-        portfolio = self._core.portfolio
-        if not name:
-            if all(self._fresh(one.instrument) for one in portfolio.open_positions()):
-                return divide(self._day_pnl(), Decimal(1), Decimal("0.01"))
-            return None
-        position, instrument = portfolio.position(name), self._core.instruments[name]
-        mark = self._core.market.mark(name) if self._fresh(name) else None
-        rate = portfolio.rate(instrument.venue, instrument.settlement, self._core.market.mark)
-        if mark is None or rate is None or position.is_flat:
-            return None
-        return divide(multiply(position.unrealized(instrument, mark), rate), Decimal(1), Decimal("0.01"))
 
     def _judge(self, alert: Alert, seen: Seen) -> None:
         instrument = self._core.instruments.get(alert.instrument)

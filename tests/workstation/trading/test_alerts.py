@@ -13,7 +13,7 @@ from test_command_line import context
 
 from tests.support.desk import BTC, demo_desk
 from workstation.clock import SECOND
-from workstation.domain.market import BookStale
+from workstation.domain.market import BookStale, Trade
 from workstation.domain.order import Side
 from workstation.trading.alerts import Alert, AlertKind, Seen, Way, band, reminded, snoozed, spell, step
 from workstation.trading.command_line import parse
@@ -201,10 +201,55 @@ async def test_nothing_fires_on_a_stale_book_or_on_old_data(tmp_path):
         desk.clock.advance(2 * SECOND)
         assert told == []
         alert = desk.engine.alerts.alerts()[0]
-        desk.engine.alerts._moved.add(BTC)
         desk.clock.advance(10 * SECOND)
+        desk.engine.alerts._moved.add(BTC)
         desk.engine.alerts._look()
         assert desk.engine.alerts.alerts() == [alert]
+
+
+def trades_at(desk, ticks: int, seconds: float) -> None:
+    """A trade each half second, so many ticks from the best bid."""
+    bid = desk.engine.book(BTC).best_bid
+    for _ in range(round(seconds * 2)):
+        desk.clock.advance(SECOND // 2)
+        desk.engine._on_market(Trade(BTC, desk.clock.now(), bid + ticks, 1, True))
+
+
+async def test_while_the_book_is_stale_a_price_alert_goes_by_trades_of_a_second(tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        told = said(desk)
+        desk.engine._on_market(BookStale(BTC, desk.clock.now(), "a gap"))
+        desk.engine.alerts.add(around(desk, 500))
+        desk.engine.alerts.add(around(desk, -500, Way.BELOW))
+        trades_at(desk, 100, 2)
+        trades_at(desk, 600, 0.5)
+        trades_at(desk, 100, 1)
+        assert told == [], "one bad print proves nothing"
+        trades_at(desk, 600, 2)
+        assert len(told) == 1
+        assert "is above" in told[0]
+
+
+async def test_alerts_that_see_no_price_are_said_to_be_blind_and_fire_when_they_see_again(tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        told, blind = said(desk), []
+        desk.engine.alerts.blind.on_told = lambda text, bad: blind.append((text, bad))
+        desk.engine.alerts.add(around(desk, 500))
+        spread = desk.engine.alerts.add(
+            Alert(alert_id="", kind=AlertKind.SPREAD, instrument=BTC, way=Way.ABOVE, level=D(9))
+        )
+        desk.engine._on_market(BookStale(BTC, desk.clock.now(), "a gap"))
+        desk.clock.advance(15 * SECOND)
+        of = f"of {BTC} are not judged, nothing tells it (a gap)."
+        assert sorted(blind) == [(f"BLIND: alerts on the {kind} {of}", True) for kind in ("price", "spread")]
+        assert any("BLIND" in entry.text for entry in desk.engine.log.entries)
+        assert desk.engine.alerts.blind.why(spread) == "a gap"
+        desk.engine._on_market(replace(desk.engine.book(BTC).snapshot(), ts=desk.clock.now()))
+        desk.clock.advance(SECOND)
+        assert [bad for _, bad in blind] == [True, True, False, False]
+        assert not desk.engine.alerts.blind.why(spread)
+        trades_at(desk, 600, 1)
+        assert len(told) == 1
 
 
 async def test_fills_and_refused_orders_are_told(tmp_path):
