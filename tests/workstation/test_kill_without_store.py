@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +25,7 @@ from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
 from workstation.store import StoreError, reader
 from workstation.store.beside import Beside, InFiles, Reserve
+from workstation.store.writer import Writer
 from workstation.trading.kill_status import KillOutcome, KillPhase
 from workstation.venues.faulty import Fault
 
@@ -242,6 +244,27 @@ async def test_a_store_that_hangs_is_waited_for_and_then_left(tmp_path: Path, mo
         assert "1 closing order could not be stored and went out all the same" in receipt
         monkeypatch.setattr(journal, "commit", real)
         waits.set()
+
+
+async def test_an_order_that_waits_for_a_store_that_hangs_holds_up_no_flatten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.SELL, "0.7")
+        disk, writes = threading.Event(), Writer._write
+        monkeypatch.setattr(Writer, "_write", lambda *what: disk.wait(30) and writes(*what))
+        entering = asyncio.create_task(desk.market(BTC, Side.BUY, "0.1"))
+        await desk.settle(lambda: desk.engine.orders()[-1].instrument == BTC)
+        try:
+            receipt = await flattened(desk)
+        finally:
+            disk.set()
+        assert desk.engine.position(PERP).quantity == 0
+        assert "1 working order gone; 1 position closed" in receipt
+        assert "1 closing order could not be stored and went out all the same" in receipt
+        order = await entering
+        assert (order.state, order.reason) == (OrderState.DENIED, "Withdrawn before it was sent.")
+        assert desk.engine.position(BTC).quantity == 0
 
 
 async def test_every_other_order_is_denied_when_the_store_fails(tmp_path: Path) -> None:

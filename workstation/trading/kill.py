@@ -391,6 +391,10 @@ class KillSwitch:
                 await self._gateway.cancel(client_id)
             except Exception as error:
                 item.detail = str(error)
+                return
+            if client_id in self._gateway.sending:  # it leaves no more, though a disk that hangs never ends it
+                self._over.add(client_id)
+                item.state = KillOutcome.DONE
             return
         if await self._reconciler.ask(client_id):
             item.detail = "its fate is not clear yet: asking the venue"
