@@ -7,12 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
-from workstation.clock import Clock
+from workstation.clock import SECOND, Clock
 from workstation.domain.events import OrderEvent
 from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.market import MarketEvent, Trade
 from workstation.venues.contract import LinkState, MarketSink, OrderSink, StreamAge
 from workstation.venues.matching import models
 from workstation.venues.simulated import SimulatedVenue
+
+#: ns after which a trade that is told is one of the past.
+_PAST = 5 * SECOND
 
 
 class PriceVenue(Protocol):
@@ -117,6 +121,14 @@ class PaperVenue(SimulatedVenue):
             return f"its prices are away ({(self.prices.said or self.prices.link).rstrip('.')})"
         stale = self.book(instrument).stale
         return f"there is no book of {instrument} ({stale.rstrip('.')})" if stale else ""
+
+    def feed(self, event: MarketEvent) -> None:
+        """A trade of the past is shown, and fills nothing: with such a stream begins, also after each reconnect."""
+        if isinstance(event, Trade) and self._clock.now() - event.ts > _PAST:
+            if self._market_sink is not None:
+                self._market_sink(event)
+            return
+        super().feed(event)
 
     async def connect(self, on_market: MarketSink, on_order: OrderSink) -> None:
         await super().connect(on_market, on_order)
