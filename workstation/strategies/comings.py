@@ -8,8 +8,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import plain
 from workstation.domain.order import ClientOrderId, Order, OrderState, OrderType
 from workstation.domain.strategy_run import RunId, StrategyRun
+from workstation.strategies.held_back import is_stop
 from workstation.strategies.run_book import RunBook, StrategyDesk, instruments_of
 from workstation.trading.lost_orders import never_seen
 from workstation.trading.orders import venue_of
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _LOOK = 0.05
 #: Seconds of waiting for a venue that stands and cannot be compared until the trader is sent a note.
 _TOLD_AFTER = 60.0
+#: And until one is sent of a position that has no stop meanwhile.
+_BARE_AFTER = 5.0
 
 
 def missing_venue(desk: StrategyDesk, instruments: Iterable[InstrumentId]) -> str:
@@ -71,18 +75,22 @@ class Comings:
     async def _begin(self, live: LiveRun) -> None:
         """What it sends may not stand beside its orders of before: they end first. It says what it waits for."""
         loop = asyncio.get_running_loop()
-        told_at = loop.time() + _TOLD_AFTER
+        told_at, bare_at = loop.time() + _TOLD_AFTER, loop.time() + _BARE_AFTER
         while live.trader.alive:
             if missing := missing_venue(self._desk, instruments_of(live.run, self._desk.core)):
-                self._say(live, f"Waits for {missing}.")
+                self._say(live, f"Waits for {missing}.{_bare(live)}")
                 if loop.time() > told_at and self._tell(live, missing.partition(":")[0]):
                     told_at = math.inf
             elif lost := self._waits_for_lost(live):
-                self._say(live, f"Waits, and keeps what protects it: {lost}.", "lost")
+                keeps = ", and keeps what protects it" if _is_protected(live.book) else ""
+                self._say(live, f"Waits{keeps}: {lost}.{_bare(live)}", "lost")
             elif await self._pull_resting(live.book):
                 break
             else:
                 self._say(live, "Waits until its orders of before have ended.")
+            if loop.time() > bare_at and _bare(live):
+                bare_at = math.inf
+                self._desk.log.error("position", f"{live.run.run_id} has not begun. {live.stands_by}")
             await asyncio.sleep(_LOOK)
         if live.trader.alive and self._runs.get(live.run.run_id) is live:
             (live.begin_late if live.stands_by else live.begin)()
@@ -155,6 +163,19 @@ class Comings:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._desk.log.error("strategies", f"A strategy could not be begun, or its orders pulled: {error!r}")
+
+
+def _bare(live: LiveRun) -> str:
+    """That what it holds has no stop before it begins: where the venue takes none, it is the run that holds it."""
+    if not (holds := live.book.holds) or _is_protected(live.book):
+        return ""
+    held = " and ".join(f"{plain(abs(quantity))} {one}" for one, quantity in holds.items())
+    return f" It holds {held}, NOT PROTECTED until it begins."
+
+
+def _is_protected(book: RunBook) -> bool:
+    """Whether a stop of its own works at a venue, as far as is known."""
+    return any(is_stop(order) and not never_seen(order) for order in book.orders())
 
 
 def _reached(book: RunBook, desk: StrategyDesk) -> list[Order]:

@@ -89,9 +89,14 @@ class HeldBack:
             if why := held.why():
                 return f"{held.what} is not sent yet: {why}."
         for client_id, lost in self._lost.items():
-            if self._desk.lost.denials(client_id) and not lost.followed:
-                return self._lost_words(client_id, lost)
+            if not lost.followed and self._is_lost(client_id):
+                return f"May be NOT PROTECTED. {self._lost_words(client_id, lost)}"
         return ""
+
+    def _is_lost(self, client_id: ClientOrderId) -> bool:
+        """Whether an exit without an answer is more than late: its venue denies it, or cannot be asked."""
+        order = self._desk.core.orders.orders[client_id]
+        return bool(self._desk.lost.denials(client_id)) or not self._desk.gateway.link_up(order.instrument)
 
     def decided(self, seen: Seen) -> None:
         """What comes from here on was asked for in one call, which saw this."""
@@ -226,9 +231,10 @@ class HeldBack:
             if lost.followed and order.is_open:
                 await self._book.cancel([client_id])
             return
-        if self._desk.lost.denials(client_id) and not lost.told:
+        if not lost.told and self._is_lost(client_id):
             lost.told = True
-            self._desk.log.warning("strategies", f"{self._book.run.run_id}: {self._lost_words(client_id, lost)}")
+            text = f"{self._book.run.run_id} may be NOT PROTECTED. {self._lost_words(client_id, lost)}"
+            self._desk.log.error("position", text)
         if not lost.followed and self._reduces(order.instrument) and self._desk.lost.denied(client_id):
             lost.followed = True
             if not self._book.pulled(client_id):  # else the strategy has decided on something else meanwhile
@@ -240,6 +246,9 @@ class HeldBack:
 
     def _lost_words(self, client_id: ClientOrderId, lost: _Lost) -> str:
         order = self._desk.core.orders.orders[client_id]
+        if not self._desk.gateway.link_up(order.instrument):
+            venue = venue_of(order.instrument)
+            return f"{lost.what} has no answer: {venue} is not connected, and is asked what became of it once it is."
         follows = self._reduces(order.instrument)
         then = "another follows" if follows else "nothing is sent beside it, both could close the position"
         return f"{lost.what} is lost. {self._desk.lost.words(order)}; {then}."

@@ -110,11 +110,19 @@ class LiveRun:
         if self.book.pulled(client_id):
             self.pulled(client_id)
         else:
+            reason = reason or "its venue took no more of it"
             unsent = self._out.held_back.unsent(client_id, reason)
             self._queue(partial(self.strategy.on_unsent if unsent else self.strategy.on_reject, client_id, reason))
+            self._deaf_to(client_id, reason)
+
+    def _deaf_to(self, client_id: ClientOrderId, reason: str) -> None:
+        """The desk sees to a stop's order that came to nothing where the strategy hears of none."""
+        if type(self.strategy).on_reject is Strategy.on_reject:
+            self._out.held_stops.came_to_nothing(client_id, reason)
 
     def lost(self, client_id: ClientOrderId, reason: str) -> None:
         order = self._desk.core.orders.orders[client_id]
+        self._deaf_to(client_id, reason)
         self._queue(partial(self.strategy.on_unsent if is_stop(order) else self.strategy.on_reject, client_id, reason))
 
     def pulled(self, client_id: ClientOrderId) -> None:

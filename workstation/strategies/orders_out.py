@@ -42,7 +42,7 @@ class OrdersOut:
     def __init__(self, book: RunBook, desk: StrategyDesk, trader: DeskTrader, run: Hears) -> None:
         self._book, self._desk, self._trader, self._run = book, desk, trader, run
         self.held_back = HeldBack(book, desk, self._not_sent, run.ended_unfilled)
-        self.held_stops = HeldStops(book.run.run_id, desk, self._next)
+        self.held_stops = HeldStops(book, desk, self._next)
         self._outbox: deque[Wish | Seen] = deque()  # of each call that asked for something, what it saw comes first
         self._send = asyncio.Event()
         self._submits: set[asyncio.Task[Order]] = set()

@@ -11,7 +11,7 @@ import msgspec
 
 from workstation.clock import Clock
 from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ZERO, add, floor_to
+from workstation.domain.numbers import ZERO, add, floor_to, plain
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side
 from workstation.domain.position import Position
 from workstation.domain.strategy_run import RunId, Signal, StrategyRun
@@ -79,6 +79,11 @@ class RunView(msgspec.Struct, frozen=True):
         if self.legs:
             return {leg.instrument: leg.position for leg in self.legs if leg.position}
         return {self.run.instrument: self.position} if self.position else {}
+
+    @property
+    def holdings(self) -> str:
+        """What it holds, in words; "" for nothing."""
+        return " and ".join(f"{plain(quantity)} {one}" for one, quantity in self.holds.items())
 
     @property
     def pnl(self) -> Decimal:

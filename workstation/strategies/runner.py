@@ -179,7 +179,8 @@ class StrategyRunner:
         return await self._run(run, made, self._get_setting(_key(run_id)) or {})
 
     async def _run(self, run: StrategyRun, made: Strategy, state: dict[str, Any] | None) -> StrategyRun:
-        self._may_run()
+        if self._core.state is TradingState.HALTED:
+            raise Refused("The desk is HALTED: no strategy is started.")
         if run.run_id in self._live:
             raise Refused(f"{run.run_id} is running already.")
         live = self._at_work.add(run, made, state)
@@ -237,14 +238,12 @@ class StrategyRunner:
     async def close_out(self, run_id: RunId) -> list[Order]:
         """End it if it has not ended, and close what it holds at the market, reduce-only, of each instrument; no order
         if it held nothing. Raises `Refused`."""
-        run = self._known(run_id)
-        if run.active:
+        if self._known(run_id).active:
             await self.stop(run_id)
         await self._ended(run_id)
         of, holds = self._core.instruments, self.view(run_id).holds
         found = [closing(run_id, self._core, of[instrument], held) for instrument, held in holds.items()]
-        drafts = [draft for draft in found if draft is not None]
-        return list(await asyncio.gather(*map(self._gateway.submit, drafts)))
+        return list(await asyncio.gather(*(self._gateway.submit(draft) for draft in found if draft is not None)))
 
     # The desk's hooks.
 
@@ -270,6 +269,7 @@ class StrategyRunner:
                 continue
             if run.state is RunState.RUNNING:
                 await self._record(replace(run, state=RunState.STOPPED, since=self._clock.now(), reason=why))
+                self._left_alone(run_id, f"it is stopped, as {why.rstrip('.')}")
             await self.rebalances.end(run_id, "its strategy was stopped: " + why)
             self._comings.pull_left(run)
 
@@ -278,7 +278,8 @@ class StrategyRunner:
         stops the runs."""
         for run_id in list(self._live):
             self._at_work.drop(run_id).silence()
-            self._log.warning("strategies", f"{run_id} is stopped: {reason}.")
+            left = f", and holds {held} without its stops" if (held := self.view(run_id).holdings) else ""
+            self._log.warning("strategies", f"{run_id} is stopped: {reason}{left}.")
         self.version += 1
 
     async def close(self) -> None:
@@ -305,11 +306,14 @@ class StrategyRunner:
                 if live is not None:
                     await live.end(say=True)
                     self._comings.pull_left(run)
-        if held := self.view(run_id).holds:
-            named = len(self.view(run_id).legs) > 1
-            words = " and ".join(f"{quantity} {one}" if named else f"{quantity}" for one, quantity in held.items())
-            self._log.warning("strategies", f"{run_id} is {state} ({reason}) and holds {words}, without its orders.")
+        if held := self.view(run_id).holdings:
+            self._log.warning("strategies", f"{run_id} is {state} ({reason}) and holds {held}, without its orders.")
         return run
+
+    def _left_alone(self, run_id: RunId, why: str) -> None:
+        """It has ended, and not by the trader: what it holds has lost its stops."""
+        if held := self.view(run_id).holdings:
+            self._log.error("position", f"{run_id} holds {held}, NOT PROTECTED: {why}, and its stops went with it.")
 
     def _failed(self, run_id: RunId, reason: str) -> None:
         if run_id not in self._live:
@@ -326,6 +330,7 @@ class StrategyRunner:
             await self._record(run)
             await pulled
             self._comings.pull_left(run)
+        self._left_alone(run.run_id, "it failed")
 
     @contextmanager
     def _ends(self, run_id: RunId) -> Iterator[None]:
@@ -381,10 +386,6 @@ class StrategyRunner:
             if loaded is not None and loaded[0] is run:
                 return loaded
             loaded = run, await make(run.strategy, self.folder, run.params, run.rules)
-
-    def _may_run(self) -> None:
-        if self._core.state is TradingState.HALTED:
-            raise Refused("The desk is HALTED: no strategy is started.")
 
     def _task(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

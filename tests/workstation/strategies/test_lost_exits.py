@@ -154,7 +154,8 @@ async def test_of_spot_it_is_waited_for_and_the_trader_reads_for_what_and_how_lo
         await asyncio.sleep(0.3)
         assert len(scene.sent()) == 2
         what = "A stop" if kind is OrderType.STOP else "The order that closes"
-        said = rf"^{what} is lost\. NOVA has .* SELL 0.5 BTC-USDT, and .* for up to (27|28|29|30) s; nothing is sent"
+        said = rf"^May be NOT PROTECTED\. {what} is lost\. NOVA has .* SELL 0.5 BTC-USDT, and .* for up to "
+        said += "(27|28|29|30) s; nothing is sent"
         assert re.search(said, scene.waits)
         scene.nova.request_life = lambda: 0.2  # type: ignore[attr-defined]
         await scene.desk.settle(lambda: not scene.desk.engine.core.orders.orders[first.client_id].is_open)
