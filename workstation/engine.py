@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -513,6 +514,7 @@ def _elsewhere(loop: asyncio.AbstractEventLoop, handle: Callable[[str], None]) -
     """A callback for the store's thread that has the sentence handled on the event loop."""
 
     def report(error: Exception) -> None:
-        loop.call_soon_threadsafe(handle, str(error))
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and who would handle it with it
+            loop.call_soon_threadsafe(handle, str(error))
 
     return report

@@ -95,21 +95,22 @@ class Study(Session):
             self.problem = None  # what was asked before has nothing to say of this
 
         async def guarded() -> None:
-            mine = asyncio.current_task()
             try:
                 await work
             except BenchError as error:
                 self.problem = str(error)
-            except asyncio.CancelledError:
-                if self._long is mine:
+
+        def ended(task: asyncio.Task[None]) -> None:  # though it was called off before its first step
+            work.close()
+            if self._long is task:
+                self.busy = ""
+                if task.cancelled():
                     self.notice = "Called off."
-            finally:
-                if self._long is mine:
-                    self.busy = ""
-                self.bump()
+            self.bump()
 
         self._long_begun = asyncio.get_running_loop().time()
         self._long = asyncio.ensure_future(guarded())
+        self._long.add_done_callback(ended)
         self.bump()
 
     def _heard(self, take: Callable[[Any], None]) -> Callable[[Any], None]:
