@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -9,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from workstation.aside import InTurn
 from workstation.assembly import latency_of, open_store
 from workstation.clock import Clock, LiveClock
 from workstation.domain.instrument import Instrument, InstrumentId
@@ -254,27 +257,33 @@ def _ccxt_venue(
     known = Listing.read(file).fees
     venue.own_fees = frozenset(each.id for symbol, each in instruments.items() if symbol in known)
 
-    def write(listing: Listing) -> None:
+    writing = InTurn(f"listing of {name}")  # a disk that hangs holds up nothing but the file
+
+    def told(error: OSError) -> None:
+        venue.on_notice("warning", f"What {name} lists cannot be kept for the next start: {error}.")
+
+    def change(new: Listing) -> None:
         """Without room on the disk the venue is opened all the same."""
-        try:
-            listing.write(file)
-        except OSError as error:
-            venue.on_notice("warning", f"What {name} lists cannot be kept for the next start: {error}.")
+        loop = asyncio.get_running_loop()
+
+        def write() -> None:
+            try:
+                Listing.read(file).changed(new, file)
+            except OSError as error:
+                with contextlib.suppress(RuntimeError):  # the desk has closed
+                    loop.call_soon_threadsafe(told, error)
+
+        writing.do(write)
 
     def keep(fees: Mapping[str, tuple[Decimal, Decimal]]) -> None:
         """The next start, and paper trading, reckon with what the account pays from their first moment on."""
-        listing = Listing.read(file)
-        if listing.fees != (after := {**listing.fees, **fees}):
-            listing.fees = after
-            write(listing)
+        change(Listing(fees=dict(fees)))
 
     def refresh(exchange: Any) -> None:
         """The file has the terms that the exchange shows now: for the next start."""
-        listing = Listing.read(file)
-        before = dict(listing.markets)
+        listing = Listing()
         listing.take(name, exchange, [*wanted, *instruments])
-        if listing.markets != before:
-            write(listing)
+        change(listing)
         late = [each.symbol for each in listing.chosen(wanted).values() if each.symbol not in opened]
         if late:
             venue.on_notice(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import threading
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -175,6 +176,35 @@ async def test_spot_is_not_sold_past_a_hung_desk_and_the_receipt_says_how_much_t
     assert f"Spot is not closed past the desk: its books have {held.normalize():f} {BTC}." in report.receipt
     assert report.receipt in report.text
     assert "that desk may trade on until it sees it" in report.text, "it runs, and only does not answer"
+
+
+async def test_a_disk_that_hangs_at_the_start_does_not_stop_the_desk(
+    exchange: LoopbackExchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an exchange lists and what the account pays is kept for the next start."""
+    async with real_desk(exchange, tmp_path):
+        pass
+    (file,) = (tmp_path / "data" / "markets").iterdir()
+    listing = Listing.read(file)
+    listing.fees = {}
+    listing.write(file)
+    disk, writing, write, loops = threading.Event(), threading.Event(), Listing.write, threading.current_thread()
+
+    def hangs(listing: Listing, file: Path) -> None:
+        writing.set()
+        assert threading.current_thread() is not loops, "the loop would stand still, and the kill with it"
+        disk.wait(30)
+        write(listing, file)
+
+    monkeypatch.setattr(Listing, "write", hangs)
+    async with real_desk(exchange, tmp_path) as engine:
+        await until(writing.is_set)
+        await works(engine)
+        engine.kill("a test")
+        await until(lambda: engine.kill_status.receipt)
+    assert working(exchange) == 0
+    disk.set()
+    await until(lambda: Listing.read(file).fees)
 
 
 @pytest.mark.slow

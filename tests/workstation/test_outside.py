@@ -177,6 +177,22 @@ def test_a_blocked_loop_is_gone_round_and_two_kills_at_once_are_one(tmp_path: Pa
     assert "stood still" in (tmp_path / "state" / "stalls-demo.log").read_text()
 
 
+@pytest.mark.slow
+def test_a_blocked_loop_is_gone_round_though_the_disk_of_its_logs_hangs(tmp_path: Path) -> None:
+    """Nobody reads the pipe that stands where the stall log is: whoever opens it waits for ever."""
+    (tmp_path / "state").mkdir()
+    os.mkfifo(tmp_path / "state" / "stalls-demo.log")
+    with desk(tmp_path) as running:
+        running.tell("block 5")
+        time.sleep(1.5)
+        process = start_kill(tmp_path, "--flatten")
+        output, _ = process.communicate(timeout=60)
+        assert "event loop does not answer" in output
+        assert process.returncode == 0, output
+        running.close()
+    everything_is_gone(tmp_path)
+
+
 def test_a_desk_killed_by_the_system_is_stopped_and_flattened_without_it(tmp_path: Path) -> None:
     with desk(tmp_path) as running:
         running.process.kill()

@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
+from workstation.aside import InTurn
 from workstation.clock import next_beat
 from workstation.domain.events import KillRequested
 from workstation.trading.kill_status import KillStatus
@@ -83,6 +84,7 @@ class Watchdog:
         self._beat: asyncio.TimerHandle | None = None
         self._told_unreadable = False
         self._spare: Spare | None = None
+        self._stall_log = InTurn("stall log")
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
     # On the loop.
@@ -118,6 +120,7 @@ class Watchdog:
         self._control.close()
         if self._thread.is_alive():
             self._thread.join(2.0)
+        self._stall_log.settle(1.0)
         if self._spare is not None:
             self._spare.close()
         with contextlib.suppress(OSError):
@@ -244,12 +247,17 @@ class Watchdog:
         self._desk.trouble(f"Halted from outside while the event loop stood still: {ticket.words}")
 
     def _write_log(self, text: str) -> None:
+        """Soon: it may be the disk on which all stands still, and neither the loop nor this thread may wait for it."""
         path = self._doors.stall_log
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-        try:
-            append_to(path, f"{stamp} UTC {text.rstrip()}\n")
-        except OSError as error:
-            self._desk.trouble(f"The stall log {path} cannot be written: {error}")
+
+        def write() -> None:
+            try:
+                append_to(path, f"{stamp} UTC {text.rstrip()}\n")
+            except OSError as error:
+                self._desk.trouble(f"The stall log {path} cannot be written: {error}")
+
+        self._stall_log.do(write)
 
 
 def append_to(path: Path, text: str) -> None:

@@ -49,6 +49,14 @@ class Listing(msgspec.Struct, kw_only=True):
         with in_place_of(file, durable=False) as part:
             part.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1))
 
+    def changed(self, new: Listing, file: Path) -> None:
+        """Take over what another one has, and write the file where that is news. Raises OSError."""
+        before = self.markets, self.fees
+        self.markets, self.fees = {**self.markets, **new.markets}, {**self.fees, **new.fees}
+        self.names = {**self.names, **new.names}
+        if (self.markets, self.fees) != before:
+            self.write(file)
+
     def take(self, venue: str, exchange: Any, wanted: Iterable[str]) -> list[str]:
         """The wanted markets as an exchange object has loaded them; a sentence for each that cannot be had."""
         problems: list[str] = []
