@@ -63,3 +63,19 @@ def test_a_folder_that_cannot_be_written_hinders_nobody(tmp_path: Path) -> None:
     paths.state.parent.mkdir(parents=True, exist_ok=True)
     paths.state.write_text("a file where the folder should be")
     assert leave_note(paths, tmp_path / "live.sqlite", "LOOP", "key") is None
+
+
+def test_a_desk_that_has_another_key_now_is_on_the_old_account_no_more(tmp_path: Path) -> None:
+    paths, store, other = paths_in(tmp_path), tmp_path / "live.sqlite", tmp_path / "live-other.sqlite"
+    before = leave_note(paths, store, "LOOP", "the key")
+    beside = leave_note(paths, other, "LOOP", "the key")
+    now = leave_note(paths, store, "LOOP", "another key")
+    assert before is not None
+    assert before == beside != now
+    assert [file.read_text() for file in before.iterdir()] == [str(other)]
+
+
+def test_a_note_does_not_give_a_key_away_to_who_guesses_it(tmp_path: Path) -> None:
+    """The same key has another hash on each machine."""
+    folders = [leave_note(paths_in(tmp_path / name), tmp_path / "live.sqlite", "LOOP", "the key") for name in "ab"]
+    assert len({folder.name for folder in folders if folder is not None}) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from workstation.domain.fill import Fill, Liquidity
 from workstation.domain.instrument import Instrument
@@ -34,9 +35,39 @@ CASES = {
 }
 
 
+#: The same on margin, where one balance is lent to all.
+ON_MARGIN = {
+    "what the desk buys pays back what others have sold short": ([("external", "-0.3"), ("", "0.2")], "0"),
+    "and is its own beyond that": ([("external", "-0.3"), ("", "0.5")], "0.2"),
+    "others' purchases are theirs": ([("", "0.2"), ("external", "0.3")], "0.2"),
+}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_desk_s_own_part_of_a_position(case: str) -> None:
-    steps, own = CASES[case]
+    folds_to(SPOT, *CASES[case])
+
+
+@pytest.mark.parametrize("case", ON_MARGIN)
+def test_its_own_part_on_margin(case: str) -> None:
+    folds_to(replace(SPOT, pooled=True), *ON_MARGIN[case])
+
+
+@pytest.mark.parametrize(("unbooked", "own"), [("-0.2", "0.2"), ("-0.4", "0.1"), ("-0.9", "0"), ("0.4", "0.2")])
+@pytest.mark.parametrize("pooled", [False, True])
+def test_what_others_have_traded_since_is_taken_from_theirs_first(pooled: bool, unbooked: str, own: str) -> None:
+    spot = replace(SPOT, pooled=pooled)
+    shares, position = folded(spot, [("", "0.2"), ("external", "0.3")])
+    assert shares.own(SPOT.id, position, Decimal(unbooked)) == Decimal(own)
+
+
+def folds_to(spot: Instrument, steps: list[tuple[str, str]], own: str) -> None:
+    shares, position = folded(spot, steps)
+    assert shares.own(SPOT.id, position) == Decimal(own)
+    assert shares.own(SPOT.id, position) + shares.theirs(SPOT.id, position) == position
+
+
+def folded(spot: Instrument, steps: list[tuple[str, str]]) -> tuple[Shares, Decimal]:
     shares, position = Shares(), Position(instrument=SPOT.id)
     for number, (origin, signed) in enumerate(steps):
         amount = Decimal(signed)
@@ -52,7 +83,6 @@ def test_the_desk_s_own_part_of_a_position(case: str) -> None:
             liquidity=Liquidity.TAKER,
             ts=number,
         )
-        position = apply_fill(position, fill, SPOT)
-        shares.fill(origin, fill, SPOT, position.quantity)
-    assert shares.own(SPOT.id, position.quantity) == Decimal(own)
-    assert shares.own(SPOT.id, position.quantity) + shares.theirs(SPOT.id, position.quantity) == position.quantity
+        position = apply_fill(position, fill, spot)
+        shares.fill(origin, fill, spot, position.quantity)
+    return shares, position.quantity
