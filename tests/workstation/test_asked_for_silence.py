@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from tests.support.exchange import RICH, Login, LoopbackExchange
 from tests.support.exchange.dialect import Answer
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import NAME, live_desk_on, told, until
+from workstation.clock import MILLISECOND, SECOND, SimClock
 from workstation.domain.order import OrderDraft, OrderState, Side
+from workstation.venues.ccxt.silence import _retry_after
 from workstation.venues.contract import LinkState, VenueError
 
 BTC = f"{NAME}:BTC-USDT"
@@ -154,3 +157,12 @@ async def test_the_end_of_a_silence_may_be_told_as_a_moment(
                 await venue.open_orders()
             assert least <= venue.silence_asked.left <= most
             assert least <= venue.gate.paused_for <= most
+
+
+def test_a_moment_without_fractions_is_waited_for_to_its_end() -> None:
+    """What is asked a moment too early makes a ban longer."""
+    at = datetime(2026, 11, 27, 12, 0, 0, 900_000, tzinfo=UTC)
+    headers = {"Retry-After": "Fri, 27 Nov 2026 12:00:30 GMT"}
+    clock = SimClock(int(at.timestamp()) * SECOND + 900 * MILLISECOND)
+    venue: Any = SimpleNamespace(clock=clock, drift=-SECOND, exchange=SimpleNamespace(last_response_headers=headers))
+    assert _retry_after(venue) == pytest.approx(30.1 + 1.0)
