@@ -6,6 +6,7 @@ The pure parts are `breakers` and `limits_book`. Here are the journal, the clock
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
@@ -26,6 +27,9 @@ from workstation.trading.limits import RiskLimits
 #: The market's own time between two looks at prices, and between two valuations.
 LOOK_EVERY = SECOND // 4
 VALUE_EVERY = SECOND
+#: Valuations of which the middle one counts, and how many there must be: what does not last for three seconds (one bad
+#: mark, a book whose offers are gone for a moment) is neither a loss nor a peak.
+_WORTHS, _FEWEST = 5, 3
 
 
 class RiskDesk:
@@ -51,6 +55,7 @@ class RiskDesk:
         self._running = False
         self._next_look = 0
         self._next_value = 0
+        self._worths: deque[Decimal] = deque(maxlen=_WORTHS)
         self._pulling: set[ClientOrderId] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: set[str] = set()  # coins without a market that the log has
@@ -119,8 +124,17 @@ class RiskDesk:
             return  # half a valuation would be a false loss
         gone = any(not portfolio.has_market(one) and not portfolio.is_foreign(one) for one in self._flowing())
         flow = None if gone else self._flow()
-        if gone or flow is not None:
-            self._keep(self._core.breakers.on_equity(now, equity.total, flow, equity.valued))
+        if not gone and flow is None:
+            return
+        worth = self._worth(equity.total, flow)
+        if len(self._worths) >= _FEWEST or self._core.breakers.flows:
+            self._keep(self._core.breakers.on_equity(now, worth, flow, equity.valued))
+
+    def _worth(self, worth: Decimal, flow: Decimal | None) -> Decimal:
+        """The middle of the last valuations. Money that has come or gone since the last mark moves earlier ones too."""
+        before = () if flow is None else tuple(add(each, flow) for each in self._worths)
+        self._worths = deque((*before, worth), _WORTHS)
+        return sorted(self._worths)[len(self._worths) // 2]
 
     def _tell_gone(self, unpriced: Sequence[str]) -> None:
         """Of coins that counted before, and whose market is not on the list any more: said once."""
@@ -162,6 +176,7 @@ class RiskDesk:
     def market_jumped(self) -> None:
         """The market went to another time (a seek)."""
         self._next_look = self._next_value = 0
+        self._worths.clear()
         if self._running:
             self._keep(self._core.breakers.jump(self._clock.now(), self._equity()))
 

@@ -27,8 +27,8 @@ from workstation.venues.simulated import SimulatedVenue
 HOUR = 3_600 * SECOND
 
 
-def mark(desk: TestDesk, share: str) -> None:
-    """The perpetual's mark goes to a share of what it is; the desk sees it a second later."""
+def mark(desk: TestDesk, share: str, valuations: int = 3) -> None:
+    """The perpetual's mark goes to a share of what it is, and the desk is valued by it so often, once a second."""
     now = desk.engine.mark(PERP)
     assert now is not None
     desk.clock.advance(SECOND)
@@ -36,7 +36,8 @@ def mark(desk: TestDesk, share: str) -> None:
     tick = desk.engine.instrument(PERP).tick
     price = (now * D(share) / tick).to_integral_value() * tick
     desk.engine._on_market(MarkPrice(PERP, ts, price, D(0), ts + HOUR))
-    desk.engine.risk.look(ts + SECOND)
+    for second in range(1, valuations):
+        desk.engine.risk.look(ts + second * SECOND)
 
 
 def book(desk: TestDesk, share: str, instrument: str = PERP) -> None:
@@ -108,6 +109,23 @@ async def test_a_drawdown_above_twenty_percent_flattens_and_halts(tmp_path: Path
             await desk.settle(lambda: desk.engine.kill_status.phase is KillPhase.DONE)
         assert desk.engine.position(PERP).is_flat
         assert not desk.engine.core.orders.orders[resting.client_id].is_open
+
+
+@pytest.mark.parametrize("share", ["0.2", "2.2"])
+async def test_prices_of_a_moment_flatten_nothing_and_make_no_peak(share: str, tmp_path: Path) -> None:
+    """One bad mark; or a book whose offers are gone for a second, after which the same worth looks like a loss."""
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.BUY, "9")
+        await desk.run(5)
+        marks = desk.engine.core.breakers.marks
+        assert marks is not None
+        mark(desk, share, valuations=2)
+        await desk.run(5)
+        after = desk.engine.core.breakers.marks
+        assert names(desk) == []
+        assert desk.engine.trading_state is TradingState.ACTIVE
+        assert after is not None
+        assert after.peak < marks.peak * D("1.05")
 
 
 async def test_a_desk_that_died_between_the_breaker_and_the_kill_switch_kills_at_the_next_start(tmp_path: Path) -> None:
