@@ -42,8 +42,7 @@ def _decide_held(s: Situation) -> list[Intent]:
         intents.append(Wake(s.now + SECOND))  # that the market was seen before its price is known of this second
         if why := held_entries.missed(s, draft):
             return [End(s.plan.plan_id, PlanState.DONE, why, loud=True)]
-        reduces = draft.reduce_only and s.state is TradingState.REDUCING
-        if held_entries.passed(s, draft) and (s.state is TradingState.ACTIVE or reduces) and s.room > 0:
+        if held_entries.passed(s, draft) and not held_entries.hindered(s, draft) and s.room > 0:
             intents.append(Send(msgspec.structs.replace(held_entries.fired(draft), plan=s.plan.plan_id)))
     return intents
 

@@ -12,6 +12,7 @@ from collections.abc import Collection
 import msgspec
 
 from workstation.clock import SECOND
+from workstation.domain.events import TradingState
 from workstation.domain.order import OrderDraft, OrderType, Side, TimeInForce
 from workstation.domain.plan import Plan
 from workstation.domain.prices import price_words
@@ -63,5 +64,14 @@ def missed(s: Situation, draft: OrderDraft) -> str:
     if draft.reduce_only or not passed(s, draft) or (s.sighted is not None and s.now - s.sighted < WINDOW):
         return ""
     at = price_words(draft.stop_price, s.instrument) if draft.stop_price is not None else ""
-    why = "while this desk did not see it" if s.sighted is None else f"while {s.hindered or 'this desk could not send'}"
-    return f"the market passed {at} {why}: it was not sent"
+    why = "this desk did not see it" if s.sighted is None else hindered(s, draft) or "this desk could not send"
+    return f"the market passed {at} while {why}: it was not sent"
+
+
+def hindered(s: Situation, draft: OrderDraft) -> str:
+    """Why it is not sent now though the market is there, as the end of a sentence; "" where it may be."""
+    if s.mid is None and not draft.reduce_only:
+        return "there was no whole book to open a position by"
+    if s.state is TradingState.ACTIVE or (draft.reduce_only and s.state is TradingState.REDUCING):
+        return ""
+    return f"the desk was {s.state.upper()}"

@@ -139,11 +139,6 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
         """Whether anything tells where the market is."""
         return self.mid is not None or bool(self.proofs)
 
-    @property
-    def hindered(self) -> str:
-        """Why no entry goes now, as the end of a sentence; "" where one may."""
-        return "" if self.state is TradingState.ACTIVE else f"the desk was {self.state.upper()}"
-
     def better(self, a: Decimal, b: Decimal) -> bool:
         """Whether price `a` is a better one than `b` for who holds the plan's position."""
         return a > b if self.plan.side is Side.BUY else a < b

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from plan_world import PERP as WORLD
 
 from tests.support.desk import BTC, PERP, TestDesk, demo_desk
 from tests.support.no_stops import no_stops
@@ -20,7 +21,10 @@ from workstation.trading.command_run import context_of, outcome, perform
 from workstation.trading.command_text import describe
 from workstation.trading.errors import Refused
 from workstation.trading.plans import terms
+from workstation.trading.plans.decide import decide
+from workstation.trading.plans.intents import End, Send, Situation, Wake
 from workstation.trading.plans.rows import HELD, is_kept
+from workstation.trading.plans.tally import Tally
 
 #: Of the price: where the market comes by soon.
 NEAR = "0.0002"
@@ -256,3 +260,46 @@ async def test_the_words_say_that_it_is_held(tmp_path: Path) -> None:
         assert "held by this desk until then" in describe(bracket, context)
         assert "held by this desk until the market reaches its price" in (await perform(bracket, engine) or "")
         assert any("at 70000" in each.text for each in engine.log.entries if each.source == "plans")
+
+
+def looked(seen: int | None, *, book: bool = False, proof: bool = False, **terms_of: object) -> list[object]:
+    """What a plan that holds a buy at 1,010 wants: seen before that price so many seconds ago, and beyond it now."""
+    draft = OrderDraft(
+        instrument=WORLD.id,
+        side=Side.BUY,
+        quantity=D(1),
+        type=OrderType.STOP,
+        stop_price=D(1_010),
+        **terms_of,  # type: ignore[arg-type]
+    )
+    plan = terms.held_entry(draft)
+    now = 1_000 * SECOND
+    return decide(
+        Situation(
+            plan=replace(plan, plan_id="P"),
+            tally=Tally(plan, []),
+            instrument=WORLD,
+            available=D(0),
+            now=now,
+            bid=D(1_011) if book else None,
+            ask=D(1_012) if book else None,
+            rests_stops=False,
+            proofs=((D(1_011), D(1_012)),) if proof else (),
+            sighted=None if seen is None else now - seen * SECOND,
+        )
+    )
+
+
+def test_it_is_sent_by_a_whole_book_alone_and_not_late() -> None:
+    assert any(isinstance(each, Send) for each in looked(1, book=True))
+    assert [type(each) for each in looked(1, proof=True)] == [Wake], "no position is opened on a stale book"
+    [end] = looked(31, proof=True)[-1:]
+    assert isinstance(end, End)
+    assert end.loud
+    assert "no whole book" in end.reason
+    for seen in (31, None):
+        [late] = looked(seen, book=True)[-1:]
+        assert isinstance(late, End)
+    assert any(isinstance(each, Send) for each in looked(None, proof=True, reduce_only=True)), "what closes is sent"
+    [over] = looked(1, expire_at=999 * SECOND)[-1:]
+    assert isinstance(over, End)
