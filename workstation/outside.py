@@ -23,6 +23,7 @@ import msgspec
 
 from workstation.domain.numbers import counted
 from workstation.outside_report import Outcome, Report, stopped
+from workstation.outside_request import Leaving
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
 from workstation.store import StoreError
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
 
 #: Seconds without any answer after which a desk that has the store counts as hung.
 PATIENCE = 4.0
-_CONNECT = 1.0
-_PAUSE = 0.1
+_CONNECT, _PAUSE = 1.0, 0.1
 #: What the system, the store, a venue and the settings say of what they cannot do.
 _SAID = (OSError, StoreError, VenueError, SettingsError)
 
@@ -89,7 +89,7 @@ class OutsideKill:
         self._heard = time.monotonic()  # when a desk last gave a sign of life, or there was none
         self._deadline = self._heard + wait
         self._pid: int | None = None
-        self._written = False
+        self._leaving: Leaving | None = None
         self._told: object = None
         self._apart = False  # this process works with a store that is thrown away: the desk's own has nothing of it
         self._last: Mapping[str, Any] = {}
@@ -102,12 +102,9 @@ class OutsideKill:
             return self._report(Outcome.FAILED, str(error))
 
     def _run(self) -> Report:
-        self._paths.state.mkdir(parents=True, exist_ok=True)
-        try:
-            self._requests.write(self._request)
-            self._written = True
-        except OSError as error:
-            self._say(f"No halt request can be written beside the store ({error}): trying the desk itself.")
+        self._leaving = Leaving(self._requests, self._request, self._paths.state)
+        if problem := self._leaving.problem():
+            self._say(f"No halt request can be written beside the store ({problem}): trying the desk itself.")
         while True:
             report = self._ask_desk()
             if report is not None:
@@ -117,6 +114,10 @@ class OutsideKill:
             if report is not None:
                 return report
             time.sleep(_PAUSE)
+
+    @property
+    def _written(self) -> bool:  # it may come late
+        return self._leaving is not None and self._leaving.written
 
     def _report(self, outcome: Outcome, text: str, receipt: str = "") -> Report:
         if outcome is Outcome.FAILED and self._written and self._requests.path(self._request.id).exists():

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -190,6 +191,21 @@ def test_a_blocked_loop_is_gone_round_though_the_disk_of_its_logs_hangs(tmp_path
         assert "event loop does not answer" in output
         assert process.returncode == 0, output
         running.close()
+    everything_is_gone(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_disk_that_hangs_keeps_no_shell_from_the_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, said = threading.Event(), list[str]()
+    monkeypatch.setattr(HaltRequests, "write", lambda *_: disk.wait(60))
+    paths = Paths.of({"TWS_HOME": str(tmp_path)})
+    with desk(tmp_path) as running:
+        kill_it = OutsideKill(Settings(), paths, "demo", paths.store("demo"), flatten=True, wait=30, say=said.append)
+        report = kill_it.run()
+        disk.set()
+        running.close()
+    assert (report.outcome, report.pid) == (Outcome.DONE, running.pid), report.text
+    assert "(the disk does not answer within 2 s): trying the desk itself" in said[0]
     everything_is_gone(tmp_path)
 
 
