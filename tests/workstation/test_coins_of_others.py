@@ -7,8 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.exchange import RICH, Login, LoopbackExchange
+from tests.support.exchange.binance.listing import SPOT
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import live_desk_on, told, until
 from tests.support.others import Other
@@ -132,3 +134,28 @@ async def test_and_nothing_from_what_protects_it(tmp_path: Path) -> None:
             await asyncio.to_thread(hand.around, 62_000)
             await until(lambda: not any(one.is_active for one in engine.plans()), say=lambda: told(engine))
             assert Decimal(0) <= coins(exchange) - before < Decimal("0.0001")
+
+
+@pytest.mark.parametrize("bought", ["0.2", "0.5"])
+async def test_coins_that_the_desk_bought_in_one_market_and_sold_in_another_are_not_sold_again(
+    bought: str, tmp_path: Path
+) -> None:
+    for_usdc = replace(SPOT[0], symbol="BTC-USDC", quote="USDC")
+    login = Login(balances=RICH | {"USDC": Decimal(100_000)})
+    with LoopbackExchange("binance", logins=[login], instruments=[SPOT[0], for_usdc], seed=None) as exchange:
+        hand = Hand(exchange)
+        hand.around(64_000, "BTC-USDC")
+        before = coins(exchange)
+        async with live_desk_on(exchange, tmp_path, symbols=("BTC-USDT", "BTC-USDC")) as engine:
+            await buys(engine, bought)
+            draft = OrderDraft(
+                instrument="LOOP:BTC-USDC", side=Side.SELL, quantity=Decimal("0.1998"), type=OrderType.MARKET
+            )
+            await engine.submit(draft)
+            await until(
+                lambda: engine.position("LOOP:BTC-USDC").quantity == Decimal("-0.1998"), say=lambda: told(engine)
+            )
+            engine.flatten("test")
+            receipt = await flattened(engine)
+            assert Decimal(0) <= coins(exchange) - before < Decimal("0.0001"), receipt
+            assert "0.1998 BTC that this desk has sold in another market" in receipt

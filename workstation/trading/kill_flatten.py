@@ -97,6 +97,7 @@ class Flattener:
         self._closed: dict[InstrumentId, Decimal] = {}  # what this kill's own orders have closed
         #: venue → what it last showed of positions, as the end of a sentence.
         self.proof: dict[str, str] = {}
+        self._sold_there: dict[str, str] = {}  # venue → what of spot it has sold in another market, in words
         self._left: set[str] = set()  # venues at which a closing order may still come
 
     def take_left(self, venue: str) -> bool:
@@ -130,7 +131,7 @@ class Flattener:
                 empty += 1
                 but = " but what is named here" if open_positions else ""
                 but += " but beside lost orders of the same coin" if twice.left else ""
-                but += self._of_others(venue)
+                but += self._of_others(venue) + self._sold_there.get(venue.name, "")
                 self.proof[venue.name] = f" and no position{but} ({empty}× asked)"
                 self._changed()
                 await asyncio.sleep(0.02)
@@ -194,6 +195,7 @@ class Flattener:
         for name in self._spot(venue):
             there, unbooked = self._core.portfolio.position(name).quantity, sold.get(name, ZERO)
             bought[name] = add(bought.get(name, ZERO), self._core.shares.own(name, there, unbooked))
+        bought = self._netted(venue, bought)
         twice.left = {name for name, quantity in bought.items() if quantity and twice.may(name, quantity)}
         bought = {name: quantity for name, quantity in bought.items() if name not in twice.left}
         balances = await self._ask(venue.balances()) if any(bought.values()) else {}
@@ -213,6 +215,25 @@ class Flattener:
     def _own(self, name: InstrumentId) -> Decimal:
         """What orders that this desk sent have bought (or sold short) of spot and still hold."""
         return self._core.shares.own(name, self._core.portfolio.position(name).quantity)
+
+    def _netted(self, venue: Venue, own: Mapping[InstrumentId, Decimal]) -> dict[InstrumentId, Decimal]:
+        """What this desk has bought for one currency and sold for another is sold already: of each coin no more than is
+        left of it in all its markets. (On margin a balance below zero bounds it.)"""
+        left: dict[str, Decimal] = {}
+        for name, quantity in own.items():
+            coin = self._core.instruments[name].base
+            left[coin] = add(left.get(coin, ZERO), quantity)
+        found, sold = dict(own), dict[str, Decimal]()
+        for name, quantity in sorted(own.items()):
+            terms = self._core.instruments[name]
+            if quantity > 0 and not terms.pooled:
+                found[name] = min(quantity, max(ZERO, left[terms.base]))
+                left[terms.base] = subtract(left[terms.base], found[name])
+                if gone := subtract(quantity, found[name]):
+                    sold[terms.base] = add(sold.get(terms.base, ZERO), gone)
+        parts = " and ".join(f"{plain(gone)} {coin}" for coin, gone in sold.items())
+        self._sold_there[venue.name] = f" but {parts} that this desk has sold in another market" if parts else ""
+        return found
 
     def _of_others(self, venue: Venue) -> str:
         """What orders of others have bought of spot, in words: it is not this desk's to sell."""
