@@ -104,11 +104,17 @@ class PlanDesk:
         return next(iter(kept(plan, self._core.plans.tally(plan), OrderType.STOP in order_types)))
 
     def _protecting(self, draft: OrderDraft) -> Plan | None:
+        """The exit that a stop against the position is. Of spot there is nothing that more could open: a fee has been
+        taken from what was bought, mostly."""
+        terms = self._core.instruments[draft.instrument]
         position = self._core.portfolio.position(draft.instrument).quantity
-        against = position * draft.side.sign < 0 and draft.quantity <= abs(position)
-        if draft.type is not OrderType.STOP or not against:
+        beyond = draft.quantity > abs(position)
+        if draft.type is not OrderType.STOP or position * draft.side.sign >= 0:
             return None
-        return exits(draft.instrument, draft.side.opposite, stop=draft.stop_price, quantity=draft.quantity)
+        if beyond and (not terms.is_spot or terms.pooled):
+            return None
+        quantity = ZERO if beyond else draft.quantity
+        return exits(draft.instrument, draft.side.opposite, stop=draft.stop_price, quantity=quantity)
 
     def _covering(self, plan: Plan) -> Plan:
         """The plan over the part of the position that no other plan protects."""

@@ -183,6 +183,15 @@ async def test_a_stop_against_a_position_protects_it_as_its_exit(tmp_path: Path)
         await desk.run_until(lambda: engine.position(PERP).quantity == D("0.3"), 14_400)
 
 
+async def test_of_spot_one_for_all_that_was_bought_protects_what_the_fee_has_left(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path, wrap=no_stops) as desk:
+        await desk.market(BTC, Side.BUY, "0.02")
+        await desk.settle(lambda: not desk.engine.position(BTC).is_flat)
+        row = await desk.engine.submit(stop(desk, Side.SELL, "0.01", quantity="0.03", instrument=BTC))
+        plan = plan_of(desk, row)
+        assert (plan.kind, plan.covers) == (PlanKind.EXIT, desk.engine.position(BTC).quantity)
+
+
 async def test_after_a_restart_it_is_held_again(tmp_path: Path) -> None:
     async with demo_desk(tmp_path, wrap=no_stops) as desk:
         row = await desk.engine.submit(stop(desk, Side.BUY, NEAR))
