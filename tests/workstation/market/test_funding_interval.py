@@ -62,7 +62,7 @@ def test_a_desk_that_was_away_and_a_due_time_that_was_put_off_teach_nothing():
 def test_a_real_venue_hands_on_what_its_exchange_says(said, every):
     told = []
     exchange = SimpleNamespace(id="binance", has={})
-    marks = Marks(exchange, {"BTC/USDT:USDT": PERP}, SimClock(7), lambda _: None, told.append)
+    marks = Marks(exchange, {"BTC/USDT:USDT": PERP}, SimClock(7), lambda _: None, told.append, lambda: None)
     funding = _Funding()
     funding.asked({"fundingRate": 0.0001, "fundingTimestamp": 9, "interval": said})
     marks._tell("BTC/USDT:USDT", 64_000.0, funding)
@@ -90,7 +90,7 @@ async def test_funding_that_is_streamed_takes_the_place_of_what_was_asked_for(na
         id=name, has={"fetchFundingRate": True, "watchMarkPrice": True}, fetch_funding_rate=asked,
         watch_mark_price=streamed, watch_ticker=None,
     )  # fmt: skip
-    marks = Marks(exchange, {symbol: PERP}, SimClock(7), lambda _: None, told.append)
+    marks = Marks(exchange, {symbol: PERP}, SimClock(7), lambda _: None, told.append, lambda: None)
     with pytest.raises(ConnectionError):
         await marks.watch(StreamState(f"mark {symbol}"), symbol)
     first, *later = [(mark.funding_rate, mark.next_funding, mark.funding_every) for mark in told]

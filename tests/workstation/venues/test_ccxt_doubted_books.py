@@ -18,6 +18,7 @@ from tests.support.exchange import LoopbackExchange
 from tests.support.exchange.socket import Socket
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import until
+from workstation.clock import SECOND
 from workstation.domain.market import BookDelta, BookSnapshot, BookStale, MarkPrice, Trade
 from workstation.market.book import OrderBook
 
@@ -180,3 +181,31 @@ async def test_a_mark_of_nothing_is_no_mark(broken: str, monkeypatch: pytest.Mon
                 await until(lambda: not waiting)
             await until(lambda: any(isinstance(event, MarkPrice) and event.price == 64_020 for event in desk.market))
             assert all(event.price > 0 for event in desk.market if isinstance(event, MarkPrice))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bybit", "binanceusdm"])
+async def test_a_mark_that_lags_is_as_old_as_the_exchange_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    late: list[float] = []
+    send = Socket.send
+
+    def delayed(self: Socket, place: str, text: str) -> None:
+        if late and ("markPrice" in text) and "BTCUSDT" in text:
+            asyncio.get_running_loop().call_later(late[0], send, self, place, text)
+        else:
+            send(self, place, text)
+
+    monkeypatch.setattr(Socket, "send", delayed)
+    with LoopbackExchange(name, seed=None) as exchange:
+        perp = Hand(exchange).instrument("BTC-USDT-PERP").id
+        async with loopback_venue(exchange, name, symbols=("BTC-USDT-PERP",)) as (venue, desk):
+
+            def tells(price: int) -> list[MarkPrice]:
+                exchange.feed(MarkPrice(perp, exchange.clock.now(), Decimal(price)))
+                return [event for event in desk.market if isinstance(event, MarkPrice) and event.price == price]
+
+            for price in (64_001, 64_002):  # the first may be the answer to a question
+                await until(lambda price=price: tells(price))  # type: ignore[misc]
+            late.append(5.0)
+            await until(lambda: tells(64_123))
+            assert venue.clock.now() - tells(64_123)[0].ts > 4.5 * SECOND

@@ -21,6 +21,8 @@ from workstation.venues.ccxt.stream_state import StreamState
 #: Seconds between two questions where nothing is streamed; beside a stream that tells no funding; and beside one that
 #: does, for how often it is paid.
 _ASKED, _FUNDING, _INTERVAL = 10.0, 60.0, 900.0
+#: Milliseconds by which what a stream tells may be late.
+_LATE = 3_000
 
 
 class Marks:
@@ -33,12 +35,15 @@ class Marks:
         clock: Clock,
         told: Callable[[StreamState], None],
         sink: Callable[[MarketEvent], None],
+        there: Callable[[], int | None],
     ) -> None:
+        """`there`: the time at the exchange in ms; None while it is not known."""
         self._exchange = exchange
         self._markets = markets
         self._clock = clock
         self._told = told
         self._sink = sink
+        self._there = there
         self._silent: set[str] = set()  # markets whose ticker brings no mark price
 
     async def watch(self, state: StreamState, symbol: str) -> None:
@@ -65,7 +70,8 @@ class Marks:
                 self._told(state)
                 if names is not None:
                     funding.streamed(*map((ticker.get("info") or {}).get, names))
-                self._tell(symbol, price, funding)
+                stamped = names is not None  # a ticker of others may bear the time of the last trade
+                self._tell(symbol, price, funding, ticker.get("timestamp") if stamped else None)
 
     def _stream(self, symbol: str) -> Callable[[str], Any] | None:
         if self._exchange.has.get("watchMarkPrice"):
@@ -89,12 +95,15 @@ class Marks:
                 ) from error
             raise
 
-    def _tell(self, symbol: str, price: Any, funding: _Funding) -> None:
+    def _tell(self, symbol: str, price: Any, funding: _Funding, stamp: int | None = None) -> None:
         exact_price = exact(price)
         if exact_price is None or exact_price <= 0:  # of a contract that does not trade yet, or no longer
             return
         rate, following, interval = funding.terms()
-        self._sink(MarkPrice(self._markets[symbol].id, self._clock.now(), exact_price, rate, following, interval))
+        there = self._there()
+        late = there - stamp if there and stamp else 0  # one that lags tells of then
+        at = self._clock.now() - (late * MILLISECOND if late > _LATE else 0)
+        self._sink(MarkPrice(self._markets[symbol].id, at, exact_price, rate, following, interval))
 
 
 class _Funding:

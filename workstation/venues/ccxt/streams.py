@@ -84,7 +84,7 @@ class Streams:
         #: Called with a stream's name when it has failed.
         self.on_fault: Callable[[str], None] = lambda _name: None
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by the name of their stream
-        self._marks = Marks(exchange, markets, clock, self._told, self._tell)
+        self._marks = Marks(exchange, markets, clock, self._told, self._tell, there)
         self._readers = {symbol: BookReader(instrument) for symbol, instrument in markets.items()}
         self._checkers: dict[int, Continuity | None] = {}
         self._connections: dict[str, Any] = {}  # of each book, by ccxt's symbol
