@@ -349,6 +349,8 @@ class DeskCommands:
 
     def _leave(self, yes: bool | None) -> None:
         if yes:
+            self.app.state.save()
+            self.app.state.settle()
             if (problem := self.app.state.save()) is not None:
                 self.app.engine.log.error("desk", problem)
             self.app.exit()

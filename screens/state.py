@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import MutableMapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from workstation.aside import InTurn
 from workstation.whole_file import in_place_of
 
 
@@ -18,6 +21,8 @@ class DeskState:
         self.values: dict[str, Any] = {}
         self.problem: str | None = None
         self.dirty = False
+        self._writing = InTurn("the desk's looks", most=1)  # the newest alone is wanted
+        self._failed: deque[str] = deque(maxlen=1)
         if path is None or not path.exists():
             return
         try:
@@ -35,14 +40,28 @@ class DeskState:
         return settings
 
     def save(self) -> str | None:
-        """Write if something changed; a sentence if that failed."""
-        if not self.dirty or self.path is None:
-            return None
-        self.dirty = False
+        """Have it written, if something changed; a sentence if that has failed. It is written beside: on a disk that
+        hangs the whole desk would stand still, its kill switch too."""
+        if self.dirty and self.path is not None:
+            self.dirty = False
+            try:
+                text = json.dumps(self.values, indent=1)
+            except (TypeError, ValueError) as error:
+                return self._said(error)
+            self._writing.do(partial(self._write, self.path, text))
+        return self._failed.popleft() if self._failed else None
+
+    def settle(self) -> None:
+        """Wait until what is to be saved is written: a second at most."""
+        self._writing.settle(1.0)
+
+    def _write(self, path: Path, text: str) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with in_place_of(self.path, durable=False) as part:
-                part.write_text(json.dumps(self.values, indent=1), "utf-8")
-        except (OSError, TypeError, ValueError) as error:
-            return f"The desk's looks cannot be saved to {self.path}: {error}"
-        return None
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with in_place_of(path, durable=False) as part:
+                part.write_text(text, "utf-8")
+        except OSError as error:
+            self._failed.append(self._said(error))
+
+    def _said(self, error: Exception) -> str:
+        return f"The desk's looks cannot be saved to {self.path}: {error}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from demo_panes import Orders, Watchlist
@@ -104,6 +106,7 @@ def test_looks_are_kept_and_a_damaged_file_is_left_alone(tmp_path):
     state.pane("books")["group"] = 10
     state.dirty = True
     assert state.save() is None
+    state.settle()
     assert DeskState(path).pane("books") == {"group": 10}
     path.write_text("{ not json")
     damaged = DeskState(path)
@@ -117,8 +120,31 @@ def test_looks_that_cannot_be_saved_are_said(tmp_path):
     (tmp_path / "file").write_text("")
     state = DeskState(tmp_path / "file" / "desk.json")
     state.dirty = True
+    state.save()
+    state.settle()
     assert "cannot be saved" in state.save()
     assert state.save() is None, "said once, not at every frame"
+
+
+def test_a_disk_that_hangs_holds_up_no_frame(tmp_path, monkeypatch):
+    disk, threads, writes = threading.Event(), set(), Path.write_text
+
+    def hangs(path, *what):
+        threads.add(threading.current_thread())
+        disk.wait(10)
+        return writes(path, *what)
+
+    monkeypatch.setattr(Path, "write_text", hangs)
+    state = DeskState(tmp_path / "desk.json")
+    for theme in ("dark", "safe", "mono"):
+        state.values["theme"] = theme
+        state.dirty = True
+        assert state.save() is None
+    disk.set()
+    state.settle()
+    assert DeskState(state.path).values == {"theme": "mono"}
+    assert threading.current_thread() not in threads
+    assert len(threads) == 1
 
 
 @pytest.mark.parametrize(
