@@ -31,6 +31,7 @@ from workstation.store import sessions
 from workstation.strategies.runner import StrategyRunner
 from workstation.trading.alert_desk import AlertDesk
 from workstation.trading.core import TradingCore
+from workstation.trading.elsewhere import left_alone
 from workstation.trading.exits import Exits
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.keeper import KeeperParts
@@ -323,6 +324,8 @@ class Engine(DeskState):
         ]
         if self.trading_state is not TradingState.ACTIVE:
             self.log.warning("desk", f"The desk is {self.trading_state.upper()}: {self.state_reason}.")
+        for sentence in left_alone(self.core):
+            self.log.error("position", sentence)
         self.log.info("desk", f"Ready: {len(self.open_orders())} working orders, {len(self.positions())} positions.")
 
     async def _fold(self, journal: Sequence[OrderEvent | AccountEvent]) -> None:

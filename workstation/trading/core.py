@@ -93,10 +93,11 @@ class TradingCore:
         self._capabilities = capabilities or {}
         self.limits_book = LimitsBook(limits)
         self.breakers = Breakers(self.limits.breakers)
-        self.orders = OrderManager(histories, self.instruments)
+        venues = None if capabilities is None else frozenset(capabilities)
+        self.orders = OrderManager(histories, self.instruments, venues)
         self.portfolio = Portfolio(self.instruments.values(), currency, at_par)
         self.results = Results(self.instruments)
-        self.plans = PlanBook(self.orders.orders)
+        self.plans = PlanBook(self.orders.orders, venues)
         self.rebalances = RebalanceBook(self.orders.orders)
         self.routes = RouteBook(self.orders.orders)
         self.strategy_runs: dict[RunId, StrategyRun] = {}
@@ -130,6 +131,8 @@ class TradingCore:
         """Fold an order event in; a fill moves position and account in the same step."""
         if isinstance(event, OrderFilled) and event.fill.instrument not in self.instruments:
             self.portfolio.has_counted(event.fill.instrument.partition(":")[2].split("-")[:2])  # it was traded once
+            if not self.orders.is_here(event.fill.instrument):
+                self.orders.apply(event)  # what became of the order is all that this desk keeps of it
             return Applied(Outcome.STRANGER, None, f"fill {event.fill.trade_id} is of an unknown instrument")
         applied = self.orders.apply(event)
         if applied.outcome is Outcome.APPLIED:

@@ -90,7 +90,11 @@ class OrderKeeper(ABC):
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                self._look()
+                try:
+                    self._look()
+                except Exception as error:  # what is kept is looked at again: this task ends for nothing
+                    self._log.error(self.TOPIC, f"This desk could not look after {self.WHAT}: {error!r}")
+                    self._set_timer(self._clock.now() + SECOND)
                 await asyncio.sleep(0)
         finally:
             follow.cancel()

@@ -43,10 +43,17 @@ class Applied(msgspec.Struct, frozen=True):
 class OrderManager:
     """A fold over order events: feeding the journal into an empty manager gives the same orders again."""
 
-    def __init__(self, histories: bool = True, instruments: Mapping[InstrumentId, Instrument] | None = None) -> None:
+    def __init__(
+        self,
+        histories: bool = True,
+        instruments: Mapping[InstrumentId, Instrument] | None = None,
+        venues: frozenset[str] | None = None,
+    ) -> None:
         """Without `histories` the events of single orders are not kept, which makes a copy of the manager cheap.
-        `instruments`: terms by which fees are reckoned in their settlement currency."""
+        `instruments`: terms by which fees are reckoned in their settlement currency. `venues`: those of this desk
+        (None: all); of another's orders, which the store has of another day, none counts as open."""
         self._instruments = instruments or {}
+        self._venues = venues
         self.orders: dict[ClientOrderId, Order] = {}
         self.version = 0
         self._open: dict[ClientOrderId, Order] = {}
@@ -83,7 +90,7 @@ class OrderManager:
 
     def _accept(self, order: Order, event: OrderEvent) -> Applied:
         self.orders[order.client_id] = order
-        if order.is_open:
+        if order.is_open and self.is_here(order.instrument):
             self._open[order.client_id] = order
         else:
             self._open.pop(order.client_id, None)
@@ -91,6 +98,10 @@ class OrderManager:
             self._history.setdefault(order.client_id, []).append(event)
         self.version += 1
         return Applied(Outcome.APPLIED, order)
+
+    def is_here(self, instrument: InstrumentId) -> bool:
+        """Whether the instrument's venue is a part of this desk."""
+        return self._venues is None or venue_of(instrument) in self._venues
 
     def add_fee(self, client_id: ClientOrderId, value: Decimal) -> None:
         """A fee of an order has turned out to be worth so much, in its settlement currency."""

@@ -13,6 +13,7 @@ from workstation.domain.numbers import ZERO, subtract
 from workstation.domain.order import ClientOrderId, Order, Side
 from workstation.domain.plan import Plan, PlanId, PlanState
 from workstation.trading.order_sets import OrderSets
+from workstation.trading.orders import venue_of
 from workstation.trading.plans.tally import Tally
 
 
@@ -20,9 +21,11 @@ class PlanBook(OrderSets[Plan]):
     """Feeding the journal into an empty book gives the same plans and the same children again. A plan may have adopted
     an order that was there before it, too."""
 
-    def __init__(self, orders: Mapping[ClientOrderId, Order]) -> None:
-        """`orders`: every order of the desk, kept up to date by the order manager."""
+    def __init__(self, orders: Mapping[ClientOrderId, Order], venues: frozenset[str] | None = None) -> None:
+        """`orders`: every order of the desk, kept up to date by the order manager. `venues`: those of this desk (None:
+        all); plans of another wait until it is one again."""
         super().__init__(orders)
+        self._venues = venues
         self._adopted: dict[ClientOrderId, PlanId] = {}
         #: Instruments in which this desk holds stops and sees no price, and why (kept by `UnseenStops`).
         self.unseen: dict[InstrumentId, str] = {}
@@ -64,7 +67,8 @@ class PlanBook(OrderSets[Plan]):
     def unsettled(self, instrument: InstrumentId | None = None) -> list[Plan]:
         """Plans that want something, whose orders are not all closed, or that a late fill has taken up again."""
         plans = super().unsettled()
-        return [plan for plan in plans if instrument is None or plan.instrument == instrument]
+        here = plans if self._venues is None else [one for one in plans if venue_of(one.instrument) in self._venues]
+        return [plan for plan in here if instrument in (None, plan.instrument)]
 
     def _is_settled(self, plan: Plan) -> bool:
         if plan.is_active or any(order.is_open for order in self.children(plan)):
