@@ -27,6 +27,7 @@ from workstation.store import StoreError, reader
 from workstation.store.beside import Beside, InFiles, Reserve
 from workstation.store.writer import Writer
 from workstation.trading.kill_status import KillOutcome, KillPhase
+from workstation.trading.without_store import HUNG
 from workstation.venues.faulty import Fault
 
 #: So many bytes of each file: some intents find room in the file that was made ready, the others in memory; or none.
@@ -256,10 +257,13 @@ async def test_an_order_that_waits_for_a_store_that_hangs_holds_up_no_flatten(
         entering = asyncio.create_task(desk.market(BTC, Side.BUY, "0.1"))
         await desk.settle(lambda: desk.engine.orders()[-1].instrument == BTC)
         try:
+            desk.engine.kill("a test")
+            await desk.settle(lambda: desk.engine.kill_status.receipt)
             receipt = await flattened(desk)
         finally:
             disk.set()
         assert desk.engine.position(PERP).quantity == 0
+        assert f"the store did not answer within {HUNG:g} s" in receipt, "it was waited for once"
         assert "1 working order gone; 1 position closed" in receipt
         assert "1 closing order could not be stored and went out all the same" in receipt
         order = await entering

@@ -31,6 +31,7 @@ from workstation.trading.kill_words import as_order, label_of, not_asked, untouc
 from workstation.trading.lost_orders import never_seen
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
+from workstation.trading.without_store import HUNG
 from workstation.venues.contract import Venue, VenueError, VenueOrder, VenueStopped, prices_only
 from workstation.venues.patience import answer_within
 from workstation.venues.urgency import Urgency, urgent
@@ -64,7 +65,7 @@ class KillSwitch:
         self._journal = journal
         self._clock = clock
         self._log = log
-        self._timeout = timeout
+        self._timeout = self._store_patience = timeout
         self._task: asyncio.Task[None] | None = None
         self._kill_id = ""
         self._stored: list[asyncio.Future[None]] = []
@@ -143,7 +144,8 @@ class KillSwitch:
 
     def _begin(self, kill_id: str, reason: str, flatten: bool, ts: int) -> None:
         self._kill_id = kill_id
-        self._notes, self._orders, self._over, self._stuck = [], {}, set(), Stuck()
+        self._notes, self._orders, self._stuck = [], {}, Stuck()
+        self._over = {each for each in self._over if each in self._gateway.sending}  # withdrawn by an earlier press
         venues = dict.fromkeys(self._venues, "not asked yet")
         self.status = KillStatus(phase=KillPhase.CANCELLING, flatten=flatten, reason=reason, started=ts, venues=venues)
         self._others = Others(self._core, self._gateway, self._timeout, ts)
@@ -231,10 +233,12 @@ class KillSwitch:
         waiting, self._stored = self._stored, []
         if not waiting:
             return
-        done, late = await asyncio.wait(waiting, timeout=self._timeout)
+        done, late = await asyncio.wait(waiting, timeout=self._store_patience)
         problem = next((str(future.exception()) for future in done if future.exception()), "")
         if late:
-            problem = f"the store did not answer within {self._timeout:.0f} s"
+            problem = f"the store did not answer within {self._store_patience:g} s"
+            self._store_patience = HUNG  # flatten does not wait for it as long again, nor do its closing orders
+            self._gateway.without_store.hangs()
         if problem:
             self._keeping.append(asyncio.create_task(self._keep_beside(problem)))
 

@@ -30,6 +30,9 @@ from workstation.trading.core import TradingCore
 from workstation.trading.orders import Outcome
 from workstation.trading.risk import KILL
 
+#: Wall-clock seconds for which a store is waited for that has hung before.
+HUNG = 0.2
+
 
 class BesideStore(Protocol):
     """Where events are kept that the store cannot take."""
@@ -61,10 +64,14 @@ class WithoutStore:
         """Seconds that an order waits for the store; None: as long as it takes."""
         return self._patience if _closes(order) else None
 
+    def hangs(self) -> None:
+        """The store has not answered in time: nothing waits so long for it again."""
+        self._patience = min(self._patience, HUNG)
+
     async def refusal(self, intent: OrderEvent, order: Order, error: Exception) -> str | None:
         """Why an order that the store did not take, for this error, may not leave; None: it may, and is kept beside."""
         if isinstance(error, TimeoutError):
-            self._patience = min(self._patience, 0.2)  # it has hung before
+            self.hangs()
         said = (str(error) or "The store does not answer").rstrip(".")
         if not _closes(order):
             return str(error)
