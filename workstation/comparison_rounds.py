@@ -55,6 +55,11 @@ class Rounds:
             return Round(whole=True, since=max(last - BACK, now - FURTHEST) if last else None)
         return Round(whole=False, since=max(began - BACK, now - FURTHEST))
 
+    def beyond(self, name: str, now: int) -> int | None:
+        """When the venue was last compared whole (UTC ns), where not all that happened since is asked for."""
+        last = int(self._get_setting(f"compared:{name}", 0))
+        return last if last and last - BACK < now - FURTHEST else None
+
     def failed(self, name: str, error: Exception) -> str:
         """Why, in words."""
         words = "no answer in time" if isinstance(error, TimeoutError) else repr(error)

@@ -15,19 +15,17 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-import msgspec
-
+from workstation.booked_difference import book_difference
 from workstation.bookkeeping import Bookkeeper
 from workstation.comparison_rounds import BACK, FURTHEST, Difference, Differs, Round, Rounds
 from workstation.desk_view import DeskView
-from workstation.domain.events import OrderFilled
-from workstation.domain.fill import Fill, Liquidity
-from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ZERO, counted, divide, multiply, plain, subtract
-from workstation.domain.order import RECONCILIATION, Order, OrderDraft, OrderState, OrderType, Side
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import ZERO, counted, plain, subtract
+from workstation.domain.order import OrderState
 from workstation.domain.prices import average_words
 from workstation.hints import Hints
 from workstation.log import DeskLog
+from workstation.long_absences import LongAbsences
 from workstation.margin_comparison import MarginComparison
 from workstation.others_orders import OthersOrders
 from workstation.trading.gateway import OrderGateway
@@ -96,6 +94,7 @@ class Comparisons:
         self._failures: dict[str, int] = {}
         self._failed: dict[str, int] = {}  # the epoch of each real venue at its last comparison that failed
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._absences = LongAbsences(desk, self.rounds, log)
         reconciler.on_difference = self._found
         self.margin = MarginComparison(self._core, log, desk.clock.now, self._found)
         self._others = OthersOrders(
@@ -235,6 +234,7 @@ class Comparisons:
         if not isinstance(venue, RealLink):
             return await self._round(venue, Round(whole=True, since=None))
         now = self._desk.clock.now()
+        self._absences.look(venue.name, now)
         try:
             return await self._round(venue, self.rounds.begin(venue.name, venue, now))
         except Differs:
@@ -278,7 +278,7 @@ class Comparisons:
                 raise VenueError(f"{words}; without a price the difference cannot be booked.")
             if self._desk.position(instrument).quantity != ours:
                 raise VenueError(f"{words}; while its price was asked for, that has changed.")
-            self._book(venue, self._core.instruments[instrument], shown, ours, price)
+            book_difference(self._desk, self._gateway, self._core.instruments[instrument], shown, ours, price)
             self._found(venue.name, "position drift" if opened else "opening position", words)
             say = self._log.error if opened else self._log.info
             say(
@@ -313,44 +313,6 @@ class Comparisons:
             if shown != ours:
                 found[instrument] = (shown, ours)
         return found
-
-    def _book(self, venue: Venue, instrument: Instrument, shown: Decimal, ours: Decimal, entry: Decimal) -> None:
-        """An order of the reconciliation's that was filled for the difference. Where the position grows from what the
-        desk knows, the price is such that its average becomes the venue's."""
-        amount = subtract(shown, ours)
-        side = Side.BUY if amount > 0 else Side.SELL
-        price = entry
-        average = self._desk.position(instrument.id).average_price(instrument)
-        grows = ours != 0 and (shown > 0) == (ours > 0) and abs(shown) > abs(ours)
-        if grows and average is not None and not instrument.is_inverse:
-            cost = subtract(multiply(abs(shown), entry), multiply(abs(ours), average))
-            implied = divide(cost, abs(amount))
-            price = implied if implied > 0 else entry
-        now = self._desk.clock.now()
-        draft = OrderDraft(
-            instrument=instrument.id,
-            side=side,
-            quantity=abs(amount),
-            type=OrderType.MARKET,
-            origin=RECONCILIATION,
-            note="a difference between the venue and the desk's books",
-        )
-        order = Order.from_draft(draft, self._gateway.next_id(), now)
-        order = msgspec.structs.replace(order, venue_order_id=f"reconciled-{order.client_id}")
-        self._gateway.records.adopt(order)
-        fill = Fill(
-            trade_id=f"reconciled-{order.client_id}",
-            client_id=order.client_id,
-            instrument=instrument.id,
-            side=side,
-            quantity=abs(amount),
-            price=price,
-            fee=ZERO,
-            fee_currency=instrument.settlement,
-            liquidity=Liquidity.TAKER,
-            ts=now,
-        )
-        self._gateway.report(venue.name, OrderFilled(client_id=order.client_id, ts=now, fill=fill))
 
     # Money.
 

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), NAMES]
 
 BTC = "LOOP:BTC-USDT"
 CREATE = {"binance": "rest POST /api/v3/order", "bybit": "rest POST /v5/order/create"}
+FILLS = {"binance": "rest GET /api/v3/myTrades", "bybit": "rest GET /v5/execution/list"}
 OWN = {"binance": ("ws executionReport", "ws outboundAccountPosition"), "bybit": ("ws order", "ws execution")}
 _MANY = 30
 
@@ -93,8 +94,10 @@ async def test_what_has_ended_meanwhile_is_in_the_lists_too_with_its_fills(name:
         hand.sold("0.004", "60020", "BTC-USDT")
         exchange.faults.clear()
         over.set()
-        truth = Truth(exchange)
+        truth, asked = Truth(exchange), len(exchange.done)
         await until(lambda: not truth.differences(engine), 30, lambda: (truth.differences(engine), told(engine)))
+        fills = sum(place == FILLS[name] for place, _ in exchange.done[asked:])
+        assert fills <= 2, "they were asked for order by order"
         assert {one.state for one in now(engine, orders)} >= {OrderState.CANCELED, OrderState.FILLED}
         assert len(asked_alone(name, exchange)) <= _MANY / 3
         assert truth.invented(engine) == []

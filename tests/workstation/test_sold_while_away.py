@@ -15,6 +15,7 @@ from tests.support.exchange import RICH, Fault, Kind, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import live_desk_on, told, until
 from tests.support.others import Other
+from workstation.clock import DAY
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.engine import Engine
 from workstation.trading.kill_flatten import Flattener
@@ -85,3 +86,19 @@ async def test_a_stop_that_is_still_needed_sells_as_soon_as_that_is_known(tmp_pa
         await asyncio.to_thread(hand.around, 62_000)
         await until(lambda: not any(plan.is_active for plan in engine.plans()), say=lambda: told(engine))
         assert before <= coins(exchange) < before + Decimal("0.0001")
+
+
+async def test_a_desk_that_was_closed_for_longer_than_is_asked_for_says_that_its_spot_may_be_gone(
+    tmp_path: Path,
+) -> None:
+    with LoopbackExchange("bybit", logins=[Login(balances=RICH)], seed=None) as exchange:
+        Hand(exchange)
+        for days, told_of in ((8, False), (6, True), (6, False)):
+            async with live_desk_on(exchange, tmp_path, compare_seconds=600.0) as engine:
+                said = [line.text for line in engine.log.entries if "would be sold again" in line.text]
+                assert bool(said) is told_of, told(engine)
+                assert not said or "0.1998 LOOP:BTC-USDT" in said[0]
+                if engine.position(BTC).is_flat:
+                    await engine.submit(BUY)
+                    await until(lambda: engine.position(BTC).quantity > 0, say=lambda: told(engine))
+                engine.comparisons._set_setting("compared:LOOP", engine.clock.now() - days * DAY)
