@@ -45,6 +45,7 @@ from workstation.trading.rebalancing.runner import RebalanceRunner
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk_desk import RiskDesk
 from workstation.trading.routing.desk import RouteDesk
+from workstation.trading.slow_store import SlowStore
 from workstation.trading.venue_entries import VenueEntries
 from workstation.venue_reports import VenueReports
 from workstation.venues.contract import KeepsMargin, RealLink, Venue
@@ -434,7 +435,7 @@ class Engine(DeskState):
             self.alerts.order_event(event)
 
     async def _tell_notices(self) -> None:
-        told: set[str] = set()
+        told, slow = set[str](), SlowStore(self.gateway, self.log)
         before = known = tuple(self._notices())
         while True:
             for notice in known:
@@ -442,6 +443,7 @@ class Engine(DeskState):
                     told.add(notice)
                     self.log.warning("market", notice)
             await asyncio.sleep(_LOOK_FOR_NOTICES)
+            slow.look()
             before, known = known, tuple(self._notices())
 
     # Reading, beside what `DeskView` has.

@@ -20,6 +20,7 @@ from tests.support.desk import BTC, PERP, START, TestDesk, demo_desk
 from tests.support.exchange import RICH, Login, LoopbackExchange
 from tests.support.kill_scene import Faults
 from tests.support.wire_desks import CREATE, WireDesks
+from workstation import engine as engine_module
 from workstation.clock import SECOND
 from workstation.domain.events import TradingState
 from workstation.domain.order import OrderState, Side
@@ -245,6 +246,31 @@ async def test_a_store_that_hangs_is_waited_for_and_then_left(tmp_path: Path, mo
         assert "1 closing order could not be stored and went out all the same" in receipt
         monkeypatch.setattr(journal, "commit", real)
         waits.set()
+
+
+async def test_a_store_that_hangs_is_told_of_once_and_when_it_answers_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_LOOK_FOR_NOTICES", 0.05)
+    async with demo_desk(tmp_path) as desk:
+
+        def told() -> list[str]:
+            return [entry.text for entry in desk.engine.log.entries if entry.source == "store"]
+
+        await desk.market(BTC, Side.BUY, "0.1")
+        disk, writes = threading.Event(), Writer._write
+        monkeypatch.setattr(Writer, "_write", lambda *what: disk.wait(30) and writes(*what))
+        entering = [asyncio.create_task(desk.market(BTC, Side.BUY, "0.1")) for _ in range(2)]
+        try:
+            await desk.settle(told)
+            await asyncio.sleep(0.3)
+        finally:
+            disk.set()
+        assert len(told()) == 1
+        assert "No order leaves the desk until it does, no exit and no stop that this desk holds either" in told()[0]
+        await asyncio.gather(*entering)
+        await desk.settle(lambda: told()[-1] == "The store answers again.")
+        assert len(told()) == 2
 
 
 async def test_an_order_that_waits_for_a_store_that_hangs_holds_up_no_flatten(
