@@ -298,7 +298,9 @@ class Comparisons:
                 raise Differs
             await asyncio.sleep(_GRACE)
             await self._fills(venue, since)
-            if self._core.portfolio.version == version and self._settled(venue):
+            if self._core.portfolio.version != version or not self._settled(venue):
+                continue
+            if await self._differing(venue) == differing:  # a venue that has just come back may say that all is gone
                 return differing
         raise VenueError(f"{venue.name} is traded on too busily for its positions to be compared")
 
@@ -334,6 +336,8 @@ class Comparisons:
                 await asyncio.sleep(_GRACE)
             await self._fills(venue, since)
             if core.portfolio.version == version and self._settled(venue):
+                if opened and await answer_within(self._timeout, venue.balances()) != balances:
+                    continue
                 self._adjust(venue, balances, opened)
                 return
         raise VenueError(f"{venue.name} is traded on too busily for its money to be compared")
