@@ -216,16 +216,19 @@ class Results:
 
     def _of_others(self, fill: Fill, origin: str, before: Decimal) -> Decimal:
         """So much of a fill may close what others hold. `before`: the desk's position, signed. What a hand closes is
-        its own first; of what strategies hold it is what the whole position becomes smaller by beyond that."""
+        its own first, then what strategies hold, as far as the whole position becomes smaller. Of spot, where coins of
+        before may have been sold, it is what this desk has bought all the same (see `shares`)."""
         if origin in CLOSERS:
             return fill.quantity
-        if origin not in HANDS or before * fill.side.sign >= 0:
+        terms = self._instruments[fill.instrument]
+        coins = terms.is_spot and not terms.pooled
+        if origin not in HANDS or (not coins and before * fill.side.sign >= 0):
             return ZERO
         own = before
         for (name, instrument), one in self.owners.items():
             if instrument == fill.instrument and is_run(name):
                 own = subtract(own, one.position.quantity)
-        closes = min(abs(before), fill.quantity)
+        closes = fill.quantity if coins else min(abs(before), fill.quantity)
         return max(ZERO, subtract(closes, max(ZERO, -own * fill.side.sign)))
 
     def _parts(self, fill: Fill, origin: str, before: Decimal) -> Iterator[tuple[str, Fill]]:

@@ -26,23 +26,27 @@ PERP = Instrument(
 D = Decimal
 
 
+SPOT = Instrument(venue="NOVA", symbol="BTC-USDT", base="BTC", quote="USDT", tick=Decimal("0.1"), lot=Decimal("0.001"))
+
+
 class Book:
     """Portfolio and results, fed with the same."""
 
-    def __init__(self) -> None:
-        self.instruments = {PERP.id: PERP}
-        self.portfolio = Portfolio([PERP], "USDT")
+    def __init__(self, traded: Instrument = PERP) -> None:
+        self.traded = traded
+        self.instruments = {traded.id: traded}
+        self.portfolio = Portfolio([traded], "USDT")
         self.results = Results(self.instruments)
         self.number = 0
 
     def fill(self, origin: str, quantity: str, price: str, ts: int = MONDAY, fee: str = "0.5") -> None:
         self.number += 1
         fill = Fill(
-            trade_id=str(self.number), client_id="c", instrument=PERP.id,
+            trade_id=str(self.number), client_id="c", instrument=self.traded.id,
             side=Side.BUY if D(quantity) > 0 else Side.SELL, quantity=abs(D(quantity)), price=D(price), fee=D(fee),
             fee_currency="USDT", liquidity=Liquidity.TAKER, ts=ts,
         )  # fmt: skip
-        before = self.portfolio.position(PERP.id)
+        before = self.portfolio.position(self.traded.id)
         self.results.on_fill(fill, origin, before, self.portfolio.move(fill))
 
     def entry(self, event) -> None:
@@ -118,6 +122,17 @@ def test_what_a_hand_closes_is_its_own_first_and_then_of_the_strategies(hand, wa
     book.fill(run, f"{way}", "110", fee="0")
     book.fill(hand, f"{-way}", "110", fee="0")
     assert held()[run] == 1, "the desk's position grew the other way: nothing of the strategy's was closed"
+
+
+@pytest.mark.parametrize(("traded", "left"), [(SPOT, D("0.1")), (PERP, D("0.3"))])
+def test_coins_of_before_that_were_sold_leave_the_next_sale_to_the_strategies(traded, left):
+    """Of contracts the hand is short and goes on; of spot nobody is: what it sells next was bought by this desk."""
+    book, run = Book(traded), "sma@NOVA:BTC"
+    book.fill("manual", "-1", "100", fee="0")
+    book.fill(run, "0.3", "100", fee="0")
+    book.fill("manual", "-0.2", "100", fee="0")
+    assert book.results.owners[run, traded.id].position.quantity == left
+    assert sum(own.position.quantity for own in book.results.owners.values()) == D("-0.9")
 
 
 def test_what_the_kill_switch_closes_is_booked_to_those_who_held_it():
