@@ -18,6 +18,7 @@ from tests.support.others import Other
 from workstation.clock import DAY
 from workstation.domain.order import OrderDraft, OrderType, Side
 from workstation.engine import Engine
+from workstation.trading import kill_flatten
 from workstation.trading.kill_flatten import Flattener
 from workstation.trading.plans import terms
 
@@ -62,6 +63,29 @@ async def test_the_kill_switch(name: str, tmp_path: Path, monkeypatch: pytest.Mo
         engine.flatten("a test")
         await until(lambda: engine.kill_status.receipt, say=lambda: told(engine))
         assert coins(exchange) == before, "the trader's own coins"
+
+
+async def test_the_kill_switch_where_what_was_missed_cannot_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits, leaves the coins and says so; should the exchange tell meanwhile, they are closed."""
+    monkeypatch.setattr(kill_flatten, "_PATIENCE", 1.0)
+    monkeypatch.setattr(kill_flatten, "_ASKED", 2.0)
+    async with desk_at("bybit", tmp_path) as (exchange, _, engine):
+        before = coins(exchange)
+        await engine.submit(BUY)
+        await until(lambda: engine.position(BTC).quantity > Decimal("0.19"), say=lambda: told(engine))
+        exchange.faults.script(FILLS["bybit"], Fault(Kind.STATUS, status=503), times=10_000)
+        for place in ("ws order", "ws execution"):
+            exchange.faults.script(place, Kind.DROP, times=10_000)
+        exchange.cut()
+        Other(exchange).enters(BTC, Side.SELL, "0.1998")
+        await until(lambda: "LOOP" in engine.core.behind, say=lambda: told(engine))
+        engine.flatten("a test")
+        await until(lambda: engine.kill_status.receipt, say=lambda: told(engine))
+        assert coins(exchange) == before, "the trader's own coins"
+        assert "LONG 0.1998: what was traded of it while the exchange was away" in engine.kill_status.receipt
+        exchange.faults.clear()
 
 
 @pytest.mark.parametrize("name", ["bybit", "binance"])

@@ -31,6 +31,7 @@ from workstation.trading.kill_status import KillItem, KillOutcome, KillPhase, Ki
 from workstation.trading.lost_orders import never_seen
 from workstation.trading.reconcile import Reconciler
 from workstation.trading.risk import KILL
+from workstation.trading.shares import netted
 from workstation.venues.contract import KnowsStrangers, LinkState, NeedsPrices, TellsClosing, Venue, VenueError
 from workstation.venues.patience import answer_within
 
@@ -38,6 +39,9 @@ from workstation.venues.patience import answer_within
 SLICE = Decimal("0.5")
 #: Seconds for which spot waits until what was missed while the venue was away is booked.
 _PATIENCE = 10.0
+#: For how many more what could not be asked for is asked for again; then it is left, and named.
+_ASKED = 30.0
+_UNASKED = "what was traded of it while the exchange was away cannot be asked for: see there what is left, and close it"
 #: How far before the press fills of spot are asked for (ns) before it is sold; the same where the books are behind.
 _FILLS_BACK, _FURTHER_BACK = 30 * SECOND, DAY
 
@@ -98,6 +102,7 @@ class Flattener:
         #: venue → what it last showed of positions, as the end of a sentence.
         self.proof: dict[str, str] = {}
         self._sold_there: dict[str, str] = {}  # venue → what of spot it has sold in another market, in words
+        self._unasked = set[InstrumentId]()  # of which what was missed could not be asked for
         self._left: set[str] = set()  # venues at which a closing order may still come
 
     def take_left(self, venue: str) -> bool:
@@ -126,6 +131,11 @@ class Flattener:
                 self._status.venues[venue.name] = "is being compared: what it holds of spot is closed then"
                 self._changed()
                 await self._compared(venue)
+                continue
+            if not closable and self._unasked and asyncio.get_running_loop().time() < patient_until + _ASKED:
+                self._status.venues[venue.name] = "is asked what was traded of spot there while it was away"
+                self._changed()
+                await asyncio.sleep(0.5)
                 continue
             if not closable:
                 empty += 1
@@ -195,7 +205,9 @@ class Flattener:
         for name in self._spot(venue):
             there, unbooked = self._core.portfolio.position(name).quantity, sold.get(name, ZERO)
             bought[name] = add(bought.get(name, ZERO), self._core.shares.own(name, there, unbooked))
-        bought = self._netted(venue, bought)
+        bought, sold_there = netted(bought, self._core.instruments)
+        parts = " and ".join(f"{plain(gone)} {coin}" for coin, gone in sold_there.items())
+        self._sold_there[venue.name] = f" but {parts} that this desk has sold in another market" if parts else ""
         twice.left = {name for name, quantity in bought.items() if quantity and twice.may(name, quantity)}
         bought = {name: quantity for name, quantity in bought.items() if name not in twice.left}
         balances = await self._ask(venue.balances()) if any(bought.values()) else {}
@@ -216,25 +228,6 @@ class Flattener:
         """What orders that this desk sent have bought (or sold short) of spot and still hold."""
         return self._core.shares.own(name, self._core.portfolio.position(name).quantity)
 
-    def _netted(self, venue: Venue, own: Mapping[InstrumentId, Decimal]) -> dict[InstrumentId, Decimal]:
-        """What this desk has bought for one currency and sold for another is sold already: of each coin no more than is
-        left of it in all its markets. (On margin a balance below zero bounds it.)"""
-        left: dict[str, Decimal] = {}
-        for name, quantity in own.items():
-            coin = self._core.instruments[name].base
-            left[coin] = add(left.get(coin, ZERO), quantity)
-        found, sold = dict(own), dict[str, Decimal]()
-        for name, quantity in sorted(own.items()):
-            terms = self._core.instruments[name]
-            if quantity > 0 and not terms.pooled:
-                found[name] = min(quantity, max(ZERO, left[terms.base]))
-                left[terms.base] = subtract(left[terms.base], found[name])
-                if gone := subtract(quantity, found[name]):
-                    sold[terms.base] = add(sold.get(terms.base, ZERO), gone)
-        parts = " and ".join(f"{plain(gone)} {coin}" for coin, gone in sold.items())
-        self._sold_there[venue.name] = f" but {parts} that this desk has sold in another market" if parts else ""
-        return found
-
     def _of_others(self, venue: Venue) -> str:
         """What orders of others have bought of spot, in words: it is not this desk's to sell."""
         parts = []
@@ -250,12 +243,15 @@ class Flattener:
         those by orders of others that are not in the books yet."""
         if not isinstance(venue, KnowsStrangers):
             return ZERO
+        behind = venue.name in self._core.behind
         try:
-            behind = venue.name in self._core.behind
             since = self._status.started - (_FURTHER_BACK if behind else _FILLS_BACK)
             strange = await self._ask(self._reconciler.fills_in(venue, instrument, since))
         except (VenueError, TimeoutError, OSError):
+            if behind:
+                self._unasked.add(instrument)
             return ZERO  # the balance bounds what is sold, and what this desk sent is known
+        self._unasked.discard(instrument)
         theirs = [fill for fill in strange if fill.instrument == instrument] if venue.adopts else []
         return sum((multiply(fill.quantity, Decimal(fill.side.sign)) for fill in theirs), ZERO)
 
@@ -294,7 +290,7 @@ class Flattener:
             self._status.items.append(item)
         why = self._refusals.given_up.get(instrument)
         if why is None and self._core.instruments[instrument].is_spot:
-            why = self._stuck.of(instrument)
+            why = self._stuck.of(instrument) or (_UNASKED if instrument in self._unasked else None)
         too_little = "" if why else self._too_little(venue, instrument, abs(quantity))
         if item.state is KillOutcome.DONE and not (item.rest and too_little):
             item.state, item.label = KillOutcome.PENDING, f"{side} {plain(abs(quantity))}"

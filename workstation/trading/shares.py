@@ -10,6 +10,7 @@ it is one balance for all, that is lent to them as one: there neither's share is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from workstation.domain.fill import Fill
@@ -72,3 +73,23 @@ def taken(change: Decimal, first: Decimal, then: Decimal) -> Decimal:
 def part_of(share: Decimal, position: Decimal) -> Decimal:
     """So much of a share as the position has."""
     return max(ZERO, min(share, position)) if position > 0 else min(ZERO, max(share, position))
+
+
+def netted(
+    own: Mapping[InstrumentId, Decimal], instruments: Mapping[InstrumentId, Instrument]
+) -> tuple[dict[InstrumentId, Decimal], dict[str, Decimal]]:
+    """What this desk has bought of a coin for one currency and sold for another is sold already: of each coin no more
+    than is left of it in all its markets, and what of each is gone so. (On margin a balance below zero bounds it.)"""
+    left: dict[str, Decimal] = {}
+    for name, quantity in own.items():
+        coin = instruments[name].base
+        left[coin] = add(left.get(coin, ZERO), quantity)
+    found, sold = dict(own), dict[str, Decimal]()
+    for name, quantity in sorted(own.items()):
+        coin = instruments[name].base
+        if quantity > 0 and not instruments[name].pooled:
+            found[name] = min(quantity, max(ZERO, left[coin]))
+            left[coin] = subtract(left[coin], found[name])
+            if gone := subtract(quantity, found[name]):
+                sold[coin] = add(sold.get(coin, ZERO), gone)
+    return found, sold
