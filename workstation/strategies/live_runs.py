@@ -24,20 +24,19 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.market import MarketEvent, Trade
 from workstation.domain.order import EXTERNAL, RECONCILIATION, Side
 from workstation.domain.prices import price_words
-from workstation.domain.strategy_run import RunId, StrategyRun
+from workstation.domain.strategy_run import RunId, StrategyRun, is_run
 from workstation.strategies.run_book import StrategyDesk
-from workstation.trading.results import CLOSERS, HANDS
+from workstation.trading.risk import KILL
 
 if TYPE_CHECKING:  # numpy and the library are loaded with the first strategy, not with the desk
     from workstation.strategies.contract import Strategy
     from workstation.strategies.live_run import LiveRun
 
-_OTHERS = CLOSERS | HANDS
 _WHOSE = {
+    KILL: "The kill switch",
     LIQUIDATION: "The venue's liquidation",
     EXTERNAL: "Somebody outside this desk",
     RECONCILIATION: "An order that this desk knows nothing of",
-    "manual": "The trader",
 }
 
 
@@ -110,14 +109,14 @@ class LiveRuns:
 
     def _concerns(self, event: OrderEvent) -> bool:
         order = self._core.orders.orders.get(event.client_id)
-        return order is not None and bool(self.runs) and (order.origin in self.runs or order.origin in _OTHERS)
+        return order is not None and bool(self.runs) and (order.origin in self.runs or not is_run(order.origin))
 
     async def _pass_on(self) -> None:
         async for event in self._orders:
             order = self._core.orders.orders.get(event.client_id)
             if order is None:
                 continue
-            if order.origin in _OTHERS and isinstance(event, OrderFilled):
+            if not is_run(order.origin) and isinstance(event, OrderFilled):
                 self._closed_by_others(order.origin, event.fill)
             elif (live := self.runs.get(order.origin)) is None:
                 continue
@@ -128,7 +127,7 @@ class LiveRuns:
 
     def _closed_by_others(self, origin: str, fill: Fill) -> None:
         """A liquidation, the kill switch or the trader's hand closed of what strategies hold."""
-        whose = _WHOSE.get(origin, "The kill switch")
+        whose = _WHOSE.get(origin, "The trader")
         for run_id, part in self._core.results.shares(fill):
             if (live := self.runs.get(run_id)) is not None:
                 did = "bought" if part.side is Side.BUY else "sold"

@@ -25,16 +25,20 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.interest import apply_interest, interest_of, is_in_coins
 from workstation.domain.numbers import ZERO, add, divide, multiply, subtract
-from workstation.domain.order import EXTERNAL, RECONCILIATION
 from workstation.domain.position import Position, apply_fill
 from workstation.domain.strategy_run import is_run
 
 #: Origins that close what others opened: their fills are booked to those.
 CLOSERS = frozenset({"kill", LIQUIDATION})
 _HAND = "manual"
-#: Origins of the trader's hand, here and elsewhere. By which the position becomes smaller than what strategies hold of
-#: it is booked to those: a strategy that went on believing in it would sell it a second time.
-HANDS = frozenset({_HAND, EXTERNAL, RECONCILIATION})
+
+
+def is_hand(origin: str) -> bool:
+    """Whether orders of that origin are the trader's own, here (by a plan, a rebalance) or elsewhere. By which the
+    position becomes smaller than what strategies hold of it is booked to those: a strategy that went on believing in it
+    would sell it a second time."""
+    return origin not in CLOSERS and not is_run(origin)
+
 
 #: Value of one unit of a venue's currency in the account currency; None where no market can tell.
 type Rate = Callable[[str, str], Decimal | None]
@@ -125,7 +129,7 @@ class Results:
         day.fees = add(day.fees, subtract(after.fees, before.fees))
         day.fills += 1
         parts = tuple(self._parts(fill, origin, before.quantity))
-        if origin in CLOSERS or origin in HANDS:
+        if any(owner != origin for owner, _ in parts):
             self._shares[fill.instrument, fill.trade_id] = parts
         for owner, part in parts:
             own = self._own(owner, fill.instrument)
@@ -222,7 +226,7 @@ class Results:
             return fill.quantity
         terms = self._instruments[fill.instrument]
         coins = terms.is_spot and not terms.pooled
-        if origin not in HANDS or (not coins and before * fill.side.sign >= 0):
+        if not is_hand(origin) or (not coins and before * fill.side.sign >= 0):
             return ZERO
         own = before
         for (name, instrument), one in self.owners.items():

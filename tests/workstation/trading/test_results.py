@@ -103,7 +103,7 @@ def test_each_strategy_is_reckoned_as_if_it_traded_alone():
     assert owners["sma_cross@NOVA:BTC-PERP"].net == D("9.5")
 
 
-@pytest.mark.parametrize("hand", ["manual", "external", "reconciliation"])
+@pytest.mark.parametrize("hand", ["manual", "external", "reconciliation", "twap"])
 @pytest.mark.parametrize("way", [1, -1])
 def test_what_a_hand_closes_is_its_own_first_and_then_of_the_strategies(hand, way):
     """A strategy that went on believing in coins that were sold by hand would sell them a second time."""
