@@ -214,6 +214,7 @@ class TwsApp(App[None]):
             self._kill_began()
         self.engine.alerts.on_fired = partial(ring, self)
         self.engine.unseen_stops.on_told = self.engine.alerts.blind.on_told = partial(warn, self)
+        self.engine.slow_store.on_told = partial(warn, self)
         self.say_problems(self.problems)
         if self.start_engine is None:
             self._say_halted()

@@ -142,6 +142,7 @@ class Engine(DeskState):
             answer_timeout=answer_timeout,
             session_ends=0 if settings is None else settings.session_ends_ns,
         )
+        self.slow_store = SlowStore(self.gateway, self.log)
         self._entries = VenueEntries(self.core, self._journal, self.bus, self.log)
         self._reports = VenueReports(self.venues, self.gateway, self._entries)
         self._answer_timeout = answer_timeout
@@ -435,7 +436,7 @@ class Engine(DeskState):
             self.alerts.order_event(event)
 
     async def _tell_notices(self) -> None:
-        told, slow = set[str](), SlowStore(self.gateway, self.log)
+        told: set[str] = set()
         before = known = tuple(self._notices())
         while True:
             for notice in known:
@@ -443,7 +444,7 @@ class Engine(DeskState):
                     told.add(notice)
                     self.log.warning("market", notice)
             await asyncio.sleep(_LOOK_FOR_NOTICES)
-            slow.look()
+            self.slow_store.look()
             before, known = known, tuple(self._notices())
 
     # Reading, beside what `DeskView` has.

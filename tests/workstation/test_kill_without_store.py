@@ -258,6 +258,8 @@ async def test_a_store_that_hangs_is_told_of_once_and_when_it_answers_again(
             return [entry.text for entry in desk.engine.log.entries if entry.source == "store"]
 
         await desk.market(BTC, Side.BUY, "0.1")
+        shown: list[tuple[str, bool]] = []
+        desk.engine.slow_store.on_told = lambda text, bad: shown.append((text, bad))
         disk, writes = threading.Event(), Writer._write
         monkeypatch.setattr(Writer, "_write", lambda *what: disk.wait(30) and writes(*what))
         entering = [asyncio.create_task(desk.market(BTC, Side.BUY, "0.1")) for _ in range(2)]
@@ -271,6 +273,7 @@ async def test_a_store_that_hangs_is_told_of_once_and_when_it_answers_again(
         await asyncio.gather(*entering)
         await desk.settle(lambda: told()[-1] == "The store answers again.")
         assert len(told()) == 2
+        assert shown == list(zip(told(), (True, False), strict=True)), "the screen warns"
 
 
 async def test_an_order_that_waits_for_a_store_that_hangs_holds_up_no_flatten(
