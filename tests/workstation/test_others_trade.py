@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from tests.support.desk import GENEROUS
-from tests.support.exchange import RICH, Login, LoopbackExchange
+from tests.support.exchange import RICH, Kind, Login, LoopbackExchange
 from tests.support.exchange_hand import Hand
 from tests.support.live_desk import DUST, Truth, live_desk_on, paths_in, settings_of, told, until
 from tests.support.others import Other
@@ -182,6 +182,30 @@ async def test_others_may_use_a_client_id_again(first: str, tmp_path: Path) -> N
             assert settled(exchange, engine)
             assert not Truth(exchange).invented(engine)
             assert await cancelled(engine, rests)
+
+
+@pytest.mark.slow
+async def test_an_order_that_was_changed_filled_and_cancelled_unheard_is_shown_with_its_last_terms(
+    tmp_path: Path,
+) -> None:
+    with LoopbackExchange("bybit", logins=[Login(balances=RICH)], seed=None) as exchange:
+        hand, account = Hand(exchange), exchange.floor.account()
+        instrument = TRADED["bybit"]
+        async with live_desk_on(exchange, tmp_path, compare_seconds=NEVER) as engine:
+            Other(exchange).enters(instrument, Side.BUY, "0.1", 63_000)
+            await until(lambda: len(found_elsewhere(engine)) == 1, say=lambda: told(engine))
+            for place in ("ws order", "ws execution"):
+                exchange.faults.script(place, Kind.DROP, times=1_000)
+            (record,) = exchange.do(account.working)
+            exchange.do(lambda: account.tell(account.amend(record, Decimal("0.3"), Decimal(63_500))))
+            await asyncio.to_thread(hand.sold, "0.15", "63400", instrument.partition(":")[2])
+            exchange.do(lambda: account.tell(account.cancel(account.working()[0])))
+            exchange.faults.clear()
+            engine.comparisons._next.clear()
+            await until(lambda: found_elsewhere(engine)[0].is_closed, say=lambda: told(engine))
+            (theirs,) = found_elsewhere(engine)
+            assert (theirs.quantity, theirs.filled) == (Decimal("0.3"), Decimal("0.15"))
+            assert theirs.price == 63_500, "it was filled there: a buy above its limit would be a riddle"
 
 
 @pytest.mark.parametrize(

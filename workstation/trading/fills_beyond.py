@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from workstation.domain.order import ClientOrderId, Order, OrderState
 from workstation.log import DeskLog
 from workstation.trading.core import TradingCore
 from workstation.trading.orders import Outcome
-from workstation.venues.contract import Venue, VenueError
+from workstation.venues.contract import Venue, VenueError, VenueOrder
 from workstation.venues.order_terms import CHANGED_THERE
 from workstation.venues.patience import answer_within
 
@@ -79,7 +80,7 @@ class FillsBeyond:
             order = self._core.orders.orders[client_id]
             whole = order.quantity if shown is None else max(shown.quantity, shown.filled)
             if whole > order.quantity:
-                self._gateway.report(venue, self._amended(order, whole))
+                self._gateway.report(venue, self._amended(order, whole, shown))
             if not self._booked(venue, client_id):
                 return
             answers += 1
@@ -108,15 +109,18 @@ class FillsBeyond:
             del self._waiting[client_id]
         return bool(waiting)
 
-    def _amended(self, order: Order, quantity: object) -> OrderAmended:
+    def _amended(self, order: Order, quantity: Decimal, shown: VenueOrder | None = None) -> OrderAmended:
         pending = order.state is OrderState.PENDING_AMEND and quantity == order.pending_quantity
+        price, reason = order.pending_price if pending else None, "" if pending else CHANGED_THERE
+        if not pending and shown is not None and None not in (order.price, shown.price) and shown.price != order.price:
+            price = shown.price  # it may have been changed with the quantity
         return OrderAmended(
             client_id=order.client_id,
             ts=self._clock.now(),
-            quantity=quantity,  # type: ignore[arg-type]
-            price=order.pending_price if pending else None,
+            quantity=quantity,
+            price=price,
             stop_price=order.pending_stop_price if pending else None,
-            reason="" if pending else CHANGED_THERE,
+            reason=reason,
         )
 
     def close(self) -> None:
