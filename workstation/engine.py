@@ -225,7 +225,7 @@ class Engine(DeskState):
             why_not_compared=lambda venue: self.comparisons.rounds.why.get(venue, ""),
         )
         self.strategies.rebalances.desk = self._rebalances
-        self._kill.on_halt.append(self.strategies.halt)
+        self._kill.on_halt += [self.strategies.halt, self.unseen_stops.let_go]
         self._exits = Exits(self.core, self.gateway, self._plans, self._reconciler.lost)
         self.notifier: Notifier | None = None
         #: Keeps what a demo market trades, if the desk is on one that is to be remembered.

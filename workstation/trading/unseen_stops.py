@@ -13,7 +13,7 @@ from decimal import Decimal
 from workstation.clock import SECOND
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, add, plain
-from workstation.domain.plan import Plan
+from workstation.domain.plan import STOP_LEG, Plan, PlanState
 from workstation.domain.prices import price_words
 from workstation.log import DeskLog
 from workstation.market.proof import believed
@@ -46,6 +46,18 @@ class UnseenStops:
         for name, here in plans.items():
             self._judge(name, here, now)
         return now + _LOOK if plans else None
+
+    def let_go(self, _reason: str) -> None:
+        """The desk was halted, which ends every plan: what a stop that no venue has protected until then is named."""
+        core = self._core
+        for plan in core.plans.sets.values():
+            if plan.state is not PlanState.HALTED or plan.updated_at != core.state_change.ts or plan.stop is None:
+                continue
+            tally = core.plans.tally(plan)
+            if tally.open and not tally.live(STOP_LEG):
+                stop = price_words(plan.stop, core.instruments[plan.instrument])
+                text = f"{self._amount([plan])} are NOT PROTECTED: the halt has let go of the stop at {stop} held here."
+                self._log.warning("plans", text)
 
     def _judge(self, name: InstrumentId, plans: list[Plan], now: int) -> None:
         market, told = self._core.market.markets[name], self._core.plans.unseen

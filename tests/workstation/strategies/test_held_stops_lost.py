@@ -12,9 +12,10 @@ import pytest
 from tests.support.desk import BTC, PERP, TestDesk, demo_desk
 from tests.support.no_stops import NoStops, no_stops
 from workstation.clock import SECOND
-from workstation.domain.order import Order, OrderState
+from workstation.domain.order import Order, OrderDraft, OrderState, OrderType, Side
 from workstation.domain.strategy_run import RunState
 from workstation.log import Level
+from workstation.trading.plans import terms
 from workstation.venues.contract import LinkState
 from workstation.venues.faulty import Fault
 from workstation.venues.simulated import SimulatedVenue
@@ -161,6 +162,18 @@ async def test_a_halt_says_what_a_run_holds_without_its_stop(tmp_path: Path) -> 
         [said] = [each.text for each in desk.engine.log.entries if each.text.startswith(f"{run} is stopped: ")]
         assert f"and holds 0.1 {BTC}" in said
         assert "without its stops" in said
+
+
+async def test_a_halt_says_what_a_plan_has_left_without_its_stop(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path, wrap=no_stops) as desk:
+        entry = OrderDraft(instrument=BTC, side=Side.BUY, quantity=Decimal("0.1"), type=OrderType.MARKET)
+        await desk.engine.start_plan(terms.bracket(entry, stop=Decimal(1_000), target=Decimal(10_000_000)))
+        await desk.settle(desk.engine.positions)
+        desk.engine.kill("a test")
+        assert any(
+            "are NOT PROTECTED: the halt has let go of the stop at 1,000.00 held here." in each.text
+            for each in desk.engine.log.entries
+        )
 
 
 async def test_one_that_waits_for_its_venue_says_that_what_it_holds_has_no_stop_so_long(tmp_path: Path) -> None:
