@@ -227,8 +227,13 @@ class OpportunitiesPane(TablePane[Row]):
         return self.engine.market(instrument).mark
 
     def _middle(self, instrument: InstrumentId) -> Decimal | None:
-        middle = self.engine.book(instrument).mid
-        return None if middle is None else Decimal(middle) * self.engine.instrument(instrument).tick
+        book = self.engine.book(instrument)
+        middle = book.mid
+        return (
+            None
+            if middle is None or book.stale is not None
+            else Decimal(middle) * self.engine.instrument(instrument).tick
+        )
 
     def status(self) -> str:
         paying = sum(isinstance(row, Cross | Triangle) and row.edge > 0 for row in self._rows)

@@ -9,6 +9,7 @@ from trading_scene import Scene, scene
 
 from plugins.opportunities import OpportunitiesPane
 from workstation.clock import HOUR
+from workstation.domain.market import BookStale
 from workstation.trading.opportunities import Carry
 
 SIZES = [(160, 48), (80, 24)]
@@ -42,6 +43,15 @@ async def test_every_kind_by_its_key(tmp_path):
         await desk.painted(pilot)
         room = next(width for column, _, width in pane._layout if column.key == "what")
         assert len(pane._carry(row, "what")[0]) <= room, "it is read whole in 80 columns"
+
+
+async def test_a_basis_is_reckoned_from_no_stale_book(tmp_path):
+    async with scene(tmp_path, OpportunitiesPane, traded=False) as (desk, _):
+        pane = desk.app.workspace.panes["opportunities"]
+        spot = next(one.id for one in desk.engine.instruments() if one.is_spot)
+        assert pane._middle(spot) is not None
+        desk.engine._on_market(BookStale(spot, desk.engine.clock.now(), "a gap"))
+        assert pane._middle(spot) is None
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
