@@ -23,7 +23,7 @@ import msgspec
 
 from workstation.domain.numbers import counted
 from workstation.outside_report import Outcome, Report, stopped
-from workstation.outside_request import Leaving
+from workstation.outside_request import NOTHING_DONE, Leaving
 from workstation.paths import Paths
 from workstation.settings import Settings, SettingsError
 from workstation.store import StoreError
@@ -195,8 +195,7 @@ class OutsideKill:
         venues: Mapping[str, str] = self._last.get("venues", {})
         shown = self._last.get("text") or "; ".join(f"{venue} {words}" for venue, words in venues.items())
         shown = f"{shown.rstrip('. ')}." if shown else ""
-        durable = self._last.get("durable", False)
-        head = "HALTED; not" if durable else "Halted, but HALTED is not stored yet; not"
+        head = "HALTED; not" if self._last.get("durable") else "Halted, but HALTED is not stored yet; not"
         text = f"{'Not' if self._apart else head} everything is confirmed after {self._wait:g} s; {goes_on}. {shown}"
         return self._report(Outcome.HALTED if self._last else Outcome.LEFT, text.strip())
 
@@ -247,6 +246,8 @@ class OutsideKill:
 
     def _act(self) -> Report | None:
         """Open the store, be the desk until the kill is done; None if another process came first."""
+        if self._leaving is not None and self._leaving.hangs():
+            return self._report(Outcome.FAILED, NOTHING_DONE) if self._over() else None
         if self._mode == "replay":
             self._requests.remove(self._request.id)
             return self._report(Outcome.DONE, "The replay has ended, and its simulated orders with it.")

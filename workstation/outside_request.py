@@ -9,6 +9,11 @@ from workstation.watch.requests import HaltRequest, HaltRequests
 
 #: Seconds after which a disk that has not answered counts as one that hangs.
 PATIENCE = 2.0
+#: Where there is no desk either.
+NOTHING_DONE = (
+    "No desk answers, and the disk of its store does not either: nothing could be done from here. Pull the orders and "
+    "close the positions at the venues, or repeat this command when the disk answers."
+)
 
 
 class Leaving:
@@ -22,6 +27,10 @@ class Leaving:
         self._error: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="halt request", daemon=True)
         self._thread.start()
+
+    def hangs(self) -> bool:
+        """Whether the disk has not answered yet: whatever else is tried on it would hang as well."""
+        return self._thread.is_alive()
 
     def problem(self) -> str:
         """Wait for it, not for ever. Why it is not there, in words; empty where it is."""

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.support.hung_trader import __file__ as TRADER
+from workstation import outside_request
 from workstation.domain.events import KillCompleted, KillRequested, TradingState, TradingStateChanged
 from workstation.market.data import MarketData
 from workstation.outside import OutsideKill
@@ -192,6 +193,22 @@ def test_a_blocked_loop_is_gone_round_though_the_disk_of_its_logs_hangs(tmp_path
         assert process.returncode == 0, output
         running.close()
     everything_is_gone(tmp_path)
+
+
+def test_without_a_desk_a_disk_that_hangs_ends_the_wait_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = threading.Event()
+    monkeypatch.setattr(HaltRequests, "write", lambda *_: disk.wait(60))
+    monkeypatch.setattr(outside_request, "PATIENCE", 0.1)
+    paths = Paths.of({"TWS_HOME": str(tmp_path)})
+    report = OutsideKill(
+        Settings(), paths, "demo", paths.store("demo"), flatten=True, wait=0.3, say=lambda sentence: None
+    ).run()
+    disk.set()
+    assert report.outcome is Outcome.FAILED
+    assert "nothing could be done from here. Pull the orders and close the positions at the venues" in report.text
+    assert not paths.store("demo").exists(), "nothing else was tried on that disk"
 
 
 @pytest.mark.slow
