@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workstation.domain.instrument import Instrument
-from workstation.domain.market import BookDelta, BookSnapshot
+from workstation.domain.market import BookDelta, BookSnapshot, BookStale
 from workstation.market import book as desk
 from workstation.venues.ccxt.books import BookReader, Tape, overheard
 
@@ -75,6 +75,21 @@ def test_only_what_changed_is_told() -> None:
     event = reader.read(tape, 2)
     assert event == BookDelta(INSTRUMENT.id, 2, 6, 5, ((6_399_950, 250),), ())
     assert reader.read(tape, 3) is None
+
+
+def test_a_stamp_that_no_change_moves_makes_no_book_late() -> None:
+    dirty: list[Tape] = []
+    levels = {"bids": [[64_000.0, 1.0]], "asks": [[64_001.0, 1.0]], "timestamp": 1_000}
+    book = overheard(OrderBook(levels, None), dirty)
+    reader = BookReader(INSTRUMENT)
+    assert isinstance(reader.read(dirty.pop(), 1), BookSnapshot)
+    book["bids"].store(63_999.5, 0.25)
+    (tape,) = dirty
+    assert isinstance(reader.read(tape, 2, 60_000), BookDelta)
+    for stamp, kind in ((2_000, BookStale), (2_000, type(None)), (59_000, BookSnapshot)):
+        book["timestamp"] = stamp
+        book["bids"].store(63_999.5, float(stamp))
+        assert isinstance(reader.read(tape, 3, 60_000), kind)
 
 
 def test_books_that_count_or_list_single_orders_are_read_too() -> None:

@@ -104,13 +104,14 @@ def overheard(book: Any, dirty: list[Tape]) -> Any:
 class BookReader:
     """Turns one instrument's tapes into events in whole ticks and lots."""
 
-    __slots__ = ("_last", "_least", "_lots", "_ticks", "crossed", "doubted", "instrument")
+    __slots__ = ("_last", "_least", "_lots", "_stamp", "_ticks", "crossed", "doubted", "instrument")
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
         self._ticks, self._lots = 1.0 / float(instrument.tick), 1.0 / float(instrument.lot)
         self._least = float(instrument.tick) / 2
         self._last = 0
+        self._stamp: Any = None
         self.doubted = ""  # why what it tells is not believed at present
         self.crossed = False
 
@@ -147,7 +148,8 @@ class BookReader:
         self.crossed = bool(bids and asks and bids[0][0] > asks[0][0])
         if self.crossed:
             return f"its best bid {bids[0][0]:.12g} stands above its best offer {asks[0][0]:.12g}"
-        if there is None or not stamp:
+        stands, self._stamp = stamp == self._stamp, stamp
+        if there is None or not stamp or (stands and not self.doubted):  # some stamp their pictures alone
             return ""
         late = there - stamp
         if not (_IN_TIME if self.doubted else _LATE) < late < _NO_TIME:
