@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from workstation.clock import SECOND, Clock
+from workstation.clock import SECOND, Clock, Timer
 from workstation.domain.events import AccountEvent, BreakerEvent, BreakerReset, BreakerTripped, LimitsChanged
 from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import ZERO, add, multiply
@@ -22,6 +22,7 @@ from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.journal import Journal
+from workstation.trading.last_middles import LastMiddles
 from workstation.trading.limits import RiskLimits
 
 #: The market's own time between two looks at prices, and between two valuations.
@@ -30,6 +31,8 @@ VALUE_EVERY = SECOND
 #: Valuations of which the middle one counts, and how many there must be: what does not last for three seconds (one bad
 #: mark, a book whose offers are gone for a moment) is neither a loss nor a peak.
 _WORTHS, _FEWEST = 5, 3
+#: ns for which the middle of a book that tells nothing more counts as its market's price.
+_PRICE_LIVES = 4 * SECOND
 
 
 class RiskDesk:
@@ -56,6 +59,8 @@ class RiskDesk:
         self._next_look = 0
         self._next_value = 0
         self._worths: deque[Decimal] = deque(maxlen=_WORTHS)
+        self._middles = LastMiddles()
+        self._timer: Timer | None = None
         self._pulling: set[ClientOrderId] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: set[str] = set()  # coins without a market that the log has
@@ -88,13 +93,28 @@ class RiskDesk:
         trip = self._core.breakers.trips.get((Breaker.DRAWDOWN_KILL, ""))
         if trip is not None and self._core.state_change.ts < trip.ts:
             self._flatten(trip.reason)  # the desk died between the breaker and the kill switch
-        self.look(self._clock.now())
+        self._go_on()
 
     async def close(self) -> None:
         self._running = False
+        self._stop_timer()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _go_on(self) -> None:
+        """Look, and again a second later though nothing moves: what was heard last before a feed broke, or of a thin
+        market, lasts too."""
+        self._stop_timer()
+        now = self._clock.now()
+        self._timer = self._clock.call_at(now + VALUE_EVERY, self._go_on)
+        if now >= self._next_look + VALUE_EVERY // 2:
+            self.look(now)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     # The inputs.
 
@@ -107,8 +127,10 @@ class RiskDesk:
         core = self._core
         for instrument, market in core.market.markets.items():
             price = market.mid()
-            if price is not None and market.book.stale is None and now - market.mid_at < VALUE_EVERY:
-                self._keep(core.breakers.on_price(now, instrument, price))
+            if price is not None and market.book.stale is None and now - market.mid_at < _PRICE_LIVES:
+                middle = self._middles.add(instrument, now, price)
+                if middle is not None:
+                    self._keep(core.breakers.on_price(now, instrument, middle))
         if ts >= self._next_value:
             self._next_value = ts + VALUE_EVERY
             self._value(now)
@@ -177,7 +199,9 @@ class RiskDesk:
         """The market went to another time (a seek)."""
         self._next_look = self._next_value = 0
         self._worths.clear()
+        self._middles.clear()
         if self._running:
+            self._go_on()
             self._keep(self._core.breakers.jump(self._clock.now(), self._equity()))
 
     # What the breakers ask.

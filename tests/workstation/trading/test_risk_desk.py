@@ -27,8 +27,8 @@ from workstation.venues.simulated import SimulatedVenue
 HOUR = 3_600 * SECOND
 
 
-def mark(desk: TestDesk, share: str, valuations: int = 3) -> None:
-    """The perpetual's mark goes to a share of what it is, and the desk is valued by it so often, once a second."""
+def mark(desk: TestDesk, share: str, seconds: int = 3) -> None:
+    """The perpetual's mark goes to a share of what it is, and stays there for so long without another word."""
     now = desk.engine.mark(PERP)
     assert now is not None
     desk.clock.advance(SECOND)
@@ -36,16 +36,15 @@ def mark(desk: TestDesk, share: str, valuations: int = 3) -> None:
     tick = desk.engine.instrument(PERP).tick
     price = (now * D(share) / tick).to_integral_value() * tick
     desk.engine._on_market(MarkPrice(PERP, ts, price, D(0), ts + HOUR))
-    for second in range(1, valuations):
-        desk.engine.risk.look(ts + second * SECOND)
+    desk.clock.advance(seconds * SECOND)
 
 
-def book(desk: TestDesk, share: str, instrument: str = PERP) -> None:
+def book(desk: TestDesk, share: str, instrument: str = PERP, later: int = 10 * SECOND) -> None:
     """The whole book goes to a share of where it is, ten seconds later."""
     live = desk.engine.book(instrument)
     assert live.best_bid is not None
     middle = int(live.best_bid * D(share))
-    desk.clock.advance(10 * SECOND)
+    desk.clock.advance(later)
     ts = desk.clock.now()
     bids = tuple((middle - n, 1_000) for n in range(20))
     asks = tuple((middle + 1 + n, 1_000) for n in range(20))
@@ -119,7 +118,7 @@ async def test_prices_of_a_moment_flatten_nothing_and_make_no_peak(share: str, t
         await desk.run(5)
         marks = desk.engine.core.breakers.marks
         assert marks is not None
-        mark(desk, share, valuations=2)
+        mark(desk, share, seconds=1)
         await desk.run(5)
         after = desk.engine.core.breakers.marks
         assert names(desk) == []
@@ -155,13 +154,53 @@ async def test_a_price_that_jumps_pulls_the_entries_of_its_instrument_and_keeps_
         orders = desk.engine.core.orders.orders
         assert orders[entry.client_id].is_open
         book(desk, "1.00")
+        desk.clock.advance(3 * SECOND)
         book(desk, "0.89")
+        desk.clock.advance(3 * SECOND)
         assert names(desk) == ["price_move"]
         async with desk.ticking(1):
             await desk.settle(lambda: orders[entry.client_id].state is OrderState.CANCELED)
         assert orders[target.client_id].is_open
         assert orders[other.client_id].is_open
         assert desk.engine.core.breakers.stopping(PERP, desk.clock.now())
+
+
+async def test_a_crash_after_which_nothing_more_is_heard_trips(tmp_path: Path) -> None:
+    """Its feeds break, or it is one thin market: its last price is all that the desk hears."""
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.BUY, "9")
+        await desk.run(5)
+        price = desk.engine.mark(PERP)
+        assert price is not None
+        mark(desk, str(1 - desk.engine.equity() * D("0.25") / (9 * price)), seconds=0)
+        assert names(desk) == []
+        desk.clock.advance(5 * SECOND)
+        assert "drawdown_kill" in names(desk)
+        assert desk.engine.trading_state is TradingState.HALTED
+
+
+async def test_a_book_of_a_moment_trips_no_price_breaker_and_one_that_lasts_does(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        book(desk, "1.00")
+        desk.clock.advance(3 * SECOND)
+        book(desk, "1.50")
+        desk.clock.advance(SECOND // 5)
+        book(desk, str(1 / D("1.5")), later=SECOND // 5)
+        desk.clock.advance(3 * SECOND)
+        assert names(desk) == []
+        book(desk, "0.89")
+        assert names(desk) == []
+        desk.clock.advance(3 * SECOND)
+        assert names(desk) == ["price_move"], "though nothing more is heard of it"
+
+
+async def test_a_market_that_was_away_moves_within_no_minute(tmp_path: Path) -> None:
+    async with demo_desk(tmp_path) as desk:
+        book(desk, "1.00")
+        desk.clock.advance(3 * SECOND)
+        book(desk, "0.85", later=120 * SECOND)
+        desk.clock.advance(3 * SECOND)
+        assert names(desk) == []
 
 
 async def test_a_venue_that_cannot_be_reached_is_paused(tmp_path: Path) -> None:
