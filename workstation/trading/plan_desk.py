@@ -12,8 +12,8 @@ from msgspec import UNSET, UnsetType
 from workstation.clock import Clock
 from workstation.domain.events import PlanChanged, PlanEnded, PlanStarted
 from workstation.domain.execution import Execution
-from workstation.domain.instrument import InstrumentId
-from workstation.domain.numbers import ZERO, floor_to
+from workstation.domain.instrument import Instrument, InstrumentId
+from workstation.domain.numbers import ZERO, add, floor_to, multiply, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side, TimeInForce, state_word
 from workstation.domain.plan import ENTRY_LEG, STOP_LEG, TARGET_LEG, Plan, PlanId, PlanKind, PlanState, Trail
 from workstation.trading.core import TradingCore
@@ -104,17 +104,22 @@ class PlanDesk:
         return next(iter(kept(plan, self._core.plans.tally(plan), OrderType.STOP in order_types)))
 
     def _protecting(self, draft: OrderDraft) -> Plan | None:
-        """The exit that a stop against the position is. Of spot there is nothing that more could open: a fee has been
-        taken from what was bought, mostly."""
+        """The exit that a stop against the position is. Of spot a fee has been taken from what was bought, mostly: what
+        it asks for beyond that are coins that the trader had before. Those he has sold are owed to nobody."""
         terms = self._core.instruments[draft.instrument]
         position = self._core.portfolio.position(draft.instrument).quantity
-        beyond = draft.quantity > abs(position)
-        if draft.type is not OrderType.STOP or position * draft.side.sign >= 0:
+        coins = terms.is_spot and not terms.pooled
+        if draft.type is not OrderType.STOP or position * draft.side.sign >= 0 or (coins and position < 0):
             return None
-        if beyond and (not terms.is_spot or terms.pooled):
+        beyond = subtract(draft.quantity, abs(position))
+        if beyond > 0 and not (coins and beyond <= self._fee(terms, draft.quantity)):
             return None
-        quantity = ZERO if beyond else draft.quantity
+        quantity = ZERO if beyond > 0 else draft.quantity
         return exits(draft.instrument, draft.side.opposite, stop=draft.stop_price, quantity=quantity)
+
+    def _fee(self, terms: Instrument, quantity: Decimal) -> Decimal:
+        """What a fee has taken of so many coins at most, rounded."""
+        return add(multiply(quantity, max(terms.taker_fee, terms.maker_fee)), terms.lot)
 
     def _covering(self, plan: Plan) -> Plan:
         """The plan over the part of the position that no other plan protects."""

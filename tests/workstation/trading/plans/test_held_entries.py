@@ -185,9 +185,11 @@ async def test_a_stop_against_a_position_protects_it_as_its_exit(tmp_path: Path)
 
 async def test_of_spot_one_for_all_that_was_bought_protects_what_the_fee_has_left(tmp_path: Path) -> None:
     async with demo_desk(tmp_path, wrap=no_stops) as desk:
-        await desk.market(BTC, Side.BUY, "0.02")
+        terms, bought = desk.engine.instrument(BTC), D("0.02")
+        await desk.market(BTC, Side.BUY, str(bought))
         await desk.settle(lambda: not desk.engine.position(BTC).is_flat)
-        row = await desk.engine.submit(stop(desk, Side.SELL, "0.01", quantity="0.03", instrument=BTC))
+        quantity = bought + terms.lot
+        row = await desk.engine.submit(stop(desk, Side.SELL, "0.01", quantity=str(quantity), instrument=BTC))
         plan = plan_of(desk, row)
         assert (plan.kind, plan.covers) == (PlanKind.EXIT, desk.engine.position(BTC).quantity)
 
