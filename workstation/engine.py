@@ -226,7 +226,7 @@ class Engine(DeskState):
         )
         self.strategies.rebalances.desk = self._rebalances
         self._kill.on_halt += [self.strategies.halt, self.unseen_stops.let_go]
-        self._exits = Exits(self.core, self.gateway, self._plans, self._reconciler.lost)
+        self._exits = Exits(self.core, self.gateway, self._plans, self._reconciler.lost, clock)
         self.notifier: Notifier | None = None
         #: Keeps what a demo market trades, if the desk is on one that is to be remembered.
         self.keeper: MinuteKeeper | None = None

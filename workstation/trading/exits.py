@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+from workstation.clock import Clock
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.numbers import add, floor_to, multiply, plain
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderState, OrderType, Side
@@ -16,11 +17,14 @@ from workstation.trading.core import TradingCore
 from workstation.trading.errors import Refused
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.lost_orders import LostOrders
+from workstation.trading.orders import venue_of
 from workstation.trading.plan_desk import PlanDesk
 from workstation.trading.plans.terms import exits
 
 #: Wall-clock seconds that working orders get to be gone before the position is touched.
 _PULL_TIMEOUT = 3.0
+#: Checks whose denial no cancelled order changes.
+_BEFORE_PULLING = ("state", "breaker", "link", "compared", "allowed", "price known")
 
 
 def held_words(plan: Plan, terms: Instrument) -> str:
@@ -38,8 +42,9 @@ class Exits:
         gateway: OrderGateway,
         plans: PlanDesk,
         lost: LostOrders,
+        clock: Clock,
     ) -> None:
-        self._core = core
+        self._core, self._clock = core, clock
         self._gateway = gateway
         self._plans = plans
         self._lost = lost
@@ -47,7 +52,8 @@ class Exits:
 
     async def close(self, instrument: InstrumentId, origin: str = "manual") -> Order:
         """Cancel the instrument's orders, then close its position by a reduce-only market order."""
-        self._position(instrument)
+        await self._caught_up(instrument)
+        self._can_send(self._closing(self._position(instrument), origin))
         await self._pull(instrument)
         position = self._position(instrument)  # a pulled order may have filled meanwhile
         return await self._gateway.submit(self._closing(position, origin))
@@ -59,7 +65,8 @@ class Exits:
         terms = self._core.instruments[instrument]
         if not self._core.portfolio.margin.can_short(terms):
             raise Refused(f"{terms.symbol} is spot and cannot be sold short: close it, or trade the perpetual.")
-        self._position(instrument)
+        await self._caught_up(instrument)
+        self._can_send(self._reversing(self._position(instrument), origin))
         lost = await self._pull(instrument)
         position = self._position(instrument)
         if lost:
@@ -70,18 +77,7 @@ class Exits:
                 f"The position is being closed at the market, and the other side is not opened: "
                 f"{self._lost.words(lost[0])}. Open it by an order of its own once that is clear."
             )
-        twice = floor_to(multiply(abs(position.quantity), Decimal(2)), terms.lot)
-        if position.quantity < 0:
-            twice = add(twice, pools.fee_in_coins(self._core, terms, twice))
-        draft = OrderDraft(
-            instrument=instrument,
-            side=Side.SELL if position.quantity > 0 else Side.BUY,
-            quantity=twice,
-            type=OrderType.MARKET,
-            origin=origin,
-            note="reverse",
-        )
-        return await self._gateway.submit(draft)
+        return await self._gateway.submit(self._reversing(position, origin))
 
     async def break_even(self, instrument: InstrumentId, origin: str = "manual") -> Order | Plan:
         """A reduce-only stop at the price where closing pays entry and both fees; an older one of ours is replaced.
@@ -174,6 +170,42 @@ class Exits:
             origin=origin,
             note="close",
         )
+
+    def _reversing(self, position: Position, origin: str) -> OrderDraft:
+        terms = self._core.instruments[position.instrument]
+        twice = floor_to(multiply(abs(position.quantity), Decimal(2)), terms.lot)
+        if position.quantity < 0:
+            twice = add(twice, pools.fee_in_coins(self._core, terms, twice))
+        return OrderDraft(
+            instrument=position.instrument,
+            side=Side.SELL if position.quantity > 0 else Side.BUY,
+            quantity=twice,
+            type=OrderType.MARKET,
+            origin=origin,
+            note="reverse",
+        )
+
+    async def _caught_up(self, instrument: InstrumentId) -> None:
+        """What the books have of spot may have been sold by hand while its venue was away: no exchange would keep the
+        trader's other coins from being sold in their place."""
+        venue, loop = venue_of(instrument), asyncio.get_running_loop()
+        started = loop.time()
+        while self._core.instruments[instrument].is_spot and self._gateway.link_up(instrument):
+            if venue not in self._core.behind:
+                return
+            if loop.time() - started > _PULL_TIMEOUT:
+                raise Refused(
+                    f"What happened at {venue} while it was away is asked for, and the position may be gone: nothing "
+                    f"was sent or cancelled. Try again in a moment, or trade by an order of its own."
+                )
+            await asyncio.sleep(0.01)
+
+    def _can_send(self, draft: OrderDraft) -> None:
+        """What would be denied all the same leaves the position what protects it."""
+        verdicts = self._core.judge(draft, self._clock.now(), self._gateway.link_up(draft.instrument))
+        for verdict in verdicts:
+            if verdict.check in _BEFORE_PULLING and not verdict.ok:
+                raise Refused(f"{verdict.sentence} Nothing was cancelled.")
 
     async def _pull(self, instrument: InstrumentId) -> list[Order]:
         """Pull what works there. What comes back are orders that their venue denies and that may still come, but cannot
