@@ -470,6 +470,7 @@ class TradingCore:
             lends=pools.room(self, instrument, but) if instrument.pooled else None,
             owed=pools.owed(self, instrument) if instrument.pooled else ZERO,
             closing=pools.closing(here, draft.side) if instrument.pooled else ZERO,
+            left=self._left(instrument, here) if instrument.is_spot else None,
             recent=self._entered(now - window),
             link_up=link_up,
             amends=but is not None,
@@ -494,6 +495,11 @@ class TradingCore:
         if side is Side.SELL or not terms.is_spot or terms.pooled:
             return quantity
         return max(quantity, self.shares.own(name, quantity))
+
+    def _left(self, instrument: Instrument, here: list[Order]) -> Decimal | None:
+        """What market orders that are closing a position of spot leave of it; None while there are none."""
+        selling = pools.closing((order for order in here if order.type is OrderType.MARKET), Side.SELL)
+        return subtract(self.closable(instrument.id, Side.BUY), selling) if selling else None
 
     def judge(
         self, draft: OrderDraft, now: int, link_up: bool = True, but: ClientOrderId | None = None

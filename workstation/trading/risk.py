@@ -297,6 +297,13 @@ def _what(order: Order | OrderDraft) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def _at_most(q: Question) -> Decimal:
+    """Of a position of spot, what a sale may close beside those on their way: its size may be of before a fee."""
+    assert q.left is not None
+    fee = multiply(q.draft.quantity, max(q.instrument.taker_fee, q.instrument.maker_fee))
+    return add(add(q.left, fee), q.instrument.lot)
+
+
 def _reduce_only(q: Question) -> str | None:
     """A reduce-only order finds a position to reduce; on margin it is no more than is owed (with its fee) or held."""
     if not q.draft.reduce_only:
@@ -306,6 +313,11 @@ def _reduce_only(q: Question) -> str | None:
         quantity = min(quantity, q.position.quantity)
     if quantity == 0 or (quantity > 0) == (q.draft.side is Side.BUY):
         return f"There is no position in {q.instrument.symbol} that a reduce-only {q.draft.side} could reduce."
+    if q.left is not None and q.draft.side is Side.SELL and q.draft.origin != KILL and q.draft.quantity > _at_most(q):
+        left = plain(max(ZERO, q.left))
+        return (
+            f"Orders on their way leave {left} {q.instrument.base} of the position: more than that is closed already."
+        )
     if not q.instrument.pooled or q.draft.quantity <= q.closable:
         return None
     what, most = f"a reduce-only {q.draft.side} of {plain(q.draft.quantity)} {q.instrument.base}", plain(q.closable)

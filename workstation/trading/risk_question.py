@@ -111,6 +111,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     lends: Decimal | None = None  # cross margin account of spot: worth in quote of what may still be borrowed
     owed: Decimal = ZERO  # … what buys back all that is owed of the coin (or is short), the fee in coins with it
     closing: Decimal = ZERO  # what reduce-only orders of the draft's side may trade already
+    left: Decimal | None = None  # spot: what market orders that close the position now leave of it
     amends: bool = False  # the draft stands for new terms of an order that works already
     opposite: Sequence[Order] = ()  # our own working orders of the other side
     equity: Decimal = ZERO  # account currency
