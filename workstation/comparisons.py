@@ -31,6 +31,7 @@ from workstation.others_orders import OthersOrders
 from workstation.trading.gateway import OrderGateway
 from workstation.trading.reconcile import Reconciler, Strangers
 from workstation.trading.risk_question import NEVER_COMPARED
+from workstation.vanished import Vanished
 from workstation.venues.contract import (
     AWAY,
     BooksBegin,
@@ -95,6 +96,7 @@ class Comparisons:
         self._failed: dict[str, int] = {}  # the epoch of each real venue at its last comparison that failed
         self._running: dict[str, asyncio.Task[None]] = {}
         self._absences = LongAbsences(desk, self.rounds, log)
+        self._vanished = Vanished(self._core, desk.clock.now)
         reconciler.on_difference = self._found
         self.margin = MarginComparison(self._core, log, desk.clock.now, self._found)
         self._others = OthersOrders(
@@ -283,7 +285,8 @@ class Comparisons:
             say = self._log.error if opened else self._log.info
             say(
                 "orders",
-                f"{words}: the difference is booked at {average_words(price, self._core.instruments[instrument])}.",
+                f"{words}: the difference is booked at {average_words(price, self._core.instruments[instrument])}."
+                f"{'' if ours or not opened else ' It is NOT PROTECTED by this desk.'}",
             )
 
     async def _unexplained(self, venue: Venue, since: int, whole: bool) -> dict[InstrumentId, tuple[Decimal, Decimal]]:
@@ -293,14 +296,16 @@ class Comparisons:
             version = self._core.portfolio.version
             differing = await self._differing(venue)
             if not differing or not isinstance(venue, RealLink):
+                self._vanished.judge(venue.name, "position", ())
                 return differing
             if not whole:
                 raise Differs
             await asyncio.sleep(_GRACE)
-            await self._fills(venue, since)
+            explained = await self._fills(venue, since)
             if self._core.portfolio.version != version or not self._settled(venue):
                 continue
             if await self._differing(venue) == differing:  # a venue that has just come back may say that all is gone
+                self._vanished.judge(venue.name, "position", self._gone(venue, differing) - explained)
                 return differing
         raise VenueError(f"{venue.name} is traded on too busily for its positions to be compared")
 
@@ -316,6 +321,13 @@ class Comparisons:
                 found[instrument] = (shown, ours)
         return found
 
+    def _gone(self, venue: Venue, differing: dict[InstrumentId, tuple[Decimal, Decimal]]) -> set[InstrumentId]:
+        """All that the desk holds there, if the venue shows none of it."""
+        held = {one.instrument for one in self._desk.positions() if not self._core.instruments[one.instrument].is_spot}
+        held = {one for one in held if self._core.instruments[one].venue == venue.name}
+        shows = any(shown for shown, _ in differing.values()) or held - differing.keys()
+        return set() if shows else held
+
     # Money.
 
     async def _money(self, venue: Venue, opened: bool, since: int, whole: bool) -> None:
@@ -327,7 +339,8 @@ class Comparisons:
             return
         for _ in range(_TRIES):
             balances = await answer_within(self._timeout, venue.balances())
-            if not self._drift(venue, balances):
+            if not (drift := self._drift(venue, balances)):
+                self._vanished.judge(venue.name, "money", ())
                 return
             if not whole:
                 raise Differs
@@ -338,16 +351,19 @@ class Comparisons:
             if core.portfolio.version == version and self._settled(venue):
                 if opened and await answer_within(self._timeout, venue.balances()) != balances:
                     continue
+                lost = {each for each, amount in drift.items() if amount < 0}
+                self._vanished.judge(venue.name, "money", set() if any(balances.values()) else lost)
                 self._adjust(venue, balances, opened)
                 return
         raise VenueError(f"{venue.name} is traded on too busily for its money to be compared")
 
-    async def _fills(self, venue: Venue, since: int) -> None:
-        """Book what was missed until now, that of orders of others with it where they are adopted."""
+    async def _fills(self, venue: Venue, since: int) -> set[InstrumentId]:
+        """Book what was missed until now, that of others' orders with it where they are adopted; where such filled."""
         strangers = Strangers()
         strangers.fills = await self._reconciler.fills(venue, since)
         if strangers.fills and isinstance(venue, KnowsStrangers) and venue.adopts:
             await self._others.meet(venue, strangers)
+        return {fill.instrument for fill in strangers.fills}
 
     def _settled(self, venue: Venue) -> bool:
         """Whether no order is on its way, of which the venue may know more than the desk."""
