@@ -76,6 +76,7 @@ async def test_a_held_stop_fires_on_trades_while_there_is_no_book(tmp_path: Path
         assert engine.book(BTC).stale is not None
 
 
+@pytest.mark.slow
 async def test_one_bad_print_fires_no_stop(tmp_path: Path, books_lost: list[bool]) -> None:
     async with long_with_a_stop("binance", BTC, tmp_path) as (engine, hand):
         await lose_the_book(engine, hand, books_lost)

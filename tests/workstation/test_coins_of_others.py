@@ -100,6 +100,7 @@ async def test_coins_that_somebody_has_sold_meanwhile_are_not_sold_again_though_
             assert near(coins(exchange) - before, "0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bybit", "binance"])
 async def test_coins_that_the_trader_had_before_and_sells_by_hand_take_nothing_from_what_the_desk_buys(
     name: str, tmp_path: Path

@@ -26,6 +26,7 @@ async def compared(exchange: LoopbackExchange, engine: Engine) -> set[str]:
     return {words["symbol"] for place, words in exchange.do(lambda: list(exchange.done)) if "myTrades" in place}
 
 
+@pytest.mark.slow
 async def test_only_markets_with_orders_are_asked_about_until_something_differs_or_it_is_long_ago(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

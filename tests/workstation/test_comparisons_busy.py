@@ -71,6 +71,7 @@ async def test_money_that_cannot_be_compared_on_a_busy_venue_is_not_called_compa
         assert engine.balance(NAME, "USDT") == Decimal(105_000)
 
 
+@pytest.mark.slow
 async def test_fills_that_overtake_each_other_leave_the_money_that_the_exchange_shows(
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ async def test_a_long_list_of_fills_has_more_time_than_one_look_up(exchange: Loo
         assert len(exchange.faults.struck) == 2
 
 
+@pytest.mark.slow
 async def test_an_order_is_not_given_up_while_the_exchange_may_still_take_its_request(
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

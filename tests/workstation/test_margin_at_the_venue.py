@@ -115,6 +115,7 @@ async def test_streams_tell_of_it_at_once_and_what_the_desk_set_is_no_difference
             await until(lambda: engine.margin(PERP).liquidation == Decimal("61234.5"), say=lambda: told(engine))
 
 
+@pytest.mark.slow
 async def test_no_order_waits_for_it_and_what_is_not_known_yet_counts_as_one(
     exchange: LoopbackExchange, tmp_path: Path
 ) -> None:

@@ -153,6 +153,7 @@ def everything_is_gone(home: Path, flat: bool = True) -> None:
     assert requests_left(home) == []
 
 
+@pytest.mark.slow
 def test_a_blocked_loop_is_gone_round_and_two_kills_at_once_are_one(tmp_path: Path) -> None:
     with desk(tmp_path) as running:
         running.tell("block 5")

@@ -341,6 +341,7 @@ async def test_after_a_restart_it_comes_back_as_configured_with_its_state(
         assert len(view.orders) == (1 if restarts else 0)
 
 
+@pytest.mark.slow
 async def test_a_ladder_of_orders_goes_out_within_the_limit_of_a_second(tmp_path: Path, file: str) -> None:
     limits = replace(GENEROUS, max_orders_per_second=5, price_collar_resting=Decimal("0.9"))
     async with demo_desk(tmp_path, limits=limits) as desk:

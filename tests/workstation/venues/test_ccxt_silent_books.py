@@ -180,6 +180,7 @@ def faults_of(venue: CcxtVenue, name: str) -> int:
     return next((state.faults for state in venue.stream_states() if state.name == name), 0)
 
 
+@pytest.mark.slow
 async def test_a_quiet_market_s_book_is_believed(exchange: LoopbackExchange) -> None:
     """Trades at its own prices, a look at the exchange's, and one strange trade alone prove nothing."""
     hand = Hand(exchange)

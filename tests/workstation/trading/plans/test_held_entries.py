@@ -132,7 +132,7 @@ async def test_it_goes_when_it_is_cancelled(tmp_path: Path, how: str) -> None:
                 engine.kill("a test")
         await desk.settle(lambda: not plan_of(desk, row).is_active)
         assert not engine.working(PERP)
-        await desk.run(300)
+        await desk.run(60)
         assert not engine.orders()
 
 

@@ -50,6 +50,7 @@ async def test_ccxt_reads_the_markets_as_they_are(client: Any) -> None:
     assert market["limits"]["cost"]["min"] == 5
 
 
+@pytest.mark.slow
 async def test_the_streamed_book_is_the_exchange_s_book(exchange: LoopbackExchange, client: Any) -> None:
     for _ in range(5):
         book = await client.watch_order_book("BTC/USDT")

@@ -95,6 +95,7 @@ async def books(client: Any, count: int) -> list[int]:
     return [(await asyncio.wait_for(client.watch_order_book("BTC/USDT"), 10))["nonce"] for _ in range(count)]
 
 
+@pytest.mark.slow
 async def test_a_dropped_update_is_a_gap_that_ccxt_sees(exchange: LoopbackExchange, connect: Connect) -> None:
     client = connect(exchange)
     await books(client, 2)
@@ -123,6 +124,7 @@ async def test_a_broken_message_a_closed_socket_and_a_restart_end_a_stream(
     assert (await client.private_get_order({"symbol": "BTCUSDT", "orderId": order["orderId"]}))["status"] == "NEW"
 
 
+@pytest.mark.slow
 async def test_a_silent_socket_says_nothing_more_and_answers_no_ping(
     exchange: LoopbackExchange, connect: Connect
 ) -> None:
