@@ -15,9 +15,9 @@ from workstation.domain.instrument import InstrumentId
 from workstation.domain.numbers import divide, multiply
 from workstation.log import DeskLog
 from workstation.market.data import InstrumentMarket
-from workstation.market.proof import believed, disbelief, marked, proofs, unseen
+from workstation.market.proof import Range, believed, disbelief, marked, proofs, unseen
 from workstation.market.sight import Sight
-from workstation.trading.alerts import Alert, AlertKind, Seen
+from workstation.trading.alerts import Alert, AlertKind, Seen, Way
 from workstation.trading.core import TradingCore
 
 type Traded = tuple[int, int] | None  # ticks: the lowest and the highest trade since the last look
@@ -43,9 +43,7 @@ class AlertSight:
             case AlertKind.PRICE if believed(market, now):
                 return [_price(market, traded)]
             case AlertKind.PRICE:
-                level = alert.level or Decimal(0)
-                # it is above or below what lies wholly there
-                return [Seen(high, low, low if low > level else high) for low, high in proofs(market, now)]
+                return _proved(alert, proofs(market, now))
             case _:
                 return []
 
@@ -100,6 +98,18 @@ class AlertSight:
 
 def _just(value: Decimal) -> Seen:
     return Seen(value, value, value)
+
+
+def _proved(alert: Alert, ranges: tuple[Range, ...]) -> list[Seen]:
+    """The market is above or below what a range lies wholly beyond. Where trades and marks do not lie on one side of
+    the level, only what is waited for is seen, and that the market has come back is not: else each look would tell of
+    a crossing, or take the alert for one that has fired."""
+    level = alert.level or Decimal(0)
+    above, below = [one for one in ranges if one[0] > level], [one for one in ranges if one[1] < level]
+    if len(ranges) not in (len(above), len(below)):
+        above = above if alert.way is Way.ABOVE else []
+        below = below if alert.way is Way.BELOW else []
+    return [*(_just(low) for low, _ in above), *(_just(high) for _, high in below)]
 
 
 def _price(market: InstrumentMarket, traded: Traded) -> Seen:

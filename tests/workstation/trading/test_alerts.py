@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from test_command_line import context
 
-from tests.support.desk import BTC, demo_desk
+from tests.support.desk import BTC, PERP, demo_desk
 from workstation.clock import SECOND
-from workstation.domain.market import BookStale, Trade
+from workstation.domain.market import BookStale, MarkPrice, Trade
 from workstation.domain.order import Side
 from workstation.trading.alerts import Alert, AlertKind, Seen, Way, band, reminded, snoozed, spell, step
 from workstation.trading.command_line import parse
@@ -228,6 +228,34 @@ async def test_while_the_book_is_stale_a_price_alert_goes_by_trades_of_a_second(
         trades_at(desk, 600, 2)
         assert len(told) == 1
         assert "is above" in told[0]
+
+
+@pytest.mark.parametrize("way", Way)
+async def test_a_repeated_alert_between_trades_and_marks_fires_once_while_the_book_is_stale(way, tmp_path):
+    async with demo_desk(tmp_path) as desk:
+        told = said(desk)
+        bid = desk.engine.book(PERP).best_bid
+        terms = desk.engine.instrument(PERP)
+        desk.engine._on_market(BookStale(PERP, desk.clock.now(), "a gap"))
+        level = terms.price(bid) * D("1.002")
+        alert = Alert(alert_id="", kind=AlertKind.PRICE, instrument=PERP, way=way, level=level, repeat=True)
+        desk.engine.alerts.add(alert)
+
+        def goes_on(traded: str, marked: str) -> None:
+            for _ in range(20):
+                desk.clock.advance(SECOND // 4)
+                now = desk.clock.now()
+                desk.engine._on_market(Trade(PERP, now, int(bid * D(traded)), 1, True))
+                desk.engine._on_market(MarkPrice(PERP, now, terms.price(bid) * D(marked), D(0), None))
+
+        goes_on("1.000", "1.005")
+        assert len(told) == (way is Way.BELOW)
+        goes_on("1.005", "1.008")
+        assert len(told) == (way is not Way.CROSS), "above by both; where it came from is not known before"
+        goes_on("1.000", "1.005")
+        assert len(told) == 2 * (way is Way.BELOW) + (way is Way.ABOVE)
+        goes_on("0.995", "0.998")
+        assert len(told) == (2 if way is Way.BELOW else 1)
 
 
 async def test_alerts_that_see_no_price_are_said_to_be_blind_and_fire_when_they_see_again(tmp_path):
