@@ -428,7 +428,9 @@ async def test_sizes_exits_and_protections_of_a_run_go_on_after_a_restart(tmp_pa
     rules = TradeRules(size_rule="value", size=1_000, stop=0.05, max_bars=6, cooldown=500)
     async with demo_desk(tmp_path) as desk:
         run = await start(desk, str(file), rules=rules, restarts=True)
-        await bars(desk, 3)
+        while not desk.engine.strategies.view(run.run_id).position:
+            await bars(desk, 1)
+        await bars(desk, 2)
         view = desk.engine.strategies.view(run.run_id)
         [stop] = view.orders
         assert view.entry is not None
