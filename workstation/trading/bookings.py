@@ -32,12 +32,14 @@ _EVERY = 16
 
 
 class FillStep(msgspec.Struct, frozen=True):
-    """A fill, who sent its order, and the stop that the order's plan had then, for a position of `side`."""
+    """A fill, who sent its order, and the stop that the order's plan had then, for a position of `side`. `whole`: the
+    order was to close all that the account holds."""
 
     fill: Fill
     origin: str
     side: Side | None = None
     stop: Decimal | None = None
+    whole: bool = False
 
 
 class StopStep(msgspec.Struct, frozen=True):
@@ -162,7 +164,7 @@ class Bookings:
         fill, instrument = step.fill, self._instruments[step.fill.instrument]
         before = self.portfolio.position(fill.instrument)
         after = self.portfolio.move(fill)
-        self.results.on_fill(fill, step.origin, before, after)
+        self.results.on_fill(fill, step.origin, before, after, step.whole)
         self.trades.apply_fill(fill, instrument, before, after, step.origin)
         if step.side is not None:
             self.trades.protect(instrument, step.side, step.stop)

@@ -62,7 +62,7 @@ from workstation.trading.orders import Applied, OrderManager, Outcome
 from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
 from workstation.trading.rebalancing.book import RebalanceBook
-from workstation.trading.results import Results
+from workstation.trading.results import CLOSE_NOTE, Results, is_hand
 from workstation.trading.risk import KILL, GroupRisk, OwnerRisk, PositionRisk, Question, Verdict, judge
 from workstation.trading.routing.book import RouteBook
 from workstation.trading.shares import Shares
@@ -161,7 +161,8 @@ class TradingCore:
     def _fill(self, fill: Fill, order: Order) -> None:
         plan = self.plans.of(order)
         side, stop = (None, None) if plan is None else (plan.side, plan.stop)
-        self.bookings.fill(FillStep(fill, order.origin, side, stop))
+        whole = order.note == CLOSE_NOTE and order.reduce_only and is_hand(order.origin)
+        self.bookings.fill(FillStep(fill, order.origin, side, stop, whole))
 
     def _count(self, order: Order, by: int) -> None:
         day = order.created_at // DAY

@@ -20,6 +20,7 @@ from workstation.trading.lost_orders import LostOrders
 from workstation.trading.orders import venue_of
 from workstation.trading.plan_desk import PlanDesk
 from workstation.trading.plans.terms import exits
+from workstation.trading.results import CLOSE_NOTE
 
 #: Wall-clock seconds that working orders get to be gone before the position is touched.
 _PULL_TIMEOUT = 3.0
@@ -168,7 +169,7 @@ class Exits:
             type=OrderType.MARKET,
             reduce_only=True,
             origin=origin,
-            note="close",
+            note=CLOSE_NOTE,
         )
 
     def _reversing(self, position: Position, origin: str) -> OrderDraft:

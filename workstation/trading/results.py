@@ -25,12 +25,15 @@ from workstation.domain.fill import Fill
 from workstation.domain.instrument import Instrument, InstrumentId
 from workstation.domain.interest import apply_interest, interest_of, is_in_coins
 from workstation.domain.numbers import ZERO, add, divide, multiply, subtract
+from workstation.domain.order import Side
 from workstation.domain.position import Position, apply_fill
 from workstation.domain.strategy_run import is_run
 
 #: Origins that close what others opened: their fills are booked to those.
 CLOSERS = frozenset({"kill", LIQUIDATION})
 _HAND = "manual"
+#: Note of the trader's order that closes a whole position.
+CLOSE_NOTE = "close"
 
 
 def is_hand(origin: str) -> bool:
@@ -121,14 +124,15 @@ class Results:
     def _day(self, ts: int, venue: str, currency: str) -> Booked:
         return self.days.setdefault(ts - ts % DAY, {}).setdefault((venue, currency), Booked())
 
-    def on_fill(self, fill: Fill, origin: str, before: Position, after: Position) -> None:
-        """Book a fill that took the desk's position from `before` to `after`."""
+    def on_fill(self, fill: Fill, origin: str, before: Position, after: Position, whole: bool = False) -> None:
+        """Book a fill that took the desk's position from `before` to `after`; `whole`: of an order to close it all."""
         instrument = self._instruments[fill.instrument]
         day = self._day(fill.ts, instrument.venue, instrument.settlement)
         day.realized = add(day.realized, subtract(after.realized, before.realized))
         day.fees = add(day.fees, subtract(after.fees, before.fees))
         day.fills += 1
-        parts = tuple(self._parts(fill, origin, before.quantity))
+        parts = self._crossed(fill, before) if after.is_flat and (whole or origin in CLOSERS) else ()
+        parts = parts or tuple(self._parts(fill, origin, before.quantity))
         if any(owner != origin for owner, _ in parts):
             self._shares[fill.instrument, fill.trade_id] = parts
         for owner, part in parts:
@@ -261,6 +265,36 @@ class Results:
                     left, fee = subtract(left, size), subtract(fee, share)
         if left:
             yield origin, msgspec.structs.replace(fill, quantity=left, fee=fee, fee_value=value)
+
+    def _crossed(self, fill: Fill, before: Position) -> tuple[tuple[str, Fill], ...]:
+        """The last fill of what closes the whole position, where some hold against it: with the account flat nobody
+        holds anything. What they had against each other is closed at its price, and costs no fee. Empty where none do,
+        and of coins, of which the account may have others."""
+        terms, sign = self._instruments[fill.instrument], fill.side.sign
+        held = [
+            (name, own.position.quantity)
+            for (name, instrument), own in self.owners.items()
+            if instrument == fill.instrument and not own.position.is_flat
+        ]
+        total = closed = ZERO
+        for _, quantity in held:
+            total = add(total, quantity)
+            closed = add(closed, max(ZERO, -quantity * sign))
+        if (terms.is_spot and not terms.pooled) or total != before.quantity or closed == abs(total):
+            return ()
+        parts, fee, value, left = list[tuple[str, Fill]](), fill.fee, fill.fee_value, closed
+        for name, quantity in held:
+            size, share, worth = abs(quantity), ZERO, None if value is None else ZERO
+            if quantity * sign < 0:
+                last = size == left
+                share = fee if last else divide(multiply(fill.fee, size), closed)
+                if value is not None and fill.fee_value is not None:
+                    worth = value if last else divide(multiply(fill.fee_value, size), closed)
+                    value = subtract(value, worth)
+                fee, left = subtract(fee, share), subtract(left, size)
+            side = Side.SELL if quantity > 0 else Side.BUY
+            parts.append((name, msgspec.structs.replace(fill, side=side, quantity=size, fee=share, fee_value=worth)))
+        return tuple(parts)
 
     def _owe(self, entry: InterestCharged, instrument: Instrument) -> None:
         """Interest in coins: those who are short of them owe it, each for what it is short."""

@@ -439,6 +439,16 @@ async def test_an_amendment_is_judged_by_risk(tmp_path: Path) -> None:
             await desk.engine.amend(order.client_id, quantity=Decimal(20))
 
 
+async def test_a_close_leaves_nobody_a_position(tmp_path: Path) -> None:
+    """Of those who held against each other too."""
+    async with demo_desk(tmp_path) as desk:
+        await desk.market(PERP, Side.SELL, "0.1")
+        await desk.market(PERP, Side.BUY, "0.4", origin=f"grid@{PERP}")
+        await desk.engine.close_position(PERP)
+        await desk.settle(lambda: desk.engine.position(PERP).is_flat)
+        assert all(own.position.is_flat for own in desk.engine.core.results.owners.values())
+
+
 async def test_closing_and_reversing(tmp_path: Path) -> None:
     async with demo_desk(tmp_path) as desk:
         await desk.market(PERP, Side.BUY, "0.4")

@@ -39,7 +39,9 @@ class Book:
         self.results = Results(self.instruments)
         self.number = 0
 
-    def fill(self, origin: str, quantity: str, price: str, ts: int = MONDAY, fee: str = "0.5") -> None:
+    def fill(
+        self, origin: str, quantity: str, price: str, ts: int = MONDAY, fee: str = "0.5", whole: bool = False
+    ) -> None:
         self.number += 1
         fill = Fill(
             trade_id=str(self.number), client_id="c", instrument=self.traded.id,
@@ -47,7 +49,7 @@ class Book:
             fee_currency="USDT", liquidity=Liquidity.TAKER, ts=ts,
         )  # fmt: skip
         before = self.portfolio.position(self.traded.id)
-        self.results.on_fill(fill, origin, before, self.portfolio.move(fill))
+        self.results.on_fill(fill, origin, before, self.portfolio.move(fill), whole)
 
     def entry(self, event) -> None:
         self.portfolio.apply_entry(event)
@@ -101,6 +103,35 @@ def test_each_strategy_is_reckoned_as_if_it_traded_alone():
     assert owners["sma_cross@NOVA:BTC-PERP"].unrealized == 10
     assert owners["grid@NOVA:BTC-PERP"].unrealized == -6
     assert owners["sma_cross@NOVA:BTC-PERP"].net == D("9.5")
+
+
+@pytest.mark.parametrize("way", [1, -1])
+@pytest.mark.parametrize("closer", ["manual", "kill"])
+def test_what_closes_the_whole_position_closes_what_its_owners_hold_against_each_other(closer, way):
+    """A strategy that went on believing in its part could close it never: the account has nothing to reduce."""
+    book = Book()
+    book.fill("manual", f"{-4 * way}", "100", fee="0")
+    book.fill("a@x", f"{10 * way}", "100", fee="0")
+    book.fill("b@x", f"{2 * way}", "100", fee="0")
+    book.fill(closer, f"{-3 * way}", "110", fee="3", whole=True)
+    book.fill(closer, f"{-5 * way}", "110", fee="5", whole=True)
+    assert all(own.position.is_flat for own in book.results.owners.values())
+    position, owners = book.portfolio.position(PERP.id), book.owners("110")
+    assert sum(one.realized for one in owners.values()) == position.realized == 80 * way
+    assert sum(one.fees for one in owners.values()) == position.fees == 8
+    assert (owners["manual"].realized, owners["manual"].fees) == (-40 * way, 0)
+    assert owners["a@x"].realized == 100 * way
+
+
+def test_a_hand_that_closes_its_own_closes_nothing_of_strategies_against_each_other():
+    book = Book()
+    book.fill("a@x", "1", "100")
+    book.fill("b@x", "-1", "100")
+    book.fill("manual", "2", "100")
+    book.fill("manual", "-2", "110")
+    assert {name: own.position.quantity for (name, _), own in book.results.owners.items()} == {
+        "a@x": 1, "b@x": -1, "manual": 0,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("hand", ["manual", "external", "reconciliation", "twap"])
