@@ -144,10 +144,11 @@ class BookReader:
         return BookDelta(instrument.id, ts, nonce, before if nonce else 0, bids, asks)
 
     def _doubt(self, book: Any, there: int | None) -> str:
-        bids, asks, stamp = book["bids"], book["asks"], book.get("timestamp")
-        self.crossed = bool(bids and asks and bids[0][0] > asks[0][0])
-        if self.crossed:
+        bids, asks = book["bids"], book["asks"]
+        if bids and asks and bids[0][0] > asks[0][0]:
+            self.crossed = True
             return f"its best bid {bids[0][0]:.12g} stands above its best offer {asks[0][0]:.12g}"
+        self.crossed, stamp = False, book.get("timestamp")
         stands, self._stamp = stamp == self._stamp, stamp
         if there is None or not stamp or (stands and not self.doubted):  # some stamp their pictures alone
             return ""
@@ -166,13 +167,17 @@ class BookReader:
         return BookSnapshot(self.instrument.id, ts, 0, (), ())
 
     def _levels(self, changes: dict[float, float]) -> Levels:
+        if not changes:
+            return ()
         ticks, lots, least = self._ticks, self._lots, self._least
-        if changes and min(changes.values()) < 0:
+        if min(changes.values()) < 0:
             raise ValueError("a size is below nothing")
         return tuple(
-            (int(price * ticks + 0.5), (int(size * lots + 0.5) or 1) if size else 0)
-            for price, size in changes.items()
-            if price >= least  # at nothing nobody deals
+            [  # a list is made faster than what a generator gives is gathered, and here each change of a book passes
+                (int(price * ticks + 0.5), (int(size * lots + 0.5) or 1) if size else 0)
+                for price, size in changes.items()
+                if price >= least  # at nothing nobody deals
+            ]
         )
 
     def _whole(self, side: Any) -> Levels:
