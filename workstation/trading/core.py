@@ -58,6 +58,7 @@ from workstation.trading.bookings import Bookings, FillStep, value_fees
 from workstation.trading.breakers import Breakers
 from workstation.trading.limits import RiskGroup, RiskLimits, sign_in
 from workstation.trading.limits_book import LimitsBook
+from workstation.trading.missed import Behind
 from workstation.trading.orders import Applied, OrderManager, Outcome
 from workstation.trading.plans.book import PlanBook
 from workstation.trading.portfolio import Portfolio
@@ -105,7 +106,7 @@ class TradingCore:
         #: Why the books of a venue may be wrong now, by its name; see `Question.unproven`.
         self.unproven: dict[str, str] = {}
         #: Venues of which fills may have been missed since they were last away, that are not booked yet.
-        self.behind: set[str] = set()
+        self.behind = Behind()
         self.unfinished_kill: KillRequested | None = None
         self.last_receipt: KillCompleted | None = None
         self.fills: list[Fill] = []
