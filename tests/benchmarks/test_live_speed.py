@@ -184,7 +184,7 @@ async def test_an_order_s_way_there_and_back(dialect: str, tmp_path: Path, monke
             flush = flush_times(tmp_path / "flush", count)
             print(f"\n{dialect}: submit → answer: {percentiles([each[0] for each in clock])}")
             print(f"{dialect}: of it ccxt's createOrder, HTTP, exchange: {percentiles([each[1] for each in clock])}")
-            print(f"{dialect}: ours by the clock, the durable intent in it: {left(clock)} (aim: p99 3 ms)")
+            print(f"{dialect}: ours by the clock, the durable intent in it: {left(clock)}")
             print(f"{dialect}: the same with what of ccxt's createOrder is made before it is sent: {left(all_of_it)}")
             print(f"{dialect}: ccxt's createOrder, made during the flush, in CPU time: {percentiles(ahead)}")
             print(f"{dialect}: ccxt's createOrder, the rest, in CPU time: {percentiles([each[1] for each in cpu])}")
