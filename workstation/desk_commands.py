@@ -48,7 +48,7 @@ class DeskCommands(DeskRecords):
         """Check, store and send an order; it comes back DENIED with a reason if risk refuses it. A stop that its venue
         does not take is held by this desk, as a plan: it comes back as that one's row. Raises `Refused`."""
         self._open_for_orders()
-        if self._plans.holds(draft):
+        if self.holds(draft):
             return await self._plans.hold(draft)
         return await self.gateway.submit(draft)
 

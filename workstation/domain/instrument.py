@@ -8,7 +8,7 @@ from functools import cached_property
 
 import msgspec
 
-from workstation.domain.numbers import ONE, ZERO, divide, is_multiple, multiply, places
+from workstation.domain.numbers import ONE, ZERO, add, divide, is_multiple, multiply, places
 
 #: "VENUE:SYMBOL", for example "NOVA:BTC-USDT". Unique over the whole desk.
 type InstrumentId = str
@@ -124,3 +124,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Unsigned traded value in the settlement currency; the base of fees and margin."""
         return self.value(quantity, price).copy_abs()
+
+    def fee_in_coins_at_most(self, quantity: Decimal) -> Decimal:
+        """What of so many coins a fee has taken at most, and the rest of a lot with it."""
+        return add(multiply(quantity, max(self.taker_fee, self.maker_fee)), self.lot)

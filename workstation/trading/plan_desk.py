@@ -12,8 +12,8 @@ from msgspec import UNSET, UnsetType
 from workstation.clock import Clock
 from workstation.domain.events import PlanChanged, PlanEnded, PlanStarted
 from workstation.domain.execution import Execution
-from workstation.domain.instrument import Instrument, InstrumentId
-from workstation.domain.numbers import ZERO, add, floor_to, multiply, subtract
+from workstation.domain.instrument import InstrumentId
+from workstation.domain.numbers import ZERO, floor_to, subtract
 from workstation.domain.order import ClientOrderId, Order, OrderDraft, OrderType, Side, TimeInForce, state_word
 from workstation.domain.plan import ENTRY_LEG, STOP_LEG, TARGET_LEG, Plan, PlanId, PlanKind, PlanState, Trail
 from workstation.trading.core import TradingCore
@@ -100,8 +100,7 @@ class PlanDesk:
         if draft.tif is TimeInForce.DAY and draft.expire_at is None:
             draft = msgspec.structs.replace(draft, expire_at=self._gateway.session_end())
         plan = await self.start(self._protecting(draft) or held_entry(draft))
-        order_types = self._gateway.venues[venue_of(draft.instrument)].capabilities.order_types
-        return next(iter(kept(plan, self._core.plans.tally(plan), OrderType.STOP in order_types)))
+        return kept(plan, self._core.plans.tally(plan), rests_stops=False)[0]
 
     def _protecting(self, draft: OrderDraft) -> Plan | None:
         """The exit that a stop against the position is. Of spot a fee has been taken from what was bought, mostly: what
@@ -112,14 +111,10 @@ class PlanDesk:
         if draft.type is not OrderType.STOP or position * draft.side.sign >= 0 or (coins and position < 0):
             return None
         beyond = subtract(draft.quantity, abs(position))
-        if beyond > 0 and not (coins and beyond <= self._fee(terms, draft.quantity)):
+        if beyond > 0 and not (coins and beyond <= terms.fee_in_coins_at_most(draft.quantity)):
             return None
         quantity = ZERO if beyond > 0 else draft.quantity
         return exits(draft.instrument, draft.side.opposite, stop=draft.stop_price, quantity=quantity)
-
-    def _fee(self, terms: Instrument, quantity: Decimal) -> Decimal:
-        """What a fee has taken of so many coins at most, rounded."""
-        return add(multiply(quantity, max(terms.taker_fee, terms.maker_fee)), terms.lot)
 
     def _covering(self, plan: Plan) -> Plan:
         """The plan over the part of the position that no other plan protects."""

@@ -43,7 +43,6 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     margin_known: bool = True  # whether the venue has told leverage and margin mode
     reckoned: bool = False  # `liquidation_after` is but the desk's reckoning: the venue has rules of its own
     listed_fee: bool = False
-    held: bool = False  # by this desk, until the market passes its stop price: its venue takes no stop orders
 
     @property
     def ok(self) -> bool:
@@ -75,7 +74,6 @@ def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True
             position_after=position.quantity,
             average_after=position.average_price(instrument),
             queue=None,
-            held=held,
         )
     rests = draft.type is OrderType.LIMIT and _rests(draft, price, question.best_opposite)
     notional = instrument.notional(draft.quantity, price)
@@ -109,7 +107,6 @@ def preview(core: TradingCore, draft: OrderDraft, now: int, link_up: bool = True
         mode=core.portfolio.margin.setting(instrument).mode,
         mark=core.market.mark(instrument.id),
         leverage=question.leverage,
-        held=held,
     )
 
 

@@ -300,8 +300,7 @@ def _what(order: Order | OrderDraft) -> tuple[object, ...]:
 def _at_most(q: Question) -> Decimal:
     """Of a position of spot, what a sale may close beside those on their way: its size may be of before a fee."""
     assert q.left is not None
-    fee = multiply(q.draft.quantity, max(q.instrument.taker_fee, q.instrument.maker_fee))
-    return add(add(q.left, fee), q.instrument.lot)
+    return add(q.left, q.instrument.fee_in_coins_at_most(q.draft.quantity))
 
 
 def _reduce_only(q: Question) -> str | None:

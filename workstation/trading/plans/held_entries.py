@@ -31,8 +31,8 @@ WINDOW = 30 * SECOND
 
 
 def holds(draft: OrderDraft, order_types: Collection[OrderType]) -> bool:
-    """Whether the desk has to hold the order: a stop that its venue, which takes orders of `order_types`, does not."""
-    return draft.type in FIRED and bool(order_types) and draft.type not in order_types
+    """Whether the desk has to hold the order: its venue, which takes orders of `order_types`, takes no stops."""
+    return draft.type in FIRED and bool(order_types) and OrderType.STOP not in order_types
 
 
 def fired(draft: OrderDraft) -> OrderDraft:
